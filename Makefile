@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+LOCKED := .venv/.locked
+
+.PHONY: setup demo test lint lock clean
+
+setup: $(LOCKED)
+
+# uv is quicker where it is present; pip does the same from the same lock.
+$(LOCKED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'studyhall needs Python 3.11, 3.12 or 3.13 with its venv module; name one: make PYTHON=python3.12' >&2; exit 2; }
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: $(LOCKED)
+	$(BIN)/studyhall launch recipes/digits.toml
+	@printf '\nNext:\n  . .venv/bin/activate\n  studyhall status digits\n  studyhall best digits\n  studyhall trials digits\n  studyhall dashboard\n'
+
+test: $(LOCKED)
+	$(BIN)/pytest
+
+lint: $(LOCKED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# A new lock after a change of dependencies: it names versions and hashes, and no host.
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
