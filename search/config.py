@@ -143,7 +143,7 @@ def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
     try:
         checked = StudyFile.model_validate(merged)
     except ValidationError as error:
-        found = mistakes.of_models(error, merged, StudyFile)
+        found = mistakes.of_models(error, merged)
     found += mistakes.of_space(merged)
     if found or checked is None:
         raise ConfigError([_line(mistake, name, overrides) for mistake in found])
@@ -161,5 +161,5 @@ def _merged(tables: dict[str, Any], overrides: Tables) -> dict[str, Any]:
 
 
 def _line(mistake: mistakes.Mistake, name: str, overrides: Tables) -> str:
-    given = mistake.key is not None and mistake.key in overrides.get(mistake.table or "", {})
+    given = mistake.key in overrides.get(mistake.table, {})
     return f"{'command line' if given else name}: {mistake}"

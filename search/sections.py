@@ -7,16 +7,15 @@ exception: ``spaces.space`` reads it.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import math
 import re
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-FAMILIES = ("mlp", "cnn")  # the built-in ones
+from spaces import hyperparameters, spelling
+
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 
 # Each loss and metric with the tasks it can serve.
@@ -41,20 +40,6 @@ METRICS: dict[str, tuple[str, ...]] = {
     "root_mean_squared_error": ("regression",),
     "r2_score": ("regression",),
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that looks most like ``name``, or None where none comes near."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
-
-
-def one_of(known: Iterable[str], received: object = None) -> str:
-    """What was expected, in words: the known texts, and which of them was probably meant."""
-    names = list(known)
-    guess = nearest(received, names) if isinstance(received, str) else None
-    return ", ".join(f'"{name}"' for name in names) + (
-        f'; did you mean "{guess}"?' if guess else ""
-    )
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -168,8 +153,9 @@ class ModelSection(Section):
     @field_validator("family")
     @classmethod
     def _a_builder(cls, family: str) -> str:
-        if family not in FAMILIES and not USER_FAMILY.fullmatch(family):
-            raise ValueError(one_of([*FAMILIES, "my_model.py:build"], family))
+        known = hyperparameters.BUILT_IN_FAMILIES
+        if family not in known and not USER_FAMILY.fullmatch(family):
+            raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
         return family
 
 
@@ -201,7 +187,7 @@ class TrainingSection(Section):
     @classmethod
     def _a_loss(cls, loss: str) -> str:
         if loss not in ("auto", *LOSSES):
-            raise ValueError(one_of(["auto", *LOSSES], loss))
+            raise ValueError(spelling.one_of(loss, ["auto", *LOSSES]))
         return loss
 
     @field_validator("metrics")
@@ -209,7 +195,7 @@ class TrainingSection(Section):
     def _known_metrics(cls, metrics: str | list[str]) -> str | list[str]:
         unknown = [] if isinstance(metrics, str) else [m for m in metrics if m not in METRICS]
         if unknown:
-            raise ValueError(f'"auto" or a list of {one_of(METRICS, unknown[0])}')
+            raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], METRICS)}')
         return metrics
 
 
