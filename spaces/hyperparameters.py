@@ -1,0 +1,278 @@
+"""Every hyperparameter that studyhall knows: its name, what it means, what is legal, its default.
+
+The table below is the reference of the ``[space]`` section. A ``default`` is what a model gets
+when the study file doesn't mention the name, and together the defaults are the textbook
+configuration that a study tries first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SLIDES = "university slides on model tuning"
+OVERFITTING = "AI-school slides on overfitting and tf.keras"
+SCRATCH = "'Keras from scratch, part 5'"
+BOOK = "book chapter 'structuring DL projects and hyperparameter tuning'"
+BLOG = "blog 'tuning methods'"
+KERAS = "Keras documentation"
+
+Scalar = bool | int | float | str
+Kind = Literal["float", "integer", "switch", "choice"]
+
+BUILT_IN_FAMILIES = ("mlp", "cnn")
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One name of the ``[space]`` section.
+
+    Attributes:
+        name: As written in the study file.
+        kind: ``float`` and ``integer`` take numbers, ``switch`` true or false, ``choice`` words.
+        meaning: One line, with the unit.
+        source: The document that teaches it.
+        legal: The interval that its numbers must lie in, in mathematical notation.
+        words: Texts that it may be, besides its numbers or switch positions.
+        usual: The range that the source recommends to search.
+        mlp, cnn: The family's default; None where other values decide (`meaning` says how).
+        training: Whether it steers training rather than the layers, so that a model built by
+            the user's own function has it too.
+        per_layer: Whether every hidden layer (block, in a cnn) may have its own value.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    source: str
+    legal: str = "(-inf, inf)"
+    words: tuple[str, ...] = ()
+    usual: str = ""
+    mlp: Scalar | None = None
+    cnn: Scalar | None = None
+    training: bool = False
+    per_layer: bool = False
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` is legal for this hyperparameter."""
+        match value:
+            case bool():
+                return self.kind == "switch"
+            case str():
+                return value in self.words
+            case int():
+                return self.kind in ("float", "integer") and _inside(self.legal, value)
+            case float():
+                return self.kind == "float" and _inside(self.legal, value)
+        return False
+
+    def expected(self) -> str:
+        """What is legal, in words.
+
+        >>> find("batch_size").expected()
+        'a whole number in [1, inf) or "all"'
+        """
+        words = [f'"{word}"' for word in self.words]
+        match self.kind:
+            case "choice":
+                return f"one of {', '.join(self.words)}"
+            case "switch":
+                return _either(["true", "false", *words])
+            case "integer":
+                return _either([f"a whole number in {self.legal}", *words])
+        return f"a number in {self.legal}"
+
+
+def _either(options: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+
+
+def _inside(interval: str, number: float) -> bool:
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    above = number >= low if interval.startswith("[") else number > low
+    below = number <= high if interval.endswith("]") else number < high
+    return above and below
+
+
+# fmt: off
+TABLE: tuple[Hyperparameter, ...] = (
+    # Architecture
+    Hyperparameter(
+        "depth", "integer", "number of hidden layers; blocks of convolutions in a cnn", SLIDES,
+        legal="[1, inf)", usual="1 … 4", mlp=2, cnn=2,
+    ),
+    Hyperparameter(
+        "width", "integer",
+        "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
+        legal="[1, inf)", usual="16 … 512, log", mlp=128, cnn=32, per_layer=True,
+    ),
+    Hyperparameter(
+        "activation", "choice", "after every hidden layer", BOOK,
+        mlp="relu", cnn="relu", per_layer=True,
+        words=("relu", "leaky_relu", "elu", "gelu", "selu", "tanh", "sigmoid", "prelu", "maxout"),
+    ),
+    Hyperparameter(
+        "batch_norm", "switch", "batch normalization between a layer and its activation", BOOK,
+        mlp=False, cnn=False, per_layer=True,
+    ),
+    Hyperparameter(
+        "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,
+        legal="[1, inf)", usual="1 … 3", cnn=2,
+    ),
+    Hyperparameter(
+        "head_width", "integer",
+        "units of the dense layer between a cnn's blocks and its output; 0 = none", SLIDES,
+        legal="[0, inf)", usual="0 … 512", cnn=128,
+    ),
+    # Optimization
+    Hyperparameter(
+        "optimizer", "choice", "how gradients become updates", BOOK,
+        mlp="adam", cnn="adam", training=True,
+        words=("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw"),
+    ),
+    Hyperparameter(
+        "learning_rate", "float", "size of a step, before any decay", BOOK,
+        legal="(0, inf)", usual="1e-6 … 0.1, log", mlp=1e-3, cnn=1e-3, training=True,
+    ),
+    Hyperparameter(
+        "momentum", "float",
+        "share of the last step in the next; unwritten, 0.9 with momentum and nesterov, else 0",
+        SLIDES, legal="[0, 1)", usual="0 … 0.99", training=True,
+    ),
+    Hyperparameter(
+        "beta_1", "float", "memory of the mean of the gradients (adam, adamw)", BOOK,
+        legal="[0, 1)", usual="0.8 … 0.99", mlp=0.9, cnn=0.9, training=True,
+    ),
+    Hyperparameter(
+        "beta_2", "float", "memory of their squares (adam, adamw)", BOOK,
+        legal="[0, 1)", usual="0.9 … 0.9999", mlp=0.999, cnn=0.999, training=True,
+    ),
+    Hyperparameter(
+        "weight_decay", "float", "decoupled weight decay per step (adamw); unwritten, 0.004", KERAS,
+        legal="[0, inf)", usual="1e-5 … 0.1, log", training=True,
+    ),
+    Hyperparameter(
+        "decay", "choice", "how the learning rate falls", BOOK,
+        mlp="none", cnn="none", training=True,
+        words=("none", "inverse_time", "step", "exponential", "cosine", "plateau"),
+    ),
+    Hyperparameter(
+        "decay_rate", "float",
+        "inverse_time: lr = lr0 / (1 + decay_rate·updates), unwritten 0.001; step (0.5), "
+        "exponential (0.1) and plateau (0.1): factor per decay_epochs; cosine (0): what is left "
+        "at the end, as a share of lr0", BOOK,
+        legal="[0, 1)", usual="1e-6 … 1e-2, log, for inverse_time; 0.1 … 0.9 else", training=True,
+    ),
+    Hyperparameter(
+        "decay_epochs", "integer",
+        "epochs that one decay_rate takes: step (unwritten, 5), exponential (8); plateau (5): "
+        "epochs without improvement before one; cosine (all epochs): until the end", BOOK,
+        legal="[1, inf)", usual="3 … 20", training=True,
+    ),
+    Hyperparameter(
+        "warmup_epochs", "integer",
+        "epochs in which the learning rate rises to its full size, before any decay", KERAS,
+        legal="[0, inf)", usual="0 … 5", mlp=0, cnn=0, training=True,
+    ),
+    Hyperparameter(
+        "batch_size", "integer", 'samples per step; "all" = the whole training set', BOOK,
+        legal="[1, inf)", words=("all",), usual="32, 64, 128, 256, 512, 1024", mlp=32, cnn=32,
+        training=True,
+    ),
+    Hyperparameter(
+        "clip_norm", "float", "largest norm of all gradients together; 0 = not clipped", KERAS,
+        legal="[0, inf)", usual="0.1 … 10, log", mlp=0.0, cnn=0.0, training=True,
+    ),
+    # Regularization
+    Hyperparameter(
+        "dropout", "float", "share of units dropped after every hidden layer (block, in a cnn)",
+        SLIDES, legal="[0, 1)", usual="0 … 0.75", mlp=0.2, cnn=0.25, per_layer=True,
+    ),
+    Hyperparameter(
+        "head_dropout", "float",
+        "share of units dropped after a cnn's dense layer; unwritten, that of the last block",
+        SLIDES, legal="[0, 1)", usual="0 … 0.75",
+    ),
+    Hyperparameter(
+        "l1", "float", "L1 penalty on the weights of hidden layers", OVERFITTING,
+        legal="[0, inf)", usual="1e-7 … 1e-2, log", mlp=0.0, cnn=0.0,
+    ),
+    Hyperparameter(
+        "l2", "float", "L2 penalty on the weights of hidden layers", SCRATCH,
+        legal="[0, inf)", usual="1e-7 … 1e-2, log", mlp=0.0, cnn=0.0,
+    ),
+    Hyperparameter(
+        "label_smoothing", "float", "share of the target spread over all classes", KERAS,
+        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0, training=True,
+    ),
+    Hyperparameter(
+        "class_weights", "choice",
+        "weight of a sample in the training loss: balanced = rare classes count more", KERAS,
+        words=("none", "balanced"), mlp="none", cnn="none", training=True,
+    ),
+    # Augmentation: training images only
+    Hyperparameter(
+        "flip", "switch", "images mirrored at random; true = horizontal", BOOK,
+        words=("horizontal", "vertical", "both"), mlp=False, cnn=False,
+    ),
+    Hyperparameter(
+        "rotation", "float", "images turned by up to so many degrees, either way", BOOK,
+        legal="[0, 180]", usual="0 … 15", mlp=0.0, cnn=0.0,
+    ),
+    Hyperparameter(
+        "shift", "float", "images moved by up to this share of their width and height", BOOK,
+        legal="[0, 1)", usual="0 … 0.1", mlp=0.0, cnn=0.0,
+    ),
+    Hyperparameter(
+        "zoom", "float", "images enlarged or shrunk by up to this share", SLIDES,
+        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0,
+    ),
+)
+# fmt: on
+
+NAMES: tuple[str, ...] = tuple(each.name for each in TABLE)
+_BY_NAME = {each.name: each for each in TABLE}
+
+
+def find(name: str) -> Hyperparameter:
+    """The hyperparameter of that name.
+
+    Raises:
+        KeyError: If there is none.
+    """
+    return _BY_NAME[name]
+
+
+def known(family: str) -> dict[str, Hyperparameter]:
+    """The names that studyhall itself reads, for a model of this family.
+
+    A user's own family has those of training; what its function asks for has any other name.
+    """
+    if family in BUILT_IN_FAMILIES:
+        return {each.name: each for each in TABLE if _belongs(each, family)}
+    return {each.name: each for each in TABLE if each.training}
+
+
+def defaults(family: str) -> dict[str, Scalar]:
+    """What a model of this family gets where the study file says nothing.
+
+    >>> defaults("mlp")["width"]
+    128
+    """
+    column = family if family in BUILT_IN_FAMILIES else "mlp"
+    values = {name: getattr(each, column) for name, each in known(family).items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def textbook(family: str) -> dict[str, Scalar]:
+    """The configuration that a study tries first: Adam at 0.001, batches of 32, some dropout.
+
+    These are the defaults: a value that serves where nothing is written is a good first guess
+    where a range is. `Space.params` moves it into the ranges of a study.
+    """
+    return defaults(family)
+
+
+def _belongs(each: Hyperparameter, family: str) -> bool:
+    only_cnn = ("convolutions", "head_width", "head_dropout")
+    return family == "cnn" or each.name not in only_cnn
