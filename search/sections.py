@@ -63,6 +63,13 @@ ImageSize = Annotated[
     tuple[Count, Count],
     Field(strict=False, json_schema_extra={"expected": "[height, width], whole numbers ≥ 1"}),
 ]
+Loss = Annotated[
+    str, Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"})
+]
+Metrics = Annotated[
+    Literal["auto"] | Annotated[list[str], Field(min_length=1)],
+    Field(json_schema_extra={"expected": f'"auto" or some of {", ".join(METRICS)}'}),
+]
 
 
 class Section(BaseModel):
@@ -93,7 +100,7 @@ class StudySection(Section):
     """limit of wall-clock time since the first launch, in hours"""
     gpu_hours: Positive | None = None
     """limit of all workers' device time together, in hours"""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """fixes the split, and each trial's first weights and order of samples"""
 
     @field_validator("storage")
@@ -170,10 +177,10 @@ class TrainingSection(Section):
     """least decrease of the validation loss that counts as an improvement"""
     metric: Literal["val_loss"] = "val_loss"
     """a trial's value: its best epoch's validation loss, without L1 and L2 penalties"""
-    loss: str = "auto"
+    loss: Loss = "auto"
     """loss by its Keras name; auto chooses by the targets"""
-    metrics: Literal["auto"] | Annotated[list[str], Field(min_length=1)] = "auto"
-    """list of what is recorded beside the loss, by Keras names; auto chooses by the targets"""
+    metrics: Metrics = "auto"
+    """list of what is recorded beside the loss; auto chooses by the targets"""
     engine: Literal["auto", "keras"] = "auto"
     """auto: whole compiled epochs wherever the numbers stay Keras' own; keras: always model.fit"""
     xla: Literal["auto", "on", "off"] = "auto"
