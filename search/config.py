@@ -114,7 +114,7 @@ def _tables(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(
-            [f"{path.name}: line {line}: received bytes that are not UTF-8"]
+            [f"{path.name}: line {line}: received bytes that are not UTF-8, expected UTF-8"]
         ) from error
     return _parsed(text, path.name)
 

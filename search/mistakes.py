@@ -74,7 +74,7 @@ def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
     key = reference.find(table, name)
     if key is None:
         return Mistake(table, name, "an unknown key", _instead_of(table, name))
-    if detail["type"] == "missing":
+    if detail["type"] == "missing" and len(detail["loc"]) == 2:
         return Mistake(table, name, "nothing", key.expected)
     received = tables.get(table, {}).get(name, detail["input"])
     if detail["type"] == "value_error":

@@ -32,7 +32,7 @@ class Key:
 
 
 @functools.cache
-def keys() -> tuple[Key, ...]:
+def every_key() -> tuple[Key, ...]:
     """Every key of every table but ``[space]``, in the order of the models."""
     return tuple(key for table in StudyFile.model_fields for key in of_table(table))
 

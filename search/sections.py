@@ -106,7 +106,7 @@ class StudySection(Section):
     @field_validator("storage")
     @classmethod
     def _a_database(cls, url: str | None) -> str | None:
-        if url is not None and not re.match(r"(sqlite:///.|postgresql(\+psycopg)?://.)", url):
+        if url is not None and not _readable(url):
             raise ValueError("sqlite:///file.db or postgresql://user@host/database")
         return url
 
@@ -116,6 +116,18 @@ class StudySection(Section):
         if "://" in folder:
             raise ValueError("a folder, relative or absolute")
         return folder
+
+
+def _readable(url: str) -> bool:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    kinds = ("sqlite", "postgresql", "postgresql+psycopg")
+    return parts.drivername in kinds and bool(parts.database)
 
 
 class DataSection(Section):
