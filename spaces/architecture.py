@@ -1,0 +1,191 @@
+"""The guide's first kind of hyperparameters: the families ``mlp`` and ``cnn``.
+
+Layers are Keras' own and named by their place (``dense_1``, ``dropout_1``), so that models of
+one architecture are alike from trial to trial and an exported one loads without studyhall.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import keras
+from keras import layers
+
+from spaces import hyperparameters
+from spaces.entry import Value
+from spaces.failures import ArchitectureError
+from spaces.hyperparameters import Scalar
+from spaces.regularization import augmentation, regularizer
+
+__all__ = ["ArchitectureError", "build"]
+
+Values = Mapping[str, Value]
+Tensor = Any  # a symbolic tensor of Keras
+MakeLayer = Callable[..., keras.Layer]  # Dense or Conv2D, its width still open
+
+
+def build(
+    family: str, values: Values, input_shape: tuple[int, ...], outputs: int, task: str
+) -> keras.Model:
+    """Build the model of a trial, not compiled.
+
+    Args:
+        family: ``mlp`` or ``cnn``.
+        values: The trial's values; what is missing keeps the family's default.
+        input_shape: Of one prepared sample. An ``mlp`` flattens it; a ``cnn`` needs images,
+            (height, width, channels) or (height, width).
+        outputs: Classes, labels or target columns; 1 for ``binary``.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``: decides what the
+            last layer gives, probabilities or numbers.
+
+    Raises:
+        ArchitectureError: If the values can't be built for these samples.
+    """
+    values = {**hyperparameters.defaults(family), **values}
+    inputs = layers.Input(input_shape, name="input")
+    tensor = _augmented(values, inputs, input_shape)
+    tensor = {"mlp": _mlp, "cnn": _cnn}[family](values, tensor)
+    tensor = layers.Dense(outputs, activation=_LAST[task], name="output")(tensor)
+    return keras.Model(inputs, tensor, name=family)
+
+
+_LAST = {
+    "binary": "sigmoid",
+    "multiclass": "softmax",
+    "multilabel": "sigmoid",
+    "regression": "linear",
+}
+
+
+def _augmented(values: Values, inputs: Tensor, input_shape: tuple[int, ...]) -> Tensor:
+    tensor, steps = inputs, augmentation(values, input_shape)
+    if len(input_shape) == 2 and steps:
+        tensor = layers.Reshape((*input_shape, 1), name="image")(tensor)
+    for step in steps:
+        tensor = step(tensor)
+    return tensor
+
+
+def _mlp(values: Values, tensor: Tensor) -> Tensor:
+    """Hidden dense layers."""
+    if len(tensor.shape) > 2:
+        tensor = layers.Flatten(name="flatten")(tensor)
+    for layer in range(1, _depth(values) + 1):
+        width = _of_layer(values, "width", layer)
+        tensor = _hidden(values, tensor, layers.Dense, width, layer, f"{layer}")
+        tensor = _dropped(tensor, _of_layer(values, "dropout", layer), f"{layer}")
+    return tensor
+
+
+def _cnn(values: Values, tensor: Tensor) -> Tensor:
+    """Blocks of convolutions, each half as large as the one before; then a dense layer."""
+    depth = _depth(values)
+    tensor = _as_image(tensor)
+    _check_pooling(depth, tensor.shape[1:3])
+    for block in range(1, depth + 1):
+        tensor = _block(values, tensor, block)
+    tensor = layers.Flatten(name="flatten")(tensor)
+    if width := values["head_width"]:
+        tensor = _hidden(values, tensor, layers.Dense, width, depth, "head")
+        dropout = values.get("head_dropout", _of_layer(values, "dropout", depth))
+        tensor = _dropped(tensor, dropout, "head")
+    return tensor
+
+
+def _block(values: Values, tensor: Tensor, block: int) -> Tensor:
+    convolution = partial(layers.Conv2D, kernel_size=3, padding="same")
+    for each in range(1, _integer(values["convolutions"]) + 1):
+        place = f"{block}_{each}"
+        tensor = _hidden(values, tensor, convolution, _filters(values, block), block, place)
+    tensor = layers.MaxPooling2D(2, name=f"pool_{block}")(tensor)
+    return _dropped(tensor, _of_layer(values, "dropout", block), f"{block}")
+
+
+def _hidden(
+    values: Values, tensor: Tensor, make: MakeLayer, width: Value, layer: int, place: str
+) -> Tensor:
+    """One hidden layer: weights, batch norm, activation. Dropout comes after batch norm (book)."""
+    activation = str(_of_layer(values, "activation", layer))
+    normalized = bool(_of_layer(values, "batch_norm", layer))
+
+    def weighted(piece: str = "") -> Tensor:
+        weights = make(
+            width,
+            name=f"{_KIND[len(tensor.shape)]}_{place}{piece}",
+            use_bias=not normalized,  # batch norm has its own
+            kernel_initializer=_INITIALIZERS.get(activation, "he_uniform"),
+            kernel_regularizer=regularizer(values),
+        )
+        norm = layers.BatchNormalization(name=f"batch_norm_{place}{piece}")
+        return norm(weights(tensor)) if normalized else weights(tensor)
+
+    name = f"{activation}_{place}"
+    if activation == "maxout":  # of two pieces
+        return layers.Maximum(name=name)([weighted("_a"), weighted("_b")])
+    return _activation(activation, name, len(tensor.shape))(weighted())
+
+
+_KIND = {2: "dense", 4: "conv"}
+_INITIALIZERS = {  # he_uniform for what is linear on one side
+    "tanh": "glorot_uniform",
+    "sigmoid": "glorot_uniform",
+    "selu": "lecun_normal",
+}
+_LEAK = 0.01  # slope of leaky_relu below 0 (book)
+
+
+def _activation(activation: str, name: str, rank: int) -> keras.Layer:
+    match activation:
+        case "leaky_relu":
+            return layers.LeakyReLU(negative_slope=_LEAK, name=name)
+        case "prelu":  # one slope per unit or filter
+            return layers.PReLU(shared_axes=[1, 2] if rank == 4 else None, name=name)
+    return layers.Activation(activation, name=name)
+
+
+def _dropped(tensor: Tensor, share: Value, place: str) -> Tensor:
+    return layers.Dropout(share, name=f"dropout_{place}")(tensor) if share else tensor
+
+
+def _as_image(tensor: Tensor) -> Tensor:
+    shape = tensor.shape[1:]
+    if len(shape) == 2:
+        return layers.Reshape((*shape, 1), name="image")(tensor)
+    if len(shape) != 3:
+        raise ArchitectureError(
+            f'family = "cnn" needs images (height, width, channels), received samples of shape '
+            f'{shape}; family = "mlp" takes these'
+        )
+    return tensor
+
+
+def _check_pooling(depth: int, size: tuple[int, int]) -> None:
+    most = int(math.log2(min(size)))
+    if depth > most:
+        raise ArchitectureError(
+            f"depth = {depth}: images of {size[0]}×{size[1]} can be halved {most} times only"
+        )
+
+
+def _depth(values: Values) -> int:
+    return _integer(values["depth"])
+
+
+def _filters(values: Values, block: int) -> Value:
+    """Written per block, or doubling from the first one's."""
+    width = values["width"]
+    return width[block - 1] if isinstance(width, list) else _integer(width) * 2 ** (block - 1)
+
+
+def _of_layer(values: Values, name: str, layer: int) -> Scalar:
+    """The value of a hyperparameter in a hidden layer, counted from 1."""
+    value = values[name]
+    return value[layer - 1] if isinstance(value, list) else value
+
+
+def _integer(value: Value) -> int:
+    assert isinstance(value, int), value
+    return value
