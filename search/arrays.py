@@ -47,22 +47,25 @@ class Arrays:
         return [(self.x, self.y), *own]
 
 
-def checked(arrays: Arrays, source: str, *, images: bool = False) -> Arrays:
+def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = None) -> Arrays:
     """The same arrays in the shapes that the rest relies on.
 
     Args:
         arrays: as the source's reader found them.
         source: the source's name, for messages.
-        images: whether samples (N, height, width) are grey pictures even if not 8-bit.
+        image_size: height and width that samples must have; then (N, height, width) are grey
+            pictures even if not of 8 bits.
 
     Raises:
-        DataError: nothing in them, lengths that differ, no numbers, or NaN among them.
+        DataError: nothing in them, lengths or sizes that differ, no numbers, or NaN among them.
     """
-    pairs = [_pair(x, y, source, images) for x, y in arrays.parts]
+    pairs = [_pair(x, y, source, image_size is not None) for x, y in arrays.parts]
     shapes = sorted({x.shape[1:] for x, _ in pairs})
     if len(shapes) > 1:
         received = " and ".join(str(shape) for shape in shapes)
         raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
+    if image_size is not None:
+        _of_size(shapes[0], image_size, source)
     rest = pairs[1:]
     return Arrays(
         *pairs[0],
@@ -76,6 +79,12 @@ def checked(arrays: Arrays, source: str, *, images: bool = False) -> Arrays:
     )
 
 
+def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None:
+    if len(shape) != 3 or shape[:2] != tuple(size):
+        own = f"{list(shape[:2])}, the size in" if len(shape) == 3 else "no size: no images in"
+        raise refusal("image_size", f"{list(size)}", f"{own} {source}; only a folder's are resized")
+
+
 def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
     samples, targets = _samples(x, source, images), _targets(y, source)
     if samples.shape[0] != len(targets):
@@ -86,7 +95,9 @@ def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
 
 def _samples(x: Any, source: str, images: bool) -> Samples:
     if sparse.issparse(x):
-        return _finite(sparse.csr_matrix(x, dtype=np.float32), source, "x")
+        rows = sparse.csr_matrix(x, dtype=np.float32)
+        _finite(rows.data, source, "the stored values of x")
+        return rows
     array = _array(x, source, "x")
     if array.dtype.kind not in "biuf":
         raise refusal("source", f"x of type {array.dtype} in {source}", "numbers")
@@ -96,7 +107,8 @@ def _samples(x: Any, source: str, images: bool) -> Samples:
         array = array[..., np.newaxis]
     if 0 in array.shape:
         raise refusal("source", f"no samples in {source} (shape {array.shape})", "at least one")
-    return _finite(array, source, "x")
+    _finite(array, source, "x")
+    return array
 
 
 def _targets(y: Any, source: str) -> Targets:
@@ -108,12 +120,13 @@ def _targets(y: Any, source: str) -> Targets:
         raise refusal("source", received, "class names, class numbers or values, one per sample")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    return _finite(array, source, "y")
+    _finite(array, source, "y")
+    return array
 
 
-def _array(values: Any, source: str, name: str) -> np.ndarray[Any, Any]:
+def _array(values: Any, source: str, name: str) -> Targets:
     try:
-        array = np.asarray(values)
+        array: Targets = np.asarray(values)
     except ValueError as error:  # rows of different length
         raise refusal("source", f"ragged {name} in {source}", "rows of one length") from error
     if array.dtype.kind == "O" and any(np.ndim(row) or isinstance(row, list) for row in array.flat):
@@ -123,10 +136,9 @@ def _array(values: Any, source: str, name: str) -> np.ndarray[Any, Any]:
     return array
 
 
-def _finite(array: Samples, source: str, name: str) -> Samples:
-    values = array.data if sparse.issparse(array) else array
+def _finite(values: Targets, source: str, name: str) -> None:
     if values.dtype.kind != "f" or np.isfinite(values).all():
-        return array
+        return
     bad = np.argwhere(~np.isfinite(values))
     place = ", ".join(str(index) for index in bad[0])
     received = f"{values[tuple(bad[0])]} in {source} at {name}[{place}]"

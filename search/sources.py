@@ -41,7 +41,7 @@ def read(section: DataSection, folder: Path) -> Arrays:
         arrays = _from_collection(collection, name)
     else:
         arrays = user_data.read(section.source, folder)
-    return checked(arrays, section.source)
+    return checked(arrays, section.source, section.image_size)
 
 
 def _from_collection(collection: str, reference: str) -> Arrays:
@@ -59,7 +59,9 @@ def _from_collection(collection: str, reference: str) -> Arrays:
             wanted = spelling.one_of(argument, known_arguments) if known_arguments else "none"
             raise refusal("source", f'"{argument}" in {collection}:{reference}', wanted)
     try:
-        return sets.read(name, arguments)
+        return sets.read(name, arguments)  # type: ignore[no-any-return]
+    except DataError:
+        raise
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise refusal("source", f'"{collection}:{reference}"', f"other values: {reason}") from error
@@ -103,7 +105,6 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
     written = {
         "target": (section.target, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
-        "image_size": (section.image_size, folder, "a folder of images"),
         "grey": (section.grey, folder, "a folder of images"),
     }
     problems = [

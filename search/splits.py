@@ -56,7 +56,7 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
     """
     sizes = _sizes(labels.count, fractions)
     _enough(labels, sizes, fractions)
-    left, parts = np.arange(labels.count), {}
+    left, parts = np.arange(labels.count), dict[str, Rows]()
     for name in reversed(sizes):  # the test set first: it does not depend on the other fractions
         if len(parts) == len(sizes) - 1:
             parts[name] = left

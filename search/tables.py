@@ -39,8 +39,8 @@ def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
     return Arrays(
         encoded.to_numpy(np.float32),
         _values(table[str(target)]),
-        columns=tuple("=".join(filter(None, names)) for names in encoded.columns),
-        one_hot=tuple(name in categories for name, _ in encoded.columns),
+        columns=tuple("=".join(filter(None, pair)) for pair in encoded.columns),
+        one_hot=tuple(name in categories for name in encoded.columns.get_level_values(0)),
         categories=categories,
         groups=None if group is None else _values(table[group]),
     )
@@ -121,7 +121,9 @@ def _encoded(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, t
         name: pd.get_dummies(column.astype(str)) if _is_text(column) else column.to_frame("")
         for name, column in table.items()
     }
-    categories = {str(name): tuple(frames[name]) for name in frames if _is_text(table[name])}
+    categories = {
+        str(name): tuple(map(str, frames[name])) for name in frames if _is_text(table[name])
+    }
     return pd.concat(frames, axis=1), categories
 
 

@@ -40,7 +40,7 @@ class Coding:
         if self.labels is None:
             return y.astype(np.float32)
         if y.ndim == 2:
-            return y.argmax(axis=1).astype(np.int32)
+            return np.asarray(np.argmax(y, axis=1), np.int32)
         numbers = np.searchsorted(self.labels, y).clip(max=len(self.labels) - 1)
         strange = y[self.labels[numbers] != y]
         if len(strange):

@@ -8,6 +8,7 @@ import numpy as np
 
 from search.arrays import Arrays, Pair
 from search.data_error import DataError, refusal
+from spaces import user_code
 
 EXPECTED = (
     "(x, y), or ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"
@@ -19,16 +20,15 @@ PAIRS = 3
 def read(reference: str, folder: Path) -> Arrays:
     """What the user's function returns.
 
-    An exception of the function itself passes through, with its own traceback.
-
     Args:
         reference: `my_data.py:load`.
         folder: where the study file lies.
 
     Raises:
         DataError: no such function, or it returns something else.
+        UserCodeError: the user's code raises; its own exception is the cause.
     """
-    found = _function(reference, folder)()
+    found = user_code.call(_function(reference, folder))
     pairs = [_pair(part, reference) for part in _parts(found)]
     if not 1 <= len(pairs) <= PAIRS:
         raise _wrong(reference, found)
@@ -37,14 +37,12 @@ def read(reference: str, folder: Path) -> Arrays:
 
 
 def _function(reference: str, folder: Path) -> Callable[[], Any]:
-    from spaces import user_code
-
     try:
-        return user_code.load(reference, folder)
+        return user_code.load(reference, folder, takes=())
     except user_code.UserCodeError as error:
-        raise refusal(
-            "source", f'"{reference}": {error}', "a function that returns arrays"
-        ) from error
+        if error.__cause__ is not None:  # the file itself raises
+            raise
+        raise refusal("source", f'"{reference}": {error}', "a function without arguments") from None
 
 
 def _parts(found: Any) -> list[Any]:
