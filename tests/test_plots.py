@@ -62,7 +62,7 @@ def test_the_best_epoch_is_marked_where_it_is() -> None:
         grey = (np.ptp(panel, axis=-1) < 25) & (panel.mean(axis=-1) < 215)
         return int(grey.sum(axis=0).argmax())
 
-    apart = (marked(16) - marked(4)) / 460
+    apart = (marked(16) - marked(4)) / 494  # the width of the panel
     assert apart == pytest.approx((16 - 4) / 20.2, abs=0.04)
     assert plots.best_epoch(history(20, best=4))["epoch"] == 4  # type: ignore[index]
 
