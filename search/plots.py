@@ -1,8 +1,4 @@
-"""Learning curves as pictures and tables, drawn from a trial's stored history.
-
-A history is a list of epochs, each a dict with ``epoch`` (from 1), perhaps ``fold`` (from 0), and
-the metrics: ``loss``, ``val_loss``, ``<metric>``, ``val_<metric>``, ``learning_rate`` and others.
-"""
+"""Learning curves as pictures and tables, drawn from a trial's stored history."""
 
 from __future__ import annotations
 
@@ -10,27 +6,26 @@ import csv
 import io
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-Epochs = Sequence[Mapping[str, Any]]
+from search import curves
+from search.curves import History
 
 SIZE = (9.0, 3.6)  # inches
 DPI = 120
 TRAIN, VALIDATION = "#4878a8", "#d9612b"
 INK, QUIET = "#1f2937", "#6b7280"
 WIDE = 30.0  # a loss that spans more than this factor is drawn on a log scale
-NOT_METRICS = ("epoch", "fold", "loss", "keras_loss", "learning_rate", "seconds")
 
 # Matplotlib's font cache is shared, and the dashboard draws from several threads.
 _drawing = threading.Lock()
 
 
-def learning_curve_png(history: Epochs, title: str) -> bytes:
+def learning_curve_png(history: History, title: str) -> bytes:
     """Loss and the first metric per epoch, train and validation, with the best epoch marked.
 
     The learning curves of the university slides, 'Keras from scratch, part 5' and the book
@@ -40,7 +35,7 @@ def learning_curve_png(history: Epochs, title: str) -> bytes:
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
-        names = ["loss", *metrics(history)[:1]]
+        names = curves.metrics(history)[:2]
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _panel(axes, history, name)
         picture = io.BytesIO()
@@ -48,7 +43,7 @@ def learning_curve_png(history: Epochs, title: str) -> bytes:
     return picture.getvalue()
 
 
-def history_csv(history: Epochs) -> str:
+def history_csv(history: History) -> str:
     """The history as comma-separated text with a header; ``epoch`` and ``fold`` stand first."""
     names = dict.fromkeys(name for row in history for name in row)
     first = [name for name in ("fold", "epoch") if name in names]
@@ -60,26 +55,14 @@ def history_csv(history: Epochs) -> str:
     return table.getvalue()
 
 
-def metrics(history: Epochs) -> list[str]:
-    """The names of what was measured on training and validation set beside the loss."""
-    names = dict.fromkeys(name for row in history for name in row)
-    return [name for name in names if name not in NOT_METRICS and f"val_{name}" in names]
-
-
-def best_epoch(history: Epochs) -> Mapping[str, Any] | None:
-    """The epoch of least validation loss; None where no epoch has a finite one."""
-    finite = [row for row in history if math.isfinite(_number(row, "val_loss"))]
-    return min(finite, key=lambda row: _number(row, "val_loss"), default=None)
-
-
-def _panel(axes: Any, history: Epochs, name: str) -> None:
+def _panel(axes: Any, history: History, name: str) -> None:
     for key, colour, label in ((name, TRAIN, "train"), (f"val_{name}", VALIDATION, "validation")):
         axes.plot([], [], color=colour, linewidth=1.8, label=label)
-        for fold in _folds(history):
+        for fold in curves.folds(history):
             dot = "o" if len(fold) == 1 else None
-            numbers = [_number(row, key) for row in fold]
+            numbers = [curves.number(row, key) for row in fold]
             axes.plot([row["epoch"] for row in fold], numbers, color=colour, lw=1.8, marker=dot)
-    last = max((row["epoch"] for row in history), default=1)
+    last = max(1, curves.last_epoch(history))
     axes.set_xlim(1 - max(0.5, 0.03 * last), last + max(0.5, 0.03 * last))
     _dress(axes, name)
     if name == "loss" and _spans_widely(history):
@@ -104,34 +87,23 @@ def _dress(axes: Any, name: str) -> None:
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
-def _mark_best(axes: Any, history: Epochs, key: str) -> None:
+def _mark_best(axes: Any, history: History, key: str) -> None:
     """A dot at the best epoch of every fold; said in words where there is one fold only."""
-    folds = list(_folds(history))
+    folds = curves.folds(history)
     if not history:
         axes.text(0.5, 0.5, "no epoch finished", transform=axes.transAxes, ha="center", color=QUIET)
         axes.set_yticks([])
-    for best in filter(None, map(best_epoch, folds)):
-        axes.plot(best["epoch"], _number(best, key), marker="o", ms=6, color=VALIDATION, zorder=5)
+    for best in filter(None, map(curves.best_epoch, folds)):
+        axes.plot(
+            best["epoch"], curves.number(best, key), marker="o", ms=6, color=VALIDATION, zorder=5
+        )
         if len(folds) == 1:
             axes.axvline(best["epoch"], color=QUIET, linewidth=0.9, linestyle=(0, (2, 3)))
-            said = f"epoch {best['epoch']}: {_number(best, key):.4g}"
+            said = f"epoch {best['epoch']}: {curves.number(best, key):.4g}"
             axes.set_title(f"best at {said}", fontsize=9, color=VALIDATION, loc="right")
 
 
-def _folds(history: Epochs) -> Iterable[Epochs]:
-    folds: dict[Any, list[Mapping[str, Any]]] = {}
-    for row in history:
-        folds.setdefault(row.get("fold", 0), []).append(row)
-    return folds.values()
-
-
-def _spans_widely(history: Epochs) -> bool:
-    numbers = [_number(row, key) for row in history for key in ("loss", "val_loss")]
+def _spans_widely(history: History) -> bool:
+    numbers = [curves.number(row, key) for row in history for key in ("loss", "val_loss")]
     finite = [number for number in numbers if math.isfinite(number)]
     return bool(finite) and min(finite) > 0 and max(finite) > WIDE * min(finite)
-
-
-def _number(row: Mapping[str, Any], key: str) -> float:
-    """The number under that key; NaN where there is none, or an infinite one."""
-    number = row.get(key)
-    return float(number) if number is not None and math.isfinite(number) else math.nan

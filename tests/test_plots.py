@@ -64,7 +64,6 @@ def test_the_best_epoch_is_marked_where_it_is() -> None:
 
     apart = (marked(16) - marked(4)) / 494  # the width of the panel
     assert apart == pytest.approx((16 - 4) / 20.2, abs=0.04)
-    assert plots.best_epoch(history(20, best=4))["epoch"] == 4  # type: ignore[index]
 
 
 def test_without_a_metric_there_is_one_wide_panel() -> None:
@@ -72,7 +71,6 @@ def test_without_a_metric_there_is_one_wide_panel() -> None:
         {"epoch": row["epoch"], "loss": row["loss"], "val_loss": row["val_loss"]}
         for row in history(9)
     ]
-    assert plots.metrics(plain) == []
     assert np.ptp(columns_of(plots.TRAIN, pixels(plain))) > 900
 
 
@@ -91,16 +89,6 @@ def test_without_a_metric_there_is_one_wide_panel() -> None:
 )
 def test_every_history_can_be_drawn(rows: list[dict[str, Any]]) -> None:
     assert pixels(rows).shape == (432, 1080, 3)
-
-
-def test_the_best_epoch_is_never_one_without_a_finite_loss() -> None:
-    rows = [{"epoch": 1, "val_loss": math.nan}, {"epoch": 2, "val_loss": 3.0}, {"epoch": 3}]
-    assert plots.best_epoch(rows) == rows[1]
-    assert plots.best_epoch(rows[:1]) is None
-
-
-def test_the_first_metric_is_not_a_loss() -> None:
-    assert plots.metrics(history(2)) == ["accuracy"]
 
 
 def test_the_table_holds_every_number() -> None:

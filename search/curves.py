@@ -1,0 +1,47 @@
+"""What a trial's stored history says: its folds, its best epoch, its metrics.
+
+A history is a list of epochs, each a dict with ``epoch`` (from 1), perhaps ``fold`` (from 0), and
+the metrics: ``loss``, ``val_loss``, ``<metric>``, ``val_<metric>``, ``learning_rate`` and others.
+A number that was not finite may be missing, None, or NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Epoch = Mapping[str, Any]
+History = Sequence[Epoch]
+
+
+def number(epoch: Epoch, name: str) -> float:
+    """The number of that name; NaN where there is none, or an infinite one."""
+    found = epoch.get(name)
+    return float(found) if found is not None and math.isfinite(found) else math.nan
+
+
+def best_epoch(history: History) -> Epoch | None:
+    """The epoch of least validation loss; None where no epoch has a finite one."""
+    finite = [epoch for epoch in history if math.isfinite(number(epoch, "val_loss"))]
+    return min(finite, key=lambda epoch: number(epoch, "val_loss"), default=None)
+
+
+def folds(history: History) -> list[list[Epoch]]:
+    """The epochs of each fold, in their order; one list where there are no folds."""
+    found: dict[Any, list[Epoch]] = {}
+    for epoch in history:
+        found.setdefault(epoch.get("fold", 0), []).append(epoch)
+    return list(found.values())
+
+
+def last_epoch(history: History) -> int:
+    """The number of the last epoch; 0 where none has finished."""
+    return max((int(epoch["epoch"]) for epoch in history), default=0)
+
+
+def metrics(history: History) -> list[str]:
+    """What was measured on training and validation set alike: the loss first, penalties aside."""
+    names = dict.fromkeys(name for epoch in history for name in epoch)
+    both = [name for name in names if f"val_{name}" in names]
+    return ["loss", *(name for name in both if name != "loss" and not name.startswith("keras_"))]
