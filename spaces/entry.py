@@ -88,8 +88,9 @@ class Entry:
 
     def nearest(self, value: Scalar) -> Scalar | None:
         """The allowed value closest to `value`; None where nothing is close to a word."""
-        if any(_same(value, choice) for choice in self.choices):
-            return value
+        for choice in self.choices:
+            if _same(value, choice):
+                return choice
         if isinstance(value, str | bool):
             return None
         if self.choices:

@@ -137,7 +137,7 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
         raise UserCodeError(f'{path.name} has no function "{name}"{_functions(module, name)}')
     found = getattr(module, name)
     if isinstance(found, type) or not callable(found):
-        kind = "a class" if isinstance(found, type) else f"a value, {type(found).__name__}"
+        kind = "a class" if isinstance(found, type) else f"a value of type {type(found).__name__}"
         raise UserCodeError(f"{path.name}:{name} is {kind}, expected a function")
     function: Callable[..., Any] = found
     return function
@@ -180,10 +180,12 @@ def _where(error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    plain = re.sub(r"\x1b\[\d*m", "", str(error))  # Keras writes in bold
-    lines = [line for line in plain.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("Exception encountered when calling")]
-    return (telling or lines or [""])[0]
+    if isinstance(error, SyntaxError):
+        return error.msg
+    said, of_keras, _ = str(error).partition("\n\nArguments received by ")
+    lines = [line for line in said.splitlines() if line.strip()] or [""]
+    # Keras says what went wrong last, and in bold.
+    return re.sub(r"\x1b\[\d*m", "", lines[-1] if of_keras else lines[0])
 
 
 def _is_library(file: str) -> bool:
@@ -232,5 +234,5 @@ def _check_training(model: keras.Model, name: str, values: Mapping[str, Value]) 
         if steers and each.name in values and not each.allows(values[each.name]):
             raise UserCodeError(
                 f"{name} asks for {each.name} = {as_toml(values[each.name])}, but studyhall "
-                f"trains by it and expects {each.expected()}: compile the model, or rename it"
+                f"trains by it and expects {each.expected()}: give it another name"
             )
