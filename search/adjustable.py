@@ -1,0 +1,179 @@
+"""Numbers of a Keras model that a compiled function reads anew, so that a change costs no tracing.
+
+Keras keeps momentum, dropout rates and penalties as Python numbers, which tracing turns into
+constants. Here they become variables that do the same arithmetic to the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Number:
+    """A Python number of Keras' that may change after tracing.
+
+    Python's questions (is it zero, is it more than 1) are answered by the number that it was made
+    with; arithmetic reads a variable. ``1 - number`` is kept beside it, because Keras rounds that
+    difference in double precision.
+    """
+
+    def __init__(self, value: float) -> None:
+        self.sample = float(value)
+        self.variables = [tf.Variable(v, trainable=False, dtype=tf.float32) for v in (value, 0.0)]
+        self.assign(value)
+
+    def assign(self, value: float) -> None:
+        """Take another value, for which Python's questions must have the same answers."""
+        for variable, new in zip(self.variables, (value, 1.0 - float(value)), strict=True):
+            variable.assign(np.float32(new))
+
+    @property
+    def dtype(self) -> str:
+        return "float32"
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        value = self.variables[0].read_value()
+        return value if dtype is None else tf.cast(value, dtype)
+
+    def __rsub__(self, other: Any) -> Any:
+        if isinstance(other, int | float) and other == 1:
+            return self.variables[1].read_value()
+        return other - self.variables[0]
+
+    def __mul__(self, other: Any) -> Any:
+        return self.variables[0] * tf.convert_to_tensor(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.variables[0] / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.variables[0]
+
+    def __neg__(self) -> Any:
+        return -self.variables[0]
+
+    def __bool__(self) -> bool:
+        return self.sample != 0
+
+    def __eq__(self, other: object) -> bool:
+        return self.sample == other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __gt__(self, other: float) -> bool:
+        return self.sample > other
+
+
+class Penalty(keras.regularizers.Regularizer):  # type: ignore[misc]
+    """L1, L2 or both, with factors that may change after tracing.
+
+    Args:
+        terms: "l1", "l2", or both.
+    """
+
+    def __init__(self, terms: tuple[str, ...]) -> None:
+        self.factors = {term: tf.Variable(0.0, trainable=False) for term in terms}
+
+    def assign(self, regularizer: Any) -> None:
+        """Take over the factors of a Keras regularizer."""
+        for term, factor in self.factors.items():
+            factor.assign(np.float32(getattr(regularizer, term)))
+
+    def __call__(self, weights: Any) -> Any:
+        terms = []
+        if "l1" in self.factors:
+            terms.append(self.factors["l1"] * keras.ops.sum(keras.ops.absolute(weights)))
+        if "l2" in self.factors:
+            terms.append(self.factors["l2"] * keras.ops.sum(keras.ops.square(weights)))
+        return sum(terms[1:], terms[0])
+
+
+class _AdjustableRate:
+    """Mixed into Keras' dropout layers: the rate is a variable, the random numbers stay theirs."""
+
+    def adjust(self, rate: float) -> None:
+        """Take another rate above 0."""
+        if not hasattr(self, "_rate"):
+            with tf.init_scope():
+                numbers = [tf.Variable(0.0, trainable=False) for _ in range(2)]
+            self._rate = _Untracked(numbers)
+        threshold, scale = self._rate.held
+        threshold.assign(np.float32(rate))
+        scale.assign(np.float32(1.0 / (1.0 - rate) if rate < 1 else 0.0))
+
+    def _dropped(self, inputs: Any, shape: Any) -> Any:
+        threshold, scale = (tf.cast(number, inputs.dtype) for number in self._rate.held)
+        seed = self.seed_generator.next()  # type: ignore[attr-defined]
+        seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)
+        drawn = tf.random.stateless_uniform(shape, seed=seed, dtype=inputs.dtype)
+        kept = tf.where(drawn >= threshold, inputs * scale, tf.zeros([], inputs.dtype))
+        kept.set_shape(inputs.shape)
+        return kept
+
+
+class _Untracked:
+    """Hides variables from Keras, which would count them as the layer's weights."""
+
+    def __init__(self, held: list[Any]) -> None:
+        self.held = held
+
+
+class Dropout(_AdjustableRate, keras.layers.Dropout):  # type: ignore[misc]
+    """Keras' Dropout with a rate that may change after tracing."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        shape = tf.shape(inputs)
+        if self.noise_shape is not None:
+            sizes = zip(tf.unstack(shape), self.noise_shape, strict=True)
+            shape = tf.stack([actual if size is None else size for actual, size in sizes])
+        return self._dropped(inputs, shape)
+
+
+class _SpatialDropout(_AdjustableRate):
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training:
+            return inputs
+        return self._dropped(inputs, self._get_noise_shape(inputs))  # type: ignore[attr-defined]
+
+
+class SpatialDropout1D(_SpatialDropout, keras.layers.SpatialDropout1D):  # type: ignore[misc]
+    """Keras' SpatialDropout1D with a rate that may change after tracing."""
+
+
+class SpatialDropout2D(_SpatialDropout, keras.layers.SpatialDropout2D):  # type: ignore[misc]
+    """Keras' SpatialDropout2D with a rate that may change after tracing."""
+
+
+class SpatialDropout3D(_SpatialDropout, keras.layers.SpatialDropout3D):  # type: ignore[misc]
+    """Keras' SpatialDropout3D with a rate that may change after tracing."""
+
+
+DROPOUTS = {
+    keras.layers.Dropout: Dropout,
+    keras.layers.SpatialDropout1D: SpatialDropout1D,
+    keras.layers.SpatialDropout2D: SpatialDropout2D,
+    keras.layers.SpatialDropout3D: SpatialDropout3D,
+}
+PENALTIES: dict[type, tuple[str, ...]] = {
+    keras.regularizers.L1: ("l1",),
+    keras.regularizers.L2: ("l2",),
+    keras.regularizers.L1L2: ("l1", "l2"),
+}
+# Attributes of optimizers that may be Numbers; only those that an optimizer has are used.
+OPTIMIZER_NUMBERS = (
+    *("momentum", "beta_1", "beta_2", "rho", "weight_decay"),
+    *("clipnorm", "global_clipnorm", "clipvalue"),
+)
+OPTIMIZERS = (
+    *(keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adagrad),
+    *(keras.optimizers.Adadelta, keras.optimizers.Adam, keras.optimizers.AdamW),
+)

@@ -1,0 +1,67 @@
+"""A checkpoint as bytes: a JSON header and raw arrays under a checksum; nothing that executes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+MAGIC = b"studyhall\x00\x01\n"
+VERSION = 1
+_FRAME = struct.Struct("<HQ32s")  # version, length of the body in bytes, its SHA-256
+_LENGTH = struct.Struct("<Q")  # of the JSON header in bytes
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be read, or that belongs to another model."""
+
+
+def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
+    """One checkpoint.
+
+    Args:
+        header: What JSON can hold; floats come back to the last bit, NaN and infinity too.
+        arrays: Kept with dtype and shape, byte for byte.
+    """
+    shapes = [(array.dtype.str, array.shape) for array in arrays]
+    text = json.dumps({"header": header, "arrays": shapes}).encode()
+    raw = [np.ascontiguousarray(array).tobytes() for array in arrays]
+    body = b"".join([_LENGTH.pack(len(text)), text, *raw])
+    return MAGIC + _FRAME.pack(VERSION, len(body), hashlib.sha256(body).digest()) + body
+
+
+def unpack(blob: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Header and arrays of a checkpoint.
+
+    Raises:
+        CheckpointError: Cut off, altered, not one of ours, or of another version.
+    """
+    body = _checked_body(blob)
+    (length,) = _LENGTH.unpack_from(body)
+    start = _LENGTH.size + length
+    content = json.loads(bytes(body[_LENGTH.size : start]))
+    arrays = []
+    for dtype, shape in content["arrays"]:
+        array = np.frombuffer(body, dtype, count=int(np.prod(shape)), offset=start).reshape(shape)
+        start += array.nbytes
+        arrays.append(array)
+    return content["header"], arrays
+
+
+def _checked_body(blob: bytes) -> memoryview:
+    prefix = len(MAGIC) + _FRAME.size
+    if blob[: len(MAGIC)] != MAGIC or len(blob) < prefix:
+        raise CheckpointError(f"received {len(blob)} bytes that are no studyhall checkpoint")
+    version, length, digest = _FRAME.unpack_from(blob, len(MAGIC))
+    if version != VERSION:
+        raise CheckpointError(f"received a checkpoint of version {version}, expected {VERSION}")
+    body = memoryview(blob)[prefix:]
+    if len(body) != length:
+        raise CheckpointError(f"received {len(body)} bytes of checkpoint, expected {length}")
+    if hashlib.sha256(body).digest() != digest:
+        raise CheckpointError("the checkpoint's checksum does not match: it is corrupt")
+    return body

@@ -1,0 +1,160 @@
+"""What two Keras models must share for one compiled function to train both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import keras
+
+from search import adjustable
+
+_AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
+_ADJUSTABLE_LAYERS = {layer.__name__ for layer in adjustable.DROPOUTS}
+_ADJUSTABLE_PENALTIES = {penalty.__name__ for penalty in adjustable.PENALTIES}
+
+
+class NotCompilableError(Exception):
+    """This model is to be trained by Keras' own fit; the message says why."""
+
+
+def of(model: Any, *others: Any) -> str:
+    """The signature of a compiled Keras model.
+
+    Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors and the initial
+    weights are no part of it, nor are automatic layer names.
+
+    Args:
+        model: Built and compiled.
+        others: Anything else that the compiled function depends on.
+
+    Raises:
+        NotCompilableError: The model can't be compiled as a whole.
+    """
+    refuse(model)
+    layers = list(model._flatten_layers())
+    names = {layer.name: f"#{number}" for number, layer in enumerate(layers)}
+    parts = [
+        _scrubbed(model.get_config(), names),
+        [f"{type(layer).__qualname__} {id(type(layer))}" for layer in layers],
+        [_variable(variable) for variable in model.variables],
+        _optimizer(model.optimizer),
+        _compiled(model),
+        [_identity(other) for other in others],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def refuse(model: Any) -> None:
+    """Raise for a model whose training is not described by its layers.
+
+    Raises:
+        NotCompilableError: With the reason.
+    """
+    if type(model) is not keras.Sequential and type(model).__name__ != "Functional":
+        raise NotCompilableError(f"{type(model).__name__} is a subclassed model")
+    if not type(model).__module__.startswith("keras."):
+        raise NotCompilableError(f"{type(model).__name__} is not Keras' own class")
+    if model.run_eagerly:
+        raise NotCompilableError("it was compiled with run_eagerly")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise NotCompilableError("it has several inputs or outputs")
+    if not type(model.optimizer).__module__.startswith("keras."):
+        raise NotCompilableError(
+            f"the optimizer {type(model.optimizer).__name__} is not Keras' own"
+        )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise NotCompilableError("its optimizer scales the loss")
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Lambda):
+            raise NotCompilableError(f"the function of layer {layer.name} can't be compared")
+
+
+def _scrubbed(config: Any, names: dict[str, str]) -> Any:
+    """A model's configuration without what may differ between trials."""
+    if isinstance(config, list | tuple):
+        return [_scrubbed(part, names) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" in config:
+        return _scrubbed_object(config, names)
+    kept = {key: value for key, value in config.items() if _counts(key)}
+    return {key: _renamed(key, value, names) for key, value in kept.items()}
+
+
+def _scrubbed_object(config: dict[str, Any], names: dict[str, str]) -> Any:
+    kind, keras_own = config["class_name"], str(config.get("module")).startswith("keras")
+    if not keras_own:  # what its numbers are used for can't be known
+        return {**config, "name": "", "config": {**(config.get("config") or {}), "name": ""}}
+    if kind in _ADJUSTABLE_LAYERS:
+        inner = dict(config["config"])
+        config = {**config, "config": {**inner, "rate": inner["rate"] > 0}}
+    return {key: _renamed(key, value, names) for key, value in config.items() if _counts(key)}
+
+
+def _counts(key: Any) -> bool:
+    return not (str(key).endswith("initializer") or key in ("seed", "build_config"))
+
+
+def _renamed(key: str, value: Any, names: dict[str, str]) -> Any:
+    if key == "name" and isinstance(value, str):
+        return names.get(value, "")
+    if key in ("keras_history", "input_layers", "output_layers") and value:
+        return _with_canonical_names(value, names)
+    if key.endswith("_regularizer") and key != "activity_regularizer" and value:
+        own = str(value.get("module")).startswith("keras")
+        return (
+            value["class_name"] if own and value["class_name"] in _ADJUSTABLE_PENALTIES else value
+        )
+    return _scrubbed(value, names)
+
+
+def _with_canonical_names(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, list | tuple):
+        return [_with_canonical_names(part, names) for part in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def _variable(variable: Any) -> tuple[Any, ...]:
+    regularizer = type(variable.regularizer).__name__ if variable.regularizer else None
+    known = type(variable.regularizer) in adjustable.PENALTIES
+    numbers = None if known or regularizer is None else _identity(variable.regularizer)
+    shape = (tuple(variable.shape), str(variable.dtype), variable.trainable)
+    return (*shape, regularizer, numbers, _identity(variable.constraint))
+
+
+def _optimizer(optimizer: Any) -> Any:
+    config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
+    config.pop("learning_rate")
+    for name in adjustable.OPTIMIZER_NUMBERS:
+        if type(optimizer) in adjustable.OPTIMIZERS and isinstance(config.get(name), float):
+            config[name] = config[name] > 0
+    return type(optimizer).__name__, config
+
+
+def _compiled(model: Any) -> Any:
+    config = {**model._compile_config.config}
+    config.pop("optimizer")
+    return {key: _identity(value) for key, value in config.items()}
+
+
+def _identity(thing: Any) -> Any:
+    """Equal for two things that compute the same; by object where that can't be known."""
+    if thing is None or isinstance(thing, str | int | float | bool):
+        return thing
+    if isinstance(thing, list | tuple):
+        return [_identity(part) for part in thing]
+    if isinstance(thing, dict):
+        return {str(key): _identity(part) for key, part in thing.items()}
+    if _describes_itself(thing):
+        config = dict(thing.get_config())
+        config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
+        return f"{type(thing).__qualname__} {id(type(thing))} {config}"
+    return f"object {id(thing)}"
+
+
+def _describes_itself(thing: Any) -> bool:
+    kind = type(thing)
+    return kind.__module__.startswith("keras.") or "get_config" in vars(kind)

@@ -1,0 +1,114 @@
+"""The compiled path of a training: whole epochs in a model that it shares with other trials."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search import feeding, learning_rates, progress
+from search.epoch import Epoch
+from search.reuse import CompiledModels
+
+if TYPE_CHECKING:
+    from search.training import Settings
+
+
+class WholeEpochs:
+    """One training. Another one may borrow the compiled model between two calls.
+
+    Args:
+        models: The data and the models compiled for it.
+        model: As its builder returned it, compiled.
+        settings: How to train it.
+
+    Raises:
+        signature.NotCompilableError: The model can't be compiled as a whole.
+    """
+
+    def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
+        began = time.perf_counter()
+        self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
+        self._models, self._settings, self._optimizer = models, settings, model.optimizer
+        self._compiled = models.find(model, settings.data_loss)
+        self._weights = models.weights(settings.class_weight)
+        self._parked: tuple[list[np.ndarray], np.ndarray] | None = None
+        self._compiled.enter(self)
+        self._compiled.twin.load(model, learning_rates.initial(model.optimizer))
+        self._set(progress.start())
+        self.seconds["build"] = time.perf_counter() - began
+
+    def run(self, first: int, count: int) -> list[Epoch]:
+        """Train epochs first … first + count - 1, or until a rule stops the training."""
+        self._enter()
+        began, known = time.perf_counter(), bool(self._compiled.epochs.names)
+        feeds = self._models.feeds(self._weights)
+        plan = self._plan(range(first, first + count))
+        done, rows = self._compiled.epochs.run(*feeds, *plan, self._settings.batch_size)
+        epochs = self._epochs(first, rows[:done])
+        if not known:
+            spent = sum(epoch.seconds for epoch in epochs)
+            self.seconds["trace"] += time.perf_counter() - began - spent
+        return epochs
+
+    def progress(self) -> np.ndarray:
+        """`progress.Progress` after the last epoch."""
+        return self._parked[1] if self._parked else self._compiled.epochs.progress.numpy()
+
+    def layout(self) -> list[tuple[Any, ...]]:
+        """Shape and type of each variable."""
+        return [(tuple(v.shape), v.dtype.name) for v in self._compiled.variables()]
+
+    def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Weights, seeds, optimizer and best weights."""
+        return {}, self._arrays()
+
+    def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
+        """Take a state over."""
+        self._compiled.enter(self)
+        self._parked = None
+        for variable, array in zip(self._compiled.variables(), state, strict=True):
+            variable.assign(array)
+        self._set(done)
+
+    def best_weights(self) -> list[np.ndarray]:
+        """Weights of the best epoch, in the order of the model's."""
+        return self._arrays()[-len(self._compiled.epochs.best) :]
+
+    def park(self) -> None:
+        """Take the training out, because another one needs the model."""
+        self._parked = self._arrays(), self.progress()
+
+    def _arrays(self) -> list[np.ndarray]:
+        if self._parked:
+            return self._parked[0]
+        return [variable.numpy() for variable in self._compiled.variables()]
+
+    def _enter(self) -> None:
+        if self._parked:
+            self.restore({}, *self._parked)
+
+    def _set(self, state: np.ndarray) -> None:
+        self._compiled.epochs.progress.assign(state)
+        self._compiled.epochs.rules.assign(progress.rules(self._settings))
+
+    def _plan(self, numbers: range) -> tuple[np.ndarray, np.ndarray]:
+        """Order of the samples (epochs, samples) and learning rates (epochs, steps)."""
+        samples, settings = self._models.samples, self._settings
+        steps = math.ceil(samples / settings.batch_size)
+        orders = [feeding.shuffled(settings.seed, number, samples) for number in numbers]
+        rates = [learning_rates.of_epoch(self._optimizer, number, steps) for number in numbers]
+        return np.stack(orders), np.stack(rates)
+
+    def _epochs(self, first: int, rows: np.ndarray) -> list[Epoch]:
+        names = self._compiled.epochs.names
+        epochs = []
+        for number, row in enumerate(rows, start=first):
+            began, trained, ended = row[-3:].tolist()
+            self.seconds["train"] += trained - began
+            self.seconds["validate"] += ended - trained
+            metrics = dict(zip(names[1:], row[1:-3].tolist(), strict=True))
+            epochs.append(Epoch(number, float(row[0]), metrics, ended - began))
+        return epochs
