@@ -1,6 +1,7 @@
 """`file.npz`: samples and targets under the names that Keras users give them."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,16 @@ def read(path: Path, group: str | None = None) -> Arrays:
     if group is not None:
         if group not in found or len(found[group]) != len(x):
             names = f"the name of an array in {path.name} with one entry per sample"
-            raise refusal("group", repr(group), f"{names}: {shortened(found)}")
+            raise refusal("group", f'"{group}"', f"{names}: {shortened(found)}")
         groups = found[group]
     return Arrays(x, y, parts.get("validation"), parts.get("test"), groups=groups)
 
 
 def _contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, EOFError, AttributeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, OSError) as error:
         size = path.stat().st_size
         received = f"{path.name}, {'an empty file' if size == 0 else 'which is not an .npz file'}"
         raise refusal("source", received, f"arrays {EXPECTED}, as numpy.savez writes") from error

@@ -102,14 +102,16 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
 
 def describe(data: Data) -> list[tuple[str, str]]:
     """What `studyhall check` shows of the data: (name, text) rows."""
-    kept = sparse.issparse(data.train.x)
+    form = ", sparse" if sparse.issparse(data.train.x) else ""
     classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
+    columns = [("columns", shortened(data.columns))] if data.columns else []
     sizes = (len(data.train), len(data.validation), len(data.test))
     parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
     return [
         ("task", classes if data.classes else data.task),
         ("samples", parts),
-        ("input", f"{data.input_shape}, {data.train.x.dtype}{', sparse' if kept else ''}"),
+        ("input", f"{data.input_shape}, {data.train.x.dtype}{form}"),
+        *columns,
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),

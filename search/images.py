@@ -12,6 +12,7 @@ from search.archives import PARTS
 from search.arrays import Arrays
 from search.data_error import refusal, shortened
 
+EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # Pillow's modes
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 NAMED = 5  # unreadable files that are named; the rest is counted
 
@@ -94,14 +95,19 @@ def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pi
     pictures = dict(zip(files, results, strict=True))
     unreadable = [f"{path.parent.name}/{path.name}" for path in files if pictures[path] is None]
     if unreadable:
-        raise refusal("source", f"unreadable images {shortened(unreadable, NAMED)}", "images")
+        received = f"unreadable images: {shortened(unreadable, NAMED)}"
+        raise refusal("source", received, "images of 8 bits per channel")
     return _of_one_size(pictures)
 
 
 def _open(path: Path, size: Size | None, grey: bool) -> Pixels | None:
-    """Pixels (height, width, channels); None where the file is no image."""
+    """Pixels (height, width, channels); None where the file is no image of 8 bits."""
     try:
         with Image.open(path) as image:
+            if image.mode not in EIGHT_BITS:
+                return None
+            if size is not None:  # decodes a large JPEG at a fraction of its size
+                image.draft(None, (2 * max(size), 2 * max(size)))
             picture = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # as Pillow documents
         return None

@@ -60,12 +60,12 @@ class Fold:
     normalize: str = "auto"
     one_hot: tuple[bool, ...] = ()
 
-    @cached_property
+    @property
     def train(self) -> Part:
         """The training part."""
         return self.pool.rows(self.train_rows)
 
-    @cached_property
+    @property
     def validation(self) -> Part:
         """The validation part."""
         return self.pool.rows(self.validation_rows)

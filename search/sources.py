@@ -1,6 +1,7 @@
 """`[data] source`: what the study file names becomes arrays, whatever kind of source it is."""
 
 import ast
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,9 @@ def _from_collection(collection: str, reference: str) -> Arrays:
     known_arguments = sets.SETS[name].arguments
     for argument in arguments:
         if argument not in known_arguments:
-            wanted = spelling.one_of(argument, known_arguments) if known_arguments else "none"
+            wanted = (
+                spelling.one_of(argument, known_arguments) if known_arguments else "no arguments"
+            )
             raise refusal("source", f'"{argument}" in {collection}:{reference}', wanted)
     try:
         return sets.read(name, arguments)  # type: ignore[no-any-return]
@@ -83,7 +86,9 @@ def _existing(source: str, folder: Path) -> Path:
     path = folder / Path(source).expanduser()
     if not path.exists():
         received = f'"{source}", which is not there ({path.absolute()})'
-        raise refusal("source", received, f"{FORMS}")
+        raise refusal("source", received, FORMS)
+    if not os.access(path, os.R_OK):
+        raise refusal("source", f"{path}, which may not be read", "permission to read it")
     return path
 
 
@@ -108,7 +113,7 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
         "grey": (section.grey, folder, "a folder of images"),
     }
     problems = [
-        problem(key, f"{value} for {section.source}", f"it only for {kind}")
+        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"it only for {kind}")
         for key, (value, fits, kind) in written.items()
         if value and not fits
     ]

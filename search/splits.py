@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn import model_selection
 
 from search.arrays import Targets
-from search.data_error import DataError, problem, shortened
+from search.data_error import DataError, problem, refusal, shortened
 
 Rows = NDArray[np.int64]
 
@@ -37,10 +37,14 @@ class Labels:
 
 
 def sample(labels: Labels, count: int, *, seed: int) -> Rows:
-    """At most `count` samples, every class in its proportion; whole groups where there are some."""
+    """At most `count` samples, every class in its proportion; whole groups where there are some.
+
+    Raises:
+        DataError: too few for all classes.
+    """
     if count >= labels.count:
         return np.arange(labels.count)
-    return _cut(labels, count, seed=seed)[1]
+    return _cut(labels, count, "samples", seed=seed)[1]
 
 
 def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[str, Rows]:
@@ -61,7 +65,7 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
         if len(parts) == len(sizes) - 1:
             parts[name] = left
         else:
-            kept, cut = _cut(labels.of(left), sizes[name], seed=seed)
+            kept, cut = _cut(labels.of(left), sizes[name], "split", seed=seed)
             parts[name], left = left[cut], left[kept]
     _complete(labels, parts, "split")
     return {name: parts[name] for name in sizes}
@@ -76,7 +80,7 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
         DataError: fewer samples, samples of a class, or groups than folds.
     """
     if labels.count < count:
-        _refuse([problem("folds", str(count), f"at most {labels.count}, one for each sample")])
+        raise refusal("folds", f"{count} for {labels.count} samples", "a sample for each")
     _refuse(_scarce(labels, "folds", count, "folds"))
     if labels.groups is not None:
         kind = model_selection.GroupKFold
@@ -90,16 +94,28 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
         yield train, validation
 
 
-def _cut(labels: Labels, size: int, *, seed: int) -> tuple[Rows, Rows]:
+def _cut(labels: Labels, size: int, key: str, *, seed: int) -> tuple[Rows, Rows]:
     """All rows but `size` of them, and those."""
-    if labels.groups is not None:
-        share = size / labels.count
-        splitter = model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed)
-        kept, cut = next(splitter.split(np.zeros(labels.count), groups=labels.groups))
-    else:
-        kept, cut = model_selection.train_test_split(
-            np.arange(labels.count), test_size=size, stratify=labels.y, random_state=seed
-        )
+    cut = _cut_rows if labels.groups is None else _cut_groups
+    try:
+        return cut(labels, size, seed)
+    except ValueError as error:  # too small for the classes or groups that are left
+        reason = str(error).splitlines()[0]
+        received = f"{size} of {labels.count} samples for one part"
+        raise refusal(key, received, f"larger parts: {reason}") from error
+
+
+def _cut_rows(labels: Labels, size: int, seed: int) -> tuple[Rows, Rows]:
+    kept, cut = model_selection.train_test_split(
+        np.arange(labels.count), test_size=size, stratify=labels.y, random_state=seed
+    )
+    return kept, cut
+
+
+def _cut_groups(labels: Labels, size: int, seed: int) -> tuple[Rows, Rows]:
+    share = size / labels.count
+    splitter = model_selection.GroupShuffleSplit(1, test_size=share, random_state=seed)
+    kept, cut = next(splitter.split(np.zeros(labels.count), groups=labels.groups))
     return kept, cut
 
 
@@ -144,8 +160,9 @@ def _complete(labels: Labels, parts: dict[str, Rows], key: str) -> None:
             continue
         present = np.bincount(labels.y[rows], minlength=len(labels.classes)) > 0
         absent = [c for c, there in zip(labels.classes, present, strict=True) if not there]
-        received = f"no samples of class {shortened(absent, 3)} for {name}"
-        _refuse([problem(key, received, "every class in every part")] if absent else [])
+        if absent:
+            received = f"no samples of class {shortened(absent, 3)} for {name}"
+            raise refusal(key, received, "every class in every part")
 
 
 def _refuse(problems: Iterable[str]) -> None:

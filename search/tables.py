@@ -74,7 +74,11 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise refusal("source", received, "a table written by to_parquet") from error
 
 
-READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {".csv": _csv, ".parquet": _parquet}
+READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+}
 
 
 def _has(table: pd.DataFrame, path: Path, target: str | None, group: str | None) -> None:
