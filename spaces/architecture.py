@@ -65,7 +65,8 @@ def _augmented(values: Values, inputs: Tensor, input_shape: tuple[int, ...]) -> 
     if len(input_shape) == 2 and steps:
         tensor = layers.Reshape((*input_shape, 1), name="image")(tensor)
     for step in steps:
-        tensor = step(tensor)
+        # Keras' own default is to vary images unless told otherwise; `fit` tells it to train.
+        tensor = step(tensor, training=False)
     return tensor
 
 
@@ -133,6 +134,7 @@ _INITIALIZERS = {  # he_uniform for what is linear on one side
     "tanh": "glorot_uniform",
     "sigmoid": "glorot_uniform",
     "selu": "lecun_normal",
+    "maxout": "lecun_normal",  # the larger of two has the variance of one
 }
 _LEAK = 0.01  # slope of leaky_relu below 0 (book)
 

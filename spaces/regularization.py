@@ -43,11 +43,11 @@ def augmentation(values: Mapping[str, Value], input_shape: tuple[int, ...]) -> l
     return chosen
 
 
-_FLIPS = {
-    True: "horizontal",
-    "horizontal": "horizontal",
-    "vertical": "vertical",
-    "both": "horizontal_and_vertical",
+_FLIPS = {  # Keras' own "horizontal_and_vertical" never does one without the other
+    True: ("horizontal",),
+    "horizontal": ("horizontal",),
+    "vertical": ("vertical",),
+    "both": ("horizontal", "vertical"),
 }
 _EDGES = {"fill_mode": "nearest"}  # what moves into the picture repeats its edge
 
@@ -56,7 +56,7 @@ def _flip(values: Mapping[str, Value]) -> list[keras.Layer]:
     flip = values.get("flip")
     if isinstance(flip, list) or not flip:
         return []
-    return [layers.RandomFlip(_FLIPS[flip], name="flip")]
+    return [layers.RandomFlip(mode, name=f"flip_{mode}") for mode in _FLIPS[flip]]
 
 
 def _rotation(values: Mapping[str, Value]) -> list[keras.Layer]:
