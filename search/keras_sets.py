@@ -90,35 +90,40 @@ def multi_hot(sequences: Any, width: int) -> Any:
 def _load(name: str, arguments: Mapping[str, Any]) -> Any:
     from keras import datasets
 
-    home = _home()
+    folder = cache()
     try:
-        with _alone(home):
+        with _alone(folder):
             return getattr(datasets, name).load_data(**arguments)
     except (ValueError, TypeError, MemoryError):
         raise
     except Exception as error:  # Keras raises no narrower one for a failed download
         reason = str(error).rsplit(" -- ")[-1] or type(error).__name__
         received = f'"keras:{name}", neither in its cache nor to be fetched ({reason})'
-        file = home / "datasets" / SETS[name].file
+        file = folder / "datasets" / SETS[name].file
         raise refusal("source", received, f"the internet, or a copy at {file}") from error
 
 
-def _home() -> Path:
-    """The folder that Keras caches in.
+def cache() -> Path:
+    """The folder that Keras keeps its files in.
 
     Raises:
-        DataError: it is read-only; Keras would silently take another one.
+        DataError: it cannot be written; Keras would silently take another one.
     """
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    if home.exists() and not os.access(home, os.W_OK):
-        raise refusal("source", f"a read-only folder of Keras, {home}", "KERAS_HOME to be writable")
-    return home
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        received = f"{folder} as the cache of Keras, which is read-only"
+        raise refusal("source", received, "KERAS_HOME to name a folder that can be written")
+    return folder
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """One process at a time fetches: Keras writes a download straight to its final place."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "studyhall.lock").open("w") as lock:
+    with (folder / "studyhall.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

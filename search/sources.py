@@ -84,7 +84,7 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
 
 def _existing(source: str, folder: Path) -> Path:
     path = folder / Path(source).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
         received = f'"{source}", which is not there ({path.absolute()})'
         raise refusal("source", received, FORMS)
     if not os.access(path, os.R_OK):

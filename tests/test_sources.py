@@ -1,6 +1,6 @@
 import gzip
-import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -122,10 +122,38 @@ def test_a_file_of_another_kind(tmp_path):
     assert line.startswith('[data] source: received "data.xlsx", expected sklearn:digits')
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def as_nobody(folder, code):
+    """What a user without rights sees: root may read and write everything."""
+    code = (
+        "import os; from pathlib import Path; from search import data, keras_sets, sections;"
+        f"os.getuid() or os.setuid(65534)\ntry:\n    {code}\n"
+        "except data.DataError as error:\n    print(error)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return found.stdout
+
+
 def test_a_file_that_may_not_be_read(tmp_path):
+    tmp_path.chmod(0o755)
     (tmp_path / "data.npz").touch(mode=0o000)
-    assert "which may not be read" in problems("data.npz", tmp_path)[0]
+    section = 'sections.DataSection(source="data.npz")'
+    said = as_nobody(tmp_path, f"data.load({section}, seed=0, folder=Path())")
+    assert said == (
+        "[data] source: received data.npz, which may not be read, expected permission to read it\n"
+    )
+
+
+def test_a_read_only_cache_of_keras_is_not_silently_replaced(tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
+    (tmp_path / "home").mkdir(mode=0o555)
+    for home in ("home", "home/keras"):
+        monkeypatch.setenv("KERAS_HOME", home)
+        assert as_nobody(tmp_path, "keras_sets.cache()") == (
+            f"[data] source: received {home} as the cache of Keras, which is read-only,"
+            " expected KERAS_HOME to name a folder that can be written\n"
+        )
 
 
 def test_paths_are_relative_to_the_study_file_or_absolute(tmp_path):
@@ -193,16 +221,7 @@ def test_a_value_that_keras_refuses(keras_home):
     assert "expected other values: `label_mode` must be one of" in line
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_cache_is_not_silently_replaced(keras_home):
-    keras_home.chmod(0o555)
-    [line] = problems("keras:mnist")
-    assert f"received a read-only folder of Keras, {keras_home}" in line
-
-
 def test_reading_needs_no_tensorflow():
-    import subprocess
-
     code = (
         "import sys; from search import data, sections; from pathlib import Path;"
         " data.load(sections.DataSection(source='sklearn:iris'), seed=0, folder=Path());"
