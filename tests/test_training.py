@@ -1,0 +1,174 @@
+"""The training engine against Keras' own fit, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from search import feeding
+from search.training import Engine, Epoch, Settings, Training, seed_everything
+from spaces import architecture, optimization, regularization
+
+EPOCHS, BATCH = 3, 16  # 83 and 40 samples: the last batch of an epoch is ragged
+VECTORS, IMAGES = (6,), (8, 8, 1)
+Part = tuple[np.ndarray, np.ndarray]
+
+
+def samples(shape: tuple[int, ...], number: int, seed: int) -> Part:
+    """Three classes, told apart by their mean."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 3, number).astype(np.int32)
+    x = generator.normal(y.reshape(-1, *[1] * len(shape)), 1.0, (number, *shape))
+    return x.astype(np.float32), y
+
+
+DATA = {
+    "mlp": (samples(VECTORS, 83, 0), samples(VECTORS, 41, 1)),
+    "cnn": (samples(IMAGES, 40, 2), samples(IMAGES, 25, 3)),
+}
+SMALL = {
+    "mlp": {"depth": 2, "width": 8, "dropout": 0.2, "l2": 1e-3},
+    "cnn": {"depth": 2, "width": 4, "head_width": 8, "dropout": 0.2, "l1": 1e-4, "l2": 1e-3},
+}
+
+
+@pytest.fixture(scope="module")
+def engines() -> dict[str, Engine]:
+    return {family: Engine(*data) for family, data in DATA.items()}
+
+
+def built(family: str, values: dict[str, Any], seed: int = 7) -> keras.Model:
+    """A compiled model of a family, as the objective builds it."""
+    (x, _), _ = DATA[family]
+    values = {**SMALL[family], **values}
+    seed_everything(seed)
+    model = architecture.build(family, values, x.shape[1:], 3, "multiclass")
+    steps = math.ceil(len(x) / BATCH)
+    model.compile(
+        optimizer=optimization.optimizer(values, steps_per_epoch=steps, epochs=EPOCHS),
+        loss=regularization.loss("multiclass", values.get("label_smoothing", 0.0)),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def of(values: dict[str, Any], family: str, **others: Any) -> Settings:
+    (_, y), _ = DATA[family]
+    return Settings(
+        epochs=EPOCHS,
+        batch_size=BATCH,
+        seed=5,
+        class_weight=regularization.class_weights(values, y),
+        plateau=optimization.plateau(values),
+        data_loss=regularization.loss("multiclass"),
+        **others,
+    )
+
+
+def by_fit(model: keras.Model, settings: Settings, family: str) -> list[dict[str, float]]:
+    """The logs of Keras' fit on the same batches."""
+    (x, y), validation = DATA[family]
+    weights = feeding.sample_weights(y, settings.class_weight)
+    arrays = (x, y) if weights is None else (x, y, weights)
+
+    def batches() -> Any:
+        for epoch in range(1, settings.epochs + 1):
+            order = feeding.shuffled(settings.seed, epoch, len(x))
+            for start in range(0, len(x), settings.batch_size):
+                chosen = order[start : start + settings.batch_size]
+                yield tuple(array[chosen] for array in arrays)
+
+    kinds = tuple(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays)
+    history = model.fit(
+        tf.data.Dataset.from_generator(batches, output_signature=kinds),
+        steps_per_epoch=math.ceil(len(x) / settings.batch_size),
+        epochs=settings.epochs,
+        validation_data=validation,
+        shuffle=False,
+        verbose=0,
+        callbacks=_plateau(settings),
+    ).history
+    return [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+
+
+def _plateau(settings: Settings) -> list[keras.callbacks.Callback]:
+    plateau = settings.plateau
+    if plateau is None:
+        return []
+    return [
+        keras.callbacks.ReduceLROnPlateau(
+            factor=plateau.factor, patience=plateau.patience, min_delta=plateau.min_delta
+        )
+    ]
+
+
+def assert_same(epochs: list[Epoch], logs: list[dict[str, float]]) -> None:
+    assert len(epochs) == len(logs)
+    for epoch, log in zip(epochs, logs, strict=True):
+        ours = {"loss": "keras_loss", "val_loss": "keras_val_loss"}
+        for name, value in log.items():
+            if name != "learning_rate":
+                assert epoch.metrics[ours.get(name, name)] == pytest.approx(value, rel=1e-5), name
+
+
+def trained(engine: Engine, model: keras.Model, settings: Settings) -> Training:
+    training = engine.training(model, settings)
+    list(training.epochs())
+    return training
+
+
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw")
+DECAYS = {
+    "inverse_time": {"decay_rate": 0.1},
+    "step": {"decay_epochs": 1},
+    "exponential": {"decay_epochs": 2},
+    "cosine": {"warmup_epochs": 1},
+    "plateau": {"decay_epochs": 1, "learning_rate": 0.5},
+}
+REGULARIZATION = {
+    "batch_norm": {"batch_norm": True},
+    "class_weights": {"class_weights": "balanced"},
+    "label_smoothing": {"label_smoothing": 0.1},
+    "clipping": {"clip_norm": 0.1},
+    "everything": {"batch_norm": True, "class_weights": "balanced", "label_smoothing": 0.1}
+    | {"clip_norm": 0.5, "decay": "cosine", "optimizer": "adamw", "activation": "prelu"},
+}
+
+
+@pytest.mark.parametrize("family", ["mlp", "cnn"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_losses_equal_fit(engines: dict[str, Engine], family: str, optimizer: str) -> None:
+    values = {"optimizer": optimizer, "learning_rate": 0.02}
+    logs = by_fit(built(family, values), of(values, family), family)
+    training = trained(engines[family], built(family, values), of(values, family))
+    assert_same(training.history, logs)
+
+
+@pytest.mark.parametrize("family", ["mlp", "cnn"])
+@pytest.mark.parametrize("decay", DECAYS)
+def test_decays_equal_fit(engines: dict[str, Engine], family: str, decay: str) -> None:
+    values = {"decay": decay, "learning_rate": 0.02, "optimizer": "adam", **DECAYS[decay]}
+    logs = by_fit(built(family, values), of(values, family), family)
+    training = trained(engines[family], built(family, values), of(values, family))
+    assert_same(training.history, logs)
+
+
+@pytest.mark.parametrize("family", ["mlp", "cnn"])
+@pytest.mark.parametrize("kind", REGULARIZATION)
+def test_regularization_equals_fit(engines: dict[str, Engine], family: str, kind: str) -> None:
+    values = {"learning_rate": 0.01, **REGULARIZATION[kind]}
+    logs = by_fit(built(family, values), of(values, family), family)
+    training = trained(engines[family], built(family, values), of(values, family))
+    assert_same(training.history, logs)
+
+
+def test_augmentation_equals_fit(engines: dict[str, Engine]) -> None:
+    values = {"flip": "horizontal", "rotation": 20.0, "shift": 0.1, "zoom": 0.1}
+    logs = by_fit(built("cnn", values), of(values, "cnn"), "cnn")
+    training = trained(engines["cnn"], built("cnn", values), of(values, "cnn"))
+    assert_same(training.history, logs)
