@@ -1,0 +1,143 @@
+"""Claiming: takeover first, then the queue, then a new trial, while the budget lasts."""
+
+import uuid
+from dataclasses import dataclass
+
+from storage import budget, feed, leases, past, reclaiming
+from storage.database import Row, Transaction
+from storage.leases import Lease, Terms, Worker
+from storage.past import Past
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Every trial of the budget is done or in other workers' hands: ask again later."""
+
+    running: int
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """There is nothing more to do.
+
+    Args:
+        reason: "trials", "seconds", "gpu_seconds", or "stopped" when somebody has asked to stop.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A lease, with what the claiming transaction has read beside it."""
+
+    lease: Lease
+    past: Past
+    news: feed.News
+    running: list[tuple[int, int, str, str]]  # trial_id, number, params, distributions
+
+
+def claim(
+    transaction: Transaction,
+    study_id: int,
+    worker: Worker,
+    token: str,
+    terms: Terms,
+    *,
+    seen: feed.Seen,
+    rungs: bool,
+    trusting: bool,
+) -> Granted | Waiting | Exhausted:
+    """Gives the worker a trial, if there is one for it; one transaction.
+
+    Args:
+        token: identifies this claim, so that a second try finds what the first has taken.
+        seen: how far the worker has read the feed.
+        rungs: whether the pruner needs those.
+        trusting: leave silent leases alone: it may be the database that was away.
+
+    Raises:
+        LookupError: the study is gone.
+    """
+    limits = budget.lock(transaction, study_id)
+    lease = leases.find(transaction, token, study_id) if transaction.again else None
+    if lease is None:
+        lease = _next(transaction, study_id, worker, token, terms, limits, trusting)
+    if not isinstance(lease, Lease):
+        return lease
+    news = feed.read(transaction, study_id, seen, rungs=rungs)
+    begun = past.read(transaction, lease.trial_id) if lease.attempt > 1 else Past()
+    return Granted(lease, begun, news, _running(transaction, study_id, lease))
+
+
+def new_token() -> str:
+    """A token for one claim."""
+    return uuid.uuid4().hex
+
+
+def _next(
+    transaction: Transaction,
+    study_id: int,
+    worker: Worker,
+    token: str,
+    terms: Terms,
+    limits: Row,
+    trusting: bool,
+) -> Lease | Waiting | Exhausted:
+    held = leases.survey(transaction, study_id, terms.silence_s)
+    if held.silent and not trusting:
+        reclaiming.reclaim(transaction, study_id, terms)
+        held = leases.survey(transaction, study_id, terms.silence_s)
+    idle_s = _idle_s(limits, held.heard_at, terms)
+    if reason := _used_up(limits, held.gpu_seconds, idle_s):
+        return Exhausted(reason)
+    if held.free:
+        budget.reserve(transaction, study_id, idle_s)
+        return leases.take_free(transaction, study_id, worker, token)
+    if limits.used >= limits.trials:
+        return Waiting(held.held) if held.held else Exhausted("trials")
+    number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=limits.queue_id is None)
+    fixed = None if limits.queue_id is None else _dequeue(transaction, limits.queue_id)
+    draw = limits.drawn if fixed is None else None
+    return leases.grant(
+        transaction, study_id, worker, token, number=number, draw=draw, fixed=fixed
+    )
+
+
+def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:
+    """Seconds during which nobody has worked on the study, up to now."""
+    seen_at = max(filter(None, (limits.active_at, heard_at)), default=limits.now)
+    quiet_s = limits.now - seen_at
+    return quiet_s if quiet_s > terms.silence_s else 0.0
+
+
+def _used_up(limits: Row, held_gpu_seconds: float, idle_s: float) -> str:
+    if limits.stop:
+        return "stopped"
+    if limits.seconds is not None and limits.seconds_used - idle_s >= limits.seconds:
+        return "seconds"
+    gpu_seconds = limits.gpu_seconds_used + held_gpu_seconds
+    if limits.gpu_seconds is not None and gpu_seconds >= limits.gpu_seconds:
+        return "gpu_seconds"
+    return ""
+
+
+def _dequeue(transaction: Transaction, queue_id: int) -> str:
+    taken = transaction.run(
+        "DELETE FROM studyhall_queue WHERE queue_id = :queue_id RETURNING params",
+        queue_id=queue_id,
+    )
+    return str(taken.scalar_one())
+
+
+def _running(
+    transaction: Transaction, study_id: int, lease: Lease
+) -> list[tuple[int, int, str, str]]:
+    rows = transaction.rows(
+        """
+        SELECT trial_id, number, params, distributions FROM studyhall_leases
+        WHERE study_id = :study_id AND trial_id <> :trial_id AND params IS NOT NULL""",
+        study_id=study_id,
+        trial_id=lease.trial_id,
+    )
+    return [tuple(row) for row in rows]

@@ -1,0 +1,111 @@
+"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, passing errors."""
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+LOCK_WAIT_S = 20.0  # seconds that SQLite waits for another process' transaction
+CONNECT_WAIT_S = 10  # seconds for PostgreSQL to accept a connection
+
+# Epoch seconds, and the naive UTC date that Optuna's tables hold, both by the database's clock.
+CLOCKS = {
+    "sqlite": {
+        "now": "((julianday('now') - 2440587.5) * 86400.0)",
+        "utc": "strftime('%Y-%m-%d %H:%M:%f000', 'now')",
+        "lock": "",
+    },
+    "postgresql": {
+        "now": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
+        "utc": "timezone('utc', clock_timestamp())",
+        "lock": "FOR UPDATE",
+    },
+}
+
+# SQLite's primary result codes that pass: locked or busy, disk trouble, full, cannot open, protocol.
+_SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
+# Classes of SQLSTATE that pass: connection, resources, operator's intervention, system; and
+# serialization failure, deadlock, lock not available, a standby that is not yet writable.
+_POSTGRES_PASSING = ("08", "53", "57", "58")
+_POSTGRES_PASSING_CODES = {"40001", "40P01", "55P03", "25006"}
+# libpq reports a refused login or a missing database without an SQLSTATE.
+_POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no pg_hba.conf")
+
+_NETWORK_FILE_SYSTEMS = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "beegfs", "gpfs",
+    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "davfs",
+}  # fmt: skip
+
+
+def engine(url: sa.URL) -> sa.Engine:
+    """Makes an engine whose connections are held by their owner and commit only when told to."""
+    options = _sqlite_options() if url.get_backend_name() == "sqlite" else _postgres_options()
+    made = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", **options)
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(made, "connect", _set_pragmas)
+    return made
+
+
+def reading_options(url: sa.URL) -> dict[str, Any]:
+    """Engine options for Optuna's own RDBStorage on the same database."""
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": LOCK_WAIT_S}}
+    return {**_postgres_options(), "pool_pre_ping": True}
+
+
+def passes(error: BaseException) -> bool:
+    """Tells whether the same call may succeed later, on a new connection if need be."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_PASSING
+    import psycopg
+
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return getattr(error, "sqlstate", None) in _POSTGRES_PASSING_CODES
+    if error.sqlstate:
+        return error.sqlstate[:2] in _POSTGRES_PASSING or error.sqlstate in _POSTGRES_PASSING_CODES
+    return not any(words in str(error) for words in _POSTGRES_FINAL)
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+    """Names the network file system that `path` lies on, or None.
+
+    SQLite's write-ahead log needs memory shared by all its processes and honest file locks
+    (sqlite.org/wal.html), which these do not give.
+    """
+    with contextlib.suppress(OSError):
+        lines = [line.split() for line in mounts.read_text().splitlines()]
+        holding = [m for m in lines if _holds(m[1].replace("\\040", " "), path)]
+        kind = max(holding, key=lambda m: len(m[1]))[2] if holding else ""
+        return kind if kind in _NETWORK_FILE_SYSTEMS else None
+    return None
+
+
+def _holds(mount: str, path: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(mount)
+
+
+def _sqlite_options() -> dict[str, Any]:
+    return {"connect_args": {"timeout": LOCK_WAIT_S, "check_same_thread": False}}
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _postgres_options() -> dict[str, Any]:
+    """Notices a server that went away within a minute instead of the operating system's hours."""
+    return {
+        "use_native_hstore": False,
+        "connect_args": {
+            "connect_timeout": CONNECT_WAIT_S,
+            "keepalives_idle": 20,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 45_000,  # milliseconds
+            "application_name": "studyhall",
+        },
+    }

@@ -1,0 +1,293 @@
+"""The one door to a database: opening it, and transactions that outlive its absences."""
+
+import contextlib
+import functools
+import math
+import os
+import random
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+
+from storage import connections, schema
+
+PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
+OPEN_PATIENCE_S = 10.0
+
+T = TypeVar("T")
+Row = sa.Row[Any]
+
+
+class StorageError(RuntimeError):
+    """The database cannot be used; the message says which one and why, in one line."""
+
+
+class StorageAway(StorageError):
+    """The database has been out of reach for as long as the caller was willing to wait."""
+
+
+def default_url() -> str:
+    """Where studies live unless the user says otherwise."""
+    return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
+
+
+def shown(url: str | sa.URL) -> str:
+    """The URL as it may be printed: without its password.
+
+    Examples:
+        >>> shown("postgresql://ann:secret@host/db")
+        'postgresql://ann:***@host/db'
+    """
+    try:
+        return _plain(sa.make_url(url).render_as_string(hide_password=True))
+    except sa.exc.ArgumentError:
+        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
+
+
+class Transaction:
+    """What a unit of work sees: statements on one connection, all or nothing."""
+
+    def __init__(self, connection: sa.Connection, kind: str, tries: int) -> None:
+        self.connection = connection
+        self.kind = kind
+        self.again = tries > 0  # an earlier try may have been committed unnoticed
+
+    def run(self, text: str, **values: Any) -> sa.CursorResult[Any]:
+        """Runs one statement; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
+        return self.connection.execute(_statement(self.kind, text), values)
+
+    def row(self, text: str, **values: Any) -> Row | None:
+        """The first row, if any."""
+        return self.run(text, **values).first()
+
+    def rows(self, text: str, **values: Any) -> list[Row]:
+        """All rows."""
+        return list(self.run(text, **values))
+
+
+class Database:
+    """One held connection to a database that both schemas are present in.
+
+    Every call of `transaction` is one unit of work. It may be repeated when the connection breaks,
+    even when its COMMIT has got through unnoticed, so a unit of work must find out by itself
+    whether it has been done before (`Transaction.again`).
+    """
+
+    def __init__(self, url: sa.URL, engine: sa.Engine) -> None:
+        self.url = url
+        self.kind: Literal["sqlite", "postgresql"] = (
+            "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
+        )
+        self.away_since: float | None = None  # time.monotonic() of the first failure in a row
+        self.back_since: float | None = None  # … and of the first success after it
+        self._engine = engine
+        self._connection: sa.Connection | None = None
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, patience_s: float = OPEN_PATIENCE_S) -> Self:
+        """Opens the database, creating it and its tables where they are missing.
+
+        Args:
+            url: `sqlite:///file` or `postgresql://user@host/name`.
+            create: whether a missing SQLite file may be created.
+            patience_s: how long an unreachable server is tried again.
+
+        Raises:
+            StorageError: it cannot be reached, read or written, or belongs to another version.
+        """
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            _check_file(parsed, create)
+        database = cls(parsed, connections.engine(parsed))
+        database._prepare(patience_s)
+        return database
+
+    def another(self) -> "Database":
+        """The same database through a connection of its own, for another thread."""
+        return Database(self.url, self._engine)
+
+    def transaction(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        patience_s: float = PATIENCE_S,
+        single: bool = False,
+    ) -> T:
+        """Runs `work` in one transaction; tries again, reconnecting, while the trouble may pass.
+
+        Args:
+            work: the statements. It may run more than once.
+            patience_s: how long to go on trying; 0 tries once.
+            single: `work` is one statement, which PostgreSQL commits without being asked.
+
+        Raises:
+            StorageError: the database stayed away, or refuses. The driver's error is its cause.
+        """
+        deadline = time.monotonic() + patience_s
+        for tries, pause_s in enumerate(_pauses()):
+            try:
+                return self._once(work, tries, single)
+            except sa.exc.DBAPIError as error:
+                self._judge(error, deadline - pause_s)
+            time.sleep(pause_s)
+        raise AssertionError("pauses never end")
+
+    def optuna_storage(self) -> RDBStorage:
+        """Optuna's own storage on this database, for the dashboard and other readers."""
+        return schema.reading_storage(self.url)
+
+    def was_away(self, grace_s: float) -> bool:
+        """Whether the database is away, or has been less than `grace_s` ago."""
+        back_s = math.inf if self.back_since is None else time.monotonic() - self.back_since
+        return self.away_since is not None or back_s < grace_s
+
+    def close(self) -> None:
+        """Closes the connection; the next transaction would open another."""
+        with self._lock:
+            self._drop()
+
+    def _once(self, work: Callable[[Transaction], T], tries: int, single: bool) -> T:
+        with self._lock:
+            connection = self._connected()
+            try:
+                result = self._committed(connection, work, tries, single)
+            except BaseException as error:
+                self._undo(connection, error)
+                raise
+            self._heard()
+            return result
+
+    def _committed(
+        self, connection: sa.Connection, work: Callable[[Transaction], T], tries: int, single: bool
+    ) -> T:
+        transaction = Transaction(connection, self.kind, tries)
+        if single and self.kind == "postgresql":
+            return work(transaction)
+        connection.exec_driver_sql("BEGIN" if self.kind == "postgresql" else "BEGIN IMMEDIATE")
+        result = work(transaction)
+        connection.exec_driver_sql("COMMIT")
+        return result
+
+    def _connected(self) -> sa.Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _undo(self, connection: sa.Connection, error: BaseException) -> None:
+        try:
+            connection.exec_driver_sql("ROLLBACK")
+        except sa.exc.DBAPIError:  # nothing was open, or the connection is gone
+            if not isinstance(error, sa.exc.DBAPIError):
+                self._drop()
+        if isinstance(error, sa.exc.DBAPIError) and not _only_busy(error):
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                self._connection.close()
+            self._connection = None
+
+    def _heard(self) -> None:
+        if self.away_since is not None:
+            self.away_since, self.back_since = None, time.monotonic()
+
+    def _judge(self, error: sa.exc.DBAPIError, deadline: float) -> None:
+        cause = error.orig or error
+        if not connections.passes(cause):
+            if isinstance(error, sa.exc.IntegrityError | sa.exc.ProgrammingError):
+                raise error
+            raise StorageError(f"{shown(self.url)}: {_reason(cause)}") from cause
+        self.away_since = self.away_since or time.monotonic()
+        if time.monotonic() > deadline:
+            away_s = time.monotonic() - self.away_since
+            message = f"{shown(self.url)}: unusable for {away_s:.0f} s: {_reason(cause)}"
+            raise StorageAway(message) from cause
+
+    def _prepare(self, patience_s: float) -> None:
+        def work(transaction: Transaction) -> None:
+            if not schema.is_current(transaction.connection):
+                schema.create(transaction.connection, self.url)
+
+        try:
+            # On SQLite Optuna creates its tables through a connection of its own, which a
+            # transaction held here would lock out; the lock in `schema.create` does instead.
+            self._patiently(work, patience_s)
+        except (RuntimeError, sa.exc.DatabaseError) as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"{shown(self.url)}: {_reason(error)}") from error
+        except ImportError as error:
+            raise StorageError(f"{shown(self.url)}: no driver for it: {error}") from error
+
+    def _patiently(self, work: Callable[[Transaction], None], patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        for tries, pause_s in enumerate(_pauses()):
+            try:
+                return work(Transaction(self._connected(), self.kind, tries))
+            except sa.exc.DBAPIError as error:
+                self._drop()
+                self._judge(error, deadline - pause_s)
+            time.sleep(pause_s)
+
+
+@functools.cache
+def _statement(kind: str, text: str) -> sa.TextClause:
+    return sa.text(text.format(**connections.CLOCKS[kind]))
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between tries: doubling from 20 ms to 5 s, scattered so that workers spread out."""
+    pause_s = 0.02
+    while True:
+        yield pause_s * random.uniform(0.5, 1.5)
+        pause_s = min(2 * pause_s, 5.0)
+
+
+def _parse(url: str) -> sa.URL:
+    expected = "expected sqlite:///file or postgresql://user@host/name"
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StorageError(f"storage: received {shown(url)!r}, {expected}") from error
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite")
+    raise StorageError(f"storage: received {shown(url)!r}, {expected}")
+
+
+def _check_file(url: sa.URL, create: bool) -> None:
+    path = Path(url.database or "")
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
+    if not path.exists() and not create:
+        raise StorageError(f"{shown(url)}: there is no such file")
+    if not path.parent.is_dir():
+        raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
+    if kind := connections.network_file_system(path):
+        raise StorageError(
+            f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
+            "with several workers: move it to a local disk, or use postgresql://"
+        )
+
+
+def _only_busy(error: sa.exc.DBAPIError) -> bool:
+    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+
+
+def _plain(text: str) -> str:
+    return text.replace("postgresql+psycopg://", "postgresql://")
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(line.strip() for line in lines)[:400]

@@ -1,0 +1,268 @@
+"""Who may run which trial: fenced leases, given out one at a time, and taken over from the dead.
+
+A lease is a row of `studyhall_leases`, there from the claim of a trial until its result. `held` says
+whether somebody runs it; `fence` grows whenever that changes, and every write of a worker asks for
+its own fence: a worker that was declared dead by mistake finds out and changes nothing.
+
+Whoever changes a holder locks the study's budget row first, so these transactions follow one
+another; reports touch their own lease only.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from storage import orders
+from storage.database import Row, Transaction
+from storage.orders import Order
+
+
+class LeaseLost(Exception):
+    """Another worker holds the trial now: drop it, write nothing, take the next."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that runs trials.
+
+    Args:
+        name: unique in its study.
+        host: the machine's name.
+        pid: its process id there.
+        device: where it trains, as shown to the user: "cpu", "gpu 0", a UUID.
+        devices: how many devices it occupies, by which its seconds count as GPU seconds.
+    """
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    devices: float = 1.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How leases of a study are given and kept.
+
+    Args:
+        silence_s: seconds without a sign of life after which another worker may take over.
+        retries: takeovers in a row without a new epoch until the trial is failed.
+        heartbeat_s: seconds between renewals.
+    """
+
+    silence_s: float = 90.0
+    retries: int = 3
+    heartbeat_s: float = 15.0
+
+    @property
+    def grace_s(self) -> float:
+        """Seconds that a database must have been back before silence counts."""
+        return min(2 * self.heartbeat_s, self.silence_s)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to run one trial, until somebody else is given a higher fence."""
+
+    trial_id: int
+    number: int
+    fence: int
+    attempt: int
+    draw: int | None
+    fixed: str | None
+    checkpoint: str | None
+    params: str | None
+    distributions: str | None
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A lease whose holder fell silent, as it was left."""
+
+    trial_id: int
+    number: int
+    fence: int  # under which it is free now
+    worker: str
+    host: str
+    progress: int
+    barren: int
+    seconds: float  # how long it was held, times devices
+
+
+_LEASE = "trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions"
+
+_GRACE = {  # a server that was away a moment ago has heard nobody
+    "sqlite": "1 = 1",
+    "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
+}
+
+
+def _holder(worker: Worker) -> dict[str, Any]:
+    return {
+        "worker": worker.name,
+        "host": worker.host,
+        "pid": worker.pid,
+        "device": worker.device,
+        "devices": worker.devices,
+    }
+
+
+def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
+    """Counts the leases: held, silent, free to be taken; and what the held ones have used."""
+    row = transaction.row(
+        """
+        SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
+            coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
+                AS silent,
+            coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
+            max(heard_at) AS heard_at
+        FROM studyhall_leases WHERE study_id = :study_id""",
+        study_id=study_id,
+        silence_s=silence_s,
+    )
+    assert row is not None
+    return row
+
+
+def grant(
+    transaction: Transaction,
+    study_id: int,
+    worker: Worker,
+    token: str,
+    *,
+    number: int,
+    draw: int | None,
+    fixed: str | None,
+) -> Lease:
+    """Creates a running trial together with its lease."""
+    trial_id = transaction.run(
+        """
+        INSERT INTO trials (number, study_id, state, datetime_start)
+        VALUES (:number, :study_id, 'RUNNING', {utc}) RETURNING trial_id""",
+        number=number,
+        study_id=study_id,
+    ).scalar_one()
+    transaction.run(
+        """
+        INSERT INTO studyhall_leases (trial_id, study_id, number, draw, fixed, token, worker, host,
+            pid, device, devices, created_at, claimed_at, heard_at)
+        VALUES (:trial_id, :study_id, :number, :draw, :fixed, :token, :worker, :host,
+            :pid, :device, :devices, {now}, {now}, {now})""",
+        trial_id=trial_id,
+        study_id=study_id,
+        number=number,
+        draw=draw,
+        fixed=fixed,
+        token=token,
+        **_holder(worker),
+    )
+    return Lease(trial_id, number, 1, 1, draw, fixed, None, None, None)
+
+
+def take_free(
+    transaction: Transaction, study_id: int, worker: Worker, token: str
+) -> Lease | None:
+    """Takes over the earliest trial that was handed back or reclaimed."""
+    row = transaction.row(
+        f"""
+        UPDATE studyhall_leases SET held = 1, fence = fence + 1, attempt = attempt + 1,
+            token = :token, worker = :worker, host = :host, pid = :pid, device = :device,
+            devices = :devices, claimed_at = {{now}}, heard_at = {{now}},
+            progress_at_claim = progress
+        WHERE trial_id = (SELECT trial_id FROM studyhall_leases
+            WHERE study_id = :study_id AND held = 0 ORDER BY number LIMIT 1)
+        RETURNING {_LEASE}""",
+        study_id=study_id,
+        token=token,
+        **_holder(worker),
+    )
+    return None if row is None else Lease(*row)
+
+
+def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
+    """The lease that an earlier try of the same claim has taken, if its COMMIT got through."""
+    row = transaction.row(
+        f"SELECT {_LEASE} FROM studyhall_leases WHERE study_id = :study_id AND token = :token",
+        study_id=study_id,
+        token=token,
+    )
+    return None if row is None else Lease(*row)
+
+
+def reclaim(
+    transaction: Transaction, study_id: int, *, silence_s: float, grace_s: float
+) -> list[Silent]:
+    """Frees every lease whose holder fell silent, and fences the holder off."""
+    rows = transaction.rows(
+        f"""
+        UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
+            previous_worker = worker, repeated = repeated + progress - checkpoint_progress,
+            barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
+        WHERE study_id = :study_id AND held = 1 AND heard_at < {{now}} - :silence_s
+            AND {_GRACE[transaction.kind]}
+        RETURNING trial_id, number, fence, worker, host, progress, barren,
+            devices * (heard_at - claimed_at)""",
+        study_id=study_id,
+        silence_s=silence_s,
+        grace_s=grace_s,
+    )
+    return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
+
+
+def release(transaction: Transaction, lease: Lease) -> bool:
+    """Hands a trial back; False if the lease is lost."""
+    freed = transaction.run(
+        """
+        UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
+            repeated = repeated + progress - checkpoint_progress
+        WHERE trial_id = :trial_id AND fence = :fence""",
+        trial_id=lease.trial_id,
+        fence=lease.fence,
+    )
+    return freed.rowcount == 1
+
+
+def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
+    """Renews a lease and hears what to do; None if it is lost."""
+    row = transaction.row(
+        f"""
+        UPDATE studyhall_leases SET heard_at = {{now}}
+        WHERE trial_id = :trial_id AND fence = :fence
+        RETURNING {orders.query("studyhall_leases")}""",
+        trial_id=trial_id,
+        fence=fence,
+    )
+    return None if row is None else Order(row[0])
+
+
+def show_params(
+    transaction: Transaction, lease: Lease, params: str, distributions: str
+) -> bool:
+    """Lets the others' samplers see what this trial tries; False if the lease is lost."""
+    shown = transaction.run(
+        """
+        UPDATE studyhall_leases SET heard_at = {now}, params = :params,
+            distributions = :distributions
+        WHERE trial_id = :trial_id AND fence = :fence""",
+        trial_id=lease.trial_id,
+        fence=lease.fence,
+        params=params,
+        distributions=distributions,
+    )
+    return shown.rowcount == 1
+
+
+def point(
+    transaction: Transaction, lease: Lease, checkpoint: str, progress: int
+) -> bool:
+    """Moves the pointer to the last checkpoint; False if the lease is lost."""
+    moved = transaction.run(
+        """
+        UPDATE studyhall_leases SET checkpoint = :checkpoint, checkpoint_progress = :progress,
+            heard_at = {now}
+        WHERE trial_id = :trial_id AND fence = :fence""",
+        trial_id=lease.trial_id,
+        fence=lease.fence,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return moved.rowcount == 1

@@ -1,0 +1,95 @@
+"""A study's trials as plain records, for tables, reports and exports."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from storage import database, packing, past
+from storage.database import Database, Transaction
+from storage.study import Study
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as it stands.
+
+    Args:
+        state: RUNNING, COMPLETE, PRUNED or FAIL.
+        value: of a finished trial, its best epoch's validation loss; of a running one, the best
+            so far.
+        best_epoch: the epoch of that value.
+        epochs: how many epochs the history holds, all folds.
+        params: hyperparameters by name, as suggested.
+        attributes: Optuna's user attributes: reason, stopped, …
+        started_at, finished_at: epoch seconds of the database's clock.
+        worker: who runs it, or ran it last.
+        attempt: how many workers have held it.
+        repeated: epochs that were trained again after takeovers.
+    """
+
+    trial_id: int
+    number: int
+    state: str
+    value: float | None
+    best_epoch: int | None
+    epochs: int
+    params: dict[str, Any]
+    attributes: dict[str, Any]
+    started_at: float | None
+    finished_at: float | None
+    worker: str | None
+    attempt: int
+    repeated: int
+
+
+_TRIALS = """
+    SELECT t.trial_id, t.number, t.state,
+        CASE WHEN l.trial_id IS NULL THEN d.value ELSE (
+            SELECT min(v.intermediate_value) FROM trial_intermediate_values v
+            WHERE v.trial_id = t.trial_id) END,
+        d.best_epoch, coalesce(d.epochs, l.progress, 0),
+        coalesce(d.params, l.params, '{{}}'), coalesce(d.distributions, l.distributions, '{{}}'),
+        coalesce(d.started_at, l.created_at), d.finished_at, coalesce(d.worker, l.worker),
+        coalesce(d.attempt, l.attempt, 1), coalesce(d.repeated, l.repeated, 0)
+    FROM trials t LEFT JOIN studyhall_done d ON d.trial_id = t.trial_id
+        LEFT JOIN studyhall_leases l ON l.trial_id = t.trial_id
+    WHERE t.study_id = :study_id AND (:number < 0 OR t.number = :number) ORDER BY t.number"""
+
+_ATTRIBUTES = """
+    SELECT t.trial_id, a.key, a.value_json
+    FROM trial_user_attributes a JOIN trials t ON t.trial_id = a.trial_id
+    WHERE t.study_id = :study_id AND (:number < 0 OR t.number = :number)"""
+
+
+def trials(db: Database, study: Study) -> list[TrialRecord]:
+    """All trials of a study, by number."""
+    return db.transaction(lambda transaction: read(transaction, study.study_id))
+
+
+def trial(db: Database, study: Study, number: int) -> TrialRecord | None:
+    """One trial of a study, or None if it has not been started."""
+    found = db.transaction(lambda transaction: read(transaction, study.study_id, number))
+    return found[0] if found else None
+
+
+def history(db: Database, trial_id: int) -> list[dict[str, Any]]:
+    """All metrics of all epochs: dicts of fold (from 0), epoch (from 1), value, metrics."""
+    return db.transaction(lambda transaction: past.history(transaction, trial_id))
+
+
+def read(transaction: Transaction, study_id: int, number: int = -1) -> list[TrialRecord]:
+    """Reads the trial with this number, or all of them."""
+    attributes: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for trial_id, key, text in transaction.run(_ATTRIBUTES, study_id=study_id, number=number):
+        attributes[trial_id][key] = json.loads(text)
+    rows = transaction.run(_TRIALS, study_id=study_id, number=number)
+    return [_record(row, attributes.get(row[0], {})) for row in rows]
+
+
+def _record(row: database.Row, attributes: dict[str, Any]) -> TrialRecord:
+    trial_id, number, state, value, best_epoch, epochs, params, spaces, *rest = row
+    values, _ = packing.unpack_params(params, spaces)
+    return TrialRecord(
+        trial_id, number, state, value, best_epoch, epochs, values, attributes, *rest
+    )

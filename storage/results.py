@@ -1,0 +1,145 @@
+"""How a trial ends: its result into Optuna's tables, its summary into the feed, its lease gone."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage import budget, epochs, packing, writing
+from storage.database import Transaction
+from storage.leases import LeaseLost
+
+COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a trial.
+
+    Args:
+        state: COMPLETE, PRUNED or FAIL.
+        value: the best epoch's validation loss, or None.
+        reports: values by step.
+        best_epoch: the epoch of the best report, if there is one.
+        params, distributions: packed.
+        attributes, system_attributes, study_system_attributes: for Optuna's tables.
+    """
+
+    state: str
+    value: float | None
+    reports: Mapping[int, float]
+    best_epoch: int | None
+    params: str
+    distributions: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    system_attributes: Mapping[str, Any] = field(default_factory=dict)
+    study_system_attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def finish(
+    transaction: Transaction, study_id: int, trial_id: int, fence: int, result: Result
+) -> None:
+    """Ends a trial, if the lease is still held under this fence; a second time changes nothing.
+
+    Raises:
+        LeaseLost: somebody else holds it, or has ended it.
+    """
+    if transaction.again and _has_ended(transaction, trial_id, fence):
+        return
+    sequence = budget.book(transaction, study_id, trial_id, fence, result=True)
+    ended = transaction.row(
+        """
+        DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
+        RETURNING number, worker, host, device, attempt, repeated, progress,
+            created_at""",
+        trial_id=trial_id,
+        fence=fence,
+    )
+    if ended is None:
+        raise LeaseLost
+    _write_result(transaction, trial_id, result)
+    _write_attributes(transaction, study_id, trial_id, result)
+    _publish(transaction, study_id, trial_id, fence, sequence, ended, result)
+
+
+def _has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
+    return (
+        transaction.row(
+            "SELECT 1 FROM studyhall_done WHERE trial_id = :trial_id AND fence = :fence",
+            trial_id=trial_id,
+            fence=fence,
+        )
+        is not None
+    )
+
+
+def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
+    transaction.run(
+        """
+        UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
+        trial_id=trial_id,
+        state=result.state,
+    )
+    finite, kind = epochs.stored(result.value)
+    if kind is not None:
+        transaction.run(
+            """
+            INSERT INTO trial_values (trial_id, objective, value, value_type)
+            VALUES (:trial_id, 0, :value, :kind)""",
+            trial_id=trial_id,
+            value=finite,
+            kind=kind,
+        )
+
+
+def _write_attributes(
+    transaction: Transaction, study_id: int, trial_id: int, result: Result
+) -> None:
+    writing.attributes(transaction, "trial_user", trial_id, result.attributes)
+    writing.attributes(transaction, "trial_system", trial_id, writing.kept(result.system_attributes))
+    writing.attributes(transaction, "study_system", study_id, result.study_system_attributes)
+
+
+def _publish(
+    transaction: Transaction,
+    study_id: int,
+    trial_id: int,
+    fence: int,
+    sequence: int,
+    ended: Any,
+    result: Result,
+) -> None:
+    """Puts the trial's summary into the feed."""
+    finite = {step: value for step, value in result.reports.items() if not math.isnan(value)}
+    last_step = max(result.reports, default=None)
+    transaction.run(
+        """
+        INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
+            epochs, last_step, last_value, params, distributions, attributes, reports, worker, host,
+            device, attempt, repeated, fence, started_at, finished_at)
+        VALUES (:trial_id, :study_id, :sequence, :number, :state, :value, :best_epoch,
+            :epochs, :last_step, :last_value, :params, :distributions, :attributes, :reports,
+            :worker, :host, :device, :attempt, :repeated, :fence, :started_at, {now})""",
+        trial_id=trial_id,
+        study_id=study_id,
+        sequence=sequence,
+        number=ended.number,
+        state=result.state,
+        value=result.value,
+        best_epoch=result.best_epoch,
+        epochs=ended.progress,
+        last_step=last_step,
+        last_value=None if last_step is None else result.reports[last_step],
+        params=result.params,
+        distributions=result.distributions,
+        attributes=json.dumps(writing.kept(result.system_attributes)),
+        reports=packing.pack_reports(finite) if result.state == COMPLETE else None,
+        worker=ended.worker,
+        host=ended.host,
+        device=ended.device,
+        attempt=ended.attempt,
+        repeated=ended.repeated,
+        fence=fence,
+        started_at=ended.created_at,
+    )

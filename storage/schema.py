@@ -1,0 +1,249 @@
+"""Our tables beside Optuna's, and the one moment at which both are created.
+
+Optuna's tables are the readable record: studies, trials, parameters, reports, values. Ours hold
+what it has no place for: the budget, the leases, all metrics of all epochs, and the feed from
+which workers learn of each other's results.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+
+from storage import connections
+
+VERSION = 1
+_LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the schema is created
+
+metadata = sa.MetaData()
+_Float = sa.Double
+
+
+def _table(name: str, *columns: sa.schema.SchemaItem, **options: object) -> sa.Table:
+    return sa.Table(f"studyhall_{name}", metadata, *columns, **options)
+
+
+def _study() -> sa.Column[int]:
+    return sa.Column("study_id", sa.Integer, primary_key=True, autoincrement=False)
+
+
+def _trial() -> sa.Column[int]:
+    return sa.Column("trial_id", sa.Integer, primary_key=True, autoincrement=False)
+
+
+def _column(name: str, kind: type[sa.types.TypeEngine[object]], default: str | None = None) -> (
+    sa.Column[object]
+):
+    return sa.Column(name, kind, nullable=False, server_default=default)
+
+
+schema = _table(
+    "schema",
+    sa.Column("version", sa.Integer, primary_key=True),
+    _column("optuna_version", sa.Text),  # the version that found its own tables in order
+    _column("optuna_revision", sa.Text),
+)
+studies = _table(
+    "studies",
+    _study(),
+    _column("seed", sa.Integer),
+    _column("config", sa.Text),  # JSON: the checked study file
+    _column("created_at", _Float),
+    _column("token", sa.Text),  # of the call that created it
+)
+budget = _table(
+    "budget",
+    _study(),
+    _column("trials", sa.Integer),  # how many the study may start in all
+    _column("used", sa.Integer, "0"),  # how many it has started; the next trial's number
+    _column("drawn", sa.Integer, "0"),  # how many of these were sampled, not queued
+    _column("sequence", sa.Integer, "0"),  # grows with each row of the feed
+    sa.Column("seconds", _Float),
+    sa.Column("gpu_seconds", _Float),
+    _column("gpu_seconds_used", _Float, "0"),  # by leases that have ended
+    sa.Column("started_at", _Float),  # the first claim
+    _column("idle_s", _Float, "0"),  # since then without any worker
+    sa.Column("active_at", _Float),  # the last claim, result or return
+    _column("stop", sa.Integer, "0"),  # 1: every worker shall hand back its trial and leave
+)
+leases = _table(
+    "leases",
+    _trial(),
+    sa.Column("study_id", sa.Integer, nullable=False, index=True),
+    _column("number", sa.Integer),
+    sa.Column("draw", sa.Integer),  # null for a queued configuration
+    sa.Column("fixed", sa.Text),  # JSON: the queued configuration
+    _column("fence", sa.Integer, "1"),  # grows whenever the holder changes or is declared dead
+    _column("token", sa.Text),  # of the claim that took it
+    _column("held", sa.Integer, "1"),  # 0: handed back or reclaimed, free to be taken
+    _column("worker", sa.Text),
+    _column("host", sa.Text),
+    _column("pid", sa.Integer),
+    _column("device", sa.Text),
+    _column("devices", _Float),
+    _column("attempt", sa.Integer, "1"),
+    _column("lost", sa.Integer, "0"),  # how often its holder fell silent
+    _column("barren", sa.Integer, "0"),  # how many silent holders in a row brought no new epoch
+    sa.Column("previous_worker", sa.Text),
+    _column("created_at", _Float),
+    _column("claimed_at", _Float),
+    _column("heard_at", _Float),
+    _column("progress", sa.Integer, "0"),  # epochs in the history, all folds
+    _column("progress_at_claim", sa.Integer, "0"),
+    _column("repeated", sa.Integer, "0"),  # epochs that takeovers had to train again
+    _column("epoch", sa.Integer, "0"),
+    sa.Column("value", _Float),
+    sa.Column("params", sa.Text),  # JSON: Optuna's internal values by name
+    sa.Column("distributions", sa.Text),  # JSON: Optuna's distributions by name
+    sa.Column("checkpoint", sa.Text),
+    _column("checkpoint_progress", sa.Integer, "0"),
+    _column("stop", sa.Integer, "0"),  # 1: its worker shall end this trial as pruned
+)
+queue = _table(
+    "queue",
+    sa.Column("queue_id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.Integer, nullable=False, index=True),
+    _column("params", sa.Text),  # JSON; may name only some of the hyperparameters
+    sa.Column("token", sa.Text, nullable=False, unique=True),
+)
+history = _table(
+    "history",
+    _trial(),
+    sa.Column("fold", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", _Float),
+    _column("metrics", sa.Text),  # JSON
+    sqlite_with_rowid=False,
+)
+done = _table(
+    "done",
+    _trial(),
+    _column("study_id", sa.Integer),
+    _column("sequence", sa.Integer),
+    _column("number", sa.Integer),
+    _column("state", sa.Text),
+    sa.Column("value", _Float),
+    sa.Column("best_epoch", sa.Integer),
+    _column("epochs", sa.Integer),
+    sa.Column("last_step", sa.Integer),
+    sa.Column("last_value", _Float),
+    _column("params", sa.Text),  # JSON, as in leases
+    _column("distributions", sa.Text),
+    _column("attributes", sa.Text),  # JSON: the sampler's own system attributes
+    sa.Column("reports", sa.LargeBinary),  # of a complete trial: values by step, little-endian f8
+    _column("worker", sa.Text),
+    _column("host", sa.Text),
+    _column("device", sa.Text),
+    _column("attempt", sa.Integer),
+    _column("repeated", sa.Integer),
+    _column("fence", sa.Integer),
+    _column("started_at", _Float),
+    _column("finished_at", _Float),
+    sa.UniqueConstraint("study_id", "sequence"),
+    sa.Index("studyhall_done_value", "study_id", "state", "value", "number"),
+)
+rungs = _table(
+    "rungs",
+    _trial(),
+    sa.Column("rung", sa.Integer, primary_key=True, autoincrement=False),
+    _column("study_id", sa.Integer),
+    _column("sequence", sa.Integer),
+    _column("number", sa.Integer),
+    sa.Column("value", _Float),
+    sa.Index("studyhall_rungs_sequence", "study_id", "sequence"),
+)
+workers = _table(
+    "workers",
+    _study(),
+    sa.Column("name", sa.Text, primary_key=True),
+    _column("host", sa.Text),
+    _column("pid", sa.Integer),
+    _column("device", sa.Text),
+    _column("started_at", _Float),
+    _column("seen_at", _Float),
+)
+facts = _table(
+    "facts",
+    _study(),
+    sa.Column("key", sa.Text, primary_key=True),
+    _column("value", sa.Text),  # JSON
+)
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Tells whether both schemas are there and in order for this version of Optuna.
+
+    Raises:
+        RuntimeError: the database was made by a later studyhall.
+    """
+    tables = set(sa.inspect(connection).get_table_names())
+    if not {"studyhall_schema", "alembic_version"} <= tables:
+        return False
+    row = connection.execute(sa.select(schema)).one_or_none()
+    if row is not None and row.version > VERSION:
+        raise RuntimeError(
+            f"its tables have version {row.version}, this studyhall knows {VERSION}: update it"
+        )
+    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return row is not None and (row.optuna_version, row.optuna_revision) == (
+        optuna.__version__,
+        revision,
+    )
+
+
+def create(connection: sa.Connection, url: sa.URL) -> None:
+    """Creates what is missing of both schemas, one process at a time, and lets Optuna check its own.
+
+    Raises:
+        RuntimeError: Optuna's tables belong to another version of Optuna.
+    """
+    with _creation_lock(connection, url):
+        if is_current(connection):
+            return
+        optuna_storage = reading_storage(url)
+        metadata.create_all(connection)
+        connection.execute(sa.delete(schema))
+        connection.execute(
+            sa.insert(schema).values(
+                version=VERSION,
+                optuna_version=optuna.__version__,
+                optuna_revision=optuna_storage.get_current_version(),
+            )
+        )
+        optuna_storage.engine.dispose()
+
+
+def reading_storage(url: sa.URL) -> RDBStorage:
+    """Optuna's own storage on this database; creates its tables, checks their version."""
+    text = url.render_as_string(hide_password=False)
+    escaped = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in {SCHEMA_VERSION}
+    return RDBStorage(escaped, engine_kwargs=connections.reading_options(url))
+
+
+@contextlib.contextmanager
+def _creation_lock(connection: sa.Connection, url: sa.URL) -> Iterator[None]:
+    if url.get_backend_name() == "sqlite":
+        with _folder_lock(Path(url.database or ".").resolve().parent):
+            yield
+        return
+    connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
+    try:
+        yield
+    finally:
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Locks the folder itself, so that no lock file is left behind."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""When each worker was last seen, whether it holds a trial or waits for one."""
+
+from storage.database import Transaction
+from storage.leases import Worker
+
+
+def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
+    """Notes that a worker is alive."""
+    transaction.run(
+        """
+        INSERT INTO studyhall_workers (study_id, name, host, pid, device, started_at, seen_at)
+        VALUES (:study_id, :name, :host, :pid, :device, {now}, {now})
+        ON CONFLICT (study_id, name) DO UPDATE SET host = excluded.host, pid = excluded.pid,
+            device = excluded.device, seen_at = excluded.seen_at""",
+        study_id=study_id,
+        name=worker.name,
+        host=worker.host,
+        pid=worker.pid,
+        device=worker.device,
+    )
+
+
+def forget(transaction: Transaction, study_id: int, worker: Worker) -> None:
+    """Takes a worker that leaves off the list."""
+    transaction.run(
+        """
+        DELETE FROM studyhall_workers
+        WHERE study_id = :study_id AND name = :name AND host = :host AND pid = :pid""",
+        study_id=study_id,
+        name=worker.name,
+        host=worker.host,
+        pid=worker.pid,
+    )

@@ -1,0 +1,193 @@
+"""How a study stands: a few indexed look-ups, however many trials it has."""
+
+from dataclasses import dataclass
+
+from storage import database, records
+from storage.database import Database, Transaction
+from storage.records import TrialRecord
+from storage.study import Study
+
+_RATE_WINDOW_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial that has been begun and not ended; `held` is False if it waits to be continued."""
+
+    number: int
+    worker: str
+    host: str
+    pid: int
+    device: str
+    epoch: int
+    value: float | None  # of the last epoch
+    best: float | None
+    silent_s: float
+    attempt: int
+    held: bool
+    lost: int  # how often its worker fell silent
+    repeated: int  # epochs trained again after takeovers
+    started_at: float
+    checkpoint: str | None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A worker process, with or without a trial, as last seen."""
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    started_at: float
+    silent_s: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study at one moment of the database's clock.
+
+    Args:
+        counts: trials by state: RUNNING, COMPLETE, PRUNED, FAIL.
+        used: trials that have been started; `limit` may be.
+        queued: configurations that wait to be run first.
+        seconds_used: while anybody worked on it; `seconds_limit` None is endless.
+        gpu_seconds_used: likewise, summed over devices.
+        incumbent: the best complete trial.
+        running: trials begun and not ended, by number.
+        workers: every worker that has not left.
+        finished_per_hour: by the results of the last hour; None before there are two.
+        repeated: epochs that takeovers had to train again.
+        stopping: whether the workers have been asked to stop.
+    """
+
+    now: float
+    counts: dict[str, int]
+    used: int
+    limit: int
+    queued: int
+    seconds_used: float
+    seconds_limit: float | None
+    gpu_seconds_used: float
+    gpu_seconds_limit: float | None
+    incumbent: TrialRecord | None
+    running: list[Running]
+    workers: list[Sight]
+    finished_per_hour: float | None
+    repeated: int
+    stopping: bool
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended."""
+        return sum(count for state, count in self.counts.items() if state != "RUNNING")
+
+
+def status(db: Database, study: Study) -> Status:
+    """How a study stands now.
+
+    Raises:
+        LookupError: the study is gone.
+    """
+    return db.transaction(lambda transaction: read(transaction, study.study_id))
+
+
+def read(transaction: Transaction, study_id: int) -> Status:
+    """Reads it in one transaction, so that the numbers agree."""
+    limits = _limits(transaction, study_id)
+    running = _running(transaction, study_id)
+    counts, repeated = _counts(transaction, study_id)
+    return Status(
+        now=limits.now,
+        counts={"RUNNING": len(running), "COMPLETE": 0, "PRUNED": 0, "FAIL": 0, **counts},
+        used=limits.used,
+        limit=limits.trials,
+        queued=limits.queued,
+        seconds_used=limits.seconds_used,
+        seconds_limit=limits.seconds,
+        gpu_seconds_used=limits.gpu_seconds_used,
+        gpu_seconds_limit=limits.gpu_seconds,
+        incumbent=_incumbent(transaction, study_id),
+        running=running,
+        workers=_workers(transaction, study_id),
+        finished_per_hour=_rate(transaction, study_id),
+        repeated=repeated + sum(one.repeated for one in running),
+        stopping=bool(limits.stop),
+    )
+
+
+def _limits(transaction: Transaction, study_id: int) -> database.Row:
+    row = transaction.row(
+        """
+        SELECT used, trials, seconds, gpu_seconds, stop, {now} AS now,
+            coalesce((CASE WHEN EXISTS (SELECT 1 FROM studyhall_leases l
+                    WHERE l.study_id = b.study_id AND l.held = 1) THEN {now} ELSE active_at END)
+                - started_at - idle_s, 0.0) AS seconds_used,
+            gpu_seconds_used + (
+                SELECT coalesce(sum(l.held * l.devices * (l.heard_at - l.claimed_at)), 0.0)
+                FROM studyhall_leases l WHERE l.study_id = b.study_id) AS gpu_seconds_used,
+            (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued
+        FROM studyhall_budget b WHERE study_id = :study_id""",
+        study_id=study_id,
+    )
+    if row is None:
+        raise LookupError("the study has been deleted")
+    return row
+
+
+def _counts(transaction: Transaction, study_id: int) -> tuple[dict[str, int], int]:
+    rows = transaction.rows(
+        """
+        SELECT state, count(*), sum(repeated) FROM studyhall_done
+        WHERE study_id = :study_id GROUP BY state""",
+        study_id=study_id,
+    )
+    return {state: count for state, count, _ in rows}, sum(int(row[2]) for row in rows)
+
+
+def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
+    row = transaction.row(
+        """
+        SELECT number FROM studyhall_done WHERE study_id = :study_id AND state = 'COMPLETE'
+        ORDER BY value, number LIMIT 1""",
+        study_id=study_id,
+    )
+    return None if row is None else records.read(transaction, study_id, row[0])[0]
+
+
+def _running(transaction: Transaction, study_id: int) -> list[Running]:
+    rows = transaction.rows(
+        """
+        SELECT number, worker, host, pid, device, epoch, value,
+            (SELECT min(v.intermediate_value) FROM trial_intermediate_values v
+                WHERE v.trial_id = l.trial_id),
+            {now} - heard_at, attempt, held, lost, repeated, created_at, checkpoint
+        FROM studyhall_leases l WHERE study_id = :study_id ORDER BY number""",
+        study_id=study_id,
+    )
+    return [Running(*row[:10], bool(row[10]), *row[11:]) for row in rows]
+
+
+def _workers(transaction: Transaction, study_id: int) -> list[Sight]:
+    rows = transaction.rows(
+        """
+        SELECT name, host, pid, device, started_at, {now} - seen_at FROM studyhall_workers
+        WHERE study_id = :study_id ORDER BY name""",
+        study_id=study_id,
+    )
+    return [Sight(*row) for row in rows]
+
+
+def _rate(transaction: Transaction, study_id: int) -> float | None:
+    row = transaction.row(
+        """
+        SELECT count(*), min(finished_at), max(finished_at) FROM (
+            SELECT finished_at FROM studyhall_done WHERE study_id = :study_id
+            ORDER BY sequence DESC LIMIT 1000) latest
+        WHERE finished_at > {now} - :window_s""",
+        study_id=study_id,
+        window_s=_RATE_WINDOW_S,
+    )
+    if row is None or row[0] < 2 or row[2] <= row[1]:
+        return None
+    return float((row[0] - 1) * 3600.0 / (row[2] - row[1]))

@@ -1,0 +1,144 @@
+"""A study as it was created, and its rows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.database import Transaction
+
+# Tables whose rows belong to a trial, and those whose rows belong to a study, parents last.
+_OF_TRIALS = (
+    "trial_intermediate_values", "trial_values", "trial_params", "trial_user_attributes",
+    "trial_system_attributes", "trial_heartbeats", "studyhall_history",
+)  # fmt: skip
+_OURS = ("leases", "done", "rungs", "queue", "workers", "facts", "budget", "studies")
+_OF_STUDIES = (
+    *(f"studyhall_{name}" for name in _OURS),
+    "trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study; `config` is the checked study file."""
+
+    study_id: int
+    name: str
+    seed: int
+    config: dict[str, Any]
+    created_at: float  # epoch seconds, by the database's clock
+
+
+def find(transaction: Transaction, name: str) -> Study | None:
+    """The study of that name, if studyhall has created it."""
+    row = transaction.row(
+        """
+        SELECT s.study_id, s.study_name, h.seed, h.config, h.created_at
+        FROM studies s JOIN studyhall_studies h ON h.study_id = s.study_id
+        WHERE s.study_name = :name""",
+        name=name,
+    )
+    if row is None:
+        return None
+    return Study(row.study_id, row.study_name, row.seed, json.loads(row.config), row.created_at)
+
+
+def token(transaction: Transaction, study: Study) -> str:
+    """The token of the call that created a study."""
+    row = transaction.row(
+        "SELECT token FROM studyhall_studies WHERE study_id = :study_id", study_id=study.study_id
+    )
+    return "" if row is None else str(row[0])
+
+
+def insert(
+    transaction: Transaction, name: str, token: str, config: Mapping[str, Any], seed: int
+) -> int:
+    """Creates a study in Optuna's tables and in ours; returns its id."""
+    study_id = transaction.run(
+        "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
+    ).scalar_one()
+    transaction.run(
+        """
+        INSERT INTO study_directions (direction, study_id, objective)
+        VALUES ('MINIMIZE', :study_id, 0)""",
+        study_id=study_id,
+    )
+    transaction.run(
+        """
+        INSERT INTO studyhall_studies (study_id, seed, config, created_at, token)
+        VALUES (:study_id, :seed, :config, {now}, :token)""",
+        study_id=study_id,
+        seed=seed,
+        config=json.dumps(config),
+        token=token,
+    )
+    return int(study_id)
+
+
+def insert_budget(
+    transaction: Transaction,
+    study_id: int,
+    trials: int,
+    seconds: float | None,
+    gpu_seconds: float | None,
+) -> None:
+    """Opens a study's budget."""
+    transaction.run(
+        """
+        INSERT INTO studyhall_budget (study_id, trials, seconds, gpu_seconds)
+        VALUES (:study_id, :trials, :seconds, :gpu_seconds)""",
+        study_id=study_id,
+        trials=trials,
+        seconds=seconds,
+        gpu_seconds=gpu_seconds,
+    )
+
+
+def enqueue(
+    transaction: Transaction, study_id: int, params: Mapping[str, Any], token: str
+) -> None:
+    """Puts a configuration into the queue; the same token twice changes nothing."""
+    transaction.run(
+        """
+        INSERT INTO studyhall_queue (study_id, params, token) VALUES (:study_id, :params, :token)
+        ON CONFLICT (token) DO NOTHING""",
+        study_id=study_id,
+        params=json.dumps(params),
+        token=token,
+    )
+
+
+def delete(transaction: Transaction, study_id: int) -> None:
+    """Deletes all rows of a study."""
+    for table in _OF_TRIALS:
+        transaction.run(
+            f"""
+            DELETE FROM {table} WHERE trial_id IN
+                (SELECT trial_id FROM trials WHERE study_id = :study_id)""",
+            study_id=study_id,
+        )
+    for table in _OF_STUDIES:
+        transaction.run(f"DELETE FROM {table} WHERE study_id = :study_id", study_id=study_id)
+
+
+def forget_orphans(transaction: Transaction) -> None:
+    """Deletes our rows of studies that another of Optuna's clients has deleted.
+
+    SQLite gives the ids of deleted rows to new ones, which would inherit them.
+    """
+    orphans = transaction.rows(
+        """
+        SELECT study_id FROM studyhall_studies
+        WHERE study_id NOT IN (SELECT study_id FROM studies)"""
+    )
+    for (study_id,) in orphans:
+        for name in _OURS:
+            transaction.run(
+                f"DELETE FROM studyhall_{name} WHERE study_id = :study_id", study_id=study_id
+            )
+    if orphans:
+        transaction.run(
+            "DELETE FROM studyhall_history WHERE trial_id NOT IN (SELECT trial_id FROM trials)"
+        )

@@ -1,0 +1,309 @@
+"""The hot path: a worker's claims, epochs and results, each one short transaction."""
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from storage import claim as claimed
+from storage import budget, claiming, epochs, feed, leases, packing, results, writing
+from storage.claim import Claim
+from storage.claiming import Exhausted, Granted, Waiting
+from storage.database import PATIENCE_S, Database, StorageAway, Transaction
+from storage.epochs import Answer, Report
+from storage.feed import News
+from storage.heartbeat import Heartbeat
+from storage.leases import Lease, LeaseLost, Terms, Worker
+from storage.mirror import Mirror
+from storage.orders import Order
+from storage.pruning import Pruner
+from storage.results import Result
+from storage.study import Study
+from storage.window import Window
+
+T = TypeVar("T")
+
+__all__ = ["Claim", "Exhausted", "LeaseLost", "Order", "Terms", "TrialStore", "Waiting", "Worker"]
+
+_REPORT_PATIENCE_S = 1.0  # an epoch shall not be held up for longer
+
+
+class TrialStore:
+    """One worker's way to its study.
+
+    Args:
+        db: the database; the store adds a connection for its heartbeat.
+        study: the study to work on.
+        worker: who works.
+        sampler_factory: makes the sampler of one trial from that trial's seed.
+        pruning: the pruner, which the store feeds.
+        trial_seed: the seed of a trial, from its number.
+        terms: silence, retries, heartbeat.
+        window: how many finished trials the sampler sees.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        study: Study,
+        worker: Worker,
+        sampler_factory: Callable[[int], BaseSampler],
+        pruning: Pruner,
+        *,
+        trial_seed: Callable[[int], int],
+        terms: Terms | None = None,
+        window: Window | None = None,
+    ) -> None:
+        self._db = db
+        self._study_id = study.study_id
+        self._worker = worker
+        self._sampler_factory = sampler_factory
+        self._pruner = pruning
+        self._trial_seed = trial_seed
+        self._terms = terms or Terms()
+        self._mirror = Mirror(study.name, window or Window())
+        self._seen = feed.Seen()
+        self._claim: Claim | None = None
+        self._heartbeat = Heartbeat(
+            db, study.study_id, worker, self._terms.heartbeat_s, self._on_beat
+        )
+
+    def claim(self) -> Claim | Waiting | Exhausted:
+        """Takes over a trial, or starts one, queued configurations first.
+
+        Raises:
+            StorageError: the database stayed away.
+            LookupError: the study has been deleted.
+        """
+        token = claiming.new_token()
+        answer = self._db.transaction(
+            lambda transaction: claiming.claim(
+                transaction,
+                self._study_id,
+                self._worker,
+                token,
+                self._terms,
+                seen=self._seen,
+                rungs=self._pruner.needs_rungs,
+                trusting=self._db.was_away(self._terms.grace_s),
+            )
+        )
+        return self._begin(answer) if isinstance(answer, Granted) else answer
+
+    def write_params(self, claim: Claim) -> None:
+        """Shows what the trial tries to the other workers' samplers; call it after sampling.
+
+        What can't be written now goes with the first report.
+
+        Raises:
+            LeaseLost: somebody else holds the trial.
+        """
+        with contextlib.suppress(StorageAway):
+            self._deliver(claim, _REPORT_PATIENCE_S)
+
+    def report(
+        self,
+        claim: Claim,
+        epoch: int,
+        value: float | None,
+        metrics: Mapping[str, Any],
+        *,
+        fold: int = 0,
+        step: int | None = None,
+    ) -> Order:
+        """Records an epoch, renews the lease, and hears what the worker is asked to do.
+
+        While the database is away the report is kept, to go with the next one.
+
+        Args:
+            epoch: from 1.
+            value: its validation loss, which the pruner and Optuna's clients see; None for an
+                epoch that only the history shall hold.
+            metrics: everything else that there is to say about it.
+            fold: from 0.
+            step: Optuna's step; the epoch unless said otherwise.
+
+        Raises:
+            LeaseLost: somebody else holds the trial; nothing was written.
+            StorageError: the database refuses, or has been away for `OUTAGE_S`.
+        """
+        step = epoch if step is None else step
+        if value is not None:
+            claim.reports[step] = value
+        progress = claim.note(fold, epoch, value, dict(metrics))
+        rungs = [] if value is None else self._pruner.rungs(claim.number, claim.reports, step)
+        claim.outbox.add(Report(step, epoch, fold, progress, value, dict(metrics), rungs))
+        if claim.outbox.is_due:
+            try:
+                self._deliver(claim, _REPORT_PATIENCE_S)
+            except StorageAway as error:
+                claim.outbox.keep(error)
+        return claim.order
+
+    def should_prune(self, claim: Claim, epoch: int) -> bool:
+        """Whether the trial shall end with its report at this epoch; looks at memory only."""
+        return self._pruner.should_prune(claim.number, claim.reports, epoch)
+
+    def checkpoint(self, claim: Claim, pointer: str, epoch: int, fold: int = 0) -> str | None:
+        """Points to a new checkpoint; returns the old pointer, whose object may go.
+
+        Raises:
+            LeaseLost: somebody else holds the trial; the old pointer stands.
+        """
+        self._deliver(claim)
+        progress = sum((row["fold"], row["epoch"]) <= (fold, epoch) for row in claim.history)
+
+        def work(transaction: Transaction) -> None:
+            if not leases.point(transaction, claim.lease, pointer, progress):
+                raise LeaseLost
+
+        self._fenced(claim, work)
+        old, claim.checkpoint = claim.checkpoint, pointer
+        return None if old == pointer else old
+
+    def tell(
+        self,
+        claim: Claim,
+        state: str,
+        value: float | None,
+        *,
+        best_epoch: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        system_attributes: Mapping[str, Any] | None = None,
+        study_system_attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Ends the trial: "COMPLETE", "PRUNED" or "FAIL", with its best epoch's value.
+
+        Raises:
+            LeaseLost: somebody else holds the trial; nothing was written.
+        """
+        result = Result(
+            state,
+            value,
+            claim.reports,
+            _best(claim.reports) if best_epoch is None else best_epoch,
+            *packing.pack_params(claim.frozen._params, claim.frozen._distributions),
+            {**claim.frozen._user_attrs, **(attributes or {})},
+            {**claim.frozen._system_attrs, **(system_attributes or {})},
+            study_system_attributes or {},
+        )
+
+        def work(transaction: Transaction) -> News:
+            results.finish(
+                transaction, self._study_id, claim.lease.trial_id, claim.lease.fence, result
+            )
+            return feed.read(transaction, self._study_id, self._seen, rungs=False)
+
+        self._deliver(claim)
+        self._learn(self._fenced(claim, work))
+        self._let_go(claim)
+
+    def release(self, claim: Claim) -> None:
+        """Hands the trial back; whoever takes it continues from its checkpoint.
+
+        Raises:
+            LeaseLost: somebody else holds it already.
+        """
+
+        def work(transaction: Transaction) -> None:
+            lease = claim.lease
+            budget.book(transaction, self._study_id, lease.trial_id, lease.fence, result=False)
+            if not leases.release(transaction, lease) and not transaction.again:
+                raise LeaseLost
+
+        self._deliver(claim)
+        self._fenced(claim, work)
+        self._let_go(claim)
+
+    def incumbent(self) -> tuple[int, float] | None:
+        """Number and value of the best complete trial that this worker knows of."""
+        return self._mirror.incumbent
+
+    def close(self) -> None:
+        """Ends the heartbeat; a trial in hand is not handed back."""
+        self._heartbeat.stop()
+
+    def _begin(self, granted: Granted) -> Claim:
+        """Sets a claimed trial up for sampling, on a mirror that knows the latest results."""
+        self._learn(granted.news)
+        frozen = claimed.granted_trial(granted)
+        self._mirror.show_running([frozen, *map(claimed.other_trial, granted.running)])
+        sampler = self._sampler_factory(self._trial_seed(frozen.number))
+        claim = Claim(
+            lease=granted.lease,
+            trial=optuna.Trial(self._mirror.study(sampler), frozen._trial_id),
+            frozen=frozen,
+            checkpoint=granted.lease.checkpoint,
+            history=granted.past.history,
+            reports=granted.past.reports,
+            written=len(frozen._params),
+        )
+        self._claim = claim
+        self._heartbeat.hold(claim.lease)
+        return claim
+
+    def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
+        """Writes what waits: hyperparameters and reports, in one transaction."""
+        reports, params = list(claim.outbox.reports), len(claim.frozen._params)
+        if not reports and params == claim.written:
+            return
+        single = params == claim.written and epochs.is_single(self._db.kind, reports)
+
+        def work(transaction: Transaction) -> Answer | None:
+            if params > claim.written:
+                writing.params(transaction, claim.lease, claim.frozen)
+            if not reports:
+                return None
+            return epochs.write(transaction, self._study_id, claim.lease, reports, self._seen)
+
+        answer = self._fenced(claim, work, patience_s, single=single)
+        claim.written = params
+        claim.outbox.delivered(len(reports))
+        if answer is not None:
+            claim.order = answer.order
+            self._learn(answer.news)
+
+    def _fenced(
+        self,
+        claim: Claim,
+        work: Callable[[Transaction], T],
+        patience_s: float = PATIENCE_S,
+        *,
+        single: bool = False,
+    ) -> T:
+        """Runs a transaction; drops the trial if its lease turns out to be lost."""
+        try:
+            return self._db.transaction(work, patience_s=patience_s, single=single)
+        except LeaseLost:
+            claim.lost = True
+            self._let_go(claim)
+            raise
+
+    def _learn(self, news: News) -> None:
+        self._mirror.learn(news.finished)
+        self._pruner.learn(news.finished, news.rungs)
+        self._seen = news.after(self._seen)
+
+    def _let_go(self, claim: Claim) -> None:
+        if self._claim is claim:
+            self._claim = None
+            self._heartbeat.hold(None)
+
+    def _on_beat(self, lease: Lease, order: Order | None) -> None:
+        """Called by the heartbeat's thread."""
+        claim = self._claim
+        if claim is None or claim.lease is not lease:
+            return
+        if order is None:
+            claim.lost = True
+        else:
+            claim.order = order
+
+
+def _best(reports: Mapping[int, float]) -> int | None:
+    """The step of the best value; of equals, the first."""
+    steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
+    return min(steps, key=lambda step: reports[step], default=None)
