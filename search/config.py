@@ -142,6 +142,7 @@ def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
     checked: StudyFile | None = None
     try:
         checked = StudyFile.model_validate(merged)
+        found = mistakes.of_whole(checked)
     except ValidationError as error:
         found = mistakes.of_models(error, merged)
     found += mistakes.of_space(merged)

@@ -2,7 +2,8 @@
 
 A history is a list of epochs, each a dict with ``epoch`` (from 1), perhaps ``fold`` (from 0), and
 the metrics: ``loss``, ``val_loss``, ``<metric>``, ``val_<metric>``, ``learning_rate`` and others.
-A number that was not finite may be missing, None, or NaN.
+A number that was not finite may be missing, None, or NaN. ``flat`` makes one of what the database
+keeps, where the metrics are a dict of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,14 @@ from typing import Any
 
 Epoch = Mapping[str, Any]
 History = Sequence[Epoch]
+
+
+def flat(stored: History) -> list[dict[str, Any]]:
+    """A history as the database keeps it, with the metrics beside the epoch's number."""
+    return [
+        {**{key: epoch[key] for key in epoch if key not in ("metrics", "value")}, **_metrics(epoch)}
+        for epoch in stored
+    ]
 
 
 def number(epoch: Epoch, name: str) -> float:
@@ -45,3 +54,10 @@ def metrics(history: History) -> list[str]:
     names = dict.fromkeys(name for epoch in history for name in epoch)
     both = [name for name in names if f"val_{name}" in names]
     return ["loss", *(name for name in both if name != "loss" and not name.startswith("keras_"))]
+
+
+def _metrics(stored: Epoch) -> dict[str, Any]:
+    metrics = dict(stored.get("metrics", {}))
+    if "value" in stored:
+        metrics.setdefault("val_loss", stored["value"])
+    return metrics

@@ -57,6 +57,15 @@ def of_space(tables: Tables) -> list[Mistake]:
     return list(_not_in_a_grid(read)) if _written(tables, "search", "sampler") == "grid" else []
 
 
+def of_whole(file: StudyFile) -> list[Mistake]:
+    """Keys that are right by themselves but don't go together."""
+    least, most = file.search.pruner_min_epochs, file.training.epochs
+    if file.search.pruner in ("hyperband", "halving") and least > most:
+        expected = f"at most the {most} epochs of a trial"
+        return [Mistake("search", "pruner_min_epochs", str(least), expected)]
+    return []
+
+
 def _of_table(table: str, detail: Any) -> Mistake:
     if detail["type"] == "missing":
         needed = [key.name for key in reference.of_table(table) if key.required]

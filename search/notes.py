@@ -76,12 +76,13 @@ def trial_note(
         study_id, trial_id: Optuna's identifiers, for the links.
         number: The trial's number.
         state: How it ended.
-        history: Its epochs, as ``search.curves`` describes them.
+        history: Its epochs, flat or as the database keeps them.
         params: Its hyperparameters.
         value: Its value; unwritten, the least validation loss of the history.
         stopped: Why training ended: epochs, patience or diverged.
         reason: Why it failed.
     """
+    history = curves.flat(history)
     body = "\n\n".join(
         part
         for part in (

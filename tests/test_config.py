@@ -177,6 +177,15 @@ def test_a_grid_needs_points() -> None:
     ]
 
 
+def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
+    few = SMALL + "[training]\nepochs = 3\n[search]\npruner_min_epochs = 4\n"
+    assert config.parse(few).search.pruner_min_epochs == 4  # the median does without it
+    assert problems(few + 'pruner = "hyperband"\n') == [
+        "study.toml: [search] pruner_min_epochs: received 4,"
+        " expected at most the 3 epochs of a trial"
+    ]
+
+
 def test_the_gp_sampler_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     gp = SMALL + '[search]\nsampler = "gp"\n'
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -11,6 +11,16 @@ HISTORY = [
 ]
 
 
+def test_what_the_database_keeps_becomes_flat() -> None:
+    stored = {"fold": 0, "epoch": 1, "value": 0.5, "metrics": {"loss": 0.7, "accuracy": 0.9}}
+    flat = {"fold": 0, "epoch": 1, "val_loss": 0.5, "loss": 0.7, "accuracy": 0.9}
+    assert curves.flat([stored]) == [flat]
+    assert curves.flat([flat]) == [flat]
+    assert curves.flat([{"epoch": 1, "value": 0.5, "metrics": {"val_loss": 0.25}}]) == [
+        {"epoch": 1, "val_loss": 0.25}
+    ]
+
+
 def test_the_best_epoch_has_a_finite_loss() -> None:
     assert curves.best_epoch(HISTORY) is HISTORY[1]
     assert curves.best_epoch(HISTORY[:1]) is None
