@@ -61,20 +61,24 @@ WHEN: dict[str, dict[str, list[str]]] = {
 }
 
 
-def template(name: str, *, family: str = "mlp", source: str = "sklearn:digits") -> str:
+def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn:digits") -> str:
     """A study file with every key, its meaning and its default, ready to be launched.
 
     Args:
-        name: The study's name.
+        name: The study's name; what names may not hold becomes "-".
         family: ``mlp``, ``cnn`` or the user's own; its hyperparameters stand in ``[space]``.
         source: Where the samples come from.
     """
-    chosen = {"name": name, "family": family, "source": source}
+    chosen = {"name": _legal(name), "family": family, "source": source}
     blocks = [_comment(HEAD)]
     for table in StudyFile.model_fields:
         blocks.append(f"[{table}]")
         blocks += _space(family) if table == "space" else _keys(table, chosen)
     return "\n".join(blocks)
+
+
+def _legal(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "study"
 
 
 def _keys(table: str, chosen: dict[str, str]) -> Iterator[str]:

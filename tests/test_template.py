@@ -50,6 +50,20 @@ def test_every_key_comes_with_its_meaning_and_bounds() -> None:
         assert " ".join(each.meaning.split()) in text
 
 
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("my study (2)", "my-study-2-"),
+        ('a"b', "a-b"),
+        ("Über", "ber"),
+        ("..", "study"),
+        ("x" * 300, "x" * 100),
+    ],
+)
+def test_any_files_name_makes_a_legal_study_name(stem: str, name: str) -> None:
+    assert config.parse(template.template(stem)).study.name == name
+
+
 def test_it_fits_the_screen() -> None:
     comments = [line for line in template.template("x").splitlines() if line.startswith("# ")]
     assert max(map(len, comments)) <= template.WIDTH
