@@ -60,7 +60,7 @@ def of_space(tables: Tables) -> list[Mistake]:
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Keys that are right by themselves but don't go together."""
     least, most = file.search.pruner_min_epochs, file.training.epochs
-    if file.search.pruner in ("hyperband", "halving") and least > most:
+    if file.search.pruner == "hyperband" and least > most:
         expected = f"at most the {most} epochs of a trial"
         return [Mistake("search", "pruner_min_epochs", str(least), expected)]
     return []

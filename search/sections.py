@@ -227,7 +227,7 @@ class SearchSection(Section):
     """random trials before tpe, gp and cmaes learn from the results"""
     first: Literal["textbook", "none"] = "textbook"
     """run the family's textbook configuration before the search"""
-    pruner: Literal["auto", "none", "median", "percentile", "hyperband", "halving"] = "auto"
+    pruner: Literal["auto", "none", "median", "percentile", "hyperband"] = "auto"
     """stops trials that fall behind (Optuna's pruners); auto is median"""
     pruner_startup_trials: CountOrZero = 5
     """finished trials before median and percentile prune"""
@@ -236,9 +236,9 @@ class SearchSection(Section):
     pruner_percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
     """percent of the trials that percentile keeps at each epoch"""
     pruner_min_epochs: Count = 1
-    """epochs that hyperband and halving give every trial at least"""
+    """epochs that hyperband gives every trial at least"""
     pruner_reduction: Annotated[int, Field(ge=2)] = 3
-    """hyperband and halving keep one of this many trials at each rung"""
+    """hyperband keeps one of this many trials at each rung"""
 
     @field_validator("sampler")
     @classmethod
