@@ -12,12 +12,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from search import curves
 from search.curves import History
 
 Attributes = dict[str, str | int]
+State = Literal["COMPLETE", "PRUNED", "FAIL"]
 
 NOTE_CHUNK = 2045  # characters of a note in one attribute, as optuna-dashboard cuts them
 REASON_LIMIT = 400  # characters of a failure's reason
@@ -62,7 +63,7 @@ def trial_note(
     trial_id: int,
     number: int,
     *,
-    state: str,
+    state: State,
     history: History,
     params: Mapping[str, Any],
     value: float | None = None,
@@ -74,7 +75,7 @@ def trial_note(
     Args:
         study_id, trial_id: Optuna's identifiers, for the links.
         number: The trial's number.
-        state: How it ended: COMPLETE, PRUNED or FAIL.
+        state: How it ended.
         history: Its epochs, flat or as the database keeps them.
         params: Its hyperparameters.
         value: Its value; unwritten, the least validation loss of the history.
@@ -116,7 +117,7 @@ def _artifact(identifier: str, filename: str) -> tuple[str, str]:
 
 def _outcome(
     number: int,
-    state: str,
+    state: State,
     history: History,
     value: float | None,
     stopped: str | None,
