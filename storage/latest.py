@@ -1,0 +1,42 @@
+"""The trials that finished since somebody last looked, for whoever watches a study."""
+
+from storage import records
+from storage.database import Database, Transaction
+from storage.records import TrialRecord
+from storage.study import Study
+
+
+def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[TrialRecord], int]:
+    """Trials in the order in which they ended.
+
+    Args:
+        db: where the study is.
+        study: it.
+        seen: what the last call returned, or None to begin with those still to come.
+
+    Returns:
+        The trials, and what to give to the next call.
+    """
+
+    def work(transaction: Transaction) -> tuple[list[TrialRecord], int]:
+        if seen is None:
+            return [], _last(transaction, study.study_id)
+        rows = transaction.rows(
+            """
+            SELECT number, sequence FROM studyhall_done
+            WHERE study_id = :study_id AND sequence > :seen ORDER BY sequence""",
+            study_id=study.study_id,
+            seen=seen,
+        )
+        ended = [records.read(transaction, study.study_id, number)[0] for number, _ in rows]
+        return ended, max((sequence for _, sequence in rows), default=seen)
+
+    return db.transaction(work)
+
+
+def _last(transaction: Transaction, study_id: int) -> int:
+    row = transaction.row(
+        "SELECT coalesce(max(sequence), 0) FROM studyhall_done WHERE study_id = :study_id",
+        study_id=study_id,
+    )
+    return 0 if row is None else int(row[0])
