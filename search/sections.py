@@ -14,33 +14,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from search.losses import LOSSES, METRICS
 from spaces import hyperparameters, spelling
 
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
-
-# Each loss and metric with the tasks it can serve.
-LOSSES: dict[str, tuple[str, ...]] = {
-    "binary_crossentropy": ("binary", "multilabel"),
-    "binary_focal_crossentropy": ("binary", "multilabel"),
-    "categorical_crossentropy": ("multiclass",),
-    "sparse_categorical_crossentropy": ("multiclass",),
-    "mean_squared_error": ("regression",),
-    "mean_absolute_error": ("regression",),
-    "huber": ("regression",),
-    "log_cosh": ("regression",),
-}
-METRICS: dict[str, tuple[str, ...]] = {
-    "accuracy": ("binary", "multiclass", "multilabel"),
-    "precision": ("binary", "multilabel"),
-    "recall": ("binary", "multilabel"),
-    "auc": ("binary", "multilabel"),
-    "sparse_top_k_categorical_accuracy": ("multiclass",),
-    "mean_absolute_error": ("regression",),
-    "mean_squared_error": ("regression",),
-    "root_mean_squared_error": ("regression",),
-    "r2_score": ("regression",),
-}
-
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -298,21 +297,6 @@ def test_every_key_has_a_meaning() -> None:
 
     assert [key for key in reference.every_key() if not key.meaning] == []
     assert {key.table for key in reference.every_key()} == set(StudyFile.model_fields) - {"space"}
-
-
-def test_losses_and_metrics_are_keras_names() -> None:
-    import keras
-
-    from search.sections import LOSSES, METRICS
-
-    for name in LOSSES:
-        assert callable(keras.losses.get(name))
-    for name in METRICS:
-        assert metric_of_keras(keras, name)
-
-
-def metric_of_keras(keras: Any, name: str) -> bool:
-    return name == "accuracy" or keras.metrics.get(name) is not None
 
 
 def test_checking_a_file_needs_no_tensorflow(tmp_path: Path) -> None:

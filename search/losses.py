@@ -1,0 +1,46 @@
+"""The losses and metrics that a study file may name, by Keras' names, with the tasks they fit."""
+
+from __future__ import annotations
+
+from spaces import spelling
+
+BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
+
+LOSSES: dict[str, tuple[str, ...]] = {
+    "binary_crossentropy": (BINARY, MULTILABEL),
+    "binary_focal_crossentropy": (BINARY, MULTILABEL),
+    "categorical_crossentropy": (MULTICLASS,),
+    "sparse_categorical_crossentropy": (MULTICLASS,),
+    "mean_squared_error": (REGRESSION,),
+    "mean_absolute_error": (REGRESSION,),
+    "huber": (REGRESSION,),
+    "log_cosh": (REGRESSION,),
+}
+METRICS: dict[str, tuple[str, ...]] = {
+    "accuracy": (BINARY, MULTICLASS, MULTILABEL),
+    "precision": (BINARY, MULTILABEL),
+    "recall": (BINARY, MULTILABEL),
+    "auc": (BINARY, MULTILABEL),
+    "sparse_top_k_categorical_accuracy": (MULTICLASS,),
+    "mean_absolute_error": (REGRESSION,),
+    "mean_squared_error": (REGRESSION,),
+    "root_mean_squared_error": (REGRESSION,),
+    "r2_score": (REGRESSION,),
+}
+
+
+def problems(loss: str, metrics: str | list[str], task: str) -> list[str]:
+    """What the study file names that doesn't fit the task of its data, a line each.
+
+    Args:
+        loss, metrics: ``[training]`` of a checked study file; ``auto`` always fits.
+        task: binary, multiclass, multilabel or regression.
+    """
+    named = [] if isinstance(metrics, str) else metrics
+    checked = [("loss", loss, LOSSES), *(("metrics", metric, METRICS) for metric in named)]
+    return [
+        f"[training] {key}: received {spelling.as_toml(name)}, expected for {task} data"
+        f" {spelling.one_of('', [each for each, tasks in known.items() if task in tasks])}"
+        for key, name, known in checked
+        if name != "auto" and task not in known[name]
+    ]
