@@ -1,9 +1,9 @@
 """Every object that is too large for the database: checkpoints, models, figures.
 
-Objects lie flat in one folder, which all machines of a study share, under names that say what they
-are: `checkpoint-digits-7-4f2c….bin`. An object is written beside and renamed, so that it is there as
-a whole or not at all, and never changes afterwards. Optuna's `FileSystemArtifactStore` on the same
-folder serves the same objects to the dashboard.
+Objects lie flat in one folder, which all machines of a study share, under names that say what
+they are: `checkpoint-digits-7-4f2c….bin`. An object is written beside and renamed, so that it is
+there as a whole or not at all, and never changes afterwards. Optuna's `FileSystemArtifactStore` on
+the same folder serves the same objects to the dashboard.
 """
 
 import contextlib

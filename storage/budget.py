@@ -1,7 +1,7 @@
 """The study's budget row: what may be spent, what has been, and the order of the feed.
 
-Whoever changes it, or the holder of a lease, locks this row first, so that these transactions follow
-one another.
+Whoever changes it, or the holder of a lease, locks this row first, so that these transactions
+follow one another.
 """
 
 from storage import database
@@ -102,9 +102,7 @@ def book(
     return int(booked.scalar_one())
 
 
-def add_gpu_seconds(
-    transaction: database.Transaction, study_id: int, gpu_seconds: float
-) -> None:
+def add_gpu_seconds(transaction: database.Transaction, study_id: int, gpu_seconds: float) -> None:
     """Books what leases that fell silent have used until they were last heard of."""
     transaction.run(
         """

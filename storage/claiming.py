@@ -62,9 +62,10 @@ def claim(
     limits = budget.lock(transaction, study_id)
     lease = leases.find(transaction, token, study_id) if transaction.again else None
     if lease is None:
-        lease = _next(transaction, study_id, worker, token, terms, limits, trusting)
-    if not isinstance(lease, Lease):
-        return lease
+        answer = _next(transaction, study_id, worker, token, terms, limits, trusting)
+        if not isinstance(answer, Lease):
+            return answer
+        lease = answer
     news = feed.read(transaction, study_id, seen, rungs=rungs)
     begun = past.read(transaction, lease.trial_id) if lease.attempt > 1 else Past()
     return Granted(lease, begun, news, _running(transaction, study_id, lease))
@@ -96,12 +97,12 @@ def _next(
         return leases.take_free(transaction, study_id, worker, token)
     if limits.used >= limits.trials:
         return Waiting(held.held) if held.held else Exhausted("trials")
-    number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=limits.queue_id is None)
+    number = budget.reserve(
+        transaction, study_id, idle_s, new=True, sampled=limits.queue_id is None
+    )
     fixed = None if limits.queue_id is None else _dequeue(transaction, limits.queue_id)
     draw = limits.drawn if fixed is None else None
-    return leases.grant(
-        transaction, study_id, worker, token, number=number, draw=draw, fixed=fixed
-    )
+    return leases.grant(transaction, study_id, worker, token, number=number, draw=draw, fixed=fixed)
 
 
 def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, passing errors."""
+"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, errors."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ CLOCKS = {
     },
 }
 
-# SQLite's primary result codes that pass: locked or busy, disk trouble, full, cannot open, protocol.
+# SQLite's result codes that pass: busy, locked, disk trouble, full, cannot open, protocol.
 _SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
 # Classes of SQLSTATE that pass: connection, resources, operator's intervention, system; and
 # serialization failure, deadlock, lock not available, a standby that is not yet writable.

@@ -34,9 +34,8 @@ def stop_trial(db: Database, study: Study, number: int) -> bool:
             number=number,
         )
         if row is not None and not row.held:
-            attributes = {"stopped": "by hand"}
             result = reclaiming.left_behind(
-                transaction, row.trial_id, results.PRUNED, attributes
+                transaction, row.trial_id, results.PRUNED, {"stopped": "by hand"}
             )
             results.finish(transaction, study.study_id, row.trial_id, row.fence, result)
         return row is not None

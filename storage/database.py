@@ -22,14 +22,14 @@ PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
 OPEN_PATIENCE_S = 10.0
 
 T = TypeVar("T")
-Row = sa.Row[Any]
+Row = sa.Row[*tuple[Any, ...]]
 
 
 class StorageError(RuntimeError):
     """The database cannot be used; the message says which one and why, in one line."""
 
 
-class StorageAway(StorageError):
+class StorageAway(StorageError):  # noqa: N818 - it will be back
     """The database has been out of reach for as long as the caller was willing to wait."""
 
 
@@ -59,7 +59,7 @@ class Transaction:
         self.kind = kind
         self.again = tries > 0  # an earlier try may have been committed unnoticed
 
-    def run(self, text: str, **values: Any) -> sa.CursorResult[Any]:
+    def run(self, text: str, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
         """Runs one statement; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
         return self.connection.execute(_statement(self.kind, text), values)
 

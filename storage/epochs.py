@@ -81,6 +81,7 @@ _ALL_AT_ONCE = f"""
     FROM lease LEFT JOIN studyhall_done d ON d.study_id = lease.study_id AND d.sequence > :seen
     ORDER BY d.sequence"""
 
+
 def write(
     transaction: Transaction, study_id: int, lease: Lease, reports: list[Report], seen: feed.Seen
 ) -> Answer:

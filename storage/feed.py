@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from storage import packing
 from storage.database import Transaction
 
 COLUMNS = (

@@ -1,6 +1,6 @@
 """Who may run which trial: fenced leases, given out one at a time, and taken over from the dead.
 
-A lease is a row of `studyhall_leases`, there from the claim of a trial until its result. `held` says
+A lease is a row of `studyhall_leases`, there from a trial's claim until its result. `held` says
 whether somebody runs it; `fence` grows whenever that changes, and every write of a worker asks for
 its own fence: a worker that was declared dead by mistake finds out and changes nothing.
 
@@ -16,7 +16,7 @@ from storage.database import Row, Transaction
 from storage.orders import Order
 
 
-class LeaseLost(Exception):
+class LeaseLost(Exception):  # noqa: N818 - what happened, not what went wrong
     """Another worker holds the trial now: drop it, write nothing, take the next."""
 
 
@@ -158,11 +158,9 @@ def grant(
     return Lease(trial_id, number, 1, 1, draw, fixed, None, None, None)
 
 
-def take_free(
-    transaction: Transaction, study_id: int, worker: Worker, token: str
-) -> Lease | None:
+def take_free(transaction: Transaction, study_id: int, worker: Worker, token: str) -> Lease:
     """Takes over the earliest trial that was handed back or reclaimed."""
-    row = transaction.row(
+    taken = transaction.run(
         f"""
         UPDATE studyhall_leases SET held = 1, fence = fence + 1, attempt = attempt + 1,
             token = :token, worker = :worker, host = :host, pid = :pid, device = :device,
@@ -175,7 +173,7 @@ def take_free(
         token=token,
         **_holder(worker),
     )
-    return None if row is None else Lease(*row)
+    return Lease(*taken.one())
 
 
 def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
@@ -234,9 +232,7 @@ def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
     return None if row is None else Order(row[0])
 
 
-def show_params(
-    transaction: Transaction, lease: Lease, params: str, distributions: str
-) -> bool:
+def show_params(transaction: Transaction, lease: Lease, params: str, distributions: str) -> bool:
     """Lets the others' samplers see what this trial tries; False if the lease is lost."""
     shown = transaction.run(
         """
@@ -251,9 +247,7 @@ def show_params(
     return shown.rowcount == 1
 
 
-def point(
-    transaction: Transaction, lease: Lease, checkpoint: str, progress: int
-) -> bool:
+def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int) -> bool:
     """Moves the pointer to the last checkpoint; False if the lease is lost."""
     moved = transaction.run(
         """

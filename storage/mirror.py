@@ -174,7 +174,9 @@ def _refuse() -> NoReturn:
 def _frozen(trial: Finished) -> FrozenTrial:
     params, distributions = packing.unpack_params(trial.params, trial.distributions)
     failed = trial.state == "FAIL"
-    last = trial.state == "PRUNED" and trial.last_step is not None
+    last: dict[int, Any] = {}
+    if trial.state == "PRUNED" and trial.last_step is not None:
+        last = {trial.last_step: trial.last_value}
     return FrozenTrial(
         number=trial.number,
         trial_id=trial.trial_id,
@@ -182,7 +184,7 @@ def _frozen(trial: Finished) -> FrozenTrial:
         value=math.inf if failed else trial.value,
         params=params,
         distributions=distributions,
-        intermediate_values={trial.last_step: trial.last_value} if last else {},
+        intermediate_values=last,
         system_attrs=json.loads(trial.attributes),
         user_attrs={},
         datetime_start=None,

@@ -25,5 +25,5 @@ _ORDER = """
 
 
 def query(lease: str) -> str:
-    """SQL for the order to the holder of a lease; `lease` names a row with trial_id, study_id, stop."""
+    """SQL for the order to the holder of the row `lease` of trial_id, study_id and stop."""
     return _ORDER.format(lease=lease)

@@ -13,9 +13,9 @@ from optuna.distributions import BaseDistribution
 Params = tuple[dict[str, Any], dict[str, BaseDistribution]]
 
 
-def pack_params(params: Mapping[str, Any], spaces: Mapping[str, BaseDistribution]) -> (
-    tuple[str, str]
-):
+def pack_params(
+    params: Mapping[str, Any], spaces: Mapping[str, BaseDistribution]
+) -> tuple[str, str]:
     """Writes values (in Optuna's internal representation) and distributions as two JSON objects."""
     internal = {name: spaces[name].to_internal_repr(value) for name, value in params.items()}
     texts = ", ".join(f"{json.dumps(name)}: {distribution_json(spaces[name])}" for name in params)

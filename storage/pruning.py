@@ -163,7 +163,7 @@ class Halving:
         """The rungs between the report before this one and this one."""
         if math.isnan(reports[step]):
             return []
-        return [rung for rung in self._due(_previous(reports, step), step)]
+        return list(self._due(_previous(reports, step), step))
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Whether the value is too poor for a rung that it has just reached."""
@@ -183,7 +183,8 @@ class Halving:
             rung += 1
 
     def _step_of(self, rung: int) -> int:
-        return self.min_resource * self.reduction_factor ** (self.min_early_stopping_rate + rung)
+        factor: int = self.reduction_factor ** (self.min_early_stopping_rate + rung)
+        return self.min_resource * factor
 
     def _enter(self, number: int, rung: int, value: float) -> None:
         before = self._at[rung].get(number)

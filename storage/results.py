@@ -97,7 +97,9 @@ def _write_attributes(
     transaction: Transaction, study_id: int, trial_id: int, result: Result
 ) -> None:
     writing.attributes(transaction, "trial_user", trial_id, result.attributes)
-    writing.attributes(transaction, "trial_system", trial_id, writing.kept(result.system_attributes))
+    writing.attributes(
+        transaction, "trial_system", trial_id, writing.kept(result.system_attributes)
+    )
     writing.attributes(transaction, "study_system", study_id, result.study_system_attributes)
 
 

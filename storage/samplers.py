@@ -67,7 +67,7 @@ def named(
 
 
 def window(name: str) -> Window:
-    """How many finished trials a sampler needs to see: CMA-ES each generation, the others enough."""
+    """How many finished trials a sampler needs to see: CMA-ES every generation."""
     return Window(latest=10**9) if name == "cmaes" else Window()
 
 
@@ -97,8 +97,9 @@ class Grid(GridSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """The point's value, or one at random for a queued trial."""
-        sampler = super() if "grid_id" in trial.system_attrs else self._open
-        return sampler.sample_independent(study, trial, param_name, param_distribution)
+        if "grid_id" in trial.system_attrs:
+            return super().sample_independent(study, trial, param_name, param_distribution)
+        return self._open.sample_independent(study, trial, param_name, param_distribution)
 
 
 class Sobol(QMCSampler):

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ metadata = sa.MetaData()
 _Float = sa.Double
 
 
-def _table(name: str, *columns: sa.schema.SchemaItem, **options: object) -> sa.Table:
+def _table(name: str, *columns: sa.schema.SchemaItem, **options: Any) -> sa.Table:
     return sa.Table(f"studyhall_{name}", metadata, *columns, **options)
 
 
@@ -36,9 +37,9 @@ def _trial() -> sa.Column[int]:
     return sa.Column("trial_id", sa.Integer, primary_key=True, autoincrement=False)
 
 
-def _column(name: str, kind: type[sa.types.TypeEngine[object]], default: str | None = None) -> (
-    sa.Column[object]
-):
+def _column(
+    name: str, kind: type[sa.types.TypeEngine[Any]], default: str | None = None
+) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False, server_default=default)
 
 
@@ -197,7 +198,7 @@ def is_current(connection: sa.Connection) -> bool:
 
 
 def create(connection: sa.Connection, url: sa.URL) -> None:
-    """Creates what is missing of both schemas, one process at a time, and lets Optuna check its own.
+    """Creates what is missing of both schemas, one process at a time; Optuna checks its own.
 
     Raises:
         RuntimeError: Optuna's tables belong to another version of Optuna.

@@ -21,6 +21,9 @@ class SortedValues:
     """
 
     def __init__(self, values: Iterable[float] = ()) -> None:
+        self._chunks: list[array[float]] = []
+        self._largest: list[float] = []  # of each chunk
+        self._count = 0
         self._fill(np.sort(np.fromiter(values, "f8")))
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """How a study stands: a few indexed look-ups, however many trials it has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from storage import database, records
 from storage.database import Database, Transaction
@@ -165,7 +165,8 @@ def _running(transaction: Transaction, study_id: int) -> list[Running]:
         FROM studyhall_leases l WHERE study_id = :study_id ORDER BY number""",
         study_id=study_id,
     )
-    return [Running(*row[:10], bool(row[10]), *row[11:]) for row in rows]
+    found = [Running(*row) for row in rows]
+    return [replace(one, held=bool(one.held)) for one in found]  # SQLite has no booleans
 
 
 def _workers(transaction: Transaction, study_id: int) -> list[Sight]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage import budget, study as rows
+from storage import budget
+from storage import study as rows
 from storage.control import reap, set_stop, stop_trial
 from storage.database import Database, StorageError, Transaction
 from storage.records import TrialRecord, history, trial, trials

@@ -96,9 +96,7 @@ def insert_budget(
     )
 
 
-def enqueue(
-    transaction: Transaction, study_id: int, params: Mapping[str, Any], token: str
-) -> None:
+def enqueue(transaction: Transaction, study_id: int, params: Mapping[str, Any], token: str) -> None:
     """Puts a configuration into the queue; the same token twice changes nothing."""
     transaction.run(
         """

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import optuna
 from optuna.samplers import BaseSampler
 
-from storage import claim as claimed
 from storage import budget, claiming, epochs, feed, leases, packing, results, writing
+from storage import claim as claimed
 from storage.claim import Claim
 from storage.claiming import Exhausted, Granted, Waiting
 from storage.database import PATIENCE_S, Database, StorageAway, Transaction

@@ -62,7 +62,5 @@ def attributes(
 def kept(system_attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The sampler's notes that are worth keeping with the trial."""
     return {
-        key: value
-        for key, value in system_attributes.items()
-        if not key.startswith(_PASSING_NOTES)
+        key: value for key, value in system_attributes.items() if not key.startswith(_PASSING_NOTES)
     }
