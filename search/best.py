@@ -1,0 +1,136 @@
+"""The best trial of a study: its model's proof, its scores on the test set, what is still to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from search import scores, show
+from search.config import ConfigError
+from storage import artifacts, status, studies
+from storage.database import Database
+from storage.records import TrialRecord
+from storage.studies import Study
+
+
+@dataclass(frozen=True)
+class Best:
+    """The incumbent and what was done for it.
+
+    Attributes:
+        proof: the reloaded model's value beside the recorded one, or None.
+        test: scores on the test set, or None.
+        folder: of the exported model and its card, or None.
+    """
+
+    study: Study
+    trial: TrialRecord
+    proof: dict[str, Any] | None
+    test: dict[str, Any] | None
+    folder: Path | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model is exported, proven and tested."""
+        return None not in (self.proof, self.test, self.folder)
+
+    @property
+    def missing(self) -> list[str]:
+        """What has not been done for this trial yet."""
+        done = {"export": self.folder, "proof": self.proof, "test scores": self.test}
+        return [name for name, found in done.items() if found is None]
+
+
+def read(db: Database, study: Study) -> Best:
+    """The incumbent, with those facts that are about it and not about an earlier one.
+
+    Raises:
+        ConfigError: there is no complete trial.
+    """
+    trial = status.status(db, study).incumbent
+    if trial is None:
+        raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+    about = {
+        key: fact
+        for key, fact in studies.facts(db, study).items()
+        if isinstance(fact, dict) and fact.get("trial") == trial.number
+    }
+    folder = about.get("export", {}).get("folder")
+    return Best(
+        study, trial, about.get("proof"), about.get("test"), Path(folder) if folder else None
+    )
+
+
+def to_json(best: Best) -> dict[str, Any]:
+    """The best trial for programs."""
+    return {
+        "study": best.study.name,
+        **show.trial_json(best.trial),
+        "hyperparameters": best.trial.attributes.get("values"),
+        "metrics": best.trial.attributes.get("metrics"),
+        "proof": best.proof,
+        "test": best.test,
+        "folder": None if best.folder is None else str(best.folder),
+        "missing": best.missing,
+    }
+
+
+def shown(best: Best) -> list[RenderableType]:
+    """The best trial for people."""
+    trial = best.trial
+    parts: list[RenderableType] = [
+        f"best of {best.study.name}: trial {trial.number}, validation loss "
+        f"{show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
+        _values(trial.attributes.get("values") or trial.params),
+    ]
+    if best.proof:
+        parts.append(
+            f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "
+            f"{best.proof['recorded']:.7g}, difference {best.proof['difference']:.1e}"
+        )
+    if best.test:
+        parts += _test(best.test)
+    if best.folder:
+        parts.append(f"model  {best.folder / 'model.keras'}")
+    if best.missing:
+        how = f"studyhall best {best.study.name} --export FOLDER does it"
+        parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
+    return parts
+
+
+def copy(best: Best, target: Path) -> None:
+    """Copy model and card into a folder, each whole or not at all.
+
+    Raises:
+        ArtifactError: the folder can't be written, or the disk is full.
+    """
+    if best.folder is None:
+        raise ConfigError([f'study "{best.study.name}": received no exported model'])
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("model.keras", "best.json"):
+        with artifacts.replacing(target / name) as unfinished:
+            shutil.copyfile(best.folder / name, unfinished)
+
+
+def _values(values: dict[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False)
+    for name, value in values.items():
+        table.add_row(name, json.dumps(value))
+    return table
+
+
+def _test(test: dict[str, Any]) -> list[RenderableType]:
+    found = test["scores"]
+    header, rows = scores.rows(found)
+    table = Table(*header, box=None)
+    for row in rows:
+        table.add_row(*row)
+    times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
+    accuracy = f", accuracy {found['accuracy']:.4f}" if "accuracy" in found else ""
+    return [f"test   {found['samples']} samples, used {times}{accuracy}", table]

@@ -1,0 +1,345 @@
+"""The command line: each command a thin call into the module that does it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from search import config, creation, inspection, live, show, template
+from search.config import ConfigError, StudyFile
+from search.data_error import DataError
+from spaces.user_code import UserCodeError
+from storage import records, studies
+from storage import status as standing
+from storage.database import Database, StorageError, default_url
+from storage.studies import Study
+
+INTERRUPTED = 130
+NEW = "my-study"  # name in a study file that goes to the terminal
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Hyperparameter search for Keras models, with studies that survive anything.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Storage = Annotated[
+    str | None,
+    typer.Option(help="Database URL; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db."),
+]
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The study file (TOML).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable keys.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; default: the study file's count.")
+]
+Quiet = Annotated[bool, typer.Option(help="Print remarks and the result only.")]
+
+
+def run() -> None:
+    """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
+    try:
+        app()
+    except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
+        complain(mistake)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def complain(mistake: Exception) -> None:
+    """Print a mistake: the user's own traceback where there is one, then a line per problem."""
+    trace = getattr(mistake, "own_traceback", "")
+    for line in [*str(trace).splitlines(), *str(mistake).splitlines()]:
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(*lines: Any) -> None:
+    """Print for people."""
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True) if isinstance(
+            line, str
+        ) else out.print(line)
+
+
+@app.command()
+def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -> None:
+    """Write a commented study file, to FILE or to the terminal."""
+    if file is None:
+        print(template.template(NEW), end="")
+        return
+    if file.exists():
+        raise ConfigError([f"{file}: received a file that exists, expected a new name"])
+    try:
+        file.write_text(template.template(file.stem), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            [f"{file}: received {error.strerror}, expected a file to write"]
+        ) from error
+    say(f"{file} written; next: studyhall check {file}")
+
+
+@app.command()
+def check(file: File) -> None:
+    """Check a study file and show what it resolves to: data, space, model sizes, cost."""
+    from search import check as checking
+
+    for part in checking.report(config.load(file), file.parent):
+        say(part)
+
+
+@app.command()
+def launch(
+    file: File,
+    trials: Annotated[int | None, typer.Option(min=1, help="Results in all.")] = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The study's seed.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run the study of FILE until its budget is spent; the same command continues it."""
+    given = {"trials": trials, "seed": seed, "storage": storage}
+    overrides = {"study": {key: value for key, value in given.items() if value is not None}}
+    study_file = config.load(file, overrides)
+    found = inspection.inspect_apart(study_file, file)
+    url = study_file.study.storage or default_url()
+    with closing(Database.open(url)) as db:
+        study = _open_or_create(db, study_file, file, found)
+        _run(db, study, url, workers, quiet)
+
+
+@app.command()
+def resume(
+    name: Name,
+    trials: Annotated[
+        str | None, typer.Option(help="+20: twenty more results; 80: eighty in all.")
+    ] = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    quiet: Quiet = False,
+) -> None:
+    """Continue a study from the database alone, with more trials if asked for."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = _find(db, name)
+        if trials is not None:
+            studies.extend(db, study, trials=_limit(trials, standing.status(db, study).limit))
+        _run(db, study, url, workers, quiet)
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a study stands and what its workers do; without a name, every study."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        names = [name] if name else studies.names(db)
+        rows = [
+            (study, standing.status(db, study)) for study in (_find(db, each) for each in names)
+        ]
+    if as_json:
+        shown = [show.status_json(*row) for row in rows]
+        print(json.dumps(shown[0] if name else shown, indent=2))
+        return
+    say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
+    for study, state in rows:
+        if state.running:
+            say("", f"{study.name}: running", show.running_table(state))
+
+
+@app.command()
+def trials(
+    name: Name,
+    storage: Storage = None,
+    as_json: AsJson = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to this CSV file.")] = None,
+) -> None:
+    """Show every trial of a study."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        found = records.trials(db, _find(db, name))
+    if csv is not None:
+        with _writing(csv):
+            show.trials_csv(found, csv)
+        say(f"{csv}: {len(found)} trials")
+    elif as_json:
+        print(json.dumps([show.trial_json(trial) for trial in found], indent=2))
+    else:
+        say(show.trials_table(found))
+
+
+@app.command()
+def best(
+    name: Name,
+    storage: Storage = None,
+    as_json: AsJson = False,
+    export: Annotated[Path | None, typer.Option(help="Copy model and card to this folder.")] = None,
+) -> None:
+    """Show the best trial, its proof and its test scores; with --export, copy its model."""
+    from search import best as winner
+
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = _find(db, name)
+        if export is not None and not winner.read(db, study).finished:
+            _finish(study, url)
+        found = winner.read(db, study)
+    if export is not None:
+        with _writing(export):
+            winner.copy(found, export)
+    if as_json:
+        print(json.dumps(winner.to_json(found), indent=2))
+        return
+    for part in winner.shown(found):
+        say(part)
+
+
+@app.command()
+def delete(
+    name: Name,
+    storage: Storage = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study: its trials, its history, its checkpoints and models."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = _find(db, name)
+        state = standing.status(db, study)
+        what = f'study "{name}" with {state.finished} trials and {creation.stored(study).artifacts}'
+        if not yes and not typer.confirm(f"Delete {what}?"):
+            return
+        studies.delete(db, study)
+        creation.remove_artifacts(study)
+    say(f"{what}: deleted")
+
+
+@app.command()
+def dashboard(
+    storage: Storage = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+) -> None:
+    """Serve optuna-dashboard for every study of the database."""
+    from search import dashboard as service
+
+    with closing(Database.open(storage or default_url())) as db:
+        stores = [creation.objects(_find(db, name)).optuna_store() for name in studies.names(db)]
+        service.serve(db, stores, host, port, started=lambda address: say(address, "Ctrl-C ends"))
+
+
+@app.command()
+def worker(
+    name: Name,
+    storage: Storage = None,
+    folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
+) -> None:
+    """Work on a study, started by hand on any machine that reaches its database."""
+    from search import worker as working
+
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        code = working.work(db, _find(db, name), folder)
+    raise typer.Exit(code)
+
+
+@app.command(hidden=True)
+def inspect(file: File, seed: int = 0) -> None:
+    """Print the fingerprints of a study file's data and code as JSON."""
+    study_file = config.load(file, {"study": {"seed": seed}})
+    print(inspection.to_json(inspection.inspect(study_file, file.parent)))
+
+
+@app.command(hidden=True)
+def finish(name: Name, storage: Storage = None) -> None:
+    """Export, prove and test a study's best model; print its card as JSON."""
+    from search import proof
+
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        try:
+            print(json.dumps(proof.finish(db, _find(db, name))))
+        except (proof.ProofError, OSError) as error:
+            raise ConfigError([str(error)]) from error
+
+
+def _find(db: Database, name: str) -> Study:
+    study = studies.find(db, name)
+    if study is None:
+        known = studies.names(db)
+        raise ConfigError([f"study: received {name!r}, expected {_one_of(known)}"])
+    return study
+
+
+def _one_of(known: list[str]) -> str:
+    return f"one of {', '.join(known)}" if known else "a study; this database has none"
+
+
+def _limit(written: str, now: int) -> int:
+    """``+20`` adds to the limit, ``80`` is the limit."""
+    digits = written.removeprefix("+")
+    if not digits.isdecimal() or int(digits) == 0:
+        raise ConfigError([f"command line: --trials: received {written!r}, expected +20 or 80"])
+    return now + int(digits) if written.startswith("+") else int(digits)
+
+
+def _open_or_create(
+    db: Database, file: StudyFile, path: Path, found: inspection.Inspection
+) -> Study:
+    study = studies.find(db, file.study.name)
+    if study is None:
+        return creation.create(db, file, path.parent, found)
+    changes = creation.compare(study, file, found, path.name)
+    if changes:
+        say(f'study "{study.name}" exists and goes on; {path.name} differs:')
+        say(*(_change(change) for change in changes))
+    return creation.apply(db, study, file, changes)
+
+
+def _change(change: config.Difference) -> str:
+    effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
+    return f"  {change.key}: {change.old} → {change.new}: {effect[change.effect]}"
+
+
+def _run(db: Database, study: Study, url: str, workers: int | None, quiet: bool) -> None:
+    from search import best as winner
+    from search import launch as launching
+
+    view = live.view(out, study.name, quiet=quiet)
+    code = launching.launch(db, study, workers=workers, view=view, url=url)
+    state = standing.status(db, study)
+    say("", show.studies_table([(study, state)]))
+    if show.spent(state) and state.incumbent is not None:
+        _finish(study, url)
+        say("", *winner.shown(winner.read(db, study)))
+    elif code == 0 and state.incumbent is None:
+        say("no trial was completed: studyhall trials shows the reasons")
+    raise typer.Exit(code)
+
+
+def _finish(study: Study, url: str) -> None:
+    from search import launch as launching
+
+    answer = launching.finish(study, url)
+    if answer.returncode == 2:
+        raise ConfigError(answer.stderr.strip().splitlines())
+    if answer.returncode != 0:
+        raise RuntimeError(f"the best model could not be proven:\n{answer.stderr}")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in one line what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError([f"{path}: received {reason}, expected a place to write"]) from error

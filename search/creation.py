@@ -1,0 +1,159 @@
+"""A checked study file becomes a study in the database, or goes on with the one that is there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search import config, inspection
+from search.config import ConfigError, Difference, StudyFile
+from search.inspection import Inspection
+from spaces import hyperparameters
+from spaces.space import read_space
+from storage import artifacts, studies
+from storage.artifacts import ArtifactStore
+from storage.database import Database
+from storage.studies import Study
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a study's record says, checked again.
+
+    Attributes:
+        folder: where the study file lay; data and user code are looked for there.
+        artifacts: folder of checkpoints and models.
+        inspection: fingerprints of data and code.
+    """
+
+    file: StudyFile
+    folder: Path
+    artifacts: Path
+    inspection: Inspection
+
+
+def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
+    """Write the study down; of several launches at once, one does and the others find it."""
+    record = {
+        "file": config.to_dict(file),
+        "folder": str(folder.resolve()),
+        "artifacts": str(artifacts_folder(db, file)),
+        "inspection": {"data": found.data, "code": found.code},
+    }
+    study, _ = studies.create(
+        db,
+        file.study.name,
+        config=record,
+        seed=file.study.seed,
+        queue=_first(file),
+        **budget(file),
+    )
+    return study
+
+
+def stored(study: Study) -> Stored:
+    """Read a study's record.
+
+    Raises:
+        ConfigError: it was written by a version whose keys differ.
+    """
+    record: dict[str, Any] = study.config
+    return Stored(
+        config.from_dict(record["file"], study.name),
+        Path(record["folder"]),
+        Path(record["artifacts"]),
+        Inspection(**record["inspection"]),
+    )
+
+
+def compare(study: Study, file: StudyFile, found: Inspection, name: str) -> list[Difference]:
+    """What a changed study file would change in a study that exists.
+
+    Args:
+        study: the one in the database.
+        file: what is launched now.
+        found: the data and the code beside it.
+        name: of the file, for messages.
+
+    Raises:
+        ConfigError: another space, model, training, other data or code: it needs another name.
+    """
+    before = stored(study)
+    changes = config.differences(before.file, file)
+    refused = [change for change in changes if change.effect == "refused"]
+    problems = [*_refusals(refused, name)]
+    if not refused:
+        problems += [f"{name}: {line}" for line in inspection.differing(before.inspection, found)]
+    if problems:
+        ending = f'study "{study.name}" exists: what it was begun with stays; for the change, give '
+        raise ConfigError([*problems, f"{name}: {ending}[study] name another value"])
+    return changes
+
+
+def apply(db: Database, study: Study, file: StudyFile, changes: list[Difference]) -> Study:
+    """Write what applies of a changed file into the study."""
+    keys = [change.key for change in changes if change.effect == "applies"]
+    if not keys:
+        return study
+    record = dict(study.config)
+    record["file"] = _replaced(record["file"], config.to_dict(file), keys)
+    if any(key.startswith("study.") for key in keys):
+        studies.set_limits(db, study, **budget(file))
+    return studies.set_config(db, study, record)
+
+
+def budget(file: StudyFile) -> dict[str, Any]:
+    """The limits of a study file, in the units of the database."""
+    hours, gpu_hours = file.study.hours, file.study.gpu_hours
+    return {
+        "trials": file.study.trials,
+        "seconds": None if hours is None else hours * SECONDS_PER_HOUR,
+        "gpu_seconds": None if gpu_hours is None else gpu_hours * SECONDS_PER_HOUR,
+    }
+
+
+def artifacts_folder(db: Database, file: StudyFile) -> Path:
+    """Where the study keeps checkpoints and models."""
+    return Path(file.study.artifacts).resolve() / file.study.name
+
+
+def objects(study: Study) -> ArtifactStore:
+    """The study's checkpoints, models and figures.
+
+    Raises:
+        ArtifactError: its folder can't be written to.
+    """
+    return artifacts.open_store(study.config["artifacts"])
+
+
+def remove_artifacts(study: Study) -> None:
+    """Remove a deleted study's checkpoints, models and logs."""
+    shutil.rmtree(study.config["artifacts"], ignore_errors=True)
+
+
+def _first(file: StudyFile) -> list[dict[str, Any]]:
+    """What runs before the search: the family's textbook configuration, unless on a grid."""
+    if file.search.first == "none" or file.search.sampler == "grid":
+        return []
+    family = file.model.family
+    space = read_space(dict(file.space), family=family)
+    return [dict(space.params(dict(hyperparameters.textbook(family))))]
+
+
+def _refusals(changes: list[Difference], name: str) -> Iterator[str]:
+    for change in changes:
+        table, _, key = change.key.partition(".")
+        yield f"{name}: [{table}] {key}: received {change.new!r}, expected {change.old!r}"
+
+
+def _replaced(old: dict[str, Any], new: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    tables = {table: dict(content) for table, content in old.items()}
+    for key in keys:
+        table, _, name = key.partition(".")
+        tables[table][name] = new[table].get(name)
+    return tables

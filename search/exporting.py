@@ -1,0 +1,73 @@
+"""A trained model as one `.keras` file that takes raw inputs, and its scores when reloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from search.preparation import Preparation
+from storage import artifacts
+
+BATCH = 1024  # samples per prediction: bounded memory, whatever the size of the data
+
+
+def with_preparation(
+    model: keras.Model, preparation: Preparation, input_shape: tuple[int, ...]
+) -> keras.Model:
+    """Put the normalisation in front of a trained model, so that it takes raw inputs.
+
+    Args:
+        model: takes prepared samples of shape ``(N, *input_shape)``.
+        preparation: fitted on the training part.
+        input_shape: shape of one sample.
+
+    Returns:
+        A model without optimizer: it predicts, and needs nothing of studyhall to be loaded.
+    """
+    inputs = keras.Input(input_shape, name="raw")
+    prepared = inputs
+    for layer in preparation.layers():
+        prepared = layer(prepared)
+    return keras.Model(inputs, model(prepared, training=False), name="studyhall_model")
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write a `.keras` file whole or not at all.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
+    """
+    with artifacts.replacing(path) as unfinished:
+        model.save(unfinished, include_optimizer=False)
+
+
+def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
+    """Predictions for raw samples, sparse rows included: (N, outputs)."""
+    blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
+    rows = [model.predict_on_batch(_dense(block)) for block in blocks]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def data_loss(
+    loss: keras.losses.Loss, targets: NDArray[Any], predictions: NDArray[np.float32]
+) -> float:
+    """Mean loss over samples, without penalties.
+
+    Args:
+        loss: of one sample.
+        targets: as the loss takes them, (N,) or (N, k).
+        predictions: (N, outputs).
+    """
+    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
+        targets = targets[..., np.newaxis]
+    return float(keras.ops.mean(loss.call(targets, predictions)))
+
+
+def _dense(block: Any) -> NDArray[np.float32]:
+    array = block.toarray() if sparse.issparse(block) else block
+    return np.asarray(array, np.float32)

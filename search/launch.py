@@ -1,0 +1,163 @@
+"""One launch: worker processes on this machine, watched until the budget is spent.
+
+The launcher never imports TensorFlow: it would hold memory of the GPUs that its workers need.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search import creation, gpus, show
+from search.crew import Crew, Place
+from search.live import View
+from storage import latest, status
+from storage.database import Database
+from storage.studies import Study
+
+POLL_S = 0.5
+GRACE_S = 30.0  # a worker's longest wait for the end of its epoch, once it was told twice
+STARTED = "worker started"  # a worker's first line in its log
+TAIL = 40  # lines of a worker's log that are shown when it ends by a bug
+
+
+def launch(db: Database, study: Study, *, workers: int | None, view: View, url: str) -> int:
+    """Run workers until the study's budget is spent, or somebody interrupts.
+
+    Args:
+        db: where the study is.
+        study: it.
+        workers: how many processes, or None for the study file's count.
+        view: shows what goes on.
+        url: the database for the workers.
+
+    Returns:
+        Exit code: 0 done, 1 a worker ended by a bug, 2 by the user's mistake, 130 interrupted.
+    """
+    if show.spent(status.status(db, study)):
+        return 0
+    crew = Crew(command(study.name), places(study, workers, url))
+    with _interruptions() as signals, view:
+        _watch(db, study, crew, signals, view)
+    for line in _complaints(crew):
+        view.say(line)
+    return 128 + signals[0] if signals else max(map(_outcome, crew.places))
+
+
+def command(study: str) -> list[str]:
+    """A worker's command line; the URL, which may hold a password, comes by the environment."""
+    return [sys.executable, "-P", "-m", "search", "worker", study]
+
+
+def places(study: Study, workers: int | None, url: str) -> list[Place]:
+    """A place per worker: its device, its share of the processor's threads, its log."""
+    stored = creation.stored(study)
+    devices = gpus.visible()
+    wanted = workers or stored.file.workers.count
+    count = max(1, len(devices)) if wanted == "auto" else wanted
+    threads = str(max(1, (os.cpu_count() or 1) // count))
+    logs = stored.artifacts / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    shared = {"STUDYHALL_STORAGE": url, "TF_NUM_INTRAOP_THREADS": threads}
+    return [
+        Place(f"worker-{index + 1}", {**shared, **_device(devices, index)}, _log(logs, index))
+        for index in range(count)
+    ]
+
+
+def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
+    """Export, prove and test the best model in a process that never saw the training."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "search", "finish", study.name],
+        env={**os.environ, "STUDYHALL_STORAGE": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _device(devices: list[str], index: int) -> dict[str, str]:
+    if not devices:
+        return {"STUDYHALL_WORKER": f"worker-{index + 1}"}
+    device = devices[index % len(devices)]
+    return {
+        "STUDYHALL_WORKER": f"worker-{index + 1}",
+        "CUDA_VISIBLE_DEVICES": device,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    }
+
+
+def _log(logs: Path, index: int) -> Path:
+    return logs / f"worker-{index + 1}.log"
+
+
+def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: View) -> None:
+    """Tend the crew until every worker is gone, passing each signal on."""
+    _, seen = latest.finished_since(db, study, None)
+    passed_on, deadline = 0, float("inf")
+    while not crew.ended:
+        for line in crew.tend():
+            view.say(line)
+        seen = _show(db, study, seen, view)
+        if len(signals) > passed_on:
+            passed_on += 1
+            crew.signal(signals[passed_on - 1])
+            view.say(_promise(passed_on))
+            deadline = time.monotonic() + GRACE_S if passed_on > 1 else deadline
+        if time.monotonic() > deadline:
+            crew.kill()
+        time.sleep(POLL_S)
+    _show(db, study, seen, view)
+
+
+def _show(db: Database, study: Study, seen: int, view: View) -> int:
+    finished, seen = latest.finished_since(db, study, seen)
+    view.update(status.status(db, study), finished)
+    return seen
+
+
+def _promise(times: int) -> str:
+    if times == 1:
+        return "stopping after the current epochs; once more: at once"
+    return "stopping at once"
+
+
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """The signals that arrive meanwhile, in their order."""
+    signals: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: signals.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _outcome(place: Place) -> int:
+    """A worker's exit code as the launch's: ended by a signal of its own counts as a bug."""
+    return place.code if place.code in (0, 2, 130, 143) else 1
+
+
+def _complaints(crew: Crew) -> Iterator[str]:
+    """The end of the log of each worker that did not end well."""
+    for place in crew.places:
+        if _outcome(place) in (1, 2):
+            lines = place.log.read_text(errors="replace").splitlines()
+            yield from lines[-TAIL:] if _outcome(place) == 1 else _last_words(lines)
+            yield f"{place.name}: its whole log is {place.log}"
+
+
+def _last_words(lines: list[str]) -> list[str]:
+    """The lines after the last start: a user's mistake, told in one line each."""
+    starts = [index for index, line in enumerate(lines) if line.startswith(STARTED)]
+    return lines[starts[-1] + 1 :] if starts else lines

@@ -1,0 +1,133 @@
+"""The best model, proven: reloaded in this fresh process, scored again, then tested once.
+
+Run as ``python -m search finish STUDY``, a process that never saw the training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from search import creation, data, exporting, modelling, scores
+from search.creation import Stored
+from search.data import Data
+from storage import artifacts, status, studies
+from storage.database import Database
+from storage.records import TrialRecord
+from storage.studies import Study
+
+LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+
+
+class ProofError(RuntimeError):
+    """The best model can't be exported; the message says why and what to do."""
+
+
+def finish(db: Database, study: Study) -> dict[str, Any]:
+    """Export the incumbent's model, reload it, score it again, and test it once.
+
+    Returns:
+        What ``best.json`` holds: trial, values, metrics, classes, proof and test scores.
+
+    Raises:
+        ProofError: no trial has a model, or its file is damaged.
+    """
+    stored = creation.stored(study)
+    winner = status.status(db, study).incumbent
+    if winner is None:
+        raise ProofError(f'study "{study.name}" has no complete trial yet')
+    loaded = data.load(stored.file.data, seed=study.seed, folder=stored.folder)
+    plan = modelling.blueprint(stored.file, loaded, stored.folder)
+    model = _reload(stored, winner)
+    facts = studies.facts(db, study)
+    if facts.get("proof", {}).get("trial") != winner.number:
+        studies.set_fact(db, study, "proof", _proof(model, plan, winner))
+    if facts.get("test", {}).get("trial") != winner.number:
+        times = facts.get("test", {}).get("times", 0) + 1
+        studies.set_fact(db, study, "test", _test(model, plan, winner, times))
+    return _export(db, study, stored, loaded, winner)
+
+
+def _reload(stored: Stored, winner: TrialRecord) -> keras.Model:
+    path = stored.artifacts / winner.attributes["model"]
+    if not path.is_file():
+        raise ProofError(f"the model of trial {winner.number} is not at {path}")
+    if _sha256(path) != winner.attributes["model_sha256"]:
+        raise ProofError(f"the model of trial {winner.number} at {path} was altered or cut off")
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def _proof(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
+    fold = plan.data.folds[winner.attributes["model_fold"]]
+    predictions = exporting.predict(model, fold.validation.x)
+    loss, targets = _loss(plan, winner), fold.validation.y
+    if winner.attributes.get("one_hot"):
+        targets = modelling.one_hot(targets, plan.data.outputs)
+    reloaded = exporting.data_loss(loss, targets, predictions)
+    recorded = winner.attributes["model_value"]
+    return {
+        "trial": winner.number,
+        "recorded": recorded,
+        "reloaded": reloaded,
+        "difference": abs(reloaded - recorded),
+        "model_sha256": winner.attributes["model_sha256"],
+        "proven_at": time.time(),
+    }
+
+
+def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> keras.losses.Loss:
+    """The loss that the trial was valued by: the study's, or that of the user's compiled model."""
+    own = winner.attributes.get("loss")
+    return modelling.loss(plan, 0.0) if own is None else keras.losses.deserialize(own)
+
+
+def _test(
+    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, times: int
+) -> dict[str, Any]:
+    known, test = plan.data, plan.data.test
+    found = scores.scores(known.task, known.classes, test.y, exporting.predict(model, test.x))
+    return {"trial": winner.number, "times": times, "scored_at": time.time(), "scores": found}
+
+
+def _export(
+    db: Database, study: Study, stored: Stored, loaded: Data, winner: TrialRecord
+) -> dict[str, Any]:
+    folder = stored.artifacts / "best"
+    folder.mkdir(parents=True, exist_ok=True)
+    with artifacts.replacing(folder / "model.keras") as unfinished:
+        shutil.copyfile(stored.artifacts / winner.attributes["model"], unfinished)
+    facts = studies.facts(db, study)
+    card = {
+        "study": study.name,
+        "trial": winner.number,
+        "value": winner.value,
+        "best_epoch": winner.best_epoch,
+        "hyperparameters": winner.attributes["values"],
+        "metrics": winner.attributes["metrics"],
+        "parameters": winner.attributes["parameters"],
+        "task": loaded.task,
+        "classes": list(loaded.classes),
+        "input_shape": list(loaded.input_shape),
+        "preparation": loaded.preparation.to_dict(),
+        "model": "model.keras",
+        "model_sha256": winner.attributes["model_sha256"],
+        "proof": facts["proof"],
+        "test": facts["test"],
+        "seed": study.seed,
+        "data_fingerprint": loaded.fingerprint,
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+    artifacts.write_whole(folder / "best.json", (json.dumps(card, indent=2) + "\n").encode())
+    studies.set_fact(db, study, "export", {"trial": winner.number, "folder": str(folder)})
+    return card
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

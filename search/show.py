@@ -1,0 +1,179 @@
+"""Studies as tables for people and as JSON for programs; the keys of the JSON are stable."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from storage.records import TrialRecord
+from storage.status import Status
+from storage.studies import Study
+
+SIGNIFICANT = 5  # digits of a loss that are shown
+
+
+def number(value: float | None) -> str:
+    """A loss or another measure, short; a dash where there is none."""
+    return "–" if value is None else f"{value:.{SIGNIFICANT}g}"
+
+
+def duration(seconds: float | None) -> str:
+    """`75 s`, `12 min`, `3.4 h`: what a person wants to know of a time span."""
+    if seconds is None:
+        return "–"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def spent(status: Status) -> bool:
+    """Whether every result of the budget is there."""
+    return status.finished >= status.limit
+
+
+def left(status: Status) -> int:
+    """How many results are still to come."""
+    return max(0, status.limit - status.finished)
+
+
+def left_s(status: Status) -> float | None:
+    """Seconds until the budget is spent, by the rate of the last hour; None before it is known."""
+    if status.finished_per_hour is None:
+        return None
+    return left(status) / status.finished_per_hour * 3600
+
+
+def status_json(study: Study, status: Status) -> dict[str, Any]:
+    """One study for programs."""
+    return {
+        "study": study.name,
+        "finished": status.finished,
+        "complete": status.counts["COMPLETE"],
+        "pruned": status.counts["PRUNED"],
+        "failed": status.counts["FAIL"],
+        "running": len(status.running),
+        "left": left(status),
+        "trials": status.limit,
+        "best": None if status.incumbent is None else trial_json(status.incumbent),
+        "workers": [
+            {
+                "trial": running.number,
+                "worker": running.worker,
+                "host": running.host,
+                "device": running.device,
+                "epoch": running.epoch,
+                "value": running.value,
+                "silent_s": running.silent_s,
+                "attempt": running.attempt,
+            }
+            for running in status.running
+        ],
+    }
+
+
+def trial_json(trial: TrialRecord) -> dict[str, Any]:
+    """One trial for programs."""
+    return {
+        "trial": trial.number,
+        "state": trial.state.lower(),
+        "value": trial.value,
+        "best_epoch": trial.best_epoch,
+        "epochs": trial.epochs,
+        "params": trial.params,
+        "reason": trial.attributes.get("reason"),
+        "stopped": trial.attributes.get("stopped"),
+        "seconds": trial.attributes.get("seconds"),
+        "started_at": trial.started_at,
+        "finished_at": trial.finished_at,
+        "worker": trial.worker,
+        "attempt": trial.attempt,
+    }
+
+
+def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
+    """Every study of a database, a row each."""
+    table = Table(box=None)
+    for heading in ("study", "complete", "pruned", "failed", "running", "left", "best", "by trial"):
+        table.add_column(heading, justify="left" if heading == "study" else "right")
+    for study, status in rows:
+        best = status.incumbent
+        table.add_row(
+            study.name,
+            *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")),
+            str(left(status)),
+            number(best.value if best else None),
+            str(best.number) if best else "–",
+        )
+    return table
+
+
+def running_table(status: Status) -> Table:
+    """What every worker is doing."""
+    table = Table(box=None)
+    for heading in ("worker", "trial", "epoch", "validation loss", "best", "heard"):
+        table.add_column(heading, justify="left" if heading == "worker" else "right")
+    for running in status.running:
+        table.add_row(
+            running.worker,
+            str(running.number),
+            str(running.epoch),
+            number(running.value),
+            number(running.best),
+            f"{duration(running.silent_s)} ago",
+        )
+    return table
+
+
+def trials_table(trials: Sequence[TrialRecord]) -> Table:
+    """Every trial, a row each: outcome first, then its hyperparameters."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    table = Table(box=None)
+    for heading in ("trial", "state", "value", "epoch", *names, "reason"):
+        table.add_column(heading, justify="left" if heading in ("state", "reason") else "right")
+    for trial in trials:
+        table.add_row(
+            str(trial.number),
+            trial.state.lower(),
+            number(trial.value),
+            "–" if trial.best_epoch is None else f"{trial.best_epoch}/{trial.epochs}",
+            *(_value(trial.params.get(name)) for name in names),
+            trial.attributes.get("reason", ""),
+        )
+    return table
+
+
+def trials_csv(trials: Sequence[TrialRecord], path: Path) -> None:
+    """Every trial as a row of a CSV file; a column for each hyperparameter.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["trial", "state", "value", "best_epoch", "epochs", *names, "reason"])
+        for trial in trials:
+            known = [trial.number, trial.state.lower(), trial.value, trial.best_epoch, trial.epochs]
+            params = [trial.params.get(name) for name in names]
+            writer.writerow([*known, *params, trial.attributes.get("reason")])
+
+
+def finished_line(trial: TrialRecord, status: Status) -> str:
+    """One finished trial in a line, for logs."""
+    outcome = trial.attributes.get("reason") if trial.state == "FAIL" else number(trial.value)
+    at = f" at epoch {trial.best_epoch} of {trial.epochs}" if trial.best_epoch else ""
+    best = status.incumbent
+    so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
+    ended = f"trial {trial.number} {trial.state.lower()}: {outcome}{at}{so_far}"
+    return f"{time.strftime('%H:%M:%S')} {ended}; {status.finished} of {status.limit}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

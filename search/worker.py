@@ -1,0 +1,101 @@
+"""A worker process: claims one trial after another until the study's budget is spent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+
+from search import creation, data, inspection, launch, modelling, sampling
+from search.config import ConfigError
+from search.creation import Stored
+from search.objective import Context, Objective, Outcome, trial_seed
+from search.stop import Stop, StopNow
+from storage.database import Database
+from storage.studies import Study
+from storage.trials import Claim, Exhausted, Terms, TrialStore, Worker
+
+FAILURES = 3  # failed trials in a row, without one success in this process, that end it
+WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
+
+
+def work(db: Database, study: Study, folder: Path | None = None) -> int:
+    """Work on a study until nothing is left to do or somebody asks to stop.
+
+    Args:
+        db: where the study is.
+        study: it.
+        folder: where data and user code lie on this machine; default: as at the launch.
+
+    Returns:
+        Exit code: 0 done, 128 + the signal's number when asked to stop.
+
+    Raises:
+        ConfigError: data or code differ from those that the study began with, or trial after
+            trial fails.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    stop = Stop()
+    stop.listen()
+    stored = creation.stored(study)
+    print(launch.STARTED, flush=True)
+    plan = _plan(stored, folder or stored.folder, study)
+    store = _store(db, study, stored, plan)
+    objects = creation.objects(study)
+    try:
+        return _trials(Objective(Context(study, stored, plan, store, objects, stop)), stop)
+    except StopNow:
+        return stop.code
+    finally:
+        store.close()
+
+
+def _trials(objective: Objective, stop: Stop) -> int:
+    failures: list[str] = []
+    succeeded = False
+    while not stop.asked:
+        claim = objective.context.store.claim()
+        if isinstance(claim, Exhausted):
+            return stop.code
+        if not isinstance(claim, Claim):
+            stop.wait(WAIT_S)
+            continue
+        outcome = objective.run(claim)
+        succeeded = succeeded or outcome in (Outcome.COMPLETE, Outcome.PRUNED)
+        failures = [*failures, f"trial {claim.number} failed: {objective.last_reason}"]
+        failures = failures if outcome is Outcome.FAILED else []
+        if len(failures) >= FAILURES and not succeeded:
+            raise ConfigError([*failures, f"{FAILURES} trials failed and none went well: stopped"])
+    return stop.code
+
+
+def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
+    """Load data and code, and refuse what the study was not begun with."""
+    loaded = data.load(stored.file.data, seed=study.seed, folder=folder)
+    code = inspection.code_fingerprints(stored.file, folder)
+    found = inspection.Inspection(loaded.fingerprint, code)
+    if problems := inspection.differing(stored.inspection, found):
+        raise ConfigError([f"{study.name}: {line}" for line in problems])
+    return modelling.blueprint(stored.file, loaded, folder)
+
+
+def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint) -> TrialStore:
+    chosen = stored.file.workers
+    return TrialStore(
+        db,
+        study,
+        _identity(),
+        sampling.sampler_factory(stored.file, plan.space),
+        sampling.pruner(stored.file, study.name),
+        trial_seed=lambda number: trial_seed(study.seed, number),
+        terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
+    )
+
+
+def _identity() -> Worker:
+    """This process, by a name that no other worker of the study has."""
+    host, pid = socket.gethostname(), os.getpid()
+    place = os.environ.get("STUDYHALL_WORKER", "worker")
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return Worker(f"{place}@{host}:{pid}", host, pid, device if device not in ("", "-1") else "cpu")
