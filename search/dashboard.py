@@ -6,43 +6,39 @@ import contextlib
 import functools
 import io
 import ipaddress
+import itertools
+import re
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, Protocol
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import bottle  # type: ignore[import-untyped]  # what optuna-dashboard answers with
 import optuna
 import waitress
-from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
 from optuna_dashboard import _serializer, wsgi
 
 from search import config, curves, notes, plots
-from storage import records
+from storage import artifacts, records
+from storage.artifacts import ArtifactStore
 from storage.database import Database
 
 HOST, PORT = "127.0.0.1", 8080
 THREADS = 8  # a browser holds up to six connections
+IDENTIFIER = re.compile(r"[0-9a-fA-F-]{32,36}")  # a UUID, with or without dashes
 
 Attributes = dict[str, Any]
-
-
-class Store(Protocol):
-    """Where files of trials lie: any of Optuna's artifact stores."""
-
-    def open_reader(self, artifact_id: str) -> BinaryIO: ...
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None: ...
-    def remove(self, artifact_id: str) -> None: ...
 
 
 class Artifacts:
     """All artifacts of a database's studies, as the dashboard asks for them.
 
     Curves and histories are made from the stored history at each request, so that no worker
-    spends time on drawing; everything else is read from the stores.
+    spends time on drawing; everything else is read from the studies' folders.
     """
 
-    def __init__(self, db: Database, storage: BaseStorage, stores: Sequence[Store]) -> None:
+    def __init__(self, db: Database, storage: BaseStorage, stores: Sequence[ArtifactStore]) -> None:
         self._db = db
         self._storage = storage
         self._stores = stores
@@ -51,27 +47,34 @@ class Artifacts:
         """The bytes of an artifact.
 
         Raises:
-            bottle.HTTPError: 404, where no store has it any more.
+            bottle.HTTPError: 404, where no folder has it any more.
         """
         made = notes.made_on_demand(artifact_id)
         if made is not None:
             return io.BytesIO(self._made(*made))
-        for store in self._stores:
-            with contextlib.suppress(ArtifactNotFound):
-                return store.open_reader(artifact_id)
-        raise bottle.HTTPError(404, "This file has been removed.")
+        path = self._find(artifact_id)
+        if path is None:
+            raise bottle.HTTPError(404, "This file has been removed.")
+        return path.open("rb")
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep what somebody uploads in the first store."""
+        """Keep what somebody uploads, in the first folder."""
         if not self._stores:
             raise bottle.HTTPError(400, "There is no folder to keep files in.")
-        self._stores[0].write(artifact_id, content_body)
+        artifacts.write_whole(self._stores[0].path(artifact_id), content_body.read())
 
     def remove(self, artifact_id: str) -> None:
         """Remove a file, wherever it lies; what is gone or made on demand is no trouble."""
-        for store in self._stores:
-            with contextlib.suppress(ArtifactNotFound):
-                store.remove(artifact_id)
+        path = self._find(artifact_id)
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def _find(self, artifact_id: str) -> Path | None:
+        """The object whose name ends in that identifier, whatever its suffix."""
+        if not IDENTIFIER.fullmatch(artifact_id):
+            return None
+        found = (store.root.glob(f"*{artifact_id}*") for store in self._stores)
+        return next(itertools.chain.from_iterable(found), None)
 
     def _made(self, trial_id: int, name: str) -> bytes:
         history = curves.flat(records.history(self._db, trial_id))
@@ -83,7 +86,7 @@ class Artifacts:
 
 def serve(
     db: Database,
-    stores: Sequence[Store],
+    stores: Sequence[ArtifactStore],
     host: str = HOST,
     port: int = PORT,
     *,
@@ -110,7 +113,7 @@ def serve(
         server.run()
 
 
-def application(db: Database, stores: Sequence[Store]) -> Callable[..., Any]:
+def application(db: Database, stores: Sequence[ArtifactStore]) -> Callable[..., Any]:
     """The dashboard as a WSGI application."""
     # Optuna's cache of finished trials: without it every poll reads the whole study.
     storage = optuna.storages.get_storage(db.optuna_storage())

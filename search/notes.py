@@ -35,12 +35,23 @@ def trial_artifacts(trial_id: int) -> dict[str, str]:
     return dict(_artifact(artifact_id(trial_id, name), name) for name in _KINDS)
 
 
-def model_artifact(trial_id: int, identifier: str, filename: str) -> dict[str, str]:
-    """Study system attributes that link a stored file to the study and to its winning trial.
+def stored_artifact(trial_id: int, name: str, filename: str) -> dict[str, str]:
+    """Study system attributes that link a stored object to the study and to one of its trials.
 
     Both are the study's: the dashboard reads the attributes of a finished trial only once.
+
+    Args:
+        trial_id: Optuna's identifier of the trial, such as the winner.
+        name: The object's name in the artifact folder.
+        filename: What it is called where somebody downloads it: ``digits.keras``.
+
+    Raises:
+        ValueError: The name is not one that the artifact folder gives.
     """
-    key, meta = _artifact(identifier, filename)
+    identifiers = re.findall(r"[0-9a-f]{32}", name)
+    if not identifiers:
+        raise ValueError(f"artifact: received {name!r}, expected the name of a stored object")
+    key, meta = _artifact(identifiers[-1], filename)
     return {key: meta, f"dashboard:{key.replace(':', f':{trial_id}:')}": meta}
 
 

@@ -16,24 +16,22 @@ from urllib.request import Request, urlopen
 
 import optuna
 import pytest
-from optuna.artifacts import FileSystemArtifactStore
 from optuna_dashboard import _serializer
 from PIL import Image
 
 from search import config, dashboard, notes
-from storage import pruning, studies, trials
+from storage import artifacts, pruning, studies, trials
 from storage.database import Database
 
-MODEL = "3b2f0c9e-1111-4222-8333-444455556666"
-REMOVED = "3b2f0c9e-1111-4222-8333-444455556667"
+UPLOAD = "3b2f0c9e-1111-4222-8333-444455556666"  # as optuna-dashboard names what is uploaded
 
 SERVE = """
 import sys
-from optuna.artifacts import FileSystemArtifactStore
 from search import dashboard
+from storage import artifacts
 from storage.database import Database
 
-stores = [FileSystemArtifactStore(folder) for folder in sys.argv[2:]]
+stores = [artifacts.open_store(folder) for folder in sys.argv[2:]]
 started = lambda url: print(url, flush=True)
 dashboard.serve(Database.open(sys.argv[1]), stores, port=0, started=started)
 """
@@ -55,6 +53,15 @@ class Server:
     def detail(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get(f"/api/studies/{self.study_id}")[0])
         return found
+
+    def linked(self, filename: str) -> str:
+        """The identifier under which the first trial lists a file."""
+        (found,) = (
+            artifact["artifact_id"]
+            for artifact in self.detail()["trials"][0]["artifacts"]
+            if artifact["filename"] == filename
+        )
+        return str(found)
 
     def artifact(self, number: int, identifier: str) -> tuple[bytes, str]:
         return self.get(f"/artifacts/{self.study_id}/{self.trial_ids[number]}/{identifier}")
@@ -91,8 +98,10 @@ def run_trial(store: trials.TrialStore, study_id: int, state: str, epochs: int) 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("dashboard")
     url = f"sqlite:///{folder}/studyhall.db"
-    (folder / "files").mkdir()
-    (folder / "files" / MODEL).write_bytes(b"a model")
+    files = artifacts.open_store(folder / "files")
+    model = files.write("model", "digits-0", b"a model", ".keras")
+    removed = files.write("model", "digits-0", b"an older model", ".keras")
+    files.remove(removed)
     db = Database.open(url)
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=3)
     store = trials.TrialStore(
@@ -106,8 +115,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     plan = [("COMPLETE", 5), ("COMPLETE", 3), ("FAIL", 0)]
     ids = [run_trial(store, study.study_id, state, epochs) for state, epochs in plan]
     storage = db.optuna_storage()
-    for identifier, name in ((MODEL, "digits.keras"), (REMOVED, "gone.keras")):
-        for key, value in notes.model_artifact(ids[0], identifier, name).items():
+    for name, filename in ((model, "digits.keras"), (removed, "gone.keras")):
+        for key, value in notes.stored_artifact(ids[0], name, filename).items():
             storage.set_study_system_attr(study.study_id, key, value)
     storage.engine.dispose()
     db.close()
@@ -161,13 +170,15 @@ def test_the_history_is_a_table_of_all_epochs(server: Server) -> None:
 
 
 def test_the_winners_model_comes_from_the_folder(server: Server) -> None:
-    assert server.artifact(0, MODEL)[0] == b"a model"
-    assert server.get(f"/artifacts/{server.study_id}/{MODEL}")[0] == b"a model"
+    model = server.linked("digits.keras")
+    assert server.artifact(0, model)[0] == b"a model"
+    assert server.get(f"/artifacts/{server.study_id}/{model}")[0] == b"a model"
 
 
 def test_a_file_that_is_gone_is_not_found(server: Server) -> None:
+    gone = server.linked("gone.keras")
     with pytest.raises(HTTPError) as refused:
-        server.artifact(0, REMOVED)
+        server.artifact(0, gone)
     refused.value.close()
     assert refused.value.code == 404
 
@@ -202,7 +213,7 @@ def test_looking_notes_up_by_trial_changes_nothing_that_is_shown() -> None:
     for trial in study.trials[::2]:
         attributes = {
             **notes.note(f"trial {trial.number} " * 500, trial._trial_id),
-            **notes.model_artifact(trial._trial_id, MODEL, f"{trial.number}.keras"),
+            **notes.stored_artifact(trial._trial_id, "f" * 32, f"{trial.number}.keras"),
             **notes.note("the study's"),
         }
         for key, value in attributes.items():
@@ -221,12 +232,13 @@ def test_looking_notes_up_by_trial_changes_nothing_that_is_shown() -> None:
 
 def test_files_that_are_uploaded_can_be_removed(tmp_path: Path) -> None:
     db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
-    kept = dashboard.Artifacts(db, db.optuna_storage(), [FileSystemArtifactStore(tmp_path)])
-    kept.write(MODEL, io.BytesIO(b"x"))
-    with kept.open_reader(MODEL) as reader:
+    files = artifacts.open_store(tmp_path / "files")
+    kept = dashboard.Artifacts(db, db.optuna_storage(), [files])
+    kept.write(UPLOAD, io.BytesIO(b"x"))
+    with kept.open_reader(UPLOAD) as reader:
         assert reader.read() == b"x"
-    kept.remove(MODEL)
-    kept.remove(MODEL)
+    kept.remove(UPLOAD)
+    kept.remove(UPLOAD)
     kept.remove(notes.artifact_id(1, notes.CURVE))
-    assert not (tmp_path / MODEL).exists()
+    assert files.objects() == []
     db.close()

@@ -120,8 +120,9 @@ def test_optuna_lists_a_trials_curve_and_history(study: optuna.Study) -> None:
 
 def test_the_winners_model_is_listed_with_study_and_trial(study: optuna.Study) -> None:
     trial = study.trials[0]
-    identifier = "3b2f0c9e-1111-4222-8333-444455556666"
-    stored(study, notes.model_artifact(trial._trial_id, identifier, "digits.keras"))
+    identifier = "3b2f0c9e111142228333444455556666"
+    name = f"model-digits-0-{identifier}.keras"
+    stored(study, notes.stored_artifact(trial._trial_id, name, "digits.keras"))
     (meta,) = get_all_artifact_meta(study)
     assert (meta.artifact_id, meta.filename) == (identifier, "digits.keras")
     shown = serialize_study_detail(
@@ -130,6 +131,8 @@ def test_the_winners_model_is_listed_with_study_and_trial(study: optuna.Study) -
     assert [a["filename"] for a in shown["trials"][0]["artifacts"]] == ["digits.keras"]
     assert shown["trials"][1]["artifacts"] == []
     assert notes.made_on_demand(identifier) is None
+    with pytest.raises(ValueError, match="expected the name of a stored object"):
+        notes.stored_artifact(trial._trial_id, "digits.keras", "digits.keras")
 
 
 def test_notes_are_made_without_the_dashboard() -> None:
