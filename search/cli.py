@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     help="Hyperparameter search for Keras models, with studies that survive anything.",
 )
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)  # columns of a log
 err = Console(stderr=True)
 
 Storage = Annotated[
@@ -133,7 +133,7 @@ def resume(
     with closing(Database.open(url, create=False)) as db:
         study = _find(db, name)
         if trials is not None:
-            studies.extend(db, study, trials=_limit(trials, standing.status(db, study).limit))
+            studies.extend(db, study, trials=_more(trials, standing.status(db, study).limit))
         _run(db, study, url, workers, quiet)
 
 
@@ -233,7 +233,7 @@ def dashboard(
     from search import dashboard as service
 
     with closing(Database.open(storage or default_url())) as db:
-        stores = [creation.objects(_find(db, name)).optuna_store() for name in studies.names(db)]
+        stores = [creation.objects(_find(db, name)) for name in studies.names(db)]
         service.serve(db, stores, host, port, started=lambda address: say(address, "Ctrl-C ends"))
 
 
@@ -283,12 +283,12 @@ def _one_of(known: list[str]) -> str:
     return f"one of {', '.join(known)}" if known else "a study; this database has none"
 
 
-def _limit(written: str, now: int) -> int:
-    """``+20`` adds to the limit, ``80`` is the limit."""
+def _more(written: str, limit: int) -> int:
+    """How many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit."""
     digits = written.removeprefix("+")
     if not digits.isdecimal() or int(digits) == 0:
         raise ConfigError([f"command line: --trials: received {written!r}, expected +20 or 80"])
-    return now + int(digits) if written.startswith("+") else int(digits)
+    return int(digits) if written.startswith("+") else int(digits) - limit
 
 
 def _open_or_create(

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search import data
+from search import data, losses
 from search.config import ConfigError
 from search.data_error import DataError
 from search.sections import StudyFile
@@ -34,10 +34,13 @@ def inspect(file: StudyFile, folder: Path) -> Inspection:
     """Load the data and the user's functions in this process.
 
     Raises:
+        ConfigError: a loss or a metric doesn't fit the targets.
         DataError: the data can't be used.
         UserCodeError: a function of the user can't be used.
     """
     loaded = data.load(file.data, seed=file.study.seed, folder=folder)
+    if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
+        raise ConfigError(misfits)
     if OWN_FILE in file.model.family:
         from spaces import user_code
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from search import creation, data, exporting, modelling, scores
+from search import creation, data, exporting, modelling, notes, scores
 from search.creation import Stored
 from search.data import Data
 from storage import artifacts, status, studies
@@ -126,7 +126,17 @@ def _export(
     }
     artifacts.write_whole(folder / "best.json", (json.dumps(card, indent=2) + "\n").encode())
     studies.set_fact(db, study, "export", {"trial": winner.number, "folder": str(folder)})
+    _link(db, study, winner)
     return card
+
+
+def _link(db: Database, study: Study, winner: TrialRecord) -> None:
+    """Let the dashboard offer the model at the study and at its winning trial."""
+    name = f"{study.name}.keras"
+    links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
+    storage = db.optuna_storage()
+    for key, value in links.items():
+        storage.set_study_system_attr(study.study_id, key, value)
 
 
 def _sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from storage.records import TrialRecord
 from storage.status import Status
@@ -130,19 +131,18 @@ def running_table(status: Status) -> Table:
 
 
 def trials_table(trials: Sequence[TrialRecord]) -> Table:
-    """Every trial, a row each: outcome first, then its hyperparameters."""
-    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    """Every trial, a row each: its outcome, and what it was made of."""
     table = Table(box=None)
-    for heading in ("trial", "state", "value", "epoch", *names, "reason"):
-        table.add_column(heading, justify="left" if heading in ("state", "reason") else "right")
+    for heading in ("trial", "state", "value", "epoch", "hyperparameters, or the reason"):
+        table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
     for trial in trials:
+        chosen = " ".join(f"{name}={_value(value)}" for name, value in trial.params.items())
         table.add_row(
             str(trial.number),
             trial.state.lower(),
             number(trial.value),
-            "–" if trial.best_epoch is None else f"{trial.best_epoch}/{trial.epochs}",
-            *(_value(trial.params.get(name)) for name in names),
-            trial.attributes.get("reason", ""),
+            f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else "–",
+            Text(trial.attributes.get("reason") or chosen),
         )
     return table
 
@@ -174,6 +174,4 @@ def finished_line(trial: TrialRecord, status: Status) -> str:
 
 
 def _value(value: Any) -> str:
-    if value is None:
-        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
