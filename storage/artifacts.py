@@ -50,7 +50,7 @@ def open_store(location: str | Path) -> "ArtifactStore":
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArtifactError(f"{root}: {error.strerror or error}") from error
-    if not os.access(root, os.W_OK | os.X_OK):
+    if not os.access(root, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise ArtifactError(f"{root}: this folder cannot be written to")
     store = ArtifactStore(root)
     store.sweep()

@@ -47,8 +47,8 @@ def shown(url: str | sa.URL) -> str:
     """
     try:
         return _plain(sa.make_url(url).render_as_string(hide_password=True))
-    except sa.exc.ArgumentError:
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(url))
+    except (sa.exc.ArgumentError, ValueError):
+        return re.sub(r":[^:/@]*@", ":***@", str(url))
 
 
 class Transaction:
@@ -107,7 +107,11 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             _check_file(parsed, create)
         database = cls(parsed, connections.engine(parsed))
-        database._prepare(patience_s)
+        try:
+            database._prepare(patience_s)
+        except BaseException:
+            database.close()
+            raise
         return database
 
     def another(self) -> "Database":
@@ -182,13 +186,12 @@ class Database:
         return self._connection
 
     def _undo(self, connection: sa.Connection, error: BaseException) -> None:
+        """Rolls back; a connection that has failed, or fails in this, is given up."""
         try:
             connection.exec_driver_sql("ROLLBACK")
-        except sa.exc.DBAPIError:  # nothing was open, or the connection is gone
-            if not isinstance(error, sa.exc.DBAPIError):
+        except sa.exc.SQLAlchemyError:
+            if not _only_busy(error):
                 self._drop()
-        if isinstance(error, sa.exc.DBAPIError) and not _only_busy(error):
-            self._drop()
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -273,6 +276,8 @@ def _check_file(url: sa.URL, create: bool) -> None:
         raise StorageError(f"{shown(url)}: there is no such file")
     if not path.parent.is_dir():
         raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise StorageError(f"{shown(url)}: the folder {path.parent} cannot be written to")
     if kind := connections.network_file_system(path):
         raise StorageError(
             f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
@@ -280,8 +285,9 @@ def _check_file(url: sa.URL, create: bool) -> None:
         )
 
 
-def _only_busy(error: sa.exc.DBAPIError) -> bool:
-    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+def _only_busy(error: BaseException) -> bool:
+    """Whether SQLite has not even begun, so that there is nothing to roll back."""
+    return isinstance(error, sa.exc.OperationalError) and "locked" in str(error.orig)
 
 
 def _plain(text: str) -> str:

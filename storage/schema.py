@@ -206,7 +206,7 @@ def create(connection: sa.Connection, url: sa.URL) -> None:
     with _creation_lock(connection, url):
         if is_current(connection):
             return
-        optuna_storage = reading_storage(url)
+        optuna_storage = reading_storage(url, poolclass=sa.NullPool)
         metadata.create_all(connection)
         connection.execute(sa.delete(schema))
         connection.execute(
@@ -216,14 +216,17 @@ def create(connection: sa.Connection, url: sa.URL) -> None:
                 optuna_revision=optuna_storage.get_current_version(),
             )
         )
-        optuna_storage.engine.dispose()
 
 
-def reading_storage(url: sa.URL) -> RDBStorage:
-    """Optuna's own storage on this database; creates its tables, checks their version."""
+def reading_storage(url: sa.URL, **options: Any) -> RDBStorage:
+    """Optuna's own storage on this database; creates its tables, checks their version.
+
+    Args:
+        options: for SQLAlchemy's engine.
+    """
     text = url.render_as_string(hide_password=False)
     escaped = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in {SCHEMA_VERSION}
-    return RDBStorage(escaped, engine_kwargs=connections.reading_options(url))
+    return RDBStorage(escaped, engine_kwargs={**connections.reading_options(url), **options})
 
 
 @contextlib.contextmanager
