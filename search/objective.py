@@ -6,6 +6,7 @@ folds it is the mean of that over the folds.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
@@ -22,10 +23,11 @@ from search import curves, exporting, folds, modelling, notes, training
 from search.creation import Stored
 from search.folds import Progress
 from search.modelling import Blueprint, Built
-from search.stop import Stop, StopNow
+from search.stop import Stop
 from search.training import Engine, Settings, Training
 from spaces.failures import ArchitectureError, UserCodeError
 from storage.artifacts import ArtifactError, ArtifactStore
+from storage.database import StorageError
 from storage.leases import LeaseLost
 from storage.studies import Study
 from storage.trials import Claim, Order, TrialStore
@@ -84,15 +86,16 @@ class Objective:
             return run.train()
         except LeaseLost:  # another worker has it: nothing of ours is written any more
             return Outcome.LOST
-        except StopNow:
-            self.context.store.release(claim)
-            raise
         except (TrialFailed, ArchitectureError, UserCodeError) as failure:
             self.last_reason = str(failure)
         except OUT_OF_MEMORY as failure:
             self.last_reason = f"out of memory: {_first_line(failure)}"
         except tf.errors.InvalidArgumentError as failure:
             self.last_reason = f"TensorFlow refused the model: {_first_line(failure)}"
+        except BaseException:  # a bug, or told twice to stop: somebody else may go on with it
+            with contextlib.suppress(LeaseLost, StorageError):
+                self.context.store.release(claim)
+            raise
         run.fail(self.last_reason, time.perf_counter() - began)
         return Outcome.FAILED
 
