@@ -9,10 +9,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import optuna
 import typer
 from rich.console import Console
 
-from search import config, creation, inspection, live, show, template
+from search import config, creation, inspection, live, quiet, show, template
 from search.config import ConfigError, StudyFile
 from search.data_error import DataError
 from spaces.user_code import UserCodeError
@@ -43,11 +44,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable ke
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Worker processes; default: the study file's count.")
 ]
-Quiet = Annotated[bool, typer.Option(help="Print remarks and the result only.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
 
 
 def run() -> None:
     """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         app()
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
@@ -92,6 +94,7 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
 @app.command()
 def check(file: File) -> None:
     """Check a study file and show what it resolves to: data, space, model sizes, cost."""
+    quiet.import_tensorflow()
     from search import check as checking
 
     for part in checking.report(config.load(file), file.parent):
@@ -105,7 +108,7 @@ def launch(
     workers: Workers = None,
     storage: Storage = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The study's seed.")] = None,
-    quiet: Quiet = False,
+    silent: QuietFlag = False,
 ) -> None:
     """Run the study of FILE until its budget is spent; the same command continues it."""
     given = {"trials": trials, "seed": seed, "storage": storage}
@@ -115,7 +118,7 @@ def launch(
     url = study_file.study.storage or default_url()
     with closing(Database.open(url)) as db:
         study = _open_or_create(db, study_file, file, found)
-        _run(db, study, url, workers, quiet)
+        _run(db, study, url, workers, silent)
 
 
 @app.command()
@@ -126,7 +129,7 @@ def resume(
     ] = None,
     workers: Workers = None,
     storage: Storage = None,
-    quiet: Quiet = False,
+    silent: QuietFlag = False,
 ) -> None:
     """Continue a study from the database alone, with more trials if asked for."""
     url = storage or default_url()
@@ -134,7 +137,7 @@ def resume(
         study = _find(db, name)
         if trials is not None:
             studies.extend(db, study, trials=_more(trials, standing.status(db, study).limit))
-        _run(db, study, url, workers, quiet)
+        _run(db, study, url, workers, silent)
 
 
 @app.command()
@@ -244,6 +247,7 @@ def worker(
     folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
 ) -> None:
     """Work on a study, started by hand on any machine that reaches its database."""
+    quiet.import_tensorflow()
     from search import worker as working
 
     url = storage or default_url()
@@ -262,6 +266,7 @@ def inspect(file: File, seed: int = 0) -> None:
 @app.command(hidden=True)
 def finish(name: Name, storage: Storage = None) -> None:
     """Export, prove and test a study's best model; print its card as JSON."""
+    quiet.import_tensorflow()
     from search import proof
 
     with closing(Database.open(storage or default_url(), create=False)) as db:
@@ -309,11 +314,11 @@ def _change(change: config.Difference) -> str:
     return f"  {change.key}: {change.old} → {change.new}: {effect[change.effect]}"
 
 
-def _run(db: Database, study: Study, url: str, workers: int | None, quiet: bool) -> None:
+def _run(db: Database, study: Study, url: str, workers: int | None, silent: bool) -> None:
     from search import best as winner
     from search import launch as launching
 
-    view = live.view(out, study.name, quiet=quiet)
+    view = live.view(out, study.name, quiet=silent)
     code = launching.launch(db, study, workers=workers, view=view, url=url)
     state = standing.status(db, study)
     say("", show.studies_table([(study, state)]))
