@@ -112,7 +112,7 @@ class _AdjustableRate:
         threshold, scale = (tf.cast(number, inputs.dtype) for number in self._rate.held)
         seed = self.seed_generator.next()  # type: ignore[attr-defined]
         seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)
-        drawn = tf.random.stateless_uniform(shape, seed=seed, dtype=inputs.dtype)
+        drawn = tf.random.stateless_uniform(shape, seed=seed, dtype=inputs.dtype, alg="philox")
         kept = tf.where(drawn >= threshold, inputs * scale, tf.zeros([], inputs.dtype))
         kept.set_shape(inputs.shape)
         return kept

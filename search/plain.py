@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 
-from search import callbacks, feeding, progress
+from search import callbacks, feeding, progress, stream
 from search.checkpoint import CheckpointError
 from search.epoch import Epoch
+from search.feeding import Samples
 from search.reuse import CompiledModels
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ class PlainEpochs:
 
     def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
-        self._models, self._model, self._settings = models, model, settings
-        self._train, self._validation = models.feeds(models.weights(settings.class_weight))
-        self._features = models.features
+        self._model, self._settings, self._stream = model, settings, models.stream
+        self._train = models.train.weighted(settings.class_weight)
+        self._validation = models.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
         self._watch = callbacks.Watch()
         listening = [*settings.callbacks, self._watch]
         self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
         self._validated = self._dataset(
-            self._validation, np.arange(models.validated), VALIDATION_BATCH
+            self._validation, np.arange(models.validation.number), VALIDATION_BATCH
         )
         self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
         self._prepared = False
@@ -95,8 +96,8 @@ class PlainEpochs:
 
     def _built(self) -> Any:
         if not self._model.built:
-            x, _, _ = feeding.take(self._train, tf.constant([0]), self._features)
-            self._model(tf.sparse.to_dense(x) if self._features else x, training=False)
+            ((x, *_),) = self._dataset(self._train, np.arange(1), 1)
+            self._model(x, training=False)
         return self._model
 
     def _prepare(self) -> None:
@@ -112,7 +113,7 @@ class PlainEpochs:
 
     def _epoch(self, number: int) -> Epoch:
         began, settings = time.perf_counter(), self._settings
-        order = feeding.shuffled(settings.seed, number, self._models.samples)
+        order = feeding.shuffled(settings.seed, number, self._train.number)
         self._model.fit(
             self._dataset(self._train, order, settings.batch_size),
             validation_data=self._validated,
@@ -150,7 +151,7 @@ class PlainEpochs:
         if loss is None or (self._settings.data_loss is None and not self._model.losses):
             return keras_val_loss
         total = sum(float(loss(y, self._predict(x))) * y.shape[0] for x, y, *_ in self._validated)
-        return float(total / self._models.validated)
+        return float(total / self._validation.number)
 
     def _penalties(self) -> float:
         """L1 and L2 as they are now: what Keras' training loss contains beside the data's."""
@@ -176,21 +177,25 @@ class PlainEpochs:
         for name, seconds in spent.items():
             self.seconds[name] += seconds
 
-    def _dataset(self, feed: feeding.Feed, order: np.ndarray, size: int) -> Any:
-        """Batches of a feed in an order, as fit takes them."""
-        dense = self._features is None
+    def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
+        """Batches of samples in an order, as fit takes them."""
+        dense = samples.features is None
 
-        def batch(chosen: Any) -> tuple[Any, ...]:
-            x, y, weights = feeding.take(feed, chosen, self._features)
+        def batch(feed: feeding.Feed, chosen: Any) -> tuple[Any, ...]:
+            x, y, weights = feeding.take(feed, chosen, samples.features)
             x = x if dense else tf.sparse.to_dense(x)
             return (x, y) if weights is None else (x, y, weights)
 
+        if self._stream:
+            blocks = stream.blocks(samples, order, size)
+            return blocks.map(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0])))
+        everything = samples.tensors()
         indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
-        return indexes.map(batch).prefetch(2)
+        return indexes.map(lambda chosen: batch(everything, chosen)).prefetch(2)
 
     def _one_batch(self) -> None:
         """A step on the first samples, so that optimizers and metrics make their variables."""
-        order = np.arange(min(self._settings.batch_size, self._models.samples))
+        order = np.arange(min(self._settings.batch_size, self._train.number))
         for batch in self._dataset(self._train, order, len(order)):
             self._model.train_on_batch(*batch)
 

@@ -9,8 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from search import compiled, feeding, signature
+from search import signature
+from search.compiled import Whole
+from search.feeding import Samples
+from search.steps import Steps
+from search.stream import Streamed
 from search.twin import Twin
+from search.xla import Fused
 
 CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
 GRAPH_BYTES = 8 * 2**20  # of a compiled model, beside its variables
@@ -25,10 +30,10 @@ class Owner(Protocol):
 
 
 class CompiledModel:
-    """A twin, its compiled functions, and whose training is in them."""
+    """A twin, its compiled epochs, and whose training is in them."""
 
-    def __init__(self, twin: Twin, epochs: compiled.Epochs) -> None:
-        self.twin, self.epochs = twin, epochs
+    def __init__(self, twin: Twin, steps: Steps, epochs: Whole | Streamed) -> None:
+        self.twin, self.steps, self.epochs = twin, steps, epochs
         self._owner: weakref.ref[Owner] | None = None
 
     def enter(self, owner: Owner) -> bool:
@@ -43,7 +48,7 @@ class CompiledModel:
 
     def variables(self) -> list[Any]:
         """Everything that a training changes, in a fixed order."""
-        return [*self.twin.variables(), *self.epochs.best]
+        return [*self.twin.variables(), *self.steps.best]
 
     def bytes(self) -> int:
         """Memory that dropping it gives back, about."""
@@ -52,78 +57,52 @@ class CompiledModel:
 
 
 class CompiledModels:
-    """One data set as tensors, and the models compiled for it.
-
-    Attributes:
-        samples, validated: Training and validation samples.
-        features: Columns of sparse samples, else None.
+    """The models compiled for one data set.
 
     Args:
-        train: (x, y).
-        validation: (x, y).
+        train: Training samples.
+        validation: Validation samples.
+        stream: Whether they pass by in blocks, because they don't fit in memory.
     """
 
-    def __init__(self, train: tuple[Any, Any], validation: tuple[Any, Any]) -> None:
-        self._arrays = train, validation
-        self._feeds: tuple[feeding.Feed, feeding.Feed] | None = None
+    def __init__(self, train: Samples, validation: Samples, *, stream: bool) -> None:
+        self.train, self.validation, self.stream = train, validation, stream
         self._models: OrderedDict[str, CompiledModel] = OrderedDict()
-        self.samples: int = train[0].shape[0]
-        self.validated: int = validation[0].shape[0]
-        self.features = None if isinstance(train[0], np.ndarray) else int(train[0].shape[1])
 
-    def feeds(self, weights: np.ndarray | None) -> tuple[feeding.Feed, feeding.Feed]:
-        """Training samples with their weights, and validation samples, as tensors."""
-        if self._feeds is None:
-            train, validation = self._arrays
-            self._feeds = feeding.feed(*train), feeding.feed(*validation)
-        train_feed, validation_feed = self._feeds
-        if weights is not None:
-            train_feed = train_feed | {"weights": tf.constant(weights)}
-        return train_feed, validation_feed
-
-    def weights(self, class_weight: dict[int, float] | None) -> np.ndarray | None:
-        """Each training sample's weight, as Keras derives it from its class."""
-        return feeding.sample_weights(self._arrays[0][1], class_weight)
-
-    def find(self, model: Any, data_loss: Any) -> CompiledModel:
+    def find(self, model: Any, data_loss: Any, *, xla: bool) -> CompiledModel:
         """The compiled model that can train this one; made now where there is none.
 
+        Args:
+            model: Compiled by Keras, as its builder returned it.
+            data_loss: Of the value, or None for the model's own.
+            xla: Whether its epochs go through XLA.
+
         Raises:
-            signature.NotCompilableError: It can't be compiled as a whole.
+            signature.NotCompilableError: Only Keras' own fit can train it.
         """
         if not model.built:
-            model.build((None, *self._arrays[0][0].shape[1:]))
-        name = signature.of(model, data_loss)
-        found = self._models.pop(name, None) or self._compiled(model, data_loss)
+            model.build((None, *self.train.x.shape[1:]))
+        name = signature.of(model, data_loss, xla)
+        found = self._models.pop(name, None) or self._compiled(model, data_loss, xla)
         self._models[name] = found
         self._drop_oldest()
         return found
 
-    def _compiled(self, model: Any, data_loss: Any) -> CompiledModel:
-        sparse = self.features is not None and _starts_dense(model)
-        twin = Twin(model, sparse=sparse)
-        _build_metrics(twin.model, self._arrays[1][1])
-        epochs = compiled.Epochs(
-            twin,
-            data_loss or twin.model._compile_loss,
-            chunk=max(32, CHUNK_ELEMENTS // _activations(twin.model)),
-            features=self.features,
-            densify=self.features is not None and not sparse,
-        )
-        return CompiledModel(twin, epochs)
+    def _compiled(self, model: Any, data_loss: Any, xla: bool) -> CompiledModel:
+        features = self.train.features
+        twin = Twin(model, sparse=features is not None)
+        _build_metrics(twin.model, self.validation.y)
+        chunk = max(32, CHUNK_ELEMENTS // _activations(twin.model))
+        loss = data_loss or twin.model._compile_loss
+        steps = Steps(twin, loss, chunk=chunk, features=features)
+        if self.stream:
+            return CompiledModel(twin, steps, Streamed(steps))
+        fused = xla and features is None
+        return CompiledModel(twin, steps, Fused(steps) if fused else Whole(steps))
 
     def _drop_oldest(self) -> None:
         while len(self._models) > 1 and sum(m.bytes() for m in self._models.values()) > KEPT_BYTES:
             self._models.popitem(last=False)
-
-
-def _starts_dense(model: Any) -> bool:
-    """Whether the first layer multiplies sparse inputs as they are."""
-    import keras
-
-    layers = [la for la in model.layers if not isinstance(la, keras.layers.InputLayer)]
-    users = [la for la in layers if la.input is model.inputs[0]]
-    return all(type(layer) is keras.layers.Dense for layer in users)
 
 
 def _activations(model: Any) -> int:

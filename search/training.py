@@ -19,9 +19,10 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from search import checkpoint, progress
+from search import checkpoint, memory, progress
 from search.checkpoint import CheckpointError
 from search.epoch import Epoch
+from search.feeding import Samples
 from search.plain import PlainEpochs
 from search.reuse import CompiledModels
 from search.signature import NotCompilableError
@@ -100,11 +101,21 @@ class Engine:
     Args:
         train: (x, y), prepared: x an array (N, …) or a scipy CSR matrix (N, features).
         validation: Likewise.
+        resident_bytes: Data up to this size is held as tensors; what is larger streams from the
+            arrays. Default: what this machine has to spare.
     """
 
-    def __init__(self, train: tuple[Any, Any], validation: tuple[Any, Any]) -> None:
-        self.train, self.validation = train, validation
-        self._models = CompiledModels(train, validation)
+    def __init__(
+        self,
+        train: tuple[Any, Any],
+        validation: tuple[Any, Any],
+        *,
+        resident_bytes: int | None = None,
+    ) -> None:
+        samples = Samples(*train), Samples(*validation)
+        limit = memory.spare_bytes() if resident_bytes is None else resident_bytes
+        stream = sum(part.bytes() for part in samples) > limit
+        self._models = CompiledModels(*samples, stream=stream)
         self._said: set[str] = set()
 
     def training(self, model: keras.Model, settings: Settings) -> Training:

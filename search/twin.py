@@ -12,6 +12,7 @@ import numpy as np
 
 from search import adjustable
 from search.signature import NotCompilableError
+from search.sparse import SparseDense
 
 
 class Twin:
@@ -19,10 +20,14 @@ class Twin:
 
     Args:
         model: Built and compiled; it is read, never changed.
-        sparse: Whether the model is fed sparse tensors.
+        sparse: Whether its samples are sparse.
+
+    Attributes:
+        densify: Whether sparse samples must become dense before they enter the model.
     """
 
     def __init__(self, model: Any, *, sparse: bool = False) -> None:
+        sparse, self.densify = sparse and _starts_dense(model), sparse and not _starts_dense(model)
         self.kept_alive = model._compile_config.config  # its objects' ids are in the signature
         with _python_random_untouched():
             self.model = _copied(model, sparse)
@@ -80,13 +85,20 @@ def _copied(model: Any, sparse: bool) -> Any:
         return keras.models.clone_model(
             model,
             input_tensors=inputs if isinstance(model, keras.Sequential) else _like(model, inputs),
-            clone_function=_copied_layer,
+            clone_function=_copied_layer if not sparse else _copied_for_sparse,
             recursive=True,
         )
     except (NotImplementedError, TypeError) as error:
         raise NotCompilableError(f"it can't be copied: {error}") from error
     finally:
         model.compiled = compiled
+
+
+def _starts_dense(model: Any) -> bool:
+    """Whether nothing but Dense layers, which can multiply sparse samples, see the input."""
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    users = [layer for layer in layers if layer.input is model.inputs[0]]
+    return all(type(layer) is keras.layers.Dense for layer in users)
 
 
 def _like(model: Any, inputs: Any) -> Any:
@@ -101,6 +113,12 @@ def _copied_layer(layer: Any) -> Any:
     if kind in adjustable.DROPOUTS.values():
         copy.adjust(layer.rate)
     return copy
+
+
+def _copied_for_sparse(layer: Any) -> Any:
+    if type(layer) is keras.layers.Dense:
+        return SparseDense.from_config(layer.get_config())
+    return _copied_layer(layer)
 
 
 def _optimizer(optimizer: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search import feeding, learning_rates, progress
+from search import feeding, learning_rates, progress, xla
 from search.epoch import Epoch
 from search.reuse import CompiledModels
 
@@ -31,9 +31,12 @@ class WholeEpochs:
     def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
         began = time.perf_counter()
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
-        self._models, self._settings, self._optimizer = models, settings, model.optimizer
-        self._compiled = models.find(model, settings.data_loss)
-        self._weights = models.weights(settings.class_weight)
+        self._settings, self._optimizer = settings, model.optimizer
+        self._train = models.train.weighted(settings.class_weight)
+        self._validation = models.validation
+        self._steps = math.ceil(self._train.number / settings.batch_size)
+        fused = settings.xla == "on" or (settings.xla == "auto" and xla.pays(self._steps_to_come()))
+        self._compiled = models.find(model, settings.data_loss, xla=fused)
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None
         self._compiled.enter(self)
         self._compiled.twin.load(model, learning_rates.initial(model.optimizer))
@@ -43,19 +46,19 @@ class WholeEpochs:
     def run(self, first: int, count: int) -> list[Epoch]:
         """Train epochs first … first + count - 1, or until a rule stops the training."""
         self._enter()
-        began, known = time.perf_counter(), bool(self._compiled.epochs.names)
-        feeds = self._models.feeds(self._weights)
+        began, compiled = time.perf_counter(), self._compiled.epochs
+        known = compiled.traced
         plan = self._plan(range(first, first + count))
-        done, rows = self._compiled.epochs.run(*feeds, *plan, self._settings.batch_size)
-        epochs = self._epochs(first, rows[:done])
-        if not known:
+        rows = compiled.run(self._train, self._validation, *plan, self._settings.batch_size)
+        epochs = self._epochs(first, rows)
+        if compiled.traced > known:
             spent = sum(epoch.seconds for epoch in epochs)
             self.seconds["trace"] += time.perf_counter() - began - spent
         return epochs
 
     def progress(self) -> np.ndarray:
         """`progress.Progress` after the last epoch."""
-        return self._parked[1] if self._parked else self._compiled.epochs.progress.numpy()
+        return self._parked[1] if self._parked else self._compiled.steps.progress.numpy()
 
     def layout(self) -> list[tuple[Any, ...]]:
         """Shape and type of each variable."""
@@ -75,7 +78,7 @@ class WholeEpochs:
 
     def best_weights(self) -> list[np.ndarray]:
         """Weights of the best epoch, in the order of the model's."""
-        return self._arrays()[-len(self._compiled.epochs.best) :]
+        return self._arrays()[-len(self._compiled.steps.best) :]
 
     def park(self) -> None:
         """Take the training out, because another one needs the model."""
@@ -90,20 +93,22 @@ class WholeEpochs:
         if self._parked:
             self.restore({}, *self._parked)
 
+    def _steps_to_come(self) -> int:
+        return self._settings.epochs * self._steps
+
     def _set(self, state: np.ndarray) -> None:
-        self._compiled.epochs.progress.assign(state)
-        self._compiled.epochs.rules.assign(progress.rules(self._settings))
+        self._compiled.steps.progress.assign(state)
+        self._compiled.steps.rules.assign(progress.rules(self._settings))
 
     def _plan(self, numbers: range) -> tuple[np.ndarray, np.ndarray]:
         """Order of the samples (epochs, samples) and learning rates (epochs, steps)."""
-        samples, settings = self._models.samples, self._settings
-        steps = math.ceil(samples / settings.batch_size)
-        orders = [feeding.shuffled(settings.seed, number, samples) for number in numbers]
-        rates = [learning_rates.of_epoch(self._optimizer, number, steps) for number in numbers]
+        samples, seed = self._train.number, self._settings.seed
+        orders = [feeding.shuffled(seed, number, samples) for number in numbers]
+        rates = [learning_rates.of_epoch(self._optimizer, n, self._steps) for n in numbers]
         return np.stack(orders), np.stack(rates)
 
     def _epochs(self, first: int, rows: np.ndarray) -> list[Epoch]:
-        names = self._compiled.epochs.names
+        names = self._compiled.steps.names
         epochs = []
         for number, row in enumerate(rows, start=first):
             began, trained, ended = row[-3:].tolist()

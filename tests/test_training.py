@@ -33,7 +33,8 @@ DATA = {
 }
 SMALL = {
     "mlp": {"depth": 2, "width": 8, "dropout": 0.2, "l2": 1e-3},
-    "cnn": {"depth": 2, "width": 4, "head_width": 8, "dropout": 0.2, "l1": 1e-4, "l2": 1e-3},
+    "cnn": {"depth": 1, "width": 4, "convolutions": 1, "head_width": 8, "dropout": 0.2}
+    | {"l1": 1e-4, "l2": 1e-3},
 }
 
 
@@ -73,8 +74,8 @@ def of(values: dict[str, Any], family: str, **others: Any) -> Settings:
 def by_fit(model: keras.Model, settings: Settings, family: str) -> list[dict[str, float]]:
     """The logs of Keras' fit on the same batches."""
     (x, y), validation = DATA[family]
-    weights = feeding.sample_weights(y, settings.class_weight)
-    arrays = (x, y) if weights is None else (x, y, weights)
+    weight = settings.class_weight
+    arrays = (x, y) if weight is None else (x, y, np.array([weight[c] for c in y.tolist()]))
 
     def batches() -> Any:
         for epoch in range(1, settings.epochs + 1):
