@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from pathlib import Path
 
 from search import creation, data, inspection, launch, modelling, sampling
 from search.config import ConfigError
+from search.context import Context, Outcome, trial_seed
 from search.creation import Stored
-from search.objective import Context, Objective, Outcome, trial_seed
+from search.objective import Objective
 from search.stop import Stop, StopNow
 from storage.database import Database
 from storage.studies import Study
@@ -53,7 +55,7 @@ def work(db: Database, study: Study, folder: Path | None = None) -> int:
 
 def _trials(objective: Objective, stop: Stop) -> int:
     failures: list[str] = []
-    succeeded = False
+    succeeded, free_since = False, time.perf_counter()
     while not stop.asked:
         claim = objective.context.store.claim()
         if isinstance(claim, Exhausted):
@@ -61,7 +63,8 @@ def _trials(objective: Objective, stop: Stop) -> int:
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
             continue
-        outcome = objective.run(claim)
+        outcome = objective.run(claim, time.perf_counter() - free_since)
+        free_since = time.perf_counter()
         succeeded = succeeded or outcome in (Outcome.COMPLETE, Outcome.PRUNED)
         failures = [*failures, f"trial {claim.number} failed: {objective.last_reason}"]
         failures = failures if outcome is Outcome.FAILED else []
