@@ -13,6 +13,7 @@ from rich.table import Table
 
 from search import scores, show
 from search.config import ConfigError
+from spaces import hyperparameters
 from storage import artifacts, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
@@ -87,7 +88,7 @@ def shown(best: Best) -> list[RenderableType]:
     parts: list[RenderableType] = [
         f"best of {best.study.name}: trial {trial.number}, validation loss "
         f"{show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
-        _values(trial.attributes.get("values") or trial.params),
+        _values(_chosen(best)),
     ]
     if best.proof:
         parts.append(
@@ -116,6 +117,14 @@ def copy(best: Best, target: Path) -> None:
     for name in ("model.keras", "best.json"):
         with artifacts.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
+
+
+def _chosen(best: Best) -> dict[str, Any]:
+    """What the study file or the user's own function chose; defaults stay in the JSON."""
+    values = best.trial.attributes.get("values") or best.trial.params
+    written = best.study.config["file"]["space"]
+    known = hyperparameters.NAMES
+    return {name: value for name, value in values.items() if name in written or name not in known}
 
 
 def _values(values: dict[str, Any]) -> RenderableType:
