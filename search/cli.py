@@ -325,8 +325,10 @@ def _run(db: Database, study: Study, url: str, workers: int | None, silent: bool
     if show.spent(state) and state.incumbent is not None:
         _finish(study, url)
         say("", *winner.shown(winner.read(db, study)))
-    elif code == 0 and state.incumbent is None:
-        say("no trial was completed: studyhall trials shows the reasons")
+    elif not show.spent(state):
+        say(f"it goes on with: studyhall resume {study.name}")
+    else:
+        say(f"no trial was completed; the reasons: studyhall trials {study.name}")
     raise typer.Exit(code)
 
 

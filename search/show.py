@@ -120,7 +120,7 @@ def running_table(status: Status) -> Table:
         table.add_column(heading, justify="left" if heading == "worker" else "right")
     for running in status.running:
         table.add_row(
-            running.worker,
+            running.worker if running.held else "waits for a worker",
             str(running.number),
             str(running.epoch),
             number(running.value),
