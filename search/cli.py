@@ -323,7 +323,8 @@ def _run(db: Database, study: Study, url: str, workers: int | None, silent: bool
     state = standing.status(db, study)
     say("", show.studies_table([(study, state)]))
     if show.spent(state) and state.incumbent is not None:
-        _finish(study, url)
+        if not winner.read(db, study).finished:
+            _finish(study, url)
         say("", *winner.shown(winner.read(db, study)))
     elif not show.spent(state):
         say(f"it goes on with: studyhall resume {study.name}")

@@ -33,8 +33,16 @@ def duration(seconds: float | None) -> str:
 
 
 def spent(status: Status) -> bool:
-    """Whether every result of the budget is there."""
-    return status.finished >= status.limit
+    """Whether the budget allows nothing more: every result is there, or the time is used up."""
+    return (
+        status.finished >= status.limit
+        or _reached(status.seconds_used, status.seconds_limit)
+        or _reached(status.gpu_seconds_used, status.gpu_seconds_limit)
+    )
+
+
+def _reached(used: float, limit: float | None) -> bool:
+    return limit is not None and used >= limit
 
 
 def left(status: Status) -> int:
