@@ -11,13 +11,16 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from search import scores, show
+from search import score_tables, show
 from search.config import ConfigError
 from spaces import hyperparameters
 from storage import artifacts, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
+
+
+MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,18 @@ def _values(values: dict[str, Any]) -> RenderableType:
 
 def _test(test: dict[str, Any]) -> list[RenderableType]:
     found = test["scores"]
-    header, rows = scores.rows(found)
+    times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
+    lines: list[RenderableType] = [
+        f"test   set used {times}: {score_tables.sentence(found)}",
+        _table(*score_tables.rows(found)),
+    ]
+    if len(found.get("classes", [])) > MOST_CLASSES or "confusion" not in found:
+        return lines
+    return [*lines, _table(*score_tables.confusion_rows(found))]
+
+
+def _table(header: list[str], rows: list[list[str]]) -> Table:
     table = Table(*header, box=None)
     for row in rows:
         table.add_row(*row)
-    times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
-    accuracy = f", accuracy {found['accuracy']:.4f}" if "accuracy" in found else ""
-    return [f"test   {found['samples']} samples, used {times}{accuracy}", table]
+    return table

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from search import data, losses
+from search import losses
 from search.config import ConfigError
 from search.data_error import DataError
 from search.sections import StudyFile
@@ -38,6 +38,8 @@ def inspect(file: StudyFile, folder: Path) -> Inspection:
         DataError: the data can't be used.
         UserCodeError: a function of the user can't be used.
     """
+    from search import data  # scikit-learn takes a second that questions need not wait for
+
     loaded = data.load(file.data, seed=file.study.seed, folder=folder)
     if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
         raise ConfigError(misfits)

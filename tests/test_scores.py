@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from search import scores
+from search import score_tables, scores
 
 CLASSES = ["cat", "dog", "eel"]
 
@@ -52,7 +52,7 @@ def test_several_labels_count_only_when_all_are_right() -> None:
     found = scores.scores("multilabel", CLASSES, y, prediction)
     assert found["accuracy"] == 0.5
     assert found["classes"][2]["precision"] == 0.5
-    header, body = scores.confusion_rows(found)
+    header, body = score_tables.confusion_rows(found)
     assert header == ["label", "right no", "wrong yes", "wrong no", "right yes"]
     assert body[2] == ["eel", "0", "1", "0", "1"]
 
@@ -73,7 +73,7 @@ def test_a_models_column_of_numbers_is_not_broadcast() -> None:
 def test_one_number_has_no_r2() -> None:
     found = scores.scores("regression", [], [1.0], [2.0])
     assert found["r2"] is None
-    assert scores.sentence(found) == "MAE 1, RMSE 1, R² – on 1 sample"
+    assert score_tables.sentence(found) == "MAE 1, RMSE 1, R² – on 1 sample"
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
@@ -83,12 +83,12 @@ def test_scores_can_be_stored_and_shown(task: str) -> None:
     classes = CLASSES[:2] if task == "binary" else CLASSES
     found = scores.scores(task, classes, y, prediction)
     assert json.loads(json.dumps(found)) == found
-    assert scores.sentence(found).endswith("on 3 samples")
-    header, body = scores.rows(found)
+    assert score_tables.sentence(found).endswith("on 3 samples")
+    header, body = score_tables.rows(found)
     assert body
     assert all(len(row) == len(header) for row in body)
     if task != "regression":
-        header, body = scores.confusion_rows(found)
+        header, body = score_tables.confusion_rows(found)
         assert [row[0] for row in body] == classes
         assert all(len(row) == len(header) for row in body)
 
