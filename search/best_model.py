@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from search import exporting
-from search.context import LOG, Context, first_line
+from search import exporting, reasons
+from search.context import LOG, Context
 from search.modelling import Built
 from search.training import Training
 from storage.artifacts import ArtifactError
@@ -29,14 +29,14 @@ class BestModel:
             Attributes of the trial that say where the model lies and what it scored.
         """
         best = self._context.store.incumbent()
-        if best is not None and value >= best[1]:
+        if best is not None and (best[1], best[0]) < (value, self._number):
             return {}
         self._beaten = None if best is None else best[0]
         try:
             name = self._save(run.best_model(), fold)
         except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
-            return {"model_error": first_line(error)}
+            return {"model_error": reasons.first_line(error)}
         assert run.best is not None
         self._name = name
         sha256 = self._context.artifacts.sha256(name)

@@ -51,8 +51,3 @@ class Context:
 def trial_seed(study_seed: int, number: int) -> int:
     """The seed of a trial: 31 bits, a function of the study's seed and the trial's number."""
     return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0] >> 1)
-
-
-def first_line(error: BaseException) -> str:
-    """An error in a line short enough for a table."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:400]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 
@@ -49,8 +50,9 @@ class Progress:
 
 
 def write(progress: Progress, blob: bytes) -> bytes:
-    """A checkpoint: one line of JSON, then the training's own bytes."""
-    return json.dumps(asdict(progress)).encode() + b"\n" + blob
+    """A checkpoint: one line with its checksum and JSON, then the training's own bytes."""
+    line = json.dumps(asdict(progress)).encode()
+    return _checksum(line) + b" " + line + b"\n" + blob
 
 
 def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None]:
@@ -61,6 +63,13 @@ def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None]:
     """
     if checkpoint is None:
         return Progress(), None
-    line, _, blob = checkpoint.partition(b"\n")
+    first, _, blob = checkpoint.partition(b"\n")
+    checksum, _, line = first.partition(b" ")
+    if checksum != _checksum(line):
+        raise ValueError("its first line is damaged")
     found = json.loads(line)
     return Progress(tuple(found["values"]), tuple(found["best_epochs"])), blob
+
+
+def _checksum(line: bytes) -> bytes:
+    return hashlib.sha256(line).hexdigest().encode()

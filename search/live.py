@@ -87,10 +87,9 @@ class Screen(Lines):
 def picture(title: str, status: Status) -> RenderableType:
     """The live table: counts, incumbent, workers."""
     left = show.duration(show.left_s(status))
-    counts = (
-        f"{status.counts['COMPLETE']} complete, {status.counts['PRUNED']} pruned, {status.counts['FAIL']} failed, "
-        f"{show.left(status)} left of {status.limit}, about {left}"
-    )
+    ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
+    counts += f", {show.left(status)} left of {status.limit}, about {left}"
     best = status.incumbent
     incumbent = (
         f"best  validation loss {show.number(best.value)} by trial {best.number}, "

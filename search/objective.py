@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import contextlib
 
-import tensorflow as tf
-
-from search import modelling
-from search.context import Context, Outcome, TrialFailed, first_line
+from search import modelling, reasons
+from search.context import LOG, Context, Outcome, TrialFailed
 from search.run import Run
 from search.training import Engine
 from spaces.failures import ArchitectureError, UserCodeError
 from storage.database import StorageError
 from storage.leases import LeaseLost
 from storage.trials import Claim
-
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 
 class Objective:
@@ -46,18 +42,26 @@ class Objective:
             return run.train()
         except LeaseLost:  # another worker has it: nothing of ours is written any more
             return Outcome.LOST
-        except (TrialFailed, ArchitectureError, UserCodeError) as failure:
+        except UserCodeError as failure:
+            self._show_once(failure)
             self.last_reason = str(failure)
-        except OUT_OF_MEMORY as failure:
-            self.last_reason = f"out of memory: {first_line(failure)}"
-        except tf.errors.InvalidArgumentError as failure:
-            self.last_reason = f"TensorFlow refused the model: {first_line(failure)}"
+        except (TrialFailed, ArchitectureError) as failure:
+            self.last_reason = str(failure)
+        except reasons.OUT_OF_MEMORY as failure:
+            self.last_reason = f"out of memory: {reasons.of_tensorflow(failure)}"
+        except reasons.REFUSED as failure:
+            self.last_reason = f"TensorFlow refused the model: {reasons.of_tensorflow(failure)}"
         except BaseException:  # a bug, or told twice to stop: somebody else may go on with it
             with contextlib.suppress(LeaseLost, StorageError):
                 self.context.store.release(claim)
             raise
         run.fail(self.last_reason)
         return Outcome.FAILED
+
+    def _show_once(self, failure: UserCodeError) -> None:
+        """The user's own traceback in the log, unless the trial before failed just so."""
+        if str(failure) != self.last_reason:
+            LOG.warning("%s", failure.own_traceback or failure)
 
     def _engine(self, fold: int, one_hot: bool) -> Engine:
         """The engine of a fold's arrays, prepared once per process."""

@@ -56,6 +56,9 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
 
 
 def _reload(stored: Stored, winner: TrialRecord) -> keras.Model:
+    if "model" not in winner.attributes:
+        why = winner.attributes.get("model_error", "it was begun by another program")
+        raise ProofError(f"trial {winner.number}, the best, has no saved model: {why}")
     path = stored.artifacts / winner.attributes["model"]
     if not path.is_file():
         raise ProofError(f"the model of trial {winner.number} is not at {path}")

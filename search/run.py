@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from search import curves, modelling, notes, training
+from search import curves, modelling, notes, reasons, training
 from search.best_model import BestModel
 from search.checkpoints import Checkpoints
 from search.context import Context, Outcome, TrialFailed, trial_seed
@@ -17,6 +17,7 @@ from search.epoch import Epoch
 from search.folds import Progress
 from search.modelling import Built
 from search.training import Engine, Settings, Training
+from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 
 Ended = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -108,7 +109,7 @@ class Run:
     def _epochs(self, fold: int, run: Training) -> Outcome | None:
         """Train one fold; an outcome if the trial ends with it early."""
         known = [row["epoch"] for row in self.claim.history if row["fold"] == fold]
-        for epoch in run.epochs(after=max(known, default=0)):
+        for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
                 raise TrialFailed(_diverged(epoch, run))
             order = self._report(fold, epoch)
@@ -120,6 +121,18 @@ class Run:
                 self.checkpoints.save(self.progress, fold, run)
         self.attributes["stopped"] = run.stopped
         return None
+
+    def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
+        """The epochs to come; what the user's own model raises in them is its failure."""
+        try:
+            yield from run.epochs(after)
+        except (*reasons.OUT_OF_MEMORY, reasons.REFUSED):
+            raise
+        except Exception as error:
+            if self.context.plan.builder is None:
+                raise
+            said = f"{type(error).__name__}: {reasons.first_line(error)}"
+            raise UserCodeError(f"training its model failed: {said}") from error
 
     def _report(self, fold: int, epoch: Epoch) -> Order:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from storage.records import TrialRecord
-from storage.status import Status
+from storage.status import Running, Status
 from storage.studies import Study
 
 SIGNIFICANT = 5  # digits of a loss that are shown
@@ -45,6 +45,11 @@ def _reached(used: float, limit: float | None) -> bool:
     return limit is not None and used >= limit
 
 
+def held(status: Status) -> list[Running]:
+    """The trials that a worker has in hand; others that were begun wait to be continued."""
+    return [running for running in status.running if running.held]
+
+
 def left(status: Status) -> int:
     """How many results are still to come."""
     return max(0, status.limit - status.finished)
@@ -65,7 +70,8 @@ def status_json(study: Study, status: Status) -> dict[str, Any]:
         "complete": status.counts["COMPLETE"],
         "pruned": status.counts["PRUNED"],
         "failed": status.counts["FAIL"],
-        "running": len(status.running),
+        "running": len(held(status)),
+        "waiting": len(status.running) - len(held(status)),
         "left": left(status),
         "trials": status.limit,
         "best": None if status.incumbent is None else trial_json(status.incumbent),
@@ -80,7 +86,7 @@ def status_json(study: Study, status: Status) -> dict[str, Any]:
                 "silent_s": running.silent_s,
                 "attempt": running.attempt,
             }
-            for running in status.running
+            for running in held(status)
         ],
     }
 
@@ -113,7 +119,8 @@ def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
         best = status.incumbent
         table.add_row(
             study.name,
-            *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING")),
+            *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL")),
+            str(len(held(status))),
             str(left(status)),
             number(best.value if best else None),
             str(best.number) if best else "–",
@@ -126,7 +133,7 @@ def running_table(status: Status) -> Table:
     table = Table(box=None)
     for heading in ("worker", "trial", "epoch", "validation loss", "best", "heard"):
         table.add_column(heading, justify="left" if heading == "worker" else "right")
-    for running in status.running:
+    for running in held(status):
         table.add_row(
             running.worker if running.held else "waits for a worker",
             str(running.number),
