@@ -12,12 +12,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
+INTERRUPTED = 130  # exit code after Ctrl-C
+
+
 def main() -> None:
     """Run the command line; the user's mistakes end in one line each and exit code 2."""
     _check_packages()
-    from search.cli import run
+    try:
+        from search.cli import run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _check_packages() -> None:

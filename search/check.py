@@ -9,39 +9,56 @@ import optuna
 from rich.console import RenderableType
 from rich.table import Table
 
-from search import data, modelling, show
+from search import data, inspection, modelling, show
+from search.config import ConfigError
 from search.data import Data
 from search.modelling import Blueprint, Built
 from search.sections import StudyFile
 from search.training import Settings
+from spaces.failures import ArchitectureError
 from spaces.space import Value
 
 TRIED_EPOCHS = 2  # the first one traces, the second one is timed
 
 
-def report(file: StudyFile, folder: Path) -> Iterator[RenderableType]:
+def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
     """Every finding, as soon as it is known.
 
+    Args:
+        file: the study file, checked.
+        path: where it lies.
+
     Raises:
-        DataError: the data can't be used.
+        ConfigError: the data can't be used, or neither the smallest nor the largest model can be
+            built.
         UserCodeError: a function of the user can't be used.
-        ArchitectureError: the smallest or the largest model can't be built.
     """
-    loaded = data.load(file.data, seed=file.study.seed, folder=folder)
+    loaded = inspection.load(file, path)
     yield _rows("data", data.describe(loaded))
-    plan = modelling.blueprint(file, loaded, folder)
-    yield _space(plan)
-    small, large = (
-        _built(plan, values) for values in (plan.space.smallest(), plan.space.largest())
-    )
-    yield _rows(
-        "models",
-        [
-            ("smallest", f"{small.model.count_params():,} parameters"),
-            ("largest", f"{large.model.count_params():,} parameters"),
-        ],
-    )
-    yield _rows("cost", _cost(file, loaded, small, large))
+    with inspection.naming(path.name, inspection.builder(file)):
+        plan = modelling.blueprint(file, loaded, path.parent)
+        yield _space(plan)
+        extremes = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
+        found = {name: _tried(plan, values) for name, values in extremes.items()}
+        built = [each for each in found.values() if isinstance(each, Built)]
+        if not built:
+            raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
+        yield _rows("models", [(name, _size(each)) for name, each in found.items()])
+        yield _rows("cost", _cost(file, loaded, built[0], built[-1]))
+
+
+def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureError:
+    """The model, or why there is none: a trial with these values would fail."""
+    try:
+        return _built(plan, values)
+    except ArchitectureError as error:
+        return error
+
+
+def _size(found: Built | ArchitectureError) -> str:
+    if isinstance(found, Built):
+        return f"{found.model.count_params():,} parameters"
+    return f"can't be built, such trials will fail: {found}"
 
 
 def _built(plan: Blueprint, values: dict[str, Value]) -> Built:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +16,13 @@ from rich.console import Console
 from search import config, creation, inspection, live, quiet, show, template
 from search.config import ConfigError, StudyFile
 from search.data_error import DataError
+from search.stop import Stop, StopNow
 from spaces.user_code import UserCodeError
 from storage import records, studies
 from storage import status as standing
 from storage.database import Database, StorageError, default_url
 from storage.studies import Study
 
-INTERRUPTED = 130
 NEW = "my-study"  # name in a study file that goes to the terminal
 
 app = typer.Typer(
@@ -55,8 +55,6 @@ def run() -> None:
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
 def complain(mistake: Exception) -> None:
@@ -97,7 +95,7 @@ def check(file: File) -> None:
     quiet.import_tensorflow()
     from search import check as checking
 
-    for part in checking.report(config.load(file), file.parent):
+    for part in checking.report(config.load(file), file):
         say(part)
 
 
@@ -115,6 +113,7 @@ def launch(
     overrides = {"study": {key: value for key, value in given.items() if value is not None}}
     study_file = config.load(file, overrides)
     found = inspection.inspect_apart(study_file, file)
+    creation.check_artifacts(study_file, file.name)
     url = study_file.study.storage or default_url()
     with closing(Database.open(url)) as db:
         study = _open_or_create(db, study_file, file, found)
@@ -158,7 +157,7 @@ def status(
         return
     say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
     for study, state in rows:
-        if state.running:
+        if show.held(state):
             say("", f"{study.name}: running", show.running_table(state))
 
 
@@ -247,20 +246,23 @@ def worker(
     folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
 ) -> None:
     """Work on a study, started by hand on any machine that reaches its database."""
-    quiet.import_tensorflow()
-    from search import worker as working
+    stop = Stop()
+    stop.listen()  # before the long import
+    with suppress(StopNow):
+        quiet.import_tensorflow()
+        from search import worker as working
 
-    url = storage or default_url()
-    with closing(Database.open(url, create=False)) as db:
-        code = working.work(db, _find(db, name), folder)
-    raise typer.Exit(code)
+        with closing(Database.open(storage or default_url(), create=False)) as db:
+            working.work(db, _find(db, name), stop, folder)
+    raise typer.Exit(stop.code)
 
 
 @app.command(hidden=True)
 def inspect(file: File, seed: int = 0) -> None:
     """Print the fingerprints of a study file's data and code as JSON."""
     study_file = config.load(file, {"study": {"seed": seed}})
-    print(inspection.to_json(inspection.inspect(study_file, file.parent)))
+    quiet.import_tensorflow()  # the user's code will, as a rule
+    print(inspection.to_json(inspection.inspect(study_file, file)))
 
 
 @app.command(hidden=True)
@@ -302,6 +304,8 @@ def _open_or_create(
     study = studies.find(db, file.study.name)
     if study is None:
         return creation.create(db, file, path.parent, found)
+    if study.seed != file.study.seed:  # its data were split by its own seed
+        found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
     changes = creation.compare(study, file, found, path.name)
     if changes:
         say(f'study "{study.name}" exists and goes on; {path.name} differs:')
@@ -311,7 +315,8 @@ def _open_or_create(
 
 def _change(change: config.Difference) -> str:
     effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
-    return f"  {change.key}: {change.old} → {change.new}: {effect[change.effect]}"
+    old, new = (creation.written(value) for value in (change.old, change.new))
+    return f"  {change.key}: {old} → {new}: {effect[change.effect]}"
 
 
 def _run(db: Database, study: Study, url: str, workers: int | None, silent: bool) -> None:

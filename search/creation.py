@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from search import config, inspection
 from search.config import ConfigError, Difference, StudyFile
 from search.inspection import Inspection
-from spaces import hyperparameters
+from spaces import hyperparameters, spelling
 from spaces.space import read_space
 from storage import artifacts, studies
 from storage.artifacts import ArtifactStore
@@ -122,6 +123,31 @@ def artifacts_folder(db: Database, file: StudyFile) -> Path:
     return Path(file.study.artifacts).resolve() / file.study.name
 
 
+def check_artifacts(file: StudyFile, name: str) -> None:
+    """See that the folder of checkpoints and models can be made, and make nothing.
+
+    Raises:
+        ConfigError: it can't.
+    """
+    folder = Path(file.study.artifacts).resolve() / file.study.name
+    there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "can't be written to" if there.is_dir() else "is no folder"
+        received = f'received "{file.study.artifacts}", but {there} {why}'
+        raise ConfigError([f"{name}: [study] artifacts: {received}, expected a folder to write to"])
+
+
+def with_seed(file: StudyFile, seed: int) -> StudyFile:
+    """The same file with another seed."""
+    section = file.study.model_copy(update={"seed": seed})
+    return file.model_copy(update={"study": section})
+
+
+def written(value: Any) -> str:
+    """A value as a study file has it; nothing where it is not written."""
+    return "nothing" if value is None else spelling.as_toml(value)
+
+
 def objects(study: Study) -> ArtifactStore:
     """The study's checkpoints, models and figures.
 
@@ -148,7 +174,8 @@ def _first(file: StudyFile) -> list[dict[str, Any]]:
 def _refusals(changes: list[Difference], name: str) -> Iterator[str]:
     for change in changes:
         table, _, key = change.key.partition(".")
-        yield f"{name}: [{table}] {key}: received {change.new!r}, expected {change.old!r}"
+        new, old = written(change.new), written(change.old)
+        yield f"{name}: [{table}] {key}: received {new}, expected {old}"
 
 
 def _replaced(old: dict[str, Any], new: dict[str, Any], keys: list[str]) -> dict[str, Any]:

@@ -6,15 +6,24 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search import losses
 from search.config import ConfigError
 from search.data_error import DataError
 from search.sections import StudyFile
+from spaces import user_code
+from spaces.failures import UserCodeError
+
+if TYPE_CHECKING:
+    from search.data import Data
 
 OWN_FILE = ".py:"
+BUILDS_FROM = ("trial", "input_shape", "outputs")  # what the user's builder is called with
 
 
 @dataclass(frozen=True)
@@ -30,24 +39,65 @@ class Inspection:
     code: dict[str, str]
 
 
-def inspect(file: StudyFile, folder: Path) -> Inspection:
+@dataclass(frozen=True)
+class Named:
+    """A function of the user's that a study file names: where, how, and what it should be."""
+
+    key: str
+    reference: str
+    expected: str
+
+
+def inspect(file: StudyFile, path: Path) -> Inspection:
     """Load the data and the user's functions in this process.
 
+    Args:
+        file: the study file, checked.
+        path: where it lies.
+
     Raises:
-        ConfigError: a loss or a metric doesn't fit the targets.
-        DataError: the data can't be used.
+        ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
         UserCodeError: a function of the user can't be used.
+    """
+    loaded = load(file, path)
+    if OWN_FILE in file.model.family:
+        with naming(path.name, builder(file)):
+            user_code.load(file.model.family, path.parent, BUILDS_FROM)
+    return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent))
+
+
+def load(file: StudyFile, path: Path) -> Data:
+    """The data of a study file, with losses and metrics that fit them.
+
+    Raises:
+        ConfigError, UserCodeError: as `inspect`.
     """
     from search import data  # scikit-learn takes a second that questions need not wait for
 
-    loaded = data.load(file.data, seed=file.study.seed, folder=folder)
-    if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
-        raise ConfigError(misfits)
-    if OWN_FILE in file.model.family:
-        from spaces import user_code
+    own = Named("[data] source", file.data.source, "a function () that returns the data")
+    with naming(path.name, own):
+        loaded = data.load(file.data, seed=file.study.seed, folder=path.parent)
+        if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
+            raise ConfigError(misfits)
+    return loaded
 
-        user_code.load(file.model.family, folder, ("trial", "input_shape", "outputs"))
-    return Inspection(loaded.fingerprint, code_fingerprints(file, folder))
+
+@contextmanager
+def naming(name: str, own: Named) -> Iterator[None]:
+    """Put the study file's name in front of each mistake, and the key where user code fails."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        raise ConfigError([f"{name}: {problem}" for problem in error.problems]) from error
+    except UserCodeError as error:
+        line = f'{own.key}: received "{own.reference}" ({error}), expected {own.expected}'
+        raise UserCodeError(f"{name}: {line}") from error.__cause__
+
+
+def builder(file: StudyFile) -> Named:
+    """The user's builder, as `naming` tells of it."""
+    takes = ", ".join(BUILDS_FROM)
+    return Named("[model] family", file.model.family, f"a function ({takes}) -> keras.Model")
 
 
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
@@ -64,11 +114,10 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     memory that its workers need.
 
     Raises:
-        ConfigError: with the lines that the other process printed.
-        DataError: the data can't be used.
+        ConfigError: as `inspect`, or with the lines that the other process printed.
     """
     if not any(OWN_FILE in name for name in (file.data.source, file.model.family)):
-        return inspect(file, path.parent)
+        return inspect(file, path)
     command = [sys.executable, "-P", "-m", "search", "inspect", str(path)]
     command += ["--seed", str(file.study.seed)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -98,14 +147,3 @@ def differing(stored: Inspection, found: Inspection) -> list[str]:
             f"expected {stored.data[:12]}, with which the study began"
         )
     return lines
-
-
-__all__ = [
-    "DataError",
-    "Inspection",
-    "code_fingerprints",
-    "differing",
-    "inspect",
-    "inspect_apart",
-    "to_json",
-]

@@ -62,8 +62,8 @@ def places(study: Study, workers: int | None, url: str) -> list[Place]:
     wanted = workers or stored.file.workers.count
     count = max(1, len(devices)) if wanted == "auto" else wanted
     threads = str(max(1, (os.cpu_count() or 1) // count))
-    logs = stored.artifacts / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    logs = creation.objects(study).root / "logs"
+    logs.mkdir(exist_ok=True)
     shared = {"STUDYHALL_STORAGE": url, "TF_NUM_INTRAOP_THREADS": threads}
     return [
         Place(f"worker-{index + 1}", {**shared, **_device(devices, index)}, _log(logs, index))
@@ -144,8 +144,11 @@ def _interruptions() -> Iterator[list[int]]:
 
 
 def _outcome(place: Place) -> int:
-    """A worker's exit code as the launch's: ended by a signal of its own counts as a bug."""
-    return place.code if place.code in (0, 2, 130, 143) else 1
+    """A worker's exit code as the launch's: ended by any other signal counts as a bug."""
+    told_to_end = {-signal.SIGINT: 130, -signal.SIGTERM: 143}  # while Python started or ended
+    code = place.code if place.code is not None else 1
+    code = told_to_end.get(code, code)
+    return code if code in (0, 2, 130, 143) else 1
 
 
 def _complaints(crew: Crew) -> Iterator[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from search import inspection
 from search.data import Data
 from search.parts import Fold
 from search.sections import StudyFile
@@ -66,8 +67,7 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     """
     family = file.model.family
     own = family not in hyperparameters.BUILT_IN_FAMILIES
-    takes = ("trial", "input_shape", "outputs")
-    builder = user_code.load(family, folder, takes) if own else None
+    builder = user_code.load(family, folder, inspection.BUILDS_FROM) if own else None
     return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
 
 

@@ -13,7 +13,7 @@ from search.config import ConfigError
 from search.context import Context, Outcome, trial_seed
 from search.creation import Stored
 from search.objective import Objective
-from search.stop import Stop, StopNow
+from search.stop import Stop
 from storage.database import Database
 from storage.studies import Study
 from storage.trials import Claim, Exhausted, Terms, TrialStore, Worker
@@ -22,44 +22,39 @@ FAILURES = 3  # failed trials in a row, without one success in this process, tha
 WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
 
 
-def work(db: Database, study: Study, folder: Path | None = None) -> int:
+def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> None:
     """Work on a study until nothing is left to do or somebody asks to stop.
 
     Args:
         db: where the study is.
         study: it.
+        stop: tells when somebody asks; it is listening.
         folder: where data and user code lie on this machine; default: as at the launch.
 
-    Returns:
-        Exit code: 0 done, 128 + the signal's number when asked to stop.
-
     Raises:
+        StopNow: somebody asked twice.
         ConfigError: data or code differ from those that the study began with, or trial after
             trial fails.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stop = Stop()
-    stop.listen()
     stored = creation.stored(study)
     print(launch.STARTED, flush=True)
     plan = _plan(stored, folder or stored.folder, study)
     store = _store(db, study, stored, plan)
     objects = creation.objects(study)
     try:
-        return _trials(Objective(Context(study, stored, plan, store, objects, stop)), stop)
-    except StopNow:
-        return stop.code
+        _trials(Objective(Context(study, stored, plan, store, objects, stop)), stop)
     finally:
         store.close()
 
 
-def _trials(objective: Objective, stop: Stop) -> int:
+def _trials(objective: Objective, stop: Stop) -> None:
     failures: list[str] = []
     succeeded, free_since = False, time.perf_counter()
     while not stop.asked:
         claim = objective.context.store.claim()
         if isinstance(claim, Exhausted):
-            return stop.code
+            return
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
             continue
@@ -70,7 +65,6 @@ def _trials(objective: Objective, stop: Stop) -> int:
         failures = failures if outcome is Outcome.FAILED else []
         if len(failures) >= FAILURES and not succeeded:
             raise ConfigError([*failures, f"{FAILURES} trials failed and none went well: stopped"])
-    return stop.code
 
 
 def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
