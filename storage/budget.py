@@ -1,7 +1,8 @@
 """The study's budget row: what may be spent, what has been, and the order of the feed.
 
-Whoever changes it, or the holder of a lease, locks this row first, so that these transactions
-follow one another.
+Claims, results and returns lock it one after the other. A result or a return has locked its own
+lease before; a claim locks leases of silent workers afterwards: should one of them awake at that
+very moment, PostgreSQL ends the deadlock and the transaction is tried again.
 """
 
 from storage import database
@@ -19,8 +20,7 @@ def lock(transaction: database.Transaction, study_id: int) -> Row:
         """
         SELECT trials, used, drawn, sequence, seconds, gpu_seconds, stop,
             coalesce({now} - started_at - idle_s, 0.0) AS seconds_used, gpu_seconds_used,
-            {now} AS now, active_at,
-            (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
+            {now} AS now, active_at
         FROM studyhall_budget WHERE study_id = :study_id {lock}""",
         study_id=study_id,
     )
@@ -58,8 +58,8 @@ def reserve(
     return int(reserved.scalar_one())
 
 
-def advance(transaction: database.Transaction, study_id: int) -> int:
-    """The next sequence number of the feed.
+def advance(transaction: database.Transaction, study_id: int, gpu_seconds: float = 0.0) -> int:
+    """The next sequence number of the feed; books what an ended lease has used.
 
     It comes from this locked row so that the feed's rows become visible in the order of their
     numbers: a PostgreSQL sequence would show a reader 8 before 7, and it would never look for 7
@@ -67,46 +67,21 @@ def advance(transaction: database.Transaction, study_id: int) -> int:
     """
     moved = transaction.run(
         """
-        UPDATE studyhall_budget SET sequence = sequence + 1
+        UPDATE studyhall_budget SET sequence = sequence + 1, active_at = {now},
+            gpu_seconds_used = gpu_seconds_used + :gpu_seconds
         WHERE study_id = :study_id RETURNING sequence""",
         study_id=study_id,
+        gpu_seconds=gpu_seconds,
     )
     return int(moved.scalar_one())
 
 
-def book(
-    transaction: database.Transaction,
-    study_id: int,
-    trial_id: int,
-    fence: int,
-    *,
-    result: bool,
-) -> int:
-    """Books what a lease that is about to end has used; returns the feed's sequence number.
-
-    Args:
-        result: whether the trial ends with it, so that the feed advances.
-    """
-    booked = transaction.run(
-        """
-        UPDATE studyhall_budget SET sequence = sequence + :result, active_at = {now},
-            gpu_seconds_used = gpu_seconds_used + coalesce(
-                (SELECT held * devices * ({now} - claimed_at) FROM studyhall_leases
-                WHERE trial_id = :trial_id AND fence = :fence), 0.0)
-        WHERE study_id = :study_id RETURNING sequence""",
-        study_id=study_id,
-        trial_id=trial_id,
-        fence=fence,
-        result=int(result),
-    )
-    return int(booked.scalar_one())
-
-
-def add_gpu_seconds(transaction: database.Transaction, study_id: int, gpu_seconds: float) -> None:
-    """Books what leases that fell silent have used until they were last heard of."""
+def book(transaction: database.Transaction, study_id: int, gpu_seconds: float) -> None:
+    """Books what an ended lease has used: seconds times devices."""
     transaction.run(
         """
-        UPDATE studyhall_budget SET gpu_seconds_used = gpu_seconds_used + :gpu_seconds
+        UPDATE studyhall_budget SET gpu_seconds_used = gpu_seconds_used + :gpu_seconds,
+            active_at = {now}
         WHERE study_id = :study_id""",
         study_id=study_id,
         gpu_seconds=gpu_seconds,

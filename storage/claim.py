@@ -8,7 +8,6 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from storage import packing
-from storage.claiming import Granted
 from storage.leases import Lease
 from storage.orders import Order
 from storage.outbox import Outbox
@@ -96,11 +95,10 @@ def _running(
     )
 
 
-def granted_trial(granted: Granted) -> FrozenTrial:
+def claimed_trial(lease: Lease, notes: dict[str, Any]) -> FrozenTrial:
     """The claimed trial itself, with what an earlier worker has left of it."""
-    lease = granted.lease
     frozen = _running(lease.trial_id, lease.number, lease.params, lease.distributions)
-    frozen._system_attrs.update(granted.past.notes)
+    frozen._system_attrs.update(notes)
     if lease.draw is not None:
         frozen._system_attrs[DRAW] = lease.draw
     if lease.fixed is not None:

@@ -28,10 +28,9 @@ class Exhausted:
 
 
 @dataclass(frozen=True)
-class Granted:
-    """A lease, with what the claiming transaction has read beside it."""
+class Surroundings:
+    """What a worker needs to know to sample and to go on, read after its claim."""
 
-    lease: Lease
     past: Past
     news: feed.News
     running: list[tuple[int, int, str, str]]  # trial_id, number, params, distributions
@@ -44,16 +43,12 @@ def claim(
     token: str,
     terms: Terms,
     *,
-    seen: feed.Seen,
-    rungs: bool,
     trusting: bool,
-) -> Granted | Waiting | Exhausted:
+) -> Lease | Waiting | Exhausted:
     """Gives the worker a trial, if there is one for it; one transaction.
 
     Args:
         token: identifies this claim, so that a second try finds what the first has taken.
-        seen: how far the worker has read the feed.
-        rungs: whether the pruner needs those.
         trusting: leave silent leases alone: it may be the database that was away.
 
     Raises:
@@ -61,14 +56,16 @@ def claim(
     """
     limits = budget.lock(transaction, study_id)
     lease = leases.find(transaction, token, study_id) if transaction.again else None
-    if lease is None:
-        answer = _next(transaction, study_id, worker, token, terms, limits, trusting)
-        if not isinstance(answer, Lease):
-            return answer
-        lease = answer
-    news = feed.read(transaction, study_id, seen, rungs=rungs)
+    return lease or _next(transaction, study_id, worker, token, terms, limits, trusting)
+
+
+def look_around(
+    transaction: Transaction, study_id: int, lease: Lease, seen: feed.Seen, *, rungs: bool
+) -> Surroundings:
+    """Reads the trial's past, the others' results since, and what they are trying now."""
     begun = past.read(transaction, lease.trial_id) if lease.attempt > 1 else Past()
-    return Granted(lease, begun, news, _running(transaction, study_id, lease))
+    news = feed.read(transaction, study_id, seen, rungs=rungs)
+    return Surroundings(begun, news, _running(transaction, study_id, lease))
 
 
 def new_token() -> str:
@@ -97,10 +94,8 @@ def _next(
         return leases.take_free(transaction, study_id, worker, token)
     if limits.used >= limits.trials:
         return Waiting(held.held) if held.held else Exhausted("trials")
-    number = budget.reserve(
-        transaction, study_id, idle_s, new=True, sampled=limits.queue_id is None
-    )
-    fixed = None if limits.queue_id is None else _dequeue(transaction, limits.queue_id)
+    number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=held.queue_id is None)
+    fixed = None if held.queue_id is None else _dequeue(transaction, held.queue_id)
     draw = limits.drawn if fixed is None else None
     return leases.grant(transaction, study_id, worker, token, number=number, draw=draw, fixed=fixed)
 

@@ -25,12 +25,22 @@ CLOCKS = {
     },
 }
 
+# How a transaction begins that writes, and one that reads everything as of one moment.
+BEGIN = {
+    "sqlite": {"write": "BEGIN IMMEDIATE", "read": "BEGIN"},
+    "postgresql": {
+        "write": "BEGIN",
+        "read": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    },
+}
+
 # SQLite's result codes that pass: busy, locked, disk trouble, full, cannot open, protocol.
 _SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
 # Classes of SQLSTATE that pass: connection, resources, operator's intervention, system; and
 # serialization failure, deadlock, lock not available, a standby that is not yet writable.
 _POSTGRES_PASSING = ("08", "53", "57", "58")
-_POSTGRES_PASSING_CODES = {"40001", "40P01", "55P03", "25006"}
+_CONTENDED = {"40001", "40P01", "55P03"}
+_POSTGRES_PASSING_CODES = {*_CONTENDED, "25006"}
 # libpq reports a refused login or a missing database without an SQLSTATE.
 _POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no pg_hba.conf")
 
@@ -67,6 +77,13 @@ def passes(error: BaseException) -> bool:
     if error.sqlstate:
         return error.sqlstate[:2] in _POSTGRES_PASSING or error.sqlstate in _POSTGRES_PASSING_CODES
     return not any(words in str(error) for words in _POSTGRES_FINAL)
+
+
+def contended(error: BaseException | None) -> bool:
+    """Whether others were at work on the same rows, so that the connection is as good as ever."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in (5, 6)
+    return getattr(error, "sqlstate", None) in _CONTENDED
 
 
 def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:

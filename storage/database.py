@@ -118,31 +118,25 @@ class Database:
         """The same database through a connection of its own, for another thread."""
         return Database(self.url, self._engine)
 
-    def transaction(
-        self,
-        work: Callable[[Transaction], T],
-        *,
-        patience_s: float = PATIENCE_S,
-        single: bool = False,
-    ) -> T:
-        """Runs `work` in one transaction; tries again, reconnecting, while the trouble may pass.
+    def transaction(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
+        """Runs `work` in one writing transaction, again and again while the trouble may pass.
 
         Args:
             work: the statements. It may run more than once.
             patience_s: how long to go on trying; 0 tries once.
-            single: `work` is one statement, which PostgreSQL commits without being asked.
 
         Raises:
             StorageError: the database stayed away, or refuses. The driver's error is its cause.
         """
-        deadline = time.monotonic() + patience_s
-        for tries, pause_s in enumerate(_pauses()):
-            try:
-                return self._once(work, tries, single)
-            except sa.exc.DBAPIError as error:
-                self._judge(error, deadline - pause_s)
-            time.sleep(pause_s)
-        raise AssertionError("pauses never end")
+        return self._patiently(work, connections.BEGIN[self.kind]["write"], patience_s)
+
+    def snapshot(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
+        """Likewise for statements that only read, all of them the same moment; no writer waits."""
+        return self._patiently(work, connections.BEGIN[self.kind]["read"], patience_s)
+
+    def statement(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
+        """Likewise for one statement, which is its own transaction and needs no COMMIT."""
+        return self._patiently(work, None, patience_s)
 
     def optuna_storage(self) -> RDBStorage:
         """Optuna's own storage on this database, for the dashboard and other readers."""
@@ -158,26 +152,31 @@ class Database:
         with self._lock:
             self._drop()
 
-    def _once(self, work: Callable[[Transaction], T], tries: int, single: bool) -> T:
-        with self._lock:
-            connection = self._connected()
-            try:
-                result = self._committed(connection, work, tries, single)
-            except BaseException as error:
-                self._undo(connection, error)
-                raise
-            self._heard()
-            return result
-
-    def _committed(
-        self, connection: sa.Connection, work: Callable[[Transaction], T], tries: int, single: bool
+    def _patiently(
+        self, work: Callable[[Transaction], T], begin: str | None, patience_s: float
     ) -> T:
-        transaction = Transaction(connection, self.kind, tries)
-        if single and self.kind == "postgresql":
-            return work(transaction)
-        connection.exec_driver_sql("BEGIN" if self.kind == "postgresql" else "BEGIN IMMEDIATE")
-        result = work(transaction)
-        connection.exec_driver_sql("COMMIT")
+        deadline = time.monotonic() + patience_s
+        for tries, pause_s in enumerate(_pauses()):
+            try:
+                with self._lock:
+                    return self._once(work, begin, tries)
+            except sa.exc.DBAPIError as error:
+                self._judge(error, deadline - pause_s)
+            time.sleep(pause_s)
+        raise AssertionError("pauses never end")
+
+    def _once(self, work: Callable[[Transaction], T], begin: str | None, tries: int) -> T:
+        connection = self._connected()
+        try:
+            if begin is not None:
+                connection.exec_driver_sql(begin)
+            result = work(Transaction(connection, self.kind, tries))
+            if begin is not None:
+                connection.exec_driver_sql("COMMIT")
+        except BaseException as error:
+            self._undo(connection, begin, error)
+            raise
+        self._heard()
         return result
 
     def _connected(self) -> sa.Connection:
@@ -185,12 +184,14 @@ class Database:
             self._connection = self._engine.connect()
         return self._connection
 
-    def _undo(self, connection: sa.Connection, error: BaseException) -> None:
-        """Rolls back; a connection that has failed, or fails in this, is given up."""
-        try:
-            connection.exec_driver_sql("ROLLBACK")
-        except sa.exc.SQLAlchemyError:
-            if not _only_busy(error):
+    def _undo(self, connection: sa.Connection, begin: str | None, error: BaseException) -> None:
+        """Rolls back what was begun; a connection that has failed is given up."""
+        if isinstance(error, sa.exc.DBAPIError) and not connections.contended(error.orig):
+            self._drop()
+        elif begin is not None:
+            try:
+                connection.exec_driver_sql("ROLLBACK")
+            except sa.exc.SQLAlchemyError:  # the connection is gone, or SQLite has not even begun
                 self._drop()
 
     def _drop(self) -> None:
@@ -204,16 +205,20 @@ class Database:
             self.away_since, self.back_since = None, time.monotonic()
 
     def _judge(self, error: sa.exc.DBAPIError, deadline: float) -> None:
+        """Returns if another try is worth it.
+
+        Raises:
+            StorageError: it is not, or the time is up.
+        """
         cause = error.orig or error
         if not connections.passes(cause):
             if isinstance(error, sa.exc.IntegrityError | sa.exc.ProgrammingError):
                 raise error
             raise StorageError(f"{shown(self.url)}: {_reason(cause)}") from cause
-        self.away_since = self.away_since or time.monotonic()
+        if not connections.contended(cause):
+            self.away_since = self.away_since or time.monotonic()
         if time.monotonic() > deadline:
-            away_s = time.monotonic() - self.away_since
-            message = f"{shown(self.url)}: unusable for {away_s:.0f} s: {_reason(cause)}"
-            raise StorageAway(message) from cause
+            raise StorageAway(f"{shown(self.url)}: out of reach: {_reason(cause)}") from cause
 
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
@@ -223,23 +228,13 @@ class Database:
         try:
             # On SQLite Optuna creates its tables through a connection of its own, which a
             # transaction held here would lock out; the lock in `schema.create` does instead.
-            self._patiently(work, patience_s)
+            self._patiently(work, None, patience_s)
         except (RuntimeError, sa.exc.DatabaseError) as error:
             if isinstance(error, StorageError):
                 raise
             raise StorageError(f"{shown(self.url)}: {_reason(error)}") from error
         except ImportError as error:
             raise StorageError(f"{shown(self.url)}: no driver for it: {error}") from error
-
-    def _patiently(self, work: Callable[[Transaction], None], patience_s: float) -> None:
-        deadline = time.monotonic() + patience_s
-        for tries, pause_s in enumerate(_pauses()):
-            try:
-                return work(Transaction(self._connected(), self.kind, tries))
-            except sa.exc.DBAPIError as error:
-                self._drop()
-                self._judge(error, deadline - pause_s)
-            time.sleep(pause_s)
 
 
 @functools.cache
@@ -283,11 +278,6 @@ def _check_file(url: sa.URL, create: bool) -> None:
             f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
             "with several workers: move it to a local disk, or use postgresql://"
         )
-
-
-def _only_busy(error: BaseException) -> bool:
-    """Whether SQLite has not even begun, so that there is nothing to roll back."""
-    return isinstance(error, sa.exc.OperationalError) and "locked" in str(error.orig)
 
 
 def _plain(text: str) -> str:

@@ -95,9 +95,9 @@ def write(
     if is_single(transaction.kind, reports):
         return _at_once(transaction, lease, reports[0], seen)
     for report in reports:
+        order, sequence = _write_one(transaction, lease, report)
         for rung in report.rungs:
             _enter(transaction, study_id, lease, rung, report.value)
-        order, sequence = _write_one(transaction, lease, report)
     news = feed.News()
     if sequence > seen.finished:
         rungs = any(report.rungs for report in reports)
@@ -106,7 +106,7 @@ def write(
 
 
 def is_single(kind: str, reports: list[Report]) -> bool:
-    """Whether `write` will run one statement only."""
+    """Whether `write` will run one statement, which needs no COMMIT."""
     return kind == "postgresql" and len(reports) == 1 and not reports[0].rungs
 
 

@@ -31,7 +31,7 @@ def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[T
         ended = [records.read(transaction, study.study_id, number)[0] for number, _ in rows]
         return ended, max((sequence for _, sequence in rows), default=seen)
 
-    return db.transaction(work)
+    return db.snapshot(work)
 
 
 def _last(transaction: Transaction, study_id: int) -> int:

@@ -4,8 +4,8 @@ A lease is a row of `studyhall_leases`, there from a trial's claim until its res
 whether somebody runs it; `fence` grows whenever that changes, and every write of a worker asks for
 its own fence: a worker that was declared dead by mistake finds out and changes nothing.
 
-Whoever changes a holder locks the study's budget row first, so these transactions follow one
-another; reports touch their own lease only.
+Claims and returns follow one another, as they lock the study's budget; reports touch their own
+lease only.
 """
 
 from dataclasses import dataclass
@@ -107,14 +107,15 @@ def _holder(worker: Worker) -> dict[str, Any]:
 
 
 def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
-    """Counts the leases: held, silent, free to be taken; and what the held ones have used."""
+    """Counts the leases: held, silent, free; what the held ones have used; the queue's head."""
     row = transaction.row(
         """
         SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
             coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
                 AS silent,
             coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
-            max(heard_at) AS heard_at
+            max(heard_at) AS heard_at,
+            (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
         FROM studyhall_leases WHERE study_id = :study_id""",
         study_id=study_id,
         silence_s=silence_s,
@@ -206,17 +207,18 @@ def reclaim(
     return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
 
 
-def release(transaction: Transaction, lease: Lease) -> bool:
-    """Hands a trial back; False if the lease is lost."""
-    freed = transaction.run(
+def release(transaction: Transaction, lease: Lease) -> float | None:
+    """Hands a trial back; returns what was used, in seconds times devices, None if it is lost."""
+    freed = transaction.row(
         """
         UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
             repeated = repeated + progress - checkpoint_progress
-        WHERE trial_id = :trial_id AND fence = :fence""",
+        WHERE trial_id = :trial_id AND fence = :fence
+        RETURNING devices * ({now} - claimed_at)""",
         trial_id=lease.trial_id,
         fence=lease.fence,
     )
-    return freed.rowcount == 1
+    return None if freed is None else float(freed[0])
 
 
 def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:

@@ -15,7 +15,7 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
     """
     silent = leases.reclaim(transaction, study_id, silence_s=terms.silence_s, grace_s=terms.grace_s)
     if silent:
-        budget.add_gpu_seconds(transaction, study_id, sum(one.seconds for one in silent))
+        budget.book(transaction, study_id, sum(one.seconds for one in silent))
     for one in silent:
         if one.barren > terms.retries:
             _fail(transaction, study_id, one)

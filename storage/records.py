@@ -64,18 +64,18 @@ _ATTRIBUTES = """
 
 def trials(db: Database, study: Study) -> list[TrialRecord]:
     """All trials of a study, by number."""
-    return db.transaction(lambda transaction: read(transaction, study.study_id))
+    return db.snapshot(lambda transaction: read(transaction, study.study_id))
 
 
 def trial(db: Database, study: Study, number: int) -> TrialRecord | None:
     """One trial of a study, or None if it has not been started."""
-    found = db.transaction(lambda transaction: read(transaction, study.study_id, number))
+    found = db.snapshot(lambda transaction: read(transaction, study.study_id, number))
     return found[0] if found else None
 
 
 def history(db: Database, trial_id: int) -> list[dict[str, Any]]:
     """All metrics of all epochs: dicts of fold (from 0), epoch (from 1), value, metrics."""
-    return db.transaction(lambda transaction: past.history(transaction, trial_id))
+    return db.snapshot(lambda transaction: past.history(transaction, trial_id))
 
 
 def read(transaction: Transaction, study_id: int, number: int = -1) -> list[TrialRecord]:

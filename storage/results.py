@@ -47,12 +47,11 @@ def finish(
     """
     if transaction.again and _has_ended(transaction, trial_id, fence):
         return
-    sequence = budget.book(transaction, study_id, trial_id, fence, result=True)
     ended = transaction.row(
         """
         DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
         RETURNING number, worker, host, device, attempt, repeated, progress,
-            created_at""",
+            created_at, held * devices * ({now} - claimed_at) AS gpu_seconds""",
         trial_id=trial_id,
         fence=fence,
     )
@@ -60,6 +59,7 @@ def finish(
         raise LeaseLost
     _write_result(transaction, trial_id, result)
     _write_attributes(transaction, study_id, trial_id, result)
+    sequence = budget.advance(transaction, study_id, ended.gpu_seconds)
     _publish(transaction, study_id, trial_id, fence, sequence, ended, result)
 
 

@@ -89,7 +89,7 @@ def status(db: Database, study: Study) -> Status:
     Raises:
         LookupError: the study is gone.
     """
-    return db.transaction(lambda transaction: read(transaction, study.study_id))
+    return db.snapshot(lambda transaction: read(transaction, study.study_id))
 
 
 def read(transaction: Transaction, study_id: int) -> Status:

@@ -91,12 +91,12 @@ def create(
 
 def find(db: Database, name: str) -> Study | None:
     """The study of that name, if studyhall has created one."""
-    return db.transaction(lambda transaction: rows.find(transaction, name))
+    return db.snapshot(lambda transaction: rows.find(transaction, name))
 
 
 def names(db: Database) -> list[str]:
     """Names of all studies, in the order of their creation."""
-    rows = db.transaction(
+    rows = db.snapshot(
         lambda transaction: transaction.rows(
             """
             SELECT s.study_name FROM studies s JOIN studyhall_studies h USING (study_id)
@@ -183,7 +183,7 @@ def set_fact(db: Database, study: Study, key: str, value: Any) -> None:
 
 def facts(db: Database, study: Study) -> dict[str, Any]:
     """All that has been remembered about a study."""
-    rows = db.transaction(
+    rows = db.snapshot(
         lambda transaction: transaction.rows(
             "SELECT key, value FROM studyhall_facts WHERE study_id = :study_id",
             study_id=study.study_id,

@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from storage import budget, claiming, epochs, feed, leases, packing, results, writing
 from storage import claim as claimed
 from storage.claim import Claim
-from storage.claiming import Exhausted, Granted, Waiting
+from storage.claiming import Exhausted, Waiting
 from storage.database import PATIENCE_S, Database, StorageAway, Transaction
 from storage.epochs import Answer, Report
 from storage.feed import News
@@ -86,12 +86,10 @@ class TrialStore:
                 self._worker,
                 token,
                 self._terms,
-                seen=self._seen,
-                rungs=self._pruner.needs_rungs,
                 trusting=self._db.was_away(self._terms.grace_s),
             )
         )
-        return self._begin(answer) if isinstance(answer, Granted) else answer
+        return self._begin(answer) if isinstance(answer, Lease) else answer
 
     def write_params(self, claim: Claim) -> None:
         """Shows what the trial tries to the other workers' samplers; call it after sampling.
@@ -191,15 +189,15 @@ class TrialStore:
             study_system_attributes or {},
         )
 
-        def work(transaction: Transaction) -> News:
-            results.finish(
-                transaction, self._study_id, claim.lease.trial_id, claim.lease.fence, result
-            )
-            return feed.read(transaction, self._study_id, self._seen, rungs=False)
+        def work(transaction: Transaction) -> None:
+            lease = claim.lease
+            results.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
 
         self._deliver(claim)
-        self._learn(self._fenced(claim, work))
+        self._fenced(claim, work)
         self._let_go(claim)
+        with contextlib.suppress(StorageAway):  # the next claim will hear of it
+            self._learn(self._db.statement(self._read_feed, patience_s=_REPORT_PATIENCE_S))
 
     def release(self, claim: Claim) -> None:
         """Hands the trial back; whoever takes it continues from its checkpoint.
@@ -209,9 +207,10 @@ class TrialStore:
         """
 
         def work(transaction: Transaction) -> None:
-            lease = claim.lease
-            budget.book(transaction, self._study_id, lease.trial_id, lease.fence, result=False)
-            if not leases.release(transaction, lease) and not transaction.again:
+            used = leases.release(transaction, claim.lease)
+            if used is not None:
+                budget.book(transaction, self._study_id, used)
+            elif not transaction.again:
                 raise LeaseLost
 
         self._deliver(claim)
@@ -219,38 +218,41 @@ class TrialStore:
         self._let_go(claim)
 
     def incumbent(self) -> tuple[int, float] | None:
-        """Number and value of the best complete trial that this worker knows of."""
+        """Number and value of the best complete trial, as of the last claim, report or result."""
         return self._mirror.incumbent
 
     def close(self) -> None:
         """Ends the heartbeat; a trial in hand is not handed back."""
         self._heartbeat.stop()
 
-    def _begin(self, granted: Granted) -> Claim:
+    def _begin(self, lease: Lease) -> Claim:
         """Sets a claimed trial up for sampling, on a mirror that knows the latest results."""
-        self._learn(granted.news)
-        frozen = claimed.granted_trial(granted)
-        self._mirror.show_running([frozen, *map(claimed.other_trial, granted.running)])
-        sampler = self._sampler_factory(self._trial_seed(frozen.number))
-        claim = Claim(
-            lease=granted.lease,
-            trial=optuna.Trial(self._mirror.study(sampler), frozen._trial_id),
+        self._heartbeat.hold(lease)
+        around = self._db.statement(
+            lambda transaction: claiming.look_around(
+                transaction, self._study_id, lease, self._seen, rungs=self._pruner.needs_rungs
+            )
+        )
+        self._learn(around.news)
+        frozen = claimed.claimed_trial(lease, around.past.notes)
+        self._mirror.show_running([frozen, *map(claimed.other_trial, around.running)])
+        sampler = self._sampler_factory(self._trial_seed(lease.number))
+        self._claim = Claim(
+            lease=lease,
+            trial=optuna.Trial(self._mirror.study(sampler), lease.trial_id),
             frozen=frozen,
-            checkpoint=granted.lease.checkpoint,
-            history=granted.past.history,
-            reports=granted.past.reports,
+            checkpoint=lease.checkpoint,
+            history=around.past.history,
+            reports=around.past.reports,
             written=len(frozen._params),
         )
-        self._claim = claim
-        self._heartbeat.hold(claim.lease)
-        return claim
+        return self._claim
 
     def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
         """Writes what waits: hyperparameters and reports, in one transaction."""
         reports, params = list(claim.outbox.reports), len(claim.frozen._params)
         if not reports and params == claim.written:
             return
-        single = params == claim.written and epochs.is_single(self._db.kind, reports)
 
         def work(transaction: Transaction) -> Answer | None:
             if params > claim.written:
@@ -259,6 +261,7 @@ class TrialStore:
                 return None
             return epochs.write(transaction, self._study_id, claim.lease, reports, self._seen)
 
+        single = params == claim.written and epochs.is_single(self._db.kind, reports)
         answer = self._fenced(claim, work, patience_s, single=single)
         claim.written = params
         claim.outbox.delivered(len(reports))
@@ -275,12 +278,16 @@ class TrialStore:
         single: bool = False,
     ) -> T:
         """Runs a transaction; drops the trial if its lease turns out to be lost."""
+        run = self._db.statement if single else self._db.transaction
         try:
-            return self._db.transaction(work, patience_s=patience_s, single=single)
+            return run(work, patience_s=patience_s)
         except LeaseLost:
             claim.lost = True
             self._let_go(claim)
             raise
+
+    def _read_feed(self, transaction: Transaction) -> News:
+        return feed.read(transaction, self._study_id, self._seen, rungs=False)
 
     def _learn(self, news: News) -> None:
         self._mirror.learn(news.finished)

@@ -11,7 +11,7 @@ from storage.database import Transaction
 from storage.leases import Lease, LeaseLost
 
 # A sampler's notes for the time while a trial runs, or too large to keep.
-_PASSING_NOTES = ("tpe:relative_params", "cma:optimizer")
+_PASSING_NOTES = ("tpe:relative_params", "cma:optimizer", "studyhall:draw")
 
 
 def params(transaction: Transaction, lease: Lease, trial: FrozenTrial) -> None:

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storage import budget, claiming, control, epochs, feed, leases, results, studies
-from storage.claiming import Exhausted, Granted, Waiting
+from storage import claiming, control, epochs, feed, leases, past, results, studies
+from storage.claiming import Exhausted, Waiting
 from storage.database import Database, Transaction
 from storage.epochs import Report
 from storage.leases import Lease, LeaseLost, Terms, Worker
@@ -78,16 +78,7 @@ class Leases(RuleBasedStateMachine):
         who = Worker(f"w{worker}", "host", worker, "cpu")
         token = claiming.new_token()
         answer = self._do(
-            lambda t: claiming.claim(
-                t,
-                self.study.study_id,
-                who,
-                token,
-                TERMS,
-                seen=feed.Seen(),
-                rungs=False,
-                trusting=False,
-            )
+            lambda t: claiming.claim(t, self.study.study_id, who, token, TERMS, trusting=False)
         )
         self._reclaimed()
         running = {n: t for n, t in self.trials.items() if t.state == "RUNNING"}
@@ -95,27 +86,27 @@ class Leases(RuleBasedStateMachine):
         if self.stopped:
             assert answer == Exhausted("stopped")
         elif free:
-            assert isinstance(answer, Granted)
-            assert answer.lease.number == min(free)
+            assert isinstance(answer, Lease)
+            assert answer.number == min(free)
             self._taken_over(self.trials[min(free)], answer)
-            return answer.lease
+            return answer
         elif len(self.trials) < self.limit:
-            assert isinstance(answer, Granted)
-            assert answer.lease.number == len(self.trials)
-            assert (answer.lease.fence, answer.lease.attempt) == (1, 1)
-            self.trials[answer.lease.number] = Modelled()
-            return answer.lease
+            assert isinstance(answer, Lease)
+            assert answer.number == len(self.trials)
+            assert (answer.fence, answer.attempt) == (1, 1)
+            self.trials[answer.number] = Modelled()
+            return answer
         else:
             assert answer == (Waiting(len(running)) if running else Exhausted("trials"))
         return multiple()
 
-    def _taken_over(self, trial: Modelled, granted: Granted) -> None:
+    def _taken_over(self, trial: Modelled, lease: Lease) -> None:
         trial.held, trial.fence, trial.attempt = True, trial.fence + 1, trial.attempt + 1
         trial.progress_at_claim = trial.progress
-        assert granted.lease.fence == trial.fence
-        assert granted.lease.attempt == trial.attempt
-        assert granted.past.reports == trial.values
-        assert len(granted.past.history) == trial.progress
+        assert (lease.fence, lease.attempt) == (trial.fence, trial.attempt)
+        begun = self.db.snapshot(lambda t: past.read(t, lease.trial_id))
+        assert begun.reports == trial.values
+        assert len(begun.history) == trial.progress
 
     def _valid(self, lease: Lease) -> bool:
         trial = self.trials[lease.number]
@@ -164,8 +155,7 @@ class Leases(RuleBasedStateMachine):
     @rule(lease=held)
     def release(self, lease: Lease) -> None:
         def work(transaction: Transaction) -> None:
-            budget.book(transaction, self.study.study_id, lease.trial_id, lease.fence, result=False)
-            if not leases.release(transaction, lease):
+            if leases.release(transaction, lease) is None:
                 raise LeaseLost
 
         if self._fenced(lease, work):
