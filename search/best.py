@@ -19,7 +19,6 @@ from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
-
 MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
 
