@@ -13,7 +13,7 @@ import optuna
 import typer
 from rich.console import Console
 
-from search import config, creation, inspection, live, quiet, show, template
+from search import config, creation, inspection, live, quiet, show, template, time_split
 from search.config import ConfigError, StudyFile
 from search.data_error import DataError
 from search.stop import Stop, StopNow
@@ -148,17 +148,19 @@ def status(
     """Show how a study stands and what its workers do; without a name, every study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         names = [name] if name else studies.names(db)
-        rows = [
-            (study, standing.status(db, study)) for study in (_find(db, each) for each in names)
-        ]
+        found = [_find(db, each) for each in names]
+        rows = [(study, standing.status(db, study)) for study in found]
+        splits = [time_split.read(db, study) for study in found]
     if as_json:
-        shown = [show.status_json(*row) for row in rows]
+        shown = [show.status_json(*row, split) for row, split in zip(rows, splits, strict=True)]
         print(json.dumps(shown[0] if name else shown, indent=2))
         return
     say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
     for study, state in rows:
         if show.held(state):
             say("", f"{study.name}: running", show.running_table(state))
+    if name:
+        say("", f"time spent in trials: {time_split.sentence(splits[0])}")
 
 
 @app.command()

@@ -62,8 +62,8 @@ def left_s(status: Status) -> float | None:
     return left(status) / status.finished_per_hour * 3600
 
 
-def status_json(study: Study, status: Status) -> dict[str, Any]:
-    """One study for programs."""
+def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict[str, Any]:
+    """One study for programs; `seconds` is what its trials' time went into."""
     return {
         "study": study.name,
         "finished": status.finished,
@@ -75,6 +75,7 @@ def status_json(study: Study, status: Status) -> dict[str, Any]:
         "left": left(status),
         "trials": status.limit,
         "best": None if status.incumbent is None else trial_json(status.incumbent),
+        "seconds": seconds,
         "workers": [
             {
                 "trial": running.number,

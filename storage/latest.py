@@ -1,5 +1,7 @@
 """The trials that finished since somebody last looked, for whoever watches a study."""
 
+import json
+
 from storage import records
 from storage.database import Database, Transaction
 from storage.records import TrialRecord
@@ -40,3 +42,27 @@ def _last(transaction: Transaction, study_id: int) -> int:
         study_id=study_id,
     )
     return 0 if row is None else int(row[0])
+
+
+def attributes(db: Database, study: Study, key: str, *, trials: int) -> list[object]:
+    """One attribute of the trials that finished last.
+
+    Args:
+        db: where the study is.
+        study: it.
+        key: the attribute's name, as told with the trial's result.
+        trials: how many trials to look at, at most.
+    """
+    rows = db.transaction(
+        lambda transaction: transaction.rows(
+            """
+            SELECT a.value_json FROM trial_user_attributes a JOIN (
+                SELECT trial_id FROM studyhall_done WHERE study_id = :study_id
+                ORDER BY sequence DESC LIMIT :trials) d ON d.trial_id = a.trial_id
+            WHERE a.key = :key""",
+            study_id=study.study_id,
+            trials=trials,
+            key=key,
+        )
+    )
+    return [json.loads(row[0]) for row in rows]
