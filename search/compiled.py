@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from search import progress
+from search import memory, progress
 from search.feeding import Feed, Samples
 from search.steps import Steps
 
@@ -34,6 +34,7 @@ class Functions:
             with executor():
                 compiled = tf.function(function, autograph=False, **options)
                 self._traced[name] = compiled.get_concrete_function(*kinds)
+            memory.forget_gradients()
         return self._traced[name]
 
 

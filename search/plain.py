@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 
-from search import callbacks, feeding, progress, stream
+from search import callbacks, feeding, memory, progress, stream
 from search.checkpoint import CheckpointError
 from search.epoch import Epoch
 from search.feeding import Samples
@@ -33,6 +33,7 @@ class PlainEpochs:
     """
 
     def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
+        memory.release()  # of the plain training before this one: each traces functions anew
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
         self._model, self._settings, self._stream = model, settings, models.stream
         self._train = models.train.weighted(settings.class_weight)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from search import signature
+from search import memory, signature
 from search.compiled import Whole
 from search.feeding import Samples
 from search.steps import Steps
@@ -18,7 +18,7 @@ from search.twin import Twin
 from search.xla import Fused
 
 CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
-GRAPH_BYTES = 8 * 2**20  # of a compiled model, beside its variables
+GRAPH_BYTES = 11 * 2**20  # of a compiled model, beside its variables
 KEPT_BYTES = 2**30  # of compiled models in all
 
 
@@ -101,8 +101,14 @@ class CompiledModels:
         return CompiledModel(twin, steps, Fused(steps) if fused else Whole(steps))
 
     def _drop_oldest(self) -> None:
-        while len(self._models) > 1 and sum(m.bytes() for m in self._models.values()) > KEPT_BYTES:
+        if self._bytes() <= KEPT_BYTES:
+            return
+        while len(self._models) > 1 and self._bytes() > KEPT_BYTES * 3 // 4:  # not one by one
             self._models.popitem(last=False)
+        memory.release()
+
+    def _bytes(self) -> int:
+        return sum(model.bytes() for model in self._models.values())
 
 
 def _activations(model: Any) -> int:

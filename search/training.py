@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
+from keras.src.random import seed_generator
 
 from search import checkpoint, memory, progress
 from search.checkpoint import CheckpointError
@@ -148,7 +150,7 @@ class Training:
     """One model's training, epoch by epoch.
 
     Attributes:
-        history: The epochs that were yielded, and those before them.
+        history: All epochs so far, up to the one that was yielded last.
         stopped: None while it may go on; "epochs", "patience" or "diverged" after its last epoch.
     """
 
@@ -175,15 +177,17 @@ class Training:
         """Train, and yield each epoch once, in order.
 
         Args:
-            after: Epochs up to this one are known already; those after it that a restored
-                training had finished come first.
+            after: Epochs up to this one are known already: they are not yielded, though those
+                that came after the checkpoint are trained again. What a restored training had
+                finished beyond it comes first.
         """
-        self.history = self._trained[:after]
+        self.history = []
         while self._advance():
             epoch = self._trained[len(self.history)]
             self.history.append(epoch)
             self._note_end(epoch)
-            yield epoch
+            if epoch.number > after:
+                yield epoch
 
     def save(self) -> bytes:
         """Everything that is needed to go on from here, in any process."""
@@ -251,13 +255,11 @@ class Training:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and Keras, before a model is built.
+    """Seed Python, NumPy and Keras, before a model is built; its automatic names begin anew.
 
     `keras.utils.set_random_seed` would also clear the compiled functions' kernels.
     """
-    from keras.src.backend.common import global_state
-    from keras.src.random import seed_generator
-
     random.seed(seed)
     np.random.seed(seed % 2**32)
     global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
+    memory.number_names_anew()
