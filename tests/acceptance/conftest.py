@@ -1,0 +1,189 @@
+"""The command as a user types it: in a folder of its own, in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spaces import spelling
+from storage import records, status, studies
+from storage.database import Database
+from storage.records import TrialRecord
+from storage.status import Status
+
+COMMAND = [sys.executable, "-P", "-m", "search"]
+DEADLINE_S = 120.0
+
+Tables = dict[str, dict[str, Any]]
+
+IRIS: Tables = {
+    "study": {"name": "iris", "trials": 2},
+    "data": {"source": "sklearn:iris"},
+    "training": {"epochs": 3},
+    "search": {"pruner": "none"},
+    "space": {"width": 4, "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}},
+}
+
+
+class Folder:
+    """A folder that a user works in, with the command at hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = {
+            name: value for name, value in os.environ.items() if name != "STUDYHALL_STORAGE"
+        }
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file, with the folders that it needs."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def study(self, name: str = "study.toml", **changes: dict[str, Any]) -> Path:
+        """Write a study file: two trials on iris, but for the changes; None leaves a key out."""
+        tables = {table: dict(content) for table, content in IRIS.items()}
+        for table, keys in changes.items():
+            tables[table] = {**tables.get(table, {}), **keys}
+        return self.write(name, toml(tables))
+
+    def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
+        """Run the command, see that it ends with this code, and give what it printed."""
+        answer = self.answer(*arguments, typed=typed)
+        assert answer.returncode == code, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def answer(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the command to its end, however it ends."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.path,
+            env=self.environment,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """What the command prints with --json."""
+        return json.loads(self.run(*arguments, "--json"))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command and leave it running."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def status(self, name: str) -> Status | None:
+        """How a study stands, or None while there is none."""
+        database = self.path / "studyhall.db"
+        if not database.exists():
+            return None
+        db = Database.open(f"sqlite:///{database}")
+        try:
+            study = studies.find(db, name)
+            return None if study is None else status.status(db, study)
+        finally:
+            db.close()
+
+    def trials(self, name: str) -> list[TrialRecord]:
+        """The trials of a study, from its database."""
+        db = Database.open(f"sqlite:///{self.path}/studyhall.db")
+        try:
+            study = studies.find(db, name)
+            assert study is not None
+            return records.trials(db, study)
+        finally:
+            db.close()
+
+    def log(self, study: str, worker: int = 1) -> str:
+        """What a worker has written to its log."""
+        folder = self.path / "studyhall-artifacts" / study / "logs"
+        return (folder / f"worker-{worker}.log").read_text()
+
+    def files(self) -> set[str]:
+        """Every file and folder in it, but for what Python keeps for itself."""
+        found = (str(path.relative_to(self.path)) for path in self.path.rglob("*"))
+        return {path for path in found if "__pycache__" not in path}
+
+
+def toml(tables: Tables) -> str:
+    """A study file with these tables; a key whose value is None is left out."""
+    return "\n".join(
+        f"[{table}]\n"
+        + "".join(f"{k} = {spelling.as_toml(v)}\n" for k, v in keys.items() if v is not None)
+        for table, keys in tables.items()
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """An empty folder for one test."""
+    return Folder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Folder]:
+    """Makes empty folders that several tests may share."""
+    return lambda: Folder(tmp_path_factory.mktemp("folder"))
+
+
+@pytest.fixture(scope="session")
+def interrupted() -> Callable[..., str]:
+    """Starts a command, interrupts it once a condition holds, and gives what it printed."""
+
+    def run(folder: Folder, condition: Callable[[], bool], *arguments: str) -> str:
+        process = folder.start(*arguments)
+        try:
+            _wait_for(condition, process)
+            process.send_signal(signal.SIGINT)
+            printed, _ = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+        assert process.returncode == 130, printed
+        return printed
+
+    return run
+
+
+def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "what the test waits for did not come about"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def typed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    """Runs the command in this process, which is quicker: (exit code, stdout, stderr)."""
+    from search import cli
+
+    monkeypatch.chdir(folder.path)
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["studyhall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.run()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    yield run
