@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from search import recycling
 from search.stop import LAUNCHED
 
 HEALTHY_S = 60.0  # a worker that lived so long starts its next back-off at one second
@@ -96,8 +97,10 @@ class Crew:
         if place.process is not None and place.process.stdin is not None:
             place.process.stdin.close()
         if self._stopping or code in FINAL:
-            place.code = code
+            place.code = 0 if code == recycling.EXIT_CODE else code
             return ""
+        if code == recycling.EXIT_CODE:
+            return self._start(place, now)
         place.crashes = 1 if now - place.started_at > HEALTHY_S else place.crashes + 1
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         if place.crashes > MOST_CRASHES:

@@ -99,8 +99,8 @@ def trial_note(
         for part in (
             _outcome(number, state, history, value, stopped, reason),
             _numbers(history),
-            _hyperparameters(params),
             _links(study_id, trial_id) if history else "",
+            _hyperparameters(params),
         )
         if part
     )

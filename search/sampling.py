@@ -20,7 +20,12 @@ def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSample
     """
     name = file.search.sampler
     points = grid(space) if name == "grid" else None
-    return samplers.named(name, study_seed=file.study.seed, grid=points)
+    return samplers.named(
+        name,
+        study_seed=file.study.seed,
+        grid=points,
+        startup_trials=file.search.startup_trials,
+    )
 
 
 def grid(space: Space) -> dict[str, list[Any]]:

@@ -8,12 +8,13 @@ import socket
 import time
 from pathlib import Path
 
-from search import creation, data, inspection, launch, modelling, sampling
+from search import creation, data, inspection, launch, modelling, recycling, sampling
 from search.config import ConfigError
 from search.context import Context, Outcome, trial_seed
 from search.creation import Stored
 from search.objective import Objective
 from search.stop import Stop
+from storage import samplers
 from storage.database import Database
 from storage.studies import Study
 from storage.trials import Claim, Exhausted, Terms, TrialStore, Worker
@@ -51,7 +52,8 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
 def _trials(objective: Objective, stop: Stop) -> None:
     failures: list[str] = []
     succeeded, free_since = False, time.perf_counter()
-    while not stop.asked:
+    age = recycling.Age(objective.context.stored.file.workers)
+    while not stop.asked and not age.reached:
         claim = objective.context.store.claim()
         if isinstance(claim, Exhausted):
             return
@@ -60,11 +62,14 @@ def _trials(objective: Objective, stop: Stop) -> None:
             continue
         outcome = objective.run(claim, time.perf_counter() - free_since)
         free_since = time.perf_counter()
+        age.trials += 1
         succeeded = succeeded or outcome in (Outcome.COMPLETE, Outcome.PRUNED)
         failures = [*failures, f"trial {claim.number} failed: {objective.last_reason}"]
         failures = failures if outcome is Outcome.FAILED else []
         if len(failures) >= FAILURES and not succeeded:
             raise ConfigError([*failures, f"{FAILURES} trials failed and none went well: stopped"])
+    if age.reached and not stop.asked:
+        stop.ask(recycling.EXIT_CODE)
 
 
 def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
@@ -87,6 +92,7 @@ def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint
         sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
+        window=samplers.window(stored.file.search.sampler),
     )
 
 

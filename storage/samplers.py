@@ -36,7 +36,11 @@ Factory = Callable[[int], BaseSampler]  # makes a trial's sampler from the trial
 
 
 def named(
-    name: str, *, study_seed: int, grid: Mapping[str, Sequence[Any]] | None = None
+    name: str,
+    *,
+    study_seed: int,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    startup_trials: int = 10,
 ) -> Factory:
     """Makes the samplers that a study file names; "auto" is TPE, as Optuna ships it.
 
@@ -44,15 +48,16 @@ def named(
         name: one of `NAMES`.
         study_seed: for what all trials of the study have in common.
         grid: values of every hyperparameter; for "grid" only.
+        startup_trials: finished trials before TPE, GP and CMA-ES learn from them.
 
     Raises:
         ValueError: there is no sampler of that name, or it lacks what it needs.
     """
     makers: dict[str, Factory] = {
-        "auto": lambda seed: TPESampler(seed=seed),
-        "tpe": lambda seed: TPESampler(seed=seed),
-        "gp": lambda seed: GPSampler(seed=seed),
-        "cmaes": lambda seed: Cmaes(seed),
+        "auto": lambda seed: TPESampler(seed=seed, n_startup_trials=startup_trials),
+        "tpe": lambda seed: TPESampler(seed=seed, n_startup_trials=startup_trials),
+        "gp": lambda seed: GPSampler(seed=seed, n_startup_trials=startup_trials),
+        "cmaes": lambda seed: Cmaes(seed, startup_trials),
         "random": lambda seed: RandomSampler(seed=seed),
         "grid": lambda seed: Grid(grid or {}, study_seed, seed),
         "qmc": lambda seed: Sobol(study_seed, seed),
@@ -141,9 +146,10 @@ class Cmaes(CmaEsSampler):
     the optimizer is told the finished generations again, which costs about 0.2 ms each.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, startup_trials: int = 1) -> None:
         super().__init__(
             seed=seed,
+            n_startup_trials=startup_trials,
             independent_sampler=RandomSampler(seed=seed),
             warn_independent_sampling=False,
         )
