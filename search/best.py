@@ -124,9 +124,7 @@ def copy(best: Best, target: Path) -> None:
 def _chosen(best: Best) -> dict[str, Any]:
     """What the study file or the user's own function chose; defaults stay in the JSON."""
     values = best.trial.attributes.get("values") or best.trial.params
-    written = best.study.config["file"]["space"]
-    known = hyperparameters.NAMES
-    return {name: value for name, value in values.items() if name in written or name not in known}
+    return hyperparameters.chosen(values, best.study.config["file"]["space"])
 
 
 def _values(values: dict[str, Any]) -> RenderableType:

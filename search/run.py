@@ -18,6 +18,7 @@ from search.folds import Progress
 from search.modelling import Built
 from search.training import Engine, Settings, Training
 from spaces.failures import UserCodeError
+from spaces import hyperparameters
 from storage.trials import Claim, Order
 
 Ended = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -182,7 +183,7 @@ class Run:
             claim.number,
             state=state,
             history=history,
-            params=self.attributes.get("values", {}),
+            params=hyperparameters.chosen(self.attributes.get("values", {}), self.file.space),
             value=value,
             stopped=self.attributes.get("stopped"),
             reason=self.attributes.get("reason"),

@@ -7,6 +7,9 @@ configuration that a study tries first.
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from typing import Any
+
 from spaces.legal import Hyperparameter, Scalar
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "TABLE",
     "Hyperparameter",
     "Scalar",
+    "chosen",
     "defaults",
     "find",
     "known",
@@ -212,3 +216,13 @@ def textbook(family: str) -> dict[str, Scalar]:
 def _belongs(each: Hyperparameter, family: str) -> bool:
     only_cnn = ("convolutions", "head_width", "head_dropout")
     return family == "cnn" or each.name not in only_cnn
+
+
+def chosen(values: Mapping[str, Any], written: Container[str]) -> dict[str, Any]:
+    """Those of a trial's values that somebody chose; the others are the family's defaults.
+
+    Args:
+        values: every value of the trial.
+        written: the names in ``[space]``; names of the user's own function count as chosen.
+    """
+    return {name: value for name, value in values.items() if name in written or name not in NAMES}
