@@ -157,6 +157,30 @@ class SpatialDropout3D(_SpatialDropout, keras.layers.SpatialDropout3D):  # type:
     """Keras' SpatialDropout3D with a rate that may change after tracing."""
 
 
+def is_smoothed(loss: Any) -> bool:
+    """Whether a loss has a label smoothing that may be adjusted."""
+    if type(loss).__module__.split(".")[0] not in ("keras", "spaces"):
+        return False
+    return getattr(loss, "label_smoothing", 0) > 0 and loss.reduction == "sum_over_batch_size"
+
+
+def smoothed(loss: Any) -> Any:
+    """A copy of such a loss with a smoothing that may change after tracing; others as they are."""
+    if not is_smoothed(loss):
+        return loss
+    copy = type(loss).from_config(loss.get_config())
+    copy.label_smoothing = Number(loss.label_smoothing)
+    if "label_smoothing" in getattr(copy, "_fn_kwargs", {}):
+        copy._fn_kwargs["label_smoothing"] = copy.label_smoothing
+    return copy
+
+
+def take_smoothing(mine: Any, theirs: Any) -> None:
+    """Let a copy made by `smoothed` smooth as another loss does."""
+    if is_smoothed(theirs):
+        mine.label_smoothing.assign(theirs.label_smoothing)
+
+
 DROPOUTS = {
     keras.layers.Dropout: Dropout,
     keras.layers.SpatialDropout1D: SpatialDropout1D,

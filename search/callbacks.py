@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.callbacks.monitor_callback import MonitorCallback
 
 _PLAIN = (bool, int, float, str, type(None))
 _OTHERS = {"_model", "model", "params", "validation_data"}  # set by Keras at every start
@@ -104,6 +105,8 @@ def write(
 ) -> None:
     """Give callbacks back what `read` found; arrays in the same order."""
     for callback, remembered in zip(callbacks, facts, strict=True):
+        if isinstance(callback, MonitorCallback) and remembered["best"]["plain"] is not None:
+            callback._set_monitor_op()  # else its first epoch would, and turn min_delta's sign
         for name, value in remembered.items():
             if "plain" in value:
                 setattr(callback, name, value["plain"])

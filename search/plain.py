@@ -79,8 +79,7 @@ class PlainEpochs:
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Take a state over."""
         self._prepare()
-        if len(self._variables()) != facts["variables"]:
-            self._one_batch()  # makes what only a first step makes
+        self._one_batch()  # makes what only a first step makes
         variables = self._variables()
         if [v.shape for v in variables] != [a.shape for a in state[: facts["variables"]]]:
             raise CheckpointError("the checkpoint's variables are of another model")
@@ -197,8 +196,8 @@ class PlainEpochs:
     def _one_batch(self) -> None:
         """A step on the first samples, so that optimizers and metrics make their variables."""
         order = np.arange(min(self._settings.batch_size, self._train.number))
-        for batch in self._dataset(self._train, order, len(order)):
-            self._model.train_on_batch(*batch)
+        batches = self._dataset(self._train, order, len(order))
+        self._model.fit(batches, shuffle=False, verbose=0)
 
     def _variables(self) -> list[Any]:
         """Everything that training changes, in a fixed order."""

@@ -18,6 +18,7 @@ from search.twin import Twin
 from search.xla import Fused
 
 CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
+COPIES = 4  # of the weights: themselves, two slots of the optimizer, the best
 GRAPH_BYTES = 11 * 2**20  # of a compiled model, beside its variables
 KEPT_BYTES = 2**30  # of compiled models in all
 
@@ -35,6 +36,16 @@ class CompiledModel:
     def __init__(self, twin: Twin, steps: Steps, epochs: Whole | Streamed) -> None:
         self.twin, self.steps, self.epochs = twin, steps, epochs
         self._owner: weakref.ref[Owner] | None = None
+        self._bytes = 0
+
+    def load(self, model: Any, learning_rate: float) -> None:
+        """Put a model into the twin, as its builder returned it."""
+        self.twin.load(model, learning_rate)
+        self.steps.chunk.assign(_chunk(model))
+        for best, weight in zip(self.steps.best, model.weights, strict=True):
+            best.assign(weight)
+        weights = sum(int(np.prod(w.shape)) * w.value.dtype.size for w in model.weights)
+        self._bytes = max(self._bytes, weights * COPIES)
 
     def enter(self, owner: Owner) -> bool:
         """Make this the owner; False if it was already."""
@@ -52,8 +63,7 @@ class CompiledModel:
 
     def bytes(self) -> int:
         """Memory that dropping it gives back, about."""
-        held = sum(int(v.shape.num_elements()) * int(v.dtype.size) for v in self.variables())
-        return held + GRAPH_BYTES
+        return self._bytes + GRAPH_BYTES
 
 
 class CompiledModels:
@@ -90,15 +100,15 @@ class CompiledModels:
 
     def _compiled(self, model: Any, data_loss: Any, xla: bool) -> CompiledModel:
         features = self.train.features
-        twin = Twin(model, sparse=features is not None)
+        fused = xla and features is None and not self.stream
+        twin = Twin(model, sparse=features is not None, open_widths=not fused)
         _build_metrics(twin.model, self.validation.y)
-        chunk = max(32, CHUNK_ELEMENTS // _activations(twin.model))
         loss = data_loss or twin.model._compile_loss
-        steps = Steps(twin, loss, chunk=chunk, features=features)
+        steps = Steps(twin, loss, features)
         if self.stream:
             return CompiledModel(twin, steps, Streamed(steps))
-        fused = xla and features is None
-        return CompiledModel(twin, steps, Fused(steps) if fused else Whole(steps))
+        epochs = Fused(steps, _chunk(model)) if fused else Whole(steps)
+        return CompiledModel(twin, steps, epochs)
 
     def _drop_oldest(self) -> None:
         if self._bytes() <= KEPT_BYTES:
@@ -111,10 +121,11 @@ class CompiledModels:
         return sum(model.bytes() for model in self._models.values())
 
 
-def _activations(model: Any) -> int:
-    """Numbers that one sample becomes on its way through the model."""
+def _chunk(model: Any) -> int:
+    """Validation samples that are predicted at once: their activations take some tens of MB."""
     shapes = [model.inputs[0].shape, *(layer.output.shape for layer in model.layers)]
-    return sum(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
+    per_sample = sum(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
+    return int(max(32, CHUNK_ELEMENTS // per_sample))
 
 
 def _build_metrics(model: Any, y: Any) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import keras
 
 from search import adjustable
+from search.structure import Structure
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
-_ADJUSTABLE_LAYERS = {layer.__name__ for layer in adjustable.DROPOUTS}
-_ADJUSTABLE_PENALTIES = {penalty.__name__ for penalty in adjustable.PENALTIES}
 
 
 class NotCompilableError(Exception):
@@ -23,8 +22,8 @@ class NotCompilableError(Exception):
 def of(model: Any, *others: Any) -> str:
     """The signature of a compiled Keras model.
 
-    Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors and the initial
-    weights are no part of it, nor are automatic layer names.
+    Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors, batch size and the
+    initial weights are no part of it, nor, in most models, the widths of hidden layers.
 
     Args:
         model: Built and compiled.
@@ -34,12 +33,12 @@ def of(model: Any, *others: Any) -> str:
         NotCompilableError: The model can't be compiled as a whole.
     """
     refuse(model)
-    layers = list(model._flatten_layers())
-    names = {layer.name: f"#{number}" for number, layer in enumerate(layers)}
+    structure = Structure(model)
     parts = [
-        _scrubbed(model.get_config(), names),
-        [f"{type(layer).__qualname__} {id(type(layer))}" for layer in layers],
-        [_variable(variable) for variable in model.variables],
+        [structure.config, structure.open],
+        [f"{type(layer).__qualname__} {id(type(layer))}" for layer in model._flatten_layers()],
+        [_variable(variable, structure.open) for variable in model.variables],
+        [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)],
         _optimizer(model.optimizer),
         _compiled(model),
         [_identity(other) for other in others],
@@ -72,57 +71,13 @@ def refuse(model: Any) -> None:
             raise NotCompilableError(f"the function of layer {layer.name} can't be compared")
 
 
-def _scrubbed(config: Any, names: dict[str, str]) -> Any:
-    """A model's configuration without what may differ between trials."""
-    if isinstance(config, list | tuple):
-        return [_scrubbed(part, names) for part in config]
-    if not isinstance(config, dict):
-        return config
-    if "class_name" in config:
-        return _scrubbed_object(config, names)
-    kept = {key: value for key, value in config.items() if _counts(key)}
-    return {key: _renamed(key, value, names) for key, value in kept.items()}
-
-
-def _scrubbed_object(config: dict[str, Any], names: dict[str, str]) -> Any:
-    kind, keras_own = config["class_name"], str(config.get("module")).startswith("keras")
-    if not keras_own:  # what its numbers are used for can't be known
-        return {**config, "name": "", "config": {**(config.get("config") or {}), "name": ""}}
-    if kind in _ADJUSTABLE_LAYERS:
-        inner = dict(config["config"])
-        config = {**config, "config": {**inner, "rate": inner["rate"] > 0}}
-    return {key: _renamed(key, value, names) for key, value in config.items() if _counts(key)}
-
-
-def _counts(key: Any) -> bool:
-    return not (str(key).endswith("initializer") or key in ("seed", "build_config"))
-
-
-def _renamed(key: str, value: Any, names: dict[str, str]) -> Any:
-    if key == "name" and isinstance(value, str):
-        return names.get(value, "")
-    if key in ("keras_history", "input_layers", "output_layers") and value:
-        return _with_canonical_names(value, names)
-    if key.endswith("_regularizer") and key != "activity_regularizer" and value:
-        own = str(value.get("module")).startswith("keras")
-        return (
-            value["class_name"] if own and value["class_name"] in _ADJUSTABLE_PENALTIES else value
-        )
-    return _scrubbed(value, names)
-
-
-def _with_canonical_names(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, list | tuple):
-        return [_with_canonical_names(part, names) for part in value]
-    return names.get(value, value) if isinstance(value, str) else value
-
-
-def _variable(variable: Any) -> tuple[Any, ...]:
+def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
     regularizer = type(variable.regularizer).__name__ if variable.regularizer else None
     known = type(variable.regularizer) in adjustable.PENALTIES
     numbers = None if known or regularizer is None else _identity(variable.regularizer)
-    shape = (tuple(variable.shape), str(variable.dtype), variable.trainable)
-    return (*shape, regularizer, numbers, _identity(variable.constraint))
+    shape = len(variable.shape) if any_shape else tuple(variable.shape)
+    kind = (shape, str(variable.dtype), variable.trainable)
+    return (*kind, regularizer, numbers, _identity(variable.constraint))
 
 
 def _optimizer(optimizer: Any) -> Any:
@@ -137,6 +92,9 @@ def _optimizer(optimizer: Any) -> Any:
 def _compiled(model: Any) -> Any:
     config = {**model._compile_config.config}
     config.pop("optimizer")
+    loss = config["loss"]
+    if adjustable.is_smoothed(loss):
+        config["loss"] = [id(type(loss)), {**loss.get_config(), "label_smoothing": "any"}]
     return {key: _identity(value) for key, value in config.items()}
 
 

@@ -34,22 +34,23 @@ class Steps:
     Args:
         twin: The model that they train.
         data_loss: (y, predictions) -> mean loss of the data alone.
-        chunk: Validation samples that are predicted at once.
         features: Columns of sparse samples, else None.
 
     Attributes:
         best: Weights of the best epoch.
         progress: `progress.Progress`, float64.
         rules: `progress.Rules`, float64.
+        chunk: Validation samples that are predicted at once, int32.
         names: Of the columns of a row; three times follow.
     """
 
-    def __init__(self, twin: Twin, data_loss: Any, *, chunk: int, features: int | None) -> None:
+    def __init__(self, twin: Twin, data_loss: Any, features: int | None) -> None:
         self._model, self._optimizer = twin.model, twin.optimizer
         self._rate, self._data_loss = twin.learning_rate, data_loss
-        self._chunk, self._features, self._densify = chunk, features, twin.densify
+        self._features, self._densify = features, twin.densify
         self._weights = [weight.value for weight in self._model.weights]
-        self.best = [tf.Variable(tf.zeros_like(w), trainable=False) for w in self._weights]
+        self.best = [_like(weight) for weight in self._weights]
+        self.chunk = tf.Variable(1, trainable=False)
         self.progress = tf.Variable(progress.start(), trainable=False)
         self.rules = tf.Variable(np.zeros(len(progress.Rules._fields)), trainable=False)
         passes = [*self.measured(Sums.zero(), ""), *self.measured(Sums.zero(), "val_")]
@@ -105,7 +106,7 @@ class Steps:
         x, y, weights = self._take(feed, chosen)
         self._rate.assign(rate)
         with tf.GradientTape() as tape:
-            predicted = model(x, training=True)
+            predicted = self._predicted(x, training=True)
             loss = model.compute_loss(x, y, predicted, weights, training=True)
         self._optimizer.apply(tape.gradient(loss, trainable), trainable)
         return self._counted(y, predicted, weights, loss, sums)
@@ -115,7 +116,7 @@ class Steps:
         samples = tf.shape(feed["y"])[0]
 
         def step(start: Any, *sums: Any) -> Any:
-            stop = tf.minimum(start + self._chunk, samples)
+            stop = tf.minimum(start + self.chunk, samples)
             return stop, *self.check(feed, tf.range(start, stop), Sums(*sums))
 
         first = [tf.constant(0), *sums]
@@ -125,9 +126,14 @@ class Steps:
     def check(self, feed: Feed, chosen: Any, sums: Sums) -> Sums:
         """Losses and metrics of some samples, as Keras' own test_step does it."""
         x, y, _ = self._take(feed, chosen)
-        predicted = self._model(x, training=False)
+        predicted = self._predicted(x, training=False)
         loss = self._model.compute_loss(x, y, predicted, None, training=False)
         return self._counted(y, predicted, None, loss, sums)
+
+    def _predicted(self, x: Any, *, training: bool) -> Any:
+        predicted = self._model(x, training=training)
+        predicted.set_shape(self._model.outputs[0].shape)  # widths may be left open
+        return predicted
 
     def _take(self, feed: Feed, chosen: Any) -> tuple[Any, Any, Any]:
         x, y, weights = feeding.take(feed, chosen, self._features)
@@ -176,3 +182,7 @@ class Steps:
 
     def _metrics(self) -> list[Any]:
         return [metric for metric in self._model.metrics if metric is not self._model._loss_tracker]
+
+
+def _like(weight: Any) -> Any:
+    return tf.Variable(tf.zeros_like(weight), shape=weight.shape, trainable=False)

@@ -9,10 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from search import adjustable
 from search.signature import NotCompilableError
 from search.sparse import SparseDense
+from search.structure import widths_are_open
 
 
 class Twin:
@@ -21,23 +23,39 @@ class Twin:
     Args:
         model: Built and compiled; it is read, never changed.
         sparse: Whether its samples are sparse.
+        open_widths: Whether the copy may take models of other widths.
 
     Attributes:
         densify: Whether sparse samples must become dense before they enter the model.
     """
 
-    def __init__(self, model: Any, *, sparse: bool = False) -> None:
-        sparse, self.densify = sparse and _starts_dense(model), sparse and not _starts_dense(model)
+    def __init__(self, model: Any, *, sparse: bool, open_widths: bool) -> None:
+        first = sparse and _starts_dense(model)
+        self.densify = sparse and not first
         self.kept_alive = model._compile_config.config  # its objects' ids are in the signature
         with _python_random_untouched():
-            self.model = _copied(model, sparse)
+            self.model = _copied(model, first)
+            _check(self.model, model)
             self.optimizer = _optimizer(model.optimizer)
             self.model.compile(**_compile_arguments(model, self.optimizer))
-            self.optimizer.build(self.model.trainable_variables)
-        self._check(model)
+            self._open(open_widths and widths_are_open(model))
         self._penalties = _penalties(model, self.model)
         self._numbers = _numbers(self.optimizer)
-        self._slots = [variable.value.numpy() for variable in self.optimizer.variables]
+
+    def _open(self, widths: bool) -> None:
+        """Build the optimizer, and let variables take other shapes if widths are open."""
+        trainable = self.model.trainable_variables
+        if widths:
+            _open(self.model.weights)
+        self._slots = _built_slots(self.optimizer, trainable)
+        known = {id(slot) for slot, *_ in self._slots}
+        others = [v for v in self.optimizer.variables if id(v) not in known]
+        self._others = [(variable, variable.value.numpy()) for variable in others]
+        if widths:
+            slots = [slot for slot, *_ in self._slots]
+            _open(slots)
+            for variable in (*self.model.weights, *slots):
+                variable._shape = (None,) * len(variable._shape)
 
     @property
     def learning_rate(self) -> Any:
@@ -53,11 +71,14 @@ class Twin:
         """
         for mine, theirs in zip(self.model.variables, model.variables, strict=True):
             mine.value.assign(theirs.value)
-        for variable, value in zip(self.optimizer.variables, self._slots, strict=True):
+        for variable, value in self._others:
             variable.value.assign(value)
+        for slot, place, value in self._slots:
+            slot.value.assign(tf.fill(model.trainable_variables[place].shape, value))
         self.learning_rate.assign(np.float32(learning_rate))
         for name, number in self._numbers.items():
             number.assign(getattr(model.optimizer, name))
+        adjustable.take_smoothing(self.model.loss, model.loss)
         for penalty, variable in self._penalties:
             penalty.assign(model.variables[variable].regularizer)
         _adjust_rates(model, self.model)
@@ -66,14 +87,38 @@ class Twin:
         """Everything that training changes, as TensorFlow variables, in a fixed order."""
         return [v.value for v in (*self.model.variables, *self.optimizer.variables)]
 
-    def bytes(self) -> int:
-        """Memory of weights and optimizer state."""
-        return sum(int(np.prod(v.shape)) * v.dtype.size for v in self.variables())
 
-    def _check(self, model: Any) -> None:
-        mine = [(tuple(v.shape), v.dtype) for v in self.model.variables]
-        if mine != [(tuple(v.shape), v.dtype) for v in model.variables]:
-            raise NotCompilableError("a copy of it has other variables")
+def _check(copy: Any, model: Any) -> None:
+    mine, theirs = ([(tuple(v.shape), v.dtype) for v in it.variables] for it in (copy, model))
+    if mine != theirs:
+        raise NotCompilableError("a copy of it has other variables")
+
+
+def _open(variables: list[Any]) -> None:
+    """Let variables take values of other shapes."""
+    for variable in variables:
+        shape, held = tf.TensorShape([None] * len(variable.shape)), variable.value
+        variable._value = tf.Variable(held, shape=shape, trainable=held.trainable)
+
+
+def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, Any]]:
+    """Build the optimizer: its slots, each with its variable's place and its initial value."""
+    places = {id(variable): place for place, variable in enumerate(trainable)}
+    slots: list[tuple[Any, int, Any]] = []
+    add = optimizer.add_variable_from_reference
+
+    def recording(reference_variable: Any, *arguments: Any, **others: Any) -> Any:
+        slot = add(reference_variable, *arguments, **others)
+        first = slot.value.numpy().reshape(-1)[:1]
+        slots.append((slot, places[id(reference_variable)], *first))
+        return slot
+
+    optimizer.add_variable_from_reference = recording
+    try:
+        optimizer.build(trainable)
+    finally:
+        del optimizer.add_variable_from_reference
+    return slots
 
 
 def _copied(model: Any, sparse: bool) -> Any:
@@ -139,6 +184,7 @@ def _numbers(optimizer: Any) -> dict[str, adjustable.Number]:
 
 def _compile_arguments(model: Any, optimizer: Any) -> dict[str, Any]:
     config = {**model._compile_config.config, "optimizer": optimizer, "jit_compile": False}
+    config["loss"] = adjustable.smoothed(config["loss"])
     config["steps_per_execution"] = 1
     for name in ("metrics", "weighted_metrics"):
         config[name] = keras.tree.map_structure(_new_metric, config[name])

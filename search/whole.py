@@ -31,7 +31,7 @@ class WholeEpochs:
     def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
         began = time.perf_counter()
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
-        self._settings, self._optimizer = settings, model.optimizer
+        self._settings, self._optimizer, self._model = settings, model.optimizer, model
         self._train = models.train.weighted(settings.class_weight)
         self._validation = models.validation
         self._steps = math.ceil(self._train.number / settings.batch_size)
@@ -39,7 +39,7 @@ class WholeEpochs:
         self._compiled = models.find(model, settings.data_loss, xla=fused)
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None
         self._compiled.enter(self)
-        self._compiled.twin.load(model, learning_rates.initial(model.optimizer))
+        self._compiled.load(model, learning_rates.initial(model.optimizer))
         self._set(progress.start())
         self.seconds["build"] = time.perf_counter() - began
 
@@ -62,7 +62,7 @@ class WholeEpochs:
 
     def layout(self) -> list[tuple[Any, ...]]:
         """Shape and type of each variable."""
-        return [(tuple(v.shape), v.dtype.name) for v in self._compiled.variables()]
+        return [(tuple(v.shape), str(v.dtype)) for v in self._model.variables]
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Weights, seeds, optimizer and best weights."""

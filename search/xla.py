@@ -32,10 +32,12 @@ class StaticSteps(Steps):
 
     Args:
         steps: The same for any shapes; its variables are shared.
+        chunk: Validation samples that are predicted at once.
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, chunk: int) -> None:
         vars(self).update(vars(steps))
+        self._static_chunk = chunk
 
     def train(self, feed: Feed, order: Any, rates: Any, size: Any, sums: Sums) -> Sums:
         """As `Steps.train`; the ragged last batch is a step of its own."""
@@ -56,10 +58,11 @@ class StaticSteps(Steps):
     def validate(self, feed: Feed, sums: Sums) -> Sums:
         """As `Steps.validate`."""
         samples = int(feed["y"].shape[0])
-        full, rest = divmod(samples, self._chunk)
+        chunk = min(self._static_chunk, samples)
+        full, rest = divmod(samples, chunk)
 
         def step(number: Any, *sums: Any) -> Any:
-            chosen = number * self._chunk + tf.range(self._chunk)
+            chosen = number * chunk + tf.range(chunk)
             return number + 1, *self.check(feed, chosen, Sums(*sums))
 
         first = [tf.constant(0), *sums]
@@ -76,11 +79,12 @@ class Fused(Whole):
 
     Args:
         steps: The arithmetic of the model, for any shapes.
+        chunk: Validation samples that are predicted at once.
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Steps, chunk: int) -> None:
         super().__init__(steps)
-        self._static = StaticSteps(steps)
+        self._static = StaticSteps(steps, chunk)
         self._compilable = True
 
     def run(
