@@ -17,8 +17,8 @@ from search.epoch import Epoch
 from search.folds import Progress
 from search.modelling import Built
 from search.training import Engine, Settings, Training
-from spaces.failures import UserCodeError
 from spaces import hyperparameters
+from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 
 Ended = Literal["COMPLETE", "PRUNED", "FAIL"]
