@@ -8,7 +8,6 @@ import keras
 
 from search import exporting, reasons
 from search.context import LOG, Context
-from search.modelling import Built
 from search.training import Training
 from storage.artifacts import ArtifactError
 
@@ -22,7 +21,7 @@ class BestModel:
         self._name: str | None = None
         self._beaten: int | None = None
 
-    def keep(self, value: float, built: Built, run: Training, fold: int) -> dict[str, Any]:
+    def keep(self, value: float, run: Training, fold: int) -> dict[str, Any]:
         """Save the model if its trial is the best so far, before the trial is told.
 
         Returns:
@@ -41,7 +40,7 @@ class BestModel:
         self._name = name
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": run.best.value}
-        return {**about, "model_fold": fold, **_own_loss(built)}
+        return {**about, "model_fold": fold}
 
     def settle(self) -> None:
         """After the trial was told: drop the model that it beat, or its own if it was beaten."""
@@ -66,11 +65,3 @@ class BestModel:
         for stored in self._context.artifacts.objects():
             if stored.name.startswith(prefix):
                 self._context.artifacts.remove(stored.name)
-
-
-def _own_loss(built: Built) -> dict[str, Any]:
-    """How a model that its user compiled is valued, for the proof."""
-    if built.data_loss is not None:
-        return {}
-    loss = keras.losses.serialize(keras.losses.get(built.model.loss))
-    return {"loss": loss, "one_hot": built.one_hot}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +55,21 @@ def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
 
 
 def data_loss(
-    loss: keras.losses.Loss, targets: NDArray[Any], predictions: NDArray[np.float32]
+    loss: keras.losses.Loss | Callable[..., Any],
+    targets: NDArray[Any],
+    predictions: NDArray[np.float32],
 ) -> float:
     """Mean loss over samples, without penalties.
 
     Args:
-        loss: of one sample.
+        loss: as Keras takes it: a loss, or a function of targets and predictions.
         targets: as the loss takes them, (N,) or (N, k).
         predictions: (N, outputs).
     """
     if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
         targets = targets[..., np.newaxis]
-    return float(keras.ops.mean(loss.call(targets, predictions)))
+    of_samples = loss.call if isinstance(loss, keras.losses.Loss) else loss
+    return float(keras.ops.mean(of_samples(targets, predictions)))
 
 
 def _dense(block: Any) -> NDArray[np.float32]:

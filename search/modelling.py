@@ -158,5 +158,6 @@ def _compile(
 
 def _needs_one_hot(model: keras.Model) -> bool:
     given = model.loss
-    name = given if isinstance(given, str) else getattr(given, "name", "")
+    name = given if isinstance(given, str) else getattr(given, "name", None)
+    name = name or getattr(given, "__name__", "")  # a function
     return name in ONE_HOT_LOSSES

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import optuna
+from numpy.typing import NDArray
 
-from search import creation, data, exporting, modelling, notes, scores
+from search import creation, data, exporting, modelling, notes, reasons, scores
 from search.creation import Stored
 from search.data import Data
 from storage import artifacts, status, studies
@@ -45,7 +47,7 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = data.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    model = _reload(stored, winner)
+    model = _reload(stored, winner, trusted=plan.builder is not None)
     facts = studies.facts(db, study)
     if facts.get("proof", {}).get("trial") != winner.number:
         studies.set_fact(db, study, "proof", _proof(model, plan, winner))
@@ -55,7 +57,8 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
     return _export(db, study, stored, loaded, winner)
 
 
-def _reload(stored: Stored, winner: TrialRecord) -> keras.Model:
+def _reload(stored: Stored, winner: TrialRecord, *, trusted: bool) -> keras.Model:
+    """Load the saved model; ``trusted`` says that it was made by the user's code, which runs."""
     if "model" not in winner.attributes:
         why = winner.attributes.get("model_error", "it was begun by another program")
         raise ProofError(f"trial {winner.number}, the best, has no saved model: {why}")
@@ -64,16 +67,17 @@ def _reload(stored: Stored, winner: TrialRecord) -> keras.Model:
         raise ProofError(f"the model of trial {winner.number} is not at {path}")
     if _sha256(path) != winner.attributes["model_sha256"]:
         raise ProofError(f"the model of trial {winner.number} at {path} was altered or cut off")
-    return keras.models.load_model(path, compile=False, safe_mode=True)
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=not trusted)
+    except (ValueError, TypeError) as error:  # a class that Keras can't find, or can't build
+        reason = reasons.first_line(error)
+        raise ProofError(f"the model of trial {winner.number} can't be loaded: {reason}") from error
 
 
 def _proof(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
     fold = plan.data.folds[winner.attributes["model_fold"]]
     predictions = exporting.predict(model, fold.validation.x)
-    loss, targets = _loss(plan, winner), fold.validation.y
-    if winner.attributes.get("one_hot"):
-        targets = modelling.one_hot(targets, plan.data.outputs)
-    reloaded = exporting.data_loss(loss, targets, predictions)
+    reloaded = exporting.data_loss(*_loss(plan, winner, fold.validation.y), predictions)
     recorded = winner.attributes["model_value"]
     return {
         "trial": winner.number,
@@ -85,10 +89,20 @@ def _proof(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -
     }
 
 
-def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> keras.losses.Loss:
-    """The loss that the trial was valued by: the study's, or that of the user's compiled model."""
-    own = winner.attributes.get("loss")
-    return modelling.loss(plan, 0.0) if own is None else keras.losses.deserialize(own)
+def _loss(
+    plan: modelling.Blueprint, winner: TrialRecord, targets: NDArray[Any]
+) -> tuple[Any, NDArray[Any]]:
+    """What the trial was valued by, with the targets that it takes.
+
+    The study's loss, or that of the user's compiled model, which only its code knows.
+    """
+    if plan.builder is None:
+        return modelling.loss(plan, 0.0), targets
+    trial = optuna.trial.FixedTrial(winner.params, winner.number)
+    built = modelling.build(plan, trial, len(plan.data.train))
+    if built.one_hot:
+        targets = modelling.one_hot(targets, plan.data.outputs)
+    return built.data_loss or keras.losses.get(built.model.loss), targets
 
 
 def _test(

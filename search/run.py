@@ -62,21 +62,21 @@ class Run:
         """
         self.progress, blob = self.checkpoints.find()
         for fold in range(self.progress.done, len(self.context.plan.data.folds)):
-            built, run = self._begin(fold, blob)
+            run = self._begin(fold, blob)
             self._trainings.append(run)
             early = self._epochs(fold, run)
             if early is not None:
                 return early
             assert run.best is not None  # every epoch was finite
             self.progress, blob = self.progress.with_fold(run.best), None
-        return self._complete(built, run, fold, run.best)
+        return self._complete(run, fold, run.best)
 
     def fail(self, reason: str) -> None:
         """Record why the trial has no value; the sampler sees it as infeasible."""
         self.attributes["reason"] = reason
         self._tell("FAIL", None)
 
-    def _begin(self, fold: int, blob: bytes | None) -> tuple[Built, Training]:
+    def _begin(self, fold: int, blob: bytes | None) -> Training:
         """Build the fold's model, and put its training where the checkpoint says."""
         with self._timed("build"):
             training.seed_everything(self.seed + fold)
@@ -89,7 +89,7 @@ class Run:
         run = self._training(fold, built)
         if blob is not None and not self.checkpoints.restore(run, blob):
             run = self._training(fold, built)
-        return built, run
+        return run
 
     def _training(self, fold: int, built: Built) -> Training:
         chosen = self.file.training
@@ -161,14 +161,14 @@ class Run:
         self._tell("PRUNED", self.progress.running(run.best.value))
         return Outcome.PRUNED
 
-    def _complete(self, built: Built, run: Training, fold: int, best: Epoch | None) -> Outcome:
+    def _complete(self, run: Training, fold: int, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = best.metrics
         if self.progress.standard_error is not None:
             self.attributes["standard_error"] = self.progress.standard_error
             self.attributes["folds"] = list(self.progress.values)
         with self._timed("checkpoint"):
-            self.attributes |= self.best_model.keep(self.progress.value, built, run, fold)
+            self.attributes |= self.best_model.keep(self.progress.value, run, fold)
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
