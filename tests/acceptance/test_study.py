@@ -1,0 +1,483 @@
+"""A first study from its file to its proven model, as a user runs it."""
+
+import csv
+import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import optuna
+import pexpect
+import pytest
+
+from search import config, data
+from storage.database import Database
+
+SIX = {
+    "study": {"trials": 6, "seed": 3},
+    "training": {"epochs": 12, "patience": 4},
+    "space": {"width": {"low": 4, "high": 16}, "optimizer": ["adam", "sgd"]},
+}
+
+
+@pytest.fixture(scope="module")
+def six(new_folder):
+    """A folder in which a study of six trials was launched; `printed` is what the user saw."""
+    folder = new_folder()
+    folder.study(**SIX)
+    folder.printed = folder.run("launch", "study.toml")
+    return folder
+
+
+# The study file
+
+
+def test_a_new_study_file_is_one_that_can_be_launched(folder):
+    written = folder.run("new", "first.toml")
+    assert written == "first.toml written; next: studyhall check first.toml\n"
+    printed = folder.run("check", "first.toml")
+    for part in ("training", "learning_rate", "0.1, log", "smallest", "largest"):
+        assert part in printed, printed
+    assert re.search(r"at most \d+ trials × \d+ epochs", printed), printed
+    assert folder.files() == {"first.toml"}
+
+
+def test_a_study_file_that_exists_is_not_overwritten(folder, typed):
+    folder.write("first.toml", "mine")
+    assert typed("new", "first.toml")[0] == 2
+    assert (folder.path / "first.toml").read_text() == "mine"
+
+
+# One launch
+
+
+def test_every_finished_trial_has_its_line(six):
+    lines = re.findall(r"^\d\d:\d\d:\d\d trial (\d+) (complete|pruned|fail): ", six.printed, re.M)
+    assert sorted(int(number) for number, _ in lines) == [*range(6)]
+    assert "proof  reloaded in a fresh process" in six.printed
+    assert "accuracy" in six.printed and "setosa" in six.printed
+
+
+def test_the_count_is_exact(six):
+    found = six.json("status", "iris")
+    assert (found["trials"], found["finished"], found["left"], found["running"]) == (6, 6, 0, 0)
+    assert found["complete"] + found["pruned"] + found["failed"] == 6
+    assert found["workers"] == []
+    assert six.json("status") == [found]
+
+
+def test_the_trials_are_what_was_asked_for(six):
+    trials = six.json("trials", "iris")
+    assert [trial["trial"] for trial in trials] == [*range(6)]
+    for trial in trials:
+        assert set(trial["params"]) == {"width", "optimizer", "learning_rate"}
+        assert 4 <= trial["params"]["width"] <= 16 and isinstance(trial["params"]["width"], int)
+        assert trial["state"] == "complete" and trial["value"] > 0
+        assert 1 <= trial["best_epoch"] <= trial["epochs"] <= 12
+        early = trial["epochs"] == trial["best_epoch"] + 4 and trial["stopped"] == "patience"
+        assert early or trial["epochs"] == 12
+        assert trial["finished_at"] > trial["started_at"]
+    assert trials[0]["params"]["learning_rate"] == 1e-3  # the textbook's comes first
+
+
+def test_the_trials_as_csv(six):
+    assert six.run("trials", "iris", "--csv", "trials.csv") == "trials.csv: 6 trials\n"
+    with (six.path / "trials.csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    trials = six.json("trials", "iris")
+    assert [float(row["value"]) for row in rows] == [trial["value"] for trial in trials]
+    assert [row["optimizer"] for row in rows] == [t["params"]["optimizer"] for t in trials]
+
+
+def test_a_value_is_the_least_validation_loss(six):
+    db = Database.open(f"sqlite:///{six.path}/studyhall.db")
+    study = optuna.load_study(study_name="iris", storage=db.optuna_storage())
+    db.close()
+    trials = {trial["trial"]: trial for trial in six.json("trials", "iris")}
+    for trial in study.trials:
+        assert trial.value == min(trial.intermediate_values.values())
+        assert trial.value == trials[trial.number]["value"]
+        assert trial.params == trials[trial.number]["params"]
+    assert study.best_trial.number == six.json("best", "iris")["trial"]
+
+
+def test_the_best_is_proven_and_tested(six):
+    best = six.json("best", "iris")
+    assert best["value"] == min(trial["value"] for trial in six.json("trials", "iris"))
+    assert best["missing"] == []
+    assert best["proof"]["recorded"] == best["value"] and best["proof"]["difference"] < 1e-5
+    scores = best["test"]["scores"]
+    assert best["test"]["times"] == 1 and scores["samples"] == 30
+    assert np.sum(scores["confusion"]) == 30 and len(scores["classes"]) == 3
+    assert best["metrics"]["val_loss"] == best["value"]
+
+
+IN_PLAIN_KERAS = """
+import json, sys
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+found = np.load(sys.argv[2])
+predicted = model.predict(found["x"], verbose=0)
+loss = -np.mean(np.log(predicted[np.arange(len(found["y"])), found["y"]]))
+ours = [name for name in ("search", "spaces", "storage") if name in sys.modules]
+print(json.dumps({"loss": float(loss), "ours": ours}))
+"""
+
+
+def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
+    assert "best of iris" in six.run("best", "iris", "--export", "export")
+    card = json.loads((six.path / "export" / "best.json").read_text())
+    file = config.load(six.path / "study.toml")
+    validation = data.load(file.data, seed=3, folder=six.path).validation
+    assert validation.x.max() > 4  # centimetres, as the table has them
+    np.savez(six.path / "raw.npz", x=validation.x, y=validation.y)
+    command = [sys.executable, "-I", "-c", IN_PLAIN_KERAS, "export/model.keras", "raw.npz"]
+    answer = subprocess.run(command, cwd=six.path, capture_output=True, text=True, check=True)
+    found = json.loads(answer.stdout)
+    assert found["ours"] == []
+    assert found["loss"] == pytest.approx(card["value"], abs=1e-5)
+    assert card["classes"] == ["setosa", "versicolor", "virginica"]
+    assert card["model_sha256"] == card["proof"]["model_sha256"]
+
+
+@pytest.mark.parametrize("command", [["status"], ["trials", "iris"], ["best", "iris"]])
+def test_questions_never_wait_for_tensorflow(six, command):
+    ask = [sys.executable, "-X", "importtime", "-m", "search", *command]
+    answer = subprocess.run(ask, cwd=six.path, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
+    assert "storage.status" in imported
+    assert imported.isdisjoint({"tensorflow", "keras", "sklearn", "pandas"})
+
+
+# The same study again
+
+
+def test_a_second_run_gives_the_same_values_and_a_live_table(six, new_folder):
+    """On a real terminal, in another folder."""
+    again = new_folder()
+    again.study(**SIX)
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-P", "-m", "search", "launch", "study.toml"],
+        cwd=again.path,
+        env={**again.environment, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        encoding="utf-8",
+        timeout=120,
+        dimensions=(40, 120),
+    )
+    for part in (
+        r"complete, \d pruned, \d failed, \d left of 6",
+        r"worker-1@\S+ +\d+ +\d+ +\d+\.\d+",  # its trial, epoch and validation loss
+        "best +validation loss .* by trial",
+        "best of iris",
+        pexpect.EOF,
+    ):
+        terminal.expect(part)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert [t.value for t in again.trials("iris")] == [t.value for t in six.trials("iris")]
+    assert [t.params for t in again.trials("iris")] == [t.params for t in six.trials("iris")]
+
+
+def test_a_changed_file_shows_what_applies_and_what_does_not(six):
+    study = SIX["study"]
+    six.study("other.toml", **SIX | {"study": {**study, "seed": 4}, "workers": {"retries": 5}})
+    printed = six.run("launch", "other.toml").splitlines()
+    assert printed[:3] == [
+        'study "iris" exists and goes on; other.toml differs:',
+        "  study.seed: 3 → 4: does not apply, stays as it was",
+        "  workers.retries: 3 → 5: applies from now on",
+    ]
+    assert len(six.trials("iris")) == 6
+
+
+def test_more_trials_until_deleted(six):
+    """Last of those that share the study."""
+    six.run("resume", "iris", "--trials", "+2")
+    numbers = [trial.number for trial in six.trials("iris")]
+    found = six.json("best", "iris")
+    assert numbers == [*range(8)] and found["missing"] == []
+    assert found["test"]["times"] == (1 if found["trial"] < 6 else 2)
+    six.run("resume", "iris", "--trials", "8")  # eight in all: nothing is left to do
+    assert len(six.trials("iris")) == 8
+    assert "Delete study" in six.run("delete", "iris", typed="n\n")
+    assert len(six.trials("iris")) == 8
+    six.run("delete", "iris", typed="y\n")
+    assert six.json("status") == []
+    assert list((six.path / "studyhall-artifacts").iterdir()) == []
+
+
+# Interruptions
+
+SLOW = {
+    "study": {"name": "slow", "trials": 2},
+    "data": {"source": "sklearn:digits"},
+    "training": {"epochs": 40, "patience": "none", "engine": "keras"},
+    "space": {"width": 32},
+}
+
+
+def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted):
+    whole, broken = new_folder(), new_folder()
+    for folder in (whole, broken):
+        folder.study(**SLOW)
+    whole.run("launch", "study.toml", "--quiet")
+
+    def in_the_middle_of(number):
+        def reached():
+            found = broken.status("slow")
+            return found is not None and any(
+                one.held and one.number == number and one.epoch >= 3 for one in found.running
+            )
+
+        return reached
+
+    printed = interrupted(broken, in_the_middle_of(0), "launch", "study.toml")
+    assert "stopping after the current epochs" in printed
+    assert "studyhall resume slow" in printed
+    found = broken.json("status", "slow")
+    assert (found["finished"], found["running"], found["waiting"], found["left"]) == (0, 0, 1, 2)
+    (checkpoint,) = (broken.path / "studyhall-artifacts" / "slow").glob("checkpoint-*")
+    damaged = bytearray(checkpoint.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    checkpoint.write_bytes(damaged)
+
+    interrupted(broken, in_the_middle_of(1), "launch", "study.toml")
+    assert "trial 0 begins again, its checkpoint can't be used" in broken.log("slow")
+    assert [trial.state for trial in broken.trials("slow")] == ["COMPLETE", "RUNNING"]
+
+    broken.run("launch", "study.toml", "--quiet")
+    expected, found = whole.trials("slow"), broken.trials("slow")
+    assert [trial.attempt for trial in found] == [2, 2]  # in the same rows
+    assert [trial.value for trial in found] == [trial.value for trial in expected]
+    assert [trial.params for trial in found] == [trial.params for trial in expected]
+    assert found[1].repeated == 0  # its checkpoint was whole: no epoch was trained twice
+    for one, other in zip(found, expected, strict=True):
+        assert histories(broken, one) == histories(whole, other)
+    assert list((broken.path / "studyhall-artifacts" / "slow").glob("checkpoint-*")) == []
+
+
+def histories(folder, trial):
+    """Epochs and losses of a trial, without the learning of how long they took."""
+    from storage import records
+
+    db = Database.open(f"sqlite:///{folder.path}/studyhall.db")
+    rows = records.history(db, trial.trial_id)
+    db.close()
+    return [(row["epoch"], row["value"], row["metrics"]["loss"]) for row in rows]
+
+
+ENDLESS = """
+import pathlib, time
+
+def build(trial, input_shape, outputs):
+    pathlib.Path(__file__).with_name("building").touch()
+    time.sleep(600)
+"""
+
+
+def test_twice_stops_at_once(folder):
+    """In the middle of the user's own function, which would take ten minutes."""
+    folder.write("mine.py", ENDLESS)
+    folder.study(model={"family": "mine.py:build"})
+    process = folder.start("launch", "study.toml")
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder.path / "building").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        for line in process.stdout:
+            if "once more: at once" in line:
+                break
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=120)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 130 and "stopping at once" in printed
+    assert time.monotonic() - began < 25, "it had to be killed"
+    found = folder.json("status", "iris")
+    assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 1)
+
+
+# The user's own code
+
+TOGETHER = """
+import os, pathlib, time
+import keras
+import numpy as np
+
+HERE = pathlib.Path(__file__).parent / "met"
+
+def load():
+    rng = np.random.default_rng(0)
+    x = rng.normal(3.0, 2.0, (120, 5)).astype("float32")
+    return x, (x[:, 0] > x[:, 1]).astype("int64")
+
+def build(trial, input_shape, outputs):
+    HERE.mkdir(exist_ok=True)
+    (HERE / str(os.getpid())).touch()
+    deadline = time.monotonic() + 100
+    while len(list(HERE.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    units = trial.suggest_int("units", 2, 6)
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Dense(units, activation=trial.suggest_categorical("how", ["relu", "tanh"])),
+        keras.layers.Dropout(trial.suggest_float("dropout", 0.0, 0.3)),
+        keras.layers.Dense(outputs, activation="sigmoid"),
+    ])
+"""
+
+
+@pytest.fixture(scope="module")
+def together(new_folder):
+    """A study of the user's own model and data, by two workers that wait for each other."""
+    folder = new_folder()
+    folder.write("mine.py", TOGETHER)
+    folder.study(
+        study={"name": "own", "trials": 7},
+        data={"source": "mine.py:load"},
+        model={"family": "mine.py:build"},
+        space={"width": None, "dropout": 0.1},
+    )
+    folder.printed = folder.run("launch", "study.toml", "--workers", "2")
+    return folder
+
+
+def test_two_workers_share_one_budget_exactly(together):
+    trials = together.trials("own")
+    assert [trial.number for trial in trials] == [*range(7)]
+    assert {trial.state for trial in trials} <= {"COMPLETE", "PRUNED"}
+    workers = {trial.worker.partition("@")[0] for trial in trials}
+    assert workers == {"worker-1", "worker-2"}
+    best = together.json("best", "own")
+    assert best["value"] == min(t.value for t in trials if t.state == "COMPLETE")
+    models = (together.path / "studyhall-artifacts" / "own").glob("model-*.keras")
+    assert [path.name.split("-")[2] for path in models] == [str(best["trial"])]
+
+
+def test_the_users_own_suggestions_mix_with_the_space(together):
+    for trial in together.trials("own"):
+        assert set(trial.params) == {"learning_rate", "units", "how"}
+        assert trial.attributes["values"]["dropout"] == 0.1  # the study file's, not the code's
+        assert 1e-3 <= trial.attributes["values"]["learning_rate"] <= 1e-1
+        assert 2 <= trial.params["units"] <= 6
+    assert "accuracy" in together.printed
+
+
+def test_a_worker_refuses_other_data_and_other_code(together, new_folder):
+    elsewhere = new_folder()
+    elsewhere.write("mine.py", TOGETHER.replace("default_rng(0)", "default_rng(1)"))
+    storage = f"sqlite:///{together.path}/studyhall.db"
+    answer = elsewhere.answer("worker", "own", "--storage", storage, "--folder", ".")
+    assert answer.returncode == 2
+    code, found = answer.stderr.splitlines()
+    assert re.fullmatch(
+        r"own: mine\.py: received a file with SHA-256 [0-9a-f]{12}, expected [0-9a-f]{12},"
+        r" with which the study began",
+        code,
+    ), answer.stderr
+    assert found.startswith("own: [data] source: received data with fingerprint ")
+
+
+COMPILED = """
+import keras
+
+def build(trial, input_shape, outputs):
+    model = keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Dense(trial.suggest_int("units", 4, 8), activation="relu"),
+        keras.layers.Dense(3, activation="softmax"),
+    ])
+    rate = trial.suggest_float("rate", 1e-3, 1e-1, log=True)
+    model.compile(keras.optimizers.SGD(rate), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+
+
+def test_the_users_own_compiled_model(folder):
+    """Its loss is the value, and wants one-hot targets, which the user need not bring."""
+    folder.write("mine.py", COMPILED)
+    folder.study(model={"family": "mine.py:build"}, space={"width": None, "learning_rate": None})
+    printed = folder.run("launch", "study.toml")
+    assert "accuracy" in printed
+    best = folder.json("best", "iris")
+    assert best["proof"]["difference"] < 1e-5 and best["missing"] == []
+    assert set(best["params"]) == {"units", "rate"}
+    assert 0.1 < best["value"] < 3  # a crossentropy of three classes
+
+
+def test_a_builder_that_raises_fails_its_trials_and_then_the_study(folder):
+    folder.write("mine.py", "def build(trial, shape, n):\n    return {}[trial.number]\n")
+    folder.study(study={"trials": 5}, model={"family": "mine.py:build"})
+    answer = folder.answer("launch", "study.toml")
+    assert answer.returncode == 2
+    trials = folder.trials("iris")
+    assert [trial.state for trial in trials] == ["FAIL"] * 3
+    for trial in trials:
+        reason = f"mine.py, line 2: KeyError: {trial.number}"
+        assert trial.attributes["reason"] == reason
+        assert f"trial {trial.number} failed: {reason}" in answer.stdout
+    assert "return {}[trial.number]" in answer.stdout  # the user's own traceback
+    assert "3 trials failed and none went well: stopped" in answer.stdout
+
+
+# Other data, another database
+
+
+def test_regression_by_folds(folder):
+    folder.study(
+        study={"name": "sugar", "trials": 3},
+        data={"source": "sklearn:diabetes", "folds": 3},
+        training={"epochs": 4},
+    )
+    printed = folder.run("launch", "study.toml")
+    for trial in folder.trials("sugar"):
+        found = trial.attributes["folds"]
+        assert len(found) == 3 and trial.value == pytest.approx(np.mean(found))
+        assert trial.attributes["standard_error"] == pytest.approx(np.std(found, ddof=1) / 3**0.5)
+        assert trial.epochs == 12  # of all folds
+        rows = histories(folder, trial)
+        assert [epoch for epoch, _, _ in rows] == [1, 2, 3, 4] * 3
+    best = folder.json("best", "sugar")
+    scores = best["test"]["scores"]
+    assert best["missing"] == [] and best["proof"]["difference"] < 1e-2 * best["value"]
+    assert scores["rmse"] >= scores["mae"] > 0 and math.isfinite(scores["rmse"])
+    assert "proof" in printed
+
+
+def test_a_password_is_neither_printed_nor_stored(folder, postgres_url):
+    url = postgres_url.replace("postgres:@", "postgres:sesame@")
+    assert "sesame" in url
+    folder.study(study={"trials": 1, "storage": url})
+    printed = [folder.answer("launch", "study.toml"), folder.answer("launch", "study.toml")]
+    folder.environment["STUDYHALL_STORAGE"] = url
+    printed += [folder.answer("status"), folder.answer("best", "iris", "--json")]
+    for answer in printed:
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert "sesame" not in answer.stdout + answer.stderr
+    assert "sesame" not in folder.log("iris")
+    files = [path for path in folder.path.rglob("*") if path.is_file()]
+    told = [path.name for path in files if b"sesame" in path.read_bytes()]
+    assert told == ["study.toml"]
+    assert "sesame" not in everything_in(url)
+
+
+def everything_in(url):
+    """Every row of every table of a database, as text."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    tables = sa.MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        rows = [connection.execute(sa.select(table)).all() for table in tables.sorted_tables]
+    engine.dispose()
+    assert any("iris" in str(found) for found in rows)
+    return str(rows)
