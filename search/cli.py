@@ -157,7 +157,7 @@ def status(
         return
     say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
     for study, state in rows:
-        if show.held(state):
+        if state.running:
             say("", f"{study.name}: running", show.running_table(state))
     if name:
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")

@@ -134,7 +134,7 @@ def running_table(status: Status) -> Table:
     table = Table(box=None)
     for heading in ("worker", "trial", "epoch", "validation loss", "best", "heard"):
         table.add_column(heading, justify="left" if heading == "worker" else "right")
-    for running in held(status):
+    for running in status.running:
         table.add_row(
             running.worker if running.held else "waits for a worker",
             str(running.number),
