@@ -1,0 +1,37 @@
+"""The two commands of a fresh machine: what they run, and what they say without a Python."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import typer
+
+from search import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_the_demo_says_to_type_next_is_understood() -> None:
+    recipe = make("--dry-run", "demo").stdout
+    typed = re.findall(r"studyhall (\w+) ?([\w./]*)", recipe.replace("\\n", "\n"))
+    assert typed[0] == ("launch", "recipes/digits.toml")
+    assert {"status", "best", "dashboard"} <= {command for command, _ in typed}
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    for command, argument in typed:
+        commands[command].make_context(command, argument.split())  # raises for a wrong one
+
+
+def test_a_machine_without_a_fitting_python_is_told_so(tmp_path: Path) -> None:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    answer = make("setup", "PYTHON=", folder=tmp_path)
+    assert answer.returncode == 2
+    assert "studyhall needs Python 3.11, 3.12 or 3.13" in answer.stderr
+    assert not (tmp_path / ".venv").exists()
