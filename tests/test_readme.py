@@ -201,6 +201,12 @@ def test_an_example_is_a_study_file_without_a_mistake(example: str) -> None:
     config.parse(whole(example), "README.md")
 
 
+def test_a_mistake_reads_as_shown() -> None:
+    with pytest.raises(config.ConfigError) as refused:
+        config.parse(whole("[training]\npatience = 0\n"), "first.toml")
+    assert f"`{refused.value}`" in TEXT.replace("\n", " ")
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.name)
 def test_a_recipe_is_a_study_file_without_a_mistake(path: Path) -> None:
     assert config.load(path).study.name == path.stem
