@@ -23,13 +23,15 @@ def with_preparation(
     """Put the normalisation in front of a trained model, so that it takes raw inputs.
 
     Args:
-        model: takes prepared samples of shape ``(N, *input_shape)``.
+        model: takes prepared samples of shape ``(N, *input_shape)``; it can't be trained any more,
+            as its optimizer, schedule and loss, which only studyhall knows, must not go with it.
         preparation: fitted on the training part.
         input_shape: shape of one sample.
 
     Returns:
         A model without optimizer: it predicts, and needs nothing of studyhall to be loaded.
     """
+    model.compiled, model.optimizer = False, None
     inputs = keras.Input(input_shape, name="raw")
     prepared = inputs
     for layer in preparation.layers():

@@ -1,4 +1,4 @@
-"""What tests need of the world: databases of both kinds, and worker processes to kill."""
+"""What tests need of the world: databases of both kinds, workers to kill, studies to run."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import uuid
 import warnings
@@ -19,7 +20,9 @@ import optuna
 import psycopg
 import pytest
 
+from spaces import spelling
 from storage.database import Database
+from storage.trials import Claim
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -138,3 +141,90 @@ def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
     for worker in [worker for made in crews for worker in made.running]:
         worker.kill()
         worker.wait()
+
+
+IRIS: dict[str, dict[str, Any]] = {
+    "study": {"name": "iris", "trials": 2},
+    "data": {"source": "sklearn:iris"},
+    "training": {"epochs": 3},
+    "search": {"pruner": "none"},
+    "space": {"width": 4, "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}},
+}
+
+
+def study_text(**changes: dict[str, Any]) -> str:
+    """A study file of two trials on iris, but for the changes; None leaves a key out."""
+    tables = {table: {**IRIS.get(table, {}), **keys} for table, keys in {**IRIS, **changes}.items()}
+    return "\n".join(
+        f"[{table}]\n"
+        + "".join(f"{k} = {spelling.as_toml(v)}\n" for k, v in keys.items() if v is not None)
+        for table, keys in tables.items()
+    )
+
+
+class Studio:
+    """Studies of real data and models in this process, made and worked on as the command does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.db = Database.open(f"sqlite:///{folder}/studyhall.db")
+        self._stores: list[Any] = []
+
+    def write(self, **changes: dict[str, Any]) -> Path:
+        """Write a study file; its artifacts lie beside it."""
+        changes["study"] = {"artifacts": str(self.folder / "artifacts"), **changes.get("study", {})}
+        path = self.folder / "study.toml"
+        path.write_text(study_text(**changes))
+        return path
+
+    def study(self, code: str = "", **changes: dict[str, Any]) -> Any:
+        """Create a study; with code, its model is built by `mine.py:build`."""
+        from search import config, creation, inspection
+
+        if code:
+            (self.folder / "mine.py").write_text(textwrap.dedent(code))
+            changes["model"] = {"family": "mine.py:build", **changes.get("model", {})}
+        path = self.write(**changes)
+        file = config.load(path)
+        return creation.create(self.db, file, self.folder, inspection.inspect(file, path))
+
+    def worker(self, study: Any, stop: Any = None) -> Any:
+        """What runs the trials of a study in a worker process: an `Objective`."""
+        from search import creation, worker
+        from search.context import Context
+        from search.objective import Objective
+        from search.stop import Stop
+
+        stored = creation.stored(study)
+        plan = worker._plan(stored, stored.folder, study)
+        store = worker._store(self.db, study, stored, plan)
+        self._stores.append(store)
+        objects = creation.objects(study)
+        return Objective(Context(study, stored, plan, store, objects, stop or Stop()))
+
+    def finish(self, study: Any) -> list[Any]:
+        """Run every trial that is left; what became of each."""
+        objective, outcomes = self.worker(study), []
+        while isinstance(claim := objective.context.store.claim(), Claim):
+            outcomes.append(objective.run(claim))
+        return outcomes
+
+    def close(self) -> None:
+        """End every heartbeat."""
+        for store in self._stores:
+            store.close()
+        self.db.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """A folder with a database, in which studies can be made and run."""
+    made = Studio(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def study_file() -> Callable[..., str]:
+    """Writes study files: two trials on iris, but for the changes."""
+    return study_text

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from spaces import spelling
 from storage import records, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
@@ -21,22 +20,13 @@ from storage.status import Status
 COMMAND = [sys.executable, "-P", "-m", "search"]
 DEADLINE_S = 120.0
 
-Tables = dict[str, dict[str, Any]]
-
-IRIS: Tables = {
-    "study": {"name": "iris", "trials": 2},
-    "data": {"source": "sklearn:iris"},
-    "training": {"epochs": 3},
-    "search": {"pruner": "none"},
-    "space": {"width": 4, "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}},
-}
-
 
 class Folder:
     """A folder that a user works in, with the command at hand."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, study_file: Callable[..., str]) -> None:
         self.path = path
+        self.study_file = study_file
         self.environment = {
             name: value for name, value in os.environ.items() if name != "STUDYHALL_STORAGE"
         }
@@ -50,10 +40,7 @@ class Folder:
 
     def study(self, name: str = "study.toml", **changes: dict[str, Any]) -> Path:
         """Write a study file: two trials on iris, but for the changes; None leaves a key out."""
-        tables = {table: dict(content) for table, content in IRIS.items()}
-        for table, keys in changes.items():
-            tables[table] = {**tables.get(table, {}), **keys}
-        return self.write(name, toml(tables))
+        return self.write(name, self.study_file(**changes))
 
     def run(self, *arguments: str, code: int = 0, typed: str = "") -> str:
         """Run the command, see that it ends with this code, and give what it printed."""
@@ -122,25 +109,18 @@ class Folder:
         return {path for path in found if "__pycache__" not in path}
 
 
-def toml(tables: Tables) -> str:
-    """A study file with these tables; a key whose value is None is left out."""
-    return "\n".join(
-        f"[{table}]\n"
-        + "".join(f"{k} = {spelling.as_toml(v)}\n" for k, v in keys.items() if v is not None)
-        for table, keys in tables.items()
-    )
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def folder(tmp_path: Path, study_file: Callable[..., str]) -> Folder:
     """An empty folder for one test."""
-    return Folder(tmp_path)
+    return Folder(tmp_path, study_file)
 
 
 @pytest.fixture(scope="session")
-def new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Folder]:
+def new_folder(
+    tmp_path_factory: pytest.TempPathFactory, study_file: Callable[..., str]
+) -> Callable[[], Folder]:
     """Makes empty folders that several tests may share."""
-    return lambda: Folder(tmp_path_factory.mktemp("folder"))
+    return lambda: Folder(tmp_path_factory.mktemp("folder"), study_file)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,12 @@ from storage.database import Database
 SIX = {
     "study": {"trials": 6, "seed": 3},
     "training": {"epochs": 12, "patience": 4},
-    "space": {"width": {"low": 4, "high": 16}, "optimizer": ["adam", "sgd"]},
+    "space": {
+        "width": {"low": 4, "high": 16},
+        "optimizer": ["adam", "sgd"],
+        "decay": "inverse_time",  # schedule and loss are studyhall's own classes:
+        "label_smoothing": 0.02,  # the exported model must not need them
+    },
 }
 
 
