@@ -90,7 +90,7 @@ class ArtifactStore:
         Raises:
             ArtifactError: the name leads out of the folder.
         """
-        if Path(name).name != name or name.startswith("."):
+        if not name or Path(name).name != name or name.startswith("."):
             raise ArtifactError(f"artifacts: received {name!r}, expected the name of an object")
         return self.root / name
 

@@ -1,0 +1,211 @@
+"""Objects that are there as a whole or not at all, on disks that fill up and under odd names."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from storage import artifacts
+from storage.artifacts import ArtifactError, ArtifactStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return artifacts.open_store(tmp_path / "artifacts")
+
+
+def names(store: ArtifactStore) -> list[str]:
+    """Everything that lies in the folder, unfinished objects too."""
+    return sorted(os.listdir(store.root))
+
+
+def aged(store: ArtifactStore, data: bytes, age_s: float) -> str:
+    """Writes an object that is so old."""
+    name = store.write("checkpoint", "study-1", data)
+    then = time.time() - age_s
+    os.utime(store.path(name), (then, then))
+    return name
+
+
+def test_object_is_read_as_it_was_written(store: ArtifactStore) -> None:
+    data = os.urandom(100_000)
+    name = store.write("checkpoint", "digits-7", data)
+    assert store.read(name) == data
+    assert store.sha256(name) == hashlib.sha256(data).hexdigest()
+    assert names(store) == [name]
+    assert name.startswith("checkpoint-digits-7-")
+    assert name.endswith(".bin")
+
+
+def test_equal_objects_get_names_of_their_own(store: ArtifactStore) -> None:
+    assert len({store.write("model", "study", b"same", ".keras") for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize("owner", ["../../etc/passwd", "a/b", "nul\0", "two words\n", "ä😀", ".."])
+def test_odd_study_names_make_plain_object_names(store: ArtifactStore, owner: str) -> None:
+    name = store.write("figure", owner, b"data", ".html")
+    assert store.path(name).parent == store.root
+    assert names(store) == [name]
+    assert store.read(name) == b"data"
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "a/b", "..", ".", "", ".unfinished-x", "x/", "./x"]
+)
+def test_names_that_lead_out_of_the_folder_are_refused(store: ArtifactStore, name: str) -> None:
+    (store.root.parent / "secret").write_bytes(b"secret")
+    for use in (store.path, store.read, store.sha256, store.remove):
+        with pytest.raises(ArtifactError, match=r"artifacts: received .*, expected the name"):
+            use(name)
+    assert (store.root.parent / "secret").exists()
+
+
+def test_missing_object_is_one_error_that_names_it(store: ArtifactStore) -> None:
+    for use in (store.read, store.sha256):
+        with pytest.raises(ArtifactError, match=r"model-x\.bin: No such file") as caught:
+            use("model-x.bin")
+        assert "\n" not in str(caught.value)
+        assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+def test_removing_is_done_once_and_nothing_needs_no_removing(store: ArtifactStore) -> None:
+    name = store.write("model", "study", b"data")
+    store.remove(name)
+    store.remove(name)
+    store.remove(None)
+    assert names(store) == []
+
+
+def test_reader_sees_the_old_content_until_the_new_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    artifacts.write_whole(path, b"old")
+    with artifacts.replacing(path) as unfinished:
+        unfinished.write_bytes(b"ne")
+        assert path.read_bytes() == b"old"
+        assert unfinished.suffix == ".html"
+        unfinished.write_bytes(b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_failed_writing_leaves_the_old_content_alone(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "model.keras"
+    artifacts.write_whole(path, b"old", durable=durable)
+    with pytest.raises(ZeroDivisionError), artifacts.replacing(path, durable=durable) as unfinished:
+        unfinished.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["model.keras"]
+
+
+FULL = """
+import resource, signal, sys
+from storage import artifacts
+
+store = artifacts.open_store(sys.argv[1])
+kept = store.write("checkpoint", "study-1", b"x" * 1000)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    store.write("checkpoint", "study-1", b"x" * 100_000)
+except artifacts.ArtifactError as error:
+    print(kept, error, sep="\\n")
+"""
+
+
+def test_full_disk_is_one_error_and_leaves_nothing_behind(store: ArtifactStore) -> None:
+    command = [sys.executable, "-c", FULL, str(store.root)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    kept, message = told.stdout.splitlines()
+    assert "File too large" in message
+    assert str(store.root) in message
+    assert names(store) == [kept]
+    assert store.read(kept) == b"x" * 1000
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from storage import artifacts
+
+with artifacts.replacing(Path(sys.argv[1])) as unfinished:
+    unfinished.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_writer_leaves_no_object_and_is_swept_after_a_day(store: ArtifactStore) -> None:
+    target = store.path(store.new_name("model", "study"))
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    assert killed.returncode < 0
+    assert not target.exists()
+    assert store.objects() == []
+    (left,) = names(store)
+    artifacts.open_store(store.root)  # somebody may still be writing to it
+    assert names(store) == [left]
+    os.utime(store.root / left, (0, 0))
+    kept = store.write("model", "study", b"old but finished")
+    os.utime(store.path(kept), (0, 0))
+    artifacts.open_store(store.root)
+    assert names(store) == [kept]
+
+
+def test_objects_come_oldest_first_with_sizes(store: ArtifactStore) -> None:
+    young, old = aged(store, b"12345", 10.0), aged(store, b"123", 1000.0)
+    (store.root / ".hidden").write_bytes(b"x")
+    (store.root / "folder").mkdir()
+    assert [(one.name, one.size) for one in store.objects()] == [(old, 3), (young, 5)]
+    assert abs(store.objects()[0].modified_at - (time.time() - 1000.0)) < 60.0
+
+
+def test_shrinking_removes_the_oldest_and_spares_what_must_stay(store: ArtifactStore) -> None:
+    ages = [5000.0, 4000.0, 3000.0, 2000.0, 1000.0]
+    objects = [aged(store, b"x" * 100, age_s) for age_s in ages]
+    assert store.shrink(500, keep=()) == []
+    assert store.shrink(300, keep=[objects[0], objects[2]]) == [objects[1], objects[3]]
+    assert names(store) == sorted([objects[0], objects[2], objects[4]])
+    assert store.shrink(0, keep=objects[:3]) == [objects[4]]  # what must stay may exceed it
+    assert store.shrink(0, keep=()) == [objects[0], objects[2]]
+    assert names(store) == []
+
+
+def test_optuna_serves_the_same_objects(store: ArtifactStore) -> None:
+    name = store.write("figure", "study-1", b"<html>", ".html")
+    with store.optuna_store().open_reader(name) as reader:
+        assert reader.read() == b"<html>"
+
+
+def test_opening_creates_folders_and_takes_file_urls(tmp_path: Path) -> None:
+    store = artifacts.open_store(f"file://{tmp_path}/a/b")
+    assert store.root == tmp_path / "a" / "b"
+    assert store.root.is_dir()
+
+
+def test_opening_refuses_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"/file: File exists"):
+        artifacts.open_store(tmp_path / "file")
+    with pytest.raises(ArtifactError, match=r"received 's3://bucket/x', expected a folder"):
+        artifacts.open_store("s3://bucket/x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_opening_refuses_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(ArtifactError, match="this folder cannot be written to"):
+            artifacts.open_store(tmp_path)
+    finally:
+        tmp_path.chmod(stat.S_IRWXU)
+
+
+def test_folder_that_has_gone_is_one_error(store: ArtifactStore) -> None:
+    store.root.rmdir()
+    with pytest.raises(ArtifactError, match="No such file or directory"):
+        store.write("model", "study", b"data")

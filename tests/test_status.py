@@ -1,0 +1,88 @@
+"""How a study stands, at once even when it is large."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from storage import pruning, samplers, studies
+from storage.database import Database
+from storage.trials import Claim, TrialStore, Worker
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchmarks import storage_filling
+
+
+def test_a_fresh_study_has_nothing_to_show(db: Database) -> None:
+    study, _ = studies.create(db, "fresh", config={}, seed=0, trials=4, queue=[{"x": 1}])
+    status = studies.status(db, study)
+    assert status.counts == {"RUNNING": 0, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
+    assert (status.used, status.limit, status.queued, status.finished) == (0, 4, 1, 0)
+    assert (status.incumbent, status.running, status.finished_per_hour) == (None, [], None)
+    assert (status.seconds_used, status.gpu_seconds_used, status.stopping) == (0, 0, False)
+
+
+def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=9)
+    store = TrialStore(
+        db,
+        study,
+        Worker("worker-1", "host-1", 42, "gpu 0"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    for state, value in (("COMPLETE", 0.3), ("COMPLETE", 0.2), ("PRUNED", 0.1), ("FAIL", None)):
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        store.tell(claim, state, value)
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    for epoch, value in ((1, 0.5), (2, 0.4), (3, 0.45)):
+        store.report(claim, epoch, value, {})
+    status = studies.status(db, study)
+    assert status.counts == {"RUNNING": 1, "COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
+    assert (status.used, status.finished) == (5, 4)
+    assert status.incumbent is not None
+    assert (status.incumbent.number, status.incumbent.value) == (1, 0.2)
+    (running,) = status.running
+    assert (running.number, running.worker, running.host, running.pid, running.device) == (
+        4, "worker-1", "host-1", 42, "gpu 0",
+    )  # fmt: skip
+    assert (running.epoch, running.value, running.best, running.held) == (3, 0.45, 0.4, True)
+    assert 0 <= running.silent_s < 5
+    assert status.finished_per_hour is not None
+    store.close()
+
+
+def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
+    store = TrialStore(
+        db,
+        study,
+        Worker("idle", "host", 7, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    until = time.monotonic() + 10
+    while not (seen := studies.status(db, study).workers):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert [(one.name, one.host, one.pid, one.device) for one in seen] == [
+        ("idle", "host", 7, "cpu")
+    ]
+    store.close()
+    assert studies.status(db, study).workers == []
+
+
+@pytest.mark.timeout(120)
+def test_a_large_study_answers_within_a_second(db: Database) -> None:
+    study = storage_filling.fill(db, "large", finished=100_000, running=8, reports=False)
+    started = time.perf_counter()
+    status = studies.status(db, study)
+    assert time.perf_counter() - started < 1.0
+    assert status.counts == {"RUNNING": 8, "COMPLETE": 75_000, "PRUNED": 25_000, "FAIL": 0}
+    assert status.incumbent is not None
+    assert status.incumbent.number == 0
