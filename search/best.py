@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +129,7 @@ def _chosen(best: Best) -> dict[str, Any]:
 def _values(values: dict[str, Any]) -> RenderableType:
     table = Table(box=None, show_header=False)
     for name, value in values.items():
-        table.add_row(name, json.dumps(value))
+        table.add_row(name, show.value(value))
     return table
 
 

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import optuna
 import typer
-from rich.console import Console
 
-from search import config, creation, inspection, live, quiet, show, template, time_split
-from search.config import ConfigError, StudyFile
+from search import config, creation, inspection, quiet, running, show, template, time_split
+from search.config import ConfigError
 from search.data_error import DataError
 from search.stop import Stop, StopNow
+from search.terminal import complain, say
 from spaces.user_code import UserCodeError
 from storage import records, studies
 from storage import status as standing
@@ -31,8 +31,6 @@ app = typer.Typer(
     add_completion=False,
     help="Hyperparameter search for Keras models, with studies that survive anything.",
 )
-out = Console(width=None if sys.stdout.isatty() else 160)  # columns of a log
-err = Console(stderr=True)
 
 Storage = Annotated[
     str | None,
@@ -55,21 +53,6 @@ def run() -> None:
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)
-
-
-def complain(mistake: Exception) -> None:
-    """Print a mistake: the user's own traceback where there is one, then a line per problem."""
-    trace = getattr(mistake, "own_traceback", "")
-    for line in [*str(trace).splitlines(), *str(mistake).splitlines()]:
-        err.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def say(*lines: Any) -> None:
-    """Print for people."""
-    for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True) if isinstance(
-            line, str
-        ) else out.print(line)
 
 
 @app.command()
@@ -116,8 +99,9 @@ def launch(
     creation.check_artifacts(study_file, file.name)
     url = study_file.study.storage or default_url()
     with closing(Database.open(url)) as db:
-        study = _open_or_create(db, study_file, file, found)
-        _run(db, study, url, workers, silent)
+        study = running.open_or_create(db, study_file, file, found)
+        code = running.run(db, study, url, workers, quiet=silent)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -135,8 +119,10 @@ def resume(
     with closing(Database.open(url, create=False)) as db:
         study = _find(db, name)
         if trials is not None:
-            studies.extend(db, study, trials=_more(trials, standing.status(db, study).limit))
-        _run(db, study, url, workers, silent)
+            added = running.more(trials, standing.status(db, study).limit)
+            studies.extend(db, study, trials=added)
+        code = running.run(db, study, url, workers, quiet=silent)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -158,7 +144,7 @@ def status(
     say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
     for study, state in rows:
         if state.running:
-            say("", f"{study.name}: running", show.running_table(state))
+            say("", f"{study.name}: trials under way", show.running_table(state))
     if name:
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")
 
@@ -196,8 +182,8 @@ def best(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = _find(db, name)
-        if export is not None and not winner.read(db, study).finished:
-            _finish(study, url)
+        if export is not None:
+            running.finish(db, study, url)
         found = winner.read(db, study)
     if export is not None:
         with _writing(export):
@@ -221,6 +207,7 @@ def delete(
         state = standing.status(db, study)
         what = f'study "{name}" with {state.finished} trials and {creation.stored(study).artifacts}'
         if not yes and not typer.confirm(f"Delete {what}?"):
+            say("kept")
             return
         studies.delete(db, study)
         creation.remove_artifacts(study)
@@ -231,7 +218,7 @@ def delete(
 def dashboard(
     storage: Storage = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
 ) -> None:
     """Serve optuna-dashboard for every study of the database."""
     from search import dashboard as service
@@ -290,64 +277,6 @@ def _find(db: Database, name: str) -> Study:
 
 def _one_of(known: list[str]) -> str:
     return f"one of {', '.join(known)}" if known else "a study; this database has none"
-
-
-def _more(written: str, limit: int) -> int:
-    """How many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit."""
-    digits = written.removeprefix("+")
-    if not digits.isdecimal() or int(digits) == 0:
-        raise ConfigError([f"command line: --trials: received {written!r}, expected +20 or 80"])
-    return int(digits) if written.startswith("+") else int(digits) - limit
-
-
-def _open_or_create(
-    db: Database, file: StudyFile, path: Path, found: inspection.Inspection
-) -> Study:
-    study = studies.find(db, file.study.name)
-    if study is None:
-        return creation.create(db, file, path.parent, found)
-    if study.seed != file.study.seed:  # its data were split by its own seed
-        found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
-    changes = creation.compare(study, file, found, path.name)
-    if changes:
-        say(f'study "{study.name}" exists and goes on; {path.name} differs:')
-        say(*(_change(change) for change in changes))
-    return creation.apply(db, study, file, changes)
-
-
-def _change(change: config.Difference) -> str:
-    effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
-    old, new = (creation.written(value) for value in (change.old, change.new))
-    return f"  {change.key}: {old} → {new}: {effect[change.effect]}"
-
-
-def _run(db: Database, study: Study, url: str, workers: int | None, silent: bool) -> None:
-    from search import best as winner
-    from search import launch as launching
-
-    view = live.view(out, study.name, quiet=silent)
-    code = launching.launch(db, study, workers=workers, view=view, url=url)
-    state = standing.status(db, study)
-    say("", show.studies_table([(study, state)]))
-    if show.spent(state) and state.incumbent is not None:
-        if not winner.read(db, study).finished:
-            _finish(study, url)
-        say("", *winner.shown(winner.read(db, study)))
-    elif not show.spent(state):
-        say(f"it goes on with: studyhall resume {study.name}")
-    else:
-        say(f"no trial was completed; the reasons: studyhall trials {study.name}")
-    raise typer.Exit(code)
-
-
-def _finish(study: Study, url: str) -> None:
-    from search import launch as launching
-
-    answer = launching.finish(study, url)
-    if answer.returncode == 2:
-        raise ConfigError(answer.stderr.strip().splitlines())
-    if answer.returncode != 0:
-        raise RuntimeError(f"the best model could not be proven:\n{answer.stderr}")
 
 
 @contextmanager

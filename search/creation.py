@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +42,14 @@ class Stored:
 
 def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
     """Write the study down; of several launches at once, one does and the others find it."""
+    artifacts_folder = _new_folder(file)
     record = {
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
-        "artifacts": str(artifacts_folder(db, file)),
-        "inspection": {"data": found.data, "code": found.code},
+        "artifacts": str(artifacts_folder),
+        "inspection": asdict(found),
     }
-    study, _ = studies.create(
+    study, created = studies.create(
         db,
         file.study.name,
         config=record,
@@ -54,6 +57,11 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         queue=_first(file),
         **budget(file),
     )
+    if created:
+        axis = "study:metric_names"  # where Optuna's clients look for what a value is called
+        db.optuna_storage().set_study_system_attr(study.study_id, axis, ["validation loss"])
+    else:
+        artifacts_folder.rmdir()
     return study
 
 
@@ -72,7 +80,9 @@ def stored(study: Study) -> Stored:
     )
 
 
-def compare(study: Study, file: StudyFile, found: Inspection, name: str) -> list[Difference]:
+def compare(
+    study: Study, file: StudyFile, found: Inspection, name: str, *, begun: bool = True
+) -> list[Difference]:
     """What a changed study file would change in a study that exists.
 
     Args:
@@ -80,6 +90,7 @@ def compare(study: Study, file: StudyFile, found: Inspection, name: str) -> list
         file: what is launched now.
         found: the data and the code beside it.
         name: of the file, for messages.
+        begun: whether a trial has a value; until then the user's code may be mended.
 
     Raises:
         ConfigError: another space, model, training, other data or code: it needs another name.
@@ -89,19 +100,22 @@ def compare(study: Study, file: StudyFile, found: Inspection, name: str) -> list
     refused = [change for change in changes if change.effect == "refused"]
     problems = [*_refusals(refused, name)]
     if not refused:
-        problems += [f"{name}: {line}" for line in inspection.differing(before.inspection, found)]
+        known = before.inspection if begun else replace(before.inspection, code=found.code)
+        problems += [f"{name}: {line}" for line in inspection.differing(known, found)]
     if problems:
         ending = f'study "{study.name}" exists: what it was begun with stays; for the change, give '
         raise ConfigError([*problems, f"{name}: {ending}[study] name another value"])
     return changes
 
 
-def apply(db: Database, study: Study, file: StudyFile, changes: list[Difference]) -> Study:
-    """Write what applies of a changed file into the study."""
+def apply(
+    db: Database, study: Study, file: StudyFile, changes: list[Difference], found: Inspection
+) -> Study:
+    """Write what applies of a changed file, and code that was mended, into the study."""
     keys = [change.key for change in changes if change.effect == "applies"]
-    if not keys:
+    record = {**study.config, "inspection": asdict(found)}
+    if not keys and record == study.config:
         return study
-    record = dict(study.config)
     record["file"] = _replaced(record["file"], config.to_dict(file), keys)
     if any(key.startswith("study.") for key in keys):
         studies.set_limits(db, study, **budget(file))
@@ -116,11 +130,6 @@ def budget(file: StudyFile) -> dict[str, Any]:
         "seconds": None if hours is None else hours * SECONDS_PER_HOUR,
         "gpu_seconds": None if gpu_hours is None else gpu_hours * SECONDS_PER_HOUR,
     }
-
-
-def artifacts_folder(db: Database, file: StudyFile) -> Path:
-    """Where the study keeps checkpoints and models."""
-    return Path(file.study.artifacts).resolve() / file.study.name
 
 
 def check_artifacts(file: StudyFile, name: str) -> None:
@@ -160,6 +169,17 @@ def objects(study: Study) -> ArtifactStore:
 def remove_artifacts(study: Study) -> None:
     """Remove a deleted study's checkpoints, models and logs."""
     shutil.rmtree(study.config["artifacts"], ignore_errors=True)
+
+
+def _new_folder(file: StudyFile) -> Path:
+    """A folder of its own for checkpoints and models: another database may know the name too."""
+    parent, name = Path(file.study.artifacts).resolve(), file.study.name
+    for count in itertools.count(2):
+        with contextlib.suppress(FileExistsError):
+            (parent / name).mkdir(parents=True)
+            break
+        name = f"{file.study.name}-{count}"
+    return parent / name
 
 
 def _first(file: StudyFile) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from search.stop import LAUNCHED
 
 HEALTHY_S = 60.0  # a worker that lived so long starts its next back-off at one second
 LONGEST_WAIT_S = 60.0
-MOST_CRASHES = 5  # in a row, until its place is given up
+MOST_CRASHES = 7  # in a row, until its place is given up: after 1, 2, 4 … 60 s
 FINAL = (0, 1, 2, 130, 143)  # exit codes after which a new process would do no better
 
 

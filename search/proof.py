@@ -17,7 +17,7 @@ import keras
 import optuna
 from numpy.typing import NDArray
 
-from search import creation, data, exporting, modelling, notes, reasons, scores
+from search import creation, data, exporting, modelling, notes, reasons, score_tables, scores
 from search.creation import Stored
 from search.data import Data
 from storage import artifacts, status, studies
@@ -152,8 +152,21 @@ def _link(db: Database, study: Study, winner: TrialRecord) -> None:
     name = f"{study.name}.keras"
     links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
     storage = db.optuna_storage()
-    for key, value in links.items():
+    for key, value in {**links, **notes.note(_in_words(db, study, winner))}.items():
         storage.set_study_system_attr(study.study_id, key, value)
+
+
+def _in_words(db: Database, study: Study, winner: TrialRecord) -> str:
+    """The study's note in the dashboard."""
+    facts = studies.facts(db, study)
+    proof, test = facts["proof"], facts["test"]
+    return (
+        f"**Best: trial {winner.number}, validation loss {winner.value:.5g}** at epoch "
+        f"{winner.best_epoch} of {winner.epochs}.\n\n"
+        f"Reloaded in a fresh process it scored {proof['reloaded']:.7g}, "
+        f"{proof['difference']:.1e} from what was recorded.\n\n"
+        f"On the test set: {score_tables.sentence(test['scores'])}."
+    )
 
 
 def _sha256(path: Path) -> str:

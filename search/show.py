@@ -32,6 +32,11 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def state(trial: TrialRecord) -> str:
+    """How a trial stands, in words: complete, pruned, failed or running."""
+    return "failed" if trial.state == "FAIL" else trial.state.lower()
+
+
 def spent(status: Status) -> bool:
     """Whether the budget allows nothing more: every result is there, or the time is used up."""
     return (
@@ -96,7 +101,7 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
     """One trial for programs."""
     return {
         "trial": trial.number,
-        "state": trial.state.lower(),
+        "state": state(trial),
         "value": trial.value,
         "best_epoch": trial.best_epoch,
         "epochs": trial.epochs,
@@ -152,10 +157,10 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
     for heading in ("trial", "state", "value", "epoch", "hyperparameters, or the reason"):
         table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
     for trial in trials:
-        chosen = " ".join(f"{name}={_value(value)}" for name, value in trial.params.items())
+        chosen = " ".join(f"{name}={value(value)}" for name, value in trial.params.items())
         table.add_row(
             str(trial.number),
-            trial.state.lower(),
+            state(trial),
             number(trial.value),
             f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else "–",
             Text(trial.attributes.get("reason") or chosen),
@@ -174,7 +179,7 @@ def trials_csv(trials: Sequence[TrialRecord], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["trial", "state", "value", "best_epoch", "epochs", *names, "reason"])
         for trial in trials:
-            known = [trial.number, trial.state.lower(), trial.value, trial.best_epoch, trial.epochs]
+            known = [trial.number, state(trial), trial.value, trial.best_epoch, trial.epochs]
             params = [trial.params.get(name) for name in names]
             writer.writerow([*known, *params, trial.attributes.get("reason")])
 
@@ -185,9 +190,9 @@ def finished_line(trial: TrialRecord, status: Status) -> str:
     at = f" at epoch {trial.best_epoch} of {trial.epochs}" if trial.best_epoch else ""
     best = status.incumbent
     so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
-    ended = f"trial {trial.number} {trial.state.lower()}: {outcome}{at}{so_far}"
+    ended = f"trial {trial.number} {state(trial)}: {outcome}{at}{so_far}"
     return f"{time.strftime('%H:%M:%S')} {ended}; {status.finished} of {status.limit}"
 
 
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def value(found: Any) -> str:
+    return f"{found:.4g}" if isinstance(found, float) else str(found)

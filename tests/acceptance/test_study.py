@@ -61,7 +61,7 @@ def test_a_study_file_that_exists_is_not_overwritten(folder, typed):
 
 
 def test_every_finished_trial_has_its_line(six):
-    lines = re.findall(r"^\d\d:\d\d:\d\d trial (\d+) (complete|pruned|fail): ", six.printed, re.M)
+    lines = re.findall(r"^\d\d:\d\d:\d\d trial (\d+) (complete|pruned|failed): ", six.printed, re.M)
     assert sorted(int(number) for number, _ in lines) == [*range(6)]
     assert "proof  reloaded in a fresh process" in six.printed
     assert "accuracy" in six.printed and "setosa" in six.printed

@@ -1,0 +1,96 @@
+"""A study from its file or its name to its end: created or found, run, its best model proven."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search import best, config, creation, inspection, launch, live, show
+from search.config import ConfigError, StudyFile
+from search.terminal import out, remark, say
+from storage import status, studies
+from storage.database import Database, default_url, shown
+from storage.studies import Study
+
+
+def open_or_create(
+    db: Database, file: StudyFile, path: Path, found: inspection.Inspection
+) -> Study:
+    """The study of a file, with what its file changes.
+
+    Raises:
+        ConfigError: it exists, and its file asks for another study.
+    """
+    study = studies.find(db, file.study.name)
+    if study is None:
+        return creation.create(db, file, path.parent, found)
+    if study.seed != file.study.seed:  # its data were split by its own seed
+        found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
+    counts = status.status(db, study).counts
+    begun = counts["COMPLETE"] + counts["PRUNED"] > 0
+    changes = creation.compare(study, file, found, path.name, begun=begun)
+    if changes:
+        say(f'study "{study.name}" exists and goes on; {path.name} differs:')
+        say(*(_change(change) for change in changes))
+    return creation.apply(db, study, file, changes, found)
+
+
+def run(db: Database, study: Study, url: str, workers: int | None, *, quiet: bool) -> int:
+    """Run workers, show what they do, and in the end the best model with its proof.
+
+    Returns:
+        Exit code, as `launch.launch` gives it.
+    """
+    view = live.view(out, study.name, quiet=quiet)
+    code = launch.launch(db, study, workers=workers, view=view, url=url)
+    state = status.status(db, study)
+    say("", show.studies_table([(study, state)]))
+    if not show.spent(state):
+        say(f"it goes on with: studyhall resume {study.name}{at(url)}")
+    elif state.incumbent is None:
+        say(f"no trial was completed; the reasons: studyhall trials {study.name}{at(url)}")
+    else:
+        finish(db, study, url)
+        say("", *best.shown(best.read(db, study)))
+    return code
+
+
+def finish(db: Database, study: Study, url: str) -> None:
+    """Prove and test the best model, unless that has been done.
+
+    Raises:
+        ConfigError: it can't be done; the reason in a line.
+    """
+    if best.read(db, study).finished:
+        return
+    remark("proving the best model in a fresh process …")
+    answer = launch.finish(study, url)
+    if answer.returncode == 2:
+        raise ConfigError(answer.stderr.strip().splitlines())
+    if answer.returncode != 0:
+        raise RuntimeError(f"the best model could not be proven:\n{answer.stderr}")
+
+
+def at(url: str) -> str:
+    """What a command needs beside a study's name to find the same database."""
+    return "" if url == default_url() else f" --storage {shown(url)}"
+
+
+def more(written: str, limit: int) -> int:
+    """How many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit.
+
+    Raises:
+        ConfigError: neither of the two, or fewer than the limit.
+    """
+    digits = written.removeprefix("+")
+    total = int(digits) if digits.isdecimal() else 0
+    added = total if written.startswith("+") else total - limit
+    if total == 0 or added < 0:
+        expected = f"+20 for twenty more, or a number from {limit} on for all"
+        raise ConfigError([f"command line: --trials: received {written!r}, expected {expected}"])
+    return added
+
+
+def _change(change: config.Difference) -> str:
+    effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
+    old, new = (creation.written(value) for value in (change.old, change.new))
+    return f"  {change.key}: {old} → {new}: {effect[change.effect]}"
