@@ -10,9 +10,9 @@ from search import adjustable
 
 _LAYERS = keras.layers
 # Layers that compute the same, whatever the widths around them: in a model of these alone, units
-# and filters need no compiling anew.
+# need no compiling anew. Convolutions are none: they reshape their bias to a number of filters.
 _OPEN = (
-    *(_LAYERS.InputLayer, _LAYERS.Dense, _LAYERS.Conv1D, _LAYERS.Conv2D, _LAYERS.Flatten),
+    *(_LAYERS.InputLayer, _LAYERS.Dense, _LAYERS.Flatten),
     *(_LAYERS.BatchNormalization, _LAYERS.Activation, _LAYERS.ReLU, _LAYERS.LeakyReLU),
     *(_LAYERS.ELU, _LAYERS.PReLU, _LAYERS.Maximum, _LAYERS.Add, _LAYERS.Reshape),
     *(_LAYERS.MaxPooling1D, _LAYERS.MaxPooling2D, _LAYERS.AveragePooling1D),
@@ -21,7 +21,7 @@ _OPEN = (
     *(_LAYERS.RandomFlip, _LAYERS.RandomRotation, _LAYERS.RandomTranslation, _LAYERS.RandomZoom),
     *adjustable.DROPOUTS,
 )
-_WIDTHS = {"units", "filters"}
+_WIDTHS = {"units"}
 _RATES = {layer.__name__ for layer in adjustable.DROPOUTS}
 _PENALTIES = {penalty.__name__ for penalty in adjustable.PENALTIES}
 _PLACES = ("keras_history", "input_layers", "output_layers")
@@ -30,7 +30,7 @@ _PLACES = ("keras_history", "input_layers", "output_layers")
 def widths_are_open(model: Any) -> bool:
     """Whether one compiled function serves this model at any widths of its hidden layers."""
     layers = [layer for layer in model._flatten_layers() if layer is not model]
-    return all(type(layer) in _OPEN and getattr(layer, "groups", 1) == 1 for layer in layers)
+    return all(type(layer) in _OPEN for layer in layers)
 
 
 class Structure:

@@ -33,10 +33,15 @@ def engine() -> Engine:
     return fresh_engine()
 
 
-def built(values: dict[str, Any], seed: int = 1) -> keras.Model:
+def built(
+    values: dict[str, Any],
+    seed: int = 1,
+    family: str = "mlp",
+    shape: tuple[int, ...] = SHAPE,
+) -> keras.Model:
     values = {"width": 8, "depth": 1, **values}
     seed_everything(seed)
-    model = architecture.build("mlp", values, SHAPE, CLASSES, "multiclass")
+    model = architecture.build(family, values, shape, CLASSES, "multiclass")
     optimizer = optimization.optimizer(values, steps_per_epoch=6, epochs=4)
     loss = regularization.loss("multiclass", values.get("label_smoothing", 0.0))
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
@@ -80,6 +85,18 @@ def test_reused_model_equals_a_fresh_one_to_the_last_bit(engine: Engine, optimiz
         reused.best_model().get_weights(), alone.best_model().get_weights(), strict=True
     ):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_cnn_of_other_filters_equals_a_fresh_one() -> None:
+    pictures = (4, 4, 1)
+    x, y = np.random.default_rng(0).random((40, *pictures), np.float32), data(0, 40)[1]
+    shared = Engine((x, y), (x, y))
+    found = []
+    for engine, filters in ((shared, 4), (shared, 6), (Engine((x, y), (x, y)), 6)):
+        model = built({"width": filters, "batch_norm": True}, family="cnn", shape=pictures)
+        training = engine.training(model, Settings(epochs=2, batch_size=16))
+        found.append([epoch.metrics for epoch in training.epochs()])
+    assert found[1] == found[2]
 
 
 def test_other_activations_and_depths_are_other_models(engine: Engine) -> None:
