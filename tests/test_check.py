@@ -1,0 +1,93 @@
+"""What a study file resolves to: data, space, model sizes, cost."""
+
+import re
+
+import pytest
+from rich.console import Console
+
+from search import check, config
+from search.config import ConfigError
+from spaces.failures import UserCodeError
+
+
+@pytest.fixture
+def report(tmp_path, study_file):
+    """Checks a study file: the lines that are printed."""
+
+    def made(**changes):
+        path = tmp_path / "study.toml"
+        path.write_text(study_file(**changes))
+        console = Console(width=200)
+        with console.capture() as captured:
+            for part in check.report(config.load(path), path):
+                console.print(part)
+        return captured.get()
+
+    return made
+
+
+def test_data_space_sizes_and_cost(report):
+    shown = report(
+        space={
+            "width": {"low": 4, "high": 64, "log": True},
+            "optimizer": ["adam", "sgd"],
+            "momentum": {"low": 0.1, "high": 0.9, "when": {"optimizer": "sgd"}},
+        },
+        training={"epochs": 40},
+        study={"trials": 25},
+    )
+    for part in (
+        r"multiclass, 3 classes: setosa, versicolor, virginica",
+        r"90 training, 30 validation, 30 test",
+        r"width +integer +4 … 64, log",
+        r"optimizer +choice +adam, sgd",
+        r"momentum +float +0.1 … 0.9 +optimizer = sgd",
+        r"smallest +55 parameters",
+        r"largest +4,675 parameters",  # 4·64 + 64 + 64·64 + 64 + 64·3 + 3
+        r"an epoch +\d+ to \d+ ms, measured here",
+        r"at most 25 trials × 40 epochs: \S+ \w+ to \S+ \w+ on one worker",
+    ):
+        assert re.search(part, shown), (part, shown)
+
+
+def test_folds_are_counted(report):
+    assert "2 trials × 3 epochs × 3 folds" in report(data={"folds": 3})
+
+
+def test_a_model_that_cannot_be_built_is_told_and_the_others_are_tried(report):
+    """Three blocks of pooling are too many for 8×8 pixels."""
+    shown = report(
+        data={"source": "sklearn:digits", "samples": 200},
+        model={"family": "cnn"},
+        space={"depth": {"low": 1, "high": 6}, "width": 2},
+    )
+    assert re.search(r"smallest +[\d,]+ parameters", shown), shown
+    assert re.search(r"largest +can't be built, such trials will fail: \S+", shown), shown
+    assert "an epoch" in shown
+
+
+def test_when_no_model_can_be_built(report):
+    with pytest.raises(ConfigError, match=r"^study.toml: \[space\]: no model can be built: "):
+        report(model={"family": "cnn"})
+
+
+def test_the_users_own_model(report, tmp_path):
+    code = """
+import keras
+
+def build(trial, input_shape, outputs):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        keras.layers.Dense(trial.suggest_int("units", 2, 9)),
+        keras.layers.Dense(outputs, activation="softmax"),
+    ])
+"""
+    (tmp_path / "mine.py").write_text(code)
+    own = {"model": {"family": "mine.py:build"}, "space": {"width": None}}
+    assert re.search(r"largest +\d+ parameters", report(**own))
+
+
+def test_the_users_own_mistakes(report, tmp_path):
+    (tmp_path / "mine.py").write_text("def build(trial, input_shape, outputs):\n    return 3\n")
+    with pytest.raises(UserCodeError, match="build returned int, expected a keras"):
+        report(model={"family": "mine.py:build"})

@@ -1,0 +1,78 @@
+"""Trained models as files that take raw inputs and need nothing of studyhall."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+
+from search import exporting, preparation
+from spaces import architecture, optimization, regularization
+from storage.artifacts import ArtifactError
+
+X = np.random.default_rng(0).normal(5.0, 3.0, (40, 3)).astype(np.float32)
+
+
+def trained(values=None):
+    values = {"width": 4, "depth": 1, "decay": "inverse_time", **(values or {})}
+    model = architecture.build("mlp", values, (3,), 2, "multiclass")
+    optimizer = optimization.optimizer(values, steps_per_epoch=2, epochs=3)
+    model.compile(optimizer, regularization.loss("multiclass", 0.1), metrics=["accuracy"])
+    model.fit(X, np.arange(40) % 2, epochs=1, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["standard", "scale", "none"])
+def test_the_exported_model_takes_raw_inputs(tmp_path, kind):
+    model = trained()
+    prepared = preparation.fit(X, kind)
+    expected = model.predict(prepared.apply(X), verbose=0)
+    exporting.save(exporting.with_preparation(model, prepared, (3,)), tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.predict(X, verbose=0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_file_needs_nothing_of_studyhall(tmp_path):
+    """Neither loss nor schedule, and no optimizer's variables make it larger."""
+    model = exporting.with_preparation(trained(), preparation.fit(X, "standard"), (3,))
+    exporting.save(model, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = archive.read("config.json").decode()
+        weights = archive.getinfo("model.weights.h5").file_size
+    assert "studyhall>" not in config and '"spaces.' not in config and "adam" not in config.lower()
+    assert json.loads(config)["compile_config"] in ({}, None)
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert not again.compiled and weights < 60_000
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    model = exporting.with_preparation(trained(), preparation.fit(X, "none"), (3,))
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match="Not a directory"):
+        exporting.save(model, tmp_path / "file" / "model.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_predictions_of_many_and_of_sparse_samples():
+    model = exporting.with_preparation(trained(), preparation.fit(X, "none"), (3,))
+    many = np.tile(X, (60, 1))  # more than one batch
+    expected = model.predict(many, verbose=0)
+    assert exporting.predict(model, many) == pytest.approx(expected, abs=1e-6)
+    assert exporting.predict(model, sparse.csr_matrix(many)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "predictions", "expected"),
+    [
+        (keras.losses.MeanSquaredError(), [1.0, 3.0], [[2.0], [3.0]], 0.5),
+        (keras.losses.mean_squared_error, [1.0, 3.0], [[2.0], [3.0]], 0.5),
+        (keras.losses.BinaryCrossentropy(), [1, 0], [[0.5], [0.5]], np.log(2)),
+        (keras.losses.SparseCategoricalCrossentropy(), [1, 0], [[0.5, 0.5]] * 2, np.log(2)),
+        (lambda y, p: keras.ops.abs(y - p)[:, 0], [1.0, 3.0], [[2.0], [3.0]], 0.5),
+    ],
+)
+def test_the_loss_of_the_data(loss, targets, predictions, expected):
+    found = exporting.data_loss(loss, np.array(targets), np.array(predictions, np.float32))
+    assert found == pytest.approx(expected)

@@ -1,0 +1,178 @@
+"""The winner, reloaded and scored again, then tested once: for our models and the user's."""
+
+import hashlib
+import json
+
+import keras
+import pytest
+
+from search import best, creation, proof
+from search.proof import ProofError
+from storage import records, studies
+
+OWN = """
+    import keras
+
+    @keras.saving.register_keras_serializable()
+    class Doubled(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    def distance(y, p):
+        return keras.ops.mean(keras.ops.abs(keras.ops.one_hot(y, 3) - p), axis=-1)
+
+    def build(trial, input_shape, outputs):
+        model = keras.Sequential([
+            keras.Input(input_shape),
+            {layer},
+            keras.layers.Dense(trial.suggest_int("units", 3, 6), activation="relu"),
+            keras.layers.Dense({outputs}),
+        ])
+        {compile}
+        return model
+"""
+BARE = {"space": {"width": None, "learning_rate": None}}
+
+
+def own(layer="Doubled()", outputs="3, activation='softmax'", loss=None):
+    compiled = f"model.compile('adam', loss={loss}, metrics=['accuracy'])" if loss else ""
+    return OWN.format(layer=layer, outputs=outputs, compile=compiled)
+
+
+@pytest.fixture
+def finished(studio):
+    """Runs every trial of a study and finishes it: the study and its card."""
+
+    def finish(code="", **changes):
+        study = studio.study(code, **changes)
+        studio.finish(study)
+        return study, proof.finish(studio.db, study)
+
+    return finish
+
+
+def test_the_card_beside_the_model(studio, finished):
+    study, card = finished()
+    folder = creation.stored(study).artifacts / "best"
+    assert json.loads((folder / "best.json").read_text()) == card
+    model = (folder / "model.keras").read_bytes()
+    assert hashlib.sha256(model).hexdigest() == card["model_sha256"]
+    winner = min(records.trials(studio.db, study), key=lambda trial: trial.value)
+    assert (card["trial"], card["value"]) == (winner.number, winner.value)
+    assert card["hyperparameters"]["width"] == 4 and card["metrics"]["val_loss"] == winner.value
+    assert card["classes"] == ["setosa", "versicolor", "virginica"]
+    assert card["preparation"]["kind"] == "standard" and card["input_shape"] == [4]
+    assert card["versions"]["keras"] == keras.__version__
+    assert card["proof"]["difference"] < 1e-6 and card["test"]["times"] == 1
+
+
+def test_the_test_set_is_touched_once_for_each_winner(studio, finished):
+    study, card = finished()
+    again = proof.finish(studio.db, study)
+    assert again["test"] == card["test"] and again["proof"] == card["proof"]
+    studies.set_fact(studio.db, study, "test", {**card["test"], "trial": 99})  # an earlier winner
+    assert not best.read(studio.db, study).finished
+    assert best.read(studio.db, study).missing == ["test scores"]
+    assert proof.finish(studio.db, study)["test"]["times"] == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "loss"),
+    [
+        ("sklearn:breast_cancer", "auto"),
+        ("sklearn:breast_cancer", "binary_focal_crossentropy"),
+        ("sklearn:diabetes", "auto"),
+        ("sklearn:diabetes", "huber"),
+    ],
+)
+def test_every_task_is_proven(finished, source, loss):
+    _, card = finished(
+        data={"source": source},
+        training={"loss": loss},
+        space={"l2": 0.001, "batch_norm": True, "dropout": 0.3},
+    )
+    assert card["proof"]["difference"] < 1e-5 * max(1, card["value"])
+    scores = card["test"]["scores"]
+    assert ("accuracy" in scores) == (source != "sklearn:diabetes")
+
+
+def test_images_are_proven_with_their_augmentation(finished):
+    _, card = finished(
+        data={"source": "sklearn:digits", "samples": 300},
+        model={"family": "cnn"},
+        space={"width": 4, "depth": 1, "flip": True, "rotation": 0.1},
+        training={"epochs": 1},
+    )
+    assert card["proof"]["difference"] < 1e-5 and card["input_shape"] == [8, 8, 1]
+
+
+def test_folds_are_proven_by_the_last_ones_model(studio, finished):
+    study, card = finished(data={"folds": 3})
+    winner = min(records.trials(studio.db, study), key=lambda trial: trial.value)
+    assert card["proof"]["recorded"] == winner.attributes["folds"][-1]
+    assert card["proof"]["difference"] < 1e-6
+
+
+@pytest.mark.parametrize(
+    "code",
+    {
+        "not compiled": own(),
+        "a lambda layer": own("keras.layers.Lambda(lambda x: 2 * x)"),
+        "a named loss": own(loss="'sparse_categorical_crossentropy'"),
+        "one-hot targets": own(loss="'categorical_crossentropy'"),
+        "a loss from logits": own(
+            outputs="3", loss="keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+        ),
+        "a function": own(loss="keras.losses.categorical_crossentropy"),
+        "a loss of the user's": own(loss="distance"),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_the_users_models_are_proven(finished, code):
+    _, card = finished(code[1], **BARE)
+    assert card["proof"]["difference"] < 1e-5
+    assert set(card["hyperparameters"]) >= {"units"}
+    assert 0 <= card["test"]["scores"]["accuracy"] <= 1
+
+
+def test_a_study_without_a_complete_trial(studio):
+    study = studio.study()
+    with pytest.raises(ProofError, match="no complete trial yet"):
+        proof.finish(studio.db, study)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "is not at"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was altered or cut off"),
+    ],
+)
+def test_a_model_that_is_gone_or_damaged(studio, damage, message):
+    study = studio.study()
+    studio.finish(study)
+    (model,) = creation.stored(study).artifacts.glob("model-*")
+    damage(model)
+    with pytest.raises(ProofError, match=message):
+        proof.finish(studio.db, study)
+    assert not (creation.stored(study).artifacts / "best").exists()
+
+
+def test_a_model_that_was_never_saved(studio):
+    code = own().replace("def call", "def save_own_variables(self, store):\n            1 / 0\n"
+                         "        def call")  # fmt: skip
+    code = code.replace("1 / 0", "raise ValueError('secret')")
+    study = studio.study(code, **BARE)
+    studio.finish(study)
+    with pytest.raises(ProofError, match="has no saved model: secret"):
+        proof.finish(studio.db, study)
+
+
+def test_a_class_that_is_not_found_again(studio):
+    code = own("Hidden()").replace(
+        "model = keras", "class Hidden(Doubled):\n            pass\n        model = keras"
+    )
+    study = studio.study(code, **BARE)
+    studio.finish(study)
+    with pytest.raises(ProofError, match="can't be loaded"):
+        proof.finish(studio.db, study)
