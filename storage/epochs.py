@@ -171,7 +171,7 @@ def pack_metrics(metrics: dict[str, Any]) -> str:
 
 def unpack_metrics(text: str) -> dict[str, Any]:
     """Reads what `pack_metrics` wrote."""
-    return {name: _NOT_FINITE.get(value, value) for name, value in json.loads(text).items()}
+    return {name: _number(value) for name, value in json.loads(text).items()}
 
 
 _NOT_FINITE: dict[Any, Any] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -181,6 +181,10 @@ def _jsonable(value: Any) -> Any:
     if not isinstance(value, float) or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _number(value: Any) -> Any:
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def stored(value: float | None) -> tuple[float | None, str | None]:
