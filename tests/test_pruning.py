@@ -116,6 +116,7 @@ CASES: dict[str, tuple[Callable[[], Pruner], Any]] = {
         lambda: pruning.named("percentile", study_name=NAME, epochs=EPOCHS, percentile=30.0),
         OPTUNAS.PercentilePruner(30.0),
     ),
+    "best": (lambda: Percentile(0.0, 0), OPTUNAS.PercentilePruner(0.0, 0)),
     "percentile 99": (lambda: Percentile(99.0, 2), OPTUNAS.PercentilePruner(99.0, 2)),
     "halving": (
         lambda: pruning.named("halving", study_name=NAME, epochs=EPOCHS),
@@ -155,6 +156,22 @@ def test_rung_that_is_passed_again_after_a_takeover_counts_once() -> None:
     pruner.learn((), [Rung(1, 0, 0, 0.9), Rung(2, 1, 0, 0.5), Rung(3, 0, 0, 0.1)])
     assert pruner.should_prune(2, {1: 0.2}, 1)  # of 0.1, 0.2 and 0.5 one goes on
     assert not pruner.should_prune(3, {1: 0.05}, 1)
+
+
+def test_learning_all_at_once_is_learning_one_by_one() -> None:
+    draw = random.Random(0)
+    trials = [
+        finished(n, "COMPLETE", {step: draw.random() for step in range(1, draw.randint(2, 9))})
+        for n in range(3000)
+    ]
+    at_once, one_by_one = Percentile(50.0), Percentile(50.0)
+    at_once.learn(trials, ())
+    for trial in trials:
+        one_by_one.learn([trial], ())
+    for _ in range(200):
+        reports = {step: draw.random() for step in range(1, draw.randint(2, 9))}
+        step = max(reports)
+        assert at_once.should_prune(0, reports, step) == one_by_one.should_prune(0, reports, step)
 
 
 def test_none_never_prunes_and_an_unknown_name_is_refused() -> None:
