@@ -157,7 +157,7 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
     for heading in ("trial", "state", "value", "epoch", "hyperparameters, or the reason"):
         table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
     for trial in trials:
-        chosen = " ".join(f"{name}={value(value)}" for name, value in trial.params.items())
+        chosen = " ".join(f"{name}={value(found)}" for name, found in trial.params.items())
         table.add_row(
             str(trial.number),
             state(trial),
