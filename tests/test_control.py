@@ -1,0 +1,166 @@
+"""What can be done to a study from outside: stop it, stop a trial, reap the silent."""
+
+from collections.abc import Callable, Iterator
+
+import optuna
+import pytest
+
+from storage import control, pruning, samplers, studies
+from storage.database import Database
+from storage.study import Study
+from storage.trials import Claim, Exhausted, LeaseLost, Order, Terms, TrialStore, Worker
+
+TERMS = Terms(silence_s=60.0, retries=1, heartbeat_s=30.0)
+Make = Callable[[], TrialStore]
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' server has just started; silence counts nevertheless."""
+    monkeypatch.setattr(Terms, "grace_s", 0.0)
+
+
+@pytest.fixture
+def study(db: Database) -> Study:
+    return studies.create(db, "study", config={}, seed=0, trials=4)[0]
+
+
+@pytest.fixture
+def store(db: Database, study: Study) -> Iterator[Make]:
+    """Makes workers."""
+    made: list[TrialStore] = []
+
+    def make() -> TrialStore:
+        made.append(
+            TrialStore(
+                db,
+                study,
+                Worker(f"worker-{len(made)}", "host", 1, "cpu"),
+                samplers.named("random", study_seed=0),
+                pruning.Never(),
+                trial_seed=lambda number: number,
+                terms=TERMS,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def claimed(store: TrialStore) -> Claim:
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    claim.trial.suggest_float("x", 0.0, 1.0)
+    store.write_params(claim)
+    return claim
+
+
+def silence(db: Database, claim: Claim) -> None:
+    """As if the worker had not been heard of for a long time."""
+    db.transaction(
+        lambda t: t.run(
+            "UPDATE studyhall_leases SET heard_at = heard_at - 1000 WHERE trial_id = :trial_id",
+            trial_id=claim.lease.trial_id,
+        )
+    )
+
+
+def test_stopped_study_gives_no_trial_until_it_may_go_on(
+    db: Database, study: Study, store: Make
+) -> None:
+    worker, other = store(), store()
+    claim = claimed(worker)
+    control.set_stop(db, study, True)
+    assert studies.status(db, study).stopping
+    assert other.claim() == Exhausted("stopped")
+    assert worker.report(claim, 1, 0.5, {}) is Order.STOP
+    worker.release(claim)
+    assert worker.claim() == Exhausted("stopped")
+    control.set_stop(db, study, False)
+    continued = claimed(other)
+    assert (continued.number, continued.attempt, continued.reports) == (0, 2, {1: 0.5})
+    assert other.report(continued, 2, 0.4, {}) is Order.GO_ON
+
+
+def test_stopping_one_study_leaves_the_others_alone(
+    db: Database, study: Study, store: Make
+) -> None:
+    other, _ = studies.create(db, "other", config={}, seed=0, trials=1)
+    control.set_stop(db, other, True)
+    worker = store()
+    assert worker.report(claimed(worker), 1, 0.5, {}) is Order.GO_ON
+
+
+def test_running_trial_is_stopped_by_its_own_worker(
+    db: Database, study: Study, store: Make
+) -> None:
+    worker, other = store(), store()
+    claim, unconcerned = claimed(worker), claimed(other)
+    assert control.stop_trial(db, study, claim.number)
+    assert worker.report(claim, 1, 0.5, {}) is Order.PRUNE
+    assert other.report(unconcerned, 1, 0.5, {}) is Order.GO_ON
+    worker.tell(claim, "PRUNED", 0.5)
+    assert not control.stop_trial(db, study, claim.number)  # it has ended
+    assert not control.stop_trial(db, study, 99)
+
+
+def test_trial_that_waits_for_a_worker_is_stopped_at_once(
+    db: Database, study: Study, store: Make
+) -> None:
+    worker = store()
+    claim = claimed(worker)
+    for epoch, value in ((1, 0.5), (2, 0.3), (3, 0.4)):
+        worker.report(claim, epoch, value, {})
+    worker.release(claim)
+    assert control.stop_trial(db, study, 0)
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value, record.best_epoch) == ("PRUNED", 0.3, 2)
+    assert record.params == claim.trial.params
+    assert claimed(worker).number == 1
+
+
+def test_reaping_frees_the_silent_and_nobody_else(db: Database, study: Study, store: Make) -> None:
+    dead, alive, heir = store(), store(), store()
+    silent, heard = claimed(dead), claimed(alive)
+    dead.report(silent, 1, 0.5, {})
+    assert control.reap(db, study, TERMS) == []
+    silence(db, silent)
+    (found,) = control.reap(db, study, TERMS)
+    assert (found.number, found.worker, found.host) == (silent.number, "worker-0", "host")
+    assert (found.progress, found.barren) == (1, 0)
+    assert control.reap(db, study, TERMS) == []
+    with pytest.raises(LeaseLost):
+        dead.report(silent, 2, 0.1, {})
+    alive.report(heard, 1, 0.6, {})
+    continued = claimed(heir)
+    assert (continued.number, continued.lease.trial_id) == (silent.number, silent.lease.trial_id)
+    assert continued.lease.fence > silent.lease.fence
+    assert continued.reports == {1: 0.5}
+    assert continued.trial.params == silent.trial.params
+
+
+def test_trial_that_no_worker_survives_is_failed_with_the_reason(
+    db: Database, study: Study, store: Make
+) -> None:
+    for worker in (store(), store()):
+        claim = claimed(worker)
+        assert claim.number == 0
+        silence(db, claim)
+        assert len(control.reap(db, study, TERMS)) == 1
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value) == ("FAIL", None)
+    assert record.attributes["reason"] == (
+        "its workers died 2 times in a row without completing an epoch, "
+        "the last one worker-1 on host"
+    )
+    assert record.params == claim.trial.params
+    storage = db.optuna_storage()
+    theirs = optuna.load_study(study_name="study", storage=storage).trials
+    assert [trial.state for trial in theirs] == [optuna.trial.TrialState.FAIL]
+    storage.remove_session()
+    storage.engine.dispose()
+    assert claimed(store()).number == 1
