@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+_ANY_ALGORITHM = 3  # tf.random.Algorithm.AUTO_SELECT: Philox
+
 
 class Number:
     """A Python number of Keras' that may change after tracing.
@@ -87,11 +89,11 @@ class Penalty(keras.regularizers.Regularizer):  # type: ignore[misc]
             factor.assign(np.float32(getattr(regularizer, term)))
 
     def __call__(self, weights: Any) -> Any:
-        terms = []
+        weights, terms = tf.convert_to_tensor(weights), []
         if "l1" in self.factors:
-            terms.append(self.factors["l1"] * keras.ops.sum(keras.ops.absolute(weights)))
-        if "l2" in self.factors:
-            terms.append(self.factors["l2"] * keras.ops.sum(keras.ops.square(weights)))
+            terms.append(self.factors["l1"] * tf.reduce_sum(tf.abs(weights)))
+        if "l2" in self.factors:  # l2_loss is half the sum of squares, with a short gradient
+            terms.append(self.factors["l2"] * 2.0 * tf.nn.l2_loss(weights))
         return sum(terms[1:], terms[0])
 
 
@@ -112,10 +114,17 @@ class _AdjustableRate:
         threshold, scale = (tf.cast(number, inputs.dtype) for number in self._rate.held)
         seed = self.seed_generator.next()  # type: ignore[attr-defined]
         seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)
-        drawn = tf.random.stateless_uniform(shape, seed=seed, dtype=inputs.dtype, alg="philox")
+        drawn = _uniform(shape, seed, inputs.dtype)
         kept = tf.where(drawn >= threshold, inputs * scale, tf.zeros([], inputs.dtype))
         kept.set_shape(inputs.shape)
         return kept
+
+
+def _uniform(shape: Any, seed: Any, dtype: Any) -> Any:
+    """`tf.random.stateless_uniform` from 0 to 1, without its scaling: the same numbers."""
+    key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    parts = {"key": key, "counter": counter, "alg": _ANY_ALGORITHM}
+    return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **parts)
 
 
 class _Untracked:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.eager import context
 
-from search import memory, progress
+from search import executors, memory, progress
 from search.feeding import Feed, Samples
 from search.steps import Steps
 
 TABLES = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)
 SIZE = tf.TensorSpec((), tf.int32)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What some epochs do.
+
+    Attributes:
+        orders: (epochs, samples) int32, the shuffled indexes of each epoch.
+        rates: (epochs, steps) float32 learning rates; negative where it stays as it is.
+        size: Samples per step.
+        side_by_side: Whether independent operations of a step run at the same time.
+    """
+
+    orders: np.ndarray
+    rates: np.ndarray
+    size: int
+    side_by_side: bool
 
 
 class Functions:
@@ -27,15 +42,25 @@ class Functions:
     def __len__(self) -> int:
         return len(self._traced)
 
-    def __call__(self, function: Any, *kinds: Any, **options: Any) -> Any:
-        """The compiled form of a function of tensors of these kinds."""
-        name = repr((function.__qualname__, kinds))
-        if name not in self._traced:
-            with executor():
+    def call(
+        self, function: Any, *arguments: Any, kinds: Any, side_by_side: bool, **options: Any
+    ) -> Any:
+        """Call the compiled form of a function of tensors.
+
+        Args:
+            function: What to compile, if it has not been yet.
+            arguments: For it.
+            kinds: Of the arguments.
+            side_by_side: As in `Plan`.
+            options: Of `tf.function`.
+        """
+        name = repr((function.__qualname__, kinds, side_by_side))
+        with executors.running(side_by_side=side_by_side):
+            if name not in self._traced:
                 compiled = tf.function(function, autograph=False, **options)
                 self._traced[name] = compiled.get_concrete_function(*kinds)
-            memory.forget_gradients()
-        return self._traced[name]
+                memory.forget_gradients()
+            return self._traced[name](*arguments)
 
 
 class Whole:
@@ -53,26 +78,22 @@ class Whole:
         """How many functions have been traced."""
         return len(self._functions)
 
-    def run(
-        self, train: Samples, validation: Samples, orders: np.ndarray, rates: np.ndarray, size: int
-    ) -> np.ndarray:
+    def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """Several epochs, fewer if a rule stops the training.
 
         Args:
             train: Training samples.
             validation: Validation samples.
-            orders: (epochs, samples) int32, the shuffled indexes of each epoch.
-            rates: (epochs, steps) float32 learning rates; negative where it stays as it is.
-            size: Samples per step.
+            plan: What to do with them.
 
         Returns:
             A row per epoch, as `Steps.row` returns it.
         """
         kinds = train.specification(), validation.specification(), *TABLES, SIZE
-        function = self._functions(self._epochs, *kinds)
-        tables = tf.constant(orders), tf.constant(rates)
-        with executor():
-            done, rows = function(train.tensors(), validation.tensors(), *tables, tf.constant(size))
+        tables = tf.constant(plan.orders), tf.constant(plan.rates), tf.constant(plan.size)
+        feeds = train.tensors(), validation.tensors()
+        options: dict[str, Any] = {"kinds": kinds, "side_by_side": plan.side_by_side}
+        done, rows = self._functions.call(self._epochs, *feeds, *tables, **options)
         return rows.numpy()[: int(done)]  # type: ignore[no-any-return]
 
     def _epochs(
@@ -100,16 +121,3 @@ class Whole:
 
         done, rows = tf.while_loop(going, one, [tf.constant(0), rows], parallel_iterations=1)
         return done, rows.stack()
-
-
-@contextmanager
-def executor() -> Iterator[None]:
-    """Run compiled functions in this thread alone where there is no accelerator.
-
-    Steps of small models are hundreds of tiny operations: handing them to a pool of threads costs
-    more than it wins. What is large still runs on all threads inside an operation.
-    """
-    single = not tf.config.list_logical_devices("GPU")
-    scope = context.function_executor_type("SINGLE_THREADED_EXECUTOR") if single else nullcontext()
-    with scope:
-        yield

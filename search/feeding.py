@@ -24,6 +24,7 @@ class Samples:
     Attributes:
         number: N.
         features: Columns of a CSR matrix, else None.
+        entries: Of its rows, on average, that are not 0; else None.
         weights: (N,) float32 weights of the samples in the loss, or None.
     """
 
@@ -31,6 +32,7 @@ class Samples:
         self.x, self.y = _rows(x), _single(np.asarray(y))
         self.number: int = self.x.shape[0]
         self.features = int(self.x.shape[1]) if scipy.sparse.issparse(self.x) else None
+        self.entries = None if self.features is None else self.x.nnz / max(1, self.number)
         self.weights: np.ndarray | None = None
         self._all_ones = self.features is not None and bool(np.all(self.x.data == 1))
         self._tensors: Feed = {}

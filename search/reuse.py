@@ -103,8 +103,7 @@ class CompiledModels:
         fused = xla and features is None and not self.stream
         twin = Twin(model, sparse=features is not None, open_widths=not fused)
         _build_metrics(twin.model, self.validation.y)
-        loss = data_loss or twin.model._compile_loss
-        steps = Steps(twin, loss, features)
+        steps = Steps(twin, data_loss, features)
         if self.stream:
             return CompiledModel(twin, steps, Streamed(steps))
         epochs = Fused(steps, _chunk(model)) if fused else Whole(steps)

@@ -46,6 +46,12 @@ def of(model: Any, *others: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def unless_equal(loss: Any, model_loss: Any) -> Any:
+    """A loss, or None where a model's own is known to compute the same."""
+    same = type(loss) is type(model_loss) and _identity(loss) == _identity(model_loss)
+    return None if same else loss
+
+
 def refuse(model: Any) -> None:
     """Raise for a model whose training is not described by its layers.
 

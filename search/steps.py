@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from search import feeding, progress
+from search import feeding, progress, updates
 from search.feeding import Feed
 from search.twin import Twin
 
@@ -33,7 +33,7 @@ class Steps:
 
     Args:
         twin: The model that they train.
-        data_loss: (y, predictions) -> mean loss of the data alone.
+        data_loss: (y, predictions) -> mean loss of the data alone; None for the model's own.
         features: Columns of sparse samples, else None.
 
     Attributes:
@@ -107,9 +107,11 @@ class Steps:
         self._rate.assign(rate)
         with tf.GradientTape() as tape:
             predicted = self._predicted(x, training=True)
-            loss = model.compute_loss(x, y, predicted, weights, training=True)
-        self._optimizer.apply(tape.gradient(loss, trainable), trainable)
-        return self._counted(y, predicted, weights, loss, sums)
+            own_loss = model._compile_loss(y, predicted, weights)
+            loss = tf.add_n([own_loss, *map(tf.reduce_sum, model.losses)])
+        updates.apply(self._optimizer, tape.gradient(loss, trainable), trainable)
+        data_loss = self._data(y, predicted, own_loss if weights is None else None)
+        return self._counted(y, predicted, weights, loss, data_loss, sums)
 
     def validate(self, feed: Feed, sums: Sums) -> Sums:
         """Losses and metrics of all samples of a feed."""
@@ -127,8 +129,15 @@ class Steps:
         """Losses and metrics of some samples, as Keras' own test_step does it."""
         x, y, _ = self._take(feed, chosen)
         predicted = self._predicted(x, training=False)
-        loss = self._model.compute_loss(x, y, predicted, None, training=False)
-        return self._counted(y, predicted, None, loss, sums)
+        own_loss = self._model._compile_loss(y, predicted, None)
+        loss = tf.add_n([own_loss, *map(tf.reduce_sum, self._model.losses)])
+        return self._counted(y, predicted, None, loss, self._data(y, predicted, own_loss), sums)
+
+    def _data(self, y: Any, predicted: Any, own_loss: Any) -> Any:
+        """The loss of the data alone; the model's own where that is the same."""
+        if self._data_loss is None and own_loss is not None:
+            return own_loss
+        return (self._data_loss or self._model._compile_loss)(y, predicted)
 
     def _predicted(self, x: Any, *, training: bool) -> Any:
         predicted = self._model(x, training=training)
@@ -139,13 +148,14 @@ class Steps:
         x, y, weights = feeding.take(feed, chosen, self._features)
         return (tf.sparse.to_dense(x) if self._densify else x), y, weights
 
-    def _counted(self, y: Any, predicted: Any, weights: Any, loss: Any, sums: Sums) -> Sums:
+    def _counted(
+        self, y: Any, predicted: Any, weights: Any, loss: Any, data_loss: Any, sums: Sums
+    ) -> Sums:
         if self._model._compile_metrics is not None:
             self._model._compile_metrics.update_state(y, predicted, weights)
         samples = tf.cast(tf.shape(y)[0], tf.float32)
-        data_loss = tf.cast(self._data_loss(y, predicted), tf.float32)
-        total = sums.loss + tf.cast(loss, tf.float32) * samples
-        return Sums(total, sums.data_loss + data_loss * samples, sums.samples + samples)
+        losses = (tf.cast(it, tf.float32) * samples for it in (loss, data_loss))
+        return Sums(*(total + it for total, it in zip(sums, (*losses, samples), strict=True)))
 
     def measured(self, sums: Sums, prefix: str) -> dict[str, Any]:
         """The metrics of a pass, by name."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from search import progress
-from search.compiled import Functions, executor
+from search.compiled import Functions, Plan
 from search.feeding import Feed, Samples
 from search.steps import Steps, Sums
 
@@ -33,40 +34,38 @@ class Streamed:
         """How many functions have been traced."""
         return len(self._functions)
 
-    def run(
-        self, train: Samples, validation: Samples, orders: np.ndarray, rates: np.ndarray, size: int
-    ) -> np.ndarray:
+    def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """As `compiled.Whole.run`."""
         rows = []
-        for order, rate in zip(orders, rates, strict=True):
-            rows.append(self._epoch(train, validation, order, rate, size))
+        for order, rates in zip(plan.orders, plan.rates, strict=True):
+            rows.append(self._epoch(train, validation, order, rates, plan))
             if self._steps.progress[1] != progress.RUNNING:
                 break
         return np.stack(rows)
 
     def _epoch(
-        self, train: Samples, validation: Samples, order: np.ndarray, rates: np.ndarray, size: int
+        self, train: Samples, validation: Samples, order: np.ndarray, rates: np.ndarray, plan: Plan
     ) -> np.ndarray:
-        began, per_block = time.time(), rows_per_block(train, size)
-        per_step = per_block // size
+        call = partial(self._call, plan.side_by_side)
+        began, per_block = time.time(), rows_per_block(train, plan.size)
+        per_step, size = per_block // plan.size, tf.constant(plan.size)
         sums = Sums.zero()
-        self._call(self._reset)
+        call(self._reset)
         for number, block in enumerate(blocks(train, order, per_block)):
             part = rates[number * per_step : (number + 1) * per_step]
-            sums = self._call(self._train, block, tf.constant(part), tf.constant(size), sums)
-        trained = self._call(self._trained, sums)
+            sums = call(self._train, block, tf.constant(part), size, sums)
+        trained = call(self._trained, sums)
         halfway, sums = time.time(), Sums.zero()
-        self._call(self._reset)
+        call(self._reset)
         for block in blocks(validation, np.arange(validation.number), per_block):
-            sums = self._call(self._validate, block, sums)
+            sums = call(self._validate, block, sums)
         times = tf.constant(began, tf.float64), tf.constant(halfway, tf.float64)
-        return self._call(self._row, trained, sums, *times).numpy()  # type: ignore[no-any-return]
+        return call(self._row, trained, sums, *times).numpy()  # type: ignore[no-any-return]
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def _call(self, side_by_side: bool, function: Any, *arguments: Any) -> Any:
         kinds = tf.nest.map_structure(_kind, arguments)
-        compiled = self._functions(function, *kinds)
-        with executor():
-            return compiled(*arguments)
+        options: dict[str, Any] = {"kinds": kinds, "side_by_side": side_by_side}
+        return self._functions.call(function, *arguments, **options)
 
     def _reset(self) -> Any:
         self._steps.reset()

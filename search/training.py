@@ -119,6 +119,7 @@ class Engine:
         stream = sum(part.bytes() for part in samples) > limit
         self._models = CompiledModels(*samples, stream=stream)
         self._said: set[str] = set()
+        memory.settle()
 
     def training(self, model: keras.Model, settings: Settings) -> Training:
         """A training that has not begun; the first epoch starts when it is asked for.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search import feeding, learning_rates, progress, xla
+from search import executors, feeding, learning_rates, progress, signature, xla
+from search.compiled import Plan
 from search.epoch import Epoch
 from search.reuse import CompiledModels
 
@@ -36,7 +37,10 @@ class WholeEpochs:
         self._validation = models.validation
         self._steps = math.ceil(self._train.number / settings.batch_size)
         fused = settings.xla == "on" or (settings.xla == "auto" and xla.pays(self._steps_to_come()))
-        self._compiled = models.find(model, settings.data_loss, xla=fused)
+        data_loss = signature.unless_equal(settings.data_loss, model.loss)
+        self._compiled = models.find(model, data_loss, xla=fused)
+        work = executors.multiplications(model, settings.batch_size, self._train.entries)
+        self._side_by_side = work >= executors.PARALLEL_MULTIPLICATIONS
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None
         self._compiled.enter(self)
         self._compiled.load(model, learning_rates.initial(model.optimizer))
@@ -49,7 +53,7 @@ class WholeEpochs:
         began, compiled = time.perf_counter(), self._compiled.epochs
         known = compiled.traced
         plan = self._plan(range(first, first + count))
-        rows = compiled.run(self._train, self._validation, *plan, self._settings.batch_size)
+        rows = compiled.run(self._train, self._validation, plan)
         epochs = self._epochs(first, rows)
         if compiled.traced > known:
             spent = sum(epoch.seconds for epoch in epochs)
@@ -100,12 +104,12 @@ class WholeEpochs:
         self._compiled.steps.progress.assign(state)
         self._compiled.steps.rules.assign(progress.rules(self._settings))
 
-    def _plan(self, numbers: range) -> tuple[np.ndarray, np.ndarray]:
-        """Order of the samples (epochs, samples) and learning rates (epochs, steps)."""
+    def _plan(self, numbers: range) -> Plan:
         samples, seed = self._train.number, self._settings.seed
         orders = [feeding.shuffled(seed, number, samples) for number in numbers]
         rates = [learning_rates.of_epoch(self._optimizer, n, self._steps) for n in numbers]
-        return np.stack(orders), np.stack(rates)
+        size = self._settings.batch_size
+        return Plan(np.stack(orders), np.stack(rates), size, self._side_by_side)
 
     def _epochs(self, first: int, rows: np.ndarray) -> list[Epoch]:
         names = self._compiled.steps.names

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from search import progress
-from search.compiled import Whole
+from search.compiled import Plan, Whole
 from search.feeding import Feed, Samples
 from search.steps import Steps, Sums
 
@@ -87,35 +87,34 @@ class Fused(Whole):
         self._static = StaticSteps(steps, chunk)
         self._compilable = True
 
-    def run(
-        self, train: Samples, validation: Samples, orders: np.ndarray, rates: np.ndarray, size: int
-    ) -> np.ndarray:
+    def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """As `Whole.run`; epochs of one call are timed together, steps and validation as one."""
         feeds = train.tensors(), validation.tensors()
-        if not (self._compilable and self._compiles(feeds, orders[:0], rates[:0], size)):
-            return super().run(train, validation, orders, rates, size)
+        if not (self._compilable and self._compiles(feeds, plan)):
+            return super().run(train, validation, plan)
         rows = []
-        for start in range(0, len(orders), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            rows.append(self._call(feeds, orders[part], rates[part], size))
+        for start in range(0, len(plan.orders), AT_ONCE):
+            rows.append(self._call(feeds, plan, slice(start, start + AT_ONCE)))
             if self._steps.progress[1] != progress.RUNNING:
                 break
         return np.concatenate(rows)
 
-    def _compiles(self, feeds: Any, *plan: Any) -> bool:
+    def _compiles(self, feeds: Any, plan: Plan) -> bool:
         """Whether XLA takes the model: no epochs are trained, but that compiles it."""
         try:
-            self._call(feeds, *plan)
+            self._call(feeds, plan, slice(0))
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             _log.info(f"XLA can't compile this model: {str(error).splitlines()[0]}")
             self._compilable = False
         return self._compilable
 
-    def _call(self, feeds: Any, orders: np.ndarray, rates: np.ndarray, size: int) -> np.ndarray:
-        began, plan = time.time(), [_padded(orders), _padded(rates), tf.constant(len(orders))]
-        kinds = tf.nest.map_structure(tf.TensorSpec.from_tensor, (*feeds, *plan))
-        function = self._functions(self._fixed, *kinds, size, jit_compile=True)
-        done, rows = function(*feeds, *plan, size)
+    def _call(self, feeds: Any, plan: Plan, epochs: slice) -> np.ndarray:
+        began, orders, rates = time.time(), plan.orders[epochs], plan.rates[epochs]
+        tables = [_padded(orders), _padded(rates), tf.constant(len(orders))]
+        kinds = tf.nest.map_structure(tf.TensorSpec.from_tensor, (*feeds, *tables))
+        options: dict[str, Any] = {"kinds": (*kinds, plan.size), "side_by_side": True}
+        arguments = (*feeds, *tables, plan.size)
+        done, rows = self._functions.call(self._fixed, *arguments, **options, jit_compile=True)
         return _timed(rows.numpy()[: int(done)], began)
 
     def _fixed(
