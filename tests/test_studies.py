@@ -1,10 +1,14 @@
 """Creating, finding, changing and deleting studies."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import optuna
 import pytest
+import sqlalchemy as sa
 
-from storage import pruning, samplers, studies
-from storage.database import Database
+from storage import pruning, samplers, sightings, studies
+from storage.database import Database, StorageError, Transaction
 from storage.study import Study
 from storage.trials import Claim, Exhausted, TrialStore, Worker
 
@@ -188,3 +192,67 @@ def test_a_trial_without_a_worker_is_stopped_at_once(db: Database) -> None:
     )
     assert not studies.stop_trial(db, study, 0)
     assert not studies.stop_trial(db, study, 1)
+
+
+def test_of_many_creators_at_once_exactly_one_creates(database_url: str) -> None:
+    Database.open(database_url).close()
+    barrier = threading.Barrier(6)
+
+    def create(seed: int) -> tuple[Study, bool]:
+        db = Database.open(database_url)
+        try:
+            barrier.wait()
+            return studies.create(db, "raced", config={}, seed=seed, trials=3, queue=[{"x": 0.5}])
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(create, range(6)))
+    (creator,) = [seed for seed, (_, created) in enumerate(answers) if created]
+    assert {study.seed for study, _ in answers} == {creator}
+    assert len({study.study_id for study, _ in answers}) == 1
+    db = Database.open(database_url)
+    assert studies.status(db, answers[0][0]).queued == 1
+    db.close()
+
+
+def test_the_name_of_a_study_that_optuna_has_made_is_refused(db: Database) -> None:
+    storage = db.optuna_storage()
+    optuna.create_study(study_name="theirs", storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+    with pytest.raises(StorageError, match="'theirs' belongs to a study that studyhall has not"):
+        studies.create(db, "theirs", config={}, seed=0, trials=1)
+    assert studies.find(db, "theirs") is None
+    assert studies.names(db) == []
+
+
+def test_after_the_last_study_was_deleted_every_table_is_empty(db: Database) -> None:
+    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[{}, {}, {}])
+    fill(db, study, finish=1)
+    studies.set_fact(db, study, "key", 1)
+    storage = db.optuna_storage()
+    optuna.load_study(study_name="gone", storage=storage).set_user_attr("note", "by hand")
+    storage.remove_session()
+    storage.engine.dispose()
+    db.transaction(lambda t: sightings.note(t, study.study_id, Worker("killed", "h", 2, "cpu")))
+    assert {name for name, rows in sizes(db).items() if rows} >= {
+        *TABLES,
+        "study_user_attributes",
+        "studyhall_workers",
+    }
+    studies.delete(db, study)
+    versions = {"alembic_version", "version_info", "studyhall_schema"}
+    assert {name for name, rows in sizes(db).items() if rows} == versions
+
+
+def sizes(db: Database) -> dict[str, int]:
+    """Rows by table, for every table that the database has."""
+
+    def work(transaction: Transaction) -> dict[str, int]:
+        names = sa.inspect(transaction.connection).get_table_names()
+        return {
+            name: transaction.run(f"SELECT count(*) FROM {name}").scalar_one() for name in names
+        }
+
+    return db.snapshot(work)
