@@ -224,6 +224,14 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """The same, for all tests of a module."""
+    made = Studio(tmp_path_factory.mktemp("studio"))
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="session")
 def study_file() -> Callable[..., str]:
     """Writes study files: two trials on iris, but for the changes."""

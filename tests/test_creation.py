@@ -13,15 +13,15 @@ from storage import status, studies
 def launched(studio):
     """Launches a file as the command does: creates the study, or goes on with it."""
 
-    def launch(**changes):
+    def launch(*, begun=True, **changes):
         path = studio.write(**changes)
         file = config.load(path)
         found = inspection.inspect(file, path)
         study = studies.find(studio.db, file.study.name)
         if study is None:
             return creation.create(studio.db, file, path.parent, found), []
-        differences = creation.compare(study, file, found, path.name)
-        return creation.apply(studio.db, study, file, differences), differences
+        differences = creation.compare(study, file, found, path.name, begun=begun)
+        return creation.apply(studio.db, study, file, differences, found), differences
 
     return launch
 
@@ -126,6 +126,21 @@ def test_data_that_changed_under_the_same_name_are_refused(studio, launched):
     table.write_text("\n".join(["x,z,y", "100,1,b", *rows[1:]]))
     with pytest.raises(ConfigError, match="received data with fingerprint"):
         launched(**own)
+
+
+def test_code_may_be_mended_until_a_trial_has_a_value(studio, launched):
+    code = studio.folder / "mine.py"
+    own = {"model": {"family": "mine.py:build"}}
+    code.write_text("def build(trial, input_shape, outputs): 1 / 0")
+    launched(**own)
+    code.write_text("def build(trial, input_shape, outputs): ...")
+    study, _ = launched(begun=False, **own)
+    mended = inspection.code_fingerprints(creation.stored(study).file, studio.folder)
+    assert creation.stored(studies.find(studio.db, "iris")).inspection.code == mended
+    code.write_text("def build(trial, input_shape, outputs): return 3")
+    with pytest.raises(ConfigError, match=r"^study.toml: mine.py: received a file with SHA-256"):
+        launched(**own)
+    assert creation.stored(studies.find(studio.db, "iris")).inspection.code == mended
 
 
 def test_a_storage_urls_password_is_not_stored(studio, launched):

@@ -401,4 +401,7 @@ def test_a_damaged_model_of_the_winner(finished):
 def test_trials_to_come_in_words(finished):
     answer = finished.answer("resume", "iris", "--trials", "+many")
     assert answer.returncode == 2
-    assert answer.stderr == "command line: --trials: received '+many', expected +20 or 80\n"
+    assert answer.stderr == (
+        "command line: --trials: received '+many', expected +20 for twenty more,"
+        " or a number from 1 on for all\n"
+    )

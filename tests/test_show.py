@@ -1,0 +1,129 @@
+"""Studies and trials as tables, JSON, CSV and log lines."""
+
+import csv
+import json
+
+import pytest
+from rich.console import Console
+
+from search import show, time_split
+from search.stop import Stop
+from storage import records, status
+
+FAILING = """
+    import keras
+
+    def build(trial, input_shape, outputs):
+        if trial.number == 1:
+            raise RuntimeError("a reason, with [brackets] and \\"quotes\\"")
+        units = trial.suggest_int("units", 2, 5)
+        return keras.Sequential([
+            keras.Input(input_shape),
+            keras.layers.Dense(units),
+            keras.layers.Dense(outputs, activation="softmax"),
+        ])
+"""
+
+
+def text(part):
+    console = Console(width=160)
+    with console.capture() as captured:
+        console.print(part)
+    return captured.get()
+
+
+@pytest.fixture(scope="module")
+def run(shared_studio):
+    """A study of which trial 1 failed and trial 3 was handed back."""
+    studio = shared_studio
+    study = studio.study(FAILING, study={"trials": 4}, space={"width": None})
+    objective = studio.worker(study)
+    for _ in range(3):
+        objective.run(objective.context.store.claim())
+    stop = Stop()
+    stop.ask()
+    leaving = studio.worker(study, stop)
+    leaving.run(leaving.context.store.claim())
+    return studio, study
+
+
+def told(run):
+    studio, study = run
+    return study, status.status(studio.db, study), records.trials(studio.db, study)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "–"), (0.123456789, "0.12346"), (1234567.0, "1.2346e+06"), (3.0, "3")],
+)
+def test_numbers(value, expected):
+    assert show.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(None, "–"), (0.2, "0 s"), (75, "75 s"), (720, "12 min"), (12240, "3.4 h")],
+)
+def test_durations(seconds, expected):
+    assert show.duration(seconds) == expected
+
+
+def test_a_study_for_programs(run):
+    study, state, found = told(run)
+    split = time_split.read(run[0].db, study)
+    shown = json.loads(json.dumps(show.status_json(study, state, split)))
+    counts = {name: shown[name] for name in ("complete", "pruned", "failed", "running", "waiting")}
+    assert counts == {"complete": 2, "pruned": 0, "failed": 1, "running": 0, "waiting": 1}
+    assert (shown["finished"], shown["left"], shown["trials"]) == (3, 1, 4)
+    assert shown["workers"] == [] and shown["best"]["state"] == "complete"
+    assert shown["best"]["value"] == min(t.value for t in found if t.state == "COMPLETE")
+    assert {"build", "train"} <= set(shown["seconds"])
+
+
+def test_the_keys_of_a_trial_are_stable(run):
+    _, _, found = told(run)
+    expected = (
+        "trial state value best_epoch epochs params reason stopped seconds started_at"
+        " finished_at worker attempt"
+    )
+    shown = [json.loads(json.dumps(show.trial_json(trial))) for trial in found]
+    assert all(list(trial) == expected.split() for trial in shown)
+    assert [trial["state"] for trial in shown] == ["complete", "failed", "complete", "running"]
+    assert shown[1]["value"] is None and "a reason" in shown[1]["reason"]
+    assert shown[3]["finished_at"] is None
+
+
+def test_tables(run):
+    study, state, found = told(run)
+    studies = text(show.studies_table([(study, state)])).split()
+    assert studies[-8:-2] == ["iris", "2", "0", "1", "0", "1"]
+    trials = text(show.trials_table(found)).splitlines()
+    assert "units=" in trials[1] and "learning_rate=0.001" in trials[1]
+    assert 'a reason, with [brackets] and "quotes"' in trials[2]
+    assert "waits for a worker" in text(show.running_table(state))
+
+
+def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):
+    _, _, found = told(run)
+    show.trials_csv(found, tmp_path / "trials.csv")
+    with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["trial"] for row in rows] == ["0", "1", "2", "3"]
+    assert float(rows[0]["value"]) == found[0].value
+    assert int(rows[0]["units"]) == found[0].params["units"]
+    assert rows[1]["units"] == "" and 'with [brackets] and "quotes"' in rows[1]["reason"]
+
+
+def test_the_line_of_a_finished_trial(run):
+    _, state, found = told(run)
+    line = show.finished_line(found[0], state)
+    assert f"trial 0 complete: {show.number(found[0].value)} at epoch" in line
+    assert line.endswith("; 3 of 4")
+    assert "trial 1 failed: " in show.finished_line(found[1], state)
+
+
+def test_what_is_left_and_for_how_long(run):
+    _, state, _ = told(run)
+    assert not show.spent(state) and show.left(state) == 1
+    left_s = show.left_s(state)
+    assert left_s is None or 0 < left_s < 3600
