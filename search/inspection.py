@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from search.data import Data
 
 OWN_FILE = ".py:"
+KERAS = "keras:"
 BUILDS_FROM = ("trial", "input_shape", "outputs")  # what the user's builder is called with
 
 
@@ -110,13 +111,14 @@ def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     """Do the same, in a process of its own where it would import TensorFlow.
 
-    The user's code imports Keras as a rule, and a launcher must not: it would hold a GPU's
-    memory that its workers need.
+    The user's code and Keras' own data sets import it, and a launcher must not: it would hold a
+    GPU's memory that its workers need.
 
     Raises:
         ConfigError: as `inspect`, or with the lines that the other process printed.
     """
-    if not any(OWN_FILE in name for name in (file.data.source, file.model.family)):
+    named = (file.data.source, file.model.family)
+    if not any(OWN_FILE in name or name.startswith(KERAS) for name in named):
         return inspect(file, path)
     command = [sys.executable, "-P", "-m", "search", "inspect", str(path)]
     command += ["--seed", str(file.study.seed)]
