@@ -57,7 +57,8 @@ class PlainEpochs:
             epochs.append(self._epoch(number))
             if progress.Progress(*self._state).stopped != progress.RUNNING:
                 break
-        if epochs[-1].number >= self._settings.epochs or len(epochs) < count:
+        ended = progress.Progress(*self._state).stopped != progress.RUNNING
+        if ended or epochs[-1].number >= self._settings.epochs:
             self._callbacks.end()
         return epochs
 

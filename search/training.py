@@ -222,6 +222,8 @@ class Training:
         """The caller's own model with the weights of the best epoch; ends the training."""
         for weight, best in zip(self.model.weights, self._path.best_weights(), strict=True):
             weight.assign(best)
+        if self.model.optimizer is not None:  # or Keras would warn when it loads the saved model
+            self.model.optimizer.build(self.model.trainable_variables)
         return self.model
 
     def _advance(self) -> bool:
