@@ -35,7 +35,7 @@ class BestModel:
             name = self._save(run.best_model(), fold)
         except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
-            return {"model_error": reasons.first_line(error)}
+            return {"model_error": reasons.one_line(error)}
         assert run.best is not None
         self._name = name
         sha256 = self._context.artifacts.sha256(name)

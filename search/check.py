@@ -85,7 +85,7 @@ def _cost(file: StudyFile, loaded: Data, small: Built, large: Built) -> list[tup
 
 
 def _epoch_s(loaded: Data, built: Built) -> float:
-    engine = modelling.engine(loaded.split, built.one_hot, loaded.outputs)
+    engine = modelling.engine(loaded.split, built.one_hot, len(loaded.classes))
     settings = Settings(epochs=TRIED_EPOCHS, batch_size=built.batch_size)
     return [epoch.seconds for epoch in engine.training(built.model, settings).epochs()][-1]
 

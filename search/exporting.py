@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from search.losses import BINARY, MULTICLASS
 from search.preparation import Preparation
 from storage import artifacts
 
@@ -72,6 +73,29 @@ def data_loss(
         targets = targets[..., np.newaxis]
     of_samples = loss.call if isinstance(loss, keras.losses.Loss) else loss
     return float(keras.ops.mean(of_samples(targets, predictions)))
+
+
+def probabilities(
+    task: str, loss: keras.losses.Loss | Callable[..., Any], outputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What a model says, as scores take it.
+
+    A user's own may give logits, or two columns for two classes where one would do.
+
+    Args:
+        task: what the targets are.
+        loss: that the model was trained with.
+        outputs: of the model, (N, k).
+
+    Returns:
+        Probabilities (N, 1) for two classes, (N, k) else; numbers for regression, as they are.
+    """
+    two_columns = task == BINARY and outputs.shape[-1] == 2
+    if isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits"):
+        exclusive = two_columns or task == MULTICLASS
+        squashed = keras.ops.softmax(outputs) if exclusive else keras.ops.sigmoid(outputs)
+        outputs = keras.ops.convert_to_numpy(squashed)
+    return outputs[:, 1:] if two_columns else outputs
 
 
 def _dense(block: Any) -> NDArray[np.float32]:

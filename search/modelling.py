@@ -112,17 +112,17 @@ def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
     return keras.losses.get({"class_name": class_name, "config": {}})
 
 
-def engine(fold: Fold, with_one_hot: bool, outputs: int) -> Engine:
+def engine(fold: Fold, with_one_hot: bool, classes: int) -> Engine:
     """What trains on a fold: its two parts, prepared, with targets as the loss takes them."""
     pairs = [(fold.preparation.apply(part.x), part.y) for part in fold]
     if with_one_hot:
-        pairs = [(x, one_hot(y, outputs)) for x, y in pairs]
+        pairs = [(x, one_hot(y, classes)) for x, y in pairs]
     return Engine(*pairs)
 
 
-def one_hot(targets: NDArray[Any], outputs: int) -> NDArray[np.float32]:
-    """Class numbers (N,) as rows of 0 and 1, (N, outputs); other targets as they are."""
-    return np.eye(outputs, dtype=np.float32)[targets] if targets.ndim == 1 else targets
+def one_hot(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:
+    """Class numbers (N,) as rows of 0 and 1, (N, classes); other targets as they are."""
+    return np.eye(classes, dtype=np.float32)[targets] if targets.ndim == 1 else targets
 
 
 def metrics(plan: Blueprint) -> list[str]:

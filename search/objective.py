@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 
+import optuna
+
 from search import modelling, reasons
 from search.context import LOG, Context, Outcome, TrialFailed
 from search.run import Run
@@ -42,6 +44,9 @@ class Objective:
             return run.train()
         except LeaseLost:  # another worker has it: nothing of ours is written any more
             return Outcome.LOST
+        except optuna.TrialPruned as wish:
+            run.give_up(str(wish))
+            return Outcome.PRUNED
         except UserCodeError as failure:
             self._show_once(failure)
             self.last_reason = str(failure)
@@ -68,5 +73,5 @@ class Objective:
         key = (fold, one_hot)
         if key not in self._engines:
             data = self.context.plan.data
-            self._engines[key] = modelling.engine(data.folds[fold], one_hot, data.outputs)
+            self._engines[key] = modelling.engine(data.folds[fold], one_hot, len(data.classes))
         return self._engines[key]

@@ -15,7 +15,6 @@ from typing import Any
 
 import keras
 import optuna
-from numpy.typing import NDArray
 
 from search import creation, data, exporting, modelling, notes, reasons, score_tables, scores
 from search.creation import Stored
@@ -48,12 +47,13 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
     loaded = data.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
     model = _reload(stored, winner, trusted=plan.builder is not None)
+    loss, one_hot = _loss(plan, winner)
     facts = studies.facts(db, study)
     if facts.get("proof", {}).get("trial") != winner.number:
-        studies.set_fact(db, study, "proof", _proof(model, plan, winner))
+        studies.set_fact(db, study, "proof", _proof(model, plan, winner, loss, one_hot))
     if facts.get("test", {}).get("trial") != winner.number:
         times = facts.get("test", {}).get("times", 0) + 1
-        studies.set_fact(db, study, "test", _test(model, plan, winner, times))
+        studies.set_fact(db, study, "test", _test(model, plan, winner, loss, times))
     return _export(db, study, stored, loaded, winner)
 
 
@@ -70,14 +70,19 @@ def _reload(stored: Stored, winner: TrialRecord, *, trusted: bool) -> keras.Mode
     try:
         return keras.models.load_model(path, compile=False, safe_mode=not trusted)
     except (ValueError, TypeError) as error:  # a class that Keras can't find, or can't build
-        reason = reasons.first_line(error)
+        reason = reasons.one_line(error)
         raise ProofError(f"the model of trial {winner.number} can't be loaded: {reason}") from error
 
 
-def _proof(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
+def _proof(
+    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, one_hot: bool
+) -> dict[str, Any]:
     fold = plan.data.folds[winner.attributes["model_fold"]]
     predictions = exporting.predict(model, fold.validation.x)
-    reloaded = exporting.data_loss(*_loss(plan, winner, fold.validation.y), predictions)
+    targets = fold.validation.y
+    if one_hot:
+        targets = modelling.one_hot(targets, len(plan.data.classes))
+    reloaded = exporting.data_loss(loss, targets, predictions)
     recorded = winner.attributes["model_value"]
     return {
         "trial": winner.number,
@@ -89,27 +94,25 @@ def _proof(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -
     }
 
 
-def _loss(
-    plan: modelling.Blueprint, winner: TrialRecord, targets: NDArray[Any]
-) -> tuple[Any, NDArray[Any]]:
-    """What the trial was valued by, with the targets that it takes.
+def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
+    """What the trial was valued by, and whether it takes one-hot targets.
 
     The study's loss, or that of the user's compiled model, which only its code knows.
     """
     if plan.builder is None:
-        return modelling.loss(plan, 0.0), targets
+        return modelling.loss(plan, 0.0), False
     trial = optuna.trial.FixedTrial(winner.params, winner.number)
     built = modelling.build(plan, trial, len(plan.data.train))
-    if built.one_hot:
-        targets = modelling.one_hot(targets, plan.data.outputs)
-    return built.data_loss or keras.losses.get(built.model.loss), targets
+    return built.data_loss or keras.losses.get(built.model.loss), built.one_hot
 
 
 def _test(
-    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, times: int
+    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, times: int
 ) -> dict[str, Any]:
     known, test = plan.data, plan.data.test
-    found = scores.scores(known.task, known.classes, test.y, exporting.predict(model, test.x))
+    outputs = exporting.predict(model, test.x)
+    predicted = exporting.probabilities(known.task, loss, outputs)
+    found = scores.scores(known.task, known.classes, test.y, predicted)
     return {"trial": winner.number, "times": times, "scored_at": time.time(), "scores": found}
 
 

@@ -12,13 +12,14 @@ LONGEST = 400  # characters
 _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of a message; the error's name where there is none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:LONGEST]
+def one_line(error: BaseException) -> str:
+    """The first paragraph of a message in one line; the error's name where there is none."""
+    paragraph = str(error).strip().partition("\n\n")[0]
+    return " ".join(paragraph.split())[:LONGEST] or type(error).__name__
 
 
 def of_tensorflow(error: BaseException) -> str:
     """The line of a TensorFlow error that says what is wrong, not where in its graph."""
     lines = [line for line in str(error).splitlines() if line and not line.startswith(_AROUND)]
     said = re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", lines[0]) if lines else ""
-    return said[:LONGEST] or first_line(error)
+    return said[:LONGEST] or one_line(error)

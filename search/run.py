@@ -76,6 +76,11 @@ class Run:
         self.attributes["reason"] = reason
         self._tell("FAIL", None)
 
+    def give_up(self, reason: str) -> None:
+        """End as pruned without a value, as the user's own function has asked for."""
+        self.attributes |= {"reason": reason, "stopped": "by the builder"}
+        self._tell("PRUNED", None)
+
     def _begin(self, fold: int, blob: bytes | None) -> Training:
         """Build the fold's model, and put its training where the checkpoint says."""
         with self._timed("build"):
@@ -132,7 +137,7 @@ class Run:
         except Exception as error:
             if self.context.plan.builder is None:
                 raise
-            said = f"{type(error).__name__}: {reasons.first_line(error)}"
+            said = f"{type(error).__name__}: {reasons.one_line(error)}"
             raise UserCodeError(f"training its model failed: {said}") from error
 
     def _report(self, fold: int, epoch: Epoch) -> Order:

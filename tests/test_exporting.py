@@ -63,6 +63,36 @@ def test_predictions_of_many_and_of_sparse_samples():
     assert exporting.predict(model, sparse.csr_matrix(many)) == pytest.approx(expected, abs=1e-6)
 
 
+LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "outputs", "expected"),
+    [
+        ("binary", "binary_crossentropy", [[0.2]], [[0.2]]),
+        ("binary", LOGITS, [[0.0]], [[0.5]]),
+        ("multilabel", LOGITS, [[0.0, np.log(3)]], [[0.5, 0.75]]),
+        ("binary", "sparse_categorical_crossentropy", [[0.8, 0.2]], [[0.2]]),
+        (
+            "binary",
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            [[0.0, np.log(3)]],
+            [[0.75]],
+        ),
+        (
+            "multiclass",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            [[0.0, 0.0, np.log(2)]],
+            [[0.25, 0.25, 0.5]],
+        ),
+        ("regression", keras.losses.Huber(), [[-3.0, 5.0]], [[-3.0, 5.0]]),
+    ],
+)
+def test_outputs_become_probabilities(task, loss, outputs, expected):
+    found = exporting.probabilities(task, keras.losses.get(loss), np.array(outputs, np.float32))
+    assert found == pytest.approx(np.array(expected), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("loss", "targets", "predictions", "expected"),
     [

@@ -316,6 +316,21 @@ def test_a_model_of_the_users_that_fails_in_training(studio, caplog, loss):
     assert caplog.text.count("Traceback") <= 1  # one for trials that fail alike
 
 
+def test_the_users_builder_may_prune(studio):
+    """As Optuna's users do; the sampler learns from it, and nothing has failed."""
+    line = "if trial.number in (1, 2): raise __import__('optuna').TrialPruned('too large')"
+    study = studio.study(
+        DENSE.format(line=line), study={"trials": 5}, search={"startup_trials": 1},
+        space={"width": None},
+    )  # fmt: skip
+    assert studio.finish(study).count(Outcome.PRUNED) == 2
+    found = trials(studio, study)
+    assert [trial.state for trial in found] == [
+        "COMPLETE", "PRUNED", "PRUNED", "COMPLETE", "COMPLETE"
+    ]  # fmt: skip
+    assert found[1].value is None and found[1].attributes["reason"] == "too large"
+
+
 def test_a_bug_hands_the_trial_back(studio, monkeypatch):
     study = studio.study(study={"trials": 1})
     objective = studio.worker(study)

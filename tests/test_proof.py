@@ -135,6 +135,23 @@ def test_the_users_models_are_proven(finished, code):
     assert 0 <= card["test"]["scores"]["accuracy"] <= 1
 
 
+@pytest.mark.parametrize(
+    ("outputs", "loss"),
+    [
+        ("1", "keras.losses.BinaryCrossentropy(from_logits=True)"),
+        ("2, activation='softmax'", "'sparse_categorical_crossentropy'"),
+        ("2, activation='softmax'", "'categorical_crossentropy'"),
+        ("2", "keras.losses.CategoricalCrossentropy(from_logits=True)"),
+    ],
+)
+def test_two_classes_in_the_users_own_way(finished, outputs, loss):
+    """Logits, or two columns where one would do: trained, proven, and scored as what they are."""
+    breast = {"data": {"source": "sklearn:breast_cancer"}, "training": {"epochs": 12}}
+    _, card = finished(own(outputs=outputs, loss=loss), **BARE, **breast)
+    assert card["proof"]["difference"] < 1e-5
+    assert card["test"]["scores"]["accuracy"] > 0.8
+
+
 def test_a_study_without_a_complete_trial(studio):
     study = studio.study()
     with pytest.raises(ProofError, match="no complete trial yet"):
