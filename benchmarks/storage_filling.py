@@ -145,7 +145,8 @@ def _reports(t: Transaction, study_id: int) -> None:
             (trial_id, step, intermediate_value, intermediate_value_type)
         {_NUMBERS} SELECT trial_id, n + 1, 1.0 / (n + 1), CAST('FINITE' AS {kind})
         FROM trials, numbers WHERE study_id = :study_id
-            AND n < CASE WHEN state = 'PRUNED' THEN 10 WHEN state = 'RUNNING' THEN 15 ELSE 30 END""",
+            AND n < CASE WHEN state = 'PRUNED' THEN 10 WHEN state = 'RUNNING' THEN 15
+                ELSE 30 END""",
         study_id=study_id,
         count=EPOCHS,
     )

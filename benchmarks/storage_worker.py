@@ -100,24 +100,39 @@ def run_epochs(store: TrialStore, claim: Claim) -> None:
 TRIALS: dict[str, Callable[[str, str], Trials]] = {"optuna": optuna_trials, "ours": our_trials}
 
 
+class Restarted:
+    """Trials of a worker that is started again whenever it dies of a busy database."""
+
+    def __init__(self, kind: str, url: str, name: str) -> None:
+        self._make = lambda: TRIALS[kind](url, name)
+        self._trials = self._make()
+        self.errors = 0
+
+    def run_one(self) -> bool:
+        """Whether one more trial has been finished."""
+        try:
+            next(self._trials)
+            return True
+        except Exception:  # plain Optuna's "database is locked"
+            self.errors += 1
+            self._trials = self._make()
+            return False
+
+
 def main() -> None:
     """Runs trials from the moment `start` appears until `seconds` later; prints how many."""
     kind, url, name, start, seconds = sys.argv[1:]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    trials = TRIALS[kind](url, name)
-    next(trials)
+    trials = Restarted(kind, url, name)
+    while not trials.run_one():
+        pass
     Path(f"{start}.{os.getpid()}").touch()
     while not Path(start).exists():
         time.sleep(0.01)
-    done, errors, until = 0, 0, time.monotonic() + float(seconds)
+    done, trials.errors, until = 0, 0, time.monotonic() + float(seconds)
     while time.monotonic() < until:
-        try:
-            next(trials)
-            done += 1
-        except Exception:  # plain Optuna's workers die of a busy database; a user restarts them
-            errors += 1
-            trials = TRIALS[kind](url, name)
-    print(json.dumps({"trials": done, "errors": errors}))
+        done += trials.run_one()
+    print(json.dumps({"trials": done, "errors": trials.errors}))
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
 """A trial in a worker's hands."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -11,6 +11,7 @@ from storage import packing
 from storage.leases import Lease
 from storage.orders import Order
 from storage.outbox import Outbox
+from storage.past import Past
 
 DRAW = "studyhall:draw"  # how many trials were sampled, not queued, before this one
 
@@ -23,8 +24,8 @@ class Claim:
         lease: its right to run it.
         trial: takes suggestions as any Optuna trial does; after a takeover it returns the stored
             values, for a queued configuration the fixed ones.
+        frozen: the same trial as plain data.
         checkpoint: where the last checkpoint lies, None if there is none.
-        history: one dict per epoch in the database: fold, epoch, value, metrics.
         order: what the worker is asked to do, renewed with every report and heartbeat.
         lost: whether the heartbeat has found the lease to be lost.
     """
@@ -33,12 +34,11 @@ class Claim:
     trial: optuna.Trial
     frozen: FrozenTrial
     checkpoint: str | None
-    history: list[dict[str, Any]]
-    reports: dict[int, float]  # values by step, those in the database and those on their way
+    rows: dict[tuple[int, int], dict[str, Any]]  # the history by fold and epoch
+    reports: dict[int, float]  # values by step
+    outbox: Outbox
     order: Order = Order.GO_ON
     lost: bool = False
-    written: int = 0  # how many hyperparameters are in the database
-    outbox: Outbox = field(default_factory=Outbox)
 
     @property
     def number(self) -> int:
@@ -51,24 +51,36 @@ class Claim:
         return self.lease.attempt
 
     @property
-    def reported(self) -> int:
-        """The last reported epoch (of the last fold), 0 if there is none."""
-        return max(((row["fold"], row["epoch"]) for row in self.history), default=(0, 0))[1]
+    def history(self) -> list[dict[str, Any]]:
+        """One dict per reported epoch, whoever has trained it: fold, epoch, value, metrics."""
+        return [self.rows[at] for at in sorted(self.rows)]
 
     @property
-    def has_unwritten_params(self) -> bool:
-        """Whether hyperparameters have been suggested that the database doesn't know."""
-        return len(self.frozen._params) > self.written
+    def reported(self) -> int:
+        """The last reported epoch (of the last fold), 0 if there is none."""
+        return max(self.rows, default=(0, 0))[1]
 
-    def note(self, fold: int, epoch: int, value: float | None, metrics: dict[str, Any]) -> int:
-        """Adds an epoch to the history, or replaces it; returns how many there are."""
+    def report(self, epoch: int, fold: int, value: float | None, metrics: dict[str, Any]) -> None:
+        """Adds an epoch to the history, or replaces it."""
         row = {"fold": fold, "epoch": epoch, "value": value, "metrics": metrics}
-        at = next((i for i, old in enumerate(self.history) if _same(old, row)), None)
-        if at is None:
-            self.history.append(row)
-        else:
-            self.history[at] = row
-        return len(self.history)
+        self.rows[fold, epoch] = row
+
+    def reached(self, epoch: int, fold: int) -> int:
+        """How many epochs of the history lie up to this one."""
+        return sum(at <= (fold, epoch) for at in self.rows)
+
+
+def make(lease: Lease, begun: Past, study: optuna.Study, frozen: FrozenTrial) -> Claim:
+    """The claim of a trial, which the study's storage must already show as running."""
+    return Claim(
+        lease=lease,
+        trial=optuna.Trial(study, lease.trial_id),
+        frozen=frozen,
+        checkpoint=lease.checkpoint,
+        rows={(row["fold"], row["epoch"]): row for row in begun.history},
+        reports=dict(begun.reports),
+        outbox=Outbox(params=len(frozen._params)),
+    )
 
 
 def other_trial(row: tuple[int, int, str, str]) -> FrozenTrial:
@@ -104,7 +116,3 @@ def claimed_trial(lease: Lease, notes: dict[str, Any]) -> FrozenTrial:
     if lease.fixed is not None:
         frozen._system_attrs["fixed_params"] = json.loads(lease.fixed)
     return frozen
-
-
-def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return (one["fold"], one["epoch"]) == (other["fold"], other["epoch"])

@@ -64,7 +64,7 @@ def look_around(
 ) -> Surroundings:
     """Reads the trial's past, the others' results since, and what they are trying now."""
     begun = past.read(transaction, lease.trial_id) if lease.attempt > 1 else Past()
-    news = feed.read(transaction, study_id, seen, rungs=rungs)
+    news = feed.read(transaction, study_id, seen, with_rungs=rungs)
     return Surroundings(begun, news, _running(transaction, study_id, lease))
 
 

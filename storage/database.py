@@ -54,10 +54,11 @@ def shown(url: str | sa.URL) -> str:
 class Transaction:
     """What a unit of work sees: statements on one connection, all or nothing."""
 
-    def __init__(self, connection: sa.Connection, kind: str, tries: int) -> None:
+    def __init__(self, connection: sa.Connection, kind: str, tries: int, number: int) -> None:
         self.connection = connection
         self.kind = kind
         self.again = tries > 0  # an earlier try may have been committed unnoticed
+        self.connection_number = number  # grows with each new connection of the process
 
     def run(self, text: str, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
         """Runs one statement; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
@@ -89,6 +90,7 @@ class Database:
         self.back_since: float | None = None  # … and of the first success after it
         self._engine = engine
         self._connection: sa.Connection | None = None
+        self._number = 0
         self._lock = threading.RLock()
 
     @classmethod
@@ -170,7 +172,7 @@ class Database:
         try:
             if begin is not None:
                 connection.exec_driver_sql(begin)
-            result = work(Transaction(connection, self.kind, tries))
+            result = work(Transaction(connection, self.kind, tries, self._number))
             if begin is not None:
                 connection.exec_driver_sql("COMMIT")
         except BaseException as error:
@@ -182,6 +184,7 @@ class Database:
     def _connected(self) -> sa.Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
+            self._number += 1
         return self._connection
 
     def _undo(self, connection: sa.Connection, begin: str | None, error: BaseException) -> None:

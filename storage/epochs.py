@@ -11,6 +11,7 @@ from typing import Any
 
 from storage import budget, feed, orders
 from storage.database import Transaction
+from storage.feed import Finished
 from storage.leases import Lease, LeaseLost
 from storage.orders import Order
 
@@ -76,7 +77,8 @@ _ALL_AT_ONCE = f"""
         ON CONFLICT (trial_id, fold, epoch) DO UPDATE SET value = excluded.value,
             metrics = excluded.metrics
     )
-    SELECT {orders.query("lease")}, set_config('synchronous_commit', 'off', true),
+    SELECT {orders.query("lease")},
+        CASE WHEN :lazy THEN set_config('synchronous_commit', 'off', true) END,
         {", ".join(f"d.{column.strip()}" for column in feed.COLUMNS.split(","))}
     FROM lease LEFT JOIN studyhall_done d ON d.study_id = lease.study_id AND d.sequence > :seen
     ORDER BY d.sequence"""
@@ -92,16 +94,17 @@ def write(
     Raises:
         LeaseLost: nothing is written.
     """
-    if is_single(transaction.kind, reports):
-        return _at_once(transaction, lease, reports[0], seen)
+    news = feed.News()
     for report in reports:
-        order, sequence = _write_one(transaction, lease, report)
+        lazy = is_single(transaction.kind, reports)
+        write_one = _at_once if transaction.kind == "postgresql" else _in_turn
+        order, finished = write_one(transaction, study_id, lease, report, seen, lazy)
         for rung in report.rungs:
             _enter(transaction, study_id, lease, rung, report.value)
-    news = feed.News()
-    if sequence > seen.finished:
-        rungs = any(report.rungs for report in reports)
-        news = feed.read(transaction, study_id, seen, rungs=rungs)
+        news.finished += finished
+        seen = news.after(seen)
+    if any(report.rungs for report in reports):
+        news.rungs = feed.rungs(transaction, study_id, seen)
     return Answer(Order(order), news)
 
 
@@ -110,15 +113,31 @@ def is_single(kind: str, reports: list[Report]) -> bool:
     return kind == "postgresql" and len(reports) == 1 and not reports[0].rungs
 
 
-def _at_once(transaction: Transaction, lease: Lease, report: Report, seen: feed.Seen) -> Answer:
-    rows = transaction.rows(_ALL_AT_ONCE, seen=seen.finished, **_values(lease, report))
+def _at_once(
+    transaction: Transaction,
+    study_id: int,
+    lease: Lease,
+    report: Report,
+    seen: feed.Seen,
+    lazy: bool,
+) -> tuple[str, list[Finished]]:
+    """One statement; if it is the whole transaction, its COMMIT need not wait for the disk."""
+    values = _values(lease, report)
+    rows = transaction.rows(_ALL_AT_ONCE, seen=seen.finished, lazy=lazy, **values)
     if not rows:
         raise LeaseLost
-    finished = [feed.Finished(*row[2:]) for row in rows if row[2] is not None]
-    return Answer(Order(rows[0][0]), feed.News(finished))
+    return rows[0][0], [Finished(*row[2:]) for row in rows if row[2] is not None]
 
 
-def _write_one(transaction: Transaction, lease: Lease, report: Report) -> tuple[str, int]:
+def _in_turn(
+    transaction: Transaction,
+    study_id: int,
+    lease: Lease,
+    report: Report,
+    seen: feed.Seen,
+    lazy: bool,
+) -> tuple[str, list[Finished]]:
+    """Three statements, and a fourth if the feed has moved."""
     values = _values(lease, report)
     renewed = transaction.row(_RENEW, **values)
     if renewed is None:
@@ -126,7 +145,8 @@ def _write_one(transaction: Transaction, lease: Lease, report: Report) -> tuple[
     if values["kind"] is not None:
         transaction.run(_REPORT, **values)
     transaction.run(_HISTORY, **values)
-    return renewed[0], renewed[1]
+    order, sequence = renewed
+    return order, feed.finished(transaction, study_id, seen) if sequence > seen.finished else []
 
 
 def _enter(

@@ -67,11 +67,21 @@ class News:
         )
 
 
-def read(transaction: Transaction, study_id: int, seen: Seen, *, rungs: bool) -> News:
+def read(transaction: Transaction, study_id: int, seen: Seen, *, with_rungs: bool) -> News:
     """Reads what the feed holds beyond what has been seen."""
-    finished = transaction.run(_FINISHED, study_id=study_id, seen=seen.finished)
-    news = News([Finished(*row) for row in finished])
-    if rungs:
-        passed = transaction.run(_RUNGS, study_id=study_id, seen=seen.rungs)
-        news.rungs = [Rung(*row) for row in passed]
-    return news
+    return News(
+        finished(transaction, study_id, seen),
+        rungs(transaction, study_id, seen) if with_rungs else [],
+    )
+
+
+def finished(transaction: Transaction, study_id: int, seen: Seen) -> list[Finished]:
+    """Trials that have ended."""
+    rows = transaction.run(_FINISHED, study_id=study_id, seen=seen.finished)
+    return [Finished(*row) for row in rows]
+
+
+def rungs(transaction: Transaction, study_id: int, seen: Seen) -> list[Rung]:
+    """Rungs that have been reached."""
+    rows = transaction.run(_RUNGS, study_id=study_id, seen=seen.rungs)
+    return [Rung(*row) for row in rows]

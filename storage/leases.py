@@ -207,6 +207,16 @@ def reclaim(
     return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
 
 
+def is_held(transaction: Transaction, lease: Lease) -> bool:
+    """Whether the lease is good."""
+    row = transaction.row(
+        "SELECT 1 FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence",
+        trial_id=lease.trial_id,
+        fence=lease.fence,
+    )
+    return row is not None
+
+
 def release(transaction: Transaction, lease: Lease) -> float | None:
     """Hands a trial back; returns what was used, in seconds times devices, None if it is lost."""
     freed = transaction.row(

@@ -46,7 +46,7 @@ def left_behind(
     )
     reports = past.reports(transaction, trial_id)
     finite = {step: value for step, value in reports.items() if math.isfinite(value)}
-    best = min(finite, key=lambda step: finite[step], default=None)
+    best = results.best_step(finite)
     return Result(
         state=state,
         value=None if best is None or state == results.FAIL else finite[best],

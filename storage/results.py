@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
 from storage import budget, epochs, packing, writing
 from storage.database import Transaction
 from storage.leases import LeaseLost
@@ -37,16 +39,44 @@ class Result:
     study_system_attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+def of_trial(
+    trial: FrozenTrial,
+    reports: Mapping[int, float],
+    *,
+    state: str,
+    value: float | None,
+    best_epoch: int | None = None,
+    attributes: Mapping[str, Any],
+    system_attributes: Mapping[str, Any],
+    study_system_attributes: Mapping[str, Any],
+) -> Result:
+    """A worker's result: what it says, with what the trial itself has gathered."""
+    return Result(
+        state,
+        value,
+        reports,
+        best_step(reports) if best_epoch is None else best_epoch,
+        *packing.pack_params(trial._params, trial._distributions),
+        {**trial._user_attrs, **attributes},
+        {**trial._system_attrs, **system_attributes},
+        study_system_attributes,
+    )
+
+
+def best_step(reports: Mapping[int, float]) -> int | None:
+    """The step of the best value; of equals, the first."""
+    steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
+    return min(steps, key=lambda step: reports[step], default=None)
+
+
 def finish(
     transaction: Transaction, study_id: int, trial_id: int, fence: int, result: Result
 ) -> None:
-    """Ends a trial, if the lease is still held under this fence; a second time changes nothing.
+    """Ends a trial, if the lease is still held under this fence.
 
     Raises:
         LeaseLost: somebody else holds it, or has ended it.
     """
-    if transaction.again and _has_ended(transaction, trial_id, fence):
-        return
     ended = transaction.row(
         """
         DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
@@ -63,7 +93,8 @@ def finish(
     _publish(transaction, study_id, trial_id, fence, sequence, ended, result)
 
 
-def _has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
+def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
+    """Whether the trial has been ended under this fence."""
     return (
         transaction.row(
             "SELECT 1 FROM studyhall_done WHERE trial_id = :trial_id AND fence = :fence",

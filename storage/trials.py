@@ -1,30 +1,25 @@
 """The hot path: a worker's claims, epochs and results, each one short transaction."""
 
 import contextlib
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-import optuna
 from optuna.samplers import BaseSampler
 
-from storage import budget, claiming, epochs, feed, leases, packing, results, writing
+from storage import budget, claiming, delivery, feed, leases, results
 from storage import claim as claimed
 from storage.claim import Claim
 from storage.claiming import Exhausted, Waiting
 from storage.database import PATIENCE_S, Database, StorageAway, Transaction
-from storage.epochs import Answer, Report
+from storage.epochs import Report
 from storage.feed import News
 from storage.heartbeat import Heartbeat
 from storage.leases import Lease, LeaseLost, Terms, Worker
 from storage.mirror import Mirror
 from storage.orders import Order
 from storage.pruning import Pruner
-from storage.results import Result
 from storage.study import Study
 from storage.window import Window
-
-T = TypeVar("T")
 
 __all__ = ["Claim", "Exhausted", "LeaseLost", "Order", "Terms", "TrialStore", "Waiting", "Worker"]
 
@@ -129,11 +124,12 @@ class TrialStore:
             StorageError: the database refuses, or has been away for `OUTAGE_S`.
         """
         step = epoch if step is None else step
+        claim.report(epoch, fold, value, dict(metrics))
+        rungs: list[int] = []
         if value is not None:
             claim.reports[step] = value
-        progress = claim.note(fold, epoch, value, dict(metrics))
-        rungs = [] if value is None else self._pruner.rungs(claim.number, claim.reports, step)
-        claim.outbox.add(Report(step, epoch, fold, progress, value, dict(metrics), rungs))
+            rungs = self._pruner.rungs(claim.number, claim.reports, step)
+        claim.outbox.add(Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs))
         if claim.outbox.is_due:
             try:
                 self._deliver(claim, _REPORT_PATIENCE_S)
@@ -151,10 +147,10 @@ class TrialStore:
         Raises:
             LeaseLost: somebody else holds the trial; the old pointer stands.
         """
-        self._deliver(claim)
-        progress = sum((row["fold"], row["epoch"]) <= (fold, epoch) for row in claim.history)
+        progress = claim.reached(epoch, fold)
 
         def work(transaction: Transaction) -> None:
+            delivery.repeat(transaction, self._study_id, claim)
             if not leases.point(transaction, claim.lease, pointer, progress):
                 raise LeaseLost
 
@@ -178,22 +174,24 @@ class TrialStore:
         Raises:
             LeaseLost: somebody else holds the trial; nothing was written.
         """
-        result = Result(
-            state,
-            value,
+        lease = claim.lease
+        result = results.of_trial(
+            claim.frozen,
             claim.reports,
-            _best(claim.reports) if best_epoch is None else best_epoch,
-            *packing.pack_params(claim.frozen._params, claim.frozen._distributions),
-            {**claim.frozen._user_attrs, **(attributes or {})},
-            {**claim.frozen._system_attrs, **(system_attributes or {})},
-            study_system_attributes or {},
+            state=state,
+            value=value,
+            best_epoch=best_epoch,
+            attributes=attributes or {},
+            system_attributes=system_attributes or {},
+            study_system_attributes=study_system_attributes or {},
         )
 
         def work(transaction: Transaction) -> None:
-            lease = claim.lease
+            if transaction.again and results.has_ended(transaction, lease.trial_id, lease.fence):
+                return
+            delivery.repeat(transaction, self._study_id, claim)
             results.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
 
-        self._deliver(claim)
         self._fenced(claim, work)
         self._let_go(claim)
         with contextlib.suppress(StorageAway):  # the next claim will hear of it
@@ -207,13 +205,14 @@ class TrialStore:
         """
 
         def work(transaction: Transaction) -> None:
+            if transaction.again and not leases.is_held(transaction, claim.lease):
+                return
+            delivery.repeat(transaction, self._study_id, claim)
             used = leases.release(transaction, claim.lease)
-            if used is not None:
-                budget.book(transaction, self._study_id, used)
-            elif not transaction.again:
+            if used is None:
                 raise LeaseLost
+            budget.book(transaction, self._study_id, used)
 
-        self._deliver(claim)
         self._fenced(claim, work)
         self._let_go(claim)
 
@@ -237,57 +236,35 @@ class TrialStore:
         frozen = claimed.claimed_trial(lease, around.past.notes)
         self._mirror.show_running([frozen, *map(claimed.other_trial, around.running)])
         sampler = self._sampler_factory(self._trial_seed(lease.number))
-        self._claim = Claim(
-            lease=lease,
-            trial=optuna.Trial(self._mirror.study(sampler), lease.trial_id),
-            frozen=frozen,
-            checkpoint=lease.checkpoint,
-            history=around.past.history,
-            reports=around.past.reports,
-            written=len(frozen._params),
-        )
+        self._claim = claimed.make(lease, around.past, self._mirror.study(sampler), frozen)
         return self._claim
 
     def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
-        """Writes what waits: hyperparameters and reports, in one transaction."""
-        reports, params = list(claim.outbox.reports), len(claim.frozen._params)
-        if not reports and params == claim.written:
-            return
-
-        def work(transaction: Transaction) -> Answer | None:
-            if params > claim.written:
-                writing.params(transaction, claim.lease, claim.frozen)
-            if not reports:
-                return None
-            return epochs.write(transaction, self._study_id, claim.lease, reports, self._seen)
-
-        single = params == claim.written and epochs.is_single(self._db.kind, reports)
-        answer = self._fenced(claim, work, patience_s, single=single)
-        claim.written = params
-        claim.outbox.delivered(len(reports))
+        """Writes what waits, and takes in what the worker hears in return."""
+        with self._dropping(claim):
+            answer = delivery.deliver(self._db, self._study_id, claim, self._seen, patience_s)
         if answer is not None:
             claim.order = answer.order
             self._learn(answer.news)
 
-    def _fenced(
-        self,
-        claim: Claim,
-        work: Callable[[Transaction], T],
-        patience_s: float = PATIENCE_S,
-        *,
-        single: bool = False,
-    ) -> T:
-        """Runs a transaction; drops the trial if its lease turns out to be lost."""
-        run = self._db.statement if single else self._db.transaction
+    def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
+        """Delivers what waits, then runs a transaction."""
+        self._deliver(claim)
+        with self._dropping(claim):
+            self._db.transaction(work)
+
+    @contextlib.contextmanager
+    def _dropping(self, claim: Claim) -> Iterator[None]:
+        """Drops the trial if its lease turns out to be lost."""
         try:
-            return run(work, patience_s=patience_s)
+            yield
         except LeaseLost:
             claim.lost = True
             self._let_go(claim)
             raise
 
     def _read_feed(self, transaction: Transaction) -> News:
-        return feed.read(transaction, self._study_id, self._seen, rungs=False)
+        return feed.read(transaction, self._study_id, self._seen, with_rungs=False)
 
     def _learn(self, news: News) -> None:
         self._mirror.learn(news.finished)
@@ -308,9 +285,3 @@ class TrialStore:
             claim.lost = True
         else:
             claim.order = order
-
-
-def _best(reports: Mapping[int, float]) -> int | None:
-    """The step of the best value; of equals, the first."""
-    steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
-    return min(steps, key=lambda step: reports[step], default=None)

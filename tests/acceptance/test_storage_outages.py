@@ -2,6 +2,7 @@
 
 import random
 import select
+import signal
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
@@ -97,7 +99,7 @@ def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     proxy = Cutting(folder / ".s.PGSQL.5432")
     name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
     db = Database.open(f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}")
-    proxy.rate = 1 / 12
+    proxy.rate = 1 / 20
     _run_all(db, study)
     db.close()
     proxy.stop()
@@ -111,8 +113,43 @@ def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     direct.close()
 
 
-def _run_all(db: Database, study: Study) -> None:
-    store = TrialStore(
+def test_what_a_crashed_server_has_forgotten_is_told_again(own_postgres: Any) -> None:
+    """Reports are committed without waiting for the disk; a crash forgets the last of them."""
+    url = own_postgres.get_uri()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        connection.execute("SELECT pg_reload_conf()")
+    db = Database.open(url)
+    study, _ = studies.create(db, "study", config={}, seed=0, trials=1)
+    store = _store(db, study)
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    x = claim.trial.suggest_float("x", 0.0, 1.0)
+    for epoch in range(1, 5):
+        store.report(claim, epoch, x + 1 / epoch, {"val_loss": x})
+    _crash(own_postgres)
+    watcher = Database.open(url)
+    assert len(studies.history(watcher, claim.lease.trial_id)) < 4, "nothing was forgotten"
+    store.tell(claim, "COMPLETE", x + 0.25)
+    (record,) = studies.trials(watcher, study)
+    assert (record.epochs, record.params) == (4, {"x": x})
+    rows = studies.history(watcher, record.trial_id)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    store.close()
+    db.close()
+    watcher.close()
+
+
+def _crash(server: Any) -> None:
+    """Ends the server at once, without writing anything more, and starts it again."""
+    process = psutil.Process(server.get_pid())
+    process.send_signal(signal.SIGQUIT)
+    process.wait(20)
+    server.start()
+
+
+def _store(db: Database, study: Study) -> TrialStore:
+    return TrialStore(
         db,
         study,
         Worker("w", "h", 1, "cpu"),
@@ -121,6 +158,10 @@ def _run_all(db: Database, study: Study) -> None:
         trial_seed=lambda number: number,
         terms=Terms(heartbeat_s=0.2),
     )
+
+
+def _run_all(db: Database, study: Study) -> None:
+    store = _store(db, study)
     while isinstance(claim := store.claim(), Claim):
         x = claim.trial.suggest_float("x", 0.0, 1.0)
         store.write_params(claim)
