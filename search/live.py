@@ -48,8 +48,9 @@ class Lines:
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
         """Print the trials that finished."""
-        for trial in finished:
-            self.say(show.finished_line(trial, status))
+        before = status.finished - len(finished)
+        for count, trial in enumerate(finished, start=before + 1):
+            self.say(show.finished_line(trial, status, count))
 
     def say(self, line: str) -> None:
         """Print a remark."""

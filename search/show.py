@@ -184,14 +184,14 @@ def trials_csv(trials: Sequence[TrialRecord], path: Path) -> None:
             writer.writerow([*known, *params, trial.attributes.get("reason")])
 
 
-def finished_line(trial: TrialRecord, status: Status) -> str:
-    """One finished trial in a line, for logs."""
-    outcome = trial.attributes.get("reason") if trial.state == "FAIL" else number(trial.value)
+def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
+    """One finished trial in a line, for logs; `finished` counts it and those before it."""
+    outcome = trial.attributes.get("reason") or number(trial.value)
     at = f" at epoch {trial.best_epoch} of {trial.epochs}" if trial.best_epoch else ""
     best = status.incumbent
     so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
     ended = f"trial {trial.number} {state(trial)}: {outcome}{at}{so_far}"
-    return f"{time.strftime('%H:%M:%S')} {ended}; {status.finished} of {status.limit}"
+    return f"{time.strftime('%H:%M:%S')} {ended}; {finished} of {status.limit}"
 
 
 def value(found: Any) -> str:

@@ -31,6 +31,7 @@ def test_a_log_has_a_line_for_each_trial_and_remark(run):
     lines = printed(run, terminal=False).splitlines()
     assert lines[0] == "a remark, with [brackets]" and len(lines) == 3
     assert [line.split()[1:3] for line in lines[1:]] == [["trial", "0"], ["trial", "1"]]
+    assert [line[-6:] for line in lines[1:]] == ["1 of 2", "2 of 2"]
 
 
 def test_quiet_is_remarks_only(run):

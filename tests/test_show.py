@@ -116,10 +116,10 @@ def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):
 
 def test_the_line_of_a_finished_trial(run):
     _, state, found = told(run)
-    line = show.finished_line(found[0], state)
+    line = show.finished_line(found[0], state, 1)
     assert f"trial 0 complete: {show.number(found[0].value)} at epoch" in line
-    assert line.endswith("; 3 of 4")
-    assert "trial 1 failed: " in show.finished_line(found[1], state)
+    assert line.endswith("; 1 of 4")
+    assert "trial 1 failed: " in show.finished_line(found[1], state, 2)
 
 
 def test_what_is_left_and_for_how_long(run):
