@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,21 @@ class Samples:
         """What a function is traced for: a feed of any number of these samples."""
         few = self.arrays(slice(0, 1))
         return {name: tf.TensorSpec((None, *a.shape[1:]), a.dtype) for name, a in few.items()}
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What trainings see.
+
+    Attributes:
+        train: Training samples.
+        validation: Validation samples.
+        stream: Whether they pass by in blocks, because they don't fit in memory.
+    """
+
+    train: Samples
+    validation: Samples
+    stream: bool
 
 
 def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +14,8 @@ from keras.src.random.seed_generator import global_seed_generator
 from search import callbacks, feeding, memory, progress, stream
 from search.checkpoint import CheckpointError
 from search.epoch import Epoch
-from search.feeding import Samples
-from search.reuse import CompiledModels
-
-if TYPE_CHECKING:
-    from search.training import Settings
+from search.feeding import Samples, TrainingData
+from search.settings import Settings
 
 VALIDATION_BATCH = 256  # samples
 
@@ -27,24 +24,24 @@ class PlainEpochs:
     """One training by `fit`. The model that it is given is the one that trains.
 
     Args:
-        models: Holds the data.
+        data: Training and validation samples.
         model: Compiled.
         settings: How to train it.
     """
 
-    def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
+    def __init__(self, data: TrainingData, model: Any, settings: Settings) -> None:
         memory.release()  # of the plain training before this one: each traces functions anew
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
-        self._model, self._settings, self._stream = model, settings, models.stream
-        self._train = models.train.weighted(settings.class_weight)
-        self._validation = models.validation
+        self._model, self._settings, self._stream = model, settings, data.stream
+        self._train = data.train.weighted(settings.class_weight)
+        self._validation = data.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
         self._watch = callbacks.Watch()
         listening = [*settings.callbacks, self._watch]
         self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
         self._validated = self._dataset(
-            self._validation, np.arange(models.validation.number), VALIDATION_BATCH
+            self._validation, np.arange(data.validation.number), VALIDATION_BATCH
         )
         self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
         self._prepared = False

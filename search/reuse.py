@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from search import memory, signature
 from search.compiled import Whole
-from search.feeding import Samples
+from search.feeding import TrainingData
 from search.steps import Steps
 from search.stream import Streamed
 from search.twin import Twin
@@ -20,7 +20,7 @@ from search.xla import Fused
 CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
 COPIES = 4  # of the weights: themselves, two slots of the optimizer, the best
 GRAPH_BYTES = 11 * 2**20  # of a compiled model, beside its variables
-KEPT_BYTES = 2**30  # of compiled models in all
+KEPT_BYTES = 2**28  # of compiled models in all
 
 
 class Owner(Protocol):
@@ -67,23 +67,17 @@ class CompiledModel:
 
 
 class CompiledModels:
-    """The models compiled for one data set.
+    """Compiled models by signature, those used last kept as memory allows."""
 
-    Args:
-        train: Training samples.
-        validation: Validation samples.
-        stream: Whether they pass by in blocks, because they don't fit in memory.
-    """
-
-    def __init__(self, train: Samples, validation: Samples, *, stream: bool) -> None:
-        self.train, self.validation, self.stream = train, validation, stream
+    def __init__(self) -> None:
         self._models: OrderedDict[str, CompiledModel] = OrderedDict()
 
-    def find(self, model: Any, data_loss: Any, *, xla: bool) -> CompiledModel:
+    def find(self, model: Any, data: TrainingData, data_loss: Any, *, xla: bool) -> CompiledModel:
         """The compiled model that can train this one; made now where there is none.
 
         Args:
             model: Compiled by Keras, as its builder returned it.
+            data: What it is to be trained on.
             data_loss: Of the value, or None for the model's own.
             xla: Whether its epochs go through XLA.
 
@@ -91,23 +85,13 @@ class CompiledModels:
             signature.NotCompilableError: Only Keras' own fit can train it.
         """
         if not model.built:
-            model.build((None, *self.train.x.shape[1:]))
-        name = signature.of(model, data_loss, xla)
-        found = self._models.pop(name, None) or self._compiled(model, data_loss, xla)
+            model.build((None, *data.train.x.shape[1:]))
+        kind = (data.stream, data.train.features, data.train.y.shape[1:], str(data.train.y.dtype))
+        name = signature.of(model, data_loss, xla, *map(str, kind))
+        found = self._models.pop(name, None) or _compiled(model, data, data_loss, xla)
         self._models[name] = found
         self._drop_oldest()
         return found
-
-    def _compiled(self, model: Any, data_loss: Any, xla: bool) -> CompiledModel:
-        features = self.train.features
-        fused = xla and features is None and not self.stream
-        twin = Twin(model, sparse=features is not None, open_widths=not fused)
-        _build_metrics(twin.model, self.validation.y)
-        steps = Steps(twin, data_loss, features)
-        if self.stream:
-            return CompiledModel(twin, steps, Streamed(steps))
-        epochs = Fused(steps, _chunk(model)) if fused else Whole(steps)
-        return CompiledModel(twin, steps, epochs)
 
     def _drop_oldest(self) -> None:
         if self._bytes() <= KEPT_BYTES:
@@ -118,6 +102,20 @@ class CompiledModels:
 
     def _bytes(self) -> int:
         return sum(model.bytes() for model in self._models.values())
+
+
+OF_THIS_PROCESS = CompiledModels()  # folds differ in their samples only
+
+
+def _compiled(model: Any, data: TrainingData, data_loss: Any, xla: bool) -> CompiledModel:
+    features = data.train.features
+    fused = xla and features is None and not data.stream
+    twin = Twin(model, sparse=features is not None, open_widths=not fused)
+    _build_metrics(twin.model, data.validation.y)
+    steps = Steps(twin, data_loss, features)
+    if data.stream:
+        return CompiledModel(twin, steps, Streamed(steps))
+    return CompiledModel(twin, steps, Fused(steps, _chunk(model)) if fused else Whole(steps))
 
 
 def _chunk(model: Any) -> int:

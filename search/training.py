@@ -12,8 +12,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import keras
@@ -24,12 +24,12 @@ from keras.src.random import seed_generator
 from search import checkpoint, memory, progress
 from search.checkpoint import CheckpointError
 from search.epoch import Epoch
-from search.feeding import Samples
+from search.feeding import Samples, TrainingData
 from search.plain import PlainEpochs
-from search.reuse import CompiledModels
+from search.reuse import OF_THIS_PROCESS, CompiledModels
+from search.settings import Settings
 from search.signature import NotCompilableError
 from search.whole import WholeEpochs
-from spaces.optimization import Plateau
 
 __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_everything"]
 
@@ -37,38 +37,6 @@ CALL_S = 0.05  # as many epochs per call as fit into this, so that reports stay 
 MOST_EPOCHS = 64  # per call
 
 _log = logging.getLogger("studyhall")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is to be trained.
-
-    Attributes:
-        epochs: Most epochs.
-        batch_size: Samples per optimizer step; the last step of an epoch may have fewer.
-        patience: Epochs without improvement until the training stops, or None.
-        min_delta: What counts as an improvement of the value.
-        seed: Of the order of the samples; weights and dropout have the model's own seeds.
-        class_weight: Weight of each class in the loss, or None.
-        plateau: Lowers the learning rate where the value no longer falls.
-        data_loss: The loss that the value is measured with; default: the model's own, without
-            penalties.
-        engine: "keras" trains by Keras' own fit, whatever the model.
-        xla: Whether compiled epochs go through XLA.
-        callbacks: The user's own Keras callbacks; with them Keras' own fit trains.
-    """
-
-    epochs: int
-    batch_size: int
-    patience: int | None = None
-    min_delta: float = 0.0
-    seed: int = 0
-    class_weight: dict[int, float] | None = None
-    plateau: Plateau | None = None
-    data_loss: keras.losses.Loss | None = None
-    engine: str = "auto"
-    xla: str = "auto"
-    callbacks: Sequence[keras.callbacks.Callback] = ()
 
 
 class Path(Protocol):
@@ -105,6 +73,7 @@ class Engine:
         validation: Likewise.
         resident_bytes: Data up to this size is held as tensors; what is larger streams from the
             arrays. Default: what this machine has to spare.
+        models: Where compiled models are looked for and kept. Default: with all of this process.
     """
 
     def __init__(
@@ -113,11 +82,12 @@ class Engine:
         validation: tuple[Any, Any],
         *,
         resident_bytes: int | None = None,
+        models: CompiledModels = OF_THIS_PROCESS,
     ) -> None:
         samples = Samples(*train), Samples(*validation)
         limit = memory.spare_bytes() if resident_bytes is None else resident_bytes
         stream = sum(part.bytes() for part in samples) > limit
-        self._models = CompiledModels(*samples, stream=stream)
+        self._data, self._models = TrainingData(*samples, stream=stream), models
         self._said: set[str] = set()
         memory.settle()
 
@@ -136,10 +106,10 @@ class Engine:
                 raise NotCompilableError('engine = "keras" asks for it')
             if settings.callbacks:
                 raise NotCompilableError("it has callbacks of its own")
-            return WholeEpochs(self._models, model, settings)
+            return WholeEpochs(self._models, self._data, model, settings)
         except NotCompilableError as reason:
             self._say(f"training by Keras' own fit: {reason}")
-            return PlainEpochs(self._models, model, settings)
+            return PlainEpochs(self._data, model, settings)
 
     def _say(self, message: str) -> None:
         if message not in self._said:

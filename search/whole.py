@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from search import executors, feeding, learning_rates, progress, signature, xla
 from search.compiled import Plan
 from search.epoch import Epoch
+from search.feeding import TrainingData
 from search.reuse import CompiledModels
-
-if TYPE_CHECKING:
-    from search.training import Settings
+from search.settings import Settings
 
 
 class WholeEpochs:
     """One training. Another one may borrow the compiled model between two calls.
 
     Args:
-        models: The data and the models compiled for it.
+        models: What is compiled already.
+        data: Training and validation samples.
         model: As its builder returned it, compiled.
         settings: How to train it.
 
@@ -29,16 +29,18 @@ class WholeEpochs:
         signature.NotCompilableError: The model can't be compiled as a whole.
     """
 
-    def __init__(self, models: CompiledModels, model: Any, settings: Settings) -> None:
+    def __init__(
+        self, models: CompiledModels, data: TrainingData, model: Any, settings: Settings
+    ) -> None:
         began = time.perf_counter()
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
         self._settings, self._optimizer, self._model = settings, model.optimizer, model
-        self._train = models.train.weighted(settings.class_weight)
-        self._validation = models.validation
+        self._train = data.train.weighted(settings.class_weight)
+        self._validation = data.validation
         self._steps = math.ceil(self._train.number / settings.batch_size)
         fused = settings.xla == "on" or (settings.xla == "auto" and xla.pays(self._steps_to_come()))
         data_loss = signature.unless_equal(settings.data_loss, model.loss)
-        self._compiled = models.find(model, data_loss, xla=fused)
+        self._compiled = models.find(model, data, data_loss, xla=fused)
         work = executors.multiplications(model, settings.batch_size, self._train.entries)
         self._side_by_side = work >= executors.PARALLEL_MULTIPLICATIONS
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None

@@ -17,6 +17,7 @@ import pytest
 
 from search import checkpoint
 from search.checkpoint import CheckpointError
+from search.reuse import CompiledModels
 from search.training import Engine, Epoch, Settings, Training, seed_everything
 from spaces import architecture, optimization, regularization
 
@@ -33,7 +34,7 @@ def data(family: str, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def engine_for(family: str) -> Engine:
-    return Engine(data(family, 0, 60), data(family, 1, 40))
+    return Engine(data(family, 0, 60), data(family, 1, 40), models=CompiledModels())
 
 
 @pytest.fixture(scope="module")

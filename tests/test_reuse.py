@@ -25,7 +25,7 @@ def data(seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fresh_engine() -> Engine:
-    return Engine(data(0, 83), data(1, 41))
+    return Engine(data(0, 83), data(1, 41), models=reuse.CompiledModels())
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,12 @@ def test_a_users_model_is_reused_too() -> None:
 
     assert trial(0.1, 8).seconds["trace"] > 0
     assert trial(0.4, 20).seconds["trace"] == 0
+
+
+def test_folds_share_compiled_models() -> None:
+    models = reuse.CompiledModels()
+    folds = [Engine(data(seed, 50 + seed), data(9, 30), models=models) for seed in range(2)]
+    assert [trained(it, {}).seconds["trace"] > 0 for it in folds] == [True, False]
 
 
 def test_custom_losses_are_told_apart() -> None:

@@ -1,0 +1,42 @@
+"""How a model is to be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+
+from spaces.optimization import Plateau
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is to be trained.
+
+    Attributes:
+        epochs: Most epochs.
+        batch_size: Samples per optimizer step; the last step of an epoch may have fewer.
+        patience: Epochs without improvement until the training stops, or None.
+        min_delta: What counts as an improvement of the value.
+        seed: Of the order of the samples; weights and dropout have the model's own seeds.
+        class_weight: Weight of each class in the loss, or None.
+        plateau: Lowers the learning rate where the value no longer falls.
+        data_loss: The loss that the value is measured with; default: the model's own, without
+            penalties.
+        engine: "keras" trains by Keras' own fit, whatever the model.
+        xla: Whether compiled epochs go through XLA.
+        callbacks: The user's own Keras callbacks; with them Keras' own fit trains.
+    """
+
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+    min_delta: float = 0.0
+    seed: int = 0
+    class_weight: dict[int, float] | None = None
+    plateau: Plateau | None = None
+    data_loss: keras.losses.Loss | None = None
+    engine: str = "auto"
+    xla: str = "auto"
+    callbacks: Sequence[keras.callbacks.Callback] = ()
