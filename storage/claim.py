@@ -60,8 +60,12 @@ class Claim:
         """The last reported epoch (of the last fold), 0 if there is none."""
         return max(self.rows, default=(0, 0))[1]
 
-    def report(self, epoch: int, fold: int, value: float | None, metrics: dict[str, Any]) -> None:
+    def report(
+        self, step: int, epoch: int, fold: int, value: float | None, metrics: dict[str, Any]
+    ) -> None:
         """Adds an epoch to the history, or replaces it."""
+        if value is not None:
+            self.reports[step] = value
         row = {"fold": fold, "epoch": epoch, "value": value, "metrics": metrics}
         self.rows[fold, epoch] = row
 

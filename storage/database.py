@@ -3,52 +3,25 @@
 import contextlib
 import functools
 import math
-import os
 import random
-import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from storage import connections, schema
+from storage import connections, creation, urls
+from storage.urls import StorageAway, StorageError, default_url, shown
+
+__all__ = ["Database", "StorageAway", "StorageError", "Transaction", "default_url", "shown"]
 
 PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
 OPEN_PATIENCE_S = 10.0
 
 T = TypeVar("T")
 Row = sa.Row[*tuple[Any, ...]]
-
-
-class StorageError(RuntimeError):
-    """The database cannot be used; the message says which one and why, in one line."""
-
-
-class StorageAway(StorageError):  # noqa: N818 - it will be back
-    """The database has been out of reach for as long as the caller was willing to wait."""
-
-
-def default_url() -> str:
-    """Where studies live unless the user says otherwise."""
-    return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
-
-
-def shown(url: str | sa.URL) -> str:
-    """The URL as it may be printed: without its password.
-
-    Examples:
-        >>> shown("postgresql://ann:secret@host/db")
-        'postgresql://ann:***@host/db'
-    """
-    try:
-        return _plain(sa.make_url(url).render_as_string(hide_password=True))
-    except (sa.exc.ArgumentError, ValueError):
-        return re.sub(r":[^:/@]*@", ":***@", str(url))
 
 
 class Transaction:
@@ -105,9 +78,9 @@ class Database:
         Raises:
             StorageError: it cannot be reached, read or written, or belongs to another version.
         """
-        parsed = _parse(url)
+        parsed = urls.parse(url)
         if parsed.get_backend_name() == "sqlite":
-            _check_file(parsed, create)
+            urls.check_file(parsed, create)
         database = cls(parsed, connections.engine(parsed))
         try:
             database._prepare(patience_s)
@@ -142,7 +115,7 @@ class Database:
 
     def optuna_storage(self) -> RDBStorage:
         """Optuna's own storage on this database, for the dashboard and other readers."""
-        return schema.reading_storage(self.url)
+        return creation.reading_storage(self.url)
 
     def was_away(self, grace_s: float) -> bool:
         """Whether the database is away, or has been less than `grace_s` ago."""
@@ -225,12 +198,12 @@ class Database:
 
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
-            if not schema.is_current(transaction.connection):
-                schema.create(transaction.connection, self.url)
+            if not creation.is_current(transaction.connection):
+                creation.create(transaction.connection, self.url)
 
         try:
             # On SQLite Optuna creates its tables through a connection of its own, which a
-            # transaction held here would lock out; the lock in `schema.create` does instead.
+            # transaction held here would lock out; the lock in `creation.create` does instead.
             self._patiently(work, None, patience_s)
         except (RuntimeError, sa.exc.DatabaseError) as error:
             if isinstance(error, StorageError):
@@ -251,40 +224,6 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause_s * random.uniform(0.5, 1.5)
         pause_s = min(2 * pause_s, 5.0)
-
-
-def _parse(url: str) -> sa.URL:
-    expected = "expected sqlite:///file or postgresql://user@host/name"
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise StorageError(f"storage: received {shown(url)!r}, {expected}") from error
-    if parsed.get_backend_name() == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return parsed.set(drivername="sqlite")
-    raise StorageError(f"storage: received {shown(url)!r}, {expected}")
-
-
-def _check_file(url: sa.URL, create: bool) -> None:
-    path = Path(url.database or "")
-    if sqlite3.sqlite_version_info < (3, 35):
-        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
-    if not path.exists() and not create:
-        raise StorageError(f"{shown(url)}: there is no such file")
-    if not path.parent.is_dir():
-        raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise StorageError(f"{shown(url)}: the folder {path.parent} cannot be written to")
-    if kind := connections.network_file_system(path):
-        raise StorageError(
-            f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
-            "with several workers: move it to a local disk, or use postgresql://"
-        )
-
-
-def _plain(text: str) -> str:
-    return text.replace("postgresql+psycopg://", "postgresql://")
 
 
 def _reason(error: BaseException) -> str:

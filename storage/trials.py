@@ -7,13 +7,12 @@ from typing import Any
 from optuna.samplers import BaseSampler
 
 from storage import budget, claiming, delivery, feed, leases, results
-from storage import claim as claimed
 from storage.claim import Claim
 from storage.claiming import Exhausted, Waiting
 from storage.database import PATIENCE_S, Database, StorageAway, Transaction
 from storage.epochs import Report
-from storage.feed import News
 from storage.heartbeat import Heartbeat
+from storage.knowledge import Knowledge
 from storage.leases import Lease, LeaseLost, Terms, Worker
 from storage.mirror import Mirror
 from storage.orders import Order
@@ -55,12 +54,10 @@ class TrialStore:
         self._db = db
         self._study_id = study.study_id
         self._worker = worker
-        self._sampler_factory = sampler_factory
-        self._pruner = pruning
-        self._trial_seed = trial_seed
         self._terms = terms or Terms()
-        self._mirror = Mirror(study.name, window or Window())
-        self._seen = feed.Seen()
+        self._knowledge = Knowledge(
+            Mirror(study.name, window or Window()), sampler_factory, trial_seed, pruning
+        )
         self._claim: Claim | None = None
         self._heartbeat = Heartbeat(
             db, study.study_id, worker, self._terms.heartbeat_s, self._on_beat
@@ -124,11 +121,8 @@ class TrialStore:
             StorageError: the database refuses, or has been away for `OUTAGE_S`.
         """
         step = epoch if step is None else step
-        claim.report(epoch, fold, value, dict(metrics))
-        rungs: list[int] = []
-        if value is not None:
-            claim.reports[step] = value
-            rungs = self._pruner.rungs(claim.number, claim.reports, step)
+        claim.report(step, epoch, fold, value, dict(metrics))
+        rungs = self._knowledge.rungs(claim, step, value)
         claim.outbox.add(Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs))
         if claim.outbox.is_due:
             try:
@@ -139,7 +133,7 @@ class TrialStore:
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
         """Whether the trial shall end with its report at this epoch; looks at memory only."""
-        return self._pruner.should_prune(claim.number, claim.reports, epoch)
+        return self._knowledge.pruner.should_prune(claim.number, claim.reports, epoch)
 
     def checkpoint(self, claim: Claim, pointer: str, epoch: int, fold: int = 0) -> str | None:
         """Points to a new checkpoint; returns the old pointer, whose object may go.
@@ -195,7 +189,7 @@ class TrialStore:
         self._fenced(claim, work)
         self._let_go(claim)
         with contextlib.suppress(StorageAway):  # the next claim will hear of it
-            self._learn(self._db.statement(self._read_feed, patience_s=_REPORT_PATIENCE_S))
+            self._hear()
 
     def release(self, claim: Claim) -> None:
         """Hands the trial back; whoever takes it continues from its checkpoint.
@@ -218,34 +212,39 @@ class TrialStore:
 
     def incumbent(self) -> tuple[int, float] | None:
         """Number and value of the best complete trial, as of the last claim, report or result."""
-        return self._mirror.incumbent
+        return self._knowledge.mirror.incumbent
 
     def close(self) -> None:
         """Ends the heartbeat; a trial in hand is not handed back."""
         self._heartbeat.stop()
 
     def _begin(self, lease: Lease) -> Claim:
-        """Sets a claimed trial up for sampling, on a mirror that knows the latest results."""
         self._heartbeat.hold(lease)
+        knows = self._knowledge
         around = self._db.statement(
             lambda transaction: claiming.look_around(
-                transaction, self._study_id, lease, self._seen, rungs=self._pruner.needs_rungs
+                transaction, self._study_id, lease, knows.seen, rungs=knows.pruner.needs_rungs
             )
         )
-        self._learn(around.news)
-        frozen = claimed.claimed_trial(lease, around.past.notes)
-        self._mirror.show_running([frozen, *map(claimed.other_trial, around.running)])
-        sampler = self._sampler_factory(self._trial_seed(lease.number))
-        self._claim = claimed.make(lease, around.past, self._mirror.study(sampler), frozen)
+        self._claim = knows.begin(lease, around)
         return self._claim
+
+    def _hear(self) -> None:
+        news = self._db.statement(
+            lambda t: feed.read(t, self._study_id, self._knowledge.seen, with_rungs=False),
+            patience_s=_REPORT_PATIENCE_S,
+        )
+        self._knowledge.learn(news)
 
     def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
         """Writes what waits, and takes in what the worker hears in return."""
         with self._dropping(claim):
-            answer = delivery.deliver(self._db, self._study_id, claim, self._seen, patience_s)
+            answer = delivery.deliver(
+                self._db, self._study_id, claim, self._knowledge.seen, patience_s
+            )
         if answer is not None:
             claim.order = answer.order
-            self._learn(answer.news)
+            self._knowledge.learn(answer.news)
 
     def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
         """Delivers what waits, then runs a transaction."""
@@ -262,14 +261,6 @@ class TrialStore:
             claim.lost = True
             self._let_go(claim)
             raise
-
-    def _read_feed(self, transaction: Transaction) -> News:
-        return feed.read(transaction, self._study_id, self._seen, with_rungs=False)
-
-    def _learn(self, news: News) -> None:
-        self._mirror.learn(news.finished)
-        self._pruner.learn(news.finished, news.rungs)
-        self._seen = news.after(self._seen)
 
     def _let_go(self, claim: Claim) -> None:
         if self._claim is claim:

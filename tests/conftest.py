@@ -49,8 +49,11 @@ def _running_postgres() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
-    """A PostgreSQL server for the whole session."""
+    """A PostgreSQL server for the whole session, which doesn't wait for the disk."""
     with _running_postgres() as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server
 
 

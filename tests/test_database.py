@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from storage import connections, database, schema, studies
+from storage import connections, creation, database, studies, urls
 from storage.database import Database, StorageAway, StorageError, Transaction
 
 
@@ -28,7 +28,7 @@ def test_creates_both_schemas_once_and_opens_them_again(database_url: str) -> No
 
 
 def test_adds_our_tables_to_a_database_that_optuna_has_made(database_url: str) -> None:
-    storage = schema.reading_storage(database._parse(database_url))
+    storage = creation.reading_storage(urls.parse(database_url))
     study = optuna.create_study(storage=storage, study_name="theirs")
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     db = Database.open(database_url)

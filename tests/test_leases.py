@@ -101,7 +101,8 @@ class Leases(RuleBasedStateMachine):
         return multiple()
 
     def _taken_over(self, trial: Modelled, lease: Lease) -> None:
-        trial.held, trial.fence, trial.attempt = True, trial.fence + 1, trial.attempt + 1
+        trial.held, trial.silent = True, False
+        trial.fence, trial.attempt = trial.fence + 1, trial.attempt + 1
         trial.progress_at_claim = trial.progress
         assert (lease.fence, lease.attempt) == (trial.fence, trial.attempt)
         begun = self.db.snapshot(lambda t: past.read(t, lease.trial_id))
@@ -234,7 +235,7 @@ def test_leases_agree_with_the_model(db: Database) -> None:
     run_state_machine_as_test(
         Leases,
         settings=settings(
-            max_examples=40 if db.kind == "sqlite" else 20,
+            max_examples=60 if db.kind == "sqlite" else 40,
             stateful_step_count=30,
             deadline=None,
             phases=[Phase.generate],  # shrinking would take minutes

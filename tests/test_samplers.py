@@ -209,7 +209,7 @@ def test_cmaes_replayed_equals_one_that_was_never_stopped(local: Database) -> No
             sampler = made_samplers[-1]
             if not sampler._space:
                 continue
-            complete = store._mirror.get_all_trials(0, states=(TrialState.COMPLETE,))
+            complete = store._knowledge.mirror.get_all_trials(0, states=(TrialState.COMPLETE,))
             replayed = sampler._restore_optimizer(complete)
             alive = alive or sampler._restore_optimizer([])
             told = [trial for trial in complete if trial.number == number]

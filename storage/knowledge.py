@@ -1,0 +1,56 @@
+"""What a worker knows of its study: the others' results and trials, for sampling and pruning."""
+
+from collections.abc import Callable
+
+from optuna.samplers import BaseSampler
+
+from storage import claim as claimed
+from storage import feed
+from storage.claim import Claim
+from storage.claiming import Surroundings
+from storage.feed import News
+from storage.lease import Lease
+from storage.mirror import Mirror
+from storage.pruning import Pruner
+
+
+class Knowledge:
+    """A mirror for the sampler and a pruner, both fed from the feed.
+
+    Args:
+        mirror: the finished trials in memory.
+        sampler_factory: makes the sampler of one trial from that trial's seed.
+        trial_seed: the seed of a trial, from its number.
+        pruner: decides about running trials.
+    """
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        sampler_factory: Callable[[int], BaseSampler],
+        trial_seed: Callable[[int], int],
+        pruner: Pruner,
+    ) -> None:
+        self.mirror = mirror
+        self.pruner = pruner
+        self.seen = feed.Seen()
+        self._sampler_factory = sampler_factory
+        self._trial_seed = trial_seed
+
+    def learn(self, news: News) -> None:
+        """Takes in what has happened since the last time."""
+        self.mirror.learn(news.finished)
+        self.pruner.learn(news.finished, news.rungs)
+        self.seen = news.after(self.seen)
+
+    def begin(self, lease: Lease, around: Surroundings) -> Claim:
+        """Sets a claimed trial up for sampling, knowing the latest."""
+        self.learn(around.news)
+        frozen = claimed.claimed_trial(lease, around.past.notes)
+        self.mirror.show_running([frozen, *map(claimed.other_trial, around.running)])
+        sampler = self._sampler_factory(self._trial_seed(lease.number))
+        return claimed.make(lease, around.past, self.mirror.study(sampler), frozen)
+
+    def rungs(self, claim: Claim, step: int, value: float | None) -> list[int]:
+        """The rungs that a trial reaches with its report."""
+        return [] if value is None else self.pruner.rungs(claim.number, claim.reports, step)
