@@ -142,6 +142,8 @@ def test_a_lost_lease_changes_nothing(db: Database, study: Study, store: Make) -
     (record,) = studies.trials(db, study)
     assert (record.value, record.attempt, record.repeated, record.epochs) == (0.3, 2, 1, 2)
     assert record.worker == "worker-1"
+    rows = studies.history(db, claim.lease.trial_id)
+    assert [row["value"] for row in rows] == [0.5, 0.3], "what is trained again replaces"
 
 
 def test_a_trial_that_kills_its_workers_is_failed(db: Database, study: Study, store: Make) -> None:
