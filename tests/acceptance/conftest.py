@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from search import config, creation, inspection
 from storage import records, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
@@ -75,6 +76,14 @@ class Folder:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def create(self, file: str) -> None:
+        """Create the study of a file without running it, as a launch begins."""
+        path = self.path / file
+        checked = config.load(path, {"study": {"artifacts": str(self.path / "artifacts")}})
+        db = Database.open(f"sqlite:///{self.path}/studyhall.db")
+        creation.create(db, checked, path.parent, inspection.inspect(checked, path))
+        db.close()
 
     def status(self, name: str) -> Status | None:
         """How a study stands, or None while there is none."""

@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -185,7 +186,10 @@ def test_every_mistake_at_once(folder):
 
 
 def test_a_missing_study_file(folder):
-    answer = folder.answer("launch", "nowhere.toml")
+    command = [Path(sys.executable).with_name("studyhall"), "launch", "nowhere.toml"]
+    answer = subprocess.run(
+        command, cwd=folder.path, capture_output=True, text=True, check=False
+    )  # as it is installed
     assert answer.returncode == 2 and folder.files() == set()
     assert answer.stderr == (
         "nowhere.toml: received no such file or directory, expected a study file\n"

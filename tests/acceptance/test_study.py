@@ -204,7 +204,7 @@ def test_more_trials_until_deleted(six):
 SLOW = {
     "study": {"name": "slow", "trials": 2},
     "data": {"source": "sklearn:digits", "samples": 600},
-    "training": {"epochs": 50, "patience": "none", "engine": "keras"},
+    "training": {"epochs": 40, "patience": "none", "engine": "keras"},
     "space": {"width": 32},
 }
 
@@ -224,7 +224,8 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
     whole, broken = new_folder(), new_folder()
     for folder in (whole, broken):
         folder.study(**SLOW)
-    whole.run("launch", "study.toml", "--quiet")
+    whole.create("study.toml")
+    whole.run("worker", "slow")
 
     terminal = on_a_terminal(broken, "launch", "study.toml")
     terminal.expect("0 complete, 0 pruned, 0 failed, 2 left of 2")
@@ -249,7 +250,7 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
     assert "trial 0 begins again, its checkpoint can't be used" in printed
     assert [trial.state for trial in broken.trials("slow")] == ["COMPLETE", "RUNNING"]
 
-    broken.run("launch", "study.toml", "--quiet")
+    broken.run("worker", "slow")
     expected, found = whole.trials("slow"), broken.trials("slow")
     assert [trial.attempt for trial in found] == [2, 2]  # in the same rows
     assert [trial.value for trial in found] == [trial.value for trial in expected]
@@ -334,16 +335,20 @@ def build(trial, input_shape, outputs):
 
 @pytest.fixture(scope="module")
 def together(new_folder):
-    """A study of the user's own model and data, by two workers that wait for each other."""
+    """A study of the user's own model and data, by two workers that wait for each other.
+
+    Model and data lie beside the study file, which is launched from elsewhere.
+    """
     folder = new_folder()
-    folder.write("mine.py", TOGETHER)
+    folder.write("project/mine.py", TOGETHER)
     folder.study(
+        "project/study.toml",
         study={"name": "own", "trials": 7},
         data={"source": "mine.py:load"},
         model={"family": "mine.py:build"},
         space={"width": None, "dropout": 0.1},
     )
-    folder.printed = folder.run("launch", "study.toml", "--workers", "2")
+    folder.printed = folder.run("launch", "project/study.toml", "--workers", "2")
     return folder
 
 
