@@ -120,7 +120,7 @@ def test_a_worker_names_itself(studio, monkeypatch):
 def test_artifacts_that_cannot_be_written_are_told_before_the_first_trial(studio):
     study = studio.study()
     folder = creation.stored(study).artifacts
-    folder.parent.mkdir()
+    folder.rmdir()
     folder.write_text("in the way")
     with pytest.raises(RuntimeError, match="File exists"):
         worker.work(studio.db, study, Stop())
