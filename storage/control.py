@@ -1,6 +1,6 @@
 """What can be done to a study from outside its workers: stop it, stop a trial, reap the silent."""
 
-from storage import budget, reclaiming, results
+from storage import budget, reclaiming, results, sightings
 from storage.database import Database, Transaction
 from storage.leases import Silent, Terms
 from storage.study import Study
@@ -48,6 +48,7 @@ def reap(db: Database, study: Study, terms: Terms | None = None) -> list[Silent]
 
     def work(transaction: Transaction) -> list[Silent]:
         budget.lock(transaction, study.study_id)
+        sightings.forget_gone(transaction, study.study_id)
         return reclaiming.reclaim(transaction, study.study_id, terms or Terms())
 
     return db.transaction(work)

@@ -3,6 +3,8 @@
 from storage.database import Transaction
 from storage.leases import Worker
 
+GONE_S = 86_400.0
+
 
 def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
     """Notes that a worker is alive."""
@@ -17,6 +19,17 @@ def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
         host=worker.host,
         pid=worker.pid,
         device=worker.device,
+    )
+
+
+def forget_gone(transaction: Transaction, study_id: int) -> None:
+    """Takes workers off the list that have not been seen for so long that nobody asks for them."""
+    transaction.run(
+        """
+        DELETE FROM studyhall_workers
+        WHERE study_id = :study_id AND seen_at < {now} - :gone_s""",
+        study_id=study_id,
+        gone_s=GONE_S,
     )
 
 

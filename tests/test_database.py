@@ -73,6 +73,12 @@ def test_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
         Database.open(f"sqlite:///{tmp_path}/notes.txt")
 
 
+def test_refuses_a_network_file_system(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "network_file_system", lambda path: "nfs4")
+    with pytest.raises(StorageError, match=r"lies on a network file system \(nfs4\).*postgresql"):
+        Database.open(sqlite_url)
+
+
 def test_refuses_a_missing_file_when_it_may_not_create_one(sqlite_url: str) -> None:
     with pytest.raises(StorageError, match="there is no such file"):
         Database.open(sqlite_url, create=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import pruning, samplers, studies
+from storage import pruning, samplers, sightings, studies
 from storage.database import Database
 from storage.trials import Claim, TrialStore, Worker
 
@@ -75,6 +75,20 @@ def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) 
     ]
     store.close()
     assert studies.status(db, study).workers == []
+
+
+def test_a_worker_that_was_killed_is_seen_for_a_day(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
+    worker = Worker("killed", "host", 7, "cpu")
+    db.transaction(lambda t: sightings.note(t, study.study_id, worker))
+    for hours, seen in ((23, 1), (2, 0)):
+        db.transaction(
+            lambda t, s=hours * 3600: t.run(
+                "UPDATE studyhall_workers SET seen_at = seen_at - :s", s=s
+            )
+        )
+        studies.reap(db, study)
+        assert len(studies.status(db, study).workers) == seen
 
 
 @pytest.mark.timeout(120)
