@@ -33,7 +33,10 @@ def of(model: Any, *others: Any) -> str:
         NotCompilableError: The model can't be compiled as a whole.
     """
     refuse(model)
-    structure = Structure(model)
+    try:
+        structure = Structure(model)
+    except (NotImplementedError, TypeError, ValueError) as error:  # what Keras can't write down
+        raise NotCompilableError("a layer of it has no configuration") from error
     parts = [
         [structure.config, structure.open],
         [f"{type(layer).__qualname__} {id(type(layer))}" for layer in model._flatten_layers()],
