@@ -1,54 +1,67 @@
 """Carrying what a worker has to say of its trial to the database, in one transaction."""
 
-from storage import epochs, feed, writing
+from storage import epochs, feed, leases, writing
 from storage.claim import Claim
 from storage.database import Database, Transaction
-from storage.epochs import Answer, Report
+from storage.epochs import Answer
+from storage.leases import LeaseLost
 
 
 def deliver(
     db: Database, study_id: int, claim: Claim, seen: feed.Seen, patience_s: float
 ) -> Answer | None:
-    """Writes what waits: hyperparameters and reports. Returns what the worker hears, if any waited.
+    """Writes what waits: hyperparameters, reports, the pointer to a checkpoint.
+
+    Returns:
+        What the worker hears, if a report was among it.
 
     Raises:
         LeaseLost: somebody else holds the trial; nothing was written.
         StorageAway: the database stayed away; everything still waits.
     """
     outbox, params = claim.outbox, len(claim.frozen._params)
-    waiting = len(outbox.waiting)
-    if not waiting and params == outbox.params:
+    old_params = params == outbox.params
+    if old_params and not outbox.waiting and outbox.pointer is None:
         return None
     through: list[int] = []
 
     def work(transaction: Transaction) -> Answer | None:
         through.append(transaction.connection_number)
-        if not outbox.is_complete(transaction.connection_number):
-            return _write(transaction, study_id, claim, outbox.everything(), seen)
-        if params > outbox.params:
-            return _write(transaction, study_id, claim, outbox.waiting, seen)
-        return epochs.write(transaction, study_id, claim.lease, outbox.waiting, seen)
+        answer = _write(transaction, study_id, claim, seen, with_params=not old_params)
+        _point(transaction, claim)
+        return answer
 
-    single = params == outbox.params and epochs.is_single(db.kind, outbox.waiting)
+    single = old_params and outbox.pointer is None and epochs.is_single(db.kind, outbox.waiting)
     run = db.statement if single else db.transaction
     answer = run(work, patience_s=patience_s)
-    outbox.delivered(waiting, params, through[-1])
+    claim.checkpoint = outbox.delivered(params, through[-1], claim.checkpoint)
     return answer
 
 
 def repeat(transaction: Transaction, study_id: int, claim: Claim) -> None:
-    """Before a transaction that ends or moves a trial: delivers again what may have been forgotten.
+    """Before a transaction that ends a trial: delivers again what may have been forgotten.
 
     Raises:
         LeaseLost: somebody else holds the trial.
     """
     if not claim.outbox.is_complete(transaction.connection_number):
-        _write(transaction, study_id, claim, claim.outbox.everything(), feed.Seen())
+        _write(transaction, study_id, claim, feed.Seen(), with_params=True)
 
 
 def _write(
-    transaction: Transaction, study_id: int, claim: Claim, reports: list[Report], seen: feed.Seen
+    transaction: Transaction, study_id: int, claim: Claim, seen: feed.Seen, *, with_params: bool
 ) -> Answer | None:
-    if claim.frozen._params:
+    complete = claim.outbox.is_complete(transaction.connection_number)
+    if claim.frozen._params and (with_params or not complete):
         writing.params(transaction, claim.lease, claim.frozen)
+    reports = claim.outbox.waiting if complete else claim.outbox.everything()
     return epochs.write(transaction, study_id, claim.lease, reports, seen) if reports else None
+
+
+def _point(transaction: Transaction, claim: Claim) -> None:
+    """Moves the pointer to the last checkpoint, if a new one waits."""
+    pointer = claim.outbox.pointer
+    if pointer is not None and not leases.point(
+        transaction, claim.lease, pointer.name, pointer.progress
+    ):
+        raise LeaseLost

@@ -16,6 +16,7 @@ from storage.knowledge import Knowledge
 from storage.leases import Lease, LeaseLost, Terms, Worker
 from storage.mirror import Mirror
 from storage.orders import Order
+from storage.outbox import Pointer
 from storage.pruning import Pruner
 from storage.study import Study
 from storage.window import Window
@@ -124,11 +125,7 @@ class TrialStore:
         claim.report(step, epoch, fold, value, dict(metrics))
         rungs = self._knowledge.rungs(claim, step, value)
         claim.outbox.add(Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs))
-        if claim.outbox.is_due:
-            try:
-                self._deliver(claim, _REPORT_PATIENCE_S)
-            except StorageAway as error:
-                claim.outbox.keep(error)
+        self._try_to_deliver(claim)
         return claim.order
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
@@ -136,21 +133,24 @@ class TrialStore:
         return self._knowledge.pruner.should_prune(claim.number, claim.reports, epoch)
 
     def checkpoint(self, claim: Claim, pointer: str, epoch: int, fold: int = 0) -> str | None:
-        """Points to a new checkpoint; returns the old pointer, whose object may go.
+        """Points to a new checkpoint, whose object has been written.
+
+        While the database is away the pointer is kept, to go with the next report.
+
+        Args:
+            pointer: the object's name.
+            epoch: the last epoch that it holds, of this fold.
+
+        Returns:
+            The name of an object to which nothing points any more, so that it may go.
 
         Raises:
             LeaseLost: somebody else holds the trial; the old pointer stands.
+            StorageError: the database refuses, or has been away for `OUTAGE_S`.
         """
-        progress = claim.reached(epoch, fold)
-
-        def work(transaction: Transaction) -> None:
-            delivery.repeat(transaction, self._study_id, claim)
-            if not leases.point(transaction, claim.lease, pointer, progress):
-                raise LeaseLost
-
-        self._fenced(claim, work)
-        old, claim.checkpoint = claim.checkpoint, pointer
-        return None if old == pointer else old
+        claim.outbox.point(Pointer(pointer, claim.reached(epoch, fold)))
+        self._try_to_deliver(claim)
+        return claim.outbox.replaced()
 
     def tell(
         self,
@@ -245,6 +245,14 @@ class TrialStore:
         if answer is not None:
             claim.order = answer.order
             self._knowledge.learn(answer.news)
+
+    def _try_to_deliver(self, claim: Claim) -> None:
+        """Writes what waits, unless the database is away: then it is kept for the next time."""
+        if claim.outbox.is_due:
+            try:
+                self._deliver(claim, _REPORT_PATIENCE_S)
+            except StorageAway as error:
+                claim.outbox.keep(error)
 
     def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
         """Delivers what waits, then runs a transaction."""

@@ -1,4 +1,11 @@
-"""Which finished trials a sampler gets to see in a study of thousands: the best and the latest."""
+"""Which finished trials a sampler gets to see in a large study: the best and the latest.
+
+TPE's time grows with what it sees: 10 ms a trial with 200, 25 with 1,000, 36 with 1,600, 220 with
+10,000. Its result does not: over 4 seeds of a noisy function of 7 hyperparameters the best of 1,600
+trials was -0.088 ± 0.006 with the latest 100, -0.097 ± 0.013 with 300, -0.090 ± 0.007 with 900 and
+-0.091 ± 0.008 with all, the 100 best shown in each case. The 25 best, which TPE imitates, are
+always among them.
+"""
 
 import bisect
 

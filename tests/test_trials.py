@@ -370,6 +370,29 @@ def test_reports_wait_while_the_database_is_away(
     away.end()
 
 
+def test_a_checkpoint_waits_while_the_database_is_away(
+    store: Make, db: Database, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_RETRY_S", 0.0)
+    worker = store()
+    claim = claimed(worker)
+    worker.report(claim, 1, 0.5, {})
+    assert worker.checkpoint(claim, "one", 1) is None
+    away = Away(worker)
+    worker.report(claim, 2, 0.5, {})
+    assert worker.checkpoint(claim, "two", 2) is None
+    worker.report(claim, 3, 0.5, {})
+    assert worker.checkpoint(claim, "three", 3) is None
+    assert studies.status(db, study).running[0].checkpoint == "one"
+    away.end()
+    worker.report(claim, 4, 0.5, {})
+    assert studies.status(db, study).running[0].checkpoint == "three" == claim.checkpoint
+    removed = {worker.checkpoint(claim, "four", 4), worker.checkpoint(claim, "five", 4)}
+    removed.add(worker.checkpoint(claim, "six", 4))
+    assert removed == {"one", "two", "three"}
+    assert studies.status(db, study).running[0].checkpoint == "six"
+
+
 class Away:
     """Lets every connection of a store fail until `end`: its engine leads to nowhere."""
 
