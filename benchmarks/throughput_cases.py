@@ -8,8 +8,8 @@ from pathlib import Path
 
 import optuna
 
-from search import config
-from search.sections import StudyFile
+from search.study_file import config
+from search.study_file.sections import StudyFile
 from spaces.space import Space, Value, read_space
 
 COMMON = """

@@ -16,11 +16,13 @@ import keras  # noqa: E402
 import optuna  # noqa: E402
 
 from benchmarks.throughput_cases import CASES, Case  # noqa: E402
-from search import creation, data, modelling, sampling  # noqa: E402
-from search.context import Context, trial_seed  # noqa: E402
+from search import creation  # noqa: E402
+from search.data import loading  # noqa: E402
 from search.inspection import Inspection  # noqa: E402
-from search.objective import Objective  # noqa: E402
 from search.stop import Stop  # noqa: E402
+from search.trial import modelling, sampling  # noqa: E402
+from search.trial.context import Context, trial_seed  # noqa: E402
+from search.trial.objective import Objective  # noqa: E402
 from spaces import architecture, hyperparameters, optimization  # noqa: E402
 from spaces.space import Value  # noqa: E402
 from storage import samplers, studies  # noqa: E402
@@ -35,7 +37,7 @@ class Work:
 
     def __init__(self, case: Case) -> None:
         self.case, self.file = case, case.file()
-        self.data = data.load(self.file.data, seed=0, folder=Path.cwd())
+        self.data = loading.load(self.file.data, seed=0, folder=Path.cwd())
         self.configurations = case.configurations()
 
     def arrays(self) -> dict[str, Any]:

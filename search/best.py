@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
-from search import score_tables, show
-from search.config import ConfigError
+from search.report import score_tables, show
+from search.study_file.config import ConfigError
 from spaces import hyperparameters
 from storage import artifacts, status, studies
 from storage.database import Database

@@ -9,12 +9,15 @@ import optuna
 from rich.console import RenderableType
 from rich.table import Table
 
-from search import data, inspection, modelling, show
-from search.config import ConfigError
-from search.data import Data
-from search.modelling import Blueprint, Built
-from search.sections import StudyFile
-from search.training import Settings
+from search import inspection
+from search.data import loading
+from search.data.loading import Data
+from search.report import show
+from search.study_file.config import ConfigError
+from search.study_file.sections import StudyFile
+from search.training.engine import Settings
+from search.trial import modelling
+from search.trial.modelling import Blueprint, Built
 from spaces.failures import ArchitectureError
 from spaces.space import Value
 
@@ -34,7 +37,7 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
         UserCodeError: a function of the user can't be used.
     """
     loaded = inspection.load(file, path)
-    yield _rows("data", data.describe(loaded))
+    yield _rows("data", loading.describe(loaded))
     with inspection.naming(path.name, inspection.builder(file)):
         plan = modelling.blueprint(file, loaded, path.parent)
         yield _space(plan)

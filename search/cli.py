@@ -12,10 +12,12 @@ from typing import Annotated
 import optuna
 import typer
 
-from search import config, creation, inspection, quiet, running, show, template, time_split
-from search.config import ConfigError
-from search.data_error import DataError
+from search import creation, inspection, quiet, running
+from search.data.data_error import DataError
+from search.report import show, time_split
 from search.stop import Stop, StopNow
+from search.study_file import config, template
+from search.study_file.config import ConfigError
 from search.terminal import complain, say
 from spaces.user_code import UserCodeError
 from storage import records, studies

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search import config, inspection
-from search.config import ConfigError, Difference, StudyFile
+from search import inspection
 from search.inspection import Inspection
+from search.study_file import config
+from search.study_file.config import ConfigError, Difference, StudyFile
 from spaces import hyperparameters, spelling
 from spaces.space import read_space
 from storage import artifacts, studies

@@ -19,7 +19,8 @@ import waitress
 from optuna.storages import BaseStorage
 from optuna_dashboard import _serializer, wsgi
 
-from search import config, curves, notes, plots
+from search.report import curves, notes, plots
+from search.study_file import config
 from storage import artifacts, records
 from storage.artifacts import ArtifactStore
 from storage.database import Database

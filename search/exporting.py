@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from search.losses import BINARY, MULTICLASS
-from search.preparation import Preparation
+from search.data.preparation import Preparation
+from search.study_file.losses import BINARY, MULTICLASS
 from storage import artifacts
 
 BATCH = 1024  # samples per prediction: bounded memory, whatever the size of the data

@@ -12,15 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search import losses
-from search.config import ConfigError
-from search.data_error import DataError
-from search.sections import StudyFile
+from search.data.data_error import DataError
+from search.study_file import losses
+from search.study_file.config import ConfigError
+from search.study_file.sections import StudyFile
 from spaces import user_code
 from spaces.failures import UserCodeError
 
 if TYPE_CHECKING:
-    from search.data import Data
+    from search.data.loading import Data
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
@@ -73,11 +73,11 @@ def load(file: StudyFile, path: Path) -> Data:
     Raises:
         ConfigError, UserCodeError: as `inspect`.
     """
-    from search import data  # scikit-learn takes a second that questions need not wait for
+    from search.data import loading  # scikit-learn takes a second that questions need not wait for
 
     own = Named("[data] source", file.data.source, "a function () that returns the data")
     with naming(path.name, own):
-        loaded = data.load(file.data, seed=file.study.seed, folder=path.parent)
+        loaded = loading.load(file.data, seed=file.study.seed, folder=path.parent)
         if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
             raise ConfigError(misfits)
     return loaded

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from search import creation, gpus, show
+from search import creation, gpus
 from search.crew import Crew, Place
-from search.live import View
+from search.report import show
+from search.report.live import View
 from storage import latest, status
 from storage.database import Database
 from storage.studies import Study

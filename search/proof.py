@@ -16,9 +16,12 @@ from typing import Any
 import keras
 import optuna
 
-from search import creation, data, exporting, modelling, notes, reasons, score_tables, scores
+from search import creation, exporting
 from search.creation import Stored
-from search.data import Data
+from search.data import loading
+from search.data.loading import Data
+from search.report import notes, score_tables, scores
+from search.trial import modelling, reasons
 from storage import artifacts, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
@@ -44,7 +47,7 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
     winner = status.status(db, study).incumbent
     if winner is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
-    loaded = data.load(stored.file.data, seed=study.seed, folder=stored.folder)
+    loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
     model = _reload(stored, winner, trusted=plan.builder is not None)
     loss, one_hot = _loss(plan, winner)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from search.sections import WorkersSection
 from search.stop import LAUNCHED
+from search.study_file.sections import WorkersSection
 
 EXIT_CODE = 75  # to the launcher: start another in my place (EX_TEMPFAIL of sysexits.h)
 MIB = 2**20

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search import best, config, creation, inspection, launch, live, show
-from search.config import ConfigError, StudyFile
+from search import best, creation, inspection, launch
+from search.report import live, show
+from search.study_file import config
+from search.study_file.config import ConfigError, StudyFile
 from search.terminal import out, remark, say
 from storage import status, studies
 from storage.database import Database, default_url, shown

@@ -8,12 +8,14 @@ import socket
 import time
 from pathlib import Path
 
-from search import creation, data, inspection, launch, modelling, recycling, sampling
-from search.config import ConfigError
-from search.context import Context, Outcome, trial_seed
+from search import creation, inspection, launch, recycling
 from search.creation import Stored
-from search.objective import Objective
+from search.data import loading
 from search.stop import Stop
+from search.study_file.config import ConfigError
+from search.trial import modelling, sampling
+from search.trial.context import Context, Outcome, trial_seed
+from search.trial.objective import Objective
 from storage import samplers
 from storage.database import Database
 from storage.studies import Study
@@ -74,7 +76,7 @@ def _trials(objective: Objective, stop: Stop) -> None:
 
 def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     """Load data and code, and refuse what the study was not begun with."""
-    loaded = data.load(stored.file.data, seed=study.seed, folder=folder)
+    loaded = loading.load(stored.file.data, seed=study.seed, folder=folder)
     code = inspection.code_fingerprints(stored.file, folder)
     found = inspection.Inspection(loaded.fingerprint, code)
     if problems := inspection.differing(stored.inspection, found):

@@ -75,7 +75,7 @@ def _zoom(values: Mapping[str, Value]) -> list[keras.Layer]:
 
 
 def loss(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
-    """The loss of a task, for targets as `search.data` prepares them.
+    """The loss of a task, for targets as a study prepares them.
 
     Args:
         task: ``binary`` (targets 0 or 1), ``multiclass`` (class numbers, not one-hot),

@@ -182,7 +182,8 @@ class Studio:
 
     def study(self, code: str = "", **changes: dict[str, Any]) -> Any:
         """Create a study; with code, its model is built by `mine.py:build`."""
-        from search import config, creation, inspection
+        from search import creation, inspection
+        from search.study_file import config
 
         if code:
             (self.folder / "mine.py").write_text(textwrap.dedent(code))
@@ -194,9 +195,9 @@ class Studio:
     def worker(self, study: Any, stop: Any = None) -> Any:
         """What runs the trials of a study in a worker process: an `Objective`."""
         from search import creation, worker
-        from search.context import Context
-        from search.objective import Objective
         from search.stop import Stop
+        from search.trial.context import Context
+        from search.trial.objective import Objective
 
         stored = creation.stored(study)
         plan = worker._plan(stored, stored.folder, study)

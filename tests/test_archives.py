@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from search import archives
-from search.data_error import DataError
+from search.data import archives
+from search.data.data_error import DataError
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 

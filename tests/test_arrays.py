@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from search.arrays import Arrays, checked
-from search.data_error import DataError
+from search.data.arrays import Arrays, checked
+from search.data.data_error import DataError
 
 
 def check(x, y, **more):

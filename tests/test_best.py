@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from search import best, proof
-from search.config import ConfigError
+from search.study_file.config import ConfigError
 from storage.artifacts import ArtifactError
 
 

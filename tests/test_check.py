@@ -5,8 +5,9 @@ import re
 import pytest
 from rich.console import Console
 
-from search import check, config
-from search.config import ConfigError
+from search import check
+from search.study_file import config
+from search.study_file.config import ConfigError
 from spaces.failures import UserCodeError
 
 

@@ -15,10 +15,10 @@ import keras
 import numpy as np
 import pytest
 
-from search import checkpoint
-from search.checkpoint import CheckpointError
-from search.reuse import CompiledModels
-from search.training import Engine, Epoch, Settings, Training, seed_everything
+from search.training import checkpoint
+from search.training.checkpoint import CheckpointError
+from search.training.engine import Engine, Epoch, Settings, Training, seed_everything
+from search.training.reuse import CompiledModels
 from spaces import architecture, optimization, regularization
 
 EPOCHS, CUT = 6, 2

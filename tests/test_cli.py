@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from search import cli, running
-from search.config import ConfigError
+from search.study_file.config import ConfigError
 from storage import records, status, studies
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search import config
-from search.sections import StudyFile
+from search.study_file import config
+from search.study_file.sections import StudyFile
 
 SMALL = '[study]\nname = "digits"\n[data]\nsource = "sklearn:digits"\n'
 
@@ -293,7 +293,7 @@ def test_an_entry_taken_out_of_the_space_is_a_difference() -> None:
 
 
 def test_every_key_has_a_meaning() -> None:
-    from search import reference
+    from search.study_file import reference
 
     assert [key for key in reference.every_key() if not key.meaning] == []
     assert {key.table for key in reference.every_key()} == set(StudyFile.model_fields) - {"space"}
@@ -303,7 +303,7 @@ def test_checking_a_file_needs_no_tensorflow(tmp_path: Path) -> None:
     path = tmp_path / "digits.toml"
     path.write_text(SMALL + "[space]\ndropout = [0.1, 0.2]\n")
     code = (
-        "import sys; from search import config; config.load(sys.argv[1]);"
+        "import sys; from search.study_file import config; config.load(sys.argv[1]);"
         "sys.exit(', '.join({'tensorflow', 'keras', 'optuna'} & set(sys.modules)) or None)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from search import config, creation, inspection
-from search.config import ConfigError
+from search import creation, inspection
+from search.study_file import config
+from search.study_file.config import ConfigError
 from storage import status, studies
 
 

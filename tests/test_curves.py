@@ -2,7 +2,7 @@
 
 import math
 
-from search import curves
+from search.report import curves
 
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "val_loss": math.nan, "keras_loss": 3.0, "keras_val_loss": 3.0},

@@ -19,7 +19,9 @@ import pytest
 from optuna_dashboard import _serializer
 from PIL import Image
 
-from search import config, dashboard, notes
+from search import dashboard
+from search.report import notes
+from search.study_file import config
 from storage import artifacts, pruning, studies, trials
 from storage.database import Database
 

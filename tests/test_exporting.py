@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from search import exporting, preparation
+from search import exporting
+from search.data import preparation
 from spaces import architecture, optimization, regularization
 from storage.artifacts import ArtifactError
 

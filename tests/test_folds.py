@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from search import folds
-from search.epoch import Epoch
-from search.folds import Progress
+from search.training.epoch import Epoch
+from search.trial import folds
+from search.trial.folds import Progress
 
 
 def progress(*values):

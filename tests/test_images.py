@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search import images
-from search.data_error import DataError
+from search.data import images
+from search.data.data_error import DataError
 
 
 def picture(path, size=(8, 6), colour=(200, 100, 0), **options):

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from search import config, inspection
-from search.config import ConfigError
+from search import inspection
 from search.inspection import Inspection, Named
+from search.study_file import config
+from search.study_file.config import ConfigError
 from spaces.failures import UserCodeError
 
 OWN = """

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from search import live
+from search.report import live
 from storage import latest, status
 
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from search import losses
+from search.study_file import losses
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)

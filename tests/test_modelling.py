@@ -5,8 +5,10 @@ import numpy as np
 import optuna
 import pytest
 
-from search import config, data, modelling
-from search.training import Settings
+from search.data import loading
+from search.study_file import config
+from search.training.engine import Settings
+from search.trial import modelling
 from spaces.failures import ArchitectureError, UserCodeError
 
 
@@ -19,7 +21,7 @@ def plan(tmp_path, study_file):
             (tmp_path / "mine.py").write_text(f"import keras\n{code}")
             changes["model"] = {"family": "mine.py:build"}
         file = config.parse(study_file(**changes))
-        loaded = data.load(file.data, seed=0, folder=tmp_path)
+        loaded = loading.load(file.data, seed=0, folder=tmp_path)
         return modelling.blueprint(file, loaded, tmp_path)
 
     return make

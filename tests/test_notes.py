@@ -12,7 +12,7 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna_dashboard._serializer import serialize_study_detail
 from optuna_dashboard.artifact import get_artifact_path
 
-from search import notes
+from search.report import notes
 
 HISTORY = [
     {
@@ -137,7 +137,7 @@ def test_the_winners_model_is_listed_with_study_and_trial(study: optuna.Study) -
 
 def test_notes_are_made_without_the_dashboard() -> None:
     code = (
-        "import sys; from search import notes;"
+        "import sys; from search.report import notes;"
         "sys.exit(bool({'optuna_dashboard', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from search import creation
-from search.context import Outcome, trial_seed
 from search.stop import Stop, StopNow
+from search.trial.context import Outcome, trial_seed
 from storage import records, status
 from storage.leases import Terms
 from storage.trials import Claim
@@ -100,7 +100,7 @@ def test_of_equal_trials_the_model_of_the_first_is_kept(studio, monkeypatch):
     one, other = studio.worker(study), studio.worker(study)
     first, second = one.context.store.claim(), other.context.store.claim()
     for objective, claim in ((other, second), (one, first)):
-        monkeypatch.setattr("search.run.trial_seed", lambda *_: 1)  # of equal weights
+        monkeypatch.setattr("search.trial.run.trial_seed", lambda *_: 1)  # of equal weights
         assert objective.run(claim) is Outcome.COMPLETE
     found = trials(studio, study)
     assert found[0].value == found[1].value
@@ -332,7 +332,7 @@ def test_the_users_builder_may_prune(studio):
 def test_a_bug_hands_the_trial_back(studio, monkeypatch):
     study = studio.study(study={"trials": 1})
     objective = studio.worker(study)
-    monkeypatch.setattr("search.run.modelling.build", lambda *_: 1 / 0)
+    monkeypatch.setattr("search.trial.run.modelling.build", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         objective.run(objective.context.store.claim())
     (running,) = status.status(studio.db, study).running

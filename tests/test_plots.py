@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from search import plots
+from search.report import plots
 
 
 def history(
@@ -102,7 +102,7 @@ def test_the_table_holds_every_number() -> None:
 
 def test_drawing_leaves_pyplot_alone() -> None:
     code = (
-        "import sys; from search import plots; plots.learning_curve_png([], 'x');"
+        "import sys; from search.report import plots; plots.learning_curve_png([], 'x');"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from search.data_error import DataError
-from search.preparation import Preparation, fit
+from search.data.data_error import DataError
+from search.data.preparation import Preparation, fit
 
 RNG = np.random.default_rng(0)
 TABLE = np.column_stack(

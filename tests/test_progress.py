@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from search import progress
-from search.training import Settings
+from search.training import progress
+from search.training.engine import Settings
 from spaces.optimization import Plateau
 
 

@@ -18,7 +18,10 @@ import optuna
 import pytest
 import typer
 
-from search import best, cli, config, keras_sets, reference, show, sklearn_sets, template
+from search import best, cli
+from search.data import keras_sets, sklearn_sets
+from search.report import show
+from search.study_file import config, reference, template
 from spaces import hyperparameters, spelling
 from spaces.hyperparameters import Hyperparameter
 from storage import schema, studies
@@ -39,12 +42,12 @@ COMMANDS = {name: command for name, command in APP.commands.items() if not comma
 # Reading the README
 
 
-def section(heading: str) -> str:
+def section(heading: str, text: str = TEXT) -> str:
     """What stands under a heading, up to the next one of its rank."""
     rank = heading.split(" ")[0]
-    start = TEXT.index(f"\n{heading}\n") + len(heading) + 2
-    end = re.search(rf"^#{{1,{len(rank)}}} ", TEXT[start:], re.MULTILINE)
-    return TEXT[start : start + end.start()] if end else TEXT[start:]
+    start = text.index(f"\n{heading}\n") + len(heading) + 2
+    end = re.search(rf"^#{{1,{len(rank)}}} ", text[start:], re.MULTILINE)
+    return text[start : start + end.start()] if end else text[start:]
 
 
 def rows(text: str) -> list[str]:
@@ -176,13 +179,15 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
     of_best = best.to_json(best.Best(study, TRIAL, None, None, None))
     of_trial = show.trial_json(TRIAL)
     besides = [key for key in of_best if key not in of_trial]
-    assert told(section("#### A study: `status STUDY --json`, without STUDY a list")) == [
-        *of_status
-    ]
-    assert told(section("#### A worker of a study")) == [*of_status["workers"][0]]
-    assert told(section("#### A trial: `trials STUDY --json`, a list")) == [*of_trial]
-    best_one = "#### The best trial: `best STUDY --json`, with these keys besides"
-    assert told(section(best_one)) == besides
+    assert keys("A study: `status STUDY --json`, without STUDY a list") == [*of_status]
+    assert keys("A worker of a study") == [*of_status["workers"][0]]
+    assert keys("A trial: `trials STUDY --json`, a list") == [*of_trial]
+    assert keys("The best trial: `best STUDY --json`, with these keys besides") == besides
+
+
+def keys(heading: str) -> list[str]:
+    """The keys that docs/json.md tells under a heading."""
+    return told(section(f"## {heading}", (ROOT / "docs/json.md").read_text(encoding="utf-8")))
 
 
 # Examples
@@ -235,8 +240,9 @@ def test_a_study_opens_in_optuna_as_shown(
 TRIED = """
 import pathlib
 import keras, numpy, optuna
-from search import data, exporting
-from search.sections import DataSection
+from search.data import loading
+from search import exporting
+from search.study_file.sections import DataSection
 from spaces import user_code
 from spaces.space import read_space
 
@@ -248,9 +254,9 @@ for python in sorted(here.glob("my_model*.py")):
     model = user_code.build_model(build, trial, space, {}, (64,), 10)
     assert trial.params and model.count_params() > 640
 for python in sorted(here.glob("my_data*.py")):
-    found = data.load(DataSection(source=f"{python.name}:load"), seed=0, folder=here)
+    found = loading.load(DataSection(source=f"{python.name}:load"), seed=0, folder=here)
     assert len(found.train) > 100
-digits = data.load(DataSection(source="sklearn:digits"), seed=0, folder=here)
+digits = loading.load(DataSection(source="sklearn:digits"), seed=0, folder=here)
 model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
 raw = exporting.with_preparation(model, digits.preparation, digits.input_shape)
 (here / "winner").mkdir()
@@ -314,7 +320,7 @@ def test_every_variable_of_the_environment_is_named() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8")
         for package in ("search", "storage", "spaces")
-        for path in (ROOT / package).glob("*.py")
+        for path in (ROOT / package).rglob("*.py")
     )
     read = set(re.findall(r'environ(?:\.get|\.setdefault)?[\[(]"(\w+)"', sources))
     between_processes = {"STUDYHALL_WORKER"}

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from search import reasons
+from search.trial import reasons
 
 GRAPH = """Graph execution error:
 

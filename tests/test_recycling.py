@@ -4,9 +4,10 @@ import numpy as np
 import psutil
 import pytest
 
-from search import config, recycling
+from search import recycling
 from search.recycling import Age
 from search.stop import LAUNCHED
+from search.study_file import config
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from search import reuse, signature
-from search.training import Engine, Settings, Training, seed_everything
+from search.training import reuse, signature
+from search.training.engine import Engine, Settings, Training, seed_everything
 from spaces import architecture, optimization, regularization
 
 SHAPE, CLASSES = (6,), 3

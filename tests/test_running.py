@@ -2,8 +2,9 @@
 
 import pytest
 
-from search import config, inspection, running
-from search.config import ConfigError
+from search import inspection, running
+from search.study_file import config
+from search.study_file.config import ConfigError
 from spaces import user_code
 from storage import studies
 

@@ -3,7 +3,8 @@
 import optuna
 import pytest
 
-from search import config, sampling
+from search.study_file import config
+from search.trial import sampling
 from spaces import space
 from storage import pruning
 

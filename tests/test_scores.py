@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from search import score_tables, scores
+from search.report import score_tables, scores
 
 CLASSES = ["cat", "dog", "eel"]
 

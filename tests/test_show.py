@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from search import show, time_split
+from search.report import show, time_split
 from search.stop import Stop
 from storage import records, status
 

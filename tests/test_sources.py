@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from search import keras_sets, sources
-from search.data_error import DataError
-from search.sections import DataSection
+from search.data import keras_sets, sources
+from search.data.data_error import DataError
+from search.study_file.sections import DataSection
 
 
 def read(source, folder=Path(), **more):
@@ -125,9 +125,10 @@ def test_a_file_of_another_kind(tmp_path):
 def as_nobody(folder, code):
     """What a user without rights sees: root may read and write everything."""
     code = (
-        "import os; from pathlib import Path; from search import data, keras_sets, sections;"
+        "import os; from pathlib import Path; from search.data import keras_sets, loading;"
+        " from search.study_file import sections;"
         f"os.getuid() or os.setuid(65534)\ntry:\n    {code}\n"
-        "except data.DataError as error:\n    print(error)"
+        "except loading.DataError as error:\n    print(error)"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
@@ -139,7 +140,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "data.npz").touch(mode=0o000)
     section = 'sections.DataSection(source="data.npz")'
-    said = as_nobody(tmp_path, f"data.load({section}, seed=0, folder=Path())")
+    said = as_nobody(tmp_path, f"loading.load({section}, seed=0, folder=Path())")
     assert said == (
         "[data] source: received data.npz, which may not be read, expected permission to read it\n"
     )
@@ -223,8 +224,9 @@ def test_a_value_that_keras_refuses(keras_home):
 
 def test_reading_needs_no_tensorflow():
     code = (
-        "import sys; from search import data, sections; from pathlib import Path;"
-        " data.load(sections.DataSection(source='sklearn:iris'), seed=0, folder=Path());"
+        "import sys; from search.data import loading; from search.study_file import sections;"
+        " from pathlib import Path;"
+        " loading.load(sections.DataSection(source='sklearn:iris'), seed=0, folder=Path());"
         " sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

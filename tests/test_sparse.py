@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from search.training import Engine, Settings, Training, seed_everything
+from search.training.engine import Engine, Settings, Training, seed_everything
 
 FEATURES = 30
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search import splits
-from search.data_error import DataError
-from search.splits import Labels
+from search.data import splits
+from search.data.data_error import DataError
+from search.data.splits import Labels
 
 THREE = {"training": 0.6, "validation": 0.2, "test": 0.2}
 Y = np.repeat([0, 1, 2], [50, 30, 20])

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from search import stream
-from search.feeding import Samples
-from search.training import Engine, Epoch, Settings, seed_everything
+from search.training import stream
+from search.training.engine import Engine, Epoch, Settings, seed_everything
+from search.training.feeding import Samples
 
 FEATURES = 12
 Part = tuple[np.ndarray, np.ndarray]

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search import tables
-from search.data_error import DataError
+from search.data import tables
+from search.data.data_error import DataError
 
 FRAME = pd.DataFrame(
     {

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from search.data_error import DataError
-from search.targets import coding
+from search.data.data_error import DataError
+from search.data.targets import coding
 
 RNG = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search import config, reference, template
+from search.study_file import config, reference, template
 from spaces import hyperparameters
 
 FAMILIES = ("mlp", "cnn", "my_model.py:build")

@@ -3,8 +3,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from search import user_data
-from search.data_error import DataError
+from search.data import user_data
+from search.data.data_error import DataError
 from spaces.failures import UserCodeError
 
 PRELUDE = "import numpy as np\nx, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)\n"

@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from search import creation, worker
-from search.config import ConfigError
-from search.data_error import DataError
+from search.data.data_error import DataError
 from search.stop import Stop
+from search.study_file.config import ConfigError
 from storage import records, status, studies
 
 FLAKY = """

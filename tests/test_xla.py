@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from search import xla
-from search.training import Engine, Epoch, Settings, seed_everything
+from search.training import xla
+from search.training.engine import Engine, Epoch, Settings, seed_everything
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from search import config, creation, inspection
+from search import creation, inspection
+from search.study_file import config
 from storage import records, status, studies
 from storage.database import Database
 from storage.records import TrialRecord

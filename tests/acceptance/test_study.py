@@ -14,7 +14,8 @@ import optuna
 import pexpect
 import pytest
 
-from search import config, data
+from search.data import loading
+from search.study_file import config
 from storage import records
 from storage.database import Database
 
@@ -138,7 +139,7 @@ def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
     assert "best of iris" in six.run("best", "iris", "--export", "export")
     card = json.loads((six.path / "export" / "best.json").read_text())
     file = config.load(six.path / "study.toml")
-    validation = data.load(file.data, seed=3, folder=six.path).validation
+    validation = loading.load(file.data, seed=3, folder=six.path).validation
     assert validation.x.max() > 4  # centimetres, as the table has them
     np.savez(six.path / "raw.npz", x=validation.x, y=validation.y)
     command = [sys.executable, "-I", "-c", IN_PLAIN_KERAS, "export/model.keras", "raw.npz"]

@@ -1,0 +1,1 @@
+"""The data of a study: read, coded, split once, normalised."""

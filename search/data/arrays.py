@@ -1,0 +1,146 @@
+"""What every source gives: raw samples and targets in memory, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from search.data.data_error import refusal
+
+Samples: TypeAlias = Any  # np.ndarray (N, …), or scipy.sparse.csr_matrix (N, words)
+Targets: TypeAlias = np.ndarray[Any, Any]
+Pair: TypeAlias = tuple[Samples, Targets]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The samples of one source, before they are split.
+
+    Attributes:
+        x: (N, …) samples; rows of a multi-hot encoding as csr_matrix.
+        y: (N,) or (N, k) targets as the source has them: class labels, names or numbers.
+        validation: the source's own validation set, if it has one.
+        test: the source's own test set, if it has one.
+        classes: names of the integer labels 0, 1, …, where the source knows them.
+        columns: names of the columns of x, for tables.
+        one_hot: which columns of x are the 0/1 of a category, for tables.
+        categories: the values of each categorical column, in the order of its one-hot columns.
+        groups: (N,) which samples belong together and must stay in one part.
+    """
+
+    x: Samples
+    y: Targets
+    validation: Pair | None = None
+    test: Pair | None = None
+    classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    one_hot: tuple[bool, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Targets | None = None
+
+    @property
+    def parts(self) -> list[Pair]:
+        """All pairs of samples and targets that the source has."""
+        own = [pair for pair in (self.validation, self.test) if pair is not None]
+        return [(self.x, self.y), *own]
+
+
+def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = None) -> Arrays:
+    """The same arrays in the shapes that the rest relies on.
+
+    Args:
+        arrays: as the source's reader found them.
+        source: the source's name, for messages.
+        image_size: height and width that samples must have; then (N, height, width) are grey
+            pictures even if not of 8 bits.
+
+    Raises:
+        DataError: nothing in them, lengths or sizes that differ, no numbers, or NaN among them.
+    """
+    pairs = [_pair(x, y, source, image_size is not None) for x, y in arrays.parts]
+    shapes = sorted({x.shape[1:] for x, _ in pairs})
+    if len(shapes) > 1:
+        received = " and ".join(str(shape) for shape in shapes)
+        raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
+    if image_size is not None:
+        _of_size(shapes[0], image_size, source)
+    rest = pairs[1:]
+    return Arrays(
+        *pairs[0],
+        validation=rest.pop(0) if arrays.validation is not None else None,
+        test=rest.pop(0) if arrays.test is not None else None,
+        classes=arrays.classes,
+        columns=arrays.columns,
+        one_hot=arrays.one_hot,
+        categories=arrays.categories,
+        groups=arrays.groups,
+    )
+
+
+def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None:
+    if len(shape) != 3 or shape[:2] != tuple(size):
+        own = f"{list(shape[:2])}, the size in" if len(shape) == 3 else "no size: no images in"
+        raise refusal("image_size", f"{list(size)}", f"{own} {source}; only a folder's are resized")
+
+
+def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
+    samples, targets = _samples(x, source, images), _targets(y, source)
+    if samples.shape[0] != len(targets):
+        received = f"{samples.shape[0]} samples but {len(targets)} targets in {source}"
+        raise refusal("source", received, "one target for every sample")
+    return samples, targets
+
+
+def _samples(x: Any, source: str, images: bool) -> Samples:
+    if sparse.issparse(x):
+        rows = sparse.csr_matrix(x, dtype=np.float32)
+        _finite(rows.data, source, "the stored values of x")
+        return rows
+    array = _array(x, source, "x")
+    if array.dtype.kind not in "biuf":
+        raise refusal("source", f"x of type {array.dtype} in {source}", "numbers")
+    if array.ndim == 1:
+        array = array[:, np.newaxis]
+    if array.ndim == 3 and (images or array.dtype == np.uint8):
+        array = array[..., np.newaxis]
+    if 0 in array.shape:
+        raise refusal("source", f"no samples in {source} (shape {array.shape})", "at least one")
+    _finite(array, source, "x")
+    return array
+
+
+def _targets(y: Any, source: str) -> Targets:
+    array = _array(y, source, "y")
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "biufU" or array.ndim not in (1, 2):
+        received = f"y of type {array.dtype} and shape {array.shape} in {source}"
+        raise refusal("source", received, "class names, class numbers or values, one per sample")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    _finite(array, source, "y")
+    return array
+
+
+def _array(values: Any, source: str, name: str) -> Targets:
+    try:
+        array: Targets = np.asarray(values)
+    except ValueError as error:  # rows of different length
+        raise refusal("source", f"ragged {name} in {source}", "rows of one length") from error
+    if array.dtype.kind == "O" and any(np.ndim(row) or isinstance(row, list) for row in array.flat):
+        raise refusal("source", f"ragged {name} in {source}", "rows of one length")
+    if array.ndim == 0:
+        raise refusal("source", f"a single value as {name} in {source}", "an array")
+    return array
+
+
+def _finite(values: Targets, source: str, name: str) -> None:
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    bad = np.argwhere(~np.isfinite(values))
+    place = ", ".join(str(index) for index in bad[0])
+    received = f"{values[tuple(bad[0])]} in {source} at {name}[{place}]"
+    more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    raise refusal("source", received + more, "numbers everywhere")

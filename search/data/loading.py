@@ -1,0 +1,192 @@
+"""The `[data]` of a study: read, coded, split once, with its normalisation and its fingerprint."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from search.data import sources, splits, targets
+from search.data.arrays import Arrays, Pair
+from search.data.data_error import DataError, refusal, shortened
+from search.data.parts import Fold, Part, joined
+from search.data.preparation import Preparation
+from search.study_file.sections import DataSection
+
+__all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
+
+PARTS = ("training", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Everything a study knows of its data.
+
+    Attributes:
+        split: the division into training and validation part.
+        folds: the divisions whose mean is a trial's value; `split` alone for one fold.
+        test: touched once, by the model that won.
+        task: what the targets are.
+        outputs: units that the output layer needs; 1 for two classes.
+        classes: names of the classes or labels; none for regression.
+        input_shape: shape of one sample.
+        columns: names of a table's columns, where the source has them.
+        categories: values of each categorical column, in the order of its one-hot columns.
+        fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
+    """
+
+    split: Fold
+    folds: tuple[Fold, ...]
+    test: Part
+    task: targets.Task
+    outputs: int
+    classes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    columns: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    fingerprint: str
+
+    @property
+    def train(self) -> Part:
+        """The training part of `split`."""
+        return self.split.train
+
+    @property
+    def validation(self) -> Part:
+        """The validation part of `split`."""
+        return self.split.validation
+
+    @property
+    def preparation(self) -> Preparation:
+        """The normalisation fitted on `train`."""
+        return self.split.preparation
+
+
+def load(section: DataSection, *, seed: int, folder: Path) -> Data:
+    """The data of a study; the same in every worker.
+
+    Args:
+        section: the `[data]` table.
+        seed: the study's; fixes the split and the folds.
+        folder: where the study file lies; paths in it start there.
+
+    Raises:
+        DataError: the data cannot be used as they are; every problem in one line.
+    """
+    arrays = sources.read(section, folder)
+    key = "target" if section.target else "source"
+    coding = targets.coding(arrays.y, section.task, arrays.classes, key)
+    rows = _rows(_labels(arrays, coding), arrays, section, seed)
+    train = _part(arrays, coding, rows.get("training"), None)
+    validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
+    test = _part(arrays, coding, rows.get("test"), arrays.test)
+    split = _split(train, validation, section, arrays.one_hot)
+    folds = _folds(split, coding, _groups(arrays, rows), section, seed)
+    split.preparation  # noqa: B018  (a mistake in `normalize` is told now)
+    return Data(
+        split=split,
+        folds=folds,
+        test=test,
+        task=coding.task,
+        outputs=coding.outputs,
+        classes=coding.classes,
+        input_shape=tuple(train.x.shape[1:]),
+        columns=arrays.columns,
+        categories=arrays.categories,
+        fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+    )
+
+
+def describe(data: Data) -> list[tuple[str, str]]:
+    """What `studyhall check` shows of the data: (name, text) rows."""
+    form = ", sparse" if sparse.issparse(data.train.x) else ""
+    classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
+    columns = [("columns", shortened(data.columns))] if data.columns else []
+    sizes = (len(data.train), len(data.validation), len(data.test))
+    parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
+    return [
+        ("task", classes if data.classes else data.task),
+        ("samples", parts),
+        ("input", f"{data.input_shape}, {data.train.x.dtype}{form}"),
+        *columns,
+        ("normalisation", data.preparation.kind),
+        ("folds", str(len(data.folds))),
+        ("fingerprint", data.fingerprint[:12]),
+    ]
+
+
+def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
+    return _stratified(coding.apply(arrays.y), coding, arrays.groups)
+
+
+def _stratified(y: Any, coding: targets.Coding, groups: Any) -> splits.Labels:
+    by_class = y if coding.labels is not None else None
+    return splits.Labels(
+        len(y), by_class, coding.classes if coding.labels is not None else (), groups
+    )
+
+
+def _rows(
+    labels: splits.Labels, arrays: Arrays, section: DataSection, seed: int
+) -> dict[str, splits.Rows]:
+    """Rows of `arrays` for each part that the source does not bring along itself."""
+    own = {"validation": arrays.validation, "test": arrays.test}
+    fractions = {
+        name: fraction
+        for name, fraction in zip(PARTS, section.split, strict=True)
+        if own.get(name) is None
+    }
+    chosen = splits.sample(labels, section.samples or labels.count, seed=seed)
+    parts = splits.divide(labels.of(chosen), fractions, seed=seed)
+    return {name: chosen[rows] for name, rows in parts.items()}
+
+
+def _part(
+    arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
+) -> Part:
+    if own is not None:
+        return Part(own[0], coding.apply(own[1]))
+    return Part(arrays.x[rows], coding.apply(arrays.y[rows]))
+
+
+def _split(train: Part, validation: Part, section: DataSection, one_hot: tuple[bool, ...]) -> Fold:
+    pool = joined(train, validation)
+    order = np.arange(len(pool))
+    return Fold(pool, order[: len(train)], order[len(train) :], section.normalize, one_hot)
+
+
+def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
+    """Groups of the pool's samples, where they are known for all of them."""
+    if arrays.groups is None or "validation" not in rows:
+        return None
+    return arrays.groups[np.concatenate((rows["training"], rows["validation"]))]
+
+
+def _folds(
+    split: Fold, coding: targets.Coding, groups: Any, section: DataSection, seed: int
+) -> tuple[Fold, ...]:
+    if section.folds == 1:
+        return (split,)
+    if section.group and groups is None:
+        raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
+    labels = _stratified(split.pool.y, coding, groups)
+    return tuple(
+        Fold(split.pool, *rows, split.normalize, split.one_hot)
+        for rows in splits.folds(labels, section.folds, seed=seed)
+    )
+
+
+def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(repr(classes).encode())
+    arrays = [array for part in parts for array in (*_dense(part.x), part.y)]
+    for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _dense(x: Any) -> tuple[Any, ...]:
+    return (x.data, x.indices, x.indptr) if sparse.issparse(x) else (x,)

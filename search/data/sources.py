@@ -1,0 +1,121 @@
+"""`[data] source`: what the study file names becomes arrays, whatever kind of source it is."""
+
+import ast
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from search.data import archives, images, keras_sets, sklearn_sets, tables, user_data
+from search.data.arrays import Arrays, checked
+from search.data.data_error import DataError, problem, refusal
+from search.study_file.sections import DataSection
+from spaces import spelling
+
+COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
+FORMS = (
+    "sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet,"
+    " a folder of images per class, or my_data.py:load"
+)
+CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
+USER = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
+
+
+def read(section: DataSection, folder: Path) -> Arrays:
+    """The samples of a study's source.
+
+    Args:
+        section: the `[data]` table.
+        folder: where the study file lies; paths in it start there.
+
+    Raises:
+        DataError: the source is missing, empty, ragged or holds anything but numbers.
+    """
+    collection, _, name = section.source.partition(":")
+    from_disk = collection not in COLLECTIONS and not USER.fullmatch(section.source)
+    path = _existing(section.source, folder) if from_disk else None
+    _misplaced(section, path)
+    if path is not None:
+        arrays = _from_disk(section, path)
+    elif collection in COLLECTIONS:
+        arrays = _from_collection(collection, name)
+    else:
+        arrays = user_data.read(section.source, folder)
+    return checked(arrays, section.source, section.image_size)
+
+
+def _from_collection(collection: str, reference: str) -> Arrays:
+    """`digits`, or `blobs(centers=3)`, of scikit-learn's or Keras' data sets."""
+    sets = COLLECTIONS[collection]
+    call = CALL.fullmatch(reference.strip())
+    name = call["name"] if call else reference
+    if call is None or name not in sets.SETS:
+        wanted = f"after {collection}: {spelling.one_of(name, sets.SETS)}"
+        raise refusal("source", f'"{collection}:{reference}"', wanted)
+    arguments = _arguments(call["arguments"] or "", f"{collection}:{reference}")
+    known_arguments = sets.SETS[name].arguments
+    for argument in arguments:
+        if argument not in known_arguments:
+            wanted = (
+                spelling.one_of(argument, known_arguments) if known_arguments else "no arguments"
+            )
+            raise refusal("source", f'"{argument}" in {collection}:{reference}', wanted)
+    try:
+        return sets.read(name, arguments)  # type: ignore[no-any-return]
+    except DataError:
+        raise
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise refusal("source", f'"{collection}:{reference}"', f"other values: {reason}") from error
+
+
+def _arguments(text: str, reference: str) -> Mapping[str, Any]:
+    """`centers=3, cluster_std=2.0` as a dict; values are literals, nothing is executed."""
+    try:
+        call = ast.parse(f"_({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("arguments need names")
+        return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        expected = "arguments as name=value, values being numbers or text"
+        raise refusal("source", f'"{reference}"', expected) from error
+
+
+def _existing(source: str, folder: Path) -> Path:
+    path = folder / Path(source).expanduser()
+    if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
+        received = f'"{source}", which is not there ({path.absolute()})'
+        raise refusal("source", received, FORMS)
+    if not os.access(path, os.R_OK):
+        raise refusal("source", f"{path}, which may not be read", "permission to read it")
+    return path
+
+
+def _from_disk(section: DataSection, path: Path) -> Arrays:
+    if path.is_dir():
+        return images.read(path, section.image_size, section.grey)
+    if path.suffix.lower() == ".npz":
+        return archives.read(path, section.group)
+    if path.suffix.lower() in tables.READERS:
+        return tables.read(path, section.target, section.group)
+    raise refusal("source", f'"{section.source}"', FORMS)
+
+
+def _misplaced(section: DataSection, path: Path | None) -> None:
+    """Refuses keys that this source has no use for, so that nobody believes they did something."""
+    table = path is not None and path.suffix.lower() in tables.READERS
+    archive = path is not None and path.suffix.lower() == ".npz"
+    folder = path is not None and path.is_dir()
+    written = {
+        "target": (section.target, table, "a table"),
+        "group": (section.group, table or archive, "a table or an .npz file"),
+        "grey": (section.grey, folder, "a folder of images"),
+    }
+    problems = [
+        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"it only for {kind}")
+        for key, (value, fits, kind) in written.items()
+        if value and not fits
+    ]
+    if problems:
+        raise DataError(problems)

@@ -1,0 +1,161 @@
+"""`table.csv`, `table.parquet`: columns of numbers and categories, one of them the target."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+
+from search.data.arrays import Arrays
+from search.data.data_error import DataError, problem, refusal, shortened
+from spaces import spelling
+
+CATEGORIES = 1000  # a column of more different texts is no category
+SEPARATORS = ",;\t|"
+
+
+def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
+    """The columns of a table as numbers; categories as one column of 0 and 1 for each value.
+
+    Args:
+        path: a file with one of the endings in `READERS`.
+        target: column to predict.
+        group: column whose equal rows belong together; it is not learned from.
+
+    Raises:
+        DataError: empty, ragged, no such column, missing values, or columns of another kind.
+            Rows are counted from 1, without the header.
+    """
+    table = READERS[path.suffix.lower()](path)
+    table.columns = table.columns.map(str)
+    _has(table, path, target, group)
+    _complete(table, path)
+    features = table.drop(columns=[name for name in (target, group) if name is not None])
+    encoded, categories = _encoded(features, path)
+    return Arrays(
+        encoded.to_numpy(np.float32),
+        _values(table[str(target)]),
+        columns=tuple("=".join(filter(None, pair)) for pair in encoded.columns),
+        one_hot=tuple(name in categories for name in encoded.columns.get_level_values(0)),
+        categories=categories,
+        groups=None if group is None else _values(table[group]),
+    )
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    expected = "a header, and as many values in every row"
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = file.readline()
+        separator = max(SEPARATORS, key=header.count)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, sep=separator, index_col=False)
+    except pd.errors.EmptyDataError as error:
+        raise refusal("source", f"{path.name}, an empty file", "a table with a header") from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        reason = str(error).strip().rsplit("C error: ")[-1]
+        raise refusal("source", f"ragged rows in {path.name} ({reason})", expected) from error
+    except UnicodeDecodeError as error:
+        raise refusal("source", f"{path.name}, which is not UTF-8", "text in UTF-8") from error
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path).reset_index(drop=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        received = f"{path.name}, which is not a Parquet file"
+        raise refusal("source", received, "a table written by to_parquet") from error
+
+
+READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+}
+
+
+def _has(table: pd.DataFrame, path: Path, target: str | None, group: str | None) -> None:
+    """Refuses a table without rows, or without a column that the study file names."""
+    problems = []
+    for key, name in {"target": target, "group": group}.items():
+        if name in table.columns or (key == "group" and name is None):
+            continue
+        guess = spelling.nearest(name or "", table.columns)
+        meant = f'; did you mean "{guess}"?' if guess else ""
+        received = "nothing" if name is None else f'"{name}"'
+        columns = shortened(table.columns)
+        problems.append(problem(key, received, f"a column of {path.name}: {columns}{meant}"))
+    if table.empty:
+        problems.append(problem("source", f"{path.name} without rows", "at least one"))
+    elif not problems and set(table.columns) <= {target, group}:
+        received = f"{path.name} with nothing but {shortened(table.columns)}"
+        problems.append(problem("source", received, "columns to learn from"))
+    if problems:
+        raise DataError(problems)
+
+
+def _complete(table: pd.DataFrame, path: Path) -> None:
+    """Refuses missing and infinite values, naming the first of each column."""
+    problems = []
+    for name, column in table.items():
+        bad = column.isna() | (column.isin([np.inf, -np.inf]))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            value = "no value" if bad.iloc[row] and pd.isna(column.iloc[row]) else "infinity"
+            more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
+            received = f"{value} in {path.name}, column {name}, row {row + 1}{more}"
+            problems.append(problem("source", received, "a value in every row"))
+    if problems:
+        raise DataError(problems)
+
+
+def _encoded(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
+    """Columns named (column, category), and the categories of those that have some."""
+    problems = [text for name in table if (text := _strange(table[name], path))]
+    if problems:
+        raise DataError(problems)
+    frames = {
+        name: pd.get_dummies(column.astype(str)) if _is_text(column) else column.to_frame("")
+        for name, column in table.items()
+    }
+    categories = {
+        str(name): tuple(map(str, frames[name])) for name in frames if _is_text(table[name])
+    }
+    return pd.concat(frames, axis=1), categories
+
+
+def _is_text(column: "pd.Series[Any]") -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype) or types.is_string_dtype(column)
+
+
+def _strange(column: "pd.Series[Any]", path: Path) -> str:
+    """What forbids to learn from a column, as a problem; empty where nothing does."""
+    place = f"{path.name}, column {column.name}"
+    if not _is_text(column):
+        known = types.is_bool_dtype(column) or types.is_numeric_dtype(column)
+        return "" if known else problem("source", f"{column.dtype} in {place}", "numbers or text")
+    numbers = pd.to_numeric(column.astype(str), errors="coerce")
+    if 0.5 < numbers.notna().mean() < 1:  # a slip among numbers, not a category
+        row = int(np.flatnonzero(numbers.isna())[0])
+        received = f'"{column.iloc[row]}" in {place}, row {row + 1}'
+        return problem("source", received, "a number, as in most rows")
+    if (count := column.nunique()) > CATEGORIES:
+        received = f"{count} different texts in {place}"
+        return problem("source", received, f"at most {CATEGORIES} categories")
+    return ""
+
+
+def _values(column: "pd.Series[Any]") -> NDArray[Any]:
+    """A column as numpy has it: text as `str`, categories as their values."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if types.is_string_dtype(column):
+        return column.to_numpy(str)
+    return column.to_numpy()

@@ -1,0 +1,142 @@
+"""From the targets of a source to what a loss needs: the task, the classes and coded arrays."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.data.arrays import Targets
+from search.data.data_error import refusal, shortened
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+FEW = 20  # as many different whole numbers are classes, whatever they are
+PER_CLASS = 10  # more of them are classes where they are 0, 1, 2 … with as many samples each
+
+
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """How the targets of one source are written for Keras.
+
+    Attributes:
+        task: what the targets are.
+        classes: names of the classes, or of the labels; none for regression.
+        outputs: units that the output layer needs; 1 for two classes (sigmoid).
+        labels: the source's labels in the order of `classes`; None where targets are not labels.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
+    outputs: int
+    labels: NDArray[Any] | None = None
+
+    def apply(self, y: Targets) -> NDArray[Any]:
+        """int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, k) values.
+
+        Raises:
+            DataError: a label that the training data do not have.
+        """
+        if self.labels is None:
+            return y.astype(np.float32)
+        if y.ndim == 2:
+            return np.asarray(np.argmax(y, axis=1), np.int32)
+        numbers = np.searchsorted(self.labels, y).clip(max=len(self.labels) - 1)
+        strange = y[self.labels[numbers] != y]
+        if len(strange):
+            received = f"class {strange[0]} in the source's own test or validation set"
+            raise refusal("source", received, f"the classes of its training set: {self._known}")
+        return numbers.astype(np.int32)
+
+    @property
+    def _known(self) -> str:
+        return shortened(self.classes)
+
+
+def coding(
+    y: Targets, task: str = "auto", names: tuple[str, ...] = (), key: str = "source"
+) -> Coding:
+    """The coding that fits the training data's targets.
+
+    Args:
+        y: (N,) or (N, k) targets.
+        task: "auto" to tell it from the targets, else "classification", "multilabel" or
+            "regression". Text, truth values, 0/1 and a few whole numbers are classes; one 1 per
+            row is one-hot, several are labels; everything else is regression.
+        names: names of the whole numbers 0, 1, …, if the source knows them.
+        key: key of `[data]` that names the targets, for messages.
+
+    Raises:
+        DataError: targets that the task cannot have, one class only, or one value only.
+    """
+    kind = _kind(y) if task == "auto" else task
+    if kind == "regression":
+        return _regression(y, key)
+    if kind == "multilabel":
+        return _multilabel(y, names, key)
+    return _classification(y, names, key)
+
+
+def _kind(y: Targets) -> str:
+    if y.ndim == 2:
+        if not _zeros_and_ones(y):
+            return "regression"
+        return "classification" if (y.sum(axis=1) == 1).all() else "multilabel"
+    if y.dtype.kind in "Ub" or _zeros_and_ones(y):
+        return "classification"
+    return "classification" if y.dtype.kind in "iu" and _few(y) else "regression"
+
+
+def _few(y: Targets) -> bool:
+    values = np.unique(y)
+    in_order = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
+    return len(values) <= FEW or (in_order and len(values) * PER_CLASS <= len(y))
+
+
+def _zeros_and_ones(y: Targets) -> bool:
+    return y.dtype.kind in "biuf" and bool(np.isin(y, (0, 1)).all())
+
+
+def _classification(y: Targets, names: tuple[str, ...], key: str) -> Coding:
+    if y.ndim == 2:
+        if not _zeros_and_ones(y) or not (y.sum(axis=1) == 1).all():
+            received = f"targets of shape {y.shape} that are not one-hot"
+            raise refusal(key, received, 'one class per sample; or task = "multilabel"')
+        labels = np.arange(y.shape[1])
+        present = np.unique(y.argmax(axis=1))
+    else:
+        labels = np.unique(y)
+        present = np.arange(len(labels))
+    if labels.dtype.kind == "f" and (labels % 1).any():
+        received = f"{labels[labels % 1 > 0][0]:g} as a class"
+        raise refusal(key, received, 'whole numbers or text; or task = "regression"')
+    classes = tuple(_name(label, names) for label in labels)
+    if len(present) < 2:
+        received = f"one class only ({classes[present[0]]}) in {len(y)} samples"
+        raise refusal(key, received, "two classes or more")
+    two = len(classes) == 2
+    return Coding("binary" if two else "multiclass", classes, 1 if two else len(classes), labels)
+
+
+def _name(label: Any, names: tuple[str, ...]) -> str:
+    if isinstance(label, (np.str_, np.bool_)):
+        return str(label)
+    number = int(label)
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def _multilabel(y: Targets, names: tuple[str, ...], key: str) -> Coding:
+    if y.ndim != 2 or not _zeros_and_ones(y):
+        received = f"targets of type {y.dtype} and shape {y.shape}"
+        raise refusal(key, received, "0 or 1 for every label: (samples, labels)")
+    return Coding(
+        "multilabel", tuple(_name(label, names) for label in range(y.shape[1])), y.shape[1]
+    )
+
+
+def _regression(y: Targets, key: str) -> Coding:
+    if y.dtype.kind not in "biuf":
+        raise refusal(key, f'text such as "{y.flat[0]}"', 'numbers, or task = "classification"')
+    if (y == y[0]).all():
+        raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "values that differ")
+    return Coding("regression", (), 1 if y.ndim == 1 else y.shape[1])

@@ -1,0 +1,99 @@
+"""`my_data.py:load`: arrays or tf.data.Datasets from the user's own function."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.data.arrays import Arrays, Pair
+from search.data.data_error import DataError, refusal
+from spaces import user_code
+
+EXPECTED = (
+    "(x, y), or ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"
+    " or tf.data.Datasets in their place"
+)
+PAIRS = 3
+
+
+def read(reference: str, folder: Path) -> Arrays:
+    """What the user's function returns.
+
+    Args:
+        reference: `my_data.py:load`.
+        folder: where the study file lies.
+
+    Raises:
+        DataError: no such function, or it returns something else.
+        UserCodeError: the user's code raises; its own exception is the cause.
+    """
+    found = user_code.call(_function(reference, folder))
+    pairs = [_pair(part, reference) for part in _parts(found)]
+    if not 1 <= len(pairs) <= PAIRS:
+        raise _wrong(reference, found)
+    validation = pairs[1] if len(pairs) == PAIRS else None
+    return Arrays(*pairs[0], validation=validation, test=pairs[-1] if len(pairs) > 1 else None)
+
+
+def _function(reference: str, folder: Path) -> Callable[[], Any]:
+    try:
+        return user_code.load(reference, folder, takes=())
+    except user_code.UserCodeError as error:
+        if error.__cause__ is not None:  # the file itself raises
+            raise
+        raise refusal("source", f'"{reference}": {error}', "a function without arguments") from None
+
+
+def _parts(found: Any) -> list[Any]:
+    """The pairs and datasets in what came back; (x, y) itself is one pair."""
+    if _is_dataset(found):
+        return [found]
+    if not isinstance(found, (tuple, list)):
+        return []
+    nested = all(_is_dataset(part) or isinstance(part, tuple) for part in found)
+    return list(found) if nested else [found]
+
+
+def _pair(part: Any, reference: str) -> Pair:
+    if _is_dataset(part):
+        return _of_dataset(part, reference)
+    if not isinstance(part, (tuple, list)) or len(part) != 2:
+        raise _wrong(reference, part)
+    return part[0], part[1]
+
+
+def _is_dataset(found: Any) -> bool:
+    return hasattr(found, "element_spec") and hasattr(found, "as_numpy_iterator")
+
+
+def _of_dataset(dataset: Any, reference: str) -> Pair:
+    """All samples of a tf.data.Dataset of (x, y), batched or not."""
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) != 2:
+        raise refusal("source", f"a Dataset of {spec} from {reference}", "a Dataset of (x, y)")
+    if dataset.cardinality() == -1:
+        raise refusal("source", f"an endless Dataset from {reference}", "one without repeat()")
+    pairs = list(dataset.as_numpy_iterator())
+    if not pairs:
+        raise refusal("source", f"an empty Dataset from {reference}", "at least one sample")
+    join = np.concatenate if _batched(spec) else np.stack
+    x, y = zip(*pairs, strict=True)
+    return join(x), join(y)
+
+
+def _batched(spec: Any) -> bool:
+    """Both have a first axis of one length; a target of one sample alone seldom has an axis."""
+    x, y = (part.shape for part in spec)
+    return len(x) > 1 and len(y) > 0 and x[0] == y[0]
+
+
+def _wrong(reference: str, found: Any) -> DataError:
+    return refusal("source", f"{_kind(found)} from {reference}", EXPECTED)
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, (tuple, list)):
+        kinds = ", ".join(type(part).__name__ for part in found)
+        return f"a {type(found).__name__} of {len(found)} ({kinds})"
+    return type(found).__name__

@@ -1,0 +1,109 @@
+"""Learning curves as pictures and tables, drawn from a trial's stored history."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import threading
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from search.report import curves
+from search.report.curves import History
+
+SIZE = (9.0, 3.6)  # inches
+DPI = 120
+TRAIN, VALIDATION = "#4878a8", "#d9612b"
+INK, QUIET = "#1f2937", "#6b7280"
+WIDE = 30.0  # a loss that spans more than this factor is drawn on a log scale
+
+# Matplotlib's font cache is shared, and the dashboard draws from several threads.
+_drawing = threading.Lock()
+
+
+def learning_curve_png(history: History, title: str) -> bytes:
+    """Loss and the first metric per epoch, train and validation, with the best epoch marked.
+
+    The learning curves of the university slides, 'Keras from scratch, part 5' and the book
+    chapter. Epochs without a finite number leave a gap.
+    """
+    with _drawing:
+        figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
+        names = curves.metrics(history)[:2]
+        for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+            _panel(axes, history, name)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
+def history_csv(history: History) -> str:
+    """The history as comma-separated text with a header; ``epoch`` and ``fold`` stand first."""
+    names = dict.fromkeys(name for row in history for name in row)
+    first = [name for name in ("fold", "epoch") if name in names]
+    table = io.StringIO()
+    columns = first + [name for name in names if name not in first]
+    writer = csv.DictWriter(table, columns or ["epoch"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return table.getvalue()
+
+
+def _panel(axes: Any, history: History, name: str) -> None:
+    for key, colour, label in ((name, TRAIN, "train"), (f"val_{name}", VALIDATION, "validation")):
+        axes.plot([], [], color=colour, linewidth=1.8, label=label)
+        for fold in curves.folds(history):
+            dot = "o" if len(fold) == 1 else None
+            numbers = [curves.number(row, key) for row in fold]
+            axes.plot([row["epoch"] for row in fold], numbers, color=colour, lw=1.8, marker=dot)
+    last = max(1, curves.last_epoch(history))
+    axes.set_xlim(1 - max(0.5, 0.03 * last), last + max(0.5, 0.03 * last))
+    _dress(axes, name)
+    if name == "loss" and _spans_widely(history):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    _mark_best(axes, history, f"val_{name}")
+
+
+def _dress(axes: Any, name: str) -> None:
+    """Axis labels, light grid, no box: the curves are what there is to see."""
+    axes.set_xlabel("epoch", color=QUIET)
+    axes.set_title(name.replace("_", " "), fontsize=10, color=INK, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.margins(y=0.12)
+    axes.grid(True, color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#9ca3af")
+    axes.tick_params(which="both", colors=QUIET, labelsize=9)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+
+
+def _mark_best(axes: Any, history: History, key: str) -> None:
+    """A dot at the best epoch of every fold; said in words where there is one fold only."""
+    folds = curves.folds(history)
+    if not history:
+        axes.text(0.5, 0.5, "no epoch finished", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.set_yticks([])
+    for best in filter(None, map(curves.best_epoch, folds)):
+        axes.plot(
+            best["epoch"], curves.number(best, key), marker="o", ms=6, color=VALIDATION, zorder=5
+        )
+        if len(folds) == 1:
+            axes.axvline(best["epoch"], color=QUIET, linewidth=0.9, linestyle=(0, (2, 3)))
+            said = f"epoch {best['epoch']}: {curves.number(best, key):.4g}"
+            axes.set_title(f"best at {said}", fontsize=9, color=VALIDATION, loc="right")
+
+
+def _spans_widely(history: History) -> bool:
+    numbers = [curves.number(row, key) for row in history for key in ("loss", "val_loss")]
+    finite = [number for number in numbers if math.isfinite(number)]
+    return bool(finite) and min(finite) > 0 and max(finite) > WIDE * min(finite)

@@ -1,0 +1,147 @@
+"""What is wrong with a study file, in the user's words: ``[table] key: received …, expected …``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from search.study_file import reference
+from search.study_file.sections import USER_FAMILY, StudyFile
+from spaces import hyperparameters, space, spelling
+
+Tables = dict[str, Any]
+
+LONGEST = 80  # characters of a received value that are shown
+TABLES = tuple(StudyFile.model_fields)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake; ``table`` is empty for a key outside of tables, ``key`` for a whole table."""
+
+    table: str
+    key: str
+    received: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = " ".join(part for part in (self.table and f"[{self.table}]", self.key) if part)
+        return f"{place}: received {self.received}, expected {self.expected}"
+
+
+def of_models(error: ValidationError, tables: Tables) -> list[Mistake]:
+    """One mistake per key that the models refused, table by table."""
+    found: dict[tuple[str, str], Mistake] = {}
+    for detail in error.errors(include_url=False):
+        table, *rest = (str(part) for part in detail["loc"])
+        key = rest[0] if rest else ""
+        mistake = _of_key(table, key, detail, tables) if key else _of_table(table, detail)
+        # A union tells of each of its members: one line for the key is enough.
+        found.setdefault((table, key), mistake)
+    order = {table: position for position, table in enumerate(TABLES)}
+    return sorted(found.values(), key=lambda mistake: order.get(mistake.table, len(order)))
+
+
+def of_space(tables: Tables) -> list[Mistake]:
+    """The mistakes of ``[space]``, also where other tables have some."""
+    table = tables.get("space", {})
+    if not isinstance(table, dict):
+        return []
+    try:
+        read = space.read_space(table, family=_family(tables))
+    except space.SpaceError as error:
+        return [Mistake("space", *problem) for problem in error.problems]
+    return list(_not_in_a_grid(read)) if _written(tables, "search", "sampler") == "grid" else []
+
+
+def of_whole(file: StudyFile) -> list[Mistake]:
+    """Keys that are right by themselves but don't go together."""
+    least, most = file.search.pruner_min_epochs, file.training.epochs
+    if file.search.pruner == "hyperband" and least > most:
+        expected = f"at most the {most} epochs of a trial"
+        return [Mistake("search", "pruner_min_epochs", str(least), expected)]
+    return []
+
+
+def _of_table(table: str, detail: Any) -> Mistake:
+    if detail["type"] == "missing":
+        needed = [key.name for key in reference.of_table(table) if key.required]
+        return Mistake(table, "", "nothing", f"this table, with {' and '.join(needed)}")
+    if detail["type"] != "extra_forbidden":
+        return Mistake(table, "", _shown(detail["input"]), "a table")
+    if isinstance(detail["input"], dict):
+        return Mistake(table, "", "an unknown table", _bracketed(table))
+    home = _home(table)
+    inside = f"it in [{home}]" if home else f"every key in a table: {_bracketed('')}"
+    return Mistake("", table, "a key outside of every table", inside)
+
+
+def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
+    key = reference.find(table, name)
+    if key is None:
+        return Mistake(table, name, "an unknown key", _instead_of(table, name))
+    if detail["type"] == "missing" and len(detail["loc"]) == 2:
+        return Mistake(table, name, "nothing", key.expected)
+    received = tables.get(table, {}).get(name, detail["input"])
+    if detail["type"] == "value_error":
+        expected = str(detail["ctx"]["error"])
+    elif key.choices:
+        expected = spelling.one_of(received, key.choices)
+    else:
+        expected = key.expected
+    # What is refused as a database URL may still carry a password.
+    secret = name == "storage" and isinstance(received, str)
+    return Mistake(table, name, "another URL" if secret else _shown(received), expected)
+
+
+def _shown(value: object) -> str:
+    text = spelling.as_toml(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _instead_of(table: str, name: str) -> str:
+    """Where a key of that name belongs, or the one that was probably meant."""
+    names = _names(table)
+    home = _home(name)
+    return (
+        f"it in [{home}]" if home else spelling.nearest(name, names) or spelling.one_of("", names)
+    )
+
+
+def _home(name: str) -> str | None:
+    return next((table for table in TABLES if name in _names(table)), None)
+
+
+def _names(table: str) -> list[str]:
+    if table == "space":
+        return [each.name for each in hyperparameters.TABLE]
+    return [key.name for key in reference.of_table(table)]
+
+
+def _bracketed(table: str) -> str:
+    guess = spelling.nearest(table, TABLES)
+    return f"[{guess}]" if guess else ", ".join(f"[{name}]" for name in TABLES)
+
+
+def _written(tables: Tables, table: str, key: str) -> Any:
+    section = tables.get(table)
+    return section.get(key) if isinstance(section, dict) else None
+
+
+def _family(tables: Tables) -> str:
+    """The family to check names by; where it is itself mistaken, one that allows every name."""
+    family = _written(tables, "model", "family") or "mlp"
+    built_in = family in hyperparameters.BUILT_IN_FAMILIES
+    known = isinstance(family, str) and (built_in or USER_FAMILY.fullmatch(family))
+    return family if known else "unknown.py:build"
+
+
+def _not_in_a_grid(read: space.Space) -> Iterator[Mistake]:
+    """Float ranges without a step: a grid has no points for them."""
+    for entry in read.entries:
+        if isinstance(entry.low, float) and not entry.step:
+            expected = 'a list, or a step, since sampler = "grid"'
+            yield Mistake("space", entry.name, "a range without a step", expected)

@@ -1,0 +1,90 @@
+"""Every key of the study file as a row: what a new file, messages and the README say of it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from search.study_file.sections import Section, StudyFile
+from spaces import spelling
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of one table.
+
+    Attributes:
+        meaning: One line, with the unit.
+        expected: Type and bounds in words: ``a whole number ≥ 1``.
+        choices: All the texts that it may be, where it can be nothing else.
+        default: As TOML; empty where the key must be written or may be left out.
+        required: Whether it must be written.
+    """
+
+    table: str
+    name: str
+    meaning: str
+    expected: str
+    choices: tuple[str, ...]
+    default: str
+    required: bool
+
+
+@functools.cache
+def every_key() -> tuple[Key, ...]:
+    """Every key of every table but ``[space]``, in the order of the models."""
+    return tuple(key for table in StudyFile.model_fields for key in of_table(table))
+
+
+@functools.cache
+def of_table(table: str) -> tuple[Key, ...]:
+    """The keys of one table; none for ``[space]``, whose names are hyperparameters."""
+    section = StudyFile.model_fields[table].annotation
+    if not (isinstance(section, type) and issubclass(section, Section)):
+        return ()
+    schemas = section.model_json_schema()["properties"]
+    return tuple(_key(table, name, section, schemas[name]) for name in section.model_fields)
+
+
+def find(table: str, name: str) -> Key | None:
+    """The key of that name in that table, if there is one."""
+    return next((key for key in of_table(table) if key.name == name), None)
+
+
+def _key(table: str, name: str, section: type[Section], schema: dict[str, Any]) -> Key:
+    field = section.model_fields[name]
+    has_default = not field.is_required() and field.default is not None
+    return Key(
+        table=table,
+        name=name,
+        meaning=" ".join((field.description or "").split()),
+        expected=in_words(schema),
+        choices=tuple(schema.get("enum", ())),
+        default=spelling.as_toml(field.default) if has_default else "",
+        required=field.is_required(),
+    )
+
+
+def in_words(schema: dict[str, Any]) -> str:
+    """The JSON schema of one value in words: ``a whole number ≥ 1 or "none"``."""
+    if "expected" in schema:
+        return str(schema["expected"])
+    if "anyOf" in schema:
+        return " or ".join(in_words(part) for part in schema["anyOf"] if part != {"type": "null"})
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    if "const" in schema:
+        return spelling.as_toml(schema["const"])
+    bounds = [f"{sign} {schema[name]}" for name, sign in _SIGNS.items() if name in schema]
+    return f"{_KINDS[schema['type']]} {' and '.join(bounds)}".strip()
+
+
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text in quotes",
+    "array": "a list",
+}
+_SIGNS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}

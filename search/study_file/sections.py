@@ -1,0 +1,262 @@
+"""The tables of a study file, one pydantic model each: every key with its meaning, default, bounds.
+
+The sentence under a key is its description: ``studyhall new`` prints it, and the check of a file
+is made of the same models, so a key that is not written here does not exist. ``[space]`` is the
+exception: ``spaces.space`` reads it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from search.study_file.losses import LOSSES, METRICS
+from spaces import hyperparameters, spelling
+
+USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        json_schema_extra={"expected": "at most 100 letters, digits, dots, - and _"},
+    ),
+]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Split = Annotated[
+    tuple[Fraction, Fraction, Fraction],
+    Field(strict=False, json_schema_extra={"expected": "three numbers > 0 that sum to 1"}),
+]
+ImageSize = Annotated[
+    tuple[Count, Count],
+    Field(strict=False, json_schema_extra={"expected": "[height, width], whole numbers ≥ 1"}),
+]
+Loss = Annotated[
+    str, Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"})
+]
+Metrics = Annotated[
+    Literal["auto"] | Annotated[list[str], Field(min_length=1)],
+    Field(json_schema_extra={"expected": f'"auto" or some of {", ".join(METRICS)}'}),
+]
+
+
+class Section(BaseModel):
+    """One table: unknown keys and values of another type are mistakes, nothing is converted."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class StudySection(Section):
+    """``[study]``: what it is called, where it is kept, how much it may spend."""
+
+    name: Name
+    """name of the study in its storage; launching it again continues it"""
+    storage: Annotated[str | None, Field(repr=False)] = None  # may carry a password
+    """database URL, relative to the working directory; default: $STUDYHALL_STORAGE, else
+    sqlite:///studyhall.db"""
+    artifacts: Text = "studyhall-artifacts"
+    """folder of checkpoints and models, relative to the working directory"""
+    trials: Count = 60
+    """exactly this many results, over all workers and restarts"""
+    hours: Positive | None = None
+    """limit of wall-clock time since the first launch, in hours"""
+    gpu_hours: Positive | None = None
+    """limit of all workers' device time together, in hours"""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """fixes the split, and each trial's first weights and order of samples"""
+
+    @field_validator("storage")
+    @classmethod
+    def _a_database(cls, url: str | None) -> str | None:
+        if url is not None and not _readable(url):
+            raise ValueError("sqlite:///file.db or postgresql://user@host/database")
+        return url
+
+    @field_validator("artifacts")
+    @classmethod
+    def _a_folder(cls, folder: str) -> str:
+        if "://" in folder:
+            raise ValueError("a folder, relative or absolute")
+        return folder
+
+
+def _readable(url: str) -> bool:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    kinds = ("sqlite", "postgresql", "postgresql+psycopg")
+    return parts.drivername in kinds and bool(parts.database)
+
+
+class DataSection(Section):
+    """``[data]``: where samples come from and how they are split and prepared."""
+
+    source: Text
+    """sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, a folder of images per
+    class, or my_data.py:load; relative to this file"""
+    split: Split = (0.6, 0.2, 0.2)
+    """fractions for training, validation and test, stratified by class"""
+    folds: Annotated[int, Field(ge=1, le=100)] = 1
+    """k of k-fold cross-validation as a trial's value; 1: one split"""
+    group: Text | None = None
+    """column of a table whose equal rows stay on one side of every split"""
+    target: Text | None = None
+    """column of a table to predict"""
+    normalize: Literal["auto", "none", "standard", "scale"] = "auto"
+    """inputs to mean 0, deviation 1 (standard) or to 0..1 (scale), fitted on the training set"""
+    image_size: ImageSize | None = None
+    """[height, width] that the images of a folder are resized to, in pixels"""
+    grey: bool = False
+    """read the images of a folder as one grey channel"""
+    task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
+    """what the targets are; auto looks at them"""
+    samples: Count | None = None
+    """use at most this many samples, drawn by the seed; default: all"""
+
+    @field_validator("split")
+    @classmethod
+    def _a_whole(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not math.isclose(sum(split), 1, abs_tol=1e-6):
+            raise ValueError(f"three fractions that sum to 1; these sum to {sum(split):g}")
+        return split
+
+
+class ModelSection(Section):
+    """``[model]``: which networks are built."""
+
+    family: str = "mlp"
+    """builder of the network: mlp, cnn, or your own my_model.py:build, relative to this file"""
+
+    @field_validator("family")
+    @classmethod
+    def _a_builder(cls, family: str) -> str:
+        known = hyperparameters.BUILT_IN_FAMILIES
+        if family not in known and not USER_FAMILY.fullmatch(family):
+            raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
+        return family
+
+
+class TrainingSection(Section):
+    """``[training]``: how one trial is trained, and what its value is."""
+
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """most epochs of one trial"""
+    patience: Count | Literal["none"] = 10
+    """epochs without an improvement by min_delta until a trial stops"""
+    min_delta: NotNegative = 0.0
+    """least decrease of the validation loss that counts as an improvement"""
+    metric: Literal["val_loss"] = "val_loss"
+    """a trial's value: its best epoch's validation loss, without L1 and L2 penalties"""
+    loss: Loss = "auto"
+    """loss by its Keras name; auto chooses by the targets"""
+    metrics: Metrics = "auto"
+    """list of what is recorded beside the loss; auto chooses by the targets"""
+    engine: Literal["auto", "keras"] = "auto"
+    """auto: whole compiled epochs wherever the numbers stay Keras' own; keras: always model.fit"""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """compile by XLA; auto: where the epochs to come repay its seconds of compiling"""
+    checkpoint_every_epochs: Count = 1
+    """epochs between two checkpoints; the rarer of this and the next key holds"""
+    checkpoint_every_s: NotNegative = 30.0
+    """seconds between two checkpoints"""
+
+    @field_validator("loss")
+    @classmethod
+    def _a_loss(cls, loss: str) -> str:
+        if loss not in ("auto", *LOSSES):
+            raise ValueError(spelling.one_of(loss, ["auto", *LOSSES]))
+        return loss
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_metrics(cls, metrics: str | list[str]) -> str | list[str]:
+        unknown = [] if isinstance(metrics, str) else [m for m in metrics if m not in METRICS]
+        if unknown:
+            raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], METRICS)}')
+        return metrics
+
+
+class SearchSection(Section):
+    """``[search]``: who proposes configurations, and who gives up on poor ones."""
+
+    sampler: Literal["auto", "tpe", "gp", "cmaes", "random", "grid", "qmc"] = "auto"
+    """proposes configurations (Optuna's samplers); auto is tpe"""
+    startup_trials: CountOrZero = 10
+    """random trials before tpe, gp and cmaes learn from the results"""
+    first: Literal["textbook", "none"] = "textbook"
+    """run the family's textbook configuration before the search"""
+    pruner: Literal["auto", "none", "median", "percentile", "hyperband"] = "auto"
+    """stops trials that fall behind (Optuna's pruners); auto is median"""
+    pruner_startup_trials: CountOrZero = 5
+    """finished trials before median and percentile prune"""
+    pruner_warmup_epochs: CountOrZero = 0
+    """epochs of a trial before median and percentile may prune it"""
+    pruner_percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
+    """percent of the trials that percentile keeps at each epoch"""
+    pruner_min_epochs: Count = 1
+    """epochs that hyperband gives every trial at least"""
+    pruner_reduction: Annotated[int, Field(ge=2)] = 3
+    """hyperband keeps one of this many trials at each rung"""
+
+    @field_validator("sampler")
+    @classmethod
+    def _an_installed_one(cls, sampler: str) -> str:
+        if sampler == "gp" and importlib.util.find_spec("torch") is None:
+            raise ValueError("another sampler, or torch installed (pip install torch)")
+        return sampler
+
+
+class WorkersSection(Section):
+    """``[workers]``: how many processes train, and when one of them counts as lost."""
+
+    count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """worker processes of a launch; auto: one per visible GPU, else one"""
+    heartbeat: Annotated[float, Field(gt=0, le=3600)] = 15.0
+    """seconds between two renewals of a trial's lease"""
+    silence: Annotated[float, Field(gt=0, validate_default=True)] = 90.0
+    """seconds without a renewal until another worker may take the trial over"""
+    retries: CountOrZero = 3
+    """takeovers without an epoch of progress until a trial is failed"""
+    recycle_trials: Count | Literal["none"] = 200
+    """trials after which a worker process is replaced, so that leaks of memory end"""
+    recycle_mib: Annotated[int, Field(ge=256)] | None = None
+    """resident memory at which a worker process is replaced, in MiB; default: no limit"""
+
+    @field_validator("silence")
+    @classmethod
+    def _longer_than_two_beats(cls, silence: float, info: ValidationInfo) -> float:
+        heartbeat: float = info.data.get("heartbeat", 0)
+        if silence <= 2 * heartbeat:
+            raise ValueError(f"more than twice the heartbeat of {heartbeat:g} s")
+        return silence
+
+
+class StudyFile(Section):
+    """A whole study, checked. ``space`` stays the table as written; see ``spaces.space``."""
+
+    study: StudySection
+    data: DataSection
+    model: ModelSection = ModelSection()
+    training: TrainingSection = TrainingSection()
+    search: SearchSection = SearchSection()
+    space: dict[str, Any] = {}
+    workers: WorkersSection = WorkersSection()

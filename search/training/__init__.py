@@ -1,0 +1,1 @@
+"""The training engine: whole compiled epochs, models used again, exact checkpoints."""

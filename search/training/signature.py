@@ -1,0 +1,127 @@
+"""What two Keras models must share for one compiled function to train both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import keras
+
+from search.training import adjustable
+from search.training.structure import Structure
+
+_AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
+
+
+class NotCompilableError(Exception):
+    """This model is to be trained by Keras' own fit; the message says why."""
+
+
+def of(model: Any, *others: Any) -> str:
+    """The signature of a compiled Keras model.
+
+    Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors, batch size and the
+    initial weights are no part of it, nor, in most models, the widths of hidden layers.
+
+    Args:
+        model: Built and compiled.
+        others: Anything else that the compiled function depends on.
+
+    Raises:
+        NotCompilableError: The model can't be compiled as a whole.
+    """
+    refuse(model)
+    try:
+        structure = Structure(model)
+    except (NotImplementedError, TypeError, ValueError) as error:  # what Keras can't write down
+        raise NotCompilableError("a layer of it has no configuration") from error
+    parts = [
+        [structure.config, structure.open],
+        [f"{type(layer).__qualname__} {id(type(layer))}" for layer in model._flatten_layers()],
+        [_variable(variable, structure.open) for variable in model.variables],
+        [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)],
+        _optimizer(model.optimizer),
+        _compiled(model),
+        [_identity(other) for other in others],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def unless_equal(loss: Any, model_loss: Any) -> Any:
+    """A loss, or None where a model's own is known to compute the same."""
+    same = type(loss) is type(model_loss) and _identity(loss) == _identity(model_loss)
+    return None if same else loss
+
+
+def refuse(model: Any) -> None:
+    """Raise for a model whose training is not described by its layers.
+
+    Raises:
+        NotCompilableError: With the reason.
+    """
+    if type(model) is not keras.Sequential and type(model).__name__ != "Functional":
+        raise NotCompilableError(f"{type(model).__name__} is a subclassed model")
+    if not type(model).__module__.startswith("keras."):
+        raise NotCompilableError(f"{type(model).__name__} is not Keras' own class")
+    if model.run_eagerly:
+        raise NotCompilableError("it was compiled with run_eagerly")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise NotCompilableError("it has several inputs or outputs")
+    if not type(model.optimizer).__module__.startswith("keras."):
+        raise NotCompilableError(
+            f"the optimizer {type(model.optimizer).__name__} is not Keras' own"
+        )
+    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        raise NotCompilableError("its optimizer scales the loss")
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Lambda):
+            raise NotCompilableError(f"the function of layer {layer.name} can't be compared")
+
+
+def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
+    regularizer = type(variable.regularizer).__name__ if variable.regularizer else None
+    known = type(variable.regularizer) in adjustable.PENALTIES
+    numbers = None if known or regularizer is None else _identity(variable.regularizer)
+    shape = len(variable.shape) if any_shape else tuple(variable.shape)
+    kind = (shape, str(variable.dtype), variable.trainable)
+    return (*kind, regularizer, numbers, _identity(variable.constraint))
+
+
+def _optimizer(optimizer: Any) -> Any:
+    config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
+    config.pop("learning_rate")
+    for name in adjustable.OPTIMIZER_NUMBERS:
+        if type(optimizer) in adjustable.OPTIMIZERS and isinstance(config.get(name), float):
+            config[name] = config[name] > 0
+    return type(optimizer).__name__, config
+
+
+def _compiled(model: Any) -> Any:
+    config = {**model._compile_config.config}
+    config.pop("optimizer")
+    loss = config["loss"]
+    if adjustable.is_smoothed(loss):
+        config["loss"] = [id(type(loss)), {**loss.get_config(), "label_smoothing": "any"}]
+    return {key: _identity(value) for key, value in config.items()}
+
+
+def _identity(thing: Any) -> Any:
+    """Equal for two things that compute the same; by object where that can't be known."""
+    if thing is None or isinstance(thing, str | int | float | bool):
+        return thing
+    if isinstance(thing, list | tuple):
+        return [_identity(part) for part in thing]
+    if isinstance(thing, dict):
+        return {str(key): _identity(part) for key, part in thing.items()}
+    if _describes_itself(thing):
+        config = dict(thing.get_config())
+        config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
+        return f"{type(thing).__qualname__} {id(type(thing))} {config}"
+    return f"object {id(thing)}"
+
+
+def _describes_itself(thing: Any) -> bool:
+    kind = type(thing)
+    return kind.__module__.startswith("keras.") or "get_config" in vars(kind)

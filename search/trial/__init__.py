@@ -1,0 +1,1 @@
+"""One trial: sampled, built, trained, checkpointed and told."""

@@ -1,0 +1,53 @@
+"""What all trials of a worker share, and what may become of one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from search.creation import Stored
+from search.stop import Stop
+from search.trial.modelling import Blueprint
+from storage.artifacts import ArtifactStore
+from storage.studies import Study
+from storage.trials import TrialStore
+
+LOG = logging.getLogger("studyhall")
+
+
+class TrialFailed(Exception):  # noqa: N818  not an error of the program
+    """This trial can't have a value; the message says why. The search goes on without it."""
+
+
+class Outcome(Enum):
+    """What became of a trial in this worker's hands."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    HANDED_BACK = "handed back"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all trials of a worker share."""
+
+    study: Study
+    stored: Stored
+    plan: Blueprint
+    store: TrialStore
+    artifacts: ArtifactStore
+    stop: Stop
+
+    def owner(self, number: int) -> str:
+        """Names the objects of a trial."""
+        return f"{self.study.name}-{number}"
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """The seed of a trial: 31 bits, a function of the study's seed and the trial's number."""
+    return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0] >> 1)

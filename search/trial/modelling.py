@@ -1,0 +1,163 @@
+"""A trial's values become a compiled Keras model: the family's, or the user's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from search import inspection
+from search.data.loading import Data
+from search.data.parts import Fold
+from search.study_file.sections import StudyFile
+from search.training.engine import Engine
+from spaces import architecture, hyperparameters, optimization, regularization, user_code
+from spaces.space import Space, Value, read_space
+
+ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What the models of a study have in common.
+
+    Attributes:
+        builder: the user's own function, or None for a family of ours.
+    """
+
+    file: StudyFile
+    data: Data
+    space: Space
+    builder: Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """One trial's model and what its training needs to know beside it.
+
+    Attributes:
+        values: every hyperparameter with the value that it has in this trial.
+        batch_size: samples per optimizer step.
+        class_weight: weight of each class in the training loss, or None.
+        data_loss: the loss that is the trial's value, or None for the model's own.
+        one_hot: whether the loss needs one-hot targets.
+    """
+
+    model: keras.Model
+    values: Mapping[str, Value]
+    batch_size: int
+    class_weight: dict[int, float] | None
+    plateau: optimization.Plateau | None
+    data_loss: keras.losses.Loss | None
+    one_hot: bool
+
+
+def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
+    """Read the space and find the builder, once per process.
+
+    Raises:
+        UserCodeError: where ``family`` names no usable function.
+    """
+    family = file.model.family
+    own = family not in hyperparameters.BUILT_IN_FAMILIES
+    builder = user_code.load(family, folder, inspection.BUILDS_FROM) if own else None
+    return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
+
+
+def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built:
+    """Choose every value and build the model.
+
+    Args:
+        plan: the study's.
+        trial: chooses, by ``suggest_*``.
+        samples: size of the training part.
+
+    Raises:
+        ArchitectureError: the values can't be built for these data.
+        UserCodeError: the user's function failed, or returned something else than a model.
+    """
+    values = {
+        **hyperparameters.defaults(plan.file.model.family),
+        **plan.space.suggest(trial),
+    }
+    model = _model(plan, trial, values)
+    batch_size = optimization.batch_size(values, samples)
+    own = bool(model.compiled)
+    if not own:
+        _compile(model, plan, values, math.ceil(samples / batch_size))
+    return Built(
+        model=model,
+        values=values,
+        batch_size=batch_size,
+        class_weight=regularization.class_weights(values, plan.data.train.y),
+        plateau=None if own else optimization.plateau(values),
+        data_loss=None if own else loss(plan, 0.0),
+        one_hot=own and _needs_one_hot(model),
+    )
+
+
+def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
+    """The study's loss; crossentropies take whole-number classes, smoothed or not."""
+    name = plan.file.training.loss
+    if name == "auto" or (name.endswith("crossentropy") and "focal" not in name):
+        return regularization.loss(plan.data.task, label_smoothing)
+    class_name = "".join(word.title() for word in name.split("_"))
+    return keras.losses.get({"class_name": class_name, "config": {}})
+
+
+def engine(fold: Fold, with_one_hot: bool, classes: int) -> Engine:
+    """What trains on a fold: its two parts, prepared, with targets as the loss takes them."""
+    pairs = [(fold.preparation.apply(part.x), part.y) for part in fold]
+    if with_one_hot:
+        pairs = [(x, one_hot(y, classes)) for x, y in pairs]
+    return Engine(*pairs)
+
+
+def one_hot(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:
+    """Class numbers (N,) as rows of 0 and 1, (N, classes); other targets as they are."""
+    return np.eye(classes, dtype=np.float32)[targets] if targets.ndim == 1 else targets
+
+
+def metrics(plan: Blueprint) -> list[str]:
+    """Names of what is recorded beside the loss."""
+    named = plan.file.training.metrics
+    if named != "auto":
+        return list(named)
+    return ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
+
+
+def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Value]) -> keras.Model:
+    data = plan.data
+    if plan.builder is None:
+        family = plan.file.model.family
+        return architecture.build(family, values, data.input_shape, data.outputs, data.task)
+    return user_code.build_model(
+        plan.builder, trial, plan.space, values, data.input_shape, data.outputs
+    )
+
+
+def _compile(
+    model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
+) -> None:
+    epochs = plan.file.training.epochs
+    smoothing = float(values.get("label_smoothing", 0.0))  # type: ignore[arg-type]
+    model.compile(
+        optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
+        loss=loss(plan, smoothing),
+        metrics=metrics(plan),
+        jit_compile=False,  # the training engine decides
+    )
+
+
+def _needs_one_hot(model: keras.Model) -> bool:
+    given = model.loss
+    name = given if isinstance(given, str) else getattr(given, "name", None)
+    name = name or getattr(given, "__name__", "")  # a function
+    return name in ONE_HOT_LOSSES

@@ -1,0 +1,77 @@
+"""The objective: runs one claimed trial after another, and tells a trial's failure from a bug.
+
+A trial's value is its best epoch's validation loss, of the data alone (without penalties); with k
+folds it is the mean of that over the folds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import optuna
+
+from search.training.engine import Engine
+from search.trial import modelling, reasons
+from search.trial.context import LOG, Context, Outcome, TrialFailed
+from search.trial.run import Run
+from spaces.failures import ArchitectureError, UserCodeError
+from storage.database import StorageError
+from storage.leases import LeaseLost
+from storage.trials import Claim
+
+
+class Objective:
+    """Runs trials; keeps prepared data and compiled models from one to the next.
+
+    Attributes:
+        last_reason: why the last failed trial failed.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.last_reason = ""
+        self._engines: dict[tuple[int, bool], Engine] = {}
+
+    def run(self, claim: Claim, wait_s: float = 0.0) -> Outcome:
+        """Take a claimed trial to its end, or hand it back when asked to stop.
+
+        Args:
+            claim: the trial.
+            wait_s: how long the worker had to wait for it, in seconds.
+        """
+        run = Run(self.context, claim, self._engine, wait_s)
+        try:
+            return run.train()
+        except LeaseLost:  # another worker has it: nothing of ours is written any more
+            return Outcome.LOST
+        except optuna.TrialPruned as wish:
+            run.give_up(str(wish))
+            return Outcome.PRUNED
+        except UserCodeError as failure:
+            self._show_once(failure)
+            self.last_reason = str(failure)
+        except (TrialFailed, ArchitectureError) as failure:
+            self.last_reason = str(failure)
+        except reasons.OUT_OF_MEMORY as failure:
+            self.last_reason = f"out of memory: {reasons.of_tensorflow(failure)}"
+        except reasons.REFUSED as failure:
+            self.last_reason = f"TensorFlow refused the model: {reasons.of_tensorflow(failure)}"
+        except BaseException:  # a bug, or told twice to stop: somebody else may go on with it
+            with contextlib.suppress(LeaseLost, StorageError):
+                self.context.store.release(claim)
+            raise
+        run.fail(self.last_reason)
+        return Outcome.FAILED
+
+    def _show_once(self, failure: UserCodeError) -> None:
+        """The user's own traceback in the log, unless the trial before failed just so."""
+        if str(failure) != self.last_reason:
+            LOG.warning("%s", failure.own_traceback or failure)
+
+    def _engine(self, fold: int, one_hot: bool) -> Engine:
+        """The engine of a fold's arrays, prepared once per process."""
+        key = (fold, one_hot)
+        if key not in self._engines:
+            data = self.context.plan.data
+            self._engines[key] = modelling.engine(data.folds[fold], one_hot, len(data.classes))
+        return self._engines[key]

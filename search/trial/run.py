@@ -1,0 +1,228 @@
+"""One trial under way: its folds and epochs, and how its end is told."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from search.report import curves, notes
+from search.training import engine
+from search.training.engine import Engine, Settings, Training
+from search.training.epoch import Epoch
+from search.trial import modelling, reasons
+from search.trial.best_model import BestModel
+from search.trial.checkpoints import Checkpoints
+from search.trial.context import Context, Outcome, TrialFailed, trial_seed
+from search.trial.folds import Progress
+from search.trial.modelling import Built
+from spaces import hyperparameters
+from spaces.failures import UserCodeError
+from storage.trials import Claim, Order
+
+Ended = Literal["COMPLETE", "PRUNED", "FAIL"]
+
+
+class Run:
+    """Takes a claimed trial to its end, or hands it back when asked to stop.
+
+    Args:
+        context: what the worker's trials share.
+        claim: the trial.
+        engine: gives the engine of a fold, with one-hot targets or not.
+        wait_s: how long the worker had to wait for the trial, in seconds.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        claim: Claim,
+        engine: Callable[[int, bool], Engine],
+        wait_s: float = 0.0,
+    ) -> None:
+        self.context = context
+        self.claim = claim
+        self.engine = engine
+        self.file = context.plan.file
+        self.seed = trial_seed(context.study.seed, claim.number)
+        self.checkpoints = Checkpoints(context, claim)
+        self.best_model = BestModel(context, claim.number)
+        self.progress = Progress()
+        self.attributes: dict[str, Any] = {"seed": self.seed}
+        self._seconds = {"wait": wait_s}
+        self._trainings: list[Training] = []
+
+    def train(self) -> Outcome:
+        """Every fold in turn; the last one's model is kept if the trial is the best so far.
+
+        Raises:
+            TrialFailed: the trial can't have a value.
+            LeaseLost: somebody else holds the trial.
+        """
+        self.progress, blob = self.checkpoints.find()
+        for fold in range(self.progress.done, len(self.context.plan.data.folds)):
+            run = self._begin(fold, blob)
+            self._trainings.append(run)
+            early = self._epochs(fold, run)
+            if early is not None:
+                return early
+            assert run.best is not None  # every epoch was finite
+            self.progress, blob = self.progress.with_fold(run.best), None
+        return self._complete(run, fold, run.best)
+
+    def fail(self, reason: str) -> None:
+        """Record why the trial has no value; the sampler sees it as infeasible."""
+        self.attributes["reason"] = reason
+        self._tell("FAIL", None)
+
+    def give_up(self, reason: str) -> None:
+        """End as pruned without a value, as the user's own function has asked for."""
+        self.attributes |= {"reason": reason, "stopped": "by the builder"}
+        self._tell("PRUNED", None)
+
+    def _begin(self, fold: int, blob: bytes | None) -> Training:
+        """Build the fold's model, and put its training where the checkpoint says."""
+        with self._timed("build"):
+            engine.seed_everything(self.seed + fold)
+            samples = len(self.context.plan.data.folds[fold].train_rows)
+            built = modelling.build(self.context.plan, self.claim.trial, samples)
+            about = {"values": dict(built.values), "parameters": built.model.count_params()}
+            self.attributes |= about
+        with self._timed("store"):
+            self.context.store.write_params(self.claim)
+        run = self._training(fold, built)
+        if blob is not None and not self.checkpoints.restore(run, blob):
+            run = self._training(fold, built)
+        return run
+
+    def _training(self, fold: int, built: Built) -> Training:
+        chosen = self.file.training
+        settings = Settings(
+            epochs=chosen.epochs,
+            batch_size=built.batch_size,
+            patience=None if chosen.patience == "none" else chosen.patience,
+            min_delta=chosen.min_delta,
+            seed=self.seed + fold,
+            class_weight=built.class_weight,
+            plateau=built.plateau,
+            data_loss=built.data_loss,
+            engine=chosen.engine,
+            xla=chosen.xla,
+        )
+        return self.engine(fold, built.one_hot).training(built.model, settings)
+
+    def _epochs(self, fold: int, run: Training) -> Outcome | None:
+        """Train one fold; an outcome if the trial ends with it early."""
+        known = [row["epoch"] for row in self.claim.history if row["fold"] == fold]
+        for epoch in self._trained(run, max(known, default=0)):
+            if not math.isfinite(epoch.value):
+                raise TrialFailed(_diverged(epoch, run))
+            order = self._report(fold, epoch)
+            if order is Order.PRUNE:
+                return self._pruned(run)
+            if self._must_leave(order):
+                return self._hand_back(fold, run)
+            if self.checkpoints.is_due(epoch.number):
+                self.checkpoints.save(self.progress, fold, run)
+        self.attributes["stopped"] = run.stopped
+        return None
+
+    def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
+        """The epochs to come; what the user's own model raises in them is its failure."""
+        try:
+            yield from run.epochs(after)
+        except (*reasons.OUT_OF_MEMORY, reasons.REFUSED):
+            raise
+        except Exception as error:
+            if self.context.plan.builder is None:
+                raise
+            said = f"{type(error).__name__}: {reasons.one_line(error)}"
+            raise UserCodeError(f"training its model failed: {said}") from error
+
+    def _report(self, fold: int, epoch: Epoch) -> Order:
+        """Write an epoch down; what to do next, by order of somebody or of the pruner."""
+        step = fold * self.file.training.epochs + epoch.number
+        value = self.progress.running(epoch.value)
+        with self._timed("store"):
+            order = self.context.store.report(
+                self.claim, epoch.number, value, epoch.metrics, fold=fold, step=step
+            )
+            fell_behind = self.context.store.should_prune(self.claim, step)
+        return Order.PRUNE if fell_behind else order
+
+    def _must_leave(self, order: Order) -> bool:
+        if order in (Order.STOP, Order.TIME_UP):
+            self.context.stop.ask()
+        return self.context.stop.asked
+
+    def _hand_back(self, fold: int, run: Training) -> Outcome:
+        self.checkpoints.save(self.progress, fold, run)
+        self.context.store.release(self.claim)
+        return Outcome.HANDED_BACK
+
+    def _pruned(self, run: Training) -> Outcome:
+        assert run.best is not None
+        self._tell("PRUNED", self.progress.running(run.best.value))
+        return Outcome.PRUNED
+
+    def _complete(self, run: Training, fold: int, best: Epoch | None) -> Outcome:
+        assert best is not None
+        self.attributes["metrics"] = best.metrics
+        if self.progress.standard_error is not None:
+            self.attributes["standard_error"] = self.progress.standard_error
+            self.attributes["folds"] = list(self.progress.values)
+        with self._timed("checkpoint"):
+            self.attributes |= self.best_model.keep(self.progress.value, run, fold)
+        self._tell("COMPLETE", self.progress.value)
+        self.best_model.settle()
+        return Outcome.COMPLETE
+
+    def _tell(self, state: Ended, value: float | None) -> None:
+        claim, study = self.claim, self.context.study
+        history = curves.flat(claim.history)
+        self.attributes["seconds"] = self._spent()
+        note = notes.trial_note(
+            study.study_id,
+            claim.lease.trial_id,
+            claim.number,
+            state=state,
+            history=history,
+            params=hyperparameters.chosen(self.attributes.get("values", {}), self.file.space),
+            value=value,
+            stopped=self.attributes.get("stopped"),
+            reason=self.attributes.get("reason"),
+        )
+        self.context.store.tell(
+            claim,
+            state,
+            value,
+            attributes=self.attributes,
+            system_attributes=notes.trial_artifacts(claim.lease.trial_id) if history else {},
+            study_system_attributes=note,
+        )
+        self.checkpoints.drop()
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self._seconds[what] = self._seconds.get(what, 0.0) + spent
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds by what they were spent on: wait, build, trace, train, validate, …"""
+        total = Counter(self._seconds)
+        for run in self._trainings:
+            total.update(run.seconds)
+        return dict(total)
+
+
+def _diverged(epoch: Epoch, run: Training) -> str:
+    best = run.best
+    before = f"; before, {best.value:.5g} at epoch {best.number}" if best else ""
+    return f"the validation loss was no finite number at epoch {epoch.number}{before}"

@@ -1,0 +1,66 @@
+"""The study file's sampler and pruner, by Optuna's definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from optuna.samplers import BaseSampler
+
+from search.study_file.sections import StudyFile
+from spaces.space import Entry, Space
+from storage import pruning, samplers
+from storage.pruning import Pruner
+
+
+def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSampler]:
+    """What makes the sampler of one trial from that trial's seed.
+
+    A sampler per trial, seeded by the trial's number, proposes the same after any restart.
+    """
+    name = file.search.sampler
+    points = grid(space) if name == "grid" else None
+    return samplers.named(
+        name,
+        study_seed=file.study.seed,
+        grid=points,
+        startup_trials=file.search.startup_trials,
+    )
+
+
+def grid(space: Space) -> dict[str, list[Any]]:
+    """Every value of every hyperparameter that a grid search combines, by its name in Optuna."""
+    depth = space.largest().get("depth", space.depth)
+    layers = depth if isinstance(depth, int) else space.depth
+    searched = [entry for entry in space.entries if not entry.constant]
+    return {name: _values(entry) for entry in searched for name in entry.names(layers)}
+
+
+def _values(entry: Entry) -> list[Any]:
+    if entry.choices:
+        return list(entry.choices)
+    step = entry.step or 1  # a study file with a float range without step is refused
+    count = round((entry.high - entry.low) / step) + 1
+    return [entry.low + index * step for index in range(count)]
+
+
+def pruner(file: StudyFile, study_name: str) -> Pruner:
+    """The study file's pruner, fed by the storage.
+
+    With folds, warm-up counts the epochs of all of them.
+    """
+    chosen = file.search
+    if chosen.pruner in ("auto", "median", "percentile"):
+        return pruning.Percentile(
+            chosen.pruner_percentile if chosen.pruner == "percentile" else 50.0,
+            chosen.pruner_startup_trials,
+            chosen.pruner_warmup_epochs,
+        )
+    if chosen.pruner == "hyperband":
+        return pruning.Hyperband(
+            study_name,
+            min_resource=chosen.pruner_min_epochs,
+            max_resource=file.training.epochs * file.data.folds,
+            reduction_factor=chosen.pruner_reduction,
+        )
+    return pruning.Never()
