@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from search import cli, running
+from search.commands import deletion, questions
 from search.study_file.config import ConfigError
 from storage import records, status, studies
 
@@ -115,7 +116,7 @@ def test_best_of_nothing(studio, typed):
 def test_deleting_asks(studio, typed, monkeypatch):
     study = studio.study()
     asked = []
-    monkeypatch.setattr(cli.typer, "confirm", lambda question: asked.append(question) or False)
+    monkeypatch.setattr(deletion.typer, "confirm", lambda question: asked.append(question) or False)
     assert typed("delete", "iris")[0] == 0
     assert 'Delete study "iris" with 0 trials and ' in asked[0]
     assert studies.names(studio.db) == ["iris"]
@@ -133,7 +134,7 @@ def test_a_worker_by_hand(studio, typed):
 
 def test_a_bug_shows_its_traceback(studio, typed, monkeypatch):
     studio.study()
-    monkeypatch.setattr(cli.show, "studies_table", lambda rows: 1 / 0)
+    monkeypatch.setattr(questions.show, "studies_table", lambda rows: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         typed("status")
 

@@ -1,0 +1,54 @@
+"""Options that commands share, and what they look up by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.study_file.config import ConfigError
+from storage import studies
+from storage.database import Database
+from storage.studies import Study
+
+Storage = Annotated[
+    str | None,
+    typer.Option(help="Database URL; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db."),
+]
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The study file (TOML).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable keys.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes; default: the study file's count.")
+]
+QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
+
+
+def find(db: Database, name: str) -> Study:
+    """The study of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    study = studies.find(db, name)
+    if study is None:
+        known = studies.names(db)
+        raise ConfigError([f"study: received {name!r}, expected {_one_of(known)}"])
+    return study
+
+
+def _one_of(known: list[str]) -> str:
+    return f"one of {', '.join(known)}" if known else "a study; this database has none"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one line what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError([f"{path}: received {reason}, expected a place to write"]) from error

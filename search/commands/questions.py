@@ -1,0 +1,85 @@
+"""Commands that ask about a study: `status`, `trials`, `best`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search import running
+from search.commands.options import AsJson, Name, Storage, find, writing
+from search.report import show, time_split
+from search.terminal import say
+from storage import records, studies
+from storage import status as standing
+from storage.database import Database, default_url
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a study stands and what its workers do; without a name, every study."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        names = [name] if name else studies.names(db)
+        found = [find(db, each) for each in names]
+        rows = [(study, standing.status(db, study)) for study in found]
+        splits = [time_split.read(db, study) for study in found]
+    if as_json:
+        shown = [show.status_json(*row, split) for row, split in zip(rows, splits, strict=True)]
+        print(json.dumps(shown[0] if name else shown, indent=2))
+        return
+    say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
+    for study, state in rows:
+        if state.running:
+            say("", f"{study.name}: trials under way", show.running_table(state))
+    if name:
+        say("", f"time spent in trials: {time_split.sentence(splits[0])}")
+
+
+def trials(
+    name: Name,
+    storage: Storage = None,
+    as_json: AsJson = False,
+    csv: Annotated[Path | None, typer.Option(help="Write them to this CSV file.")] = None,
+) -> None:
+    """Show every trial of a study."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        found = records.trials(db, find(db, name))
+    if csv is not None:
+        with writing(csv):
+            show.trials_csv(found, csv)
+        say(f"{csv}: {len(found)} trials")
+    elif as_json:
+        print(json.dumps([show.trial_json(trial) for trial in found], indent=2))
+    else:
+        say(show.trials_table(found))
+
+
+def best(
+    name: Name,
+    storage: Storage = None,
+    as_json: AsJson = False,
+    export: Annotated[Path | None, typer.Option(help="Copy model and card to this folder.")] = None,
+) -> None:
+    """Show the best trial, its proof and its test scores; with --export, copy its model."""
+    from search import best as winner
+
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        if export is not None:
+            running.finish(db, study, url)
+        found = winner.read(db, study)
+    if export is not None:
+        with writing(export):
+            winner.copy(found, export)
+    if as_json:
+        print(json.dumps(winner.to_json(found), indent=2))
+        return
+    for part in winner.shown(found):
+        say(part)

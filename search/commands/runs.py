@@ -1,0 +1,75 @@
+"""Commands that run a study: `launch`, `resume`, `worker`."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search import creation, inspection, quiet, running
+from search.commands.options import File, Name, QuietFlag, Storage, Workers, find
+from search.stop import Stop, StopNow
+from search.study_file import config
+from storage import status as standing
+from storage import studies
+from storage.database import Database, default_url
+
+
+def launch(
+    file: File,
+    trials: Annotated[int | None, typer.Option(min=1, help="Results in all.")] = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The study's seed.")] = None,
+    silent: QuietFlag = False,
+) -> None:
+    """Run the study of FILE until its budget is spent; the same command continues it."""
+    given = {"trials": trials, "seed": seed, "storage": storage}
+    overrides = {"study": {key: value for key, value in given.items() if value is not None}}
+    study_file = config.load(file, overrides)
+    found = inspection.inspect_apart(study_file, file)
+    creation.check_artifacts(study_file, file.name)
+    url = study_file.study.storage or default_url()
+    with closing(Database.open(url)) as db:
+        study = running.open_or_create(db, study_file, file, found)
+        code = running.run(db, study, url, workers, quiet=silent)
+    raise typer.Exit(code)
+
+
+def resume(
+    name: Name,
+    trials: Annotated[
+        str | None, typer.Option(help="+20: twenty more results; 80: eighty in all.")
+    ] = None,
+    workers: Workers = None,
+    storage: Storage = None,
+    silent: QuietFlag = False,
+) -> None:
+    """Continue a study from the database alone, with more trials if asked for."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        if trials is not None:
+            added = running.more(trials, standing.status(db, study).limit)
+            studies.extend(db, study, trials=added)
+        code = running.run(db, study, url, workers, quiet=silent)
+    raise typer.Exit(code)
+
+
+def worker(
+    name: Name,
+    storage: Storage = None,
+    folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
+) -> None:
+    """Work on a study, started by hand on any machine that reaches its database."""
+    stop = Stop()
+    stop.listen()  # before the long import
+    with suppress(StopNow):
+        quiet.import_tensorflow()
+        from search import worker as working
+
+        with closing(Database.open(storage or default_url(), create=False)) as db:
+            working.work(db, find(db, name), stop, folder)
+    raise typer.Exit(stop.code)
