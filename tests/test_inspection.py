@@ -80,7 +80,8 @@ def test_a_launcher_looks_without_tensorflow(written):
     own = {"data": {"source": "mine.py:load"}, "model": {"family": "mine.py:build"}}
     file, path = written(**own)
     code = (
-        "import sys; from pathlib import Path; from search import config, inspection\n"
+        "import sys; from pathlib import Path; from search import inspection\n"
+        "from search.study_file import config\n"
         f"path = Path({str(path)!r})\n"
         "found = inspection.inspect_apart(config.load(path), path)\n"
         "assert not {'keras', 'tensorflow'} & set(sys.modules)\n"

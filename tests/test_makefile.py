@@ -19,7 +19,7 @@ def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
 
 
 def test_what_the_demo_says_to_type_next_is_understood() -> None:
-    recipe = make("--dry-run", "demo").stdout
+    recipe = make("--dry-run", "--old-file=.venv/.locked", "demo").stdout
     typed = re.findall(r"studyhall (\w+) ?([\w./]*)", recipe.replace("\\n", "\n"))
     assert typed[0] == ("launch", "recipes/digits.toml")
     assert {"status", "best", "dashboard"} <= {command for command, _ in typed}
