@@ -26,6 +26,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     study_files.check,
     runs.launch,
     runs.resume,
+    runs.stop,
     questions.status,
     questions.trials,
     questions.best,

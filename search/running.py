@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search import best, creation, inspection, launch
+from search import best, creation, inspection, launch, stopping
 from search.report import live, show
+from search.stop import STOPPED
 from search.study_file import config
 from search.study_file.config import ConfigError, StudyFile
 from search.terminal import out, remark, say
@@ -40,13 +41,17 @@ def run(db: Database, study: Study, url: str, workers: int | None, *, quiet: boo
     """Run workers, show what they do, and in the end the best model with its proof.
 
     Returns:
-        Exit code, as `launch.launch` gives it.
+        Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study.
     """
+    stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
     code = launch.launch(db, study, workers=workers, view=view, url=url)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
     if not show.spent(state):
+        if state.stopping:
+            code = code or STOPPED
+            say("somebody has stopped it: its workers have handed their trials back")
         say(f"it goes on with: studyhall resume {study.name}{at(url)}")
     elif state.incumbent is None:
         say(f"no trial was completed; the reasons: studyhall trials {study.name}{at(url)}")

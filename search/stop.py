@@ -8,6 +8,7 @@ import threading
 from types import FrameType
 
 STDIN = 0  # read without Python's buffer, whose lock would outlive the main thread
+STOPPED = 128 + signal.SIGTERM  # exit code once somebody has stopped the study
 LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is a pipe that it holds
 
 

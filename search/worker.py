@@ -11,10 +11,10 @@ from pathlib import Path
 from search import creation, inspection, launch, recycling
 from search.creation import Stored
 from search.data import loading
-from search.stop import Stop
+from search.stop import STOPPED, Stop
 from search.study_file.config import ConfigError
 from search.trial import modelling, sampling
-from search.trial.context import Context, Outcome, trial_seed
+from search.trial.context import LOG, Context, Outcome, trial_seed
 from search.trial.objective import Objective
 from storage import samplers
 from storage.database import Database
@@ -58,6 +58,10 @@ def _trials(objective: Objective, stop: Stop) -> None:
     while not stop.asked and not age.reached:
         claim = objective.context.store.claim()
         if isinstance(claim, Exhausted):
+            if claim.reason == "stopped":
+                name = objective.context.study.name
+                LOG.info("somebody has stopped it; it goes on with: studyhall resume %s", name)
+                stop.ask(STOPPED)
             return
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)

@@ -32,8 +32,8 @@ def test_help_names_every_command(typed):
     code, out, _ = typed("--help")
     assert code == 0
     for command in (
-        "new", "check", "launch", "resume", "status", "trials", "best", "delete", "dashboard",
-        "worker",
+        "new", "check", "launch", "resume", "stop", "status", "trials", "best", "delete",
+        "dashboard", "worker",
     ):  # fmt: skip
         assert f" {command} " in out
         assert typed(command, "--help")[0] == 0

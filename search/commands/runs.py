@@ -1,4 +1,4 @@
-"""Commands that run a study: `launch`, `resume`, `worker`."""
+"""Commands that run a study and stop it: `launch`, `resume`, `worker`, `stop`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from search import creation, inspection, quiet, running
+from search import creation, inspection, quiet, running, stopping
 from search.commands.options import File, Name, QuietFlag, Storage, Workers, find
 from search.stop import Stop, StopNow
 from search.study_file import config
@@ -73,3 +73,25 @@ def worker(
         with closing(Database.open(storage or default_url(), create=False)) as db:
             working.work(db, find(db, name), stop, folder)
     raise typer.Exit(stop.code)
+
+
+def stop(
+    name: Name,
+    storage: Storage = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="End this trial alone, as pruned.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for them to leave.")
+    ] = 0,
+) -> None:
+    """Ask all workers of a study, on all machines, to save a checkpoint and leave."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        if trial is not None:
+            stopping.stop_trial(db, study, trial)
+            return
+        go_on = f"studyhall resume {name}{running.at(url)}"
+        code = stopping.stop(db, study, wait, go_on)
+    raise typer.Exit(code)

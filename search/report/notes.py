@@ -143,7 +143,8 @@ def _outcome(
     at = f" at epoch {best['epoch']}" if best and len(curves.folds(history)) == 1 else ""
     found = f"validation loss {_short(least)}{at}"
     if state == "PRUNED":
-        return f"**Trial {number} was pruned {after}:** it fell behind. Its best: {found}."
+        cause = "somebody has stopped it" if stopped == "by hand" else "it fell behind"
+        return f"**Trial {number} was pruned {after}:** {cause}. Its best: {found}."
     why = {
         "patience": "no more improvement",
         "epochs": "all epochs trained",

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from search.report import curves, notes
+from search.stop import STOPPED
 from search.training import engine
 from search.training.engine import Engine, Settings, Training
 from search.training.epoch import Epoch
 from search.trial import modelling, reasons
 from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
-from search.trial.context import Context, Outcome, TrialFailed, trial_seed
+from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from search.trial.folds import Progress
 from search.trial.modelling import Built
 from spaces import hyperparameters
@@ -151,10 +152,15 @@ class Run:
                 self.claim, epoch.number, value, epoch.metrics, fold=fold, step=step
             )
             fell_behind = self.context.store.should_prune(self.claim, step)
+        if order is Order.PRUNE:
+            self.attributes["stopped"] = "by hand"
         return Order.PRUNE if fell_behind else order
 
     def _must_leave(self, order: Order) -> bool:
-        if order in (Order.STOP, Order.TIME_UP):
+        if order is Order.STOP:
+            LOG.info("somebody has stopped the study: trial %d is handed back", self.claim.number)
+            self.context.stop.ask(STOPPED)
+        elif order is Order.TIME_UP:
             self.context.stop.ask()
         return self.context.stop.asked
 

@@ -304,6 +304,37 @@ def test_twice_stops_at_once(folder):
     assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 1)
 
 
+def test_stop_reaches_workers_of_a_launch_and_those_by_hand(folder):
+    """They hand back what would have taken them minutes."""
+    folder.study(**{**SLOW, "training": {**SLOW["training"], "epochs": 5000}})
+    launch = folder.start("launch", "study.toml", "--workers", "1")
+    by_hand = None
+    try:
+        wait_for(folder, launch, lambda found: found.running)
+        by_hand = folder.start("worker", "slow")
+        wait_for(folder, by_hand, lambda found: len([r for r in found.running if r.epoch]) == 2)
+        printed = folder.run("stop", "slow", "--wait", "100")
+        launched, alone = (each.communicate(timeout=60)[0] for each in (launch, by_hand))
+    finally:
+        for process in (launch, by_hand):
+            if process is not None:
+                process.kill()
+    assert "leave: 2 workers" in printed and "all have left" in printed
+    assert (launch.returncode, by_hand.returncode) == (143, 143), launched + alone
+    assert "somebody has stopped it" in launched and "studyhall resume slow" in launched
+    found = folder.json("status", "slow")
+    assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 2)
+
+
+def wait_for(folder, process, condition):
+    """Until the study stands as it shall."""
+    deadline = time.monotonic() + 120
+    while (found := folder.status("slow")) is None or not condition(found):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "it has not come about"
+        time.sleep(0.05)
+
+
 # The user's own code
 
 TOGETHER = """
