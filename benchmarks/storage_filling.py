@@ -98,7 +98,7 @@ def _done(t: Transaction, study_id: int, first: int, finished: int) -> None:
         f"""
         INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
             epochs, last_step, last_value, params, distributions, attributes, reports, worker,
-            host, device, attempt, repeated, fence, started_at, finished_at)
+            host, device, attempt, repeated_epochs, fence, started_at, finished_at)
         {_NUMBERS} SELECT n + :first, :study_id, n + 1, n,
             CASE WHEN n % 4 = 3 THEN 'PRUNED' ELSE 'COMPLETE' END, 0.5 + 0.000001 * n, 1,
             CASE WHEN n % 4 = 3 THEN 10 ELSE 30 END, CASE WHEN n % 4 = 3 THEN 10 ELSE 30 END, 0.5,

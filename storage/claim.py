@@ -51,6 +51,11 @@ class Claim:
         return self.lease.attempt
 
     @property
+    def memory_failures(self) -> int:
+        """How often the trial was handed back because its worker had run out of memory."""
+        return self.lease.memory_failures
+
+    @property
     def history(self) -> list[dict[str, Any]]:
         """One dict per reported epoch, whoever has trained it: fold, epoch, value, metrics."""
         return [self.rows[at] for at in sorted(self.rows)]

@@ -1,8 +1,8 @@
-"""What can be done to a study from outside its workers: stop it, stop a trial, reap the silent."""
+"""What can be done to a study from outside its workers: stop it, end a trial, free the dead's."""
 
 from storage import budget, reclaiming, results, sightings
 from storage.database import Database, Transaction
-from storage.leases import Silent, Terms
+from storage.leases import LeaseLost, Silent, Terms
 from storage.study import Study
 
 
@@ -50,5 +50,62 @@ def reap(db: Database, study: Study, terms: Terms | None = None) -> list[Silent]
         budget.lock(transaction, study.study_id)
         sightings.forget_gone(transaction, study.study_id)
         return reclaiming.reclaim(transaction, study.study_id, terms or Terms())
+
+    return db.transaction(work)
+
+
+def free(
+    db: Database,
+    study: Study,
+    worker: str,
+    *,
+    out_of_memory: bool = False,
+    terms: Terms | None = None,
+) -> Silent | None:
+    """Frees the trial of a worker that the caller has seen die, without waiting for silence.
+
+    Args:
+        db: where the study is.
+        study: it.
+        worker: the dead worker's name.
+        out_of_memory: whether it died for want of memory, which is counted.
+        terms: how many such deaths a trial may have.
+
+    Returns:
+        What it left; None if it held no trial.
+    """
+
+    def work(transaction: Transaction) -> Silent | None:
+        budget.lock(transaction, study.study_id)
+        sightings.forget_named(transaction, study.study_id, worker)
+        return reclaiming.free(
+            transaction, study.study_id, worker, terms or Terms(), out_of_memory=out_of_memory
+        )
+
+    return db.transaction(work)
+
+
+def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, stopped: str) -> bool:
+    """Ends a running trial without a value though its worker hangs; the sampler avoids its like.
+
+    Args:
+        db: where the study is; a connection that the hanging thread does not hold.
+        study: it.
+        trial_id, fence: of the lease that the hanging worker holds.
+        reason: why, for people.
+        stopped: likewise in a word or two.
+
+    Returns:
+        Whether the trial was still the worker's; its later writes raise `LeaseLost`.
+    """
+
+    def work(transaction: Transaction) -> bool:
+        if transaction.again and results.has_ended(transaction, trial_id, fence):
+            return True
+        try:
+            reclaiming.fail(transaction, study.study_id, trial_id, fence, reason, stopped)
+        except LeaseLost:
+            return False
+        return True
 
     return db.transaction(work)

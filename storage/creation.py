@@ -11,7 +11,7 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from storage import connections
+from storage import connections, migration
 from storage.schema import VERSION, metadata, schema
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
@@ -32,10 +32,7 @@ def is_current(connection: sa.Connection) -> bool:
             f"its tables have version {row.version}, this studyhall knows {VERSION}: update it"
         )
     revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return row is not None and (row.optuna_version, row.optuna_revision) == (
-        optuna.__version__,
-        revision,
-    )
+    return row is not None and tuple(row) == (VERSION, optuna.__version__, revision)
 
 
 def create(connection: sa.Connection, url: sa.URL) -> None:
@@ -49,6 +46,7 @@ def create(connection: sa.Connection, url: sa.URL) -> None:
             return
         optuna_storage = reading_storage(url, poolclass=sa.NullPool)
         metadata.create_all(connection)
+        migration.migrate(connection, url.get_backend_name())
         connection.execute(sa.delete(schema))
         connection.execute(
             sa.insert(schema).values(

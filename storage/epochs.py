@@ -27,6 +27,7 @@ class Report:
     value: float | None
     metrics: dict[str, Any]
     rungs: list[int] = field(default_factory=list)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ _REPORT = """
         intermediate_value_type = excluded.intermediate_value_type"""
 
 _HISTORY = """
-    INSERT INTO studyhall_history (trial_id, fold, epoch, value, metrics)
-    VALUES (:trial_id, :fold, :epoch, :value, :metrics)
+    INSERT INTO studyhall_history (trial_id, fold, epoch, value, metrics, seconds)
+    VALUES (:trial_id, :fold, :epoch, :value, :metrics, :seconds)
     ON CONFLICT (trial_id, fold, epoch) DO UPDATE SET value = excluded.value,
-        metrics = excluded.metrics"""
+        metrics = excluded.metrics, seconds = excluded.seconds"""
 
 _ALL_AT_ONCE = f"""
     WITH lease AS (
@@ -72,10 +73,11 @@ _ALL_AT_ONCE = f"""
             intermediate_value = excluded.intermediate_value,
             intermediate_value_type = excluded.intermediate_value_type
     ), history AS (
-        INSERT INTO studyhall_history (trial_id, fold, epoch, value, metrics)
-        SELECT trial_id, :fold, :epoch, CAST(:value AS double precision), :metrics FROM lease
+        INSERT INTO studyhall_history (trial_id, fold, epoch, value, metrics, seconds)
+        SELECT trial_id, :fold, :epoch, CAST(:value AS double precision), :metrics,
+            CAST(:seconds AS double precision) FROM lease
         ON CONFLICT (trial_id, fold, epoch) DO UPDATE SET value = excluded.value,
-            metrics = excluded.metrics
+            metrics = excluded.metrics, seconds = excluded.seconds
     )
     SELECT {orders.query("lease")},
         CASE WHEN :lazy THEN set_config('synchronous_commit', 'off', true) END,
@@ -181,6 +183,7 @@ def _values(lease: Lease, report: Report) -> dict[str, Any]:
         "finite": finite,
         "kind": kind,
         "metrics": pack_metrics(report.metrics),
+        "seconds": report.seconds,
     }
 
 

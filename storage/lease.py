@@ -55,6 +55,7 @@ class Lease:
     checkpoint: str | None
     params: str | None
     distributions: str | None
+    memory_failures: int = 0  # how often it was handed back since its worker ran out of memory
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,4 @@ class Silent:
     progress: int
     barren: int
     seconds: float  # how long it was held, times devices
+    memory_failures: int

@@ -22,7 +22,8 @@ class LeaseLost(Exception):  # noqa: N818 - what happened, not what went wrong
     """Another worker holds the trial now: drop it, write nothing, take the next."""
 
 
-_LEASE = "trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions"
+_LEASE = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
+            memory_failures"""
 
 _GRACE = {  # a server that was away a moment ago has heard nobody
     "sqlite": "1 = 1",
@@ -94,13 +95,22 @@ def grant(
 
 
 def take_free(transaction: Transaction, study_id: int, worker: Worker, token: str) -> Lease:
-    """Takes over the earliest trial that was handed back or reclaimed."""
+    """Takes over the earliest trial that was handed back or reclaimed.
+
+    What its history holds beyond its checkpoint counts as repeated.
+    """
     taken = transaction.run(
         f"""
         UPDATE studyhall_leases SET held = 1, fence = fence + 1, attempt = attempt + 1,
             token = :token, worker = :worker, host = :host, pid = :pid, device = :device,
             devices = :devices, claimed_at = {{now}}, heard_at = {{now}},
-            progress_at_claim = progress
+            progress_at_claim = progress,
+            repeated_epochs = repeated_epochs + progress - checkpoint_progress,
+            repeated_s = repeated_s + (
+                SELECT coalesce(sum(h.seconds), 0) FROM (
+                    SELECT seconds, row_number() OVER (ORDER BY fold, epoch) AS place
+                    FROM studyhall_history WHERE trial_id = studyhall_leases.trial_id) h
+                WHERE h.place > studyhall_leases.checkpoint_progress)
         WHERE trial_id = (SELECT trial_id FROM studyhall_leases
             WHERE study_id = :study_id AND held = 0 ORDER BY number LIMIT 1)
         RETURNING {_LEASE}""",
@@ -121,24 +131,42 @@ def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
     return None if row is None else Lease(*row)
 
 
+_FREE = """
+    UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
+        previous_worker = worker, memory_failures = memory_failures + :out_of_memory,
+        gpu_seconds_used = gpu_seconds_used + devices * (heard_at - claimed_at),
+        barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
+    WHERE study_id = :study_id AND held = 1 AND {which}
+    RETURNING trial_id, number, fence, worker, host, progress, barren,
+        devices * (heard_at - claimed_at), memory_failures"""
+
+
 def reclaim(
     transaction: Transaction, study_id: int, *, silence_s: float, grace_s: float
 ) -> list[Silent]:
     """Frees every lease whose holder fell silent, and fences the holder off."""
+    silent = f"heard_at < {{now}} - :silence_s AND {_GRACE[transaction.kind]}"
     rows = transaction.rows(
-        f"""
-        UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
-            previous_worker = worker, repeated = repeated + progress - checkpoint_progress,
-            barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
-        WHERE study_id = :study_id AND held = 1 AND heard_at < {{now}} - :silence_s
-            AND {_GRACE[transaction.kind]}
-        RETURNING trial_id, number, fence, worker, host, progress, barren,
-            devices * (heard_at - claimed_at)""",
+        _FREE.format(which=silent),
         study_id=study_id,
+        out_of_memory=0,
         silence_s=silence_s,
         grace_s=grace_s,
     )
     return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
+
+
+def free(
+    transaction: Transaction, study_id: int, worker: str, *, out_of_memory: bool
+) -> Silent | None:
+    """Frees the lease of a worker that is known to be dead, if it holds one."""
+    row = transaction.row(
+        _FREE.format(which="worker = :worker"),
+        study_id=study_id,
+        worker=worker,
+        out_of_memory=int(out_of_memory),
+    )
+    return None if row is None else Silent(*row)
 
 
 def is_held(transaction: Transaction, lease: Lease) -> bool:
@@ -151,16 +179,18 @@ def is_held(transaction: Transaction, lease: Lease) -> bool:
     return row is not None
 
 
-def release(transaction: Transaction, lease: Lease) -> float | None:
+def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = False) -> float | None:
     """Hands a trial back; returns what was used, in seconds times devices, None if it is lost."""
     freed = transaction.row(
         """
         UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
-            repeated = repeated + progress - checkpoint_progress
+            memory_failures = memory_failures + :out_of_memory, heard_at = {now},
+            gpu_seconds_used = gpu_seconds_used + devices * ({now} - claimed_at)
         WHERE trial_id = :trial_id AND fence = :fence
-        RETURNING devices * ({now} - claimed_at)""",
+        RETURNING devices * (heard_at - claimed_at)""",
         trial_id=lease.trial_id,
         fence=lease.fence,
+        out_of_memory=int(out_of_memory),
     )
     return None if freed is None else float(freed[0])
 

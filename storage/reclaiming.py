@@ -14,23 +14,51 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
     The study's budget row must be locked.
     """
     silent = leases.reclaim(transaction, study_id, silence_s=terms.silence_s, grace_s=terms.grace_s)
+    _settle(transaction, study_id, silent, terms)
+    return silent
+
+
+def free(
+    transaction: Transaction, study_id: int, worker: str, terms: Terms, *, out_of_memory: bool
+) -> Silent | None:
+    """Likewise for the lease of one worker that is known to be dead, silent or not.
+
+    The study's budget row must be locked.
+    """
+    found = leases.free(transaction, study_id, worker, out_of_memory=out_of_memory)
+    _settle(transaction, study_id, [] if found is None else [found], terms)
+    return found
+
+
+def _settle(transaction: Transaction, study_id: int, silent: list[Silent], terms: Terms) -> None:
+    """Books what the dead have used, and fails what they did not survive once too often."""
     if silent:
         budget.book(transaction, study_id, sum(one.seconds for one in silent))
     for one in silent:
         if one.barren > terms.retries:
-            _fail(transaction, study_id, one)
-    return silent
+            fail(transaction, study_id, one.trial_id, one.fence, *_cause(one))
 
 
-def _fail(transaction: Transaction, study_id: int, silent: Silent) -> None:
-    reason = (
-        f"its workers died {silent.barren} times in a row without completing an epoch, "
-        f"the last one {silent.worker} on {silent.host}"
-    )
-    result = left_behind(
-        transaction, silent.trial_id, results.FAIL, {"reason": reason, "stopped": "worker died"}
-    )
-    results.finish(transaction, study_id, silent.trial_id, silent.fence, result)
+def _cause(silent: Silent) -> tuple[str, str]:
+    """The reason for which a trial is failed, and what stopped it in a word or two."""
+    died = f"its workers died {silent.barren} times in a row without completing an epoch"
+    last = f"the last one {silent.worker} on {silent.host}"
+    if not silent.memory_failures:
+        return f"{died}, {last}", "worker died"
+    return f"{died}, {silent.memory_failures} times out of memory, {last}", results.OUT_OF_MEMORY
+
+
+def fail(
+    transaction: Transaction, study_id: int, trial_id: int, fence: int, reason: str, stopped: str
+) -> None:
+    """Ends a trial without a value, on somebody else's behalf.
+
+    Raises:
+        LeaseLost: it is not held under this fence.
+    """
+    attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
+    result = left_behind(transaction, trial_id, results.FAIL, attributes)
+    results.finish(transaction, study_id, trial_id, fence, result)
 
 
 def left_behind(

@@ -25,7 +25,9 @@ class TrialRecord:
         started_at, finished_at: epoch seconds of the database's clock.
         worker: who runs it, or ran it last.
         attempt: how many workers have held it.
-        repeated: epochs that were trained again after takeovers.
+        repeated_epochs: epochs that takeovers had to train again.
+        repeated_s: what these took at first, in seconds.
+        gpu_seconds_used: seconds in workers' hands, times devices.
     """
 
     trial_id: int
@@ -40,7 +42,9 @@ class TrialRecord:
     finished_at: float | None
     worker: str | None
     attempt: int
-    repeated: int
+    repeated_epochs: int
+    repeated_s: float
+    gpu_seconds_used: float
 
 
 _TRIALS = """
@@ -51,7 +55,9 @@ _TRIALS = """
         d.best_epoch, coalesce(d.epochs, l.progress, 0),
         coalesce(d.params, l.params, '{{}}'), coalesce(d.distributions, l.distributions, '{{}}'),
         coalesce(d.started_at, l.created_at), d.finished_at, coalesce(d.worker, l.worker),
-        coalesce(d.attempt, l.attempt, 1), coalesce(d.repeated, l.repeated, 0)
+        coalesce(d.attempt, l.attempt, 1), coalesce(d.repeated_epochs, l.repeated_epochs, 0),
+        coalesce(d.repeated_s, l.repeated_s, 0.0), coalesce(d.gpu_seconds_used,
+            l.gpu_seconds_used + l.held * l.devices * (l.heard_at - l.claimed_at), 0.0)
     FROM trials t LEFT JOIN studyhall_done d ON d.trial_id = t.trial_id
         LEFT JOIN studyhall_leases l ON l.trial_id = t.trial_id
     WHERE t.study_id = :study_id AND (:number < 0 OR t.number = :number) ORDER BY t.number"""

@@ -13,6 +13,7 @@ from storage.database import Transaction
 from storage.leases import LeaseLost
 
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
+OUT_OF_MEMORY = "out of memory"  # `stopped` of a trial that failed for want of memory
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def finish(
     ended = transaction.row(
         """
         DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
-        RETURNING number, worker, host, device, attempt, repeated, progress,
-            created_at, held * devices * ({now} - claimed_at) AS gpu_seconds""",
+        RETURNING number, worker, host, device, attempt, repeated_epochs, repeated_s, progress,
+            created_at, gpu_seconds_used, held * devices * ({now} - claimed_at) AS gpu_seconds""",
         trial_id=trial_id,
         fence=fence,
     )
@@ -150,10 +151,12 @@ def _publish(
         """
         INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
             epochs, last_step, last_value, params, distributions, attributes, reports, worker, host,
-            device, attempt, repeated, fence, started_at, finished_at)
+            device, attempt, repeated_epochs, repeated_s, gpu_seconds_used, fence, started_at,
+            finished_at)
         VALUES (:trial_id, :study_id, :sequence, :number, :state, :value, :best_epoch,
             :epochs, :last_step, :last_value, :params, :distributions, :attributes, :reports,
-            :worker, :host, :device, :attempt, :repeated, :fence, :started_at, {now})""",
+            :worker, :host, :device, :attempt, :repeated_epochs, :repeated_s, :gpu_seconds_used,
+            :fence, :started_at, {now})""",
         trial_id=trial_id,
         study_id=study_id,
         sequence=sequence,
@@ -172,7 +175,9 @@ def _publish(
         host=ended.host,
         device=ended.device,
         attempt=ended.attempt,
-        repeated=ended.repeated,
+        repeated_epochs=ended.repeated_epochs,
+        repeated_s=ended.repeated_s,
+        gpu_seconds_used=ended.gpu_seconds_used + ended.gpu_seconds,
         fence=fence,
         started_at=ended.created_at,
     )

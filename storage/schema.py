@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2  # `storage.migration` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double
@@ -86,7 +86,10 @@ leases = _table(
     _column("heard_at", _Float),
     _column("progress", sa.Integer, "0"),  # epochs in the history, all folds
     _column("progress_at_claim", sa.Integer, "0"),
-    _column("repeated", sa.Integer, "0"),  # epochs that takeovers had to train again
+    _column("repeated_epochs", sa.Integer, "0"),  # which takeovers had to train again
+    _column("repeated_s", _Float, "0"),  # what these took at first
+    _column("gpu_seconds_used", _Float, "0"),  # by the holders before this one
+    _column("memory_failures", sa.Integer, "0"),  # how often it was handed back out of memory
     _column("epoch", sa.Integer, "0"),
     sa.Column("value", _Float),
     sa.Column("params", sa.Text),  # JSON: Optuna's internal values by name
@@ -109,6 +112,7 @@ history = _table(
     sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("value", _Float),
     _column("metrics", sa.Text),  # JSON
+    sa.Column("seconds", _Float),
     sqlite_with_rowid=False,
 )
 done = _table(
@@ -131,7 +135,9 @@ done = _table(
     _column("host", sa.Text),
     _column("device", sa.Text),
     _column("attempt", sa.Integer),
-    _column("repeated", sa.Integer),
+    _column("repeated_epochs", sa.Integer),
+    _column("repeated_s", _Float, "0"),
+    _column("gpu_seconds_used", _Float, "0"),
     _column("fence", sa.Integer),
     _column("started_at", _Float),
     _column("finished_at", _Float),

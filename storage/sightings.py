@@ -33,6 +33,15 @@ def forget_gone(transaction: Transaction, study_id: int) -> None:
     )
 
 
+def forget_named(transaction: Transaction, study_id: int, name: str) -> None:
+    """Takes a worker that is known to be dead off the list."""
+    transaction.run(
+        "DELETE FROM studyhall_workers WHERE study_id = :study_id AND name = :name",
+        study_id=study_id,
+        name=name,
+    )
+
+
 def forget(transaction: Transaction, study_id: int, worker: Worker) -> None:
     """Takes a worker that leaves off the list."""
     transaction.run(

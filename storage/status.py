@@ -1,8 +1,9 @@
 """How a study stands: a few indexed look-ups, however many trials it has."""
 
+import json
 from dataclasses import dataclass, replace
 
-from storage import database, records
+from storage import database, records, results
 from storage.database import Database, Transaction
 from storage.records import TrialRecord
 from storage.study import Study
@@ -26,9 +27,13 @@ class Running:
     attempt: int
     held: bool
     lost: int  # how often its worker fell silent
-    repeated: int  # epochs trained again after takeovers
+    repeated_epochs: int  # trained again after takeovers
+    repeated_s: float
     started_at: float
     checkpoint: str | None
+    fence: int
+    memory_failures: int  # how often it was handed back out of memory
+    epochs: int  # in its history
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,14 @@ class Sight:
     device: str
     started_at: float
     silent_s: float
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """What trials that failed for want of memory have cost; the seconds are times devices."""
+
+    trials: int
+    gpu_seconds: float
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,10 @@ class Status:
         running: trials begun and not ended, by number.
         workers: every worker that has not left.
         finished_per_hour: by the results of the last hour; None before there are two.
-        repeated: epochs that takeovers had to train again.
+        takeovers: how often a worker has gone on with another's trial.
+        repeated_epochs: epochs that takeovers had to train again.
+        repeated_s: what these took at first.
+        out_of_memory: what trials have cost that failed for want of memory.
         stopping: whether the workers have been asked to stop.
     """
 
@@ -74,7 +90,10 @@ class Status:
     running: list[Running]
     workers: list[Sight]
     finished_per_hour: float | None
-    repeated: int
+    takeovers: int
+    repeated_epochs: int
+    repeated_s: float
+    out_of_memory: OutOfMemory
     stopping: bool
 
     @property
@@ -96,7 +115,7 @@ def read(transaction: Transaction, study_id: int) -> Status:
     """Reads it in one transaction, so that the numbers agree."""
     limits = _limits(transaction, study_id)
     running = _running(transaction, study_id)
-    counts, repeated = _counts(transaction, study_id)
+    counts, takeovers, epochs, seconds = _counts(transaction, study_id)
     return Status(
         now=limits.now,
         counts={"RUNNING": len(running), "COMPLETE": 0, "PRUNED": 0, "FAIL": 0, **counts},
@@ -111,7 +130,10 @@ def read(transaction: Transaction, study_id: int) -> Status:
         running=running,
         workers=_workers(transaction, study_id),
         finished_per_hour=_rate(transaction, study_id),
-        repeated=repeated + sum(one.repeated for one in running),
+        takeovers=takeovers + sum(one.attempt - 1 for one in running),
+        repeated_epochs=epochs + sum(one.repeated_epochs for one in running),
+        repeated_s=seconds + sum(one.repeated_s for one in running),
+        out_of_memory=_out_of_memory(transaction, study_id),
         stopping=bool(limits.stop),
     )
 
@@ -135,14 +157,30 @@ def _limits(transaction: Transaction, study_id: int) -> database.Row:
     return row
 
 
-def _counts(transaction: Transaction, study_id: int) -> tuple[dict[str, int], int]:
+def _counts(transaction: Transaction, study_id: int) -> tuple[dict[str, int], int, int, float]:
+    """Finished trials by state; takeovers, repeated epochs and their seconds of all of them."""
     rows = transaction.rows(
         """
-        SELECT state, count(*), sum(repeated) FROM studyhall_done
-        WHERE study_id = :study_id GROUP BY state""",
+        SELECT state, count(*), sum(attempt - 1), sum(repeated_epochs), sum(repeated_s)
+        FROM studyhall_done WHERE study_id = :study_id GROUP BY state""",
         study_id=study_id,
     )
-    return {state: count for state, count, _ in rows}, sum(int(row[2]) for row in rows)
+    counts = {row[0]: int(row[1]) for row in rows}
+    takeovers, epochs = (sum(int(row[at]) for row in rows) for at in (2, 3))
+    return counts, takeovers, epochs, sum(float(row[4]) for row in rows)
+
+
+def _out_of_memory(transaction: Transaction, study_id: int) -> OutOfMemory:
+    row = transaction.row(
+        """
+        SELECT count(*), coalesce(sum(d.gpu_seconds_used), 0.0) FROM studyhall_done d
+            JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = 'stopped'
+        WHERE d.study_id = :study_id AND d.state = 'FAIL' AND a.value_json = :stopped""",
+        study_id=study_id,
+        stopped=json.dumps(results.OUT_OF_MEMORY),
+    )
+    assert row is not None
+    return OutOfMemory(int(row[0]), float(row[1]))
 
 
 def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
@@ -161,7 +199,8 @@ def _running(transaction: Transaction, study_id: int) -> list[Running]:
         SELECT number, worker, host, pid, device, epoch, value,
             (SELECT min(v.intermediate_value) FROM trial_intermediate_values v
                 WHERE v.trial_id = l.trial_id),
-            {now} - heard_at, attempt, held, lost, repeated, created_at, checkpoint
+            {now} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
+            checkpoint, fence, memory_failures, progress
         FROM studyhall_leases l WHERE study_id = :study_id ORDER BY number""",
         study_id=study_id,
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage import budget
 from storage import study as rows
-from storage.control import reap, set_stop, stop_trial
+from storage.control import fail, free, reap, set_stop, stop_trial
 from storage.database import Database, StorageError, Transaction
 from storage.records import TrialRecord, history, trial, trials
 from storage.status import Status, status
@@ -25,7 +25,9 @@ __all__ = [
     "enqueue",
     "extend",
     "facts",
+    "fail",
     "find",
+    "free",
     "history",
     "names",
     "reap",

@@ -104,6 +104,7 @@ class TrialStore:
         *,
         fold: int = 0,
         step: int | None = None,
+        seconds: float | None = None,
     ) -> Order:
         """Records an epoch, renews the lease, and hears what the worker is asked to do.
 
@@ -116,6 +117,7 @@ class TrialStore:
             metrics: everything else that there is to say about it.
             fold: from 0.
             step: Optuna's step; the epoch unless said otherwise.
+            seconds: how long it took, so that it is known what a takeover repeats.
 
         Raises:
             LeaseLost: somebody else holds the trial; nothing was written.
@@ -124,7 +126,9 @@ class TrialStore:
         step = epoch if step is None else step
         claim.report(step, epoch, fold, value, dict(metrics))
         rungs = self._knowledge.rungs(claim, step, value)
-        claim.outbox.add(Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs))
+        claim.outbox.add(
+            Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs, seconds)
+        )
         self._try_to_deliver(claim)
         return claim.order
 
@@ -191,8 +195,12 @@ class TrialStore:
         with contextlib.suppress(StorageAway):  # the next claim will hear of it
             self._hear()
 
-    def release(self, claim: Claim) -> None:
+    def release(self, claim: Claim, out_of_memory: bool = False) -> None:
         """Hands the trial back; whoever takes it continues from its checkpoint.
+
+        Args:
+            claim: the trial.
+            out_of_memory: whether that is because memory did not suffice, which is counted.
 
         Raises:
             LeaseLost: somebody else holds it already.
@@ -202,7 +210,7 @@ class TrialStore:
             if transaction.again and not leases.is_held(transaction, claim.lease):
                 return
             delivery.repeat(transaction, self._study_id, claim)
-            used = leases.release(transaction, claim.lease)
+            used = leases.release(transaction, claim.lease, out_of_memory=out_of_memory)
             if used is None:
                 raise LeaseLost
             budget.book(transaction, self._study_id, used)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import optuna
 import pytest
 
-from storage import control, pruning, samplers, studies
+from storage import control, pruning, samplers, sightings, studies
 from storage.database import Database
 from storage.study import Study
 from storage.trials import Claim, Exhausted, LeaseLost, Order, Terms, TrialStore, Worker
@@ -164,3 +164,87 @@ def test_trial_that_no_worker_survives_is_failed_with_the_reason(
     storage.remove_session()
     storage.engine.dispose()
     assert claimed(store()).number == 1
+
+
+def test_a_dead_workers_trial_is_free_at_once(db: Database, study: Study, store: Make) -> None:
+    dead, alive, heir = store(), store(), store()
+    claim, other = claimed(dead), claimed(alive)
+    dead.report(claim, 1, 0.5, {})
+    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 30"))
+    found = control.free(db, study, "worker-0", out_of_memory=True, terms=TERMS)
+    assert found is not None
+    assert (found.number, found.progress, found.barren, found.memory_failures) == (0, 1, 0, 1)
+    assert found.seconds == pytest.approx(30, abs=5)
+    assert control.free(db, study, "worker-0") is None
+    assert control.free(db, study, "nobody") is None
+    with pytest.raises(LeaseLost):
+        dead.report(claim, 2, 0.4, {})
+    alive.report(other, 1, 0.6, {})
+    continued = claimed(heir)
+    assert (continued.number, continued.attempt, continued.memory_failures) == (0, 2, 1)
+
+
+def test_a_freed_workers_row_goes_too(db: Database, study: Study) -> None:
+    for worker in (Worker("dead", "host", 1, "cpu"), Worker("alive", "host", 2, "cpu")):
+        db.transaction(lambda t, seen=worker: sightings.note(t, study.study_id, seen))
+    control.free(db, study, "dead")
+    assert [one.name for one in studies.status(db, study).workers] == ["alive"]
+
+
+@pytest.mark.parametrize("out_of_memory", [False, True])
+def test_a_trial_that_kills_its_workers_is_failed_when_a_launcher_sees_them_die(
+    db: Database, study: Study, store: Make, out_of_memory: bool
+) -> None:
+    for number in (0, 1):
+        assert claimed(store()).number == 0
+        assert control.free(db, study, f"worker-{number}", out_of_memory=out_of_memory, terms=TERMS)
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert record.state == "FAIL"
+    assert record.attributes["stopped"] == ("out of memory" if out_of_memory else "worker died")
+    assert ("2 times out of memory" in record.attributes["reason"]) == out_of_memory
+    assert studies.status(db, study).out_of_memory.trials == int(out_of_memory)
+
+
+def test_handing_back_out_of_memory_is_counted(db: Database, store: Make) -> None:
+    worker = store()
+    claim = claimed(worker)
+    assert claim.memory_failures == 0
+    worker.release(claim, out_of_memory=True)
+    continued = claimed(worker)
+    assert (continued.number, continued.memory_failures) == (0, 1)
+    worker.release(continued)
+    assert claimed(worker).memory_failures == 1
+
+
+def test_a_hanging_workers_trial_is_failed_from_outside(
+    db: Database, study: Study, store: Make
+) -> None:
+    worker = store()
+    claim = claimed(worker)
+    worker.report(claim, 1, 0.5, {})
+    lease, watchdog = claim.lease, db.another()
+    told = (study, lease.trial_id, lease.fence, "no epoch within 60 s", "time limit")
+    assert control.fail(watchdog, *told)
+    assert not control.fail(watchdog, *told)
+    with pytest.raises(LeaseLost):
+        worker.report(claim, 2, 0.4, {})
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value, record.params) == ("FAIL", None, claim.trial.params)
+    assert record.attributes == {"reason": "no epoch within 60 s", "stopped": "time limit"}
+    assert claimed(worker).number == 1
+    watchdog.close()
+
+
+def test_a_trial_that_somebody_else_has_by_now_is_not_failed(
+    db: Database, study: Study, store: Make
+) -> None:
+    hanging, heir = store(), store()
+    claim = claimed(hanging)
+    silence(db, claim)
+    continued = claimed(heir)
+    assert not control.fail(
+        db, study, claim.lease.trial_id, claim.lease.fence, "late", "time limit"
+    )
+    heir.tell(continued, "COMPLETE", 0.5)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from storage import connections, creation, database, studies, urls
 from storage.database import Database, StorageAway, StorageError, Transaction
+from storage.schema import VERSION
 
 
 def test_creates_both_schemas_once_and_opens_them_again(database_url: str) -> None:
@@ -23,7 +24,7 @@ def test_creates_both_schemas_once_and_opens_them_again(database_url: str) -> No
     db = Database.open(database_url)
     tables = db.transaction(lambda t: set(sa.inspect(t.connection).get_table_names()))
     assert {"studies", "trials", "alembic_version", "studyhall_leases"} <= tables
-    assert db.transaction(lambda t: t.row("SELECT version FROM studyhall_schema")) == (1,)
+    assert db.transaction(lambda t: t.row("SELECT version FROM studyhall_schema")) == (VERSION,)
     db.close()
 
 

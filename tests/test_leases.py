@@ -41,6 +41,7 @@ class Modelled:
     checkpoint: int = 0
     repeated: int = 0
     barren: int = 0
+    memory_failures: int = 0
     state: str = "RUNNING"
     values: dict[int, float] = field(default_factory=dict)
 
@@ -58,6 +59,7 @@ class Leases(RuleBasedStateMachine):
             self.db, f"study-{next(NAMES)}", config={}, seed=0, trials=self.limit
         )
         self.trials: dict[int, Modelled] = {}
+        self.workers: dict[Lease, str] = {}
         self.stopped = False
 
     def _do(self, work: Callable[[Transaction], object]) -> object:
@@ -67,15 +69,18 @@ class Leases(RuleBasedStateMachine):
         """What the model expects of a reclaiming."""
         for trial in self.trials.values():
             if trial.state == "RUNNING" and trial.held and trial.silent:
-                trial.barren = 0 if trial.progress > trial.progress_at_claim else trial.barren + 1
-                trial.held, trial.silent, trial.fence = False, False, trial.fence + 1
-                trial.repeated += trial.progress - trial.checkpoint
-                if trial.barren > TERMS.retries:
-                    trial.state = "FAIL"
+                self._left(trial)
 
-    @rule(target=held, worker=st.integers(0, 3))
-    def claim(self, worker: int) -> object:
-        who = Worker(f"w{worker}", "host", worker, "cpu")
+    def _left(self, trial: Modelled) -> None:
+        """What the model expects of a trial whose worker is held to be dead."""
+        trial.barren = 0 if trial.progress > trial.progress_at_claim else trial.barren + 1
+        trial.held, trial.silent, trial.fence = False, False, trial.fence + 1
+        if trial.barren > TERMS.retries:
+            trial.state = "FAIL"
+
+    @rule(target=held)
+    def claim(self) -> object:
+        who = Worker(f"worker-{next(NAMES)}", "host", 1, "cpu")
         token = claiming.new_token()
         answer = self._do(
             lambda t: claiming.claim(t, self.study.study_id, who, token, TERMS, trusting=False)
@@ -89,12 +94,14 @@ class Leases(RuleBasedStateMachine):
             assert isinstance(answer, Lease)
             assert answer.number == min(free)
             self._taken_over(self.trials[min(free)], answer)
+            self.workers[answer] = who.name
             return answer
         elif len(self.trials) < self.limit:
             assert isinstance(answer, Lease)
             assert answer.number == len(self.trials)
             assert (answer.fence, answer.attempt) == (1, 1)
             self.trials[answer.number] = Modelled()
+            self.workers[answer] = who.name
             return answer
         else:
             assert answer == (Waiting(len(running)) if running else Exhausted("trials"))
@@ -104,7 +111,9 @@ class Leases(RuleBasedStateMachine):
         trial.held, trial.silent = True, False
         trial.fence, trial.attempt = trial.fence + 1, trial.attempt + 1
         trial.progress_at_claim = trial.progress
+        trial.repeated += trial.progress - trial.checkpoint
         assert (lease.fence, lease.attempt) == (trial.fence, trial.attempt)
+        assert lease.memory_failures == trial.memory_failures
         begun = self.db.snapshot(lambda t: past.read(t, lease.trial_id))
         assert begun.reports == trial.values
         assert len(begun.history) == trial.progress
@@ -153,16 +162,16 @@ class Leases(RuleBasedStateMachine):
         if self._fenced(lease, work):
             trial.checkpoint = trial.progress
 
-    @rule(lease=held)
-    def release(self, lease: Lease) -> None:
+    @rule(lease=held, out_of_memory=st.booleans())
+    def release(self, lease: Lease, out_of_memory: bool) -> None:
         def work(transaction: Transaction) -> None:
-            if leases.release(transaction, lease) is None:
+            if leases.release(transaction, lease, out_of_memory=out_of_memory) is None:
                 raise LeaseLost
 
         if self._fenced(lease, work):
             trial = self.trials[lease.number]
             trial.held, trial.fence = False, trial.fence + 1
-            trial.repeated += trial.progress - trial.checkpoint
+            trial.memory_failures += out_of_memory
 
     @rule(lease=consumes(held), state=st.sampled_from(["COMPLETE", "PRUNED", "FAIL"]))
     def finish(self, lease: Lease, state: str) -> None:
@@ -194,6 +203,30 @@ class Leases(RuleBasedStateMachine):
         control.reap(self.db, self.study, TERMS)
         self._reclaimed()
 
+    @rule(lease=held, out_of_memory=st.booleans())
+    def free(self, lease: Lease, out_of_memory: bool) -> None:
+        """A launcher has seen a worker die that holds one trial, or none."""
+        trial, valid = self.trials[lease.number], self._valid(lease)
+        found = control.free(
+            self.db,
+            self.study,
+            self.workers[lease],
+            out_of_memory=out_of_memory,
+            terms=TERMS,
+        )
+        assert (found is not None) == valid
+        if valid:
+            trial.memory_failures += out_of_memory
+            self._left(trial)
+
+    @rule(lease=held)
+    def fail(self, lease: Lease) -> None:
+        valid = self._valid(lease)
+        who = (self.db, self.study, lease.trial_id, lease.fence)
+        assert control.fail(*who, "it hangs", "time limit") == valid
+        if valid:
+            self.trials[lease.number].state = "FAIL"
+
     @rule(number=st.integers(0, 5))
     def stop_trial(self, number: int) -> None:
         trial = self.trials.get(number)
@@ -222,7 +255,7 @@ class Leases(RuleBasedStateMachine):
             assert record.state == trial.state
             assert record.epochs == trial.progress
             assert record.attempt == trial.attempt
-            assert record.repeated == trial.repeated
+            assert record.repeated_epochs == trial.repeated
         status = studies.status(self.db, self.study)
         assert status.used == len(self.trials) <= status.limit == self.limit
         assert {one.number: one.held for one in status.running} == {

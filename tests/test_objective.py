@@ -156,7 +156,7 @@ def test_folds_continue_where_they_were_left(studio, cut):
     assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     assert studio.finish(broken) == [Outcome.COMPLETE]
     (one,), (other,) = trials(studio, whole), trials(studio, broken)
-    assert (other.value, other.attempt, other.repeated) == (one.value, 2, 0)
+    assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 2, 0)
     assert curve(studio, other) == curve(studio, one)
     assert other.attributes["folds"] == one.attributes["folds"]
 
@@ -178,7 +178,7 @@ def test_a_trial_handed_back_continues_to_the_last_bit(studio, engine):
         assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     studio.finish(broken)
     (one,), (other,) = trials(studio, whole), trials(studio, broken)
-    assert (other.value, other.attempt, other.repeated) == (one.value, 3, 0)
+    assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 3, 0)
     assert curve(studio, other) == curve(studio, one)
     assert [s.name[:6] for s in creation.objects(broken).objects()] == ["model-"]
 

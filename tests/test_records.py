@@ -64,7 +64,7 @@ def test_finished_trial_is_recorded_with_its_best_epoch(
     assert record.params == {"rate": 0.01, "kind": "steep", "units": 24}
     assert isinstance(record.params["units"], int)
     assert record.attributes == {"stopped": "end", "sizes": [1, 2]}
-    assert (record.worker, record.attempt, record.repeated) == ("worker-1", 1, 0)
+    assert (record.worker, record.attempt, record.repeated_epochs) == ("worker-1", 1, 0)
     assert record.started_at is not None
     assert record.finished_at is not None
     assert record.started_at <= record.finished_at <= studies.status(db, study).now
@@ -117,20 +117,28 @@ def test_continued_trial_says_who_had_it_and_what_was_repeated(
 ) -> None:
     claim = begun(store)
     for epoch in (1, 2, 3):
-        store.report(claim, epoch, 1 / epoch, {})
+        store.report(claim, epoch, 1 / epoch, {}, seconds=10.0 + epoch)
         if epoch == 2:
             store.checkpoint(claim, "after-2", 2)
     store.release(claim)
+    waiting = studies.trial(db, study, 0)
+    assert waiting is not None
+    assert (waiting.repeated_epochs, waiting.repeated_s) == (0, 0.0), "nobody has repeated it yet"
     heir = opened(db, study, "heir")
     continued = heir.claim()
     assert isinstance(continued, Claim)
     record = studies.trial(db, study, 0)
     assert record is not None
-    assert (record.worker, record.attempt, record.repeated) == ("heir", 2, 1)
+    assert (record.worker, record.attempt) == ("heir", 2)
+    assert (record.repeated_epochs, record.repeated_s) == (1, 13.0)
     heir.tell(continued, "COMPLETE", 1 / 3)
     ended = studies.trial(db, study, 0)
     assert ended is not None
-    assert (ended.worker, ended.attempt, ended.repeated) == ("heir", 2, 1)
+    assert (ended.worker, ended.attempt) == ("heir", 2)
+    assert (ended.repeated_epochs, ended.repeated_s) == (1, 13.0)
+    assert 0 < ended.gpu_seconds_used < 60
+    status = studies.status(db, study)
+    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (1, 1, 13.0)
     assert ended.params == record.params
     heir.close()
 

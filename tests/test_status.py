@@ -53,6 +53,35 @@ def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
     assert (running.epoch, running.value, running.best, running.held) == (3, 0.45, 0.4, True)
     assert 0 <= running.silent_s < 5
     assert status.finished_per_hour is not None
+    assert (running.fence, running.epochs, running.memory_failures) == (1, 3, 0)
+    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (0, 0, 0.0)
+    store.close()
+
+
+def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
+    study, _ = studies.create(db, "tight", config={}, seed=0, trials=9)
+    store = TrialStore(
+        db,
+        study,
+        Worker("worker-1", "host-1", 42, "gpu 0", devices=2.0),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    stopped = ("out of memory", "out of memory", "diverged", None)
+    for seconds, stop in zip((10, 20, 40, 80), stopped, strict=True):
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        db.transaction(
+            lambda t, s=seconds: t.run(
+                "UPDATE studyhall_leases SET claimed_at = claimed_at - :s", s=s
+            )
+        )
+        store.tell(claim, "FAIL", None, attributes={"stopped": stop} if stop else {})
+    status = studies.status(db, study)
+    assert status.out_of_memory.trials == 2
+    assert status.out_of_memory.gpu_seconds == pytest.approx(60, abs=3)
+    assert status.gpu_seconds_used == pytest.approx(300, abs=6)
     store.close()
 
 

@@ -140,7 +140,7 @@ def test_a_lost_lease_changes_nothing(db: Database, study: Study, store: Make) -
     heir.report(taken, 2, 0.3, {"val_loss": 0.3})
     heir.tell(taken, "COMPLETE", 0.3)
     (record,) = studies.trials(db, study)
-    assert (record.value, record.attempt, record.repeated, record.epochs) == (0.3, 2, 1, 2)
+    assert (record.value, record.attempt, record.repeated_epochs, record.epochs) == (0.3, 2, 1, 2)
     assert record.worker == "worker-1"
     rows = studies.history(db, claim.lease.trial_id)
     assert [row["value"] for row in rows] == [0.5, 0.3], "what is trained again replaces"

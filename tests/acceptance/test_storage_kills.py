@@ -111,7 +111,7 @@ def test_the_last_trial_is_taken_over_by_a_waiting_worker(
     check_whole(db, study, 1)
     (record,) = studies.trials(db, study)
     assert record.attempt == 2
-    assert record.repeated <= 2, "it went on from its checkpoint"
+    assert record.repeated_epochs <= 2, "it went on from its checkpoint"
 
 
 def test_stopping_hands_trials_back_and_they_are_continued(

@@ -1,0 +1,39 @@
+"""Bringing our tables in an older database to what this version reads and writes."""
+
+import sqlalchemy as sa
+
+from storage import connections
+from storage.schema import VERSION, schema
+
+_COUNT, _SUM = "INTEGER DEFAULT 0 NOT NULL", "DOUBLE PRECISION DEFAULT 0 NOT NULL"
+
+_STEPS = {  # the statements that lead to each version from the one before
+    2: (
+        "ALTER TABLE studyhall_leases RENAME COLUMN repeated TO repeated_epochs",
+        f"ALTER TABLE studyhall_leases ADD COLUMN repeated_s {_SUM}",
+        f"ALTER TABLE studyhall_leases ADD COLUMN gpu_seconds_used {_SUM}",
+        f"ALTER TABLE studyhall_leases ADD COLUMN memory_failures {_COUNT}",
+        "ALTER TABLE studyhall_history ADD COLUMN seconds DOUBLE PRECISION",
+        "ALTER TABLE studyhall_done RENAME COLUMN repeated TO repeated_epochs",
+        f"ALTER TABLE studyhall_done ADD COLUMN repeated_s {_SUM}",
+        f"ALTER TABLE studyhall_done ADD COLUMN gpu_seconds_used {_SUM}",
+    ),
+}
+
+
+def migrate(connection: sa.Connection, kind: str) -> None:
+    """Runs the steps that the database has not seen, each with its number in one transaction.
+
+    The caller lets one process at a time do so.
+    """
+    found = connection.execute(sa.select(schema.c.version)).scalar()
+    for version in range(VERSION if found is None else found, VERSION):
+        connection.exec_driver_sql(connections.BEGIN[kind]["write"])
+        try:
+            for statement in _STEPS[version + 1]:
+                connection.exec_driver_sql(statement)
+            connection.execute(sa.update(schema).values(version=version + 1))
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
