@@ -1,9 +1,6 @@
 """What SQLite and PostgreSQL each need to serve several workers: options, clocks, errors."""
 
-import contextlib
-import os
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,11 +43,6 @@ _POSTGRES_PASSING_CODES = {*_CONTENDED, "25P03", "25006"}
 # libpq reports a refused login or a missing database without an SQLSTATE.
 _POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no pg_hba.conf")
 
-_NETWORK_FILE_SYSTEMS = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "glusterfs", "beegfs", "gpfs",
-    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.gcsfuse", "davfs",
-}  # fmt: skip
-
 
 def engine(url: sa.URL) -> sa.Engine:
     """Makes an engine whose connections are held by their owner and commit only when told to."""
@@ -86,24 +78,6 @@ def contended(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in (5, 6)
     return getattr(error, "sqlstate", None) in _CONTENDED
-
-
-def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
-    """Names the network file system that `path` lies on, or None.
-
-    SQLite's write-ahead log needs memory shared by all its processes and honest file locks
-    (sqlite.org/wal.html), which these do not give.
-    """
-    with contextlib.suppress(OSError):
-        lines = [line.split() for line in mounts.read_text().splitlines()]
-        holding = [m for m in lines if _holds(m[1].replace("\\040", " "), path)]
-        kind = max(holding, key=lambda m: len(m[1]))[2] if holding else ""
-        return kind if kind in _NETWORK_FILE_SYSTEMS else None
-    return None
-
-
-def _holds(mount: str, path: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(mount)
 
 
 def _sqlite_options() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from storage import connections
+from storage import file_systems
 
 
 class StorageError(RuntimeError):
@@ -69,10 +69,10 @@ def check_file(url: sa.URL, create: bool) -> None:
         raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise StorageError(f"{shown(url)}: the folder {path.parent} cannot be written to")
-    if kind := connections.network_file_system(path):
+    if file_systems.is_network(kind := file_systems.kind(path)):
         raise StorageError(
             f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
-            "with several workers: move it to a local disk, or use postgresql://"
+            "with several workers: use postgresql://, or move it to a local disk"
         )
 
 

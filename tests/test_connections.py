@@ -1,4 +1,4 @@
-"""Which errors pass, and where SQLite must not live."""
+"""Which errors pass, and which leave a connection as good as it was."""
 
 import contextlib
 import sqlite3
@@ -6,36 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from storage import connections
-
-MOUNTS = """\
-/dev/sda1 / ext4 rw 0 0
-tmpfs /tmp tmpfs rw 0 0
-server:/home /home nfs4 rw 0 0
-//nas/share /mnt/my\\040share cifs rw 0 0
-/dev/sdb1 /home/local ext4 rw 0 0
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/home/ann/studyhall.db", "nfs4"),
-        ("/mnt/my share/studyhall.db", "cifs"),
-        ("/home/local/studyhall.db", None),
-        ("/homestead/studyhall.db", None),
-        ("/tmp/studyhall.db", None),
-    ],
-)
-def test_a_network_file_system_is_recognised(tmp_path: Path, path: str, kind: str | None) -> None:
-    (tmp_path / "mounts").write_text(MOUNTS)
-    assert connections.network_file_system(Path(path), tmp_path / "mounts") == kind
-
-
-def test_without_a_list_of_mounts_nothing_is_refused(tmp_path: Path) -> None:
-    assert connections.network_file_system(tmp_path, tmp_path / "mounts") is None
 
 
 def raised(call: Callable[[], object]) -> Exception:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from storage import connections, creation, database, studies, urls
+from storage import connections, creation, database, file_systems, studies, urls
 from storage.database import Database, StorageAway, StorageError, Transaction
 from storage.schema import VERSION
 
@@ -75,7 +75,7 @@ def test_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 def test_refuses_a_network_file_system(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "network_file_system", lambda path: "nfs4")
+    monkeypatch.setattr(file_systems, "kind", lambda path: "nfs4")
     with pytest.raises(StorageError, match=r"lies on a network file system \(nfs4\).*postgresql"):
         Database.open(sqlite_url)
 
