@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from search import creation, gpus
+from search import places
 from search.crew import Crew, Place
+from search.device import Device
 from search.report import show
 from search.report.live import View
 from storage import latest, status
@@ -28,13 +28,13 @@ STARTED = "worker started"  # a worker's first line in its log
 TAIL = 40  # lines of a worker's log that are shown when it ends by a bug
 
 
-def launch(db: Database, study: Study, *, workers: int | None, view: View, url: str) -> int:
+def launch(db: Database, study: Study, *, devices: list[Device], view: View, url: str) -> int:
     """Run workers until the study's budget is spent, or somebody interrupts.
 
     Args:
         db: where the study is.
         study: it.
-        workers: how many processes, or None for the study file's count.
+        devices: what each worker trains on.
         view: shows what goes on.
         url: the database for the workers.
 
@@ -43,7 +43,7 @@ def launch(db: Database, study: Study, *, workers: int | None, view: View, url: 
     """
     if show.spent(status.status(db, study)):
         return 0
-    crew = Crew(command(study.name), places(study, workers, url))
+    crew = Crew(command(study.name), places.places(study, devices, url))
     with _interruptions() as signals, view:
         _watch(db, study, crew, signals, view)
     for line in _complaints(crew):
@@ -56,22 +56,6 @@ def command(study: str) -> list[str]:
     return [sys.executable, "-P", "-m", "search", "worker", study]
 
 
-def places(study: Study, workers: int | None, url: str) -> list[Place]:
-    """A place per worker: its device, its share of the processor's threads, its log."""
-    stored = creation.stored(study)
-    devices = gpus.visible()
-    wanted = workers or stored.file.workers.count
-    count = max(1, len(devices)) if wanted == "auto" else wanted
-    threads = str(max(1, (os.cpu_count() or 1) // count))
-    logs = creation.objects(study).root / "logs"
-    logs.mkdir(exist_ok=True)
-    shared = {"STUDYHALL_STORAGE": url, "TF_NUM_INTRAOP_THREADS": threads}
-    return [
-        Place(f"worker-{index + 1}", {**shared, **_device(devices, index)}, _log(logs, index))
-        for index in range(count)
-    ]
-
-
 def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
     """Export, prove and test the best model in a process that never saw the training."""
     return subprocess.run(
@@ -81,21 +65,6 @@ def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-def _device(devices: list[str], index: int) -> dict[str, str]:
-    if not devices:
-        return {"STUDYHALL_WORKER": f"worker-{index + 1}"}
-    device = devices[index % len(devices)]
-    return {
-        "STUDYHALL_WORKER": f"worker-{index + 1}",
-        "CUDA_VISIBLE_DEVICES": device,
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    }
-
-
-def _log(logs: Path, index: int) -> Path:
-    return logs / f"worker-{index + 1}.log"
 
 
 def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: View) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from search import best, creation, inspection, launch, stopping
+from search.device import Device
 from search.report import live, show
 from search.stop import STOPPED
 from search.study_file import config
@@ -37,7 +38,7 @@ def open_or_create(
     return creation.apply(db, study, file, changes, found)
 
 
-def run(db: Database, study: Study, url: str, workers: int | None, *, quiet: bool) -> int:
+def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: bool) -> int:
     """Run workers, show what they do, and in the end the best model with its proof.
 
     Returns:
@@ -45,7 +46,7 @@ def run(db: Database, study: Study, url: str, workers: int | None, *, quiet: boo
     """
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
-    code = launch.launch(db, study, workers=workers, view=view, url=url)
+    code = launch.launch(db, study, devices=devices, view=view, url=url)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
     if not show.spent(state):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from pathlib import Path
 
-from search import creation, inspection, launch, recycling
+from search import creation, identity, inspection, launch, recycling
 from search.creation import Stored
 from search.data import loading
 from search.stop import STOPPED, Stop
@@ -19,7 +17,7 @@ from search.trial.objective import Objective
 from storage import samplers
 from storage.database import Database
 from storage.studies import Study
-from storage.trials import Claim, Exhausted, Terms, TrialStore, Worker
+from storage.trials import Claim, Exhausted, Terms, TrialStore
 
 FAILURES = 3  # failed trials in a row, without one success in this process, that end it
 WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
@@ -93,18 +91,10 @@ def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint
     return TrialStore(
         db,
         study,
-        _identity(),
+        identity.this_process(),
         sampling.sampler_factory(stored.file, plan.space),
         sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
         window=samplers.window(stored.file.search.sampler),
     )
-
-
-def _identity() -> Worker:
-    """This process, by a name that no other worker of the study has."""
-    host, pid = socket.gethostname(), os.getpid()
-    place = os.environ.get("STUDYHALL_WORKER", "worker")
-    device = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return Worker(f"{place}@{host}:{pid}", host, pid, device if device not in ("", "-1") else "cpu")

@@ -1,4 +1,4 @@
-"""Places for workers, and what a launch makes of how they ended."""
+"""A launch: what it says of its workers, and what it makes of how they ended."""
 
 import os
 import signal
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from search import creation, launch
+from search import launch, places
 from search.crew import Crew, Place
+from search.device import Device
 from storage import status
 
 FOREVER = "while true; do sleep 0.01; done"
@@ -43,7 +44,8 @@ def launched(studio, monkeypatch):
         monkeypatch.setattr(launch, "command", lambda name: ["sh", "-c", script])
         view = Heard()
         study = study or studio.study()
-        code = launch.launch(studio.db, study, workers=workers, view=view, url="sqlite:///x.db")
+        url, devices = "sqlite:///x.db", [Device()] * workers
+        code = launch.launch(studio.db, study, devices=devices, view=view, url=url)
         return code, view
 
     return run
@@ -136,43 +138,9 @@ def test_each_trial_that_ends_meanwhile_is_shown_once(studio, launched, tmp_path
 
     view = Working()
     launch_command = ["sh", "-c", f"while ! test -e {tmp_path}/done; do sleep 0.01; done"]
-    crew = Crew(launch_command, launch.places(study, 1, "sqlite:///x.db"))
+    crew = Crew(launch_command, places.places(study, [Device()], "sqlite:///x.db"))
     launch._watch(studio.db, study, crew, [], view)
     assert view.finished == [1, 2] and status.status(studio.db, study).finished == 3
-
-
-# Places
-
-
-@pytest.mark.parametrize(
-    ("devices", "wanted", "expected"),
-    [
-        ("", "auto", [None]),
-        ("", 3, [None, None, None]),
-        ("0,1", "auto", ["0", "1"]),
-        ("0,1", 3, ["0", "1", "0"]),
-        ("GPU-4f2c,GPU-9d1a", 1, ["GPU-4f2c"]),
-    ],
-)
-def test_a_worker_for_each_device(studio, monkeypatch, devices, wanted, expected):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
-    study = studio.study(workers={"count": wanted})
-    places = launch.places(study, None, "postgresql://ann:sesame@host/db")
-    assert [place.environment.get("CUDA_VISIBLE_DEVICES") for place in places] == expected
-    assert [place.environment["STUDYHALL_WORKER"] for place in places] == [
-        f"worker-{index}" for index in range(1, len(expected) + 1)
-    ]
-    for place in places:
-        assert place.environment["STUDYHALL_STORAGE"] == "postgresql://ann:sesame@host/db"
-        threads = int(place.environment["TF_NUM_INTRAOP_THREADS"])
-        assert threads == max(1, (os.cpu_count() or 1) // len(places))
-        assert place.log.parent == creation.stored(study).artifacts / "logs"
-    assert not any("sesame" in word for word in launch.command(study.name))
-
-
-def test_the_command_line_goes_before_the_study_file(studio):
-    study = studio.study(workers={"count": 4})
-    assert len(launch.places(study, 2, "sqlite:///x.db")) == 2
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,6 @@ def test_a_launch_whose_workers_were_stopped_says_so(studio, study, capsys, monk
         return 0
 
     monkeypatch.setattr(running.launch, "launch", stopped)
-    code = running.run(studio.db, study, "sqlite:///studyhall.db", 1, quiet=True)
+    code = running.run(studio.db, study, "sqlite:///studyhall.db", [], quiet=True)
     assert code == STOPPED
     assert "somebody has stopped it" in capsys.readouterr().out

@@ -22,7 +22,15 @@ Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The study file (TOML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable keys.")]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Worker processes; default: the study file's count.")
+    str | None,
+    typer.Option(metavar="N|auto", help="Worker processes; default: the study file's count."),
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option(metavar="all|0,2|none", help="GPUs to use; default: the study file's gpus."),
+]
+PerGpu = Annotated[
+    int | None, typer.Option("--workers-per-gpu", help="Worker processes on each of them.")
 ]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
 

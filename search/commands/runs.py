@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search import creation, inspection, quiet, running, stopping
-from search.commands.options import File, Name, QuietFlag, Storage, Workers, find
-from search.stop import Stop, StopNow
+from search import creation, device, inspection, places, quiet, running, stopping
+from search.commands.options import (
+    File,
+    Gpus,
+    Name,
+    PerGpu,
+    QuietFlag,
+    Storage,
+    Workers,
+    find,
+)
+from search.stop import LAUNCHED, Stop, StopNow
 from search.study_file import config
 from storage import status as standing
 from storage import studies
@@ -21,6 +31,8 @@ def launch(
     file: File,
     trials: Annotated[int | None, typer.Option(min=1, help="Results in all.")] = None,
     workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
     storage: Storage = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The study's seed.")] = None,
     silent: QuietFlag = False,
@@ -29,12 +41,13 @@ def launch(
     given = {"trials": trials, "seed": seed, "storage": storage}
     overrides = {"study": {key: value for key, value in given.items() if value is not None}}
     study_file = config.load(file, overrides)
+    devices = places.devices(study_file, places.given(workers, gpus, per_gpu), file.name)
     found = inspection.inspect_apart(study_file, file)
     creation.check_artifacts(study_file, file.name)
     url = study_file.study.storage or default_url()
     with closing(Database.open(url)) as db:
         study = running.open_or_create(db, study_file, file, found)
-        code = running.run(db, study, url, workers, quiet=silent)
+        code = running.run(db, study, url, devices, quiet=silent)
     raise typer.Exit(code)
 
 
@@ -44,6 +57,8 @@ def resume(
         str | None, typer.Option(help="+20: twenty more results; 80: eighty in all.")
     ] = None,
     workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
     storage: Storage = None,
     silent: QuietFlag = False,
 ) -> None:
@@ -51,10 +66,12 @@ def resume(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
+        given = places.given(workers, gpus, per_gpu)
+        devices = places.devices(creation.stored(study).file, given, name)
         if trials is not None:
             added = running.more(trials, standing.status(db, study).limit)
             studies.extend(db, study, trials=added)
-        code = running.run(db, study, url, workers, quiet=silent)
+        code = running.run(db, study, url, devices, quiet=silent)
     raise typer.Exit(code)
 
 
@@ -62,12 +79,18 @@ def worker(
     name: Name,
     storage: Storage = None,
     folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
+    gpu: Annotated[
+        str, typer.Option(metavar="N|none", help="The GPU to use; default: the first.")
+    ] = "auto",
 ) -> None:
     """Work on a study, started by hand on any machine that reaches its database."""
     stop = Stop()
     stop.listen()  # before the long import
+    if LAUNCHED not in os.environ:
+        device.pin(gpu)
     with suppress(StopNow):
         quiet.import_tensorflow()
+        device.limit_memory()
         from search import worker as working
 
         with closing(Database.open(storage or default_url(), create=False)) as db:

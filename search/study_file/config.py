@@ -38,6 +38,7 @@ __all__ = [
     "differences",
     "from_dict",
     "load",
+    "overridden",
     "parse",
     "to_dict",
 ]
@@ -83,6 +84,15 @@ def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
         ConfigError: where it was stored by a version whose keys differ.
     """
     return _checked(dict(stored), name, {})
+
+
+def overridden(study_file: StudyFile, overrides: Tables) -> StudyFile:
+    """A checked file under keys that go before its own, as a command line gives them.
+
+    Raises:
+        ConfigError: with every mistake of the command line.
+    """
+    return _checked(to_dict(study_file), study_file.study.name, overrides)
 
 
 def to_dict(study_file: StudyFile) -> dict[str, Any]:

@@ -43,6 +43,10 @@ ImageSize = Annotated[
 Loss = Annotated[
     str, Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"})
 ]
+Gpus = Annotated[
+    Literal["all", "none"] | Annotated[list[CountOrZero | Text], Field(min_length=1)],
+    Field(json_schema_extra={"expected": '"all", "none" or a list of GPU numbers'}),
+]
 Metrics = Annotated[
     Literal["auto"] | Annotated[list[str], Field(min_length=1)],
     Field(json_schema_extra={"expected": f'"auto" or some of {", ".join(METRICS)}'}),
@@ -229,7 +233,11 @@ class WorkersSection(Section):
     """``[workers]``: how many processes train, and when one of them counts as lost."""
 
     count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    """worker processes of a launch; auto: one per visible GPU, else one"""
+    """worker processes of a launch; auto: per_gpu on each GPU, else one"""
+    gpus: Gpus = "all"
+    """GPUs that they use, in turns, by their numbers; each process sees one of them"""
+    per_gpu: Annotated[int, Field(ge=1, le=64)] = 1
+    """worker processes on each GPU where count is auto; they share its memory equally"""
     heartbeat: Annotated[float, Field(gt=0, le=3600)] = 15.0
     """seconds between two renewals of a trial's lease"""
     silence: Annotated[float, Field(gt=0, validate_default=True)] = 90.0

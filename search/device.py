@@ -1,0 +1,89 @@
+"""What a worker process may use: the processor, a GPU, or a share of one; told by environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from search import gpus
+from search.study_file.config import ConfigError
+
+CONTEXT_MIB = 600  # of a GPU, which each process takes beside the memory that TensorFlow manages
+LEAST_MIB = 256  # below which nothing can be trained
+LIMIT = "STUDYHALL_GPU_MIB"  # a worker's share of its GPU's memory
+SHARED_BY = "STUDYHALL_GPU_SHARED_BY"  # how many workers train on its GPU
+HIDDEN = "-1"  # as CUDA_VISIBLE_DEVICES: no GPU at all
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one worker process trains on.
+
+    Attributes:
+        gpu: its name for ``CUDA_VISIBLE_DEVICES``; None for the processor.
+        workers: how many worker processes share it.
+    """
+
+    gpu: str | None = None
+    workers: int = 1
+
+    def environment(self) -> dict[str, str]:
+        """What pins a process to it, to be set before TensorFlow is imported.
+
+        A GPU's memory is taken as it is needed; a shared one's no further than the share.
+
+        Raises:
+            ConfigError: too many workers share it.
+        """
+        if self.gpu is None:
+            return {"CUDA_VISIBLE_DEVICES": HIDDEN}
+        pinned = {"CUDA_VISIBLE_DEVICES": self.gpu, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        whole = gpus.memory_mib(self.gpu) if self.workers > 1 else None
+        limit = {} if whole is None else {LIMIT: str(_share_mib(whole, self.workers, self.gpu))}
+        return {**pinned, SHARED_BY: str(self.workers), **limit}
+
+
+def pin(wanted: str) -> None:
+    """Pin this process, which somebody started by hand, to one GPU or to the processor.
+
+    Args:
+        wanted: "auto" for the first GPU that there is, "none", or a GPU's number.
+
+    Raises:
+        ConfigError: there is no such GPU.
+    """
+    named = "all" if wanted == "auto" else "none" if wanted == "none" else [wanted]
+    found = gpus.choose(named, "command line: --gpu")
+    os.environ.update(Device(found[0] if found else None).environment())
+
+
+def limit_memory() -> None:
+    """Keep this process to its share of its GPU; before TensorFlow has touched the device."""
+    if LIMIT in os.environ:
+        import tensorflow as tf
+
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(os.environ[LIMIT]))
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.set_logical_device_configuration(gpu, [limit])
+
+
+def name() -> str:
+    """What this process trains on, for people: a GPU, or "cpu"."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if chosen in ("", HIDDEN):
+        return "cpu"
+    return f"gpu {chosen}" if chosen.isdecimal() else chosen
+
+
+def devices() -> float:
+    """How many devices this process occupies: 1, or its share of a GPU."""
+    return 1 / int(os.environ.get(SHARED_BY, "1"))
+
+
+def _share_mib(whole: int, workers: int, gpu: str) -> int:
+    share = whole // workers - CONTEXT_MIB
+    if share < LEAST_MIB:
+        most = whole // (LEAST_MIB + CONTEXT_MIB)
+        received = f"received {workers} workers on GPU {gpu} of {whole} MiB"
+        raise ConfigError([f"[workers] per_gpu: {received}, expected at most {most}"])
+    return share

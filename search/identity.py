@@ -1,0 +1,23 @@
+"""What a worker process is called, by itself and by its launcher."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from search import device
+from storage.leases import Worker
+
+PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fills
+
+
+def this_process() -> Worker:
+    """This process as a worker of a study."""
+    pid = os.getpid()
+    place = os.environ.get(PLACE, "worker")
+    return Worker(name(place, pid), socket.gethostname(), pid, device.name(), device.devices())
+
+
+def name(place: str, pid: int) -> str:
+    """The name, which no other worker of the study has, of a process on this machine."""
+    return f"{place}@{socket.gethostname()}:{pid}"
