@@ -6,7 +6,7 @@ call, in three.
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from storage import budget, feed, orders
@@ -26,7 +26,7 @@ class Report:
     progress: int
     value: float | None
     metrics: dict[str, Any]
-    rungs: list[int] = field(default_factory=list)
+    rung: int | None = None
     seconds: float | None = None
 
 
@@ -101,18 +101,18 @@ def write(
         lazy = is_single(transaction.kind, reports)
         write_one = _at_once if transaction.kind == "postgresql" else _in_turn
         order, finished = write_one(transaction, study_id, lease, report, seen, lazy)
-        for rung in report.rungs:
-            _enter(transaction, study_id, lease, rung, report.value)
+        if report.rung is not None:
+            _enter(transaction, study_id, lease, report.rung, report.value)
         news.finished += finished
         seen = news.after(seen)
-    if any(report.rungs for report in reports):
+    if any(report.rung is not None for report in reports):
         news.rungs = feed.rungs(transaction, study_id, seen)
     return Answer(Order(order), news)
 
 
 def is_single(kind: str, reports: list[Report]) -> bool:
     """Whether `write` will run one statement, which needs no COMMIT."""
-    return kind == "postgresql" and len(reports) == 1 and not reports[0].rungs
+    return kind == "postgresql" and len(reports) == 1 and reports[0].rung is None
 
 
 def _at_once(

@@ -51,6 +51,6 @@ class Knowledge:
         sampler = self._sampler_factory(self._trial_seed(lease.number))
         return claimed.make(lease, around.past, self.mirror.study(sampler), frozen)
 
-    def rungs(self, claim: Claim, step: int, value: float | None) -> list[int]:
-        """The rungs that a trial reaches with its report."""
-        return [] if value is None else self.pruner.rungs(claim.number, claim.reports, step)
+    def rung(self, claim: Claim, step: int, value: float | None) -> int | None:
+        """The rung that a trial enters next with its report."""
+        return None if value is None else self.pruner.rung(claim.number, claim.reports, step)

@@ -26,8 +26,12 @@ class Pruner(Protocol):
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
         """Takes in what the feed has brought: each finished trial once."""
 
-    def rungs(self, number: int, reports: Reports, step: int) -> list[int]:
-        """The rungs that trial `number` reaches with its report at `step`."""
+    def rung(self, number: int, reports: Reports, step: int) -> int | None:
+        """The rung that trial `number` enters next with its report at `step`, if there is one.
+
+        A report far from the one before may pass several, each only by being good enough for the
+        one before it: ask again when the rung has come back over the feed.
+        """
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Whether trial `number` shall end with its report at `step`."""
@@ -66,9 +70,9 @@ class Never:
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
         """Nothing to learn."""
 
-    def rungs(self, number: int, reports: Reports, step: int) -> list[int]:
+    def rung(self, number: int, reports: Reports, step: int) -> int | None:
         """There are none."""
-        return []
+        return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Never."""
@@ -114,9 +118,9 @@ class Percentile:
         for step, values in arrived.items():
             self._values[step].extend(values)
 
-    def rungs(self, number: int, reports: Reports, step: int) -> list[int]:
+    def rung(self, number: int, reports: Reports, step: int) -> int | None:
         """There are none."""
-        return []
+        return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Whether the best value so far is above the percentile at this step."""
@@ -159,21 +163,26 @@ class Halving:
         for passed in rungs:
             self._enter(passed.number, passed.rung, passed.value)
 
-    def rungs(self, number: int, reports: Reports, step: int) -> list[int]:
-        """The rungs between the report before this one and this one."""
-        if math.isnan(reports[step]):
-            return []
-        return list(self._due(_previous(reports, step), step))
+    def rung(self, number: int, reports: Reports, step: int) -> int | None:
+        """The first rung, since the report before, that the trial may enter and has not."""
+        value = reports[step]
+        for rung in [] if math.isnan(value) else self._due(_previous(reports, step), step):
+            if self._at[rung].get(number) != value:
+                return rung
+            if not self._promotable(rung, value):
+                break
+        return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Whether the value is too poor for a rung that it has just reached."""
         value = reports[step]
-        due = list(self._due(_previous(reports, step), step))
-        if math.isnan(value):
-            return bool(due)
-        for rung in due:
+        for rung in self._due(_previous(reports, step), step):
+            if math.isnan(value):
+                return True
             self._enter(number, rung, value)
-        return any(not self._promotable(rung, value) for rung in due)
+            if not self._promotable(rung, value):
+                return True
+        return False
 
     def _due(self, previous: int, step: int) -> Iterable[int]:
         rung = 0
@@ -235,9 +244,9 @@ class Hyperband:
         for passed in rungs:
             self.bracket(passed.number).learn((), (passed,))
 
-    def rungs(self, number: int, reports: Reports, step: int) -> list[int]:
-        """The rungs of the trial's own bracket."""
-        return self.bracket(number).rungs(number, reports, step)
+    def rung(self, number: int, reports: Reports, step: int) -> int | None:
+        """The next rung of the trial's own bracket."""
+        return self.bracket(number).rung(number, reports, step)
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """The decision of the trial's own bracket."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
@@ -125,11 +126,11 @@ class TrialStore:
         """
         step = epoch if step is None else step
         claim.report(step, epoch, fold, value, dict(metrics))
-        rungs = self._knowledge.rungs(claim, step, value)
-        claim.outbox.add(
-            Report(step, epoch, fold, len(claim.rows), value, dict(metrics), rungs, seconds)
-        )
+        place, rung = len(claim.rows), self._knowledge.rung(claim, step, value)
+        report = Report(step, epoch, fold, place, value, dict(metrics), rung, seconds)
+        claim.outbox.add(report)
         self._try_to_deliver(claim)
+        self._climb(claim, report)
         return claim.order
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
@@ -261,6 +262,17 @@ class TrialStore:
                 self._deliver(claim, _REPORT_PATIENCE_S)
             except StorageAway as error:
                 claim.outbox.keep(error)
+
+    def _climb(self, claim: Claim, report: Report) -> None:
+        """Delivers a report once more for each further rung that it enters."""
+        while report.rung is not None and not claim.outbox.waiting:
+            rung = self._knowledge.rung(claim, report.step, report.value)
+            if rung == report.rung:  # it has not come back: somebody has changed it meanwhile
+                return
+            report = replace(report, rung=rung)
+            if rung is not None:
+                claim.outbox.add(report)
+                self._try_to_deliver(claim)
 
     def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
         """Delivers what waits, then runs a transaction."""

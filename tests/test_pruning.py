@@ -40,11 +40,15 @@ class Worker:
     ) -> bool:
         """Reports the last step, as `TrialStore` does, and decides."""
         step = max(reports)
-        for rung in self.pruner.rungs(number, reports, step):
+        self.hear(feed, rungs)
+        while (rung := self.pruner.rung(number, reports, step)) is not None:
             rungs.append(Rung(len(rungs) + 1, number, rung, reports[step]))
+            self.hear(feed, rungs)
+        return self.pruner.should_prune(number, reports, step)
+
+    def hear(self, feed: list[Finished], rungs: list[Rung]) -> None:
         self.pruner.learn(feed[self.seen[0] :], rungs[self.seen[1] :])
         self.seen = [len(feed), len(rungs)]
-        return self.pruner.should_prune(number, reports, step)
 
 
 class Race:
@@ -134,7 +138,7 @@ CASES: dict[str, tuple[Callable[[], Pruner], Any]] = {
 }
 
 
-@pytest.mark.parametrize("stride", [1, 2])  # further apart, a report may pass two rungs at once
+@pytest.mark.parametrize("stride", [1, 2, 9])  # far apart, a report may pass two rungs at once
 @pytest.mark.parametrize("nan", [0.0, 0.15])
 @pytest.mark.parametrize("case", CASES)
 def test_decides_as_optuna(case: str, nan: float, stride: int) -> None:
@@ -178,7 +182,7 @@ def test_none_never_prunes_and_an_unknown_name_is_refused() -> None:
     never = pruning.named("none", study_name=NAME, epochs=EPOCHS)
     never.learn([finished(i, "COMPLETE", {1: 0.0}) for i in range(9)], [Rung(1, 0, 0, 0.0)])
     assert not never.should_prune(9, {1: math.nan}, 1)
-    assert never.rungs(9, {1: 1.0}, 1) == []
+    assert never.rung(9, {1: 1.0}, 1) is None
     with pytest.raises(ValueError, match=r"pruner: received 'best', expected one of auto, "):
         pruning.named("best", study_name=NAME, epochs=EPOCHS)
 

@@ -248,6 +248,22 @@ def test_halving_sees_the_running_trials_of_others(store: Make) -> None:
     assert decisions == [False, True, True, True, False]
 
 
+def test_a_report_far_from_the_last_passes_rungs_until_it_is_too_poor(
+    db: Database, study: Study, store: Make
+) -> None:
+    """As in Optuna's pruners, rung 2 sees only those whom rung 1 has let pass."""
+    passed = []
+    for worker, value in ((store(pruner="halving"), 0.1), (store(pruner="halving"), 0.5)):
+        claim = claimed(worker)
+        worker.report(claim, 17, value, {})
+        passed.append(worker.should_prune(claim, 17))
+    assert passed == [False, True]
+    rows = db.snapshot(
+        lambda t: t.rows("SELECT number, rung, value FROM studyhall_rungs ORDER BY sequence")
+    )
+    assert rows == [(0, 0, 0.1), (0, 1, 0.1), (0, 2, 0.1), (1, 0, 0.5)]
+
+
 def test_orders_come_with_reports(db: Database, study: Study, store: Make) -> None:
     worker = store()
     claim = claimed(worker)
