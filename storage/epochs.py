@@ -4,12 +4,11 @@ PostgreSQL does it in one statement and one round trip; SQLite, where a round tr
 call, in three.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
-from storage import budget, feed, orders
+from storage import budget, feed, orders, packing
 from storage.database import Transaction
 from storage.feed import Finished
 from storage.leases import Lease, LeaseLost
@@ -182,32 +181,9 @@ def _values(lease: Lease, report: Report) -> dict[str, Any]:
         "value": finite,
         "finite": finite,
         "kind": kind,
-        "metrics": pack_metrics(report.metrics),
+        "metrics": packing.pack_metrics(report.metrics),
         "seconds": report.seconds,
     }
-
-
-def pack_metrics(metrics: dict[str, Any]) -> str:
-    """Writes JSON that any database can read: NaN and infinity as strings."""
-    return json.dumps({name: _jsonable(value) for name, value in metrics.items()})
-
-
-def unpack_metrics(text: str) -> dict[str, Any]:
-    """Reads what `pack_metrics` wrote."""
-    return {name: _number(value) for name, value in json.loads(text).items()}
-
-
-_NOT_FINITE: dict[Any, Any] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def _jsonable(value: Any) -> Any:
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _number(value: Any) -> Any:
-    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def stored(value: float | None) -> tuple[float | None, str | None]:

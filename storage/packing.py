@@ -1,7 +1,8 @@
-"""Hyperparameters and reports as the short texts and bytes that travel between workers."""
+"""Hyperparameters, reports and metrics as the short texts and bytes that travel between workers."""
 
 import functools
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,3 +56,53 @@ def pack_reports(reports: Mapping[int, float]) -> bytes:
 def unpack_reports(packed: bytes) -> npt.NDArray[np.float64]:
     """Values of the steps 0, 1, 2, …; NaN where there was none."""
     return np.frombuffer(packed, "<f8")
+
+
+def pack_metrics(metrics: Mapping[str, Any]) -> str:
+    """Writes JSON that any program can read: NaN and infinity as strings, NumPy's as numbers.
+
+    A text that reads like one of these gets a tilde in front.
+    """
+    return to_json(_spelt(metrics))
+
+
+def unpack_metrics(text: str) -> dict[str, Any]:
+    """Reads what `pack_metrics` wrote."""
+    return {name: _read(value) for name, value in json.loads(text).items()}
+
+
+def to_json(value: Any) -> str:
+    """Writes JSON as Optuna does; NumPy's scalars and arrays become numbers and lists."""
+    return json.dumps(value, default=_without_numpy)
+
+
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _spelt(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = _without_numpy(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, str) and value.lstrip("~") in _NOT_FINITE:
+        return f"~{value}"
+    if isinstance(value, Mapping):
+        return {name: _spelt(inner) for name, inner in value.items()}
+    return [_spelt(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip("~") in _NOT_FINITE:
+        return _NOT_FINITE.get(value, value[1:])
+    if isinstance(value, dict):
+        return {name: _read(inner) for name, inner in value.items()}
+    return [_read(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _without_numpy(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    for kind, python in ((np.bool_, bool), (np.integer, int), (np.floating, float)):
+        if isinstance(value, kind):
+            return python(value)
+    raise TypeError(f"{value!r}: JSON can't hold a {type(value).__name__}")

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage import epochs
+from storage import packing
 from storage.database import Transaction
 
 _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
@@ -47,7 +47,7 @@ def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:
         trial_id=trial_id,
     )
     return [
-        {"fold": fold, "epoch": epoch, "value": value, "metrics": epochs.unpack_metrics(metrics)}
+        {"fold": fold, "epoch": epoch, "value": value, "metrics": packing.unpack_metrics(metrics)}
         for fold, epoch, value, metrics in rows
     ]
 

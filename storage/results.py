@@ -1,6 +1,5 @@
 """How a trial ends: its result into Optuna's tables, its summary into the feed, its lease gone."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -169,7 +168,7 @@ def _publish(
         last_value=None if last_step is None else result.reports[last_step],
         params=result.params,
         distributions=result.distributions,
-        attributes=json.dumps(writing.kept(result.system_attributes)),
+        attributes=packing.to_json(writing.kept(result.system_attributes)),
         reports=packing.pack_reports(finite) if result.state == COMPLETE else None,
         worker=ended.worker,
         host=ended.host,

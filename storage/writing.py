@@ -1,6 +1,5 @@
 """Rows of Optuna's tables that hold hyperparameters and attributes, several in one statement."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +49,7 @@ def attributes(
     rows = ", ".join(f"(:owner_id, :key{i}, :value{i})" for i in range(len(values)))
     binds: dict[str, Any] = {"owner_id": owner_id}
     for i, (key, value) in enumerate(values.items()):
-        binds |= {f"key{i}": key, f"value{i}": json.dumps(value)}
+        binds |= {f"key{i}": key, f"value{i}": packing.to_json(value)}
     transaction.run(
         f"""
         INSERT INTO {kind}_attributes ({owner}, key, value_json) VALUES {rows}

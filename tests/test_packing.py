@@ -1,7 +1,9 @@
 """Hyperparameters and reports survive their packing."""
 
+import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,50 @@ def test_reports_come_back_and_gaps_are_nan(reports: dict[int, float]) -> None:
     assert len(values) == max(reports, default=-1) + 1
     for step, value in enumerate(values):
         assert value == reports[step] if step in reports else math.isnan(value)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["NaN", "~NaN", "~~-Infinity", "Infinity", "~"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=9,
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=3))
+def test_metrics_come_back_whatever_they_are(metrics: dict[str, object]) -> None:
+    packed = packing.pack_metrics(metrics)
+    assert repr(packing.unpack_metrics(packed)) == repr(metrics)  # NaN is not equal to itself
+    json.loads(packed, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "plain"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.float64(0.5), 0.5),
+        (np.longdouble(0.5), 0.5),
+        (np.float16("nan"), math.nan),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.array([1.0, math.inf], "f4"), [1.0, math.inf]),
+        ((1, np.float32(2.0)), [1, 2.0]),
+        ({"per class": [np.float32("nan")]}, {"per class": [math.nan]}),
+    ],
+)
+def test_numpys_numbers_become_pythons(metric: object, plain: object) -> None:
+    assert repr(packing.unpack_metrics(packing.pack_metrics({"m": metric}))) == repr({"m": plain})
+
+
+def test_attributes_are_written_as_optuna_reads_them() -> None:
+    written = packing.to_json({"seed": np.int64(3), "loss": np.float32("inf"), "x": np.arange(2)})
+    assert json.loads(written) == {"seed": 3, "loss": math.inf, "x": [0, 1]}
+    with pytest.raises(TypeError, match="JSON can't hold a object"):
+        packing.to_json({"it": object()})
 
 
 def test_a_distribution_is_written_as_optuna_writes_it() -> None:
