@@ -34,11 +34,8 @@ def stop_trial(db: Database, study: Study, number: int) -> bool:
             number=number,
         )
         if row is not None and not row.held:
-            result = reclaiming.left_behind(
-                transaction, row.trial_id, results.PRUNED, {"stopped": "by hand"}
-            )
-            results.finish(transaction, study.study_id, row.trial_id, row.fence, result)
-        return row is not None
+            reclaiming.prune(transaction, study.study_id, row.trial_id, row.fence)
+        return row is not None or (transaction.again and _has_ended(transaction, study, number))
 
     return db.transaction(work)
 
@@ -109,3 +106,12 @@ def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, sto
         return True
 
     return db.transaction(work)
+
+
+def _has_ended(transaction: Transaction, study: Study, number: int) -> bool:
+    row = transaction.row(
+        "SELECT 1 FROM studyhall_done WHERE study_id = :study_id AND number = :number",
+        study_id=study.study_id,
+        number=number,
+    )
+    return row is not None

@@ -60,7 +60,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Silent:
-    """A lease whose holder fell silent, as it was left."""
+    """A lease whose holder fell silent or was seen to die, as it was left."""
 
     trial_id: int
     number: int
@@ -71,3 +71,4 @@ class Silent:
     barren: int
     seconds: float  # how long it was held, times devices
     memory_failures: int
+    stop: int  # 1: somebody wants it ended as pruned

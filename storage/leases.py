@@ -138,7 +138,7 @@ _FREE = """
         barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
     WHERE study_id = :study_id AND held = 1 AND {which}
     RETURNING trial_id, number, fence, worker, host, progress, barren,
-        devices * (heard_at - claimed_at), memory_failures"""
+        devices * (heard_at - claimed_at), memory_failures, stop"""
 
 
 def reclaim(
@@ -179,20 +179,23 @@ def is_held(transaction: Transaction, lease: Lease) -> bool:
     return row is not None
 
 
-def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = False) -> float | None:
-    """Hands a trial back; returns what was used, in seconds times devices, None if it is lost."""
-    freed = transaction.row(
+def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = False) -> Row | None:
+    """Hands a trial back; None if it is lost.
+
+    Returns:
+        seconds: what was used, times devices; stop, and the fence under which it is free now.
+    """
+    return transaction.row(
         """
         UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
             memory_failures = memory_failures + :out_of_memory, heard_at = {now},
             gpu_seconds_used = gpu_seconds_used + devices * ({now} - claimed_at)
         WHERE trial_id = :trial_id AND fence = :fence
-        RETURNING devices * (heard_at - claimed_at)""",
+        RETURNING devices * (heard_at - claimed_at) AS seconds, stop, fence""",
         trial_id=lease.trial_id,
         fence=lease.fence,
         out_of_memory=int(out_of_memory),
     )
-    return None if freed is None else float(freed[0])
 
 
 def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:

@@ -4,7 +4,7 @@ import math
 
 from storage import budget, leases, past, results
 from storage.database import Transaction
-from storage.leases import Silent, Terms
+from storage.leases import Lease, LeaseLost, Silent, Terms
 from storage.results import Result
 
 
@@ -35,7 +35,9 @@ def _settle(transaction: Transaction, study_id: int, silent: list[Silent], terms
     if silent:
         budget.book(transaction, study_id, sum(one.seconds for one in silent))
     for one in silent:
-        if one.barren > terms.retries:
+        if one.stop:
+            prune(transaction, study_id, one.trial_id, one.fence)
+        elif one.barren > terms.retries:
             fail(transaction, study_id, one.trial_id, one.fence, *_cause(one))
 
 
@@ -58,6 +60,32 @@ def fail(
     """
     attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
     result = left_behind(transaction, trial_id, results.FAIL, attributes)
+    results.finish(transaction, study_id, trial_id, fence, result)
+
+
+def hand_back(
+    transaction: Transaction, study_id: int, lease: Lease, *, out_of_memory: bool
+) -> None:
+    """Frees a trial at its holder's wish, or ends it if somebody has stopped it.
+
+    Raises:
+        LeaseLost: somebody else holds it.
+    """
+    freed = leases.release(transaction, lease, out_of_memory=out_of_memory)
+    if freed is None:
+        raise LeaseLost
+    budget.book(transaction, study_id, freed.seconds)
+    if freed.stop:
+        prune(transaction, study_id, lease.trial_id, freed.fence)
+
+
+def prune(transaction: Transaction, study_id: int, trial_id: int, fence: int) -> None:
+    """Ends a trial that somebody has stopped and nobody runs.
+
+    Raises:
+        LeaseLost: it is not held under this fence.
+    """
+    result = left_behind(transaction, trial_id, results.PRUNED, {"stopped": "by hand"})
     results.finish(transaction, study_id, trial_id, fence, result)
 
 

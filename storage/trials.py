@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from storage import budget, claiming, delivery, feed, leases, results
+from storage import claiming, delivery, feed, leases, reclaiming, results
 from storage.claim import Claim
 from storage.claiming import Exhausted, Waiting
 from storage.database import PATIENCE_S, Database, StorageAway, Transaction
@@ -211,10 +211,9 @@ class TrialStore:
             if transaction.again and not leases.is_held(transaction, claim.lease):
                 return
             delivery.repeat(transaction, self._study_id, claim)
-            used = leases.release(transaction, claim.lease, out_of_memory=out_of_memory)
-            if used is None:
-                raise LeaseLost
-            budget.book(transaction, self._study_id, used)
+            reclaiming.hand_back(
+                transaction, self._study_id, claim.lease, out_of_memory=out_of_memory
+            )
 
         self._fenced(claim, work)
         self._let_go(claim)

@@ -122,6 +122,31 @@ def test_trial_that_waits_for_a_worker_is_stopped_at_once(
     assert claimed(worker).number == 1
 
 
+@pytest.mark.parametrize("end", ["handed back", "silent", "seen to die"])
+def test_a_stopped_trial_ends_even_if_its_worker_never_hears_of_it(
+    db: Database, study: Study, store: Make, end: str
+) -> None:
+    worker = store()
+    claim = claimed(worker)
+    worker.report(claim, 1, 0.5, {})
+    assert control.stop_trial(db, study, 0)
+    if end == "handed back":
+        worker.release(claim)
+    elif end == "silent":
+        silence(db, claim)
+        control.reap(db, study, TERMS)
+    else:
+        control.free(db, study, "worker-0")
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value, record.attributes) == (
+        "PRUNED",
+        0.5,
+        {"stopped": "by hand"},
+    )
+    assert claimed(worker).number == 1
+
+
 def test_reaping_frees_the_silent_and_nobody_else(db: Database, study: Study, store: Make) -> None:
     dead, alive, heir = store(), store(), store()
     silent, heard = claimed(dead), claimed(alive)

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from storage import claiming, control, epochs, feed, leases, past, results, studies
+from storage import claiming, control, epochs, feed, leases, past, reclaiming, results, studies
 from storage.claiming import Exhausted, Waiting
 from storage.database import Database, Transaction
 from storage.epochs import Report
@@ -42,6 +42,7 @@ class Modelled:
     repeated: int = 0
     barren: int = 0
     memory_failures: int = 0
+    stopped: bool = False
     state: str = "RUNNING"
     values: dict[int, float] = field(default_factory=dict)
 
@@ -75,7 +76,9 @@ class Leases(RuleBasedStateMachine):
         """What the model expects of a trial whose worker is held to be dead."""
         trial.barren = 0 if trial.progress > trial.progress_at_claim else trial.barren + 1
         trial.held, trial.silent, trial.fence = False, False, trial.fence + 1
-        if trial.barren > TERMS.retries:
+        if trial.stopped:
+            trial.state = "PRUNED"
+        elif trial.barren > TERMS.retries:
             trial.state = "FAIL"
 
     @rule(target=held)
@@ -165,13 +168,15 @@ class Leases(RuleBasedStateMachine):
     @rule(lease=held, out_of_memory=st.booleans())
     def release(self, lease: Lease, out_of_memory: bool) -> None:
         def work(transaction: Transaction) -> None:
-            if leases.release(transaction, lease, out_of_memory=out_of_memory) is None:
-                raise LeaseLost
+            reclaiming.hand_back(
+                transaction, self.study.study_id, lease, out_of_memory=out_of_memory
+            )
 
         if self._fenced(lease, work):
             trial = self.trials[lease.number]
             trial.held, trial.fence = False, trial.fence + 1
             trial.memory_failures += out_of_memory
+            trial.state = "PRUNED" if trial.stopped else "RUNNING"
 
     @rule(lease=consumes(held), state=st.sampled_from(["COMPLETE", "PRUNED", "FAIL"]))
     def finish(self, lease: Lease, state: str) -> None:
@@ -232,8 +237,8 @@ class Leases(RuleBasedStateMachine):
         trial = self.trials.get(number)
         there = trial is not None and trial.state == "RUNNING"
         assert control.stop_trial(self.db, self.study, number) == there
-        if trial is not None and there and not trial.held:
-            trial.state = "PRUNED"
+        if trial is not None and there:
+            trial.stopped, trial.state = True, "RUNNING" if trial.held else "PRUNED"
 
     @rule()
     def extend(self) -> None:
