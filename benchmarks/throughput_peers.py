@@ -22,6 +22,7 @@ from search.inspection import Inspection  # noqa: E402
 from search.stop import Stop  # noqa: E402
 from search.trial import modelling, sampling  # noqa: E402
 from search.trial.context import Context, trial_seed  # noqa: E402
+from search.trial.keeper import Keeper  # noqa: E402
 from search.trial.objective import Objective  # noqa: E402
 from spaces import architecture, hyperparameters, optimization  # noqa: E402
 from spaces.space import Value  # noqa: E402
@@ -159,7 +160,8 @@ def studyhall(work: Work, folder: Path) -> Train:
         window=samplers.window(work.file.search.sampler),
     )
     artifacts = creation.objects(study)
-    objective = Objective(Context(study, stored, plan, store, artifacts, Stop()))
+    keeper = Keeper(db, study, artifacts, work.file.study)
+    objective = Objective(Context(study, stored, plan, store, artifacts, keeper, Stop()))
 
     def train(number: int) -> Callable[[], float]:
         claim = store.claim()

@@ -13,6 +13,7 @@ from search.stop import STOPPED, Stop
 from search.study_file.config import ConfigError
 from search.trial import modelling, sampling
 from search.trial.context import LOG, Context, Outcome, trial_seed
+from search.trial.keeper import Keeper
 from search.trial.objective import Objective
 from storage import samplers
 from storage.database import Database
@@ -43,8 +44,9 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     plan = _plan(stored, folder or stored.folder, study)
     store = _store(db, study, stored, plan)
     objects = creation.objects(study)
+    keeper = Keeper(db, study, objects, stored.file.study)
     try:
-        _trials(Objective(Context(study, stored, plan, store, objects, stop)), stop)
+        _trials(Objective(Context(study, stored, plan, store, objects, keeper, stop)), stop)
     finally:
         store.close()
 

@@ -12,7 +12,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,10 @@ from optuna.artifacts import FileSystemArtifactStore
 from storage.database import StorageError
 
 _UNFINISHED = ".unfinished-"
-_FORGOTTEN_S = 86_400.0  # after a day nobody will finish an unfinished object
+_NAME = re.compile(
+    r"(\.unfinished-[0-9a-f]{32}-)?(?P<kind>[a-z]+)-.+-(?P<trial>\d+)-[0-9a-f]{32}\.\w+"
+)
+_FORGOTTEN_S = 1800.0  # nobody goes on with an object that has not grown for so long
 
 
 class ArtifactError(StorageError):
@@ -35,6 +38,18 @@ class Stored:
     name: str
     size: int  # bytes
     modified_at: float  # epoch seconds, by the file system's clock
+
+    @property
+    def kind(self) -> str:
+        """What it is: "checkpoint", "model"; nothing if it is not a trial's object of ours."""
+        found = _NAME.fullmatch(self.name)
+        return found["kind"] if found else ""
+
+    @property
+    def trial(self) -> int | None:
+        """The number of the trial whose it is."""
+        found = _NAME.fullmatch(self.name)
+        return int(found["trial"]) if found else None
 
 
 def open_store(location: str | Path) -> "ArtifactStore":
@@ -117,37 +132,34 @@ class ArtifactStore:
     def objects(self) -> list[Stored]:
         """All objects, oldest first."""
         found = []
-        for entry in os.scandir(self.root):
-            with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
-                if entry.is_file() and not entry.name.startswith("."):
-                    at = entry.stat()
-                    found.append(Stored(entry.name, at.st_size, at.st_mtime))
+        with _reported(self.root):
+            for entry in os.scandir(self.root):
+                with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
+                    if entry.is_file() and not entry.name.startswith("."):
+                        at = entry.stat()
+                        found.append(Stored(entry.name, at.st_size, at.st_mtime))
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
 
-    def shrink(self, max_bytes: int, keep: Iterable[str]) -> list[str]:
-        """Removes the oldest objects until the rest fits; returns the names of those removed.
+    def total_bytes(self) -> int:
+        """What all files of the folder take, those in its subfolders too."""
+        total = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
+
+    def sweep(self, kind: str = "", trial: int | None = None) -> None:
+        """Removes what writers that were killed have left unfinished.
 
         Args:
-            max_bytes: what all objects together may take.
-            keep: names that must stay, however large they are.
+            kind, trial: whose one writer is the caller, so that nothing of it is under way.
         """
-        kept, objects = set(keep), self.objects()
-        excess = sum(stored.size for stored in objects) - max_bytes
-        removed = []
-        for stored in objects:
-            if excess <= 0:
-                break
-            if stored.name not in kept:
-                self.remove(stored.name)
-                excess -= stored.size
-                removed.append(stored.name)
-        return removed
-
-    def sweep(self) -> None:
-        """Removes what writers that were killed have left unfinished."""
         for path in self.root.glob(f"{_UNFINISHED}*"):
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                left = Stored(path.name, 0, path.stat().st_mtime)
+                ours = trial is not None and (left.kind, left.trial) == (kind, trial)
+                if ours or time.time() - left.modified_at > _FORGOTTEN_S:
                     path.unlink()
 
     def optuna_store(self) -> FileSystemArtifactStore:
@@ -175,7 +187,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     Raises:
         ArtifactError: the disk is full, or the folder is gone or read-only; nothing is left behind.
     """
-    unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}{path.suffix}")
+    unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
     with _reported(path):
         try:
             yield unfinished

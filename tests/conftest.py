@@ -197,6 +197,7 @@ class Studio:
         from search import creation, worker
         from search.stop import Stop
         from search.trial.context import Context
+        from search.trial.keeper import Keeper
         from search.trial.objective import Objective
 
         stored = creation.stored(study)
@@ -204,7 +205,8 @@ class Studio:
         store = worker._store(self.db, study, stored, plan)
         self._stores.append(store)
         objects = creation.objects(study)
-        return Objective(Context(study, stored, plan, store, objects, stop or Stop()))
+        keeper = Keeper(self.db, study, objects, stored.file.study)
+        return Objective(Context(study, stored, plan, store, objects, keeper, stop or Stop()))
 
     def finish(self, study: Any) -> list[Any]:
         """Run every trial that is left; what became of each."""

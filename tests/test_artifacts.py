@@ -140,7 +140,9 @@ with artifacts.replacing(Path(sys.argv[1])) as unfinished:
 """
 
 
-def test_killed_writer_leaves_no_object_and_is_swept_after_a_day(store: ArtifactStore) -> None:
+def test_killed_writer_leaves_no_object_and_is_swept_after_half_an_hour(
+    store: ArtifactStore,
+) -> None:
     target = store.path(store.new_name("model", "study"))
     killed = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
     assert killed.returncode < 0
@@ -156,6 +158,18 @@ def test_killed_writer_leaves_no_object_and_is_swept_after_a_day(store: Artifact
     assert names(store) == [kept]
 
 
+def test_what_a_killed_writer_left_is_swept_by_the_next_one_of_its_trial(
+    store: ArtifactStore,
+) -> None:
+    for kind, owner in (("checkpoint", "digits-1"), ("checkpoint", "digits-11")):
+        target = store.path(store.new_name(kind, owner))
+        subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    assert len(names(store)) == 2
+    store.sweep("checkpoint", 1)
+    (left,) = names(store)
+    assert "checkpoint-digits-11-" in left
+
+
 def test_objects_come_oldest_first_with_sizes(store: ArtifactStore) -> None:
     young, old = aged(store, b"12345", 10.0), aged(store, b"123", 1000.0)
     (store.root / ".hidden").write_bytes(b"x")
@@ -164,15 +178,23 @@ def test_objects_come_oldest_first_with_sizes(store: ArtifactStore) -> None:
     assert abs(store.objects()[0].modified_at - (time.time() - 1000.0)) < 60.0
 
 
-def test_shrinking_removes_the_oldest_and_spares_what_must_stay(store: ArtifactStore) -> None:
-    ages = [5000.0, 4000.0, 3000.0, 2000.0, 1000.0]
-    objects = [aged(store, b"x" * 100, age_s) for age_s in ages]
-    assert store.shrink(500, keep=()) == []
-    assert store.shrink(300, keep=[objects[0], objects[2]]) == [objects[1], objects[3]]
-    assert names(store) == sorted([objects[0], objects[2], objects[4]])
-    assert store.shrink(0, keep=objects[:3]) == [objects[4]]  # what must stay may exceed it
-    assert store.shrink(0, keep=()) == [objects[0], objects[2]]
-    assert names(store) == []
+def test_a_name_says_what_the_object_is_and_whose(store: ArtifactStore) -> None:
+    for owner, trial in (("digits-7", 7), ("digits-7-12", 12), ("a.b_c-0", 0)):
+        store.write("checkpoint", owner, b"x")
+        (found,) = store.objects()
+        assert (found.kind, found.trial) == ("checkpoint", trial)
+        store.remove(found.name)
+    for stranger in ("5f0c.bin", "model-digits-3.keras", "notes.txt"):  # uploads, and the user's
+        store.path(stranger).write_bytes(b"x")
+    assert {(one.kind, one.trial) for one in store.objects()} == {("", None)}
+
+
+def test_the_size_of_all_counts_subfolders(store: ArtifactStore) -> None:
+    assert store.total_bytes() == 0
+    store.write("model", "study-1", b"x" * 70)
+    (store.root / "best").mkdir()
+    (store.root / "best" / "model.keras").write_bytes(b"x" * 30)
+    assert store.total_bytes() == 100
 
 
 def test_optuna_serves_the_same_objects(store: ArtifactStore) -> None:

@@ -48,7 +48,7 @@ def test_no_worker_begins_until_it_is_resumed(studio, study, capsys, caplog):
     assert capsys.readouterr().out == said + "\n"
     stop = Stop()
     worker.work(studio.db, study, stop)
-    assert stop.code == STOPPED and GO_ON in caplog.text
+    assert stop.code == STOPPED and "studyhall resume" in caplog.text
     stopping.lift(studio.db, study)
     stopping.lift(studio.db, study)
     assert capsys.readouterr().out.count('study "iris" was stopped, and goes on') == 1

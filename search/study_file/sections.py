@@ -75,6 +75,10 @@ class StudySection(Section):
     sqlite:///studyhall.db"""
     artifacts: Text = "studyhall-artifacts"
     """folder of checkpoints and models, relative to the working directory"""
+    artifacts_max_gib: Positive = 10.0
+    """what that folder may take, in GiB; checkpoints of trials under way and the best model stay"""
+    keep_models: Count = 1
+    """models of so many of the best trials are kept while they fit; the best one's always"""
     trials: Count = 60
     """exactly this many results, over all workers and restarts"""
     hours: Positive | None = None

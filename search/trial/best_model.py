@@ -1,4 +1,4 @@
-"""The model of the best trial so far: saved when a trial takes the lead, dropped when beaten."""
+"""The models of the best trials so far: saved before a trial is told, dropped when beaten."""
 
 from __future__ import annotations
 
@@ -14,44 +14,37 @@ from storage.artifacts import ArtifactError
 
 
 class BestModel:
-    """Keeps one model per study, that of the incumbent."""
+    """Saves the model of a trial that is among the best so far."""
 
     def __init__(self, context: Context, number: int) -> None:
         self._context = context
         self._number = number
-        self._name: str | None = None
-        self._beaten: int | None = None
+        self._saved = False
 
     def keep(self, value: float, run: Training, fold: int) -> dict[str, Any]:
-        """Save the model if its trial is the best so far, before the trial is told.
+        """Save the model if its trial is among the best so far, before the trial is told.
 
         Returns:
             Attributes of the trial that say where the model lies and what it scored.
         """
-        best = self._context.store.incumbent()
-        if best is not None and (best[1], best[0]) < (value, self._number):
+        if not self._context.keeper.wants(value, self._number):
             return {}
-        self._beaten = None if best is None else best[0]
+        model = run.best_model()
         try:
-            name = self._save(run.best_model(), fold)
+            name = self._context.keeper.saved(lambda: self._save(model, fold))
         except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
             return {"model_error": reasons.one_line(error)}
         assert run.best is not None
-        self._name = name
+        self._saved = True
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": run.best.value}
         return {**about, "model_fold": fold}
 
     def settle(self) -> None:
-        """After the trial was told: drop the model that it beat, or its own if it was beaten."""
-        best = self._context.store.incumbent()
-        if self._name is None or best is None:
-            return
-        if best[0] != self._number:
-            self._context.artifacts.remove(self._name)
-        elif self._beaten is not None:
-            self._drop(self._beaten)
+        """After the trial was told: drop the models that are beaten now, its own perhaps."""
+        if self._saved:
+            self._context.keeper.tidy()
 
     def _save(self, model: keras.Model, fold: int) -> str:
         data, objects = self._context.plan.data, self._context.artifacts
@@ -60,9 +53,3 @@ class BestModel:
         whole = exporting.with_preparation(model, preparation, data.input_shape)
         exporting.save(whole, objects.path(name))
         return name
-
-    def _drop(self, number: int) -> None:
-        prefix = f"model-{self._context.owner(number)}-"
-        for stored in self._context.artifacts.objects():
-            if stored.name.startswith(prefix):
-                self._context.artifacts.remove(stored.name)

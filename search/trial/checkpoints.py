@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from search.training.engine import CheckpointError, Training
 from search.trial import folds
 from search.trial.context import LOG, Context
 from search.trial.folds import Progress
 from storage.artifacts import ArtifactError
+from storage.leases import LeaseLost
 from storage.trials import Claim
 
 
@@ -24,6 +28,7 @@ class Checkpoints:
         self._claim = claim
         self._saved_at = time.monotonic()
         self._saved_epoch = 0
+        self._complained = False
 
     def find(self) -> tuple[Progress, bytes | None]:
         """What an earlier worker left of this trial; a damaged one is as good as none."""
@@ -57,23 +62,65 @@ class Checkpoints:
             LeaseLost: somebody else holds the trial; the old checkpoint stands.
         """
         self._saved_at, self._saved_epoch = time.monotonic(), run.history[-1].number
-        owner = self._context.owner(self._claim.number)
         blob = folds.write(progress, run.save())
         try:
-            pointer = self._context.artifacts.write("checkpoint", owner, blob)
+            pointer, older = self._write(blob)
         except ArtifactError as error:  # a full disk: the older checkpoint still stands
-            LOG.warning("trial %d: no checkpoint: %s", self._claim.number, error)
+            self._complain(error)
             return
-        old = self._context.store.checkpoint(self._claim, pointer, self._saved_epoch, fold)
-        self._context.artifacts.remove(old)
+        try:
+            self._context.store.checkpoint(self._claim, pointer, self._saved_epoch, fold)
+        except LeaseLost:
+            self._remove([pointer])
+            raise
+        if self._claim.checkpoint == pointer:  # else it waits for a database that is away
+            self._remove(older)
+            self._context.artifacts.sweep("checkpoint", self._claim.number)
+            self._context.keeper.tidy()
 
     def drop(self) -> None:
-        """Remove the last one: the trial has ended."""
-        self._context.artifacts.remove(self._claim.checkpoint)
+        """Remove all of them: the trial has ended."""
+        with self._can_wait():
+            self._remove(self._all())
+
+    def _write(self, blob: bytes) -> tuple[str, list[str]]:
+        """A new object, and the names of those that it replaces.
+
+        These are listed before the pointer moves under our lease: nobody who may take the trial
+        over later has written any of them.
+        """
+        objects, owner = self._context.artifacts, self._context.owner(self._claim.number)
+        older = self._all()
+        write = functools.partial(objects.write, "checkpoint", owner, blob)
+        return self._context.keeper.saved(write), older
+
+    def _all(self) -> list[str]:
+        """All checkpoints of the trial, those too that a kill has left without a pointer."""
+        objects, number = self._context.artifacts.objects(), self._claim.number
+        return [one.name for one in objects if (one.kind, one.trial) == ("checkpoint", number)]
+
+    def _remove(self, names: list[str]) -> None:
+        with self._can_wait():
+            for name in names:
+                self._context.artifacts.remove(name)
+
+    @contextmanager
+    def _can_wait(self) -> Iterator[None]:
+        """What keeps an object from being removed costs no trial; the next save tries again."""
+        try:
+            yield
+        except ArtifactError as error:
+            LOG.debug("trial %d: %s", self._claim.number, error)
 
     def _blob(self) -> bytes | None:
         name = self._claim.checkpoint
         return None if name is None else self._context.artifacts.read(name)
+
+    def _complain(self, error: ArtifactError) -> None:
+        """Say it once per trial, not at every epoch."""
+        if not self._complained:
+            self._complained = True
+            LOG.warning("trial %d: no checkpoint: %s", self._claim.number, error)
 
     def _begin_again(self, error: Exception) -> None:
         number = self._claim.number

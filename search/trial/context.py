@@ -10,6 +10,7 @@ import numpy as np
 
 from search.creation import Stored
 from search.stop import Stop
+from search.trial.keeper import Keeper
 from search.trial.modelling import Blueprint
 from storage.artifacts import ArtifactStore
 from storage.studies import Study
@@ -41,6 +42,7 @@ class Context:
     plan: Blueprint
     store: TrialStore
     artifacts: ArtifactStore
+    keeper: Keeper
     stop: Stop
 
     def owner(self, number: int) -> str:

@@ -1,0 +1,157 @@
+"""Which objects a study needs and which may go: retention by pointers and in bytes.
+
+An object is needed while something in the database points to it: the checkpoint of a trial under
+way, the models of the best trials. What goes loses its pointer first and the object then, so that
+a kill in between leaves an object without a pointer, which goes the next time.
+"""
+
+import itertools
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from storage.artifacts import ArtifactStore, Stored
+from storage.database import Database, Transaction
+from storage.study import Study
+
+IN_FLIGHT_S = 1800.0  # a pointer waits that long at most for a database that is away
+_PATIENCE_S = 5.0  # tidying can wait
+
+
+@dataclass(frozen=True)
+class Model:
+    """A finished trial's saved model, to which the trial points."""
+
+    trial_id: int
+    number: int
+    value: float
+    stored: Stored
+
+
+@dataclass
+class Survey:
+    """The objects of a study by what they are for; `other_bytes` are files of other kinds."""
+
+    checkpoints: list[Stored] = field(default_factory=list)  # of trials under way
+    in_flight: list[Stored] = field(default_factory=list)  # written, the pointer is on its way
+    models: list[Model] = field(default_factory=list)  # the best trial's first
+    orphans: list[Stored] = field(default_factory=list)  # nothing points to them
+    other_bytes: int = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """What can't be done without: all but further models and orphans."""
+        kept = [*self.checkpoints, *self.in_flight, *(model.stored for model in self.models[:1])]
+        return self.other_bytes + sum(stored.size for stored in kept)
+
+    def beaten(self, keep_models: int, max_bytes: int) -> list[Model]:
+        """The models that may go, worst first: all beyond `keep_models`, and what does not fit."""
+        free = max_bytes - self.needed_bytes
+        sizes = itertools.accumulate(model.stored.size for model in self.models[1:])
+        fitting = 1 + sum(size <= free for size in sizes)
+        return self.models[min(keep_models, fitting) :][::-1]
+
+
+def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
+    """Looks at the objects first and at the pointers then: what is pointed to meanwhile stays."""
+    objects = store.objects()
+    newest = max((stored.modified_at for stored in objects), default=0.0)
+    now = max(newest, time.time())  # the file system's clock may be ahead of ours
+    found = db.snapshot(
+        lambda transaction: _sorted(transaction, study.study_id, objects, now),
+        patience_s=_PATIENCE_S,
+    )
+    ours = [*found.checkpoints, *found.in_flight, *found.orphans]
+    sizes = [stored.size for stored in [*ours, *(model.stored for model in found.models)]]
+    found.other_bytes = store.total_bytes() - sum(sizes)
+    return found
+
+
+def tidy(
+    db: Database, study: Study, store: ArtifactStore, *, keep_models: int, max_bytes: int
+) -> int:
+    """Removes what nothing points to, and models from the worst on until the rest fits.
+
+    Args:
+        keep_models: how many of the best trials' models may stay at most, 1 or more.
+        max_bytes: what all files of the study may take.
+
+    Returns:
+        By how many bytes that which must stay is too large; 0 if it fits.
+
+    Raises:
+        StorageError: the database is away, or the folder can't be written to.
+    """
+    found = survey(db, study, store)
+    beaten = found.beaten(keep_models, max_bytes)
+    if beaten:
+        db.transaction(lambda transaction: _forget(transaction, beaten), patience_s=_PATIENCE_S)
+    for stored in [*found.orphans, *(model.stored for model in beaten)]:
+        store.remove(stored.name)
+    store.sweep()
+    return max(0, found.needed_bytes - max_bytes)
+
+
+def is_among_best(db: Database, study: Study, value: float, number: int, models: int) -> bool:
+    """Whether a trial that ends with this value is one of the best so many."""
+    row = db.snapshot(
+        lambda transaction: transaction.row(
+            """
+            SELECT value, number FROM studyhall_done
+            WHERE study_id = :study_id AND state = 'COMPLETE'
+            ORDER BY value, number LIMIT 1 OFFSET :better""",
+            study_id=study.study_id,
+            better=models - 1,
+        )
+    )
+    return row is None or (value, number) < (row.value, row.number)
+
+
+def _sorted(
+    transaction: Transaction, study_id: int, objects: Iterable[Stored], now: float
+) -> Survey:
+    pointers = _checkpoints(transaction, study_id)
+    found = Survey()
+    for stored in objects:
+        young = stored.trial in pointers and now - stored.modified_at < IN_FLIGHT_S
+        if stored.kind == "model" and (model := _model(transaction, study_id, stored)):
+            found.models.append(model)
+        elif stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
+            found.checkpoints.append(stored)
+        elif stored.kind in ("checkpoint", "model"):
+            (found.in_flight if young else found.orphans).append(stored)
+    found.models.sort(key=lambda model: (model.value, model.number))
+    return found
+
+
+def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, str | None]:
+    """The pointer of each trial under way, by number; None before its first checkpoint."""
+    rows = transaction.rows(
+        "SELECT number, checkpoint FROM studyhall_leases WHERE study_id = :study_id",
+        study_id=study_id,
+    )
+    return {row.number: row.checkpoint for row in rows}
+
+
+def _model(transaction: Transaction, study_id: int, stored: Stored) -> Model | None:
+    """The complete trial that points to this model, if there is one."""
+    row = transaction.row(
+        """
+        SELECT d.trial_id, d.value, a.value_json FROM studyhall_done d
+        JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = 'model'
+        WHERE d.study_id = :study_id AND d.number = :number AND d.state = 'COMPLETE'""",
+        study_id=study_id,
+        number=stored.trial,
+    )
+    if row is None or json.loads(row.value_json) != stored.name or stored.trial is None:
+        return None
+    return Model(row.trial_id, stored.trial, row.value, stored)
+
+
+def _forget(transaction: Transaction, models: Iterable[Model]) -> None:
+    for model in models:
+        transaction.run(
+            "DELETE FROM trial_user_attributes WHERE trial_id = :trial_id AND key = 'model'",
+            trial_id=model.trial_id,
+        )
