@@ -100,6 +100,25 @@ def test_a_running_trial_is_shown(studio, typed):
     assert (found["trial"], found["epoch"], found["value"]) == (0, 1, 0.75)
 
 
+def test_reaping_says_what_became_of_silent_workers_trials(studio, typed):
+    study = studio.study(workers={"retries": 0, "silence": 60.0, "heartbeat": 9.0})
+    store = studio.worker(study).context.store
+    store.report(store.claim(), 1, 0.75, {})
+    other = studio.worker(study).context.store
+    other.claim()
+    assert typed("status", "--reap", "--json")[2] == ""
+    studio.db.transaction(lambda t: t.run("UPDATE studyhall_leases SET heard_at = heard_at - 61"))
+    assert "worker@" not in typed("status", "iris")[2]
+    code, out, err = typed("status", "iris", "--reap", "--json")
+    waits, failed = err.splitlines()
+    assert (code, json.loads(out)["waiting"], json.loads(out)["failed"]) == (0, 1, 1)
+    assert waits.startswith("iris: trial 0 waits for another worker: worker@")
+    assert waits.endswith("was silent for more than 60 s")
+    assert failed.startswith("iris: trial 1 failed: worker@")
+    assert "its workers died 1 times in a row without completing an epoch" in failed
+    assert typed("status", "--reap")[2] == ""
+
+
 def test_trials_with_reasons(studio, typed):
     study = studio.study(model={"family": "cnn"}, space={"width": None})
     studio.finish(study)

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from search import running
+from search import reaping, running
 from search.commands.options import AsJson, Name, Storage, find, writing
 from search.report import show, time_split
-from search.terminal import say
+from search.terminal import remark, say
 from storage import records, studies
 from storage import status as standing
 from storage.database import Database, default_url
@@ -22,11 +22,16 @@ def status(
     name: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None,
     storage: Storage = None,
     as_json: AsJson = False,
+    reap: Annotated[
+        bool, typer.Option("--reap", help="Free the trials of silent workers first.")
+    ] = False,
 ) -> None:
     """Show how a study stands and what its workers do; without a name, every study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         names = [name] if name else studies.names(db)
         found = [find(db, each) for each in names]
+        for line in [line for study in found for line in reaping.reap(db, study)] if reap else []:
+            remark(line)
         rows = [(study, standing.status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
     if as_json:
