@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from search import inspection
 from search.data import loading
@@ -18,6 +20,7 @@ from search.study_file.sections import StudyFile
 from search.training.engine import Settings
 from search.trial import modelling
 from search.trial.modelling import Blueprint, Built
+from spaces import hyperparameters
 from spaces.failures import ArchitectureError
 from spaces.space import Value
 
@@ -41,6 +44,7 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
     with inspection.naming(path.name, inspection.builder(file)):
         plan = modelling.blueprint(file, loaded, path.parent)
         yield _space(plan)
+        yield from _never_named(plan, path.parent)
         extremes = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
         found = {name: _tried(plan, values) for name, values in extremes.items()}
         built = [each for each in found.values() if isinstance(each, Built)]
@@ -76,21 +80,38 @@ def _cost(file: StudyFile, loaded: Data, small: Built, large: Built) -> list[tup
     quick, slow = _epoch_s(loaded, small), _epoch_s(loaded, large)
     epochs = file.training.epochs * file.study.trials * len(loaded.folds)
     return [
-        ("an epoch", f"{quick * 1000:.0f} to {slow * 1000:.0f} ms, measured here"),
+        ("an epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
         (
             "the study",
             f"at most {file.study.trials} trials × {file.training.epochs} epochs"
             f"{f' × {len(loaded.folds)} folds' if len(loaded.folds) > 1 else ''}: "
-            f"{show.duration(quick * epochs)} to {show.duration(slow * epochs)} on one worker; "
+            f"{_between(show.duration(quick * epochs), show.duration(slow * epochs))}"
+            " on one worker; "
             "pruning and early stopping end most trials sooner",
         ),
     ]
+
+
+def _between(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
 
 
 def _epoch_s(loaded: Data, built: Built) -> float:
     engine = modelling.engine(loaded.split, built.one_hot, len(loaded.classes))
     settings = Settings(epochs=TRIED_EPOCHS, batch_size=built.batch_size)
     return [epoch.seconds for epoch in engine.training(built.model, settings).epochs()][-1]
+
+
+def _never_named(plan: Blueprint, folder: Path) -> Iterator[Text]:
+    """Names in ``[space]`` that neither studyhall nor the user's file reads: misspelt, perhaps."""
+    family = plan.file.model.family
+    if plan.builder is None:
+        return
+    file = family.rpartition(":")[0]
+    words = set(re.findall(r"\w+", (folder / file).read_text(encoding="utf-8")))
+    for name in plan.file.space:
+        if name not in words and name not in hyperparameters.known(family):
+            yield Text(f"[space] {name}: {file} does not name it; is it spelled right?")
 
 
 def _rows(title: str, rows: list[tuple[str, str]]) -> Table:

@@ -45,8 +45,8 @@ def test_data_space_sizes_and_cost(report):
         r"momentum +float +0.1 … 0.9 +optimizer = sgd",
         r"smallest +55 parameters",
         r"largest +4,675 parameters",  # 4·64 + 64 + 64·64 + 64 + 64·3 + 3
-        r"an epoch +\d+ to \d+ ms, measured here",
-        r"at most 25 trials × 40 epochs: \S+ \w+ to \S+ \w+ on one worker",
+        r"an epoch +(\d+ to )?\d+ ms, measured here",
+        r"at most 25 trials × 40 epochs: (\S+ \w+ to )?\S+ \w+ on one worker",
     ):
         assert re.search(part, shown), (part, shown)
 
@@ -84,8 +84,11 @@ def build(trial, input_shape, outputs):
     ])
 """
     (tmp_path / "mine.py").write_text(code)
-    own = {"model": {"family": "mine.py:build"}, "space": {"width": None}}
-    assert re.search(r"largest +\d+ parameters", report(**own))
+    own = {"model": {"family": "mine.py:build"}, "space": {"width": None, "unitz": [2, 3]}}
+    shown = report(**own)
+    assert re.search(r"largest +\d+ parameters", shown)
+    assert "[space] unitz: mine.py does not name it; is it spelled right?" in shown
+    assert "learning_rate: mine.py" not in shown  # studyhall itself reads it
 
 
 def test_the_users_own_mistakes(report, tmp_path):
