@@ -146,6 +146,25 @@ def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
         worker.wait()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Makes disks of so many bytes, where this user may mount them."""
+    mounted: list[Path] = []
+
+    def make(size: int) -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("a small disk can't be mounted here")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 IRIS: dict[str, dict[str, Any]] = {
     "study": {"name": "iris", "trials": 2},
     "data": {"source": "sklearn:iris"},

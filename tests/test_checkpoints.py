@@ -181,3 +181,35 @@ def test_as_many_models_stay_as_asked_for(studio):
     kept = [trial.attributes["model"] for trial in ended[:2]]
     assert everything(study) == sorted(kept)
     assert all("model" not in trial.attributes for trial in ended[2:])
+
+
+def test_on_a_full_disk_the_older_checkpoint_stands(studio, small_disk, caplog):
+    """A real one: there is room for one checkpoint, and never for two."""
+    training, space = {**EVERY_EPOCH, "epochs": 5}, {"width": 64, "learning_rate": 0.01}
+    whole, study = (
+        studio.study(
+            study={"name": name, "trials": 1, "artifacts": str(folder)},
+            training=training,
+            space=space,
+        )
+        for name, folder in (("whole", studio.folder), ("study", small_disk(130 * 1024)))
+    )
+    studio.finish(whole)
+    objective = studio.worker(study)
+    claim = objective.context.store.claim()
+    report = objective.context.store.report
+
+    def asked_after_three(held, epoch, *others, **named):
+        if epoch == 3:
+            objective.context.stop.ask()
+        return report(held, epoch, *others, **named)
+
+    objective.context.store.report = asked_after_three
+    assert objective.run(claim) is Outcome.HANDED_BACK
+    assert caplog.text.count("trial 0: no checkpoint: ") == 1
+    assert "No space left on device" in caplog.text
+    (left,) = status.status(studio.db, study).running
+    assert (left.epoch, everything(study)) == (3, [left.checkpoint])
+    assert studio.finish(study) == [Outcome.COMPLETE]
+    (one,), (other,) = records.trials(studio.db, whole), records.trials(studio.db, study)
+    assert (other.value, other.epochs, other.repeated_epochs) == (one.value, one.epochs, 2)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from search import creation, device, inspection, places, quiet, running, stopping
+from search import creation, device, inspection, log_stream, places, quiet, running, stopping
 from search.commands.options import (
     File,
     Gpus,
@@ -86,7 +86,9 @@ def worker(
     """Work on a study, started by hand on any machine that reaches its database."""
     stop = Stop()
     stop.listen()  # before the long import
-    if LAUNCHED not in os.environ:
+    if LAUNCHED in os.environ:
+        log_stream.outlive_a_full_disk()
+    else:
         device.pin(gpu)
     with suppress(StopNow):
         quiet.import_tensorflow()

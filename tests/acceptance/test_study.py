@@ -151,6 +151,15 @@ def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
     assert card["model_sha256"] == card["proof"]["model_sha256"]
 
 
+def test_an_export_to_a_full_disk_is_one_line(six, small_disk):
+    disk = small_disk(8192)
+    answer = six.answer("best", "iris", "--export", str(disk / "export"))
+    assert answer.returncode == 2
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith(str(disk)) and line.endswith(": No space left on device")
+    assert list((disk / "export").iterdir()) == []
+
+
 @pytest.mark.parametrize("command", [["status"], ["trials", "iris"], ["best", "iris"]])
 def test_questions_never_wait_for_tensorflow(six, command):
     ask = [sys.executable, "-X", "importtime", "-m", "search", *command]
@@ -256,7 +265,7 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
     assert [trial.attempt for trial in found] == [2, 2]  # in the same rows
     assert [trial.value for trial in found] == [trial.value for trial in expected]
     assert [trial.params for trial in found] == [trial.params for trial in expected]
-    assert found[1].repeated == 0  # its checkpoint was whole: no epoch was trained twice
+    assert found[1].repeated_epochs == 0  # its checkpoint was whole: no epoch was trained twice
     for one, other in zip(found, expected, strict=True):
         assert histories(broken, one) == histories(whole, other)
     assert list((broken.path / "studyhall-artifacts" / "slow").glob("checkpoint-*")) == []
