@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from search import places
-from search.crew import Crew, Place
+from search import dead_workers, places
+from search.crew import Crew
 from search.device import Device
+from search.place import Place
 from search.report import show
 from search.report.live import View
-from storage import latest, status
+from search.watched import Watched
+from storage import status
 from storage.database import Database
 from storage.studies import Study
 
@@ -43,7 +45,8 @@ def launch(db: Database, study: Study, *, devices: list[Device], view: View, url
     """
     if show.spent(status.status(db, study)):
         return 0
-    crew = Crew(command(study.name), places.places(study, devices, url))
+    there = places.places(study, devices, url)
+    crew = Crew(command(study.name), there, lambda dead: dead_workers.bury(db, study, dead))
     with _interruptions() as signals, view:
         _watch(db, study, crew, signals, view)
     for line in _complaints(crew):
@@ -69,12 +72,13 @@ def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
 
 def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: View) -> None:
     """Tend the crew until every worker is gone, passing each signal on."""
-    _, seen = latest.finished_since(db, study, None)
+    watched = Watched(db, study, view)
     passed_on, deadline = 0, float("inf")
     while not crew.ended:
         for line in crew.tend():
             view.say(line)
-        seen = _show(db, study, seen, view)
+        for trial in watched.look():
+            crew.hear(trial)
         if len(signals) > passed_on:
             passed_on += 1
             crew.signal(signals[passed_on - 1])
@@ -83,13 +87,7 @@ def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: Vie
         if time.monotonic() > deadline:
             crew.kill()
         time.sleep(POLL_S)
-    _show(db, study, seen, view)
-
-
-def _show(db: Database, study: Study, seen: int, view: View) -> int:
-    finished, seen = latest.finished_since(db, study, seen)
-    view.update(status.status(db, study), finished)
-    return seen
+    watched.look()
 
 
 def _promise(times: int) -> str:

@@ -8,8 +8,8 @@ from itertools import cycle, islice
 from typing import Any
 
 from search import creation, gpus, identity
-from search.crew import Place
 from search.device import Device
+from search.place import Place
 from search.study_file import config
 from search.study_file.config import StudyFile
 from storage.studies import Study

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from pathlib import Path
 
-from search import creation, identity, inspection, launch, recycling
+from search import creation, device, identity, inspection, launch, recycling
 from search.creation import Stored
 from search.data import loading
+from search.report import show
 from search.stop import STOPPED, Stop
+from search.streak import Streak
 from search.study_file.config import ConfigError
 from search.trial import modelling, sampling
 from search.trial.context import LOG, Context, Outcome, trial_seed
 from search.trial.keeper import Keeper
 from search.trial.objective import Objective
-from storage import samplers
+from search.wire import STANDBY
+from storage import samplers, status
 from storage.database import Database
 from storage.studies import Study
 from storage.trials import Claim, Exhausted, Terms, TrialStore
 
-FAILURES = 3  # failed trials in a row, without one success in this process, that end it
 WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
 
 
@@ -40,42 +43,64 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     stored = creation.stored(study)
-    print(launch.STARTED, flush=True)
+    print(_first_line(db, study), flush=True)
     plan = _plan(stored, folder or stored.folder, study)
+    ready_s = time.monotonic() - recycling.STARTED_AT
+    if STANDBY in os.environ:
+        stop.await_turn()
+    if stop.asked:
+        return
     store = _store(db, study, stored, plan)
     objects = creation.objects(study)
     keeper = Keeper(db, study, objects, stored.file.study)
+    objective = Objective(Context(study, stored, plan, store, objects, keeper, stop))
     try:
-        _trials(Objective(Context(study, stored, plan, store, objects, keeper, stop)), stop)
+        _trials(objective, recycling.Age(stored.file.workers, ready_s))
     finally:
         store.close()
 
 
-def _trials(objective: Objective, stop: Stop) -> None:
-    failures: list[str] = []
-    succeeded, free_since = False, time.perf_counter()
-    age = recycling.Age(objective.context.stored.file.workers)
+def _trials(objective: Objective, age: recycling.Age) -> None:
+    store, stop = objective.context.store, objective.context.stop
+    streak, free_since = Streak(), time.perf_counter()
     while not stop.asked and not age.reached:
-        claim = objective.context.store.claim()
+        age.announce()
+        claim = store.claim()
         if isinstance(claim, Exhausted):
-            if claim.reason == "stopped":
-                name = objective.context.study.name
-                LOG.info("somebody has stopped it; it goes on with: studyhall resume %s", name)
-                stop.ask(STOPPED)
+            _say_why(claim, stop)
             return
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
             continue
         outcome = objective.run(claim, time.perf_counter() - free_since)
         free_since = time.perf_counter()
-        age.trials += 1
-        succeeded = succeeded or outcome in (Outcome.COMPLETE, Outcome.PRUNED)
-        failures = [*failures, f"trial {claim.number} failed: {objective.last_reason}"]
-        failures = failures if outcome is Outcome.FAILED else []
-        if len(failures) >= FAILURES and not succeeded:
-            raise ConfigError([*failures, f"{FAILURES} trials failed and none went well: stopped"])
+        age.count()
+        _note(streak, claim, outcome, objective.last_reason)
+        if streak.problems:
+            raise ConfigError(streak.problems)
     if age.reached and not stop.asked:
         stop.ask(recycling.EXIT_CODE)
+
+
+def _say_why(nothing: Exhausted, stop: Stop) -> None:
+    if nothing.reason == "stopped":
+        LOG.info("the study is stopped; it goes on with: studyhall resume STUDY")
+        stop.ask(STOPPED)
+
+
+def _note(streak: Streak, claim: Claim, outcome: Outcome, reason: str) -> None:
+    if outcome is Outcome.FAILED:
+        streak.failed(claim.number, reason)
+    else:
+        streak.went_on(well=outcome in (Outcome.COMPLETE, Outcome.PRUNED))
+
+
+def _first_line(db: Database, study: Study) -> str:
+    """What this process is about to work on, with what, and how much of it is left."""
+    state = status.status(db, study)
+    left = f"{show.left(state)} of {state.limit} trials left"
+    waits = ", as a stand-by" if STANDBY in os.environ else ""
+    return f"{launch.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
 def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:

@@ -35,7 +35,7 @@ def test_a_worker_spends_the_budget_and_leaves(studio, capsys):
     stop = Stop()
     worker.work(studio.db, study, stop)
     assert states(studio, study) == ["COMPLETE"] * 3 and stop.code == 0
-    assert capsys.readouterr().out == "worker started\n"
+    assert capsys.readouterr().out == "worker started: iris on cpu, 3 of 3 trials left\n"
     assert status.status(studio.db, study).workers == []  # it said goodbye
     worker.work(studio.db, study, stop)  # nothing is left to do
     assert states(studio, study) == ["COMPLETE"] * 3

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from search import creation, device, inspection, log_stream, places, quiet, running, stopping
+from search import (
+    creation,
+    device,
+    inspection,
+    log_stream,
+    places,
+    quiet,
+    recycling,
+    running,
+    stopping,
+)
 from search.commands.options import (
     File,
     Gpus,
@@ -20,8 +30,9 @@ from search.commands.options import (
     Workers,
     find,
 )
-from search.stop import LAUNCHED, Stop, StopNow
+from search.stop import Stop, StopNow
 from search.study_file import config
+from search.wire import LAUNCHED
 from storage import status as standing
 from storage import studies
 from storage.database import Database, default_url
@@ -97,6 +108,8 @@ def worker(
 
         with closing(Database.open(storage or default_url(), create=False)) as db:
             working.work(db, find(db, name), stop, folder)
+    if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
+        recycling.begin_anew()
     raise typer.Exit(stop.code)
 
 

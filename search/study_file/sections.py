@@ -249,7 +249,7 @@ class WorkersSection(Section):
     retries: CountOrZero = 3
     """takeovers without an epoch of progress until a trial is failed"""
     recycle_trials: Count | Literal["none"] = 200
-    """trials after which a worker process is replaced, so that leaks of memory end"""
+    """trials after which a worker process gives way to one that stands ready: leaks of memory end"""
     recycle_mib: Annotated[int, Field(ge=256)] | None = None
     """resident memory at which a worker process is replaced, in MiB; default: no limit"""
 

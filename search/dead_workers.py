@@ -1,0 +1,51 @@
+"""What becomes of the trial of a worker that the launcher has seen die."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search import creation
+from search.crew import Dead
+from storage import control
+from storage.database import Database, StorageAway
+from storage.leases import Silent, Terms
+from storage.results import OUT_OF_MEMORY
+from storage.study import Study
+
+
+def bury(db: Database, study: Study, dead: Dead) -> bool:
+    """Free the trial at once, so that it goes on; the second time without memory, fail it.
+
+    While the database is away nothing happens: in time the worker's silence will do it.
+
+    Returns:
+        Whether the worker had a trial.
+    """
+    chosen = creation.stored(study).file.workers
+    terms = Terms(chosen.silence, chosen.retries, chosen.heartbeat)
+    if db.away_since is not None:
+        return False
+    try:
+        left = control.free(db, study, dead.worker, out_of_memory=dead.out_of_memory, terms=terms)
+        if left is not None and dead.out_of_memory and left.memory_failures > 1:
+            reason = _reason(dead, left)
+            control.fail(db, study, left.trial_id, left.fence, reason, OUT_OF_MEMORY)
+    except StorageAway:
+        return False
+    return left is not None
+
+
+def size(model: dict[str, Any]) -> str:
+    """A model's size, as far as it is known: what takes the memory."""
+    known = [
+        f"{model[name]:,} {what}"
+        for name, what in (("parameters", "parameters"), ("batch_size", "samples per batch"))
+        if name in model
+    ]
+    return ", ".join(known)
+
+
+def _reason(dead: Dead, left: Silent) -> str:
+    of_it = dead.model if dead.model.get("trial") == left.number else {}
+    how_large = size(of_it) or "before its model was built"
+    return f"out of memory, {left.memory_failures} times: {how_large}; {dead.how}"

@@ -1,0 +1,73 @@
+"""Whether a process that was killed was killed for want of memory: what the kernel counts of it.
+
+Linux counts the processes that its out-of-memory killer ends: per control group (docs.kernel.org,
+admin-guide/cgroup-v2, memory.events; cgroup-v1/memory, memory.oom_control), and for the whole
+machine in /proc/vmstat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+RECENT_S = 30.0  # between the kernel's count and the end of a process that has much to give back
+
+
+def count(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """How many processes the kernel has ended for want of memory, as near to us as it tells."""
+    for file in (*_of_our_group(proc, groups), proc / "vmstat"):
+        counted = _field(file, "oom_kill")
+        if counted is not None:
+            return counted
+    return 0
+
+
+class MemoryKills:
+    """Watches the count, so that each kill explains the death of one process."""
+
+    def __init__(self, count: Callable[[], int] = count) -> None:
+        self._count = count
+        self._seen = count()
+        self._unexplained: deque[float] = deque()
+
+    def look(self, now: float | None = None) -> None:
+        """Note when the count has grown."""
+        now = time.monotonic() if now is None else now
+        counted = self._count()
+        self._unexplained.extend([now] * (counted - self._seen))
+        self._seen = counted
+        while self._unexplained and self._unexplained[0] < now - RECENT_S:
+            self._unexplained.popleft()
+
+    def explain(self, now: float | None = None) -> bool:
+        """Whether a process that was found killed just now ended for want of memory."""
+        self.look(now)
+        known = bool(self._unexplained)
+        if known:
+            self._unexplained.popleft()
+        return known
+
+
+def _of_our_group(proc: Path, groups: Path) -> Iterator[Path]:
+    """Where our own control group counts; in a container it may be mounted at the root."""
+    try:
+        lines = (proc / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for inside in (path.lstrip("/"), ""):
+            if not controllers:
+                yield groups / inside / "memory.events"
+            elif "memory" in controllers.split(","):
+                yield groups / "memory" / inside / "memory.oom_control"
+
+
+def _field(file: Path, name: str) -> int | None:
+    try:
+        lines = (line.split() for line in file.read_text().splitlines())
+        return next((int(line[1]) for line in lines if line[:1] == [name]), None)
+    except OSError:
+        return None
