@@ -48,8 +48,8 @@ def build(
     inputs = layers.Input(input_shape, name="input")
     tensor = _augmented(values, inputs, input_shape)
     tensor = {"mlp": _mlp, "cnn": _cnn}[family](values, tensor)
-    tensor = layers.Dense(outputs, activation=_LAST[task], name="output")(tensor)
-    return keras.Model(inputs, tensor, name=family)
+    last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
+    return keras.Model(inputs, last(tensor), name=family)
 
 
 _LAST = {

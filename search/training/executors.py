@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,9 @@ from tensorflow.python.eager import context
 # Multiplications of a step, forwards, from which on operations side by side win. Below, a step is
 # hundreds of tiny operations, and handing them to a pool of threads costs more than they do.
 PARALLEL_MULTIPLICATIONS = 4_000_000
+# One by one, an operation that runs others (a loop, a condition) keeps its thread until they are
+# done. With one thread per core, as TensorFlow has, nested ones wait for ever on small machines.
+THREADS = 8
 
 
 @contextmanager
@@ -29,7 +33,7 @@ def running(*, side_by_side: bool) -> Iterator[None]:
         yield
         return
     here, before = context.context(), context.context().function_call_options
-    kind = None if side_by_side else "SINGLE_THREADED_EXECUTOR"
+    kind = None if side_by_side or not _ENOUGH_THREADS else "SINGLE_THREADED_EXECUTOR"
     here.function_call_options = context.FunctionCallOptions(kind, _AS_TRACED)
     try:
         yield
@@ -44,6 +48,19 @@ def _as_traced() -> config_pb2.ConfigProto:
 
 
 _AS_TRACED = _as_traced()
+
+
+def _enough_threads() -> bool:
+    """Ask for threads; False where TensorFlow runs already and keeps those that it has."""
+    wanted = max(THREADS, os.cpu_count() or 1)
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(wanted)
+    except RuntimeError:
+        return False
+    return True
+
+
+_ENOUGH_THREADS = _enough_threads()
 
 
 def multiplications(model: Any, samples: int, features: float | None) -> float:

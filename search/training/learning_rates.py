@@ -8,12 +8,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from search.training import updates
+
 UNCHANGED = -1.0  # the rate stays what it is: constant, or lowered by a plateau
 
 
 def initial(optimizer: Any) -> float:
     """The learning rate of the first step."""
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
+def is_scheduled(optimizer: Any) -> bool:
+    """Whether a schedule gives the learning rate of each step."""
+    rate = updates.inner(optimizer)._learning_rate
+    return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
 
 
 def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
@@ -30,9 +38,9 @@ def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
     Returns:
         (steps,) float32; `UNCHANGED` everywhere without a schedule.
     """
-    schedule = optimizer._learning_rate
-    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+    if not is_scheduled(optimizer):
         return np.full(steps, UNCHANGED, np.float32)
+    schedule = updates.inner(optimizer)._learning_rate
     first = (epoch - 1) * steps
     numbers = tf.range(first, first + steps, dtype=tf.int64)
     if type(schedule).__module__.startswith("spaces."):  # ours take a vector of steps

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from search.training import adjustable
+from search.training import adjustable, learning_rates, updates
 from search.training.structure import Structure
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
@@ -69,12 +69,11 @@ def refuse(model: Any) -> None:
         raise NotCompilableError("it was compiled with run_eagerly")
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NotCompilableError("it has several inputs or outputs")
-    if not type(model.optimizer).__module__.startswith("keras."):
-        raise NotCompilableError(
-            f"the optimizer {type(model.optimizer).__name__} is not Keras' own"
-        )
-    if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-        raise NotCompilableError("its optimizer scales the loss")
+    optimizer = updates.inner(model.optimizer)
+    if not type(optimizer).__module__.startswith("keras."):
+        raise NotCompilableError(f"the optimizer {type(optimizer).__name__} is not Keras' own")
+    if optimizer is not model.optimizer and learning_rates.is_scheduled(optimizer):
+        raise NotCompilableError("its learning rate waits where a scaled loss skips a step")
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Lambda):
             raise NotCompilableError(f"the function of layer {layer.name} can't be compared")
@@ -91,6 +90,8 @@ def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
 
 def _optimizer(optimizer: Any) -> Any:
     config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
+    if "inner_optimizer" in config:  # it scales the loss
+        return {**config, "inner_optimizer": _optimizer(optimizer.inner_optimizer)}
     config.pop("learning_rate")
     for name in adjustable.OPTIMIZER_NUMBERS:
         if type(optimizer) in adjustable.OPTIMIZERS and isinstance(config.get(name), float):

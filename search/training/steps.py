@@ -108,8 +108,9 @@ class Steps:
         with tf.GradientTape() as tape:
             predicted = self._predicted(x, training=True)
             own_loss = model._compile_loss(y, predicted, weights)
-            loss = tf.add_n([own_loss, *map(tf.reduce_sum, model.losses)])
-        updates.apply(self._optimizer, tape.gradient(loss, trainable), trainable)
+            loss = tf.add_n([own_loss, *map(_penalty, model.losses)])
+            scaled = self._optimizer.scale_loss(loss)
+        updates.apply(self._optimizer, tape.gradient(scaled, trainable), trainable)
         data_loss = self._data(y, predicted, own_loss if weights is None else None)
         return self._counted(y, predicted, weights, loss, data_loss, sums)
 
@@ -130,7 +131,7 @@ class Steps:
         x, y, _ = self._take(feed, chosen)
         predicted = self._predicted(x, training=False)
         own_loss = self._model._compile_loss(y, predicted, None)
-        loss = tf.add_n([own_loss, *map(tf.reduce_sum, self._model.losses)])
+        loss = tf.add_n([own_loss, *map(_penalty, self._model.losses)])
         return self._counted(y, predicted, None, loss, self._data(y, predicted, own_loss), sums)
 
     def _data(self, y: Any, predicted: Any, own_loss: Any) -> Any:
@@ -192,6 +193,10 @@ class Steps:
 
     def _metrics(self) -> list[Any]:
         return [metric for metric in self._model.metrics if metric is not self._model._loss_tracker]
+
+
+def _penalty(loss: Any) -> Any:
+    return tf.reduce_sum(tf.cast(loss, tf.float32))
 
 
 def _like(weight: Any) -> Any:

@@ -69,6 +69,8 @@ class Structure:
             inner = config.get("config")
             nameless = {**inner, "name": ""} if isinstance(inner, dict) else inner
             return {**config, "name": "", "config": nameless}
+        if "DTypePolicy" in config["class_name"]:  # its name says what it computes in
+            return config
         if config["class_name"] in _RATES:
             inner = dict(config["config"])
             config = {**config, "config": {**inner, "rate": inner["rate"] > 0}}

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from search.training import adjustable
+from search.training import adjustable, updates
 from search.training.signature import NotCompilableError
 from search.training.sparse import SparseDense
 from search.training.structure import widths_are_open
@@ -40,7 +40,7 @@ class Twin:
             self.model.compile(**_compile_arguments(model, self.optimizer))
             self._open(open_widths and widths_are_open(model))
         self._penalties = _penalties(model, self.model)
-        self._numbers = _numbers(self.optimizer)
+        self._numbers = _numbers(updates.inner(self.optimizer))
 
     def _open(self, widths: bool) -> None:
         """Build the optimizer, and let variables take other shapes if widths are open."""
@@ -60,7 +60,7 @@ class Twin:
     @property
     def learning_rate(self) -> Any:
         """The variable that each step's learning rate is read from."""
-        return self.optimizer._learning_rate.value
+        return updates.inner(self.optimizer)._learning_rate.value
 
     def load(self, model: Any, learning_rate: float) -> None:
         """Become a model of the same signature: its weights, seeds and numbers, a new optimizer.
@@ -77,7 +77,7 @@ class Twin:
             slot.value.assign(tf.fill(model.trainable_variables[place].shape, value))
         self.learning_rate.assign(np.float32(learning_rate))
         for name, number in self._numbers.items():
-            number.assign(getattr(model.optimizer, name))
+            number.assign(getattr(updates.inner(model.optimizer), name))
         adjustable.take_smoothing(self.model.loss, model.loss)
         for penalty, variable in self._penalties:
             penalty.assign(model.variables[variable].regularizer)
@@ -105,7 +105,8 @@ def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, A
     """Build the optimizer: its slots, each with its variable's place and its initial value."""
     places = {id(variable): place for place, variable in enumerate(trainable)}
     slots: list[tuple[Any, int, Any]] = []
-    add = optimizer.add_variable_from_reference
+    updating = updates.inner(optimizer)
+    add = updating.add_variable_from_reference
 
     def recording(reference_variable: Any, *arguments: Any, **others: Any) -> Any:
         slot = add(reference_variable, *arguments, **others)
@@ -113,11 +114,11 @@ def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, A
         slots.append((slot, places[id(reference_variable)], *first))
         return slot
 
-    optimizer.add_variable_from_reference = recording
+    updating.add_variable_from_reference = recording
     try:
         optimizer.build(trainable)
     finally:
-        del optimizer.add_variable_from_reference
+        del updating.add_variable_from_reference
     return slots
 
 
@@ -140,10 +141,13 @@ def _copied(model: Any, sparse: bool) -> Any:
 
 
 def _starts_dense(model: Any) -> bool:
-    """Whether nothing but Dense layers, which can multiply sparse samples, see the input."""
+    """Whether nothing but Dense layers, which can multiply sparse samples, see the input.
+
+    Sparse products exist in float32 only.
+    """
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     users = [layer for layer in layers if layer.input is model.inputs[0]]
-    return all(type(layer) is keras.layers.Dense for layer in users)
+    return all(type(it) is keras.layers.Dense and it.compute_dtype == "float32" for it in users)
 
 
 def _like(model: Any, inputs: Any) -> Any:
@@ -168,6 +172,9 @@ def _copied_for_sparse(layer: Any) -> Any:
 
 def _optimizer(optimizer: Any) -> Any:
     config = optimizer.get_config()
+    if "inner_optimizer" in config:  # it scales the loss
+        del config["inner_optimizer"]
+        return type(optimizer)(_optimizer(optimizer.inner_optimizer), **config)
     config["learning_rate"] = 0.0  # decay is the engine's: it writes each step's rate
     copy = type(optimizer).from_config(config)
     if type(copy) in adjustable.OPTIMIZERS:

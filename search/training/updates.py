@@ -31,6 +31,12 @@ def apply(optimizer: Any, gradients: list[Tensor], variables: list[Any]) -> None
     optimizer._iterations.value.assign_add(1)
 
 
+def inner(optimizer: Any) -> Any:
+    """The optimizer that makes the updates: the one inside, where the loss is scaled."""
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return inner(optimizer.inner_optimizer) if scales else optimizer
+
+
 def _plain(optimizer: Any) -> bool:
     special = optimizer.use_ema or optimizer.gradient_accumulation_steps
     return not (special or optimizer.loss_scale_factor or _rarely_used(optimizer))

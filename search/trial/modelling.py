@@ -87,6 +87,8 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         **hyperparameters.defaults(plan.file.model.family),
         **plan.space.suggest(trial),
     }
+    # To stay: layers that a model of the user's makes when it is first called follow it as well.
+    keras.config.set_dtype_policy(plan.file.training.precision)
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
     own = bool(model.compiled)

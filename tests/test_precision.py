@@ -1,0 +1,132 @@
+"""Mixed precision: the same trainings in 16 bits, their losses scaled as Keras does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from search import exporting
+from search.data.preparation import Preparation
+from search.training import learning_rates, signature, updates
+from search.training.engine import Engine, Settings, Training, seed_everything
+from search.training.reuse import CompiledModels
+from spaces import architecture, optimization, regularization
+
+EPOCHS, SIZE, STEPS = 3, 16, 4
+MIXED = ("mixed_float16", "mixed_bfloat16")
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def samples(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 3, number).astype(np.int32)
+    return generator.normal(y[:, None], 1.0, (number, 6)).astype(np.float32), y
+
+
+TRAIN, VALIDATION = samples(SIZE * STEPS, 0), samples(41, 1)
+
+
+@pytest.fixture(scope="module")
+def engines() -> list[Engine]:
+    return [Engine(TRAIN, VALIDATION, models=CompiledModels()) for _ in range(2)]
+
+
+def built(precision: str, **values: Any) -> keras.Model:
+    values = {"width": 8, "depth": 1, "dropout": 0.2, "l2": 1e-3, "learning_rate": 0.02, **values}
+    keras.config.set_dtype_policy(precision)
+    seed_everything(3)
+    model = architecture.build("mlp", values, (6,), 3, "multiclass")
+    optimizer = optimization.optimizer(values, steps_per_epoch=STEPS, epochs=EPOCHS)
+    model.compile(optimizer, regularization.loss("multiclass"), metrics=["accuracy"])
+    return model
+
+
+def begun(on: Engine, model: keras.Model, **others: Any) -> Training:
+    return on.training(model, Settings(epochs=EPOCHS, batch_size=SIZE, seed=3, **others))
+
+
+def values(training: Training) -> list[float]:
+    return [epoch.value for epoch in training.epochs()]
+
+
+@pytest.mark.parametrize("precision", MIXED)
+def test_compiled_epochs_are_those_of_fit(engines: list[Engine], precision: str) -> None:
+    model = built(precision)
+    assert [layer.compute_dtype for layer in model.layers if layer.weights] == [
+        precision.removeprefix("mixed_"),
+        "float32",  # probabilities of 16 bits would round the loss
+    ]
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    ours = values(begun(engines[0], model))
+    by_fit = values(begun(engines[0], built(precision), engine="keras"))
+    rounding = {"mixed_float16": 2e-3, "mixed_bfloat16": 2e-2}[precision]
+    assert ours == pytest.approx(by_fit, rel=rounding)
+    assert ours != values(begun(engines[0], built("float32")))
+
+
+def scaling(model: keras.Model, first: float) -> keras.Model:
+    inner = updates.inner(model.optimizer)
+    model.optimizer = keras.optimizers.LossScaleOptimizer(inner, initial_scale=first)
+    return model
+
+
+def test_steps_whose_gradients_overflow_are_skipped(engines: list[Engine]) -> None:
+    def trained(engine: str) -> Training:
+        model = scaling(built("mixed_float16", dropout=0.0), 2.0**24)
+        training = begun(engines[0], model, engine=engine)
+        list(training.epochs())
+        return training
+
+    ours, by_fit = trained("auto"), trained("keras")
+    held = ours._path._compiled.twin.optimizer  # type: ignore[attr-defined]
+    assert float(held.dynamic_scale) == float(by_fit.model.optimizer.dynamic_scale) < 2.0**24
+    assert int(held.iterations) == int(by_fit.model.optimizer.iterations) < EPOCHS * STEPS
+    for mine, theirs in zip(ours.history, by_fit.history, strict=True):
+        assert mine.value == pytest.approx(theirs.value, rel=2e-3)
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_scaled_loss_is_continued_to_the_last_bit(engines: list[Engine], engine: str) -> None:
+    def start(place: int) -> Training:
+        return begun(engines[place], scaling(built("mixed_float16"), 2.0**24), engine=engine)
+
+    whole, cut = values(start(0)), start(0)
+    first = [epoch.value for epoch in itertools.islice(cut.epochs(), 1)]
+    continued = start(1)
+    continued.restore(cut.save())
+    assert first + [epoch.value for epoch in continued.epochs(after=1)] == whole
+
+
+def test_compiled_models_are_kept_apart_by_precision() -> None:
+    found = {signature.of(built(precision)) for precision in ("float32", *MIXED)}
+    assert len(found) == 3
+
+
+def test_a_scaled_loss_with_a_schedule_is_trained_by_fit() -> None:
+    model = built("mixed_float16", decay="exponential")
+    assert learning_rates.is_scheduled(model.optimizer)
+    with pytest.raises(signature.NotCompilableError, match="a scaled loss skips a step"):
+        signature.of(model)
+
+
+def test_the_exported_model_says_the_same(engines: list[Engine], tmp_path: Path) -> None:
+    training = begun(engines[0], built("mixed_bfloat16"))
+    list(training.epochs())
+    whole = exporting.with_preparation(training.best_model(), Preparation(), (6,))
+    exporting.save(whole, tmp_path / "model.keras")
+    keras.config.set_dtype_policy("float32")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    predictions = exporting.predict(loaded, VALIDATION[0])
+    loss = exporting.data_loss(regularization.loss("multiclass"), VALIDATION[1], predictions)
+    assert training.best and loss == pytest.approx(training.best.value, rel=1e-2)
