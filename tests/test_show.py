@@ -1,6 +1,7 @@
 """Studies and trials as tables, JSON, CSV and log lines."""
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -84,7 +85,7 @@ def test_the_keys_of_a_trial_are_stable(run):
     _, _, found = told(run)
     expected = (
         "trial state value best_epoch epochs params reason stopped seconds started_at"
-        " finished_at worker attempt"
+        " finished_at worker attempt repeated_epochs repeated_s"
     )
     shown = [json.loads(json.dumps(show.trial_json(trial))) for trial in found]
     assert all(list(trial) == expected.split() for trial in shown)
@@ -127,3 +128,10 @@ def test_what_is_left_and_for_how_long(run):
     assert not show.spent(state) and show.left(state) == 1
     left_s = show.left_s(state)
     assert left_s is None or 0 < left_s < 3600
+
+
+def test_what_takeovers_cost(run):
+    state = told(run)[1]
+    assert show.takeovers(state) == "takeovers: none"
+    state = dataclasses.replace(state, takeovers=2, repeated_epochs=12, repeated_s=5.4)
+    assert show.takeovers(state) == "takeovers: 2; trained again: 12 epochs, 5 s of training"

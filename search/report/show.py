@@ -77,10 +77,14 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
         "failed": status.counts["FAIL"],
         "running": len(held(status)),
         "waiting": len(status.running) - len(held(status)),
+        "stopping": status.stopping,
         "left": left(status),
         "trials": status.limit,
         "best": None if status.incumbent is None else trial_json(status.incumbent),
         "seconds": seconds,
+        "takeovers": status.takeovers,
+        "repeated_epochs": status.repeated_epochs,
+        "repeated_s": status.repeated_s,
         "workers": [
             {
                 "trial": running.number,
@@ -113,7 +117,17 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
         "finished_at": trial.finished_at,
         "worker": trial.worker,
         "attempt": trial.attempt,
+        "repeated_epochs": trial.repeated_epochs,
+        "repeated_s": trial.repeated_s,
     }
+
+
+def takeovers(status: Status) -> str:
+    """What the deaths of workers have cost, in a line."""
+    if status.takeovers == 0:
+        return "takeovers: none"
+    again = f"{status.repeated_epochs} epochs, {duration(status.repeated_s)} of training"
+    return f"takeovers: {status.takeovers}; trained again: {again}"
 
 
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
