@@ -180,6 +180,9 @@ class TrainingSection(Section):
     """list of what is recorded beside the loss; auto chooses by the targets"""
     engine: Literal["auto", "keras"] = "auto"
     """auto: whole compiled epochs wherever the numbers stay Keras' own; keras: always model.fit"""
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    """arithmetic of the layers, as Keras names it; mixed: 16 bits for speed on GPUs, weights and
+    loss in 32, the loss scaled for float16"""
     xla: Literal["auto", "on", "off"] = "auto"
     """compile by XLA; auto: where the epochs to come repay its seconds of compiling"""
     checkpoint_every_epochs: Count = 1
