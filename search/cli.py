@@ -8,7 +8,8 @@ from collections.abc import Callable
 import optuna
 import typer
 
-from search.commands import deletion, internal, questions, runs, service, study_files
+from search import storage_file
+from search.commands import deletion, internal, questions, runs, service, study_files, users
 from search.data.data_error import DataError
 from search.study_file.config import ConfigError
 from search.terminal import complain
@@ -32,6 +33,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     questions.best,
     deletion.delete,
     service.dashboard,
+    deletion.trash,
     runs.worker,
 )
 HIDDEN: tuple[Callable[..., None], ...] = (internal.inspect, internal.finish)
@@ -41,12 +43,14 @@ for each in SHOWN:
 for each in HIDDEN:
     app.command(hidden=True)(each)
 
+app.add_typer(users.app, name="users")
 
 def run() -> None:
     """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         app()
+        storage_file.read()
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)

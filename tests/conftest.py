@@ -1,7 +1,10 @@
 """What tests need of the world: databases of both kinds, workers to kill, studies to run."""
 
+import base64
 import contextlib
+import http.client
 import json
+import os
 import random
 import shutil
 import signal
@@ -13,8 +16,11 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import optuna
 import psycopg
@@ -64,13 +70,23 @@ def own_postgres() -> Iterator[Any]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def new_database(postgres: Any) -> Callable[[], str]:
+    """Makes empty databases of the session's server."""
+
+    def make() -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return str(postgres.get_uri(database=name))
+
+    return make
+
+
 @pytest.fixture
-def postgres_url(postgres: Any) -> str:
+def postgres_url(new_database: Callable[[], str]) -> str:
     """An empty database of the session's server."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return str(postgres.get_uri(database=name))
+    return new_database()
 
 
 @pytest.fixture
@@ -92,6 +108,86 @@ def db(database_url: str) -> Iterator[Database]:
     opened = Database.open(database_url)
     yield opened
     opened.close()
+
+
+@dataclass
+class Answer:
+    """What a server has answered."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Its JSON."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Dashboard:
+    """The command `dashboard` in a process of its own."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        said: Any = None,
+        *,
+        login: str | None = None,
+        **headers: str,
+    ) -> Answer:
+        """Send a request and read the answer, whatever it is.
+
+        Args:
+            method: GET, POST …
+            path: from the root.
+            said: what goes along as JSON.
+            login: `name:password`, or a token.
+            headers: names with _ for -.
+        """
+        address = urlsplit(self.url)
+        body = None if said is None else json.dumps(said)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        if login is not None:
+            basic = f"Basic {base64.b64encode(login.encode()).decode()}"
+            sent["Authorization"] = basic if ":" in login else f"Bearer {login}"
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+
+    def get(self, path: str, **about: Any) -> Answer:
+        """Likewise, for a request that only looks."""
+        return self.ask("GET", path, **about)
+
+
+@pytest.fixture(scope="module")
+def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Dashboard]]:
+    """Starts dashboards on free ports, each in a folder of its own; ends them all."""
+    with contextlib.ExitStack() as running:
+
+        def start(url: str, *options: str, **environment: str) -> Dashboard:
+            command = [sys.executable, "-P", "-m", "search", "dashboard", "--port", "0", *options]
+            process = subprocess.Popen(
+                command,
+                cwd=tmp_path_factory.mktemp("dashboard"),
+                env={**os.environ, "STUDYHALL_STORAGE": url, **environment},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            running.enter_context(process)
+            running.callback(process.kill)
+            assert process.stdout is not None
+            return Dashboard(process.stdout.readline().strip(), process)
+
+        yield start
 
 
 class Crew:
@@ -225,7 +321,8 @@ class Studio:
         self._stores.append(store)
         objects = creation.objects(study)
         keeper = Keeper(self.db, study, objects, stored.file.study)
-        return Objective(Context(study, stored, plan, store, objects, keeper, stop or Stop()))
+        shared = (self.db, study, stored, plan, store, objects, keeper, stop or Stop())
+        return Objective(Context(*shared))
 
     def finish(self, study: Any) -> list[Any]:
         """Run every trial that is left; what became of each."""

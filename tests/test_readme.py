@@ -36,7 +36,18 @@ MOST_LINES = 460
 PICTURE_BYTES = 200_000
 
 APP = typer.main.get_command(cli.app)
-COMMANDS = {name: command for name, command in APP.commands.items() if not command.hidden}
+GROUPS = {
+    name: group for name, group in APP.commands.items() if isinstance(group, typer.core.TyperGroup)
+}
+COMMANDS = {
+    name: command
+    for name, command in APP.commands.items()
+    if not command.hidden and name not in GROUPS
+} | {
+    f"{name} {inner}": command
+    for name, group in GROUPS.items()
+    for inner, command in group.commands.items()
+}
 
 
 # Reading the README
@@ -63,14 +74,15 @@ def told(text: str, cells: int = 1) -> list[str]:
     return [name for head in heads for name in re.findall(r"`([^`]+)`", head)]
 
 
-def code(language: str) -> list[str]:
+def code(language: str, text: str = TEXT) -> list[str]:
     """Its code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def typed() -> Iterator[list[str]]:
-    """Every studyhall command of its code blocks, word by word."""
-    for line in "\n".join(code("sh")).splitlines():
+    """Every studyhall command of its code blocks and of docs/service.md, word by word."""
+    service = (ROOT / "docs/service.md").read_text(encoding="utf-8")
+    for line in "\n".join(code("sh") + code("sh", service)).splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["studyhall"]:
             yield words[1:]
@@ -133,22 +145,30 @@ def test_every_command_is_told_with_its_options_and_no_other() -> None:
         for name, command in COMMANDS.items()
     }
     wanted = [each for name, own in options.items() for each in (name, *own) if each != "--storage"]
-    assert [cell.split()[0] for cell in told(section("#### Every command"), 2)] == wanted
+    cells = told(section("#### Every command"), 2)
+    assert [split(cell.split())[0] for cell in cells] == wanted
+
+
+def split(words: list[str]) -> tuple[str, list[str]]:
+    """A command, of which `users add` is one, and the words after it."""
+    count = 2 if words[0] in GROUPS else 1
+    return " ".join(words[:count]), words[count:]
 
 
 def test_who_takes_a_storage_is_told() -> None:
     without = [
-        name
+        f"`{name.split()[0]}`"
         for name, command in COMMANDS.items()
         if all("--storage" not in parameter.opts for parameter in command.params)
     ]
-    assert f"All of them but `{'` and `'.join(without)}` take `--storage URL`" in TEXT
+    *first, last = dict.fromkeys(without)
+    assert f"All of them but {', '.join(first)} and {last} take `--storage URL`" in TEXT
 
 
 def test_every_command_that_it_types_is_one() -> None:
     shown = list(typed())
-    assert {words[0] for words in shown} == set(COMMANDS)
-    for name, *arguments in shown:
+    assert {split(words)[0] for words in shown} == set(COMMANDS)
+    for name, arguments in map(split, shown):
         COMMANDS[name].make_context(name, arguments)  # raises for an unknown or a wrong option
 
 

@@ -1,7 +1,8 @@
-"""The command that removes a study: `delete`."""
+"""The commands that remove a study and bring one back: `delete`, `trash`."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from typing import Annotated
 
@@ -9,9 +10,12 @@ import typer
 
 from search import creation
 from search.commands.options import Name, Storage, find
+from search.report import trash as trash_report
+from search.study_file.config import ConfigError
 from search.terminal import say
 from storage import status as standing
 from storage import studies
+from storage import trash as kept
 from storage.database import Database, default_url
 
 
@@ -31,3 +35,51 @@ def delete(
         studies.delete(db, study)
         creation.remove_artifacts(study)
     say(f"{what}: deleted")
+
+
+def trash(
+    storage: Storage = None,
+    restore: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Bring this study back.")
+    ] = None,
+    purge: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Delete this study for good.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Show the studies that were deleted in the dashboard; bring one back, or remove it."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        deleted = kept.contents(db)
+        if restore is not None:
+            _restore(db, _chosen(deleted, "--restore", restore))
+        elif purge is not None:
+            _purge(db, _chosen(deleted, "--purge", purge), yes)
+        else:
+            say(trash_report.table(deleted) if deleted else "the trash is empty")
+
+
+def _restore(db: Database, study: kept.Deleted) -> None:
+    kept.restore(db, study)
+    say(f'study "{study.name}" is back, with {study.trials} trials')
+
+
+def _purge(db: Database, study: kept.Deleted, yes: bool) -> None:
+    what = f'study "{study.name}" with {study.trials} trials'
+    what += f" and {study.artifacts}" if study.artifacts else ""
+    if not yes and not typer.confirm(f"Delete {what}, for good?"):
+        say("kept")
+        return
+    kept.purge(db, study)
+    if study.artifacts is not None:
+        shutil.rmtree(study.artifacts, ignore_errors=True)
+    say(f"{what}: deleted")
+
+
+def _chosen(deleted: list[kept.Deleted], option: str, wanted: str) -> kept.Deleted:
+    """The study of that name which was deleted last, or the one with that number."""
+    for study in deleted:
+        if wanted in (study.name, str(study.study_id)):
+            return study
+    known = ", ".join(study.name for study in deleted)
+    expected = f"one of {known}" if known else "a study in the trash, which is empty"
+    raise ConfigError([f"{option}: received {wanted!r}, expected {expected}"])

@@ -1,16 +1,15 @@
-"""The commands of the service: `dashboard`."""
+"""The command that serves the studies: `dashboard`."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search import creation
-from search.commands.options import Storage, find
-from search.terminal import say
-from storage import studies
+from search.commands.options import Storage
+from search.terminal import remark, say
 from storage.database import Database, default_url
 
 
@@ -18,10 +17,25 @@ def dashboard(
     storage: Storage = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    users_file: Annotated[
+        Path | None, typer.Option("--users", metavar="FILE", help="Who may log in, and as what.")
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", envvar="STUDYHALL_READ_ONLY", help="Nobody may write.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name of this machine, such as a proxy's."),
+    ] = None,
+    audit: Annotated[Path, typer.Option(metavar="FILE", help="Where every write is noted.")] = Path(
+        "studyhall-audit.jsonl"
+    ),
 ) -> None:
     """Serve optuna-dashboard for every study of the database."""
-    from search import dashboard as service
+    from search.service import serving
 
+    access = serving.Access(users_file, read_only, allow_host or (), audit)
     with closing(Database.open(storage or default_url())) as db:
-        stores = [creation.objects(find(db, name)) for name in studies.names(db)]
-        service.serve(db, stores, host, port, started=lambda address: say(address, "Ctrl-C ends"))
+        serving.serve(
+            db, host, port, access, started=lambda url: say(url, "Ctrl-C ends"), remark=remark
+        )

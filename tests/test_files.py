@@ -1,56 +1,38 @@
 """The dashboard shows a study's trials with their notes, curves, histories and files."""
 
+import base64
 import csv
 import io
 import json
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import optuna
 import pytest
-from optuna_dashboard import _serializer
 from PIL import Image
 
-from search import dashboard
 from search.report import notes
-from search.study_file import config
+from search.service.files import Files
 from storage import artifacts, pruning, studies, trials
 from storage.database import Database
 
 UPLOAD = "3b2f0c9e-1111-4222-8333-444455556666"  # as optuna-dashboard names what is uploaded
 
-SERVE = """
-import sys
-from search import dashboard
-from storage import artifacts
-from storage.database import Database
-
-stores = [artifacts.open_store(folder) for folder in sys.argv[2:]]
-started = lambda url: print(url, flush=True)
-dashboard.serve(Database.open(sys.argv[1]), stores, port=0, started=started)
-"""
-
 
 @dataclass
 class Server:
-    """A dashboard in a process of its own, and the study that it shows."""
+    """A dashboard, and the study that it shows."""
 
-    url: str
+    dashboard: Any
     study_id: int
     trial_ids: list[int]
-    process: "subprocess.Popen[str]"
 
     def get(self, path: str) -> tuple[bytes, str]:
-        with urlopen(self.url + path, timeout=30) as answer:
-            return answer.read(), answer.headers["Content-Type"]
+        answer = self.dashboard.get(path)
+        assert answer.status == 200, answer.body
+        return answer.body, answer.headers["Content-Type"]
 
     def detail(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get(f"/api/studies/{self.study_id}")[0])
@@ -65,8 +47,11 @@ class Server:
         )
         return str(found)
 
+    def address(self, number: int, identifier: str) -> str:
+        return f"/artifacts/{self.study_id}/{self.trial_ids[number]}/{identifier}"
+
     def artifact(self, number: int, identifier: str) -> tuple[bytes, str]:
-        return self.get(f"/artifacts/{self.study_id}/{self.trial_ids[number]}/{identifier}")
+        return self.get(self.address(number, identifier))
 
 
 def run_trial(store: trials.TrialStore, study_id: int, state: str, epochs: int) -> int:
@@ -97,15 +82,21 @@ def run_trial(store: trials.TrialStore, study_id: int, state: str, epochs: int) 
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("dashboard")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the study keeps its files."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, dashboards: Callable[..., Any]) -> Server:
     url = f"sqlite:///{folder}/studyhall.db"
-    files = artifacts.open_store(folder / "files")
-    model = files.write("model", "digits-0", b"a model", ".keras")
-    removed = files.write("model", "digits-0", b"an older model", ".keras")
-    files.remove(removed)
+    kept = artifacts.open_store(folder / "files")
+    model = kept.write("model", "digits-0", b"a model", ".keras")
+    removed = kept.write("model", "digits-0", b"an older model", ".keras")
+    kept.remove(removed)
     db = Database.open(url)
-    study, _ = studies.create(db, "digits", config={}, seed=0, trials=3)
+    record = {"artifacts": str(folder / "files")}
+    study, _ = studies.create(db, "digits", config=record, seed=0, trials=3)
     store = trials.TrialStore(
         db,
         study,
@@ -122,11 +113,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             storage.set_study_system_attr(study.study_id, key, value)
     storage.engine.dispose()
     db.close()
-    command = [sys.executable, "-c", SERVE, url, str(folder / "elsewhere"), str(folder / "files")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield Server(process.stdout.readline().strip(), study.study_id, ids, process)
-        process.kill()
+    return Server(dashboards(url), study.study_id, ids)
 
 
 def test_the_page_and_the_study_are_there(server: Server) -> None:
@@ -178,64 +165,39 @@ def test_the_winners_model_comes_from_the_folder(server: Server) -> None:
 
 
 def test_a_file_that_is_gone_is_not_found(server: Server) -> None:
-    gone = server.linked("gone.keras")
-    with pytest.raises(HTTPError) as refused:
-        server.artifact(0, gone)
-    refused.value.close()
-    assert refused.value.code == 404
+    assert server.dashboard.get(server.address(0, server.linked("gone.keras"))).status == 404
 
 
-def test_a_study_can_be_deleted_with_its_files(server: Server) -> None:
-    request = Request(f"{server.url}/api/studies/{server.study_id}", b"{}", method="DELETE")
-    request.add_header("Content-Type", "application/json")
-    with urlopen(request, timeout=30) as answer:
-        assert answer.status == 204
-    assert json.loads(server.get("/api/studies")[0])["study_summaries"] == []
+def test_a_model_stays_with_its_study(server: Server, folder: Path) -> None:
+    model = server.linked("digits.keras")
+    address = server.address(0, model).replace("/artifacts", "/api/artifacts")
+    refused = server.dashboard.ask("DELETE", address)
+    assert refused.status == 409 and "delete the study" in refused.json["reason"]
+    assert len(artifacts.open_store(folder / "files").objects()) == 1
 
 
-def test_ctrl_c_ends_it_quietly(server: Server) -> None:
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(20) == 0
-
-
-def test_only_this_machine_may_look(tmp_path: Path) -> None:
-    db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
-    with pytest.raises(config.ConfigError, match=r"--host: received 0\.0\.0\.0, expected 127"):
-        dashboard.serve(db, [], host="0.0.0.0", port=0)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(config.ConfigError, match=f"--port: received {port}, expected a free"):
-            dashboard.serve(db, [], port=port)
-    db.close()
-
-
-def test_looking_notes_up_by_trial_changes_nothing_that_is_shown() -> None:
-    study = optuna.create_study()
-    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=12)
-    for trial in study.trials[::2]:
-        attributes = {
-            **notes.note(f"trial {trial.number} " * 500, trial._trial_id),
-            **notes.stored_artifact(trial._trial_id, "f" * 32, f"{trial.number}.keras"),
-            **notes.note("the study's"),
-        }
-        for key, value in attributes.items():
-            study._storage.set_study_system_attr(study._study_id, key, value)
-    plain = getattr(
-        _serializer.serialize_frozen_trial, "__wrapped__", _serializer.serialize_frozen_trial
-    )
-    whole = study._storage.get_study_system_attrs(study._study_id)
-    narrowed = dashboard._narrowed(plain)
-    for trial in study.trials:
-        shown = narrowed(study._study_id, trial, whole)
-        assert shown == plain(study._study_id, trial, whole)
-    assert len(shown["artifacts"]) == 0
-    assert "trial 10" in narrowed(study._study_id, study.trials[10], whole)["note"]["body"]
+def test_what_is_uploaded_is_shown_in_a_sandbox_and_can_be_removed(
+    server: Server, folder: Path
+) -> None:
+    page = base64.b64encode(b"<script>alert(1)</script>").decode()
+    said = {"file": f"data:text/html;base64,{page}", "filename": "page.html"}
+    answer = server.dashboard.ask("POST", f"/api/artifacts/{server.study_id}", said)
+    assert answer.status == 201
+    address = f"/artifacts/{server.study_id}/{answer.json['artifact_id']}"
+    shown = server.dashboard.get(address)
+    assert (shown.status, shown.body) == (200, b"<script>alert(1)</script>")
+    assert shown.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert shown.headers["Access-Control-Allow-Origin"] is None
+    assert server.dashboard.ask("DELETE", f"/api{address}").status == 204
+    assert server.dashboard.get(address).status == 404
+    assert len(artifacts.open_store(folder / "files").objects()) == 1
 
 
 def test_files_that_are_uploaded_can_be_removed(tmp_path: Path) -> None:
     db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
     files = artifacts.open_store(tmp_path / "files")
-    kept = dashboard.Artifacts(db, db.optuna_storage(), [files])
+    kept = Files(db, db.optuna_storage(), lambda: [tmp_path / "gone", files.root])
     kept.write(UPLOAD, io.BytesIO(b"x"))
     with kept.open_reader(UPLOAD) as reader:
         assert reader.read() == b"x"

@@ -1,0 +1,1 @@
+"""The service: optuna-dashboard behind a guard, for people and for Prometheus."""
