@@ -89,6 +89,35 @@ l2 = [0.0, 0.001]
 dropout = [0.0, 0.5]
 """
 
+LONG_MLP = """
+[study]
+name = "long-mlp"
+[data]
+source = "keras:fashion_mnist"
+[model]
+family = "mlp"
+[space]
+batch_size = [128]
+depth = [3]
+width = [512]
+"""
+
+LONG_CNN = """
+[study]
+name = "long-cnn"
+[data]
+source = "keras:fashion_mnist"
+samples = 40000
+[model]
+family = "cnn"
+[space]
+batch_size = [64]
+depth = [2]
+convolutions = [1]
+width = [32]
+head_width = [64]
+"""
+
 # The guide's network, and its variants of fewer units, L2 and dropout.
 IMDB_VARIANTS: tuple[dict[str, Value], ...] = (
     {"width": 16, "l2": 0.0, "dropout": 0.0},
@@ -106,12 +135,16 @@ class Case:
         text: Of the study file.
         trials: How many configurations, drawn from its space, or these.
         targets: Least ratios of a peer's wall time to ours.
+        peers: Who trains, beside us.
+        long: Whether it takes minutes for each trial, and runs only when asked for.
     """
 
     text: str
     epochs: int
     trials: int | tuple[dict[str, Value], ...]
     targets: Mapping[str, float]
+    peers: tuple[str, ...] = ("keras_tuner", "optuna", "keras")
+    long: bool = False
 
     def file(self) -> StudyFile:
         """The study file, checked."""
@@ -136,6 +169,8 @@ CASES = {
     "blobs-mlp": Case(BLOBS_MLP, 300, 3, {"keras_tuner": 20, "optuna": 18}),
     "fashion-cnn": Case(FASHION_CNN, 5, 4, {"keras_tuner": 1.6, "optuna": 1.4}),
     "imdb-mlp": Case(IMDB_MLP, 20, IMDB_VARIANTS, {"keras_tuner": 3, "optuna": 2.5}),
+    "long-mlp": Case(LONG_MLP, 20, 2, {"keras": 0.99}, ("keras",), long=True),
+    "long-cnn": Case(LONG_CNN, 4, 2, {"keras": 0.99}, ("keras",), long=True),
 }
 
 
