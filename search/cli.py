@@ -31,6 +31,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     questions.status,
     questions.trials,
     questions.best,
+    questions.doctor,
     deletion.delete,
     service.dashboard,
     deletion.trash,

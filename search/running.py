@@ -11,6 +11,7 @@ from search.stop import STOPPED
 from search.study_file import config
 from search.study_file.config import ConfigError, StudyFile
 from search.terminal import out, remark, say
+from search.trial.keeper import Keeper
 from storage import status, studies
 from storage.database import Database, default_url, shown
 from storage.studies import Study
@@ -47,6 +48,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
     code = launch.launch(db, study, devices=devices, view=view, url=url)
+    Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
     if not show.spent(state):

@@ -1,4 +1,4 @@
-"""Commands that ask about a study: `status`, `trials`, `best`."""
+"""Commands that ask about a study: `status`, `trials`, `best`, `doctor`."""
 
 from __future__ import annotations
 
@@ -91,3 +91,23 @@ def best(
         return
     for part in winner.shown(found):
         say(part)
+
+
+def doctor(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what is wrong with studies, database, disk and machine, and say what to do."""
+    from search.doctor import report
+
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        found = [find(db, each) for each in ([name] if name else studies.names(db))]
+        go_on = f"studyhall resume {{}}{running.at(url)}"
+        examined = report.examine(db, [(study, go_on.format(study.name)) for study in found])
+    if as_json:
+        print(json.dumps(report.to_json(examined), indent=2))
+    else:
+        say(*report.lines(examined))
+    raise typer.Exit(0 if examined.well else report.NEEDS_YOU)

@@ -160,7 +160,7 @@ def test_an_export_to_a_full_disk_is_one_line(six, small_disk):
     assert list((disk / "export").iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["status"], ["trials", "iris"], ["best", "iris"]])
+@pytest.mark.parametrize("command", [["status"], ["trials", "iris"], ["best", "iris"], ["doctor"]])
 def test_questions_never_wait_for_tensorflow(six, command):
     ask = [sys.executable, "-X", "importtime", "-m", "search", *command]
     answer = subprocess.run(ask, cwd=six.path, capture_output=True, text=True, check=True)

@@ -1,0 +1,47 @@
+"""The database: how far away, how large, how crowded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search import room
+from search.doctor.finding import Finding, size
+from storage.health import Health
+
+SLOW_MS = 100.0  # a round trip, at which an epoch's report costs as much as a short epoch
+CROWDED = 0.9  # of the connections that the server takes
+APART_S = 5.0  # between two clocks
+
+
+def findings(health: Health) -> Iterator[Finding]:
+    """What there is to say of it."""
+    kind = "SQLite" if health.kind == "sqlite" else "PostgreSQL"
+    yield Finding(
+        "database",
+        f"{health.url}: {kind} {health.version}, tables of version {health.schema_version}, "
+        f"{size(health.size_bytes)}, {health.latency_ms:.2g} ms a round trip",
+    )
+    yield from _trouble(health)
+    if abs(health.clock_ahead_s) > APART_S:
+        ahead = f"is {health.clock_ahead_s:+.0f} s ahead of this machine's"
+        yield Finding("database clock", ahead, "studyhall reckons by the database's alone")
+
+
+def _trouble(health: Health) -> Iterator[Finding]:
+    if health.latency_ms > SLOW_MS:
+        yield _needs("answers slowly", "put it nearer to the workers")
+    if health.journal_mode not in (None, "wal"):
+        how = f"keeps its journal as {health.journal_mode}, not as wal"
+        yield _needs(how, "close every program that has it open, then launch again")
+    if health.free_bytes is not None and health.free_bytes < room.LEAST:
+        yield _needs(f"has {size(health.free_bytes)} of disk left", "make room there")
+    used, limit = health.connections, health.connections_limit
+    if used is not None and limit is not None and used >= CROWDED * limit:
+        how = f"has {used} of {limit} connections open, and each worker takes two"
+        yield _needs(how, "raise max_connections, or run fewer workers")
+    if health.waiting:
+        yield Finding("database", f"has {health.waiting} transactions that wait for a lock")
+
+
+def _needs(says: str, do: str) -> Finding:
+    return Finding("database", says, do, needs_you=True)

@@ -1,0 +1,54 @@
+"""This machine: versions of what studyhall stands on, and devices, without loading TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+
+from search import gpus
+from search.doctor.finding import Finding
+
+LIBRARIES = ("studyhall", "tensorflow", "keras", "optuna", "sqlalchemy", "psycopg", "numpy")
+
+
+def versions() -> dict[str, str | None]:
+    """Python's and the libraries' versions; None where one is not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
+
+
+def devices() -> list[dict[str, str | int | None]]:
+    """What a worker here may train on: processors, then each GPU by its name."""
+    cpu: dict[str, str | int | None] = {"device": "cpu", "cores": os.cpu_count()}
+    return [
+        cpu,
+        *({"device": name, "memory_mib": gpus.memory_mib(name)} for name in gpus.visible()),
+    ]
+
+
+def findings(
+    found: Mapping[str, str | None], there: list[dict[str, str | int | None]]
+) -> Iterator[Finding]:
+    """What there is to say of them."""
+    known = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    yield Finding("versions", known)
+    for name in [name for name, version in found.items() if version is None]:
+        yield Finding("versions", f"without {name}", f"pip install {name}", needs_you=True)
+    cpu, *cards = there
+    yield Finding("devices", f"cpu with {cpu['cores']} cores, {_cards(cards)}")
+
+
+def _cards(cards: list[dict[str, str | int | None]]) -> str:
+    names = [
+        f"{card['device']} with {card['memory_mib']} MiB" if card["memory_mib"] else card["device"]
+        for card in cards
+    ]
+    return ", ".join(map(str, names)) or "no GPU that the driver or CUDA_VISIBLE_DEVICES names"
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,164 @@
+"""One study: its workers, its trials without one, its folder of checkpoints and models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from search import creation, room
+from search.doctor.finding import Finding, size
+from search.report import show
+from search.trial import keeper
+from storage import artifacts, retention, status
+from storage.artifacts import ArtifactError
+from storage.database import Database
+from storage.retention import Survey
+from storage.status import Running, Status
+from storage.studies import Study
+
+
+@dataclass(frozen=True)
+class Examined:
+    """How one study was found.
+
+    Attributes:
+        go_on: the command that lets it go on.
+        silence_s: after which a worker counts as gone.
+        objects: what lies in its folder; None where that can't be read from here.
+    """
+
+    study: Study
+    status: Status
+    go_on: str
+    silence_s: float
+    objects: Survey | None
+
+    @property
+    def alive(self) -> list[str]:
+        """Names of the workers that were heard of lately."""
+        seen = [(one.name, one.silent_s) for one in self.status.workers]
+        seen += [(one.worker, one.silent_s) for one in show.held(self.status)]
+        return sorted({name for name, silent_s in seen if silent_s < self.silence_s})
+
+    @property
+    def silent(self) -> list[Running]:
+        """The trials whose workers are gone without a word."""
+        return [one for one in show.held(self.status) if one.silent_s >= self.silence_s]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What there is to say of it."""
+        return [*_standing(self), *_workers(self), *_trials(self), *_folder(self)]
+
+
+def examine(db: Database, study: Study, go_on: str) -> Examined:
+    """Look at a study; change nothing."""
+    silence_s = creation.stored(study).file.workers.silence
+    return Examined(study, status.status(db, study), go_on, silence_s, _survey(db, study))
+
+
+def to_json(found: Examined) -> dict[str, Any]:
+    """One study for programs."""
+    objects, folder = found.objects, creation.stored(found.study).artifacts
+    return {
+        "study": found.study.name,
+        "left": show.left(found.status),
+        "stopping": found.status.stopping,
+        "workers": found.alive,
+        "silent": [one.number for one in found.silent],
+        "waiting": [one.number for one in found.status.running if not one.held],
+        "artifacts": str(folder),
+        "free_bytes": room.free_bytes(folder),
+        "needed_bytes": objects.needed_bytes if objects else None,
+        "orphans": len(objects.orphans) if objects else None,
+        "orphan_bytes": sum(stored.size for stored in objects.orphans) if objects else None,
+    }
+
+
+def _survey(db: Database, study: Study) -> Survey | None:
+    folder = creation.stored(study).artifacts
+    try:
+        return retention.survey(db, study, artifacts.ArtifactStore(folder))
+    except ArtifactError:
+        return None
+
+
+def _standing(found: Examined) -> Iterator[Finding]:
+    state, about = found.status, f'study "{found.study.name}"'
+    done = f"has {state.finished} of {state.limit} results"
+    if show.spent(state):
+        yield Finding(about, f"{done}, and is done")
+    elif state.stopping:
+        yield Finding(about, f"{done}, and somebody has stopped it", found.go_on)
+    elif found.alive:
+        yield Finding(about, f"{done}, and goes on")
+    else:
+        yield Finding(about, f"{done}, and nobody works on it", found.go_on)
+
+
+def _workers(found: Examined) -> Iterator[Finding]:
+    trials = {one.worker: one for one in show.held(found.status)}
+    for one in found.status.workers:
+        trial = trials.get(one.name)
+        what = f"with trial {trial.number}, epoch {trial.epoch}" if trial else "between two trials"
+        heard = f"on {one.device}, {what}, heard {show.duration(one.silent_s)} ago"
+        gone = one.silent_s >= found.silence_s
+        yield Finding(f"worker {one.name}", heard, "it is gone, and forgotten in a day" * gone)
+
+
+def _trials(found: Examined) -> Iterator[Finding]:
+    for one in found.silent:
+        says = f"silent for {show.duration(one.silent_s)}"
+        do = "any worker takes it over"
+        if not found.alive and not found.status.stopping:
+            do += f"; none is running: {found.go_on}"
+        yield Finding(f"trial {one.number}", says, do, needs_you=not found.alive)
+    for one in found.status.running:
+        if not one.held:
+            says = f"waits for a worker since epoch {one.epoch}"
+            do = "the next free one goes on with it" if found.alive else found.go_on
+            yield Finding(f"trial {one.number}", says, do)
+        if one.lost > 1:
+            yield Finding(f"trial {one.number}", f"has lost {one.lost} workers", _logs(found))
+
+
+def _logs(found: Examined) -> str:
+    return f"their logs are in {creation.stored(found.study).artifacts / 'logs'}"
+
+
+def _folder(found: Examined) -> Iterator[Finding]:
+    stored, objects = creation.stored(found.study), found.objects
+    if objects is None:
+        do = "work on the machine that has it, or mount it there"
+        yield Finding("artifacts", f"not found at {stored.artifacts}", do, needs_you=True)
+        return
+    free = room.free_bytes(stored.artifacts)
+    left = f", {size(free)} of disk left" if free is not None else ""
+    yield Finding("artifacts", f"in {stored.artifacts}: {size(objects.needed_bytes)} needed{left}")
+    if shortage := room.shortage(stored.artifacts):
+        yield Finding("artifacts", "have little room", shortage, needs_you=True)
+    max_gib = stored.file.study.artifacts_max_gib
+    excess = objects.needed_bytes - round(max_gib * keeper.GIB)
+    if excess > 0:
+        says = f"need {size(excess)} more than allowed"
+        yield Finding("artifacts", says, keeper.too_small(max_gib, excess), needs_you=True)
+    yield from _objects(found, objects)
+
+
+def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
+    if objects.orphans:
+        lost = size(sum(stored.size for stored in objects.orphans))
+        says = f"hold {len(objects.orphans)} orphaned objects, {lost}"
+        do = "the next save removes them" if found.alive else f"{found.go_on} removes them"
+        yield Finding("artifacts", says, do)
+    names = {stored.name for stored in objects.checkpoints}
+    for one in found.status.running:
+        if one.checkpoint is not None and one.checkpoint not in names:
+            says = f"has its checkpoint, {one.checkpoint}, not in the folder"
+            yield Finding(f"trial {one.number}", says, "whoever takes it begins it again")
+    best = found.status.incumbent
+    if best is not None and best.number not in {model.number for model in objects.models}:
+        why = best.attributes.get("model_error", "its file is gone")
+        says = f"the best, has no saved model ({why})"
+        yield Finding(f"trial {best.number},", says, "it can't be exported", needs_you=True)
