@@ -10,10 +10,12 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
+from search.findings import verdicts
+from search.findings.verdicts import Verdict
 from search.report import score_tables, show
 from search.study_file.config import ConfigError
 from spaces import hyperparameters
-from storage import artifacts, status, studies
+from storage import artifacts, records, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
@@ -29,6 +31,7 @@ class Best:
         proof: the reloaded model's value beside the recorded one, or None.
         test: scores on the test set, or None.
         folder: of the exported model and its card, or None.
+        verdict: what its curves say.
     """
 
     study: Study
@@ -36,6 +39,7 @@ class Best:
     proof: dict[str, Any] | None
     test: dict[str, Any] | None
     folder: Path | None
+    verdict: Verdict | None = None
 
     @property
     def finished(self) -> bool:
@@ -64,16 +68,16 @@ def read(db: Database, study: Study) -> Best:
         if isinstance(fact, dict) and fact.get("trial") == trial.number
     }
     folder = about.get("export", {}).get("folder")
-    return Best(
-        study, trial, about.get("proof"), about.get("test"), Path(folder) if folder else None
-    )
+    verdict = verdicts.of_trial(db, study, records.trials(db, study), trial)
+    proof, test = about.get("proof"), about.get("test")
+    return Best(study, trial, proof, test, Path(folder) if folder else None, verdict)
 
 
 def to_json(best: Best) -> dict[str, Any]:
     """The best trial for programs."""
     return {
         "study": best.study.name,
-        **show.trial_json(best.trial),
+        **show.trial_json(best.trial, best.verdict),
         "hyperparameters": best.trial.attributes.get("values"),
         "metrics": best.trial.attributes.get("metrics"),
         "proof": best.proof,
@@ -91,6 +95,9 @@ def shown(best: Best) -> list[RenderableType]:
         f"{show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
         _values(_chosen(best)),
     ]
+    if best.verdict:
+        parts.append(f"verdict  {best.verdict.sentence()}")
+        parts.append(f"advice   {'; '.join(best.verdict.advice)}")
     if best.proof:
         parts.append(
             f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "

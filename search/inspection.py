@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.data.data_error import DataError
 from search.study_file import losses
@@ -34,10 +34,12 @@ class Inspection:
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
+        about: sizes of the data and what guessing gets on them, for the verdicts on trials.
     """
 
     data: str
     code: dict[str, str]
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def inspect(file: StudyFile, path: Path) -> Inspection:
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             user_code.load(file.model.family, path.parent, BUILDS_FROM)
-    return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent))
+    from search.data import guessing
+
+    known = guessing.about(loaded, file.training.loss)
+    return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
 
 
 def load(file: StudyFile, path: Path) -> Data:

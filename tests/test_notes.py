@@ -60,6 +60,12 @@ def test_a_finished_trials_note_tells_what_it_found(study: optuna.Study) -> None
     assert "| `dropout` | 0.25 |" in body
 
 
+def test_the_verdict_stands_above_its_advice(study: optuna.Study) -> None:
+    body = note_of(study, verdict=["underfitting, confidence 0.9", "raise width", "train longer"])
+    assert "**Verdict:** underfitting, confidence 0.9\n\n- raise width\n- train longer" in body
+    assert "Verdict" not in note_of(study)
+
+
 def test_the_note_shows_the_curve_where_the_dashboard_serves_it(study: optuna.Study) -> None:
     trial = optuna.Trial(study, study.trials[1]._trial_id)
     body = note_of(study)

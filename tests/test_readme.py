@@ -20,6 +20,8 @@ import typer
 
 from search import best, cli
 from search.data import keras_sets, sklearn_sets
+from search.findings.evidence import Evidence
+from search.findings.verdicts import Verdict
 from search.report import show
 from search.study_file import config, reference, template
 from spaces import hyperparameters, spelling
@@ -202,6 +204,8 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
     assert keys("A study: `status STUDY --json`, without STUDY a list") == [*of_status]
     assert keys("A worker of a study") == [*of_status["workers"][0]]
     assert keys("A trial: `trials STUDY --json`, a list") == [*of_trial]
+    assert keys("A verdict") == [field.name for field in dataclasses.fields(Verdict)]
+    assert keys("Evidence") == [field.name for field in dataclasses.fields(Evidence)]
     assert keys("The best trial: `best STUDY --json`, with these keys besides") == besides
 
 

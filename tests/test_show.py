@@ -7,6 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
+from search.findings import verdicts
 from search.report import show, time_split
 from search.stop import Stop
 from storage import records, status
@@ -84,7 +85,7 @@ def test_a_study_for_programs(run):
 def test_the_keys_of_a_trial_are_stable(run):
     _, _, found = told(run)
     expected = (
-        "trial state value best_epoch epochs params reason stopped seconds started_at"
+        "trial state value best_epoch epochs params reason stopped verdict seconds started_at"
         " finished_at worker attempt repeated_epochs repeated_s"
     )
     shown = [json.loads(json.dumps(show.trial_json(trial))) for trial in found]
@@ -98,19 +99,23 @@ def test_tables(run):
     study, state, found = told(run)
     studies = text(show.studies_table([(study, state)])).split()
     assert studies[-8:-2] == ["iris", "2", "0", "1", "0", "1"]
-    trials = text(show.trials_table(found)).splitlines()
+    judged = verdicts.of_study(run[0].db, study, found)
+    trials = text(show.trials_table(found, judged)).splitlines()
+    assert trials[0].split()[4] == "verdict" and "too early to tell" in trials[1]
     assert "units=" in trials[1] and "learning_rate=0.001" in trials[1]
     assert 'a reason, with [brackets] and "quotes"' in trials[2]
     assert "waits for a worker" in text(show.running_table(state))
 
 
 def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):
-    _, _, found = told(run)
-    show.trials_csv(found, tmp_path / "trials.csv")
+    study, _, found = told(run)
+    judged = verdicts.of_study(run[0].db, study, found)
+    show.trials_csv(found, judged, tmp_path / "trials.csv")
     with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
         rows = [*csv.DictReader(file)]
     assert [row["trial"] for row in rows] == ["0", "1", "2", "3"]
     assert float(rows[0]["value"]) == found[0].value
+    assert rows[0]["verdict"] == "too early to tell" and rows[1]["verdict"] == ""
     assert int(rows[0]["units"]) == found[0].params["units"]
     assert rows[1]["units"] == "" and 'with [brackets] and "quotes"' in rows[1]["reason"]
 

@@ -11,6 +11,7 @@ import typer
 
 from search import reaping, running
 from search.commands.options import AsJson, Name, Storage, find, writing
+from search.findings import verdicts
 from search.report import show, time_split
 from search.terminal import remark, say
 from storage import records, studies
@@ -57,15 +58,18 @@ def trials(
 ) -> None:
     """Show every trial of a study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        found = records.trials(db, find(db, name))
+        study = find(db, name)
+        found = records.trials(db, study)
+        judged = verdicts.of_study(db, study, found)
     if csv is not None:
         with writing(csv):
-            show.trials_csv(found, csv)
+            show.trials_csv(found, judged, csv)
         say(f"{csv}: {len(found)} trials")
     elif as_json:
-        print(json.dumps([show.trial_json(trial) for trial in found], indent=2))
+        shown = [show.trial_json(trial, judged[trial.number]) for trial in found]
+        print(json.dumps(shown, indent=2))
     else:
-        say(show.trials_table(found))
+        say(show.trials_table(found, judged))
 
 
 def best(

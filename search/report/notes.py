@@ -80,6 +80,7 @@ def trial_note(
     value: float | None = None,
     stopped: str | None = None,
     reason: str | None = None,
+    verdict: Sequence[str] = (),
 ) -> Attributes:
     """Study system attributes that hold a finished trial's note.
 
@@ -92,12 +93,14 @@ def trial_note(
         value: Its value; unwritten, the least validation loss of the history.
         stopped: Why training ended: epochs, patience or diverged.
         reason: Why it failed.
+        verdict: What its curves say, in a sentence, and the advice, a sentence each.
     """
     history = curves.flat(history)
     body = "\n\n".join(
         part
         for part in (
             _outcome(number, state, history, value, stopped, reason),
+            _judged(verdict),
             _numbers(history),
             _links(study_id, trial_id) if history else "",
             _hyperparameters(params),
@@ -148,9 +151,18 @@ def _outcome(
     why = {
         "patience": "no more improvement",
         "epochs": "all epochs trained",
+        "time": "its time was up",
         "diverged": "the loss stopped being a number",
     }.get(stopped or "", "")
     return f"**Trial {number}: {found}**, {after}{f' ({why})' if why else ''}."
+
+
+def _judged(verdict: Sequence[str]) -> str:
+    """The verdict, and the advice as a list."""
+    if not verdict:
+        return ""
+    said, *advice = verdict
+    return "\n".join([f"**Verdict:** {_escaped(said)}\n", *(f"- {_escaped(a)}" for a in advice)])
 
 
 def _numbers(history: History) -> str:

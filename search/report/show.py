@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,9 @@ from rich.text import Text
 from storage.records import TrialRecord
 from storage.status import Running, Status
 from storage.studies import Study
+
+if TYPE_CHECKING:
+    from search.findings.verdicts import Verdict
 
 SIGNIFICANT = 5  # digits of a loss that are shown
 
@@ -101,7 +104,7 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
     }
 
 
-def trial_json(trial: TrialRecord) -> dict[str, Any]:
+def trial_json(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, Any]:
     """One trial for programs."""
     return {
         "trial": trial.number,
@@ -112,6 +115,7 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
         "params": trial.params,
         "reason": trial.attributes.get("reason"),
         "stopped": trial.attributes.get("stopped"),
+        "verdict": None if verdict is None else verdict.to_json(),
         "seconds": trial.attributes.get("seconds"),
         "started_at": trial.started_at,
         "finished_at": trial.finished_at,
@@ -165,10 +169,11 @@ def running_table(status: Status) -> Table:
     return table
 
 
-def trials_table(trials: Sequence[TrialRecord]) -> Table:
-    """Every trial, a row each: its outcome, and what it was made of."""
+def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict | None]) -> Table:
+    """Every trial, a row each: its outcome, the verdict, and what it was made of."""
     table = Table(box=None)
-    for heading in ("trial", "state", "value", "epoch", "hyperparameters, or the reason"):
+    last = "hyperparameters, or the reason"
+    for heading in ("trial", "state", "value", "epoch", "verdict", last):
         table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
     for trial in trials:
         chosen = " ".join(f"{name}={value(found)}" for name, found in trial.params.items())
@@ -177,12 +182,15 @@ def trials_table(trials: Sequence[TrialRecord]) -> Table:
             state(trial),
             number(trial.value),
             f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else "–",
+            verdict.name if (verdict := verdicts.get(trial.number)) else "–",
             Text(trial.attributes.get("reason") or chosen),
         )
     return table
 
 
-def trials_csv(trials: Sequence[TrialRecord], path: Path) -> None:
+def trials_csv(
+    trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict | None], path: Path
+) -> None:
     """Every trial as a row of a CSV file; a column for each hyperparameter.
 
     Raises:
@@ -191,9 +199,12 @@ def trials_csv(trials: Sequence[TrialRecord], path: Path) -> None:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["trial", "state", "value", "best_epoch", "epochs", *names, "reason"])
+        first = ["trial", "state", "value", "best_epoch", "epochs", "verdict"]
+        writer.writerow([*first, *names, "reason"])
         for trial in trials:
+            verdict = verdicts.get(trial.number)
             known = [trial.number, state(trial), trial.value, trial.best_epoch, trial.epochs]
+            known.append(None if verdict is None else verdict.name)
             params = [trial.params.get(name) for name in names]
             writer.writerow([*known, *params, trial.attributes.get("reason")])
 

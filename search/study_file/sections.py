@@ -87,6 +87,8 @@ class StudySection(Section):
     """limit of all workers' device time together, in hours"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """fixes the split, and each trial's first weights and order of samples"""
+    human_error: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """share of wrong answers of people, or the least possible one: bias is measured from there"""
 
     @field_validator("storage")
     @classmethod

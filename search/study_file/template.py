@@ -42,6 +42,7 @@ EXAMPLES: dict[str, object] = {
     "storage": "sqlite:///studyhall.db",
     "hours": 2.0,
     "gpu_hours": 8.0,
+    "human_error": 0.02,
     "group": "patient",
     "target": "species",
     "image_size": [64, 64],

@@ -19,6 +19,7 @@ from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from search.trial.folds import Progress
+from search.trial.judging import NO_NUMBER, in_words
 from search.trial.modelling import Built
 from spaces import hyperparameters
 from spaces.failures import UserCodeError
@@ -231,4 +232,5 @@ class Run:
 def _diverged(epoch: Epoch, run: Training) -> str:
     best = run.best
     before = f"; before, {best.value:.5g} at epoch {best.number}" if best else ""
-    return f"the validation loss was no finite number at epoch {epoch.number}{before}"
+    return f"{NO_NUMBER} at epoch {epoch.number}{before}"
+            verdict=in_words(self.context, claim, state, history, self.attributes),

@@ -1,0 +1,82 @@
+"""Bias and variance of a trial, and whether to collect more data or to tune.
+
+The quadrant is the blog 'tuning methods''; the question of data is the book chapter's, with its
+example: 1 % and 10 % wrong on training and validation set is variance, 14 % and 15 % is bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from search.diagnosis import Standard
+from search.findings.evidence import Evidence
+
+HIGH_ERROR = 0.05  # wrong answers, as a share, from which bias or variance is high
+HIGH_LOSS = 0.1  # the same of the loss of guessing, where answers are not counted
+
+QUADRANTS = {
+    (False, False): "good",
+    (False, True): "too complex",
+    (True, False): "too simple",
+    (True, True): "the wrong model",
+}
+ANSWERS = {
+    (False, False): "neither is urgent: both errors are close to what is achievable",
+    (False, True): "collect more data or regularise: it does well on the training set alone",
+    (True, False): "tune, don't collect: it does poorly on the training set already",
+    (True, True): "tune first: it does poorly on the training set, and worse on the validation set",
+}
+
+
+@dataclass(frozen=True)
+class Quadrant:
+    """Where a trial stands between bias and variance.
+
+    Attributes:
+        name: good, too complex, too simple, or the wrong model.
+        bias: how far its fit is from what is achievable.
+        variance: how much worse it is on the validation set than on the training set.
+        unit: what the two are measured in.
+        reference: what the bias is measured against.
+        data: collect more data, or tune?
+    """
+
+    name: str
+    bias: float
+    variance: float
+    unit: str
+    reference: str
+    data: str
+
+    def to_json(self) -> dict[str, Any]:
+        """By name, rounded to what means anything."""
+        rounded = {"bias": float(f"{self.bias:.3g}"), "variance": float(f"{self.variance:.3g}")}
+        return {**vars(self), **rounded}
+
+
+def place(evidence: Evidence, standard: Standard) -> Quadrant:
+    """By the share of wrong answers where a human error is known, else by the loss."""
+    known = standard.human_error is not None and evidence.validation_error is not None
+    return _by_error(evidence, standard) if known else _by_loss(evidence, standard)
+
+
+def _by_error(evidence: Evidence, standard: Standard) -> Quadrant:
+    train, validation = evidence.train_error or 0.0, evidence.validation_error or 0.0
+    # Dropout and augmentation make training harder than the training set is.
+    fit, human = min(train, validation), standard.human_error or 0.0
+    reference = f"[study] human_error = {human:g}"
+    unit = "share of wrong answers"
+    return _quadrant(fit - human, validation - fit, HIGH_ERROR, unit, reference)
+
+
+def _by_loss(evidence: Evidence, standard: Standard) -> Quadrant:
+    achievable = standard.achievable
+    reference = "a perfect fit" if achievable is None else "the study's best validation loss"
+    bias, variance = evidence.level - (achievable or 0.0), max(evidence.gap, 0.0)
+    return _quadrant(bias, variance, HIGH_LOSS, "share of the loss of guessing", reference)
+
+
+def _quadrant(bias: float, variance: float, high: float, unit: str, reference: str) -> Quadrant:
+    corner = bias >= high, variance >= high
+    return Quadrant(QUADRANTS[corner], max(bias, 0.0), variance, unit, reference, ANSWERS[corner])
