@@ -35,9 +35,16 @@ lint: $(LOCKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A new lock after a change of dependencies: it names versions and hashes, and no host.
+# New locks after a change of dependencies: they name versions and hashes, and no host. Those of the
+# images hold what each needs, in the versions of the first.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+IMAGE := $(COMPILE) --constraints requirements.lock
 lock:
-	uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev --extra bench pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra bench -o requirements.lock
+	$(IMAGE) pyproject.toml --excludes docker/without.txt -o docker/dashboard.lock
+	$(IMAGE) pyproject.toml --extra gpu -o docker/worker.lock
+	$(IMAGE) pyproject.toml -o docker/worker-cpu.lock
+	$(IMAGE) docker/build.in -o docker/build.lock
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

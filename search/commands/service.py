@@ -25,7 +25,11 @@ def dashboard(
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A further name of this machine, such as a proxy's."),
+        typer.Option(
+            metavar="NAME",
+            envvar="STUDYHALL_ALLOW_HOST",
+            help="A further name of this machine, such as a proxy's.",
+        ),
     ] = None,
     audit: Annotated[Path, typer.Option(metavar="FILE", help="Where every write is noted.")] = Path(
         "studyhall-audit.jsonl"
