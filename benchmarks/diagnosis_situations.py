@@ -1,0 +1,198 @@
+"""The guide's situations, trained for real: settings, data, and the verdicts that fit."""
+
+import functools
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from search import diagnosis
+from search.data import guessing, loading, sources
+from search.data.loading import Data
+from search.diagnosis import (
+    CUT_SHORT,
+    DIVERGED,
+    GOOD,
+    OVERFIT,
+    TOO_LONG,
+    UNDERFIT,
+    UNSTABLE,
+    Finding,
+    Standard,
+)
+from search.findings.evidence import measure
+from search.study_file import config
+from search.study_file.sections import DataSection
+from search.training.engine import Settings, seed_everything
+from search.trial import modelling
+
+SOURCES = {
+    "digits": "sklearn:digits",
+    "breast cancer": "sklearn:breast_cancer",
+    "moons": "sklearn:moons(noise=0.3)",
+}
+SOUND = {"depth": 2, "width": 64, "dropout": 0.2, "learning_rate": 1e-3}  # what they depart from
+OVERFITTING = (OVERFIT, TOO_LONG)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is wrong with a training.
+
+    Args:
+        name: in words.
+        expected: verdicts that are right.
+        values: hyperparameters that differ from `SOUND`.
+        noise: share of the labels that are drawn anew, in training and validation set alike.
+        samples: how many there are, if not all.
+        on: names of `SOURCES` in which the fault shows.
+    """
+
+    name: str
+    expected: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 40
+    patience: int | None = None
+    noise: float = 0.0
+    samples: int | None = None
+    on: tuple[str, ...] = tuple(SOURCES)
+
+
+SITUATIONS = (
+    Situation("as it should be", (GOOD,), epochs=200, patience=10),
+    Situation(
+        "too small: one unit", (UNDERFIT,),
+        {"width": 1, "depth": 1, "dropout": 0.0, "learning_rate": 0.01}, 80, on=("digits", "moons"),
+    ),
+    Situation(
+        "regularised to death: dropout 0.75, L2 0.03", (UNDERFIT,), {"dropout": 0.75, "l2": 0.03},
+        80, on=("digits", "breast cancer"),
+    ),
+    Situation(
+        "too wide: 3 × 512 units, 300 samples", OVERFITTING,
+        {"width": 512, "depth": 3, "dropout": 0.0}, 60, noise=0.1, samples=300,
+    ),
+    Situation("too long: 300 epochs", (TOO_LONG,), {"width": 128, "dropout": 0.0}, 300, noise=0.1),
+    Situation(
+        "no regularisation, early stopping", OVERFITTING, {"width": 256, "dropout": 0.0}, 60, 10,
+        noise=0.1, on=("digits", "breast cancer"),
+    ),
+    Situation(
+        "label noise: 30 %", OVERFITTING, {"width": 128, "dropout": 0.0}, 80, noise=0.3,
+        on=("digits", "breast cancer"),
+    ),
+    Situation(
+        "tiny data: 80 samples", OVERFITTING, {"dropout": 0.0}, 100, samples=80,
+        on=("digits", "breast cancer"),
+    ),
+    Situation("learning rate × 100", (UNSTABLE, DIVERGED), {"learning_rate": 0.1}),
+    Situation("learning rate ÷ 100", (CUT_SHORT,), {"learning_rate": 1e-5}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training and what its verdict needs to know of the data."""
+
+    situation: Situation
+    source: str
+    seed: int
+    history: list[dict[str, Any]]
+    guess_loss: float
+    validation_samples: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A training with its two verdicts."""
+
+    trained: Trained
+    alone: Finding
+    in_study: Finding
+
+    def is_right(self, finding: Finding) -> bool:
+        """Whether a verdict fits the situation."""
+        return finding.verdict in self.trained.situation.expected
+
+
+def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained:
+    """Train one situation; noisy labels lie in `folder`."""
+    data = _data(source, seed, situation.noise, situation.samples, folder)
+    plan = _plan(situation, data)
+    seed_everything(seed)
+    built = modelling.build(plan, optuna.trial.FixedTrial({}), len(data.train))
+    settings = Settings(
+        epochs=situation.epochs,
+        batch_size=built.batch_size,
+        patience=situation.patience,
+        seed=seed,
+        data_loss=built.data_loss,
+        xla="off",
+    )
+    epochs = modelling.engine(data.split, False, 0).training(built.model, settings).epochs()
+    history = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
+    unit = guessing.guess_loss(data.task, data.train.y)
+    return Trained(situation, source, seed, history, unit, len(data.validation))
+
+
+def _plan(situation: Situation, data: Data) -> modelling.Blueprint:
+    tables = {
+        "study": {"name": "situation"},
+        "data": {"source": "sklearn:digits"},  # what is read is `data`
+        "training": {"epochs": situation.epochs},
+        "space": {**SOUND, **situation.values},
+    }
+    return modelling.blueprint(config.from_dict(tables), data, Path())
+
+
+@functools.lru_cache(maxsize=1)
+def _data(source: str, seed: int, noise: float, samples: int | None, folder: Path) -> Data:
+    section = DataSection(source=SOURCES[source], samples=samples)
+    if noise:
+        known = sources.read(section, folder)
+        random = np.random.default_rng(seed)
+        drawn_anew = random.random(len(known.y)) < noise
+        y = np.where(drawn_anew, random.integers(0, known.y.max() + 1, len(known.y)), known.y)
+        path = folder / f"{source}-{seed}-{noise}.npz"
+        np.savez(path, x=known.x, y=y)
+        section = DataSection(source=path.name, samples=samples)
+    return loading.load(section, seed=seed, folder=folder)
+
+
+def judge(trained: list[Trained]) -> list[Judged]:
+    """The verdicts on all of them, alone and in the study of their data."""
+    values = defaultdict(list)
+    for each in trained:
+        evidence = measure(each.history, each.guess_loss)
+        if evidence is not None:
+            values[_same_data(each)].append(evidence.validation_best / each.guess_loss)
+    return [
+        Judged(
+            each,
+            _finding(each, Standard(validation_samples=each.validation_samples)),
+            _finding(
+                each,
+                Standard(
+                    achievable=min(values[_same_data(each)], default=None),
+                    validation_samples=each.validation_samples,
+                ),
+            ),
+        )
+        for each in trained
+    ]
+
+
+def _same_data(trained: Trained) -> tuple[object, ...]:
+    situation = trained.situation
+    return trained.source, trained.seed, situation.noise, situation.samples
+
+
+def _finding(trained: Trained, standard: Standard) -> Finding:
+    evidence = measure(trained.history, trained.guess_loss)
+    if evidence is None:  # no epoch had a finite loss
+        return Finding(diagnosis.DIVERGED, 1.0, 1.0, "")
+    return diagnosis.judge(evidence, standard)
