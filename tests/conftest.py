@@ -168,6 +168,12 @@ class Dashboard:
         return self.ask("GET", path, **about)
 
 
+@pytest.fixture(scope="session")
+def dashboard_at() -> type[Dashboard]:
+    """Speaks to a dashboard that a test has started itself."""
+    return Dashboard
+
+
 @pytest.fixture(scope="module")
 def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Dashboard]]:
     """Starts dashboards on free ports, each in a folder of its own; ends them all."""
