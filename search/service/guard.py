@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
@@ -124,14 +125,14 @@ class Guard:
         return writing.app if answer is None else answer
 
     def _noting(self, request: Request, visitor: Visitor, answer: Any) -> Application:
-        """The same answer, noted with its status before it is sent."""
+        """The same answer, noted before it is sent."""
 
         def noted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            def start(status: str, headers: Any, exc_info: Any = None) -> Any:
-                self._note(request, int(status[:3]), visitor)
-                return start_response(status, headers, exc_info)
-
-            parts: Iterable[bytes] = answer(environ, start)
+            found = Response.from_app(answer, environ)
+            self._note(request, found.status_code, visitor)
+            if found.status_code == HTTPStatus.NO_CONTENT:  # the page reads JSON from every answer
+                found = Response("{}", mimetype="application/json")
+            parts: Iterable[bytes] = found(environ, start_response)
             return parts
 
         return noted
