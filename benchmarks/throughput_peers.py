@@ -161,7 +161,7 @@ def studyhall(work: Work, folder: Path) -> Train:
     )
     artifacts = creation.objects(study)
     keeper = Keeper(db, study, artifacts, work.file.study)
-    objective = Objective(Context(study, stored, plan, store, artifacts, keeper, Stop()))
+    objective = Objective(Context(db, study, stored, plan, store, artifacts, keeper, Stop()))
 
     def train(number: int) -> Callable[[], float]:
         claim = store.claim()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from search import creation
+from search import creation, model_size
 from search.crew import Dead
 from storage import control
 from storage.database import Database, StorageAway
@@ -35,17 +33,7 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
     return left is not None
 
 
-def size(model: dict[str, Any]) -> str:
-    """A model's size, as far as it is known: what takes the memory."""
-    known = [
-        f"{model[name]:,} {what}"
-        for name, what in (("parameters", "parameters"), ("batch_size", "samples per batch"))
-        if name in model
-    ]
-    return ", ".join(known)
-
-
 def _reason(dead: Dead, left: Silent) -> str:
     of_it = dead.model if dead.model.get("trial") == left.number else {}
-    how_large = size(of_it) or "before its model was built"
-    return f"out of memory, {left.memory_failures} times: {how_large}; {dead.how}"
+    size = model_size.in_words(of_it)
+    return f"out of memory, {left.memory_failures} times: {size}; {dead.how}"

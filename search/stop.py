@@ -8,6 +8,7 @@ import threading
 import time
 from types import FrameType
 
+from search.recycling import EXIT_CODE
 from search.wire import LAUNCHED, STDIN
 
 STOPPED = 128 + signal.SIGTERM  # exit code once somebody has stopped the study
@@ -62,9 +63,9 @@ class Stop:
             threading.Thread(target=self._hear_launcher, daemon=True, name="launcher").start()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and self.code != EXIT_CODE:
             raise StopNow
-        self.ask(128 + number)
+        self._asked, self.code = True, 128 + number  # instead of being recycled
 
     def _hear_launcher(self) -> None:
         # It says nothing but that a stand-by's turn has come. A read ends when it is gone,

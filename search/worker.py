@@ -53,7 +53,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     store = _store(db, study, stored, plan)
     objects = creation.objects(study)
     keeper = Keeper(db, study, objects, stored.file.study)
-    objective = Objective(Context(study, stored, plan, store, objects, keeper, stop))
+    objective = Objective(Context(db, study, stored, plan, store, objects, keeper, stop))
     try:
         _trials(objective, recycling.Age(stored.file.workers, ready_s))
     finally:
@@ -72,6 +72,10 @@ def _trials(objective: Objective, age: recycling.Age) -> None:
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
             continue
+        if claim.memory_failures and age.trials:  # it is to have a fresh process
+            store.release(claim)
+            stop.ask(recycling.EXIT_CODE)
+            return
         outcome = objective.run(claim, time.perf_counter() - free_since)
         free_since = time.perf_counter()
         age.count()

@@ -1,13 +1,17 @@
 """Trials as a worker runs them: real models, the real store; what ends one, and how it is told."""
 
+import dataclasses
 import math
+import re
 
 import keras
 import numpy as np
 import pytest
 
-from search import creation
+from search import creation, recycling
+from search.data import loading
 from search.stop import Stop, StopNow
+from search.trial import folds, time_limit
 from search.trial.context import Outcome, trial_seed
 from storage import records, status
 from storage.leases import Terms
@@ -279,7 +283,6 @@ def test_a_model_that_cannot_be_built_fails_with_the_reason(studio):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("raise MemoryError('8 GB')", "out of memory: 8 GB"),
         ("return keras.Sequential([keras.layers.Flatten()])", "gives outputs of shape"),
         ("return None", "build returned nothing (is its return missing?)"),
         ("trial.suggest_int('units', 5, 1)", "ValueError: `low <= high` must hold"),
@@ -428,6 +431,125 @@ def test_a_class_that_keras_cannot_save(studio, caplog):
     assert trial.value is not None
     assert trial.attributes["model_error"] == "too secret to be saved"
     assert "trial 0: its model can't be saved: " in caplog.text
+
+
+# Out of memory
+
+GREEDY = """
+    import keras
+
+    def ask(*_):
+        raise MemoryError("8 GB")
+
+    def build(trial, input_shape, outputs):
+        units = trial.suggest_int("units", 4, 8)
+        {builder}
+        model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(units)])
+        {training}
+        return model
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "size"),
+    [
+        ({"builder": "ask()", "training": ""}, "before its model was built"),
+        (
+            {"builder": "", "training": "model.compile('sgd', ask)"},
+            r"\d+ parameters, 32 samples per batch",
+        ),
+    ],
+    ids=["builder", "training"],
+)
+def test_out_of_memory_is_tried_once_more_and_then_fails(studio, code, size):
+    """On a fresh process; the second time samplers learn that it can't be done."""
+    study = studio.study(
+        GREEDY.format(**code), study={"trials": 1},
+        space={"width": None, "learning_rate": None}, training={"engine": "keras"},
+    )  # fmt: skip
+    for failures, outcome in ((1, Outcome.HANDED_BACK), (2, Outcome.FAILED)):
+        stop = Stop()
+        objective = studio.worker(study, stop)
+        claim = objective.context.store.claim()
+        assert objective.run(claim) is outcome
+        assert stop.code == (recycling.EXIT_CODE if failures == 1 else 0)
+    (trial,) = trials(studio, study)
+    assert (trial.state, trial.attempt, trial.attributes["stopped"]) == ("FAIL", 2, "out of memory")
+    assert re.match(f"out of memory, 2 times: {size}; ", trial.attributes["reason"])
+    assert set(trial.params) == {"units"}  # so that samplers avoid the like
+    assert status.status(studio.db, study).out_of_memory.trials == 1
+
+
+# Time
+
+
+def test_a_trial_whose_time_is_up_has_its_best_epochs_value(studio):
+    training = {"epochs": 100_000, "patience": "none", "trial_minutes": 0.02}
+    study = studio.study(study={"trials": 1}, training=training)
+    assert studio.finish(study) == [Outcome.COMPLETE]
+    (trial,) = trials(studio, study)
+    values = [value for _, _, value, _ in curve(studio, trial)]
+    assert trial.attributes["stopped"] == "time" and len(values) == trial.epochs < 100_000
+    assert trial.value == min(values) == values[trial.best_epoch - 1]
+    assert trial.attributes["model_value"] == trial.value
+    model = keras.models.load_model(creation.objects(study).path(trial.attributes["model"]))
+    part = loading.load(creation.stored(study).file.data, seed=0, folder=studio.folder).validation
+    predicted = model.predict(part.x, verbose=0)
+    loss = -np.log(predicted[np.arange(len(predicted)), part.y]).mean()
+    assert loss == pytest.approx(trial.value, rel=1e-4)
+
+
+def test_each_fold_has_its_share_of_the_time(studio):
+    training = {"epochs": 100_000, "patience": "none", "trial_minutes": 0.02}
+    study = studio.study(study={"trials": 1}, data={"folds": 3}, training=training)
+    assert studio.finish(study) == [Outcome.COMPLETE]
+    (trial,) = trials(studio, study)
+    assert {fold for fold, _, _, _ in curve(studio, trial)} == {0, 1, 2}
+    assert len(trial.attributes["folds"]) == 3 and trial.attributes["stopped"] == "time"
+
+
+def test_the_time_of_earlier_workers_counts(studio):
+    training = {"epochs": 100_000, "patience": "none", "trial_minutes": 0.02}
+    study = studio.study(study={"trials": 1}, training=training)
+    first = studio.worker(study, StopAfter(2))
+    assert first.run(first.context.store.claim()) is Outcome.HANDED_BACK
+    (stored,) = creation.objects(study).objects()
+    progress, blob = folds.read(creation.objects(study).read(stored.name))
+    assert 0 < progress.spent_s < 60
+    later = folds.write(dataclasses.replace(progress, spent_s=1000.0), blob)
+    creation.objects(study).path(stored.name).write_bytes(later)
+    before = trials(studio, study)[0].epochs
+    assert studio.finish(study) == [Outcome.COMPLETE]
+    (trial,) = trials(studio, study)
+    assert trial.attributes["stopped"] == "time" and trial.epochs < before + 100
+
+
+HANGING = """
+    import keras, pathlib, time
+
+    def build(trial, input_shape, outputs):
+        trial.suggest_int("units", 4, 8)
+        while not (pathlib.Path(__file__).parent / "let go").exists():
+            time.sleep(0.01)
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(3, "softmax")])
+"""
+
+
+def test_a_trial_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch, caplog):
+    """Its thread, should it wake up before the process is gone, has lost the trial."""
+    study = studio.study(
+        HANGING, study={"trials": 1}, training={"trial_minutes": 0.001}, space={"width": None}
+    )
+    monkeypatch.setattr(time_limit, "GRACE_S", 0.2)
+    monkeypatch.setattr(
+        time_limit.recycling, "leave_at_once", lambda: (studio.folder / "let go").touch()
+    )
+    assert studio.finish(study) == [Outcome.LOST]
+    (trial,) = trials(studio, study)
+    assert (trial.state, trial.attributes["stopped"]) == ("FAIL", "hung")
+    reason = "hung: no first epoch beyond its limit of 0.001 minutes"
+    assert trial.attributes["reason"] == reason and f"trial 0 {reason}" in caplog.text
+    assert set(trial.params) == {"units", "learning_rate"}
 
 
 # Seeds

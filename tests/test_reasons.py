@@ -59,3 +59,29 @@ def test_what_a_real_graph_says():
 )
 def test_any_error_in_one_line(error, expected):
     assert reasons.one_line(error) == expected
+
+
+def caused(by):
+    error = RuntimeError("training its model failed")
+    error.__cause__ = by
+    return error
+
+
+CUBLAS = "failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), True),
+        (tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"), True),
+        (tf.errors.UnknownError(None, None, CUBLAS), True),
+        (caused(by=MemoryError()), True),
+        (tf.errors.InternalError(None, None, "Blas GEMM launch failed"), False),
+        (ValueError("we ran out of memory cards"), False),
+        (caused(by=ValueError("no")), False),
+    ],
+)
+def test_what_means_that_memory_did_not_suffice(error, expected):
+    assert reasons.is_out_of_memory(error) == expected

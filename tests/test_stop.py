@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from search.stop import LAUNCHED, Stop, StopNow
+from search import recycling
+from search.stop import Stop, StopNow
+from search.wire import LAUNCHED
 
 CHILD = """
 import sys
@@ -47,6 +49,15 @@ def test_an_order_to_stop_is_no_interruption(listening):
     assert listening.wait(100)
 
 
+def test_a_signal_goes_before_being_recycled(listening):
+    """The worker would leave anyway, but then nobody may start it again."""
+    listening.ask(recycling.EXIT_CODE)
+    signal.raise_signal(signal.SIGTERM)
+    assert listening.code == 143
+    with pytest.raises(StopNow):
+        signal.raise_signal(signal.SIGTERM)
+
+
 def test_waiting_ends_after_its_time():
     assert not Stop().wait(0.01)
 
@@ -73,3 +84,26 @@ def test_a_worker_started_by_hand_needs_no_input():
         process.stdin.close()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+
+
+TURN = """
+import sys
+from search.stop import Stop
+stop = Stop()
+stop.listen()
+print("ready", flush=True)
+stop.await_turn()
+print("turn", stop.asked, flush=True)
+"""
+
+
+def test_a_stand_by_waits_for_its_turn():
+    command = [sys.executable, "-c", TURN]
+    pipe, environment = subprocess.PIPE, {**os.environ, LAUNCHED: "1"}
+    for said, asked in ((b"go\n", b"False"), (b"", b"True")):
+        with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
+            assert process.stdout.readline() == b"ready\n"
+            os.write(process.stdin.fileno(), said)
+            if not said:
+                process.stdin.close()  # the launcher is gone
+            assert process.stdout.readline() == b"turn " + asked + b"\n"

@@ -5,10 +5,11 @@ import socket
 
 import pytest
 
-from search import creation, worker
+from search import creation, recycling, worker
 from search.data.data_error import DataError
 from search.stop import Stop
 from search.study_file.config import ConfigError
+from search.trial.objective import Objective
 from storage import records, status, studies
 
 FLAKY = """
@@ -125,3 +126,49 @@ def test_artifacts_that_cannot_be_written_are_told_before_the_first_trial(studio
     with pytest.raises(RuntimeError, match="File exists"):
         worker.work(studio.db, study, Stop())
     assert states(studio, study) == []
+
+
+GREEDY_ONCE = """
+    import keras, pathlib
+
+    def build(trial, input_shape, outputs):
+        mark = pathlib.Path(__file__).with_name(f"met {trial.number}")
+        if trial.number in (1, 2) and not mark.exists():
+            mark.touch()
+            raise MemoryError("8 GB")
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(3, "softmax")])
+"""
+
+
+def test_after_running_out_of_memory_the_process_makes_way(studio):
+    """And so does one that has run trials already, should it take the trial over."""
+    study = studio.study(GREEDY_ONCE, study={"trials": 3}, space=BARE)
+    codes = []
+    while status.status(studio.db, study).finished < 3:
+        stop = Stop()
+        worker.work(studio.db, study, stop)
+        codes.append(stop.code)
+    assert codes == [recycling.EXIT_CODE] * 2 + [0]
+    assert states(studio, study) == ["COMPLETE"] * 3
+
+
+def test_a_trial_that_ran_out_of_memory_elsewhere_is_left_to_a_fresh_process(studio, monkeypatch):
+    study = studio.study(study={"trials": 2})
+    other = studio.worker(study).context.store
+    claim = other.claim()
+    run = Objective.run
+
+    def meanwhile(objective, mine, wait_s):
+        outcome = run(objective, mine, wait_s)
+        other.release(claim, out_of_memory=True)
+        return outcome
+
+    monkeypatch.setattr(Objective, "run", meanwhile)
+    stop = Stop()
+    worker.work(studio.db, study, stop)
+    assert stop.code == recycling.EXIT_CODE
+    (left,) = [one for one in status.status(studio.db, study).running if not one.held]
+    assert (left.number, left.memory_failures) == (0, 1)
+    monkeypatch.undo()
+    worker.work(studio.db, study, Stop())
+    assert states(studio, study) == ["COMPLETE"] * 2

@@ -26,6 +26,7 @@ EFFECTS: dict[str, Effect | None] = {
     "model": "refused",
     "space": "refused",
     "training": "refused",
+    "training.trial_minutes": "applies",  # a guard: most trials never meet it
     "training.metrics": "applies",  # shown beside the value
     "training.engine": "applies",  # the numbers stay the same
     "training.xla": "applies",

@@ -174,6 +174,8 @@ class TrainingSection(Section):
     """epochs without an improvement by min_delta until a trial stops"""
     min_delta: NotNegative = 0.0
     """least decrease of the validation loss that counts as an improvement"""
+    trial_minutes: Positive | Literal["none"] = "none"
+    """minutes that one trial may take: then its best epoch counts; one that hangs is failed"""
     metric: Literal["val_loss"] = "val_loss"
     """a trial's value: its best epoch's validation loss, without L1 and L2 penalties"""
     loss: Loss = "auto"
@@ -254,7 +256,7 @@ class WorkersSection(Section):
     retries: CountOrZero = 3
     """takeovers without an epoch of progress until a trial is failed"""
     recycle_trials: Count | Literal["none"] = 200
-    """trials after which a worker process gives way to one that stands ready: leaks of memory end"""
+    """trials after which a worker process gives way to one that stands ready, as memory leaks"""
     recycle_mib: Annotated[int, Field(ge=256)] | None = None
     """resident memory at which a worker process is replaced, in MiB; default: no limit"""
 

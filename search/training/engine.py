@@ -144,6 +144,11 @@ class Training:
         """Wall time by what it was spent on: build, trace, train, validate, checkpoint."""
         return {**self._path.seconds, "checkpoint": self._saving_s}
 
+    @property
+    def ahead(self) -> int:
+        """How many epochs are trained that have not been yielded yet."""
+        return len(self._trained) - len(self.history)
+
     def epochs(self, after: int = 0) -> Iterator[Epoch]:
         """Train, and yield each epoch once, in order.
 

@@ -8,11 +8,13 @@ from enum import Enum
 
 import numpy as np
 
+from search import identity
 from search.creation import Stored
 from search.stop import Stop
 from search.trial.keeper import Keeper
 from search.trial.modelling import Blueprint
 from storage.artifacts import ArtifactStore
+from storage.database import Database
 from storage.studies import Study
 from storage.trials import TrialStore
 
@@ -37,6 +39,7 @@ class Outcome(Enum):
 class Context:
     """What all trials of a worker share."""
 
+    db: Database
     study: Study
     stored: Stored
     plan: Blueprint
@@ -44,6 +47,11 @@ class Context:
     artifacts: ArtifactStore
     keeper: Keeper
     stop: Stop
+
+    @property
+    def worker(self) -> str:
+        """This process' name."""
+        return identity.this_process().name
 
     def owner(self, number: int) -> str:
         """Names the objects of a trial."""

@@ -18,10 +18,12 @@ class Progress:
     Attributes:
         values: best epoch's value of each.
         best_epochs: number of that epoch in each.
+        spent_s: seconds that the trial has taken so far, the fold under way included.
     """
 
     values: tuple[float, ...] = ()
     best_epochs: tuple[int, ...] = ()
+    spent_s: float = 0.0
 
     @property
     def done(self) -> int:
@@ -68,7 +70,8 @@ def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None]:
     if checksum != _checksum(line):
         raise ValueError("its first line is damaged")
     found = json.loads(line)
-    return Progress(tuple(found["values"]), tuple(found["best_epochs"])), blob
+    spent_s = found.get("spent_s", 0.0)
+    return Progress(tuple(found["values"]), tuple(found["best_epochs"]), spent_s), blob
 
 
 def _checksum(line: bytes) -> bytes:

@@ -10,6 +10,7 @@ import contextlib
 
 import optuna
 
+from search import model_size, recycling
 from search.training.engine import Engine
 from search.trial import modelling, reasons
 from search.trial.context import LOG, Context, Outcome, TrialFailed
@@ -17,7 +18,10 @@ from search.trial.run import Run
 from spaces.failures import ArchitectureError, UserCodeError
 from storage.database import StorageError
 from storage.leases import LeaseLost
+from storage.results import OUT_OF_MEMORY
 from storage.trials import Claim
+
+FAILURES = (UserCodeError, TrialFailed, ArchitectureError, reasons.REFUSED)  # of one trial
 
 
 class Objective:
@@ -39,29 +43,53 @@ class Objective:
             claim: the trial.
             wait_s: how long the worker had to wait for it, in seconds.
         """
-        run = Run(self.context, claim, self._engine, wait_s)
         try:
-            return run.train()
+            return self._end(Run(self.context, claim, self._engine, wait_s))
         except LeaseLost:  # another worker has it: nothing of ours is written any more
             return Outcome.LOST
+
+    def _end(self, run: Run) -> Outcome:
+        try:
+            return run.train()
+        except LeaseLost:
+            raise
         except optuna.TrialPruned as wish:
             run.give_up(str(wish))
             return Outcome.PRUNED
-        except UserCodeError as failure:
-            self._show_once(failure)
-            self.last_reason = str(failure)
-        except (TrialFailed, ArchitectureError) as failure:
-            self.last_reason = str(failure)
-        except reasons.OUT_OF_MEMORY as failure:
-            self.last_reason = f"out of memory: {reasons.of_tensorflow(failure)}"
-        except reasons.REFUSED as failure:
-            self.last_reason = f"TensorFlow refused the model: {reasons.of_tensorflow(failure)}"
-        except BaseException:  # a bug, or told twice to stop: somebody else may go on with it
-            with contextlib.suppress(LeaseLost, StorageError):
-                self.context.store.release(claim)
-            raise
+        except BaseException as error:
+            if reasons.is_out_of_memory(error):
+                return self._out_of_memory(run, error)
+            if not isinstance(error, FAILURES):
+                self._give_back(run.claim)
+                raise
+            self.last_reason = self._reason(error)
         run.fail(self.last_reason)
         return Outcome.FAILED
+
+    def _out_of_memory(self, run: Run, error: BaseException) -> Outcome:
+        """Once more on a fresh process; the second time the trial has failed."""
+        claim, said = run.claim, reasons.of_tensorflow(error)
+        if not claim.memory_failures:
+            LOG.warning("trial %d is tried again, as it ran out of memory: %s", claim.number, said)
+            self.context.store.release(claim, out_of_memory=True)
+            self.context.stop.ask(recycling.EXIT_CODE)
+            return Outcome.HANDED_BACK
+        size = model_size.in_words(run.attributes)
+        self.last_reason = f"out of memory, {claim.memory_failures + 1} times: {size}; {said}"
+        run.fail(self.last_reason, OUT_OF_MEMORY)
+        return Outcome.FAILED
+
+    def _reason(self, failure: BaseException) -> str:
+        if isinstance(failure, UserCodeError):
+            self._show_once(failure)
+        if isinstance(failure, reasons.REFUSED):
+            return f"TensorFlow refused the model: {reasons.of_tensorflow(failure)}"
+        return str(failure)
+
+    def _give_back(self, claim: Claim) -> None:
+        """After a bug, or when told twice to stop: somebody else may go on with it."""
+        with contextlib.suppress(LeaseLost, StorageError):
+            self.context.store.release(claim)
 
     def _show_once(self, failure: UserCodeError) -> None:
         """The user's own traceback in the log, unless the trial before failed just so."""

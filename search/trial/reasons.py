@@ -6,10 +6,21 @@ import re
 
 import tensorflow as tf
 
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
+_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
+# What CUDA's libraries say of it by way of other errors.
+_NO_MEMORY = re.compile(r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED", re.IGNORECASE)
 REFUSED = tf.errors.InvalidArgumentError  # shapes that don't fit, found while training
 LONGEST = 400  # characters
 _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, or what caused it, says that memory did not suffice."""
+    if isinstance(error, _OUT_OF_MEMORY):
+        return True
+    if isinstance(error, tf.errors.OpError) and _NO_MEMORY.search(str(error)):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def one_line(error: BaseException) -> str:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
+
+from optuna.trial import BaseTrial
 
 from search.report import curves, notes
 from search.stop import STOPPED
 from search.training import engine
 from search.training.engine import Engine, Settings, Training
 from search.training.epoch import Epoch
-from search.trial import modelling, reasons
+from search.trial import modelling, reasons, time_limit
 from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from search.trial.folds import Progress
 from search.trial.judging import NO_NUMBER, in_words
 from search.trial.modelling import Built
+from search.trial.noting import noting
+from search.trial.stopwatch import Stopwatch
+from search.trial.time_limit import TimeLimit, Watchdog
+from search.wire import tell_launcher
 from spaces import hyperparameters
 from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
@@ -54,7 +58,7 @@ class Run:
         self.best_model = BestModel(context, claim.number)
         self.progress = Progress()
         self.attributes: dict[str, Any] = {"seed": self.seed}
-        self._seconds = {"wait": wait_s}
+        self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
 
     def train(self) -> Outcome:
@@ -65,19 +69,25 @@ class Run:
             LeaseLost: somebody else holds the trial.
         """
         self.progress, blob = self.checkpoints.find()
-        for fold in range(self.progress.done, len(self.context.plan.data.folds)):
-            run = self._begin(fold, blob)
-            self._trainings.append(run)
-            early = self._epochs(fold, run)
+        folds = len(self.context.plan.data.folds)
+        minutes = self.file.training.trial_minutes
+        self.time_limit = TimeLimit(minutes, folds, self.progress.spent_s)
+        for fold in range(self.progress.done, folds):
+            with Watchdog(self.context, self.claim, self.time_limit):
+                run = self._begin(fold, blob)
+                self._trainings.append(run)
+                early = self._epochs(fold, run)
             if early is not None:
                 return early
             assert run.best is not None  # every epoch was finite
             self.progress, blob = self.progress.with_fold(run.best), None
         return self._complete(run, fold, run.best)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, stopped: str | None = None) -> None:
         """Record why the trial has no value; the sampler sees it as infeasible."""
         self.attributes["reason"] = reason
+        if stopped is not None:
+            self.attributes["stopped"] = stopped
         self._tell("FAIL", None)
 
     def give_up(self, reason: str) -> None:
@@ -87,18 +97,25 @@ class Run:
 
     def _begin(self, fold: int, blob: bytes | None) -> Training:
         """Build the fold's model, and put its training where the checkpoint says."""
-        with self._timed("build"):
+        with self._stopwatch.time("build"):
             engine.seed_everything(self.seed + fold)
             samples = len(self.context.plan.data.folds[fold].train_rows)
-            built = modelling.build(self.context.plan, self.claim.trial, samples)
-            about = {"values": dict(built.values), "parameters": built.model.count_params()}
-            self.attributes |= about
-        with self._timed("store"):
+            built = modelling.build(self.context.plan, self._trial(), samples)
+            size = {"parameters": built.model.count_params(), "batch_size": built.batch_size}
+            tell_launcher(model={"trial": self.claim.number, **size})
+            self.attributes |= {"values": dict(built.values), **size}
+        with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
         run = self._training(fold, built)
         if blob is not None and not self.checkpoints.restore(run, blob):
             run = self._training(fold, built)
         return run
+
+    def _trial(self) -> BaseTrial:
+        """What chooses the values; where a worker has died of them before, noted one by one."""
+        if self.claim.attempt == 1:
+            return self.claim.trial
+        return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
 
     def _training(self, fold: int, built: Built) -> Training:
         chosen = self.file.training
@@ -122,24 +139,32 @@ class Run:
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
                 raise TrialFailed(_diverged(epoch, run))
+            self.time_limit.count_epoch()
             order = self._report(fold, epoch)
             if order is Order.PRUNE:
                 return self._pruned(run)
             if self._must_leave(order):
                 return self._hand_back(fold, run)
             if self.checkpoints.is_due(epoch.number):
-                self.checkpoints.save(self.progress, fold, run)
+                self._save(fold, run)
+            if self.time_limit.is_over(fold) and not run.ahead and run.stopped is None:
+                self.attributes["stopped"] = time_limit.STOPPED
+                return None
         self.attributes["stopped"] = run.stopped
         return None
+
+    def _save(self, fold: int, run: Training) -> None:
+        spent = replace(self.progress, spent_s=self.time_limit.spent_s)
+        self.checkpoints.save(spent, fold, run)
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """The epochs to come; what the user's own model raises in them is its failure."""
         try:
             yield from run.epochs(after)
-        except (*reasons.OUT_OF_MEMORY, reasons.REFUSED):
+        except reasons.REFUSED:
             raise
         except Exception as error:
-            if self.context.plan.builder is None:
+            if self.context.plan.builder is None or reasons.is_out_of_memory(error):
                 raise
             said = f"{type(error).__name__}: {reasons.one_line(error)}"
             raise UserCodeError(f"training its model failed: {said}") from error
@@ -148,9 +173,15 @@ class Run:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""
         step = fold * self.file.training.epochs + epoch.number
         value = self.progress.running(epoch.value)
-        with self._timed("store"):
+        with self._stopwatch.time("store"):
             order = self.context.store.report(
-                self.claim, epoch.number, value, epoch.metrics, fold=fold, step=step
+                self.claim,
+                epoch.number,
+                value,
+                epoch.metrics,
+                fold=fold,
+                step=step,
+                seconds=epoch.seconds,
             )
             fell_behind = self.context.store.should_prune(self.claim, step)
         if order is Order.PRUNE:
@@ -166,7 +197,7 @@ class Run:
         return self.context.stop.asked
 
     def _hand_back(self, fold: int, run: Training) -> Outcome:
-        self.checkpoints.save(self.progress, fold, run)
+        self._save(fold, run)
         self.context.store.release(self.claim)
         return Outcome.HANDED_BACK
 
@@ -181,7 +212,7 @@ class Run:
         if self.progress.standard_error is not None:
             self.attributes["standard_error"] = self.progress.standard_error
             self.attributes["folds"] = list(self.progress.values)
-        with self._timed("checkpoint"):
+        with self._stopwatch.time("checkpoint"):
             self.attributes |= self.best_model.keep(self.progress.value, run, fold)
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
@@ -190,7 +221,8 @@ class Run:
     def _tell(self, state: Ended, value: float | None) -> None:
         claim, study = self.claim, self.context.study
         history = curves.flat(claim.history)
-        self.attributes["seconds"] = self._spent()
+        trained = (run.seconds for run in self._trainings)
+        self.attributes["seconds"] = self._stopwatch.with_others(trained)
         note = notes.trial_note(
             study.study_id,
             claim.lease.trial_id,
@@ -201,6 +233,7 @@ class Run:
             value=value,
             stopped=self.attributes.get("stopped"),
             reason=self.attributes.get("reason"),
+            verdict=in_words(self.context, claim, state, history, self.attributes),
         )
         self.context.store.tell(
             claim,
@@ -212,25 +245,8 @@ class Run:
         )
         self.checkpoints.drop()
 
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - began
-            self._seconds[what] = self._seconds.get(what, 0.0) + spent
-
-    def _spent(self) -> dict[str, float]:
-        """Seconds by what they were spent on: wait, build, trace, train, validate, …"""
-        total = Counter(self._seconds)
-        for run in self._trainings:
-            total.update(run.seconds)
-        return dict(total)
-
 
 def _diverged(epoch: Epoch, run: Training) -> str:
     best = run.best
     before = f"; before, {best.value:.5g} at epoch {best.number}" if best else ""
     return f"{NO_NUMBER} at epoch {epoch.number}{before}"
-            verdict=in_words(self.context, claim, state, history, self.attributes),

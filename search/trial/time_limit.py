@@ -1,0 +1,121 @@
+"""How long a trial may train, and what ends one that hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import math
+import threading
+import time
+from typing import Literal
+
+from search import recycling
+from search.trial.context import LOG, Context
+from storage import control
+from storage.database import StorageError
+from storage.trials import Claim
+
+STOPPED = "time"  # `stopped` of a trial that has reached its limit
+HUNG = "hung"  # … and of one that was failed, since its epoch or its builder never ended
+GRACE_S = 5.0  # beyond the limit, at least, before a trial counts as hanging
+
+
+class TimeLimit:
+    """The time of one trial, from one worker to the next; each fold has an equal share.
+
+    Args:
+        minutes: the study file's limit.
+        folds: how many trainings the trial has.
+        spent_s: what earlier workers have spent on it, up to the checkpoint.
+    """
+
+    def __init__(
+        self, minutes: float | Literal["none"], folds: int = 1, spent_s: float = 0.0
+    ) -> None:
+        self.limit_s = math.inf if minutes == "none" else 60.0 * minutes
+        self._folds = folds
+        self._before_s = spent_s
+        self._began = self._epoch_began = time.monotonic()
+        self._longest_s = 0.0
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds spent on the trial, up to now."""
+        return self._before_s + time.monotonic() - self._began
+
+    def count_epoch(self) -> None:
+        """An epoch has ended."""
+        now = time.monotonic()
+        self._longest_s = max(self._longest_s, now - self._epoch_began)
+        self._epoch_began = now
+
+    def is_over(self, fold: int) -> bool:
+        """Whether this fold, from 0, has had its share, and what those before it left over."""
+        return self.spent_s >= self.limit_s * (fold + 1) / self._folds
+
+    @property
+    def hangs_in_s(self) -> float:
+        """Seconds until the trial counts as hanging: an epoch may be long, but not for ever.
+
+        Before its first epoch a process has the whole limit, whatever others have spent.
+        """
+        due_s = self.limit_s
+        if self._longest_s:
+            due_s = max(self.limit_s - self._before_s, self._epoch_began - self._began)
+        return self._began + due_s + max(GRACE_S, 2 * self._longest_s) - time.monotonic()
+
+
+class Watchdog:
+    """Fails a trial that hangs and ends the process: nothing else ends a thread that is stuck.
+
+    A context: it watches while the trial trains.
+    """
+
+    def __init__(self, context: Context, claim: Claim, limit: TimeLimit) -> None:
+        self._context = context
+        self._claim = claim
+        self._limit = limit
+        self._over = threading.Event()
+        self._ending = threading.Lock()  # so that the next trial isn't begun by a process that ends
+
+    def __enter__(self) -> None:
+        if math.isfinite(self._limit.limit_s):
+            threading.Thread(target=self._watch, daemon=True, name="watchdog").start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        with self._ending:
+            pass
+
+    def _watch(self) -> None:
+        while not self._over.wait(max(0.0, self._limit.hangs_in_s)):
+            if self._limit.hangs_in_s <= 0:
+                self._end()
+
+    def _end(self) -> None:
+        with self._ending:
+            if self._over.is_set():
+                return
+            try:
+                self._fail()
+            except StorageError as error:  # the lease can't be lost meanwhile: later, then
+                LOG.warning("trial %d hangs, but: %s", self._claim.number, error)
+                return
+            recycling.leave_at_once()
+
+    def _fail(self) -> None:
+        context, lease = self._context, self._claim.lease
+        reason = f"hung: {self._where()} beyond its limit of {self._limit.limit_s / 60:g} minutes"
+        LOG.warning("trial %d %s; what its threads were doing:", lease.number, reason)
+        with contextlib.suppress(OSError, ValueError):  # no file to write to
+            faulthandler.dump_traceback()
+        db = context.db.another()
+        with contextlib.suppress(StorageError):
+            context.store.write_params(self._claim)  # so that the sampler avoids the like
+        control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
+        control.free(db, context.study, context.worker)  # it will not say goodbye
+        db.close()
+
+    def _where(self) -> str:
+        epochs = self._claim.reported
+        return f"no end of epoch {epochs + 1}" if epochs else "no first epoch"
