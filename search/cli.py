@@ -9,7 +9,16 @@ import optuna
 import typer
 
 from search import storage_file
-from search.commands import deletion, internal, questions, runs, service, study_files, users
+from search.commands import (
+    answers,
+    deletion,
+    internal,
+    questions,
+    runs,
+    service,
+    study_files,
+    users,
+)
 from search.data.data_error import DataError
 from search.study_file.config import ConfigError
 from search.terminal import complain
@@ -31,10 +40,11 @@ SHOWN: tuple[Callable[..., None], ...] = (
     questions.status,
     questions.trials,
     questions.best,
+    answers.refine,
     questions.doctor,
     deletion.delete,
-    service.dashboard,
     deletion.trash,
+    service.dashboard,
     runs.worker,
 )
 HIDDEN: tuple[Callable[..., None], ...] = (internal.inspect, internal.finish)
@@ -43,15 +53,15 @@ for each in SHOWN:
     app.command()(each)
 for each in HIDDEN:
     app.command(hidden=True)(each)
-
 app.add_typer(users.app, name="users")
+
 
 def run() -> None:
     """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        app()
         storage_file.read()
+        app()
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)

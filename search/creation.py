@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search import inspection
+from search import inspection, warm_start
 from search.inspection import Inspection
 from search.study_file import config
 from search.study_file.config import ConfigError, Difference, StudyFile
@@ -42,20 +42,26 @@ class Stored:
 
 
 def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
-    """Write the study down; of several launches at once, one does and the others find it."""
+    """Write the study down; of several launches at once, one does and the others find it.
+
+    Raises:
+        ConfigError: there is no study to learn from as the file says.
+    """
+    learned = warm_start.known(db, file, found)
     artifacts_folder = _new_folder(file)
     record = {
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
         "artifacts": str(artifacts_folder),
         "inspection": asdict(found),
+        "warm_start": learned,
     }
     study, created = studies.create(
         db,
         file.study.name,
         config=record,
         seed=file.study.seed,
-        queue=_first(file),
+        queue=_first(file, learned),
         **budget(file),
     )
     if created:
@@ -183,10 +189,13 @@ def _new_folder(file: StudyFile) -> Path:
     return parent / name
 
 
-def _first(file: StudyFile) -> list[dict[str, Any]]:
-    """What runs before the search: the family's textbook configuration, unless on a grid."""
+def _first(file: StudyFile, learned: dict[str, Any]) -> list[dict[str, Any]]:
+    """What runs before the search, unless on a grid: the best that another study has found, or
+    the family's textbook configuration."""
     if file.search.first == "none" or file.search.sampler == "grid":
         return []
+    if learned.get("trials"):
+        return [learned["trials"][0]["params"]]
     family = file.model.family
     space = read_space(dict(file.space), family=family)
     return [dict(space.params(dict(hyperparameters.textbook(family))))]

@@ -103,6 +103,13 @@ RULES: tuple[Rule, ...] = (
         lambda e, s: above(e.start, 5, 12) if e.train_error is not None else 0.0, BOOK,
     ),
     Rule(
+        UNSTABLE, "nothing is learned, while the losses jitter around that of guessing",
+        lambda e, s: min(
+            above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
+            below(_share(e.fall, e.noise), 2, 4),
+        ), BOOK,
+    ),
+    Rule(
         CUT_SHORT, "the validation loss still falls at the last epoch",
         lambda e, s: min(
             above(e.fall_share, 0.08, 0.16), above(_share(e.fall, e.noise), 2, 4), _poor(e, s),

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from search import creation, device, identity, inspection, launch, recycling
+from search import creation, device, identity, inspection, launch, recycling, warm_start
 from search.creation import Stored
 from search.data import loading
 from search.report import show
@@ -127,5 +127,5 @@ def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint
         sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
-        window=samplers.window(stored.file.search.sampler),
+        window=warm_start.fill(samplers.window(stored.file.search.sampler), study),
     )

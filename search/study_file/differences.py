@@ -34,6 +34,7 @@ EFFECTS: dict[str, Effect | None] = {
     "training.checkpoint_every_s": "applies",
     "search": "applies",  # the results so far serve any sampler and any pruner
     "search.first": "kept",  # it has been queued, or not, at the start
+    "search.warm_start": "kept",  # what it gave has been written down
     "workers": "applies",
 }
 

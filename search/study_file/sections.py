@@ -218,7 +218,9 @@ class SearchSection(Section):
     startup_trials: CountOrZero = 10
     """random trials before tpe, gp and cmaes learn from the results"""
     first: Literal["textbook", "none"] = "textbook"
-    """run the family's textbook configuration before the search"""
+    """run the family's textbook configuration, or the best of warm_start, before the search"""
+    warm_start: Name | None = None
+    """study of the same database and data from whose trials the sampler learns before the first"""
     pruner: Literal["auto", "none", "median", "percentile", "hyperband"] = "auto"
     """stops trials that fall behind (Optuna's pruners); auto is median"""
     pruner_startup_trials: CountOrZero = 5

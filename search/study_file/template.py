@@ -43,6 +43,7 @@ EXAMPLES: dict[str, object] = {
     "hours": 2.0,
     "gpu_hours": 8.0,
     "human_error": 0.02,
+    "warm_start": "an-earlier-study",
     "group": "patient",
     "target": "species",
     "image_size": [64, 64],
