@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from search import creation, device, identity, inspection, launch, recycling, warm_start
@@ -18,9 +19,11 @@ from search.trial import modelling, sampling
 from search.trial.context import LOG, Context, Outcome, trial_seed
 from search.trial.keeper import Keeper
 from search.trial.objective import Objective
-from search.wire import STANDBY
-from storage import samplers, status
-from storage.database import Database
+from search.wire import LAUNCHED, STANDBY
+from storage import records, samplers, status
+from storage.database import Database, StorageAway, Transaction
+from storage.records import TrialRecord
+from storage.status import Status
 from storage.studies import Study
 from storage.trials import Claim, Exhausted, Terms, TrialStore
 
@@ -80,6 +83,7 @@ def _trials(objective: Objective, age: recycling.Age) -> None:
         free_since = time.perf_counter()
         age.count()
         _note(streak, claim, outcome, objective.last_reason)
+        _show(objective.context, claim, outcome)
         if streak.problems:
             raise ConfigError(streak.problems)
     if age.reached and not stop.asked:
@@ -97,6 +101,20 @@ def _note(streak: Streak, claim: Claim, outcome: Outcome, reason: str) -> None:
         streak.failed(claim.number, reason)
     else:
         streak.went_on(well=outcome in (Outcome.COMPLETE, Outcome.PRUNED))
+
+
+def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
+    """A line for each finished trial, where no launcher prints it."""
+    if LAUNCHED in os.environ or outcome in (Outcome.HANDED_BACK, Outcome.LOST):
+        return
+
+    def look(transaction: Transaction) -> tuple[TrialRecord, Status]:
+        (trial,) = records.read(transaction, context.study.study_id, claim.number)
+        return trial, status.read(transaction, context.study.study_id)
+
+    with suppress(StorageAway):
+        trial, state = context.db.snapshot(look, patience_s=0.0)
+        print(show.finished_line(trial, state, state.finished), flush=True)
 
 
 def _first_line(db: Database, study: Study) -> str:

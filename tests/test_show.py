@@ -11,6 +11,7 @@ from search.findings import verdicts
 from search.report import show, time_split
 from search.stop import Stop
 from storage import records, status
+from storage.status import OutOfMemory
 
 FAILING = """
     import keras
@@ -140,3 +141,12 @@ def test_what_takeovers_cost(run):
     assert show.takeovers(state) == "takeovers: none"
     state = dataclasses.replace(state, takeovers=2, repeated_epochs=12, repeated_s=5.4)
     assert show.takeovers(state) == "takeovers: 2; trained again: 12 epochs, 5 s of training"
+
+
+def test_what_want_of_memory_cost(run):
+    state = told(run)[1]
+    assert show.out_of_memory(state) == "out of memory: none" and show.memory_share(state) == 0
+    lost = OutOfMemory(trials=3, gpu_seconds=30.0)
+    state = dataclasses.replace(state, limit=60, gpu_seconds_used=240.0, out_of_memory=lost)
+    said = "out of memory: 3 failed, 30 s: 5.0% of the trials, 12.5% of the time"
+    assert show.out_of_memory(state) == said

@@ -1,6 +1,7 @@
 """A worker process from its start to its end, run in this one."""
 
 import os
+import re
 import socket
 
 import pytest
@@ -36,10 +37,20 @@ def test_a_worker_spends_the_budget_and_leaves(studio, capsys):
     stop = Stop()
     worker.work(studio.db, study, stop)
     assert states(studio, study) == ["COMPLETE"] * 3 and stop.code == 0
-    assert capsys.readouterr().out == "worker started: iris on cpu, 3 of 3 trials left\n"
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "worker started: iris on cpu, 3 of 3 trials left"
+    assert [re.sub(r"^\S+ |: .*;", "", line) for line in lines] == [
+        f"trial {number} complete {number + 1} of 3" for number in range(3)
+    ]
     assert status.status(studio.db, study).workers == []  # it said goodbye
     worker.work(studio.db, study, stop)  # nothing is left to do
     assert states(studio, study) == ["COMPLETE"] * 3
+
+
+def test_under_a_launcher_it_leaves_the_finished_trials_to_that(studio, capsys, monkeypatch):
+    monkeypatch.setenv("STUDYHALL_LAUNCHED", "1")
+    worker.work(studio.db, studio.study(study={"trials": 1}), Stop())
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_a_worker_that_is_asked_to_stop_begins_nothing(studio):

@@ -45,7 +45,7 @@ def status(
             say("", f"{study.name}: trials under way", show.running_table(state))
     if name:
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")
-        say(show.takeovers(rows[0][1]))
+        say(show.takeovers(rows[0][1]), show.out_of_memory(rows[0][1]))
         if rows[0][1].stopping:
             say(f"stopped: no worker begins a trial until studyhall resume {name}")
 

@@ -88,6 +88,8 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
         "takeovers": status.takeovers,
         "repeated_epochs": status.repeated_epochs,
         "repeated_s": status.repeated_s,
+        "out_of_memory": status.out_of_memory.trials,
+        "out_of_memory_share": memory_share(status),
         "workers": [
             {
                 "trial": running.number,
@@ -132,6 +134,22 @@ def takeovers(status: Status) -> str:
         return "takeovers: none"
     again = f"{status.repeated_epochs} epochs, {duration(status.repeated_s)} of training"
     return f"takeovers: {status.takeovers}; trained again: {again}"
+
+
+def memory_share(status: Status) -> float:
+    """Which share of the time used so far went into trials that ran out of memory, 0 to 1."""
+    used = status.gpu_seconds_used
+    return min(1.0, status.out_of_memory.gpu_seconds / used) if used else 0.0
+
+
+def out_of_memory(status: Status) -> str:
+    """What trials have cost that ran out of memory, in a line."""
+    failed = status.out_of_memory.trials
+    if failed == 0:
+        return "out of memory: none"
+    spent = duration(status.out_of_memory.gpu_seconds)
+    share = f"{failed / status.limit:.1%} of the trials, {memory_share(status):.1%} of the time"
+    return f"out of memory: {failed} failed, {spent}: {share}"
 
 
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
