@@ -1,13 +1,16 @@
 """A trial's checkpoints while its workers are killed, fenced off, and left without room."""
 
 import os
+import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
 from search import creation
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import Outcome
+from search.trial.folds import Progress
 from storage import artifacts, records, status
 from storage.artifacts import ArtifactError, ArtifactStore
 from storage.leases import Terms
@@ -213,3 +216,21 @@ def test_on_a_full_disk_the_older_checkpoint_stands(studio, small_disk, caplog):
     assert studio.finish(study) == [Outcome.COMPLETE]
     (one,), (other,) = records.trials(studio.db, whole), records.trials(studio.db, study)
     assert (other.value, other.epochs, other.repeated_epochs) == (one.value, one.epochs, 2)
+
+
+@pytest.mark.parametrize("every_s", [0, 0.001])
+def test_what_takes_long_is_saved_more_rarely(studio, every_s):
+    study = studio.study(study={"trials": 1}, training={"checkpoint_every_s": every_s})
+    context = studio.worker(study).context
+
+    class Slow:
+        history = (SimpleNamespace(number=1),)
+
+        def save(self):
+            time.sleep(0.1)  # 2 % of 5 s
+            return b"state"
+
+    checkpoints = Checkpoints(context, context.store.claim())
+    checkpoints.save(Progress(), 0, Slow())
+    time.sleep(0.01)
+    assert checkpoints.is_due(2) is (every_s == 0)

@@ -65,7 +65,10 @@ def metrics(training: Training) -> list[dict[str, float]]:
 PAIRS = {
     "sgd": ({"learning_rate": 0.1, "l2": 0.1, "dropout": 0.5}, {"l2": 1e-3, "dropout": 0.1}),
     "nesterov": ({"momentum": 0.3}, {"momentum": 0.95, "decay": "inverse_time"}),
-    "rmsprop": ({"decay": "exponential", "l2": 1e-2}, {"decay": "step", "l2": 1e-4}),
+    "rmsprop": (
+        {"decay": "exponential", "l2": 1e-2, "batch_norm": True},
+        {"decay": "step", "l2": 1e-4, "batch_norm": True},
+    ),
     "adagrad": ({"width": 5}, {"width": 11, "decay": "plateau", "decay_epochs": 1}),
     "adadelta": ({"learning_rate": 1.0}, {"learning_rate": 0.5}),
     "adam": ({"beta_1": 0.5, "clip_norm": 0.1}, {"beta_2": 0.9, "clip_norm": 3.0}),

@@ -27,11 +27,14 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
         header: What JSON can hold; floats come back to the last bit, NaN and infinity too.
         arrays: Kept with dtype and shape, byte for byte.
     """
-    shapes = [(array.dtype.str, array.shape) for array in arrays]
+    shapes = [(_kind(array.dtype), array.shape) for array in arrays]
     text = json.dumps({"header": header, "arrays": shapes}).encode()
-    raw = [np.ascontiguousarray(array).tobytes() for array in arrays]
-    body = b"".join([_LENGTH.pack(len(text)), text, *raw])
-    return MAGIC + _FRAME.pack(VERSION, len(body), hashlib.sha256(body).digest()) + body
+    parts: list[Any] = [_LENGTH.pack(len(text)), text, *map(_raw, arrays)]  # copied once, below
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    frame = _FRAME.pack(VERSION, sum(map(len, parts)), digest.digest())
+    return b"".join([MAGIC, frame, *parts])
 
 
 def unpack(blob: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -50,6 +53,15 @@ def unpack(blob: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
         start += array.nbytes
         arrays.append(array)
     return content["header"], arrays
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return dtype.name if dtype.kind == "V" else dtype.str  # bfloat16 has a name only
+
+
+def _raw(array: np.ndarray) -> np.ndarray:
+    """The bytes of an array."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def _checked_body(blob: bytes) -> memoryview:

@@ -15,6 +15,8 @@ from storage.artifacts import ArtifactError
 from storage.leases import LeaseLost
 from storage.trials import Claim
 
+COST = 0.02  # of a trial's time that its checkpoints may take, unless every epoch is asked for
+
 
 class Checkpoints:
     """Saves and finds the checkpoint of a trial.
@@ -28,6 +30,7 @@ class Checkpoints:
         self._claim = claim
         self._saved_at = time.monotonic()
         self._saved_epoch = 0
+        self._took_s = 0.0
         self._complained = False
 
     def find(self) -> tuple[Progress, bytes | None]:
@@ -48,11 +51,17 @@ class Checkpoints:
         return True
 
     def is_due(self, epoch: int) -> bool:
-        """Whether it is time for one: the rarer of the study file's two spacings holds."""
+        """Whether it is time for one: the rarer of the study file's two spacings holds.
+
+        What takes long, as of a large model on a slow disk, is done the more rarely.
+        """
         spacing = self._context.plan.file.training
+        pause_s = spacing.checkpoint_every_s
+        if pause_s:
+            pause_s = max(pause_s, self._took_s / COST)
         return (
             epoch - self._saved_epoch >= spacing.checkpoint_every_epochs
-            and time.monotonic() - self._saved_at >= spacing.checkpoint_every_s
+            and time.monotonic() - self._saved_at >= pause_s
         )
 
     def save(self, progress: Progress, fold: int, run: Training) -> None:
@@ -62,6 +71,10 @@ class Checkpoints:
             LeaseLost: somebody else holds the trial; the old checkpoint stands.
         """
         self._saved_at, self._saved_epoch = time.monotonic(), run.history[-1].number
+        self._replace(progress, fold, run)
+        self._took_s = time.monotonic() - self._saved_at
+
+    def _replace(self, progress: Progress, fold: int, run: Training) -> None:
         blob = folds.write(progress, run.save())
         try:
             pointer, older = self._write(blob)
