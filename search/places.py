@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from itertools import cycle, islice
 from typing import Any
 
-from search import creation, gpus, identity
+from search import creation, gpus, identity, threads
 from search.device import Device
 from search.place import Place
 from search.study_file import config
@@ -54,8 +53,7 @@ def places(study: Study, devices: list[Device], url: str) -> list[Place]:
     """A place per worker: its device, its share of the processor's threads, its log."""
     logs = creation.objects(study).root / "logs"
     logs.mkdir(exist_ok=True)
-    threads = str(max(1, (os.cpu_count() or 1) // len(devices)))
-    shared = {"STUDYHALL_STORAGE": url, "TF_NUM_INTRAOP_THREADS": threads}
+    shared = {"STUDYHALL_STORAGE": url, **threads.environment(len(devices))}
     return [
         Place(
             name,
