@@ -19,6 +19,7 @@ __all__ = ["Database", "StorageAway", "StorageError", "Transaction", "default_ur
 
 PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
 OPEN_PATIENCE_S = 10.0
+_CHANCE = random.Random()  # its own: Keras draws weights' seeds from the global one, meanwhile
 
 T = TypeVar("T")
 Row = sa.Row[*tuple[Any, ...]]
@@ -222,7 +223,7 @@ def _pauses() -> Iterator[float]:
     """Seconds between tries: doubling from 20 ms to 5 s, scattered so that workers spread out."""
     pause_s = 0.02
     while True:
-        yield pause_s * random.uniform(0.5, 1.5)
+        yield pause_s * _CHANCE.uniform(0.5, 1.5)
         pause_s = min(2 * pause_s, 5.0)
 
 
