@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from search import exporting
-from search.data.preparation import Preparation
+from search import creation, proof
 from search.training import learning_rates, signature, updates
 from search.training.engine import Engine, Settings, Training, seed_everything
 from search.training.reuse import CompiledModels
+from search.trial.context import Outcome
 from spaces import architecture, optimization, regularization
 
 EPOCHS, SIZE, STEPS = 3, 16, 4
@@ -101,11 +99,12 @@ def test_a_scaled_loss_is_continued_to_the_last_bit(engines: list[Engine], engin
     def start(place: int) -> Training:
         return begun(engines[place], scaling(built("mixed_float16"), 2.0**24), engine=engine)
 
-    whole, cut = values(start(0)), start(0)
-    first = [epoch.value for epoch in itertools.islice(cut.epochs(), 1)]
+    epochs = (whole := start(0)).epochs()
+    next(epochs)
+    blob, rest = whole.save(), [epoch.value for epoch in epochs]
     continued = start(1)
-    continued.restore(cut.save())
-    assert first + [epoch.value for epoch in continued.epochs(after=1)] == whole
+    continued.restore(blob)
+    assert [epoch.value for epoch in continued.epochs(after=1)] == rest
 
 
 def test_compiled_models_are_kept_apart_by_precision() -> None:
@@ -120,13 +119,16 @@ def test_a_scaled_loss_with_a_schedule_is_trained_by_fit() -> None:
         signature.of(model)
 
 
-def test_the_exported_model_says_the_same(engines: list[Engine], tmp_path: Path) -> None:
-    training = begun(engines[0], built("mixed_bfloat16"))
-    list(training.epochs())
-    whole = exporting.with_preparation(training.best_model(), Preparation(), (6,))
-    exporting.save(whole, tmp_path / "model.keras")
-    keras.config.set_dtype_policy("float32")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    predictions = exporting.predict(loaded, VALIDATION[0])
-    loss = exporting.data_loss(regularization.loss("multiclass"), VALIDATION[1], predictions)
-    assert training.best and loss == pytest.approx(training.best.value, rel=1e-2)
+@pytest.mark.parametrize("precision", MIXED)
+def test_a_study_ends_with_a_model_that_proves_its_value(studio: Any, precision: str) -> None:
+    study = studio.study(study={"trials": 1}, training={"precision": precision, "epochs": 3})
+    assert studio.finish(study) == [Outcome.COMPLETE]
+    keras.config.set_dtype_policy("float32")  # as in a fresh process
+    card = proof.finish(studio.db, study)
+    exported = keras.models.load_model(creation.stored(study).artifacts / "best" / "model.keras")
+    trained = exported.get_layer("mlp")
+    assert [layer.compute_dtype for layer in trained.layers if layer.weights] == [
+        *[precision.removeprefix("mixed_")] * 2,
+        "float32",
+    ]
+    assert card["proof"]["reloaded"] == pytest.approx(card["value"], rel=1e-2)
