@@ -18,7 +18,7 @@ from benchmarks import storage_filling as filling
 from benchmarks import storage_worker as stub
 from storage import studies
 from storage.claim import Claim
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.trials import TrialStore
 
 WORKER = str(Path(stub.__file__))
@@ -179,13 +179,23 @@ def _cost(kind: str, url: str, trials: int) -> tuple[float, float]:
 def _counting() -> Iterator[list[str]]:
     statements: list[str] = []
 
-    def count(_c: object, _cursor: object, statement: str, *_: object) -> None:
+    def count(statement: str) -> None:
         if statement.split()[0] not in ("BEGIN", "COMMIT", "ROLLBACK"):
             statements.append(statement)
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", count)
+    def count_theirs(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        count(statement)
+
+    def count_ours(transaction: Transaction, statement: str, binds: object = ()) -> None:
+        count(statement)
+        execute(transaction, statement, binds)
+
+    execute = Transaction.execute  # which goes past SQLAlchemy
+    sa.event.listen(sa.Engine, "before_cursor_execute", count_theirs)
+    Transaction.execute = count_ours  # type: ignore[method-assign]
     yield statements
-    sa.event.remove(sa.Engine, "before_cursor_execute", count)
+    Transaction.execute = execute  # type: ignore[method-assign]
+    sa.event.remove(sa.Engine, "before_cursor_execute", count_theirs)
 
 
 def _throughput(kind: str, url: str, processes: int, seconds: float) -> float:

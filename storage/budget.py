@@ -44,7 +44,7 @@ def reserve(
         new: False if a trial that has its place goes on.
         sampled: whether the new trial's configuration is drawn, not queued.
     """
-    reserved = transaction.run(
+    reserved = transaction.value(
         """
         UPDATE studyhall_budget SET used = used + :new, drawn = drawn + :sampled,
             idle_s = idle_s + :idle_s, started_at = coalesce(started_at, {now}), active_at = {now}
@@ -55,7 +55,7 @@ def reserve(
         sampled=int(sampled),
         idle_s=idle_s,
     )
-    return int(reserved.scalar_one())
+    return int(reserved)
 
 
 def advance(transaction: database.Transaction, study_id: int, gpu_seconds: float = 0.0) -> int:
@@ -65,7 +65,7 @@ def advance(transaction: database.Transaction, study_id: int, gpu_seconds: float
     numbers: a PostgreSQL sequence would show a reader 8 before 7, and it would never look for 7
     again.
     """
-    moved = transaction.run(
+    moved = transaction.value(
         """
         UPDATE studyhall_budget SET sequence = sequence + 1, active_at = {now},
             gpu_seconds_used = gpu_seconds_used + :gpu_seconds
@@ -73,12 +73,12 @@ def advance(transaction: database.Transaction, study_id: int, gpu_seconds: float
         study_id=study_id,
         gpu_seconds=gpu_seconds,
     )
-    return int(moved.scalar_one())
+    return int(moved)
 
 
 def book(transaction: database.Transaction, study_id: int, gpu_seconds: float) -> None:
     """Books what an ended lease has used: seconds times devices."""
-    transaction.run(
+    transaction.write(
         """
         UPDATE studyhall_budget SET gpu_seconds_used = gpu_seconds_used + :gpu_seconds,
             active_at = {now}

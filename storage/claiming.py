@@ -119,11 +119,11 @@ def _used_up(limits: Row, held_gpu_seconds: float, idle_s: float) -> str:
 
 
 def _dequeue(transaction: Transaction, queue_id: int) -> str:
-    taken = transaction.run(
+    taken = transaction.value(
         "DELETE FROM studyhall_queue WHERE queue_id = :queue_id RETURNING params",
         queue_id=queue_id,
     )
-    return str(taken.scalar_one())
+    return str(taken)
 
 
 def _running(

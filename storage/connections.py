@@ -9,6 +9,8 @@ LOCK_WAIT_S = 20.0  # seconds that SQLite waits for another process' transaction
 CONNECT_WAIT_S = 10  # seconds for PostgreSQL to accept a connection
 FROZEN_S = 5.0  # seconds that a transaction may do nothing until PostgreSQL ends it
 
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
 # Epoch seconds, and the naive UTC date that Optuna's tables hold, both by the database's clock.
 CLOCKS = {
     "sqlite": {

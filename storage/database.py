@@ -1,50 +1,27 @@
 """The one door to a database: opening it, and transactions that outlive its absences."""
 
 import contextlib
-import functools
 import math
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from storage import connections, creation, urls
+from storage.transaction import Row, Transaction
 from storage.urls import StorageAway, StorageError, default_url, shown
 
-__all__ = ["Database", "StorageAway", "StorageError", "Transaction", "default_url", "shown"]
+__all__ = ["Database", "Row", "StorageAway", "StorageError", "Transaction", "default_url", "shown"]
 
 PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
 OPEN_PATIENCE_S = 10.0
 _CHANCE = random.Random()  # its own: Keras draws weights' seeds from the global one, meanwhile
 
 T = TypeVar("T")
-Row = sa.Row[*tuple[Any, ...]]
-
-
-class Transaction:
-    """What a unit of work sees: statements on one connection, all or nothing."""
-
-    def __init__(self, connection: sa.Connection, kind: str, tries: int, number: int) -> None:
-        self.connection = connection
-        self.kind = kind
-        self.again = tries > 0  # an earlier try may have been committed unnoticed
-        self.connection_number = number  # grows with each new connection of the process
-
-    def run(self, text: str, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Runs one statement; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
-        return self.connection.execute(_statement(self.kind, text), values)
-
-    def row(self, text: str, **values: Any) -> Row | None:
-        """The first row, if any."""
-        return self.run(text, **values).first()
-
-    def rows(self, text: str, **values: Any) -> list[Row]:
-        """All rows."""
-        return list(self.run(text, **values))
 
 
 class Database:
@@ -142,15 +119,15 @@ class Database:
         raise AssertionError("pauses never end")
 
     def _once(self, work: Callable[[Transaction], T], begin: str | None, tries: int) -> T:
-        connection = self._connected()
+        transaction = Transaction(self._connected(), self.kind, tries, self._number)
         try:
             if begin is not None:
-                connection.exec_driver_sql(begin)
-            result = work(Transaction(connection, self.kind, tries, self._number))
+                transaction.execute(begin)
+            result = work(transaction)
             if begin is not None:
-                connection.exec_driver_sql("COMMIT")
+                transaction.execute("COMMIT")
         except BaseException as error:
-            self._undo(connection, begin, error)
+            self._undo(transaction, begin, error)
             raise
         self._heard()
         return result
@@ -161,19 +138,22 @@ class Database:
             self._number += 1
         return self._connection
 
-    def _undo(self, connection: sa.Connection, begin: str | None, error: BaseException) -> None:
+    def _undo(self, transaction: Transaction, begin: str | None, error: BaseException) -> None:
         """Rolls back what was begun; a connection that has failed is given up."""
-        if isinstance(error, sa.exc.DBAPIError) and not connections.contended(error.orig):
-            self._drop()
-        elif begin is not None:
+        failed = isinstance(error, sa.exc.DBAPIError) and not connections.contended(error.orig)
+        if not failed and begin is not None:
             try:
-                connection.exec_driver_sql("ROLLBACK")
+                transaction.execute("ROLLBACK")
             except sa.exc.SQLAlchemyError:  # the connection is gone, or SQLite has not even begun
-                self._drop()
+                failed = True
+        if failed:
+            transaction.close()
+            self._drop()
 
     def _drop(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(sa.exc.SQLAlchemyError):
+                self._connection.invalidate()  # or it would be rolled back, be it gone or not
                 self._connection.close()
             self._connection = None
 
@@ -212,11 +192,6 @@ class Database:
             raise StorageError(f"{shown(self.url)}: {_reason(error)}") from error
         except ImportError as error:
             raise StorageError(f"{shown(self.url)}: no driver for it: {error}") from error
-
-
-@functools.cache
-def _statement(kind: str, text: str) -> sa.TextClause:
-    return sa.text(text.format(**connections.CLOCKS[kind]))
 
 
 def _pauses() -> Iterator[float]:

@@ -8,9 +8,16 @@ from storage.leases import LeaseLost
 
 
 def deliver(
-    db: Database, study_id: int, claim: Claim, seen: feed.Seen, patience_s: float
+    db: Database, study_id: int, claim: Claim, seen: feed.Seen | None, patience_s: float
 ) -> Answer | None:
     """Writes what waits: hyperparameters, reports, the pointer to a checkpoint.
+
+    Args:
+        db: where to.
+        study_id: of the study.
+        claim: the trial.
+        seen: how far the worker has read the feed; None if it does not want to hear of it.
+        patience_s: how long to go on trying.
 
     Returns:
         What the worker hears, if a report was among it.
@@ -45,11 +52,16 @@ def repeat(transaction: Transaction, study_id: int, claim: Claim) -> None:
         LeaseLost: somebody else holds the trial.
     """
     if not claim.outbox.is_complete(transaction.connection_number):
-        _write(transaction, study_id, claim, feed.Seen(), with_params=True)
+        _write(transaction, study_id, claim, None, with_params=True)
 
 
 def _write(
-    transaction: Transaction, study_id: int, claim: Claim, seen: feed.Seen, *, with_params: bool
+    transaction: Transaction,
+    study_id: int,
+    claim: Claim,
+    seen: feed.Seen | None,
+    *,
+    with_params: bool,
 ) -> Answer | None:
     complete = claim.outbox.is_complete(transaction.connection_number)
     if claim.frozen._params and (with_params or not complete):

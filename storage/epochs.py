@@ -1,7 +1,8 @@
 """One epoch, one transaction: fence, lease, report, history, orders, and the others' results.
 
-PostgreSQL does it in one statement and one round trip; SQLite, where a round trip is a function
-call, in three.
+PostgreSQL does it in one statement and one round trip, which it plans once; SQLite, where a round
+trip is a function call, in three. What the feed holds beyond is another statement, which is
+planned each time, since how much that will be depends on what has been seen.
 """
 
 import math
@@ -9,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage import budget, feed, orders, packing
-from storage.database import Transaction
-from storage.feed import Finished
+from storage.database import Row, Transaction
 from storage.leases import Lease, LeaseLost
 from storage.orders import Order
 
@@ -31,10 +31,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker hears when it reports."""
+    """What a worker hears when it reports; no news if it did not ask."""
 
     order: Order
-    news: feed.News
+    news: feed.News | None
 
 
 _RENEW = f"""
@@ -79,82 +79,81 @@ _ALL_AT_ONCE = f"""
             metrics = excluded.metrics, seconds = excluded.seconds
     )
     SELECT {orders.query("lease")},
-        CASE WHEN :lazy THEN set_config('synchronous_commit', 'off', true) END,
-        {", ".join(f"d.{column.strip()}" for column in feed.COLUMNS.split(","))}
-    FROM lease LEFT JOIN studyhall_done d ON d.study_id = lease.study_id AND d.sequence > :seen
-    ORDER BY d.sequence"""
+        (SELECT sequence FROM studyhall_budget b WHERE b.study_id = lease.study_id),
+        CASE WHEN :lazy THEN set_config('synchronous_commit', 'off', true) END
+    FROM lease"""
 
 
 def write(
-    transaction: Transaction, study_id: int, lease: Lease, reports: list[Report], seen: feed.Seen
+    transaction: Transaction,
+    study_id: int,
+    lease: Lease,
+    reports: list[Report],
+    seen: feed.Seen | None,
 ) -> Answer:
     """Writes reports, oldest first, and reads what the feed holds beyond what has been seen.
 
-    Rungs are read only when a report has reached one: only then do they matter.
+    Args:
+        transaction: the one to do it in.
+        study_id: of the study.
+        lease: of the trial.
+        reports: one at least.
+        seen: None to read nothing; rungs are read only when a report has entered one, as only
+            then they matter.
 
     Raises:
         LeaseLost: nothing is written.
     """
-    news = feed.News()
+    lazy = is_single(transaction.kind, reports)
+    write_one = _at_once if transaction.kind == "postgresql" else _in_turn
     for report in reports:
-        lazy = is_single(transaction.kind, reports)
-        write_one = _at_once if transaction.kind == "postgresql" else _in_turn
-        order, finished = write_one(transaction, study_id, lease, report, seen, lazy)
+        order, sequence, *_ = write_one(transaction, _values(lease, report), lazy)
         if report.rung is not None:
             _enter(transaction, study_id, lease, report.rung, report.value)
-        news.finished += finished
-        seen = news.after(seen)
-    if any(report.rung is not None for report in reports):
-        news.rungs = feed.rungs(transaction, study_id, seen)
+    news = None if seen is None else _news(transaction, study_id, reports, seen, sequence)
     return Answer(Order(order), news)
 
 
 def is_single(kind: str, reports: list[Report]) -> bool:
-    """Whether `write` will run one statement, which needs no COMMIT."""
+    """Whether `write` will write by one statement, which needs no COMMIT."""
     return kind == "postgresql" and len(reports) == 1 and reports[0].rung is None
 
 
-def _at_once(
-    transaction: Transaction,
-    study_id: int,
-    lease: Lease,
-    report: Report,
-    seen: feed.Seen,
-    lazy: bool,
-) -> tuple[str, list[Finished]]:
+def _at_once(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Row:
     """One statement; if it is the whole transaction, its COMMIT need not wait for the disk."""
-    values = _values(lease, report)
-    rows = transaction.rows(_ALL_AT_ONCE, seen=seen.finished, lazy=lazy, **values)
-    if not rows:
+    written = transaction.row(_ALL_AT_ONCE, lazy=lazy, **values)
+    if written is None:
         raise LeaseLost
-    return rows[0][0], [Finished(*row[2:]) for row in rows if row[2] is not None]
+    return written
 
 
-def _in_turn(
-    transaction: Transaction,
-    study_id: int,
-    lease: Lease,
-    report: Report,
-    seen: feed.Seen,
-    lazy: bool,
-) -> tuple[str, list[Finished]]:
-    """Three statements, and a fourth if the feed has moved."""
-    values = _values(lease, report)
+def _in_turn(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Row:
+    """Three statements."""
     renewed = transaction.row(_RENEW, **values)
     if renewed is None:
         raise LeaseLost
     if values["kind"] is not None:
-        transaction.run(_REPORT, **values)
-    transaction.run(_HISTORY, **values)
-    order, sequence = renewed
-    return order, feed.finished(transaction, study_id, seen) if sequence > seen.finished else []
+        transaction.write(_REPORT, **values)
+    transaction.write(_HISTORY, **values)
+    return renewed
+
+
+def _news(
+    transaction: Transaction, study_id: int, reports: list[Report], seen: feed.Seen, sequence: int
+) -> feed.News:
+    news = feed.News(reaches=sequence)
+    if sequence > seen.finished:
+        news.finished = feed.finished(transaction, study_id, seen)
+    if any(report.rung is not None for report in reports):
+        news.rungs = feed.rungs(transaction, study_id, seen)
+    return news
 
 
 def _enter(
     transaction: Transaction, study_id: int, lease: Lease, rung: int, value: float | None
 ) -> None:
     """Lets the others know with which value a trial has reached a rung."""
-    transaction.run(
+    transaction.write(
         """
         INSERT INTO studyhall_rungs (trial_id, rung, study_id, sequence, number, value)
         VALUES (:trial_id, :rung, :study_id, :sequence, :number, :value)

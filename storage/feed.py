@@ -58,11 +58,12 @@ class News:
 
     finished: list[Finished] = field(default_factory=list)
     rungs: list[Rung] = field(default_factory=list)
+    reaches: int = 0  # the feed's last number at the time
 
     def after(self, seen: Seen) -> Seen:
         """How far the worker has read with these."""
         return Seen(
-            self.finished[-1].sequence if self.finished else seen.finished,
+            max(self.finished[-1].sequence if self.finished else 0, self.reaches, seen.finished),
             self.rungs[-1].sequence if self.rungs else seen.rungs,
         )
 
@@ -77,11 +78,11 @@ def read(transaction: Transaction, study_id: int, seen: Seen, *, with_rungs: boo
 
 def finished(transaction: Transaction, study_id: int, seen: Seen) -> list[Finished]:
     """Trials that have ended."""
-    rows = transaction.run(_FINISHED, study_id=study_id, seen=seen.finished)
+    rows = transaction.rows(_FINISHED, study_id=study_id, seen=seen.finished)
     return [Finished(*row) for row in rows]
 
 
 def rungs(transaction: Transaction, study_id: int, seen: Seen) -> list[Rung]:
     """Rungs that have been reached."""
-    rows = transaction.run(_RUNGS, study_id=study_id, seen=seen.rungs)
+    rows = transaction.rows(_RUNGS, study_id=study_id, seen=seen.rungs)
     return [Rung(*row) for row in rows]

@@ -113,7 +113,16 @@ def _of_server(db: Database) -> dict[str, Any]:
         )
     )
     assert row is not None
-    return {**row._mapping, "journal_mode": None, "file_system": None, "free_bytes": None}
+    return {
+        "version": row.version,
+        "size_bytes": row.size_bytes,
+        "connections": row.connections,
+        "connections_limit": row.connections_limit,
+        "waiting": row.waiting,
+        "journal_mode": None,
+        "file_system": None,
+        "free_bytes": None,
+    }
 
 
 def _latency_ms(db: Database) -> float:

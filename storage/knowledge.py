@@ -1,5 +1,6 @@
 """What a worker knows of its study: the others' results and trials, for sampling and pruning."""
 
+import time
 from collections.abc import Callable
 
 from optuna.samplers import BaseSampler
@@ -12,6 +13,8 @@ from storage.feed import News
 from storage.lease import Lease
 from storage.mirror import Mirror
 from storage.pruning import Pruner
+
+FRESH_S = 0.25  # a report asks for the others' results only if it knows those of no later moment
 
 
 class Knowledge:
@@ -34,6 +37,7 @@ class Knowledge:
         self.mirror = mirror
         self.pruner = pruner
         self.seen = feed.Seen()
+        self._heard_at = 0.0  # time.monotonic()
         self._sampler_factory = sampler_factory
         self._trial_seed = trial_seed
 
@@ -42,6 +46,13 @@ class Knowledge:
         self.mirror.learn(news.finished)
         self.pruner.learn(news.finished, news.rungs)
         self.seen = news.after(self.seen)
+        self._heard_at = time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it need not ask again yet: where epochs take milliseconds, asking would cost
+        more than all the rest, and the answer makes no difference."""
+        return time.monotonic() - self._heard_at < FRESH_S
 
     def begin(self, lease: Lease, around: Surroundings) -> Claim:
         """Sets a claimed trial up for sampling, knowing the latest."""

@@ -70,14 +70,14 @@ def grant(
     fixed: str | None,
 ) -> Lease:
     """Creates a running trial together with its lease."""
-    trial_id = transaction.run(
+    trial_id = transaction.value(
         """
         INSERT INTO trials (number, study_id, state, datetime_start)
         VALUES (:number, :study_id, 'RUNNING', {utc}) RETURNING trial_id""",
         number=number,
         study_id=study_id,
-    ).scalar_one()
-    transaction.run(
+    )
+    transaction.write(
         """
         INSERT INTO studyhall_leases (trial_id, study_id, number, draw, fixed, token, worker, host,
             pid, device, devices, created_at, claimed_at, heard_at)
@@ -99,7 +99,7 @@ def take_free(transaction: Transaction, study_id: int, worker: Worker, token: st
 
     What its history holds beyond its checkpoint counts as repeated.
     """
-    taken = transaction.run(
+    (taken,) = transaction.rows(
         f"""
         UPDATE studyhall_leases SET held = 1, fence = fence + 1, attempt = attempt + 1,
             token = :token, worker = :worker, host = :host, pid = :pid, device = :device,
@@ -118,7 +118,7 @@ def take_free(transaction: Transaction, study_id: int, worker: Worker, token: st
         token=token,
         **_holder(worker),
     )
-    return Lease(*taken.one())
+    return Lease(*taken)
 
 
 def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
@@ -213,7 +213,7 @@ def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
 
 def show_params(transaction: Transaction, lease: Lease, params: str, distributions: str) -> bool:
     """Lets the others' samplers see what this trial tries; False if the lease is lost."""
-    shown = transaction.run(
+    shown = transaction.write(
         """
         UPDATE studyhall_leases SET heard_at = {now}, params = :params,
             distributions = :distributions
@@ -223,12 +223,12 @@ def show_params(transaction: Transaction, lease: Lease, params: str, distributio
         params=params,
         distributions=distributions,
     )
-    return shown.rowcount == 1
+    return shown == 1
 
 
 def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int) -> bool:
     """Moves the pointer to the last checkpoint; False if the lease is lost."""
-    moved = transaction.run(
+    moved = transaction.write(
         """
         UPDATE studyhall_leases SET checkpoint = :checkpoint, checkpoint_progress = :progress,
             heard_at = {now}
@@ -238,4 +238,4 @@ def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int
         checkpoint=checkpoint,
         progress=progress,
     )
-    return moved.rowcount == 1
+    return moved == 1

@@ -55,11 +55,6 @@ class Mirror(BaseStorage):
         """Shows these running trials to the sampler, and no others."""
         self._running = {trial._trial_id: trial for trial in trials}
 
-    @property
-    def incumbent(self) -> tuple[int, float] | None:
-        """Number and value of the best complete trial; of equals, the earliest."""
-        return self._window.incumbent
-
     def study(self, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
         """The study as Optuna's classes want it, for one trial."""
         return optuna.Study(self._name, self, sampler=sampler, pruner=optuna.pruners.NopPruner())

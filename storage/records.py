@@ -87,9 +87,9 @@ def history(db: Database, trial_id: int) -> list[dict[str, Any]]:
 def read(transaction: Transaction, study_id: int, number: int = -1) -> list[TrialRecord]:
     """Reads the trial with this number, or all of them."""
     attributes: defaultdict[int, dict[str, Any]] = defaultdict(dict)
-    for trial_id, key, text in transaction.run(_ATTRIBUTES, study_id=study_id, number=number):
+    for trial_id, key, text in transaction.rows(_ATTRIBUTES, study_id=study_id, number=number):
         attributes[trial_id][key] = json.loads(text)
-    rows = transaction.run(_TRIALS, study_id=study_id, number=number)
+    rows = transaction.rows(_TRIALS, study_id=study_id, number=number)
     return [_record(row, attributes.get(row[0], {})) for row in rows]
 
 

@@ -106,7 +106,7 @@ def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
 
 
 def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
-    transaction.run(
+    transaction.write(
         """
         UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
         trial_id=trial_id,
@@ -114,7 +114,7 @@ def _write_result(transaction: Transaction, trial_id: int, result: Result) -> No
     )
     finite, kind = epochs.stored(result.value)
     if kind is not None:
-        transaction.run(
+        transaction.write(
             """
             INSERT INTO trial_values (trial_id, objective, value, value_type)
             VALUES (:trial_id, 0, :value, :kind)""",
@@ -146,7 +146,7 @@ def _publish(
     """Puts the trial's summary into the feed."""
     finite = {step: value for step, value in result.reports.items() if not math.isnan(value)}
     last_step = max(result.reports, default=None)
-    transaction.run(
+    transaction.write(
         """
         INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
             epochs, last_step, last_value, params, distributions, attributes, reports, worker, host,

@@ -193,8 +193,6 @@ class TrialStore:
 
         self._fenced(claim, work)
         self._let_go(claim)
-        with contextlib.suppress(StorageAway):  # the next claim will hear of it
-            self._hear()
 
     def release(self, claim: Claim, out_of_memory: bool = False) -> None:
         """Hands the trial back; whoever takes it continues from its checkpoint.
@@ -218,10 +216,6 @@ class TrialStore:
         self._fenced(claim, work)
         self._let_go(claim)
 
-    def incumbent(self) -> tuple[int, float] | None:
-        """Number and value of the best complete trial, as of the last claim, report or result."""
-        return self._knowledge.mirror.incumbent
-
     def close(self) -> None:
         """Ends the heartbeat; a trial in hand is not handed back."""
         self._heartbeat.stop()
@@ -237,22 +231,21 @@ class TrialStore:
         self._claim = knows.begin(lease, around)
         return self._claim
 
-    def _hear(self) -> None:
-        news = self._db.statement(
-            lambda t: feed.read(t, self._study_id, self._knowledge.seen, with_rungs=False),
-            patience_s=_REPORT_PATIENCE_S,
-        )
-        self._knowledge.learn(news)
-
     def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
         """Writes what waits, and takes in what the worker hears in return."""
         with self._dropping(claim):
             answer = delivery.deliver(
-                self._db, self._study_id, claim, self._knowledge.seen, patience_s
+                self._db, self._study_id, claim, self._wants_to_hear(claim), patience_s
             )
         if answer is not None:
             claim.order = answer.order
-            self._knowledge.learn(answer.news)
+            if answer.news is not None:
+                self._knowledge.learn(answer.news)
+
+    def _wants_to_hear(self, claim: Claim) -> feed.Seen | None:
+        """How far the feed is known, unless that was but a moment ago and decides nothing."""
+        decides = any(report.rung is not None for report in claim.outbox.waiting)
+        return self._knowledge.seen if decides or not self._knowledge.is_fresh else None
 
     def _try_to_deliver(self, claim: Claim) -> None:
         """Writes what waits, unless the database is away: then it is kept for the next time."""

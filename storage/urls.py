@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from storage import file_systems
+from storage import connections, file_systems
 
 
 class StorageError(RuntimeError):
@@ -48,9 +48,9 @@ def parse(url: str) -> sa.URL:
     except (sa.exc.ArgumentError, ValueError) as error:
         raise StorageError(f"storage: received {shown(url)!r}, {expected}") from error
     if parsed.get_backend_name() == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
+        return parsed.set(drivername=connections.DRIVERS["postgresql"])
     if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return parsed.set(drivername="sqlite")
+        return parsed.set(drivername=connections.DRIVERS["sqlite"])
     raise StorageError(f"storage: received {shown(url)!r}, {expected}")
 
 

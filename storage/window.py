@@ -50,8 +50,3 @@ class Window:
     def trials(self) -> list[Finished]:
         """What the window holds, by number."""
         return [self._held[number] for number in sorted(self._held)]
-
-    @property
-    def incumbent(self) -> tuple[int, float] | None:
-        """Number and value of the best complete trial; of equals, the earliest."""
-        return (self._best[0][1], self._best[0][0]) if self._best else None

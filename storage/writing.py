@@ -30,7 +30,7 @@ def params(transaction: Transaction, lease: Lease, trial: FrozenTrial) -> None:
     rows = ", ".join(
         f"(:trial_id, :name{i}, :value{i}, :space{i})" for i in range(len(trial._params))
     )
-    transaction.run(
+    transaction.write(
         f"""
         INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
         VALUES {rows} ON CONFLICT (trial_id, param_name) DO NOTHING""",
@@ -50,7 +50,7 @@ def attributes(
     binds: dict[str, Any] = {"owner_id": owner_id}
     for i, (key, value) in enumerate(values.items()):
         binds |= {f"key{i}": key, f"value{i}": packing.to_json(value)}
-    transaction.run(
+    transaction.write(
         f"""
         INSERT INTO {kind}_attributes ({owner}, key, value_json) VALUES {rows}
         ON CONFLICT ({owner}, key) DO UPDATE SET value_json = excluded.value_json""",

@@ -64,9 +64,9 @@ def test_order_of_hearing_changes_nothing() -> None:
         for start in range(0, 60, 7):
             mirror.learn(trials[start : start + 7])
             shown(mirror)  # what was shown before must not stick
-        views.append((shown(mirror), mirror.incumbent))
+        views.append(shown(mirror))
     assert all(view == views[0] for view in views)
-    assert 20 <= len(views[0][0]) < 60
+    assert 20 <= len(views[0]) < 60
 
 
 def test_running_trials_are_shown_until_they_end(mirror: Mirror) -> None:
@@ -105,14 +105,6 @@ def test_samplers_get_copies_unless_they_ask_for_the_trials_themselves(mirror: M
     assert "planted" not in shown(mirror)[0].system_attrs
     same = mirror.get_all_trials(0, deepcopy=False)[0]
     assert same is mirror.get_trial(100)
-
-
-def test_incumbent_is_the_best_complete_trial_and_of_equals_the_earliest(mirror: Mirror) -> None:
-    assert mirror.incumbent is None
-    mirror.learn([finished(4, "PRUNED", 0.1), finished(5, "FAIL", 0.0)])
-    assert mirror.incumbent is None
-    mirror.learn([finished(3, value=0.5), finished(2, value=0.25), finished(1, value=0.25)])
-    assert mirror.incumbent == (1, 0.25)
 
 
 def test_direction_and_names_are_what_samplers_ask_for(mirror: Mirror) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from storage import connections, database, outbox, pruning, samplers, studies
+from storage import connections, database, knowledge, outbox, pruning, samplers, studies
 from storage.database import Database, StorageAway
 from storage.study import Study
 from storage.trials import (
@@ -90,7 +90,6 @@ def test_a_trial_goes_from_claim_to_result(db: Database, study: Study, store: Ma
         value = abs(epoch - 2) + x
         assert worker.report(claim, epoch, value, {"val_loss": value}) is Order.GO_ON
     worker.tell(claim, "COMPLETE", x, attributes={"stopped": "patience"})
-    assert worker.incumbent() == (0, x)
     (record,) = studies.trials(db, study)
     assert (record.state, record.value, record.best_epoch, record.epochs) == ("COMPLETE", x, 2, 3)
     assert record.params == {"x": x}
@@ -225,13 +224,17 @@ def running(claim: Claim) -> dict[int, dict[str, Any]]:
     return {trial.number: trial.params for trial in trials if trial.number != claim.number}
 
 
-def test_workers_prune_by_each_others_results(store: Make) -> None:
+def test_workers_prune_by_each_others_results(store: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knowledge, "FRESH_S", 3600.0)
     one, other = store(pruner="median"), store(pruner="median")
     poor = claimed(other)
     for value in (0.5, 0.4, 0.3, 0.2, 0.1):
         claim = claimed(one)
         one.report(claim, 1, value, {})
         one.tell(claim, "COMPLETE", value)
+    other.report(poor, 1, 0.35, {})
+    assert not other.should_prune(poor, 1), "what it heard with its claim is fresh"
+    monkeypatch.setattr(knowledge, "FRESH_S", 0.0)
     other.report(poor, 1, 0.35, {})
     assert other.should_prune(poor, 1)
     other.report(poor, 1, 0.25, {})
