@@ -40,10 +40,10 @@ lint: $(LOCKED)
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 IMAGE := $(COMPILE) --constraints requirements.lock
 lock:
-	$(COMPILE) pyproject.toml --extra dev --extra bench -o requirements.lock
-	$(IMAGE) pyproject.toml --excludes docker/without.txt -o docker/dashboard.lock
-	$(IMAGE) pyproject.toml --extra gpu -o docker/worker.lock
-	$(IMAGE) pyproject.toml -o docker/worker-cpu.lock
+	$(COMPILE) pyproject.toml --extra dev --extra bench --extra s3 -o requirements.lock
+	$(IMAGE) pyproject.toml --extra s3 --excludes docker/without.txt -o docker/dashboard.lock
+	$(IMAGE) pyproject.toml --extra s3 --extra gpu -o docker/worker.lock
+	$(IMAGE) pyproject.toml --extra s3 -o docker/worker-cpu.lock
 	$(IMAGE) docker/build.in -o docker/build.lock
 
 clean:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from search.study_file import config
 from search.study_file.config import ConfigError, Difference, StudyFile
 from spaces import hyperparameters, spelling
 from spaces.space import read_space
-from storage import artifacts, studies
+from storage import bucket, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
 from storage.studies import Study
@@ -31,7 +31,7 @@ class Stored:
 
     Attributes:
         folder: where the study file lay; data and user code are looked for there.
-        artifacts: folder of checkpoints and models.
+        artifacts: folder of checkpoints and models; for those in a bucket, of this machine's own.
         inspection: fingerprints of data and code.
     """
 
@@ -48,11 +48,11 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         ConfigError: there is no study to learn from as the file says.
     """
     learned = warm_start.known(db, file, found)
-    artifacts_folder = _new_folder(file)
+    place = _new_place(file)
     record = {
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
-        "artifacts": str(artifacts_folder),
+        "artifacts": place,
         "inspection": asdict(found),
         "warm_start": learned,
     }
@@ -67,8 +67,8 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
     if created:
         axis = "study:metric_names"  # where Optuna's clients look for what a value is called
         db.optuna_storage().set_study_system_attr(study.study_id, axis, ["validation loss"])
-    else:
-        artifacts_folder.rmdir()
+    elif not bucket.is_bucket(place):
+        Path(place).rmdir()
     return study
 
 
@@ -82,7 +82,7 @@ def stored(study: Study) -> Stored:
     return Stored(
         config.from_dict(record["file"], study.name),
         Path(record["folder"]),
-        Path(record["artifacts"]),
+        local_folder(study),
         Inspection(**record["inspection"]),
     )
 
@@ -140,11 +140,15 @@ def budget(file: StudyFile) -> dict[str, Any]:
 
 
 def check_artifacts(file: StudyFile, name: str) -> None:
-    """See that the folder of checkpoints and models can be made, and make nothing.
+    """See that the place of checkpoints and models can be written to, and leave nothing there.
 
     Raises:
         ConfigError: it can't.
+        ArtifactError: likewise, of a bucket.
     """
+    if bucket.is_bucket(file.study.artifacts):
+        bucket.probe(file.study.artifacts)
+        return
     folder = Path(file.study.artifacts).resolve() / file.study.name
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -170,23 +174,34 @@ def objects(study: Study) -> ArtifactStore:
     Raises:
         ArtifactError: its folder can't be written to.
     """
-    return artifacts.open_store(study.config["artifacts"])
+    return bucket.open_store(study.config["artifacts"])
+
+
+def local_folder(study: Study) -> Path:
+    """Where its files lie on this machine; if they are in a bucket, below the working directory."""
+    return bucket.folder(study.config["artifacts"])
 
 
 def remove_artifacts(study: Study) -> None:
-    """Remove a deleted study's checkpoints, models and logs."""
-    shutil.rmtree(study.config["artifacts"], ignore_errors=True)
+    """Remove a deleted study's checkpoints, models and logs.
+
+    Raises:
+        ArtifactError: they are in a bucket that can't be reached.
+    """
+    bucket.remove_all(study.config["artifacts"])
 
 
-def _new_folder(file: StudyFile) -> Path:
-    """A folder of its own for checkpoints and models: another database may know the name too."""
+def _new_place(file: StudyFile) -> str:
+    """A place of its own for checkpoints and models: another database may know the name too."""
+    if bucket.is_bucket(file.study.artifacts):
+        return f"{file.study.artifacts.rstrip('/')}/{file.study.name}-{uuid.uuid4().hex[:8]}"
     parent, name = Path(file.study.artifacts).resolve(), file.study.name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
             (parent / name).mkdir(parents=True)
             break
         name = f"{file.study.name}-{count}"
-    return parent / name
+    return str(parent / name)
 
 
 def _first(file: StudyFile, learned: dict[str, Any]) -> list[dict[str, Any]]:

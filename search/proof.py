@@ -22,7 +22,8 @@ from search.data import loading
 from search.data.loading import Data
 from search.report import notes, score_tables, scores
 from search.trial import modelling, reasons
-from storage import artifacts, status, studies
+from storage import artifacts, bucket, status, studies
+from storage.artifacts import ArtifactStore
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
@@ -49,7 +50,7 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    model = _reload(stored, winner, trusted=plan.builder is not None)
+    model = _reload(creation.objects(study), winner, trusted=plan.builder is not None)
     loss, one_hot = _loss(plan, winner)
     facts = studies.facts(db, study)
     if facts.get("proof", {}).get("trial") != winner.number:
@@ -60,12 +61,12 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
     return _export(db, study, stored, loaded, winner)
 
 
-def _reload(stored: Stored, winner: TrialRecord, *, trusted: bool) -> keras.Model:
+def _reload(objects: ArtifactStore, winner: TrialRecord, *, trusted: bool) -> keras.Model:
     """Load the saved model; ``trusted`` says that it was made by the user's code, which runs."""
     if "model" not in winner.attributes:
         why = winner.attributes.get("model_error", "it was begun by another program")
         raise ProofError(f"trial {winner.number}, the best, has no saved model: {why}")
-    path = stored.artifacts / winner.attributes["model"]
+    path = bucket.fetched(objects, winner.attributes["model"])
     if not path.is_file():
         raise ProofError(f"the model of trial {winner.number} is not at {path}")
     if _sha256(path) != winner.attributes["model_sha256"]:
@@ -122,10 +123,10 @@ def _test(
 def _export(
     db: Database, study: Study, stored: Stored, loaded: Data, winner: TrialRecord
 ) -> dict[str, Any]:
-    folder = stored.artifacts / "best"
+    folder, objects = stored.artifacts / "best", creation.objects(study)
     folder.mkdir(parents=True, exist_ok=True)
     with artifacts.replacing(folder / "model.keras") as unfinished:
-        shutil.copyfile(stored.artifacts / winner.attributes["model"], unfinished)
+        shutil.copyfile(bucket.fetched(objects, winner.attributes["model"]), unfinished)
     facts = studies.facts(db, study)
     card = {
         "study": study.name,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from search import room
+from search import creation, room
 from search.report.live import View
 from storage import latest, status
 from storage.database import Database, StorageAway
@@ -41,9 +39,7 @@ class Watched:
 
     def _look_at_the_disk(self) -> None:
         """Say once that there is little room for checkpoints and models."""
-        line = (
-            "" if self._told_of_the_disk else room.shortage(Path(self._study.config["artifacts"]))
-        )
+        line = "" if self._told_of_the_disk else room.shortage(creation.local_folder(self._study))
         if line:
             self._told_of_the_disk = True
             self._view.say(line)

@@ -197,7 +197,8 @@ def test_what_is_uploaded_is_shown_in_a_sandbox_and_can_be_removed(
 def test_files_that_are_uploaded_can_be_removed(tmp_path: Path) -> None:
     db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
     files = artifacts.open_store(tmp_path / "files")
-    kept = Files(db, db.optuna_storage(), lambda: [tmp_path / "gone", files.root])
+    gone = artifacts.ArtifactStore(tmp_path / "gone")
+    kept = Files(db, db.optuna_storage(), lambda: [gone, files])
     kept.write(UPLOAD, io.BytesIO(b"x"))
     with kept.open_reader(UPLOAD) as reader:
         assert reader.read() == b"x"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 from typing import Annotated
 
@@ -13,8 +12,8 @@ from search.commands.options import Name, Storage, find
 from search.report import trash as trash_report
 from search.study_file.config import ConfigError
 from search.terminal import say
+from storage import bucket, studies
 from storage import status as standing
-from storage import studies
 from storage import trash as kept
 from storage.database import Database, default_url
 
@@ -71,7 +70,7 @@ def _purge(db: Database, study: kept.Deleted, yes: bool) -> None:
         return
     kept.purge(db, study)
     if study.artifacts is not None:
-        shutil.rmtree(study.artifacts, ignore_errors=True)
+        bucket.remove_all(study.artifacts)
     say(f"{what}: deleted")
 
 

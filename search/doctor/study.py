@@ -10,7 +10,7 @@ from search import creation, room
 from search.doctor.finding import Finding, size
 from search.report import show
 from search.trial import keeper
-from storage import artifacts, retention, status
+from storage import bucket, retention, status
 from storage.artifacts import ArtifactError
 from storage.database import Database
 from storage.retention import Survey
@@ -79,7 +79,7 @@ def to_json(found: Examined) -> dict[str, Any]:
 def _survey(db: Database, study: Study) -> Survey | None:
     folder = creation.stored(study).artifacts
     try:
-        return retention.survey(db, study, artifacts.ArtifactStore(folder))
+        return retention.survey(db, study, bucket.looking(study.config["artifacts"]))
     except ArtifactError:
         return None
 

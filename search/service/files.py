@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import itertools
 import re
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import bottle  # type: ignore[import-untyped]  # what optuna-dashboard answers with
 from optuna.storages import BaseStorage
 
 from search.report import curves, notes, plots
-from storage import artifacts, records, studies
+from storage import artifacts, bucket, records, studies
+from storage.artifacts import ArtifactStore
 from storage.database import Database
 
 IDENTIFIER = re.compile(r"[0-9a-fA-F-]{32,36}")  # a UUID, with or without dashes
@@ -29,15 +29,15 @@ class Files:
     Args:
         db: Where the histories are.
         storage: The same, as the dashboard reads it.
-        folders: Gives the folders as they are now; what is uploaded goes to the first.
+        stores: Gives the studies' stores as they are now; what is uploaded goes to the first.
     """
 
     def __init__(
-        self, db: Database, storage: BaseStorage, folders: Callable[[], Iterable[Path]]
+        self, db: Database, storage: BaseStorage, stores: Callable[[], Iterable[ArtifactStore]]
     ) -> None:
         self._db = db
         self._storage = storage
-        self._folders = folders
+        self._stores = stores
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """The bytes of an artifact.
@@ -48,17 +48,26 @@ class Files:
         made = notes.made_on_demand(artifact_id)
         if made is not None:
             return io.BytesIO(self._made(*made))
-        path = self._find(artifact_id)
-        if path is None:
+        found = self._find(artifact_id)
+        if found is None:
             raise bottle.HTTPError(404, "This file has been removed.")
-        return path.open("rb")
+        store, name = found
+        return io.BytesIO(store.read(name))
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep what somebody uploads."""
-        folder = next((each for each in self._folders() if each.is_dir()), None)
-        if folder is None:
-            raise bottle.HTTPError(400, "There is no folder to keep files in.")
-        artifacts.write_whole(folder / artifact_id, content_body.read())
+        """Keep what somebody uploads.
+
+        Raises:
+            bottle.HTTPError: 400, where it can't be kept.
+        """
+        content, why = content_body.read(), "There is no study whose folder could keep it."
+        for store in self._stores():
+            try:
+                bucket.put(store, artifact_id, content)
+                return
+            except artifacts.ArtifactError as error:  # a folder of another machine
+                why = str(error)
+        raise bottle.HTTPError(400, why)
 
     def remove(self, artifact_id: str) -> None:
         """Remove what somebody has uploaded; what is gone or made on demand is no trouble.
@@ -66,18 +75,24 @@ class Files:
         Raises:
             bottle.HTTPError: 409, for what a study stands on: it goes with its study alone.
         """
-        path = self._find(artifact_id)
-        if path is not None and not UPLOADED.fullmatch(path.name):
+        found = self._find(artifact_id)
+        if found is None:
+            return
+        store, name = found
+        if not UPLOADED.fullmatch(name):
             raise bottle.HTTPError(409, "Models stay with their study: delete the study.")
-        if path is not None:
-            path.unlink(missing_ok=True)
+        store.remove(name)
 
-    def _find(self, artifact_id: str) -> Path | None:
-        """The object whose name ends in that identifier, whatever its suffix."""
+    def _find(self, artifact_id: str) -> tuple[ArtifactStore, str] | None:
+        """The object whose name holds that identifier, whatever its suffix."""
         if not IDENTIFIER.fullmatch(artifact_id):
             return None
-        found = (folder.glob(f"*{artifact_id}*") for folder in self._folders())
-        return next(itertools.chain.from_iterable(found), None)
+        for store in self._stores():
+            with contextlib.suppress(artifacts.ArtifactError):  # a folder of another machine
+                for stored in store.objects():
+                    if artifact_id in stored.name:
+                        return store, stored.name
+        return None
 
     def _made(self, trial_id: int, name: str) -> bytes:
         history = curves.flat(records.history(self._db, trial_id))
@@ -87,7 +102,9 @@ class Files:
         return plots.learning_curve_png(history, f"trial {number}")
 
 
-def folders(db: Database) -> list[Path]:
-    """The folders of all studies that studyhall has created, for looking only."""
-    found = (studies.find(db, name) for name in studies.names(db))
-    return [Path(study.config["artifacts"]) for study in found if study and study.config]
+def stores(db: Database) -> Iterator[ArtifactStore]:
+    """The objects of all studies that studyhall has created, for looking only."""
+    for name in studies.names(db):
+        study = studies.find(db, name)
+        if study is not None and "artifacts" in study.config:
+            yield bucket.looking(study.config["artifacts"])

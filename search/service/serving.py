@@ -95,7 +95,7 @@ def guarded(
     if refused is not None:
         remark(f"viewers' connections are read-only by their session alone: {refused}")
     reader, looking = Reader(db), read_only.opened(db)
-    reading = pages.application(reader, Files(looking, reader, lambda: files.folders(looking)))
+    reading = pages.application(reader, Files(looking, reader, lambda: files.stores(looking)))
     writable = not access.read_only and read_only.may_write(db)
     return Guard(
         db=looking,
@@ -116,7 +116,7 @@ def _warm(app: Guard) -> None:
 
 def _writing(db: Database, reader: Reader) -> Writing:
     storage = optuna.storages.get_storage(db.optuna_storage())
-    app = pages.application(storage, Files(db, storage, lambda: files.folders(db)))
+    app = pages.application(storage, Files(db, storage, lambda: files.stores(db)))
     return Writing(app, Writes(db, reader))
 
 

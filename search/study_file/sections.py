@@ -74,7 +74,7 @@ class StudySection(Section):
     """database URL, relative to the working directory; default: $STUDYHALL_STORAGE, else
     sqlite:///studyhall.db"""
     artifacts: Text = "studyhall-artifacts"
-    """folder of checkpoints and models, relative to the working directory"""
+    """folder of checkpoints and models, relative to the working directory, or s3://bucket/prefix"""
     artifacts_max_gib: Positive = 10.0
     """what that folder may take, in GiB; checkpoints of trials under way and the best model stay"""
     keep_models: Count = 1
@@ -99,10 +99,10 @@ class StudySection(Section):
 
     @field_validator("artifacts")
     @classmethod
-    def _a_folder(cls, folder: str) -> str:
-        if "://" in folder:
-            raise ValueError("a folder, relative or absolute")
-        return folder
+    def _a_place(cls, place: str) -> str:
+        if "://" in place and not re.match(r"s3://[^/]+", place):
+            raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
+        return place
 
 
 def _readable(url: str) -> bool:

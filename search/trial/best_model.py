@@ -10,6 +10,7 @@ from search import exporting
 from search.training.engine import Training
 from search.trial import reasons
 from search.trial.context import LOG, Context
+from storage import bucket
 from storage.artifacts import ArtifactError
 
 
@@ -52,4 +53,4 @@ class BestModel:
         preparation = data.folds[fold].preparation
         whole = exporting.with_preparation(model, preparation, data.input_shape)
         exporting.save(whole, objects.path(name))
-        return name
+        return bucket.shared(objects, name)
