@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import sqlite3
 import tempfile
 import threading
@@ -212,3 +213,11 @@ def test_a_client_frozen_in_a_transaction_blocks_nobody_for_long(
     assert tries == [False, True]
     frozen.close()
     other.close()
+
+
+def test_the_global_random_numbers_are_left_to_the_models(db: Database) -> None:
+    """Keras draws the seeds of its weights from them, while a heartbeat writes."""
+    state = random.getstate()
+    db.transaction(lambda transaction: transaction.row("SELECT 1"))
+    db.statement(lambda transaction: transaction.row("SELECT 1"))
+    assert random.getstate() == state

@@ -1,0 +1,224 @@
+"""Kills workers of a real study at random moments, and counts what that has cost.
+
+    python benchmarks/chaos.py --minutes M --workers W [--storage URL] [--json FILE]
+
+The workers are the command's own, on small Keras models of the digits; whoever is killed is
+replaced at once. When the time is up, what has been begun is trained to its end in peace. Exits
+with 1 if a result was lost or is there twice, or if a curve has a gap.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's name hides the package
+
+from search import creation, inspection  # noqa: E402
+from search.study_file import config  # noqa: E402
+from storage import records, status, studies  # noqa: E402
+from storage.database import Database  # noqa: E402
+from storage.study import Study  # noqa: E402
+
+POLL_S = 0.1
+LIFE_S = 2.0  # mean time from a worker's first epoch to its death
+PEACE_S = 600.0  # for what has been begun, in the end
+
+FILE = """
+[study]
+name = "chaos"
+trials = 1000000
+seed = 1
+artifacts = "{folder}/artifacts"
+[data]
+source = "sklearn:digits"
+[training]
+epochs = {epochs}
+patience = "none"
+checkpoint_every_s = 0
+checkpoint_every_epochs = 5
+[search]
+sampler = "random"
+pruner = "none"
+[space]
+width = {{ low = 16, high = 64 }}
+dropout = {{ low = 0.0, high = 0.5 }}
+learning_rate = {{ low = 1e-4, high = 1e-1, log = true }}
+[workers]
+heartbeat = 1.0
+silence = 5.0
+retries = 1000
+"""
+
+
+@dataclass
+class Result:
+    """What a run has come to.
+
+    Attributes:
+        trials: results; `kills` and `takeovers`: how many.
+        lost: trials begun without a result; `doubled`: with more than one.
+        gaps: results whose curve misses an epoch, has one twice, or is not its value's.
+        repeated_s: seconds of training done twice; `trained_s`: in workers' hands, these included.
+    """
+
+    trials: int
+    kills: int
+    takeovers: int
+    lost: int
+    doubled: int
+    gaps: int
+    repeated_epochs: int
+    repeated_s: float
+    trained_s: float
+    minutes: float
+
+
+class Workers:
+    """So many worker processes, replaced as they die."""
+
+    def __init__(self, folder: Path, url: str, count: int) -> None:
+        self.kills = 0
+        self._folder, self._count = folder, count
+        self._environment = {**os.environ, "STUDYHALL_STORAGE": url}
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._dies_at: dict[int, float] = {}
+
+    def tend(self) -> None:
+        """Start what is missing.
+
+        Raises:
+            RuntimeError: one ended by itself, and not well.
+        """
+        ended = [process for process in self._running if process.poll() is not None]
+        for process in ended:
+            if process.returncode not in (0, -signal.SIGKILL):
+                raise RuntimeError(f"a worker ended with {process.returncode}: {self._folder}/log")
+        self._running = [process for process in self._running if process not in ended]
+        self._running += [self._start() for _ in range(self._count - len(self._running))]
+
+    def kill(self, epochs: dict[int, int]) -> None:
+        """Kill whoever's time is up.
+
+        Args:
+            epochs: the last epoch of each worker that trains, by its process id.
+        """
+        now = time.monotonic()
+        for process in self._running:
+            if epochs.get(process.pid):
+                dies_at = now + random.expovariate(1 / LIFE_S)
+                if now >= self._dies_at.setdefault(process.pid, dies_at):
+                    process.kill()
+                    process.wait()
+                    self.kills += 1
+
+    def join(self) -> None:
+        """Wait until all have left."""
+        for process in self._running:
+            process.wait(PEACE_S)
+
+    def end(self) -> None:
+        """Leave none behind."""
+        for process in self._running:
+            process.kill()
+            process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", "search", "worker", "chaos"]
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+
+def main() -> int:
+    """Kills, waits, counts, tells."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = options.storage or f"sqlite:///{folder}/chaos.db"
+        db = Database.open(url)
+        result = run(db, _create(db, folder, options.epochs), folder, url, options)
+        db.close()
+    print(f"{platform.platform()}, {os.cpu_count()} cores, {db.kind}")
+    for key, value in asdict(result).items():
+        print(f"{key:16} {value:10.6g}")
+    if options.json:
+        Path(options.json).write_text(json.dumps(asdict(result), indent=2))
+    return int(result.lost + result.doubled + result.gaps > 0)
+
+
+def run(db: Database, study: Study, folder: Path, url: str, options: argparse.Namespace) -> Result:
+    """One run from its first worker to its last."""
+    workers, began = Workers(folder, url, options.workers), time.monotonic()
+    try:
+        while time.monotonic() < began + 60 * options.minutes:
+            workers.tend()
+            held = [one for one in status.status(db, study).running if one.held]
+            workers.kill({one.pid: one.epoch for one in held})
+            time.sleep(POLL_S)
+        _in_peace(db, study, workers)
+    finally:
+        workers.end()
+    return count(db, study, options.epochs, workers.kills, (time.monotonic() - began) / 60)
+
+
+def count(db: Database, study: Study, epochs: int, kills: int, minutes: float) -> Result:
+    """What is there in the end, by number, row by row."""
+    state, trials = status.status(db, study), records.trials(db, study)
+    numbers = [trial.number for trial in trials if trial.state == "COMPLETE"]
+    return Result(
+        trials=len(numbers),
+        kills=kills,
+        takeovers=state.takeovers,
+        lost=state.used - len(set(numbers)),
+        doubled=len(numbers) - len(set(numbers)),
+        gaps=sum(not _is_whole(db, trial, epochs) for trial in trials),
+        repeated_epochs=state.repeated_epochs,
+        repeated_s=state.repeated_s,
+        trained_s=sum(trial.gpu_seconds_used for trial in trials),
+        minutes=minutes,
+    )
+
+
+def _in_peace(db: Database, study: Study, workers: Workers) -> None:
+    """No new trials: those that were begun end."""
+    studies.set_limits(db, study, trials=status.status(db, study).used)
+    deadline = time.monotonic() + PEACE_S
+    workers.tend()
+    while status.status(db, study).running and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    workers.join()
+
+
+def _is_whole(db: Database, trial: records.TrialRecord, epochs: int) -> bool:
+    rows = records.history(db, trial.trial_id)
+    least = min((row["value"] for row in rows), default=None)
+    return [row["epoch"] for row in rows] == [*range(1, epochs + 1)] and least == trial.value
+
+
+def _create(db: Database, folder: Path, epochs: int) -> Study:
+    path = folder / "chaos.toml"
+    path.write_text(FILE.format(folder=folder, epochs=epochs))
+    file = config.load(path)
+    return creation.create(db, file, folder, inspection.inspect(file, path))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, required=True, help="of killing")
+    parser.add_argument("--workers", type=int, required=True, help="at any moment")
+    parser.add_argument("--storage", metavar="URL", help="a database without this study")
+    parser.add_argument("--epochs", type=int, default=200, help="of each trial")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
