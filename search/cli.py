@@ -41,6 +41,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     questions.trials,
     questions.best,
     answers.refine,
+    answers.report,
     questions.doctor,
     deletion.delete,
     deletion.trash,

@@ -20,7 +20,7 @@ from search import creation, exporting
 from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
-from search.report import notes, score_tables, scores
+from search.report import notes, score_tables, scores, worst
 from search.trial import modelling, reasons
 from storage import artifacts, bucket, status, studies
 from storage.artifacts import ArtifactStore
@@ -57,7 +57,9 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
         studies.set_fact(db, study, "proof", _proof(model, plan, winner, loss, one_hot))
     if facts.get("test", {}).get("trial") != winner.number:
         times = facts.get("test", {}).get("times", 0) + 1
-        studies.set_fact(db, study, "test", _test(model, plan, winner, loss, times))
+        found, worst_samples = _test(model, plan, winner, loss, times)
+        studies.set_fact(db, study, "worst", {"trial": winner.number, "samples": worst_samples})
+        studies.set_fact(db, study, "test", found)
     return _export(db, study, stored, loaded, winner)
 
 
@@ -112,12 +114,14 @@ def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
 
 def _test(
     model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, times: int
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The scores, and the samples that the model is most wrong about."""
     known, test = plan.data, plan.data.test
     outputs = exporting.predict(model, test.x)
     predicted = exporting.probabilities(known.task, loss, outputs)
     found = scores.scores(known.task, known.classes, test.y, predicted)
-    return {"trial": winner.number, "times": times, "scored_at": time.time(), "scores": found}
+    told = {"trial": winner.number, "times": times, "scored_at": time.time(), "scores": found}
+    return told, worst.samples(known.task, known.classes, test.x, test.y, predicted)
 
 
 def _export(

@@ -1,7 +1,8 @@
-"""Commands that say what a study has found out, and what to do next: `refine`."""
+"""Commands that say what a study has found out, and what to do next: `report`, `refine`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,37 @@ from search.study_file.config import ConfigError
 from search.terminal import remark, say
 from storage import artifacts, studies
 from storage.database import Database, default_url
+
+
+def report(
+    name: Name,
+    storage: Storage = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="html|md|json", help="What it is written in.")
+    ] = None,
+) -> None:
+    """Write a report of a study: one HTML file that opens offline, Markdown or JSON."""
+    from search.page import report as page
+
+    chosen = _format(form, output, page.FORMATS)
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        text = page.report(db, find(db, name), chosen)
+    path = output or Path(f"{name}{page.FORMATS[chosen]}")
+    with writing(path):
+        artifacts.write_whole(path, text.encode())
+    say(str(path))
+
+
+def _format(given: str | None, output: Path | None, known: Mapping[str, str]) -> str:
+    """The format that is asked for, or that the file's name says."""
+    by_name = {ending: form for form, ending in known.items()}
+    chosen = given or by_name.get("" if output is None else output.suffix.lower(), "html")
+    if chosen not in known:
+        raise ConfigError([f"--format: received {chosen}, expected one of {', '.join(known)}"])
+    return chosen
 
 
 def refine(

@@ -13,7 +13,7 @@ from search.creation import Stored
 from search.findings import next_space
 from search.findings.next_space import Proposal
 from search.findings.tendencies import OfHyperparameter
-from search.study_file import config, reference
+from search.study_file import config, written
 from spaces import spelling
 
 WIDTH = 98  # columns of a comment
@@ -58,23 +58,9 @@ def study_file(
     if old.study.storage is not None:
         tables["study"]["storage"] = config.without_password(old.study.storage)
     head = f"What {complete} complete trials of {old.study.name} propose to try next."
-    text = "\n".join([_comment(head), *_tables(tables), *_space(proposals, found)])
+    text = "\n".join([_comment(head), *written.tables(tables), *_space(proposals, found)])
     config.parse(text, name)
     return text
-
-
-def _tables(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Every table but the space, with the keys that are not the default."""
-    for table, keys in tables.items():
-        known = {key.name: key for key in reference.of_table(table)}
-        lines = [
-            f"{name} = {spelling.as_toml(value)}"
-            for name, value in keys.items()
-            if name in known and value is not None
-            if spelling.as_toml(value) != known[name].default
-        ]
-        if lines:
-            yield "\n".join([f"[{table}]", *lines, ""])
 
 
 def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> Iterator[str]:

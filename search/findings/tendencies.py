@@ -98,18 +98,23 @@ def of_study(
 
 def importances(study: optuna.Study) -> dict[str, float]:
     """PED-ANOVA's importance of each parameter; nothing where there are too few trials."""
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    if len(complete) < 2 * LEAST_TOP:
-        return {}
-    share = max(TOP, LEAST_TOP / len(complete))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # optuna tells of what is experimental
-        evaluator = PedAnovaImportanceEvaluator(target_quantile=share)
+        if (by := evaluator(study)) is None:
+            return {}
         try:
-            found = get_param_importances(study, evaluator=evaluator)
+            found = get_param_importances(study, evaluator=by)
         except (ValueError, RuntimeError):  # no parameter that differs
             return {}
     return {name: weight for name, weight in found.items() if math.isfinite(weight)}
+
+
+def evaluator(study: optuna.Study) -> PedAnovaImportanceEvaluator | None:
+    """PED-ANOVA of reaching the good trials; None where there are too few."""
+    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len(complete) < 2 * LEAST_TOP:
+        return None
+    return PedAnovaImportanceEvaluator(target_quantile=max(TOP, LEAST_TOP / len(complete)))
 
 
 def good_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

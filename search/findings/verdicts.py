@@ -22,6 +22,7 @@ from storage.records import TrialRecord
 from storage.studies import Study
 
 IMPLAUSIBLE = 10.0  # a first loss so many times smaller than that of guessing is another loss
+SO_FAR = "both losses have fallen and stay close, as far as it came"
 STILL_FALLING = "it was ended while the validation loss still fell"
 
 
@@ -137,13 +138,14 @@ class Judge:
     ) -> Verdict:
         values = attributes.get("values") or params
         best = 0 if evidence is None else evidence.best_epoch
+        advice = self._remedies.against(finding.verdict, values, best)
         return Verdict(
             finding.verdict,
             finding.confidence,
             finding.shows,
             evidence,
             None if evidence is None else quadrant.place(evidence, standard),
-            tuple(self._remedies.against(finding.verdict, values, best)),
+            () if finding.shows == SO_FAR else tuple(advice),
         )
 
     def _guess_loss(self, history: Sequence[Mapping[str, Any]]) -> float | None:
@@ -200,4 +202,6 @@ def _as_far_as_it_came(finding: Finding, evidence: Evidence) -> Finding:
         return Finding(diagnosis.CUT_SHORT, finding.degree, finding.confidence / 2, STILL_FALLING)
     if finding.verdict == diagnosis.CUT_SHORT:
         return Finding(diagnosis.CUT_SHORT, finding.degree, finding.confidence, STILL_FALLING)
+    if finding.verdict == diagnosis.GOOD:
+        return Finding(finding.verdict, finding.degree, finding.confidence, SO_FAR)
     return finding

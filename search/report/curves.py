@@ -12,6 +12,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+TRAIN, VALIDATION = "#4878a8", "#d9612b"  # colours of the two curves, wherever they are drawn
+WIDE = 30.0  # a loss that spans more than this factor is drawn on a log scale
+
 Epoch = Mapping[str, Any]
 History = Sequence[Epoch]
 
@@ -54,6 +57,13 @@ def metrics(history: History) -> list[str]:
     names = dict.fromkeys(name for epoch in history for name in epoch)
     both = [name for name in names if f"val_{name}" in names]
     return ["loss", *(name for name in both if name != "loss" and not name.startswith("keras_"))]
+
+
+def spans_widely(history: History) -> bool:
+    """Whether its losses are told apart on a log scale only."""
+    numbers = [number(row, key) for row in history for key in ("loss", "val_loss")]
+    finite = [each for each in numbers if math.isfinite(each)]
+    return bool(finite) and min(finite) > 0 and max(finite) > WIDE * min(finite)
 
 
 def _metrics(stored: Epoch) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import threading
 from typing import Any
 
@@ -13,13 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from search.report import curves
-from search.report.curves import History
+from search.report.curves import TRAIN, VALIDATION, History
 
 SIZE = (9.0, 3.6)  # inches
 DPI = 120
-TRAIN, VALIDATION = "#4878a8", "#d9612b"
 INK, QUIET = "#1f2937", "#6b7280"
-WIDE = 30.0  # a loss that spans more than this factor is drawn on a log scale
 
 # Matplotlib's font cache is shared, and the dashboard draws from several threads.
 _drawing = threading.Lock()
@@ -65,7 +62,7 @@ def _panel(axes: Any, history: History, name: str) -> None:
     last = max(1, curves.last_epoch(history))
     axes.set_xlim(1 - max(0.5, 0.03 * last), last + max(0.5, 0.03 * last))
     _dress(axes, name)
-    if name == "loss" and _spans_widely(history):
+    if name == "loss" and curves.spans_widely(history):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
@@ -101,9 +98,3 @@ def _mark_best(axes: Any, history: History, key: str) -> None:
             axes.axvline(best["epoch"], color=QUIET, linewidth=0.9, linestyle=(0, (2, 3)))
             said = f"epoch {best['epoch']}: {curves.number(best, key):.4g}"
             axes.set_title(f"best at {said}", fontsize=9, color=VALIDATION, loc="right")
-
-
-def _spans_widely(history: History) -> bool:
-    numbers = [curves.number(row, key) for row in history for key in ("loss", "val_loss")]
-    finite = [number for number in numbers if math.isfinite(number)]
-    return bool(finite) and min(finite) > 0 and max(finite) > WIDE * min(finite)

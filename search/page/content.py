@@ -1,0 +1,111 @@
+"""Everything that a report tells, as JSON-able values; the keys are stable."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search import best as winner
+from search.findings import tendencies
+from search.findings.study_findings import Findings
+from search.page import words
+from search.report import show, time_split
+from search.study_file import written
+from storage import studies
+from storage.database import Database
+
+Content = dict[str, Any]
+
+LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+
+
+def gather(db: Database, found: Findings) -> Content:
+    """Read what is told of a study beside its findings, and put it in the order of the page."""
+    study, state = found.study, found.status
+    split, facts = time_split.read(db, study), studies.facts(db, study)
+    best = winner.to_json(winner.read(db, study)) if state.incumbent else None
+    content: Content = {
+        "study": study.name,
+        "written_at": time.time(),
+        "status": show.status_json(study, state, split),
+        "best": best,
+        "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
+        "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
+        "trials": [show.trial_json(t, found.verdicts[t.number]) for t in found.trials],
+        "lost": _lost(found),
+        "worst": _worst(facts, best),
+        "reproduce": _reproduce(found, best),
+    }
+    return {**content, "summary": words.summary(content)}
+
+
+def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
+    name, kind, span, when = found.entry.row()
+    return {
+        "name": name,
+        "kind": kind,
+        "searched": span,
+        "when": when,
+        "importance": found.importance,
+        "good": found.good_range,
+        "tendencies": [each.sentence() for each in found.tendencies],
+    }
+
+
+def _lost(found: Findings) -> dict[str, Any]:
+    """What of the budget has brought nothing: seconds of device time, and how many trials."""
+    seconds = dict.fromkeys(("FAIL", "PRUNED", "COMPLETE", "RUNNING"), 0.0)
+    for trial in found.trials:
+        seconds[trial.state] += trial.gpu_seconds_used
+    failed = [trial for trial in found.trials if trial.state == "FAIL"]
+    reasons = Counter(str(trial.attributes.get("reason", "not told")) for trial in failed)
+    return {
+        "failed_s": seconds["FAIL"],
+        "pruned_s": seconds["PRUNED"],
+        "repeated_s": found.status.repeated_s,
+        "all_s": sum(seconds.values()),
+        "reasons": dict(reasons.most_common(10)),
+    }
+
+
+def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
+    """What it takes to do it again; the versions are those of the best model's card, if any."""
+    stored, card = found.stored, _card(best)
+    return {
+        "study_file": written.text(stored.file.model_dump(mode="json")),
+        "seed": found.study.seed,
+        "best_seed": None if best is None else _attribute(found, best["trial"], "seed"),
+        "data": stored.inspection.data,
+        "samples": stored.inspection.about.get("samples"),
+        "code": stored.inspection.code,
+        "folder": str(stored.folder),
+        "created_at": found.study.created_at,
+        "model_sha256": card.get("model_sha256"),
+        "python": platform.python_version(),
+        "versions": card.get("versions") or {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _worst(facts: dict[str, Any], best: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The test samples that the best trial's model is most wrong about."""
+    known = facts.get("worst", {})
+    mine = best is not None and known.get("trial") == best["trial"]
+    return list(known["samples"]) if mine else []
+
+
+def _card(best: dict[str, Any] | None) -> dict[str, Any]:
+    """What lies beside the exported model; nothing where it isn't exported, or was moved."""
+    path = Path((best or {}).get("folder") or "nowhere") / "best.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _attribute(found: Findings, number: int, key: str) -> Any:
+    return next(t.attributes.get(key) for t in found.trials if t.number == number)

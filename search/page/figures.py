@@ -1,0 +1,253 @@
+"""The plots of a report, by plotly: Optuna's own where it has them.
+
+Colours of background, text and grid are left to the page, which knows whether it is light or dark.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import optuna
+import plotly.graph_objects as go
+from optuna import visualization
+from optuna.trial import FrozenTrial
+
+from search.findings import tendencies
+from search.findings.study_findings import Findings
+from search.report import curves
+from search.report.curves import TRAIN, VALIDATION, History, spans_widely
+
+LINE, QUIET = VALIDATION, "#8a94a6"
+COLOURS = (VALIDATION, TRAIN, "#4a9b6e", "#8e63b0", "#c29a2c", "#4fa3b8", "#b0587f", "#7d7d7d")
+BEST = 10  # trials whose validation losses make the band
+SMALL, SLICE = 360, 240  # pixels of height
+MOST_SLICES, LEAST_DOTS = 12, 3
+EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+
+Figure: TypeAlias = Any  # a plotly Figure, whose classes have no types
+
+
+def over_trials(study: optuna.Study) -> Figure | None:
+    """The value of each trial and of the best so far (Optuna's plot)."""
+    figure = _optunas(visualization.plot_optimization_history, study, log=True)
+    if figure is not None:
+        figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
+        figure.update_traces(line_color=LINE, selector={"mode": "lines"})
+    return figure
+
+
+def over_time(found: Findings) -> Figure | None:
+    """The best value so far, by the time since the study began."""
+    ended = sorted((t.finished_at, t.value) for t in found.complete if t.finished_at and t.value)
+    if not ended:
+        return None
+    began = min(t.started_at for t in found.trials if t.started_at is not None)
+    minutes = [(at - began) / 60 for at, _ in ended]
+    least = np.minimum.accumulate(np.array([value for _, value in ended]))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=minutes, y=[value for _, value in ended], mode="markers", name="a trial",
+        marker={"color": QUIET, "size": 6},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=minutes, y=least, mode="lines", name="best so far", line={"color": LINE, "shape": "hv"}
+    )
+    return _dressed(figure, "minutes since the first trial began", "validation loss", log=True)
+
+
+def learning_curves(best: History, others: Sequence[History], name: str = "loss") -> Figure | None:
+    """Training and validation of one metric by epoch, all folds.
+
+    Args:
+        best: epochs of the best trial.
+        others: those of the best trials, whose validation curves make the band.
+        name: of the metric.
+    """
+    if not best:
+        return None
+    figure = go.Figure()
+    _band(figure, others, f"val_{name}")
+    for key, colour, label in ((name, TRAIN, "train"), (f"val_{name}", VALIDATION, "validation")):
+        for fold, rows in enumerate(curves.folds(best)):
+            figure.add_scatter(
+                x=[row["epoch"] for row in rows], y=[curves.number(row, key) for row in rows],
+                mode="lines" if len(rows) > 1 else "markers", name=label, legendgroup=label,
+                showlegend=fold == 0, line={"color": colour, "width": 2},
+            )  # fmt: skip
+    wide = name == "loss" and spans_widely(best)
+    return _dressed(figure, "epoch", name.replace("_", " "), log=wide)
+
+
+def compared(curves_by_name: Mapping[str, History]) -> Figure:
+    """Losses of several trials on one plot: validation drawn, training dotted."""
+    figure = go.Figure()
+    for place, (label, history) in enumerate(curves_by_name.items()):
+        colour = COLOURS[place % len(COLOURS)]
+        for key, dash in (("val_loss", "solid"), ("loss", "dot")):
+            for fold, rows in enumerate(curves.folds(history)):
+                figure.add_scatter(
+                    x=[row["epoch"] for row in rows], y=[curves.number(row, key) for row in rows],
+                    mode="lines", name=f"{label}, {'validation' if dash == 'solid' else 'train'}",
+                    legendgroup=f"{label} {key}", showlegend=fold == 0,
+                    line={"color": colour, "dash": dash, "width": 2},
+                )  # fmt: skip
+    log = any(map(spans_widely, curves_by_name.values()))
+    return _dressed(figure, "epoch", "loss", log=log)
+
+
+def importance(study: optuna.Study) -> Figure | None:
+    """How much each hyperparameter matters (Optuna's plot of PED-ANOVA)."""
+    if not (weights := tendencies.importances(study)):
+        return None
+    by = tendencies.evaluator(study)
+    figure = _optunas(visualization.plot_param_importances, study, evaluator=by)
+    if figure is not None:
+        figure.update_traces(marker_color=TRAIN)
+        figure.update_layout(height=90 + 28 * len(weights), showlegend=False)
+        figure.update_yaxes(title=None)
+    return figure
+
+
+def slices(study: optuna.Study) -> dict[str, Figure]:
+    """The value against each parameter, the most important ones first (Optuna's plots)."""
+    complete = [t for t in study.get_trials(deepcopy=False) if _is_complete(t)]
+    often = Counter(name for trial in complete for name in trial.params)
+    weights = tendencies.importances(study)
+    names = [name for name, count in often.items() if count >= LEAST_DOTS]
+    ranked = sorted(names, key=lambda name: -weights.get(name, 0.0))[:MOST_SLICES]
+    drawn = {
+        name: _optunas(visualization.plot_slice, study, params=[name], log=True) for name in ranked
+    }
+    for figure in drawn.values():
+        if figure is not None:
+            figure.update_traces(
+                marker={"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
+            )
+            figure.update_layout(
+                height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44}
+            )
+            figure.update_yaxes(title=None)
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def parallel(study: optuna.Study) -> Figure | None:
+    """Each trial as a line through its hyperparameters, the best tenth on top (Optuna's plot)."""
+    figure = _optunas(visualization.plot_parallel_coordinate, study)
+    if figure is None:
+        return None
+    trials = study.get_trials(deepcopy=False)
+    good = {trial.number for trial in tendencies.good_trials(trials)}
+    best = [trial.number in good for trial in trials if _is_complete(trial)]
+    lines = figure.data[: len(best)]  # a line per complete trial, in their order; then a scale
+    for line, is_best in zip(lines, best, strict=True):
+        line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
+        line.update(opacity=0.9 if is_best else 0.4)
+    ordered = [line for _, line in sorted(zip(best, lines, strict=True), key=lambda pair: pair[0])]
+    figure.data = ()
+    figure.add_traces(ordered)
+    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
+    return figure
+
+
+def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
+    """A bar per name, the longest on top."""
+    ordered = sorted(((n, name) for name, n in shares.items() if n > 0))
+    if not ordered:
+        return None
+    figure = go.Figure()
+    figure.add_bar(
+        x=[n for n, _ in ordered], y=[name for _, name in ordered], orientation="h",
+        marker={"color": TRAIN},
+    )  # fmt: skip
+    figure.update_layout(height=80 + 28 * len(ordered), bargap=0.35)
+    return _dressed(figure, unit, "", height=80 + 28 * len(ordered))
+
+
+def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
+    """The confusion matrix as a heat map, true classes down."""
+    if scores is None or "confusion" not in scores or scores["task"] == "multilabel":
+        return None
+    names = [line["name"] for line in scores["classes"]]
+    counts = np.array(scores["confusion"], float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=shares, x=names, y=names, text=counts.astype(int), texttemplate="%{text}",
+        colorscale=[[0, "rgba(72,120,168,0.05)"], [1, "rgba(72,120,168,0.95)"]], showscale=False,
+        hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>", xgap=2, ygap=2,
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_xaxes(type="category", side="top")
+    size = max(SMALL, 90 + 34 * len(names))
+    return _dressed(figure, "predicted", "true", height=size)
+
+
+def _band(figure: Figure, others: Sequence[History], key: str) -> None:
+    """Least and greatest validation number of the best trials at each epoch."""
+    rows = [(int(row["epoch"]), curves.number(row, key)) for each in others for row in each]
+    known = [(epoch, number) for epoch, number in rows if math.isfinite(number)]
+    if len(others) < 2 or not known:
+        return
+    epochs = sorted({epoch for epoch, _ in known})
+    by_epoch = [[number for at, number in known if at == epoch] for epoch in epochs]
+    figure.add_scatter(
+        x=[*epochs, *reversed(epochs)],
+        y=[*map(max, by_epoch), *reversed([*map(min, by_epoch)])],
+        fill="toself", fillcolor="rgba(217,97,43,0.15)", line={"width": 0}, hoverinfo="skip",
+        name=f"validation of the best {len(others)}",
+    )  # fmt: skip
+
+
+def _optunas(
+    plot: Callable[..., Figure], study: optuna.Study, *, log: bool = False, **options: Any
+) -> Figure | None:
+    """One of Optuna's plots; None where it has nothing to show."""
+    if not any(map(_is_complete, study.get_trials(deepcopy=False))):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # optuna tells of what is experimental
+        named = {} if "evaluator" in options else {"target_name": "validation loss"}
+        figure = plot(study, **named, **options)
+    if not figure.data:
+        return None
+    figure.update_layout(title=None)
+    if log and _all_positive(study):
+        figure.update_yaxes(type="log", dtick="D2")
+    return _dressed(figure, None, None)
+
+
+def _all_positive(study: optuna.Study) -> bool:
+    trials = study.get_trials(deepcopy=False)
+    return all((trial.value or 0.0) > 0 for trial in trials if _is_complete(trial))
+
+
+def _is_complete(trial: FrozenTrial) -> bool:
+    """Whether it has a finite value, as Optuna's plots want it."""
+    return trial.state.name == "COMPLETE" and math.isfinite(trial.value or math.nan)
+
+
+def _dressed(
+    figure: Figure, x: str | None, y: str | None, *, log: bool = False, height: int = SMALL
+) -> Figure:
+    """The layout that all figures share."""
+    if x is not None:
+        figure.update_xaxes(title=x)
+        figure.update_yaxes(title=y)
+    if log:
+        figure.update_yaxes(type="log", dtick="D2")
+    figure.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 60, "r": 16, "t": 24, "b": 48},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure

@@ -1,0 +1,256 @@
+"""A report as one HTML file that opens offline: style, scripts and figures inside."""
+
+from __future__ import annotations
+
+import html
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import plotly.offline
+
+from search.page import markdown, words
+from search.page.figures import Figure
+from search.report import score_tables, show
+
+MOST_TRIALS = 500  # rows of the table of verdicts, the best first; the JSON has all
+MOST_CLASSES = 40  # for which a confusion matrix is drawn
+LONG = ("advice", "tendencies", "recorded")  # columns that get room
+SHORT = ("verdict", "state", "hyperparameter", "time", "class")
+NUMBERS = (
+    "trial", "value", "epoch", "sure", "gap", "noise", "importance", "precision", "recall", "F1",
+    "samples",
+)  # fmt: skip
+
+Figures = Mapping[str, Figure | None]
+
+
+def page(content: Mapping[str, Any], figures: Figures) -> str:
+    """The whole file.
+
+    Args:
+        content: of the report.
+        figures: by the name of the place where each belongs; None where there is none.
+    """
+    drawn = {name: figure for name, figure in figures.items() if figure is not None}
+    sections = [*_sections(content, drawn)]
+    links = "".join(f'<a href="#{key}">{html.escape(title)}</a>' for key, title, _ in sections)
+    return document(
+        f"{content['study']}: report",
+        f"<h1>{html.escape(content['study'])}</h1>{_written(content)}<nav>{links}</nav>",
+        "".join(
+            f'<section id="{key}"><h2>{html.escape(title)}</h2>{body}</section>'
+            for key, title, body in sections
+        ),
+        drawn,
+    )
+
+
+def document(title: str, head: str, body: str, figures: Mapping[str, Figure]) -> str:
+    """A page with its figures, style and scripts."""
+    data = {f"plot-{name}": json.loads(figure.to_json()) for name, figure in figures.items()}
+    plots = json.dumps(data).replace("<", "\\u003c")  # nothing in it ends the script
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>
+{_file("page.css")}</style>
+<script>{plotly.offline.get_plotlyjs()}</script>
+</head>
+<body>
+<header>{head}</header>
+<main>{body}</main>
+<script type="application/json" id="figures">{plots}</script>
+<script>
+{_file("page.js")}</script>
+</body>
+</html>
+"""
+
+
+def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls by itself where it is too wide; nothing where it has no row."""
+    if not body:
+        return ""
+    kinds = [_kind(name) for name in head]
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f'<td class="{kind}">{html.escape(cell)}</td>'
+            for kind, cell in zip(kinds, row, strict=True)
+        )
+        + "</tr>"
+        for row in body
+    )
+    names = "".join(
+        f'<th class="{kind}">{html.escape(name)}</th>'
+        for kind, name in zip(kinds, head, strict=True)
+    )
+    whole = f"<thead><tr>{names}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="table"><table>{whole}</table></div>'
+
+
+def plot(name: str, figures: Mapping[str, Figure], caption: str = "", width: int = 0) -> str:
+    """A figure's place; nothing where there is none. `width` in pixels makes it scroll."""
+    if name not in figures:
+        return ""
+    height, key = figures[name].layout.height, html.escape(f"plot-{name}")
+    size = f"height:{height}px;" + (f"min-width:{width}px" if width else "")
+    said = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    place = f'<div class="plot" id="{key}" style="{size}"></div>'
+    return f'<figure>{said}<div class="{"wide" if width else ""}">{place}</div></figure>'
+
+
+def paragraphs(sentences: Sequence[str]) -> str:
+    """A paragraph for each."""
+    return "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
+
+
+Section = tuple[str, str, str]  # its key, its title, its body
+
+
+def _sections(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> Iterator[Section]:
+    yield "summary", "Summary", _summary(content)
+    if "over_trials" in figures:
+        yield "history", "How the best was found", _history(figures)
+    if "loss" in figures:
+        yield "curves", "Learning curves of the best", _curves(content, figures)
+    yield "hyperparameters", "Hyperparameters", _hyperparameters(content, figures)
+    yield "verdicts", "Verdicts", _verdicts(content, figures)
+    if content["best"] and content["best"]["test"]:
+        yield "test", "Test set", _test(content, figures)
+    yield "time", "Time", _time(content, figures)
+    yield "again", "To do it again", _again(content)
+
+
+def _written(content: Mapping[str, Any]) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(content["written_at"]))
+    return f'<p class="sub">Report of a hyperparameter search by studyhall, {at}</p>'
+
+
+def _summary(content: Mapping[str, Any]) -> str:
+    best, state = content["best"], content["status"]
+    facts = [("trials ended", f"{state['finished']} of {state['trials']}")]
+    if best:
+        facts.insert(0, ("best validation loss", show.number(best["value"])))
+        facts.insert(1, ("by trial", str(best["trial"])))
+        if best["test"]:
+            facts.insert(2, _tested(best["test"]["scores"]))
+    facts.append(("device time", show.duration(content["lost"]["all_s"])))
+    cards = "".join(
+        f"<div><b>{html.escape(value)}</b><span>{name}</span></div>" for name, value in facts
+    )
+    return f'<div class="facts">{cards}</div>{paragraphs(content["summary"])}'
+
+
+def _tested(scores: Mapping[str, Any]) -> tuple[str, str]:
+    if "accuracy" in scores:
+        return "accuracy on the test set", words.percent(scores["accuracy"], 1)
+    return "RMSE on the test set", f"{scores['rmse']:.4g}"
+
+
+def _history(figures: Mapping[str, Figure]) -> str:
+    return (
+        '<div class="pair">'
+        + plot("over_trials", figures, "by trial")
+        + plot("over_time", figures, "by time")
+        + "</div>"
+    )
+
+
+def _curves(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    verdict = content["best"]["verdict"]
+    said = ""
+    if verdict:
+        advice = "; ".join(verdict["advice"])
+        lines = [f"{verdict['name']} (confidence {verdict['confidence']:g}): {verdict['shows']}"]
+        said = f'<div class="verdict">{paragraphs([*lines, f"To do: {advice}"])}</div>'
+    metric = plot("metric", figures)
+    return f'{said}<div class="pair">{plot("loss", figures)}{metric}</div>'
+
+
+def _hyperparameters(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    count = len(content["hyperparameters"])
+    return (
+        table(*markdown.hyperparameters(content))
+        + plot("importance", figures, "importance (PED-ANOVA)")
+        + _slices(figures)
+        + plot(
+            "parallel",
+            figures,
+            "each trial as a line, the best tenth in colour",
+            width=120 * (count + 1),
+        )
+    )
+
+
+def _slices(figures: Mapping[str, Figure]) -> str:
+    places = "".join(plot(name, figures) for name in figures if name.startswith("slice-"))
+    if not places:
+        return ""
+    said = "validation loss against each, from early trials (grey) to late ones"
+    return f'<h3>{said}</h3><div class="small">{places}</div>'
+
+
+def _verdicts(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    head, body = markdown.trials(content["trials"], MOST_TRIALS)
+    more = len(content["trials"]) - len(body)
+    note = f'<p class="note">and {more} more</p>' if more else ""
+    return plot("verdicts", figures) + table(head, body) + note
+
+
+def _test(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    test = content["best"]["test"]
+    times = "once" if test["times"] == 1 else f"{test['times']} times"
+    parts = [
+        f'<p class="note">The test set was used {times}.</p>',
+        f'<div class="pair"><div>{table(*score_tables.rows(test["scores"]))}</div>',
+        f"<div>{plot('confusion', figures, 'true classes down, predicted across')}</div></div>",
+    ]
+    return "".join(parts) + _worst(content["worst"])
+
+
+def _worst(samples: Sequence[Mapping[str, Any]]) -> str:
+    """The samples of the test set that the best model is most wrong about."""
+    if not samples:
+        return ""
+    shown = "".join(
+        "<figure>"
+        + (f'<img alt="" src="data:image/png;base64,{each["picture"]}">' if each["picture"] else "")
+        + f"<figcaption>{html.escape(_mistake(each))}</figcaption></figure>"
+        for each in samples
+    )
+    return f'<h3>What it gets most wrong</h3><div class="samples">{shown}</div>'
+
+
+def _mistake(sample: Mapping[str, Any]) -> str:
+    sure = sample["probability"]
+    how = "" if sure is None else f" ({words.percent(sure)} sure)"
+    where = f"sample {sample['sample']}"
+    return f"{where}: {sample['true']}, taken for {sample['predicted']}{how}"
+
+
+def _time(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    return plot("time", figures, "seconds of the trials' time") + table(
+        *markdown.time_spent(content)
+    )
+
+
+def _again(content: Mapping[str, Any]) -> str:
+    known = content["reproduce"]
+    return f"{table(*markdown.reproduce(known))}<pre>{html.escape(known['study_file'])}</pre>"
+
+
+def _kind(name: str) -> str:
+    if name in NUMBERS:
+        return "number"
+    return "long" if name in LONG else "short" if name in SHORT else "text"
+
+
+def _file(name: str) -> str:
+    return resources.files("search.page").joinpath(name).read_text(encoding="utf-8")

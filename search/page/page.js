@@ -1,0 +1,36 @@
+"use strict";
+// Draws the figures in the page's own colours, again where it turns dark, light, narrow or wide.
+const figures = JSON.parse(document.getElementById("figures").textContent);
+const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(name).trim();
+  return { ink: of("--ink"), quiet: of("--quiet"), line: of("--line"), card: of("--card") };
+}
+
+function dressed(layout) {
+  const { ink, quiet, line, card } = colours();
+  const copy = structuredClone(layout);
+  copy.font = { ...copy.font, color: quiet, size: 12, family: "inherit" };
+  copy.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: ink } };
+  copy.legend = { ...copy.legend, font: { color: ink } };
+  copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 } }));
+  copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink };
+  for (const key of ["xaxis", "yaxis", ...Object.keys(copy)].filter((k) => /^[xy]axis\d*$/.test(k))) {
+    const axis = copy[key] ?? {};
+    const title = axis.title ? { ...axis.title, font: { size: 12 } } : undefined;
+    copy[key] = { ...axis, title, gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line };
+  }
+  return copy;
+}
+
+function draw() {
+  for (const [id, figure] of Object.entries(figures)) {
+    Plotly.react(id, figure.data, dressed(figure.layout), options);
+  }
+  document.body.dataset.drawn = "yes";
+}
+
+draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

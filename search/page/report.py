@@ -1,0 +1,55 @@
+"""The report of a study, in the format that is asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from search.findings import study_findings
+from search.findings.study_findings import Findings
+from search.page import content as contents
+from search.page import figures, html, markdown
+from search.page.content import Content
+from search.report import curves
+from storage import records
+from storage.database import Database
+from storage.studies import Study
+
+FORMATS = {"html": ".html", "md": ".md", "json": ".json"}
+
+
+def report(db: Database, study: Study, form: str) -> str:
+    """The whole report.
+
+    Args:
+        form: one of `FORMATS`.
+    """
+    found = study_findings.read(db, study)
+    content = contents.gather(db, found)
+    if form == "json":
+        return json.dumps(content, indent=2) + "\n"
+    if form == "md":
+        return markdown.text(content)
+    return html.page(content, drawn(db, found, content))
+
+
+def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
+    """Every figure of the page by its place."""
+    best = [records.history(db, t.trial_id) for t in found.complete[: figures.BEST]]
+    histories = [curves.flat(history) for history in best]
+    incumbent = histories[0] if histories else []
+    metric = next(iter(curves.metrics(incumbent)[1:]), None)
+    scores: dict[str, Any] | None = ((content["best"] or {}).get("test") or {}).get("scores")
+    many = scores is not None and len(scores.get("classes", [])) > html.MOST_CLASSES
+    return {
+        "over_trials": figures.over_trials(found.optuna),
+        "over_time": figures.over_time(found),
+        "loss": figures.learning_curves(incumbent, histories),
+        "metric": figures.learning_curves(incumbent, histories, metric) if metric else None,
+        "importance": figures.importance(found.optuna),
+        **{f"slice-{name}": each for name, each in figures.slices(found.optuna).items()},
+        "parallel": figures.parallel(found.optuna),
+        "verdicts": figures.bars(content["verdicts"], "trials"),
+        "confusion": None if many else figures.confusion(scores),
+        "time": figures.bars(content["status"]["seconds"], "seconds"),
+    }

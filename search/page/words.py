@@ -1,0 +1,83 @@
+"""A study in words: the summary of its report and of its note in the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.report import score_tables, show
+
+COMMON = 0.15  # share of the judged trials from which a fault is told
+TELLING = 0.15  # importance from which a hyperparameter is told
+MOST = 3  # hyperparameters that are told
+
+
+def summary(content: Mapping[str, Any]) -> list[str]:
+    """The study in sentences, the most telling first.
+
+    Args:
+        content: of the report, without its summary.
+    """
+    return [*_best(content["best"]), _spent(content), *_faults(content), *_matters(content)]
+
+
+def _best(best: Mapping[str, Any] | None) -> Iterator[str]:
+    if best is None:
+        yield "No trial has been completed yet."
+        return
+    at = f"at epoch {best['best_epoch']} of {best['epochs']}" if best["best_epoch"] else ""
+    yield f"Trial {best['trial']} is the best: validation loss {show.number(best['value'])} {at}."
+    if verdict := best["verdict"]:
+        yield (
+            f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
+            f"{verdict['shows']}. To do: {'; '.join(verdict['advice'])}."
+        )
+        if quadrant := verdict["quadrant"]:
+            yield f"More data, or tuning? {_sentence(quadrant['data'])}"
+    if best["test"]:
+        yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
+
+
+def _spent(content: Mapping[str, Any]) -> str:
+    state, lost = content["status"], content["lost"]
+    counts = ", ".join(f"{state[name]} {name}" for name in ("complete", "pruned", "failed"))
+    ended = f"{state['finished']} of {state['trials']} trials have ended: {counts}."
+    if not lost["all_s"]:
+        return ended
+    gone = (lost["failed_s"] + lost["repeated_s"]) / lost["all_s"]
+    spent = f"They took {show.duration(lost['all_s'])} of device time"
+    return f"{ended} {spent}; failures and repeated epochs took {percent(gone, 1)} of it."
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """The faults that many trials have."""
+    judged = sum(content["verdicts"].values())
+    common = {
+        name: count
+        for name, count in sorted(content["verdicts"].items(), key=lambda item: -item[1])
+        if count >= COMMON * judged
+    }
+    if common:
+        shares = ", ".join(f"{percent(count / judged)} {name}" for name, count in common.items())
+        yield f"Of {judged} trials with a verdict: {shares}."
+
+
+def _matters(content: Mapping[str, Any]) -> Iterator[str]:
+    telling = [
+        f"{each['name']} ({percent(each['importance'])}; the best: {each['good']})"
+        for each in content["hyperparameters"][:MOST]
+        if (each["importance"] or 0.0) >= TELLING
+    ]
+    if telling:
+        yield f"What matters most: {', '.join(telling)}."
+    for each in content["hyperparameters"]:
+        yield from (_sentence(tendency) for tendency in each["tendencies"][:1])
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """`45 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

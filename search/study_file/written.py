@@ -1,0 +1,31 @@
+"""A checked study as the text of a study file, without what is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.study_file import reference
+from spaces import spelling
+
+
+def tables(checked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Every table but ``[space]`` that has a key which is not the default, a blank line behind."""
+    for table, keys in checked.items():
+        known = {key.name: key for key in reference.of_table(table)}
+        lines = [
+            f"{name} = {spelling.as_toml(value)}"
+            for name, value in keys.items()
+            if name in known and value is not None
+            if spelling.as_toml(value) != known[name].default
+        ]
+        if lines:
+            yield "\n".join([f"[{table}]", *lines, ""])
+
+
+def text(checked: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole file; without the storage, which is another's elsewhere."""
+    study = {name: value for name, value in checked["study"].items() if name != "storage"}
+    space = [f"{name} = {spelling.as_toml(value)}" for name, value in checked["space"].items()]
+    listed = tables({**checked, "study": study})
+    return "\n".join([*listed, *(["[space]", *space, ""] if space else [])])
