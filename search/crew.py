@@ -77,13 +77,14 @@ class Crew:
 
     def hear(self, trial: TrialRecord) -> None:
         """Take in how a trial ended: a place whose trials end is no crash loop."""
+        failed = trial.state == "FAIL"
         for place in self.places:
+            if not failed:
+                place.streak.went_on(well=True)
             if trial.worker in place.workers:
                 place.crashes = 0
-                if trial.state == "FAIL":
+                if failed:
                     place.streak.failed(trial.number, str(trial.attributes.get("reason")))
-                else:
-                    place.streak.went_on(well=True)
 
     def signal(self, number: int) -> None:
         """Pass a signal on to every running worker; nothing is started any more."""

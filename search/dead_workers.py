@@ -10,6 +10,9 @@ from storage.leases import Silent, Terms
 from storage.results import OUT_OF_MEMORY
 from storage.study import Study
 
+MEMORY_FAILURES = 2  # how often a trial may run out of memory
+UNCOUNTED = 10**9  # deaths: for want of memory they are counted by themselves
+
 
 def bury(db: Database, study: Study, dead: Dead) -> bool:
     """Free the trial at once, so that it goes on; the second time without memory, fail it.
@@ -20,12 +23,13 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
         Whether the worker had a trial.
     """
     chosen = creation.stored(study).file.workers
-    terms = Terms(chosen.silence, chosen.retries, chosen.heartbeat)
+    retries = UNCOUNTED if dead.out_of_memory else chosen.retries
+    terms = Terms(chosen.silence, retries, chosen.heartbeat)
     if db.away_since is not None:
         return False
     try:
         left = control.free(db, study, dead.worker, out_of_memory=dead.out_of_memory, terms=terms)
-        if left is not None and dead.out_of_memory and left.memory_failures > 1:
+        if left is not None and dead.out_of_memory and left.memory_failures >= MEMORY_FAILURES:
             reason = _reason(dead, left)
             control.fail(db, study, left.trial_id, left.fence, reason, OUT_OF_MEMORY)
     except StorageAway:

@@ -23,14 +23,16 @@ class Age:
     Args:
         limits: the study file's.
         ready_s: what it has taken this process to be ready for its first trial, in seconds.
+        study_left: trials that the study can still begin; more won't come, or not soon.
 
     Attributes:
         trials: how many it has run.
     """
 
-    def __init__(self, limits: WorkersSection, ready_s: float) -> None:
+    def __init__(self, limits: WorkersSection, ready_s: float, study_left: float) -> None:
         self.trials = 0
         self._limits = limits
+        self._study_left = study_left
         self._lead_s = 2 * ready_s  # a successor shares the processor with whoever trains
         self._began = time.monotonic()
         self._settled_bytes = 0
@@ -60,6 +62,8 @@ class Age:
     def successor_in_s(self) -> float | None:
         """Seconds until a successor should be started, to be ready in time; None if far off."""
         left = self._trials_left()
+        if left >= self._study_left - self.trials:
+            return None
         if self.trials == 0:
             return 0.0 if left <= 1 else None
         each_s = (time.monotonic() - self._began) / self.trials

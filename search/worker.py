@@ -45,8 +45,8 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
             trial fails.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stored = creation.stored(study)
-    print(_first_line(db, study), flush=True)
+    stored, state = creation.stored(study), status.status(db, study)
+    print(_first_line(study, state), flush=True)
     plan = _plan(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT
     if STANDBY in os.environ:
@@ -58,7 +58,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     keeper = Keeper(db, study, objects, stored.file.study)
     objective = Objective(Context(db, study, stored, plan, store, objects, keeper, stop))
     try:
-        _trials(objective, recycling.Age(stored.file.workers, ready_s))
+        _trials(objective, recycling.Age(stored.file.workers, ready_s, show.left(state)))
     finally:
         store.close()
 
@@ -117,9 +117,8 @@ def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
         print(show.finished_line(trial, state, state.finished), flush=True)
 
 
-def _first_line(db: Database, study: Study) -> str:
+def _first_line(study: Study, state: Status) -> str:
     """What this process is about to work on, with what, and how much of it is left."""
-    state = status.status(db, study)
     left = f"{show.left(state)} of {state.limit} trials left"
     waits = ", as a stand-by" if STANDBY in os.environ else ""
     return f"{launch.STARTED}: {study.name} on {device.name()}, {left}{waits}"

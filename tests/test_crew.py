@@ -319,17 +319,33 @@ def test_a_place_whose_trials_end_is_no_crash_loop(crew, state):
         assert place.crashes == 0 and crash
 
 
-def test_three_trials_failed_and_none_went_well(crew):
-    made = crew("kill -KILL $$")
-    (place,) = made.places
+def failing(made, place):
+    """Three workers of a place die, each of a trial that fails."""
     for number in range(3):
         made.tend(place.next_start_at)
         heard = trial(place, "FAIL", number)
         ended(place)
         made.tend(place.next_start_at)
         made.hear(heard)
+
+
+def test_three_trials_failed_and_none_went_well(crew):
+    made = crew("kill -KILL $$")
+    (place,) = made.places
+    failing(made, place)
     assert made.tend(place.next_start_at) == [
         *(f"trial {number} failed: no good" for number in range(3)),
         "3 trials failed and none went well: stopped",
     ]
     assert made.ended and place.code == 2
+
+
+def test_one_that_went_well_anywhere_is_enough(crew):
+    made = crew("kill -KILL $$", "sleep 100")
+    place, other = made.places
+    made.tend(0.0)
+    made.hear(trial(other, "COMPLETE", 7))
+    ended(place)
+    made.tend(0.0)
+    failing(made, place)
+    assert made.tend(place.next_start_at) == [] and place.code is None

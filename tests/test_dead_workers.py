@@ -39,7 +39,7 @@ def test_a_worker_without_a_trial_leaves_nothing(studio):
 
 
 def test_without_memory_it_is_tried_once_more(studio, died):
-    study = studio.study(study={"trials": 1})
+    study = studio.study(study={"trials": 1}, workers={"retries": 0})
     assert died(study, out_of_memory=True, model=LARGE)
     (left,) = status.status(studio.db, study).running
     assert (left.held, left.memory_failures) == (False, 1)

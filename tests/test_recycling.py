@@ -17,8 +17,8 @@ from search.study_file import config
 def age(study_file):
     """Makes the age of a worker under these limits."""
 
-    def make(ready_s=0.0, **limits):
-        return Age(config.parse(study_file(workers=limits)).workers, ready_s)
+    def make(ready_s=0.0, study_left=10**9, **limits):
+        return Age(config.parse(study_file(workers=limits)).workers, ready_s, study_left)
 
     return make
 
@@ -93,6 +93,14 @@ def test_memory_that_grows_foretells_the_end(age, monkeypatch):
         made.count()
     assert due == [False] * 6 or due[-1]  # trials of no time at all: the end is near at any rate
     assert made._trials_left() == 1.0 and made.successor_in_s is not None
+
+
+@pytest.mark.parametrize(("study_left", "due"), [(4, True), (3, False), (2, False)])
+def test_none_is_due_where_the_study_ends_before(age, study_left, due):
+    made = age(ready_s=10.0, recycle_trials=3, study_left=study_left)
+    for _ in range(2):
+        made.count()
+    assert (made.successor_in_s is not None) == due
 
 
 def test_it_is_told_once(age, monkeypatch):
