@@ -18,6 +18,7 @@ from search.commands import (
     service,
     study_files,
     users,
+    watch,
 )
 from search.data.data_error import DataError
 from search.study_file.config import ConfigError
@@ -38,6 +39,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     runs.resume,
     runs.stop,
     questions.status,
+    watch.watch,
     questions.trials,
     questions.best,
     answers.refine,

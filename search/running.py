@@ -6,6 +6,7 @@ from pathlib import Path
 
 from search import best, creation, inspection, launch, stopping
 from search.device import Device
+from search.notifying.following import following
 from search.report import live, show
 from search.stop import STOPPED
 from search.study_file import config
@@ -47,7 +48,8 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     """
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
-    code = launch.launch(db, study, devices=devices, view=view, url=url)
+    with following(db, study):
+        code = launch.launch(db, study, devices=devices, view=view, url=url)
     Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
