@@ -4,7 +4,7 @@
 
 A worker process trains on the digits: mlp and cnn, of many depths, widths, activations, batch sizes
 and optimizers, drawn at random, so that compiled models are made, used again and dropped all the
-time. Started by hand, it is never recycled. Exits with 1 if its resident memory after the warm-up
+time. It is never recycled. Exits with 1 if its resident memory after the warm-up
 ever differs by more than 10 % from what it was then.
 """
 
@@ -47,6 +47,8 @@ epochs = 3
 [search]
 sampler = "random"
 first = "none"
+[workers]
+recycle_trials = "none"
 [space]
 family = ["mlp", "cnn"]
 depth = {{ low = 1, high = 3 }}

@@ -42,6 +42,11 @@ class Functions:
     def __len__(self) -> int:
         return len(self._traced)
 
+    @property
+    def operations(self) -> int:
+        """Of all their graphs together."""
+        return sum(_operations(function.graph) for function in self._traced.values())
+
     def call(
         self, function: Any, *arguments: Any, kinds: Any, side_by_side: bool, **options: Any
     ) -> Any:
@@ -63,6 +68,11 @@ class Functions:
             return self._traced[name](*arguments)
 
 
+def _operations(graph: Any) -> int:
+    inner = [function.graph for function in graph._functions.values() if function.graph]
+    return len(graph.get_operations()) + sum(map(_operations, inner))
+
+
 class Whole:
     """Whole epochs over samples that are held as tensors.
 
@@ -77,6 +87,11 @@ class Whole:
     def traced(self) -> int:
         """How many functions have been traced."""
         return len(self._functions)
+
+    @property
+    def operations(self) -> int:
+        """Of these functions together."""
+        return self._functions.operations
 
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """Several epochs, fewer if a rule stops the training.

@@ -9,6 +9,7 @@ kernel of its own to a cache; and Keras numbers names through (dense_1, dense_2,
 from __future__ import annotations
 
 import collections
+import ctypes
 import gc
 import os
 
@@ -16,6 +17,8 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
 from tensorflow.python.framework import ops
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc
 
 GPU_BYTES = 4 * 2**30  # of training data, beside a model and its activations
 SHARE = 4  # of what is available: the arrays themselves, other folds and workers need theirs
@@ -54,6 +57,8 @@ def release() -> None:
     forget_gradients()
     gc.collect()
     context.context().clear_kernel_cache()
+    if _trim is not None:  # graphs are made of small blocks; freed, they would stay in the process
+        _trim(0)
 
 
 def number_names_anew() -> None:

@@ -34,6 +34,11 @@ class Streamed:
         """How many functions have been traced."""
         return len(self._functions)
 
+    @property
+    def operations(self) -> int:
+        """Of these functions together."""
+        return self._functions.operations
+
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """As `compiled.Whole.run`."""
         rows = []
