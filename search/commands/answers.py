@@ -1,19 +1,24 @@
-"""Commands that say what a study has found out, and what to do next: `report`, `refine`."""
+"""Commands that say what a study has found out and what to do: `report`, `compare`, `refine`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from search.commands.options import Name, Storage, find, writing
 from search.study_file.config import ConfigError
 from search.terminal import remark, say
 from storage import artifacts, studies
 from storage.database import Database, default_url
+
+if TYPE_CHECKING:
+    from search.findings.comparison import Side
 
 
 def report(
@@ -45,6 +50,48 @@ def _format(given: str | None, output: Path | None, known: Mapping[str, str]) ->
     if chosen not in known:
         raise ConfigError([f"--format: received {chosen}, expected one of {', '.join(known)}"])
     return chosen
+
+
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="STUDY|STUDY:TRIAL …", help="Studies, or their trials.")
+    ],
+    storage: Storage = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Their curves: FILE.html or FILE.png."),
+    ] = None,
+) -> None:
+    """Put studies or trials side by side: what they came to and what differs."""
+    from search.findings import comparison
+
+    if output is not None and output.suffix.lower() not in (".html", ".png"):
+        raise ConfigError([f"--output: received {output}, expected FILE.html or FILE.png"])
+    if len(names) < 2:
+        raise ConfigError([f"study: received {names[0]!r} alone, expected two or more to compare"])
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        compared = comparison.sides(db, names)
+    say(_table(*comparison.outcomes(compared)), "", _table(*comparison.differing(compared)), "")
+    say(*comparison.remarks(compared))
+    if output is not None:
+        _write_compared(compared, output)
+
+
+def _table(head: list[str], body: list[list[str]]) -> Table:
+    table = Table(*head, box=None)
+    for row in body:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _write_compared(compared: list[Side], output: Path) -> None:
+    from search.page import compared as page
+
+    as_picture = output.suffix.lower() == ".png"
+    whole = page.picture(compared) if as_picture else page.page(compared).encode()
+    with writing(output):
+        artifacts.write_whole(output, whole)
+    say(str(output))
 
 
 def refine(

@@ -23,7 +23,6 @@ from search.report import curves
 from search.report.curves import TRAIN, VALIDATION, History, spans_widely
 
 LINE, QUIET = VALIDATION, "#8a94a6"
-COLOURS = (VALIDATION, TRAIN, "#4a9b6e", "#8e63b0", "#c29a2c", "#4fa3b8", "#b0587f", "#7d7d7d")
 BEST = 10  # trials whose validation losses make the band
 SMALL, SLICE = 360, 240  # pixels of height
 MOST_SLICES, LEAST_DOTS = 12, 3
@@ -87,7 +86,7 @@ def compared(curves_by_name: Mapping[str, History]) -> Figure:
     """Losses of several trials on one plot: validation drawn, training dotted."""
     figure = go.Figure()
     for place, (label, history) in enumerate(curves_by_name.items()):
-        colour = COLOURS[place % len(COLOURS)]
+        colour = curves.COLOURS[place % len(curves.COLOURS)]
         for key, dash in (("val_loss", "solid"), ("loss", "dot")):
             for fold, rows in enumerate(curves.folds(history)):
                 figure.add_scatter(

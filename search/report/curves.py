@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 TRAIN, VALIDATION = "#4878a8", "#d9612b"  # colours of the two curves, wherever they are drawn
+COLOURS = (
+    VALIDATION, TRAIN, "#4a9b6e", "#8e63b0", "#c29a2c", "#4fa3b8", "#b0587f", "#7d7d7d",
+)  # fmt: skip
 WIDE = 30.0  # a loss that spans more than this factor is drawn on a log scale
 
 Epoch = Mapping[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -40,6 +41,28 @@ def learning_curve_png(history: History, title: str) -> bytes:
     return picture.getvalue()
 
 
+def compared_png(histories: Mapping[str, History]) -> bytes:
+    """Losses of several trials on one plot: validation drawn, training dotted."""
+    with _drawing:
+        figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        for place, (name, history) in enumerate(histories.items()):
+            colour = curves.COLOURS[place % len(curves.COLOURS)]
+            for key, style, label in (("val_loss", "-", name), ("loss", ":", None)):
+                for fold in curves.folds(history):
+                    numbers = [curves.number(row, key) for row in fold]
+                    epochs = [row["epoch"] for row in fold]
+                    axes.plot(epochs, numbers, style, color=colour, lw=1.8, label=label)
+                    label = None  # one of the folds says it for all
+        _dress(axes, "loss: validation drawn, training dotted")
+        if any(map(curves.spans_widely, histories.values())):
+            _on_log_scale(axes)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
+    return picture.getvalue()
+
+
 def history_csv(history: History) -> str:
     """The history as comma-separated text with a header; ``epoch`` and ``fold`` stand first."""
     names = dict.fromkeys(name for row in history for name in row)
@@ -63,11 +86,15 @@ def _panel(axes: Any, history: History, name: str) -> None:
     axes.set_xlim(1 - max(0.5, 0.03 * last), last + max(0.5, 0.03 * last))
     _dress(axes, name)
     if name == "loss" and curves.spans_widely(history):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _on_log_scale(axes)
     _mark_best(axes, history, f"val_{name}")
+
+
+def _on_log_scale(axes: Any) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _dress(axes: Any, name: str) -> None:

@@ -60,7 +60,7 @@ def picture(x: Any, row: int) -> str | None:
     image = np.asarray(x[row], np.float64)
     low, high = float(image.min()), float(image.max())
     grey = 255 * (image - low) / max(high - low, 1e-9)
-    drawn = Image.fromarray(np.squeeze(grey.astype(np.uint8)))
+    drawn = Image.fromarray((grey[..., 0] if x.shape[-1] == 1 else grey).astype(np.uint8))
     drawn.thumbnail((LARGEST, LARGEST))
     held = io.BytesIO()
     drawn.save(held, "PNG")

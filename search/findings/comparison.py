@@ -1,0 +1,202 @@
+"""Studies or trials side by side: what they came to, what differs, and whether it is chance.
+
+The documents' own comparisons: smaller, original and bigger, with L2, with dropout.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from search.findings import verdicts
+from search.findings.verdicts import Verdict
+from search.report import curves, show
+from search.study_file.config import ConfigError
+from storage import records, studies
+from storage.database import Database
+from storage.records import TrialRecord
+from storage.studies import Study
+
+ONE_TRIAL = re.compile(r"(.+):(\d+)")
+
+Rows = tuple[list[str], list[list[str]]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of those that are compared: a trial, or a study's best.
+
+    Attributes:
+        name: as it was asked for.
+        history: its epochs, flat.
+    """
+
+    name: str
+    study: Study
+    trial: TrialRecord
+    history: list[dict[str, Any]]
+    verdict: Verdict | None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every hyperparameter, defaults included where they are known."""
+        return self.trial.attributes.get("values") or self.trial.params
+
+    @property
+    def folds(self) -> list[float]:
+        """The value of each fold; nothing without folds."""
+        return list(self.trial.attributes.get("folds", []))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two sides, fold by fold.
+
+    Attributes:
+        mean: of the second one's values minus the first one's.
+        error: its standard error, corrected for training sets that the folds share.
+        chance: how likely so large a difference is if there is none.
+    """
+
+    first: str
+    second: str
+    mean: float
+    error: float
+    chance: float
+
+    def sentence(self) -> str:
+        """``b - a: +0.012 ± 0.004 over the folds, p = 0.03``."""
+        return (
+            f"{self.second} − {self.first}: {self.mean:+.4g} ± {self.error:.2g} over the folds, "
+            f"p = {self.chance:.2g}"
+        )
+
+
+def sides(db: Database, names: Sequence[str]) -> list[Side]:
+    """What is asked for: a study's name, or ``STUDY:NUMBER``.
+
+    Raises:
+        ConfigError: with every name that means nothing.
+    """
+    found, problems = [], []
+    for name in names:
+        try:
+            found.append(_side(db, name))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def outcomes(compared: Sequence[Side]) -> Rows:
+    """What each came to, a column each."""
+    lines = {
+        "validation loss": [show.number(side.trial.value) for side in compared],
+        "best epoch": [f"{s.trial.best_epoch or '–'} of {s.trial.epochs}" for s in compared],
+        "training loss there": [_at_best(side, "loss") for side in compared],
+        "at the last epoch": [_at_last(side) for side in compared],
+        "verdict": [side.verdict.name if side.verdict else "–" for side in compared],
+        "parameters": [str(side.trial.attributes.get("parameters", "–")) for side in compared],
+        "time": [show.duration(_seconds(side.trial)) for side in compared],
+    }
+    return ["", *(side.name for side in compared)], [[name, *row] for name, row in lines.items()]
+
+
+def differing(compared: Sequence[Side]) -> Rows:
+    """The hyperparameters that are not the same in all, a column each."""
+    names = dict.fromkeys(name for side in compared for name in side.values)
+    rows = [[name, *(_shown(side.values.get(name)) for side in compared)] for name in names]
+    return ["", *(side.name for side in compared)], [row for row in rows if len({*row[1:]}) > 1]
+
+
+def remarks(compared: Sequence[Side]) -> Iterator[str]:
+    """What keeps values from being compared, or how sure their differences are."""
+    if len({side.study.config["inspection"]["data"] for side in compared}) > 1:
+        yield "their data or splits differ: their losses do not mean the same"
+        return
+    if len({side.study.config["file"]["training"]["loss"] for side in compared}) > 1:
+        yield "their losses differ: their values do not mean the same"
+        return
+    tested = [*paired(compared)]
+    yield from (each.sentence() for each in tested)
+    if not tested:
+        yield "one value each: the same folds ([data] folds) would tell a difference from chance"
+
+
+def paired(compared: Sequence[Side]) -> Iterator[Difference]:
+    """Each pair that was valued on the same folds, by the corrected paired t-test.
+
+    Folds share training samples, so their differences vary less than independent ones: Nadeau and
+    Bengio, "Inference for the generalization error", 2003.
+    """
+    for first, second in combinations(compared, 2):
+        if len(first.folds) == len(second.folds) >= 2:
+            off = np.subtract(second.folds, first.folds)
+            yield _tested(first.name, second.name, off)
+
+
+def _tested(first: str, second: str, off: Any) -> Difference:
+    count = len(off)
+    share = 1 / (count - 1)  # samples of a fold's validation part per one of its training part
+    error = math.sqrt((1 / count + share) * float(np.var(off, ddof=1)))
+    mean = float(np.mean(off))
+    if error == 0:
+        return Difference(first, second, mean, 0.0, float(mean == 0))
+    chance = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
+    return Difference(first, second, mean, error, chance)
+
+
+def _side(db: Database, name: str) -> Side:
+    one = ONE_TRIAL.fullmatch(name)
+    study = studies.find(db, one[1] if one else name)
+    if study is None:
+        known = ", ".join(studies.names(db)) or "a study; this database has none"
+        raise ConfigError([f"study: received {name!r}, expected one of {known}, or STUDY:NUMBER"])
+    trials = records.trials(db, study)
+    trial = _of_number(trials, int(one[2])) if one else _best(trials)
+    if trial is None:
+        what = f"a trial of {study.name}" if one else "a study with a complete trial"
+        raise ConfigError([f"study: received {name!r}, expected {what}"])
+    history = curves.flat(records.history(db, trial.trial_id))
+    return Side(name, study, trial, history, verdicts.of_trial(db, study, trials, trial))
+
+
+def _of_number(trials: Sequence[TrialRecord], number: int) -> TrialRecord | None:
+    return next((trial for trial in trials if trial.number == number), None)
+
+
+def _best(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+    complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
+    return min(complete, key=lambda trial: (trial.value or 0.0, trial.number), default=None)
+
+
+def _at_best(side: Side, name: str) -> str:
+    best = curves.best_epoch(side.history)
+    return "–" if best is None else show.number(curves.number(best, name))
+
+
+def _at_last(side: Side) -> str:
+    """Validation and training loss of the last epoch."""
+    if not side.history:
+        return "–"
+    last = side.history[-1]
+    numbers = [show.number(curves.number(last, name)) for name in ("val_loss", "loss")]
+    return f"{numbers[0]}, training {numbers[1]}"
+
+
+def _seconds(trial: TrialRecord) -> float | None:
+    if trial.started_at is None or trial.finished_at is None:
+        return None
+    return trial.finished_at - trial.started_at
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None else show.value(value)
