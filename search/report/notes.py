@@ -3,7 +3,7 @@
 The dashboard and Optuna keep both as attributes with fixed names, made here as plain dicts so
 that a trial's end can be written in one transaction. The curve and the history need no files:
 their artifacts' identifiers carry the trial's, and the dashboard makes them when they are asked
-for (``search.dashboard``).
+for (``search.service.files``).
 """
 
 from __future__ import annotations
