@@ -77,7 +77,6 @@ def to_json(found: Examined) -> dict[str, Any]:
 
 
 def _survey(db: Database, study: Study) -> Survey | None:
-    folder = creation.stored(study).artifacts
     try:
         return retention.survey(db, study, bucket.looking(study.config["artifacts"]))
     except ArtifactError:
