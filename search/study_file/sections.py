@@ -82,7 +82,7 @@ class StudySection(Section):
     trials: Count = 60
     """exactly this many results, over all workers and restarts"""
     hours: Positive | None = None
-    """limit of wall-clock time since the first launch, in hours"""
+    """limit of the time in which somebody works on the study, in hours"""
     gpu_hours: Positive | None = None
     """limit of all workers' device time together, in hours"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
