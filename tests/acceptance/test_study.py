@@ -298,16 +298,16 @@ def test_twice_stops_at_once(folder):
         while not (folder.path / "building").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         for line in process.stdout:
             if "once more: at once" in line:
                 break
         began = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         printed = process.communicate(timeout=120)[0]
     finally:
         process.kill()
-    assert process.returncode == 130 and "stopping at once" in printed
+    assert process.returncode == 143 and "stopping at once" in printed
     assert time.monotonic() - began < 25, "it had to be killed"
     found = folder.json("status", "iris")
     assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 1)
