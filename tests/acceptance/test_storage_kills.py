@@ -33,7 +33,7 @@ def check_whole(db: Database, study: Study, trials: int, epochs: int = EPOCHS) -
     assert (status.used, status.running) == (trials, [])
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_exactly_200_results_with_a_kill_every_second(
     db: Database, crew: Callable[..., Any]
 ) -> None:
@@ -147,7 +147,7 @@ def test_sixteen_processes_open_one_new_database(database_url: str) -> None:
         )
         for _ in range(16)
     ]
-    created = [process.communicate(timeout=60)[0].strip() for process in processes]
+    created = [process.communicate(timeout=200)[0].strip() for process in processes]
     assert all(process.returncode == 0 for process in processes)
     assert sorted(created) == ["False"] * 15 + ["True"]
 

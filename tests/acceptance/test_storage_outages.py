@@ -99,7 +99,7 @@ def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     proxy = Cutting(folder / ".s.PGSQL.5432")
     name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
     db = Database.open(f"postgresql://postgres@127.0.0.1:{proxy.port}/{name}")
-    proxy.rate = 1 / 20
+    proxy.rate = 1 / 14
     _run_all(db, study)
     db.close()
     proxy.stop()
