@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 LOCKED := .venv/.locked
 
-.PHONY: setup demo test lint lock clean
+.PHONY: setup demo test test-slow lint lock clean
 
 setup: $(LOCKED)
 
@@ -27,7 +27,10 @@ demo: $(LOCKED)
 	@printf '\nNext:\n  . .venv/bin/activate\n  studyhall status digits\n  studyhall best digits\n  studyhall trials digits\n  studyhall dashboard\n'
 
 test: $(LOCKED)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m 'not slow'
+
+test-slow: $(LOCKED)
+	$(BIN)/pytest -m slow
 
 lint: $(LOCKED)
 	$(BIN)/ruff format --check .

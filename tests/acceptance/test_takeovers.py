@@ -14,6 +14,7 @@ from storage import records, retention, status, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
 
+pytestmark = pytest.mark.slow
 STUDYHALL = Path(sysconfig.get_path("scripts")) / "studyhall"  # the command as it is installed
 DEADLINE_S = 300.0
 TRIALS, EPOCHS, WORKERS, KILLS = 24, 100, 4, 4
