@@ -283,7 +283,7 @@ def read_only(folder, tmp_path_factory) -> Iterator[Path]:
         return
     _mount(place, "ro")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ def small_disk(tmp_path_factory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("small-disk")
     _mount(place, "size=64k")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _mount(place: Path, options: str) -> None:
