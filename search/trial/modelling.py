@@ -17,7 +17,7 @@ from search import inspection
 from search.data.loading import Data
 from search.data.parts import Fold
 from search.study_file.sections import StudyFile
-from search.training.engine import Engine
+from search.training.engine import Engine, Settings
 from spaces import architecture, hyperparameters, optimization, regularization, user_code
 from spaces.space import Space, Value, read_space
 
@@ -120,6 +120,27 @@ def engine(fold: Fold, with_one_hot: bool, classes: int) -> Engine:
     if with_one_hot:
         pairs = [(x, one_hot(y, classes)) for x, y in pairs]
     return Engine(*pairs)
+
+
+def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
+    """How a built model is trained, by the study file and its own values.
+
+    Args:
+        seed: of the order of the samples.
+    """
+    chosen = plan.file.training
+    return Settings(
+        epochs=chosen.epochs,
+        batch_size=built.batch_size,
+        patience=None if chosen.patience == "none" else chosen.patience,
+        min_delta=chosen.min_delta,
+        seed=seed,
+        class_weight=built.class_weight,
+        plateau=built.plateau,
+        data_loss=built.data_loss,
+        engine=chosen.engine,
+        xla=chosen.xla,
+    )
 
 
 def one_hot(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from optuna.trial import BaseTrial
 from search.report import curves, notes
 from search.stop import STOPPED
 from search.training import engine
-from search.training.engine import Engine, Settings, Training
+from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
 from search.trial import modelling, reasons, time_limit
 from search.trial.best_model import BestModel
@@ -118,19 +118,7 @@ class Run:
         return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
 
     def _training(self, fold: int, built: Built) -> Training:
-        chosen = self.file.training
-        settings = Settings(
-            epochs=chosen.epochs,
-            batch_size=built.batch_size,
-            patience=None if chosen.patience == "none" else chosen.patience,
-            min_delta=chosen.min_delta,
-            seed=self.seed + fold,
-            class_weight=built.class_weight,
-            plateau=built.plateau,
-            data_loss=built.data_loss,
-            engine=chosen.engine,
-            xla=chosen.xla,
-        )
+        settings = modelling.settings(self.context.plan, built, self.seed + fold)
         return self.engine(fold, built.one_hot).training(built.model, settings)
 
     def _epochs(self, fold: int, run: Training) -> Outcome | None:
