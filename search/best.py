@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def to_json(best: Best) -> dict[str, Any]:
         **show.trial_json(best.trial, best.verdict),
         "hyperparameters": best.trial.attributes.get("values"),
         "metrics": best.trial.attributes.get("metrics"),
+        "model": _model(best.trial.attributes),
         "proof": best.proof,
         "test": best.test,
         "folder": None if best.folder is None else str(best.folder),
@@ -93,6 +95,7 @@ def shown(best: Best) -> list[RenderableType]:
     parts: list[RenderableType] = [
         f"best of {best.study.name}: trial {trial.number}, validation loss "
         f"{show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
+        *_parts(trial),
         _values(_chosen(best)),
     ]
     if best.verdict:
@@ -125,6 +128,29 @@ def copy(best: Best, target: Path) -> None:
     for name in ("model.keras", "best.json"):
         with artifacts.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
+
+
+def _model(about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Which training of the trial the model is of, and what that one scored."""
+    if "model_value" not in about:
+        return None
+    part = {key: about.get(f"model_{key}", 0) for key in ("fold", "repeat")}
+    return {**part, "value": about["model_value"]}
+
+
+def _parts(trial: TrialRecord) -> list[str]:
+    """What the value is the mean of, and which of these trainings gave the model."""
+    about = trial.attributes
+    trainings = {key: about[key] for key in ("folds", "repeats") if key in about}
+    if not trainings:
+        return []
+    counts = " × ".join(f"{len(values)} {name}" for name, values in trainings.items())
+    said = f"the mean of {counts}, standard error {show.number(about.get('standard_error'))}"
+    model = _model(about)
+    if model is None:
+        return [said]
+    which = " ".join(f"{name[:-1]} {model[name[:-1]] + 1}" for name in trainings)
+    return [f"{said}; the model is that of {which}: {show.number(model['value'])}"]
 
 
 def _chosen(best: Best) -> dict[str, Any]:

@@ -78,18 +78,22 @@ def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
 def _cost(file: StudyFile, loaded: Data, small: Built, large: Built) -> list[tuple[str, str]]:
     """Time by measurement: an epoch of either model, on this machine, by one worker."""
     quick, slow = _epoch_s(loaded, small), _epoch_s(loaded, large)
-    epochs = file.training.epochs * file.study.trials * len(loaded.folds)
+    epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
     return [
         ("an epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
         (
             "the study",
             f"at most {file.study.trials} trials × {file.training.epochs} epochs"
-            f"{f' × {len(loaded.folds)} folds' if len(loaded.folds) > 1 else ''}: "
+            f"{_times(len(loaded.folds), 'folds')}{_times(file.training.repeats, 'repeats')}: "
             f"{_between(show.duration(quick * epochs), show.duration(slow * epochs))}"
             " on one worker; "
             "pruning and early stopping end most trials sooner",
         ),
     ]
+
+
+def _times(count: int, what: str) -> str:
+    return f" × {count} {what}" if count > 1 else ""
 
 
 def _between(least: str, most: str) -> str:

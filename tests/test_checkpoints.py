@@ -10,7 +10,7 @@ import pytest
 from search import creation
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import Outcome
-from search.trial.folds import Progress
+from search.trial.parts import Progress
 from storage import artifacts, records, status
 from storage.artifacts import ArtifactError, ArtifactStore
 from storage.leases import Terms

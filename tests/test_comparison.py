@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 from typer.testing import CliRunner
 
 from search import cli
@@ -54,6 +55,22 @@ def test_the_same_folds_tell_a_difference_from_chance(db):
     assert difference.error == pytest.approx(np.sqrt((1 / 3 + 1 / 2) * np.var(off, ddof=1)))
     assert 0 < difference.chance < 1
     assert [*comparison.remarks(both)] == [difference.sentence()]
+
+
+def test_seeds_tell_a_difference_from_chance(studio):
+    for width in (1, 16):
+        study = studio.study(
+            study={"name": f"seeds-{width}", "trials": 1},
+            training={"repeats": 3},
+            space={"width": width},
+        )
+        studio.finish(study)
+    both = comparison.sides(studio.db, ["seeds-1", "seeds-16"])
+    (difference,) = comparison.by_seeds(both)
+    expected = stats.ttest_ind(both[1].repeats, both[0].repeats, equal_var=False)
+    assert difference.chance == pytest.approx(expected.pvalue)
+    assert difference.mean / difference.error == pytest.approx(expected.statistic)
+    assert "over the seeds" in next(comparison.remarks(both))
 
 
 def test_equal_values_are_no_difference(db):

@@ -98,7 +98,7 @@ def test_folds_are_told_apart(study: optuna.Study) -> None:
     rows = [{**row, "fold": fold} for fold in range(2) for row in HISTORY]
     body = note_of(study, history=rows, value=0.31)
     assert body.startswith("**Trial 1: validation loss 0.31**, after 5 epochs.")
-    assert "| fold 0, epoch 3 | train | validation |" in body
+    assert "| part 1, epoch 3 | train | validation |" in body
 
 
 def test_a_long_note_is_cut_as_the_dashboard_cuts_it(study: optuna.Study) -> None:

@@ -11,7 +11,7 @@ import pytest
 from search import creation, recycling
 from search.data import loading
 from search.stop import Stop, StopNow
-from search.trial import folds, time_limit
+from search.trial import parts, time_limit
 from search.trial.context import Outcome, trial_seed
 from storage import records, status
 from storage.leases import Terms
@@ -163,6 +163,62 @@ def test_folds_continue_where_they_were_left(studio, cut):
     assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 2, 0)
     assert curve(studio, other) == curve(studio, one)
     assert other.attributes["folds"] == one.attributes["folds"]
+
+
+# Repeats
+
+
+@pytest.mark.parametrize("cut", [3, 9], ids=["first repeat", "second repeat"])
+def test_the_value_of_repeats_is_their_mean_wherever_they_were_cut(studio, cut):
+    whole, broken = (
+        studio.study(study={"name": n, "trials": 1}, training={**LONG, "repeats": 2})
+        for n in ("whole", "broken")
+    )
+    studio.finish(whole)
+    objective = studio.worker(broken, StopAfter(cut))
+    assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
+    assert studio.finish(broken) == [Outcome.COMPLETE]
+    (one,), (other,) = trials(studio, whole), trials(studio, broken)
+    best = [min(m["val_loss"] for f, _, _, m in curve(studio, one) if f == n) for n in range(2)]
+    assert best[0] != best[1]
+    assert one.attributes["repeats"] == pytest.approx(best)
+    assert one.value == pytest.approx(np.mean(best))
+    assert one.attributes["standard_error"] == pytest.approx(np.std(best, ddof=1) / math.sqrt(2))
+    assert (one.attributes["model_repeat"], one.attributes["model_value"]) == (1, best[1])
+    assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 2, 0)
+    assert curve(studio, other) == curve(studio, one)
+
+
+def test_repeats_of_folds_have_a_mean_for_each(studio):
+    training = {"epochs": 2, "repeats": 2}
+    study = studio.study(study={"trials": 1}, data={"folds": 3}, training=training)
+    studio.finish(study)
+    (trial,) = trials(studio, study)
+    rows = curve(studio, trial)
+    values = np.array([min(v["val_loss"] for f, _, _, v in rows if f == n) for n in range(6)])
+    assert trial.attributes["repeats"] == pytest.approx(values.reshape(2, 3).mean(axis=1))
+    assert trial.attributes["folds"] == pytest.approx(values.reshape(2, 3).mean(axis=0))
+    assert trial.value == pytest.approx(values.mean())
+
+
+def test_a_trial_is_pruned_in_its_second_repeat(studio):
+    """As what is reported there is the mean over both."""
+    search = {"pruner": "median", "pruner_startup_trials": 1, "pruner_warmup_epochs": 3}
+    study = studio.study(
+        study={"trials": 4},
+        training={"epochs": 2, "repeats": 2},
+        search={**search, "first": "none", "sampler": "grid"},
+        space={"learning_rate": [0.1, 1e-9], "optimizer": "adam"},
+    )
+    assert Outcome.PRUNED in studio.finish(study)
+    pruned = [trial for trial in trials(studio, study) if trial.state == "PRUNED"]
+    assert {curve(studio, trial)[-1][:2] for trial in pruned} == {(1, 1)}
+
+
+def test_each_repeat_has_a_seed_of_its_own():
+    seeds = [trial_seed(0, number, repeat) for number in range(20) for repeat in range(3)]
+    assert len({*seeds}) == 60
+    assert [trial_seed(0, number) for number in range(20)] == seeds[::3]
 
 
 # Continuing
@@ -514,9 +570,9 @@ def test_the_time_of_earlier_workers_counts(studio):
     first = studio.worker(study, StopAfter(2))
     assert first.run(first.context.store.claim()) is Outcome.HANDED_BACK
     (stored,) = creation.objects(study).objects()
-    progress, blob = folds.read(creation.objects(study).read(stored.name))
+    progress, blob = parts.read(creation.objects(study).read(stored.name))
     assert 0 < progress.spent_s < 60
-    later = folds.write(dataclasses.replace(progress, spent_s=1000.0), blob)
+    later = parts.write(dataclasses.replace(progress, spent_s=1000.0), blob)
     creation.objects(study).path(stored.name).write_bytes(later)
     before = trials(studio, study)[0].epochs
     assert studio.finish(study) == [Outcome.COMPLETE]

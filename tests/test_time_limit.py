@@ -31,7 +31,7 @@ def test_what_earlier_workers_spent_counts(clock):
 
 
 def test_a_fold_may_use_what_those_before_it_left(clock):
-    limit = TimeLimit(3.0, folds=3)
+    limit = TimeLimit(3.0, parts=3)
     clock[0] = 60.0
     assert limit.is_over(0) and not limit.is_over(1)
     clock[0] = 179.0

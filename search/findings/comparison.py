@@ -54,15 +54,21 @@ class Side:
         """The value of each fold; nothing without folds."""
         return list(self.trial.attributes.get("folds", []))
 
+    @property
+    def repeats(self) -> list[float]:
+        """The value of each repeat; nothing without repeats."""
+        return list(self.trial.attributes.get("repeats", []))
+
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two sides, fold by fold.
+    """Of two sides, fold by fold or by their seeds.
 
     Attributes:
         mean: of the second one's values minus the first one's.
         error: its standard error, corrected for training sets that the folds share.
         chance: how likely so large a difference is if there is none.
+        over: what it is taken over: folds or seeds.
     """
 
     first: str
@@ -70,12 +76,13 @@ class Difference:
     mean: float
     error: float
     chance: float
+    over: str = "folds"
 
     def sentence(self) -> str:
         """``b - a: +0.012 ± 0.004 over the folds, p = 0.03``."""
         return (
-            f"{self.second} − {self.first}: {self.mean:+.4g} ± {self.error:.2g} over the folds, "
-            f"p = {self.chance:.2g}"
+            f"{self.second} − {self.first}: {self.mean:+.4g} ± {self.error:.2g} "
+            f"over the {self.over}, p = {self.chance:.2g}"
         )
 
 
@@ -125,10 +132,13 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
     if len({side.study.config["file"]["training"]["loss"] for side in compared}) > 1:
         yield "their losses differ: their values do not mean the same"
         return
-    tested = [*paired(compared)]
+    tested = [*paired(compared), *by_seeds(compared)]
     yield from (each.sentence() for each in tested)
     if not tested:
-        yield "one value each: the same folds ([data] folds) would tell a difference from chance"
+        yield (
+            "one value each: the same folds ([data] folds), or repeats ([training] repeats), would "
+            "tell a difference from chance"
+        )
 
 
 def paired(compared: Sequence[Side]) -> Iterator[Difference]:
@@ -141,6 +151,26 @@ def paired(compared: Sequence[Side]) -> Iterator[Difference]:
         if len(first.folds) == len(second.folds) >= 2:
             off = np.subtract(second.folds, first.folds)
             yield _tested(first.name, second.name, off)
+
+
+def by_seeds(compared: Sequence[Side]) -> Iterator[Difference]:
+    """Each pair without folds whose trials were trained with several seeds, by Welch's t-test.
+
+    Their seeds have nothing to do with each other, so that there is nothing to pair.
+    """
+    for first, second in combinations(compared, 2):
+        if not first.folds and not second.folds and first.repeats and second.repeats:
+            yield _of_seeds(first, second)
+
+
+def _of_seeds(first: Side, second: Side) -> Difference:
+    mean = float(np.mean(second.repeats) - np.mean(first.repeats))
+    both = (first.repeats, second.repeats)
+    error = math.sqrt(sum(float(np.var(values, ddof=1)) / len(values) for values in both))
+    if error == 0:
+        return Difference(first.name, second.name, mean, 0.0, float(mean == 0), "seeds")
+    chance = float(stats.ttest_ind(second.repeats, first.repeats, equal_var=False).pvalue)
+    return Difference(first.name, second.name, mean, error, chance, "seeds")
 
 
 def _tested(first: str, second: str, off: Any) -> Difference:

@@ -174,7 +174,7 @@ def _numbers(history: History) -> str:
         (name, *(_short(curves.number(best, key)) for key in (name, f"val_{name}")))
         for name in curves.metrics(history)
     ]
-    where = f"fold {best['fold']}, " if len(curves.folds(history)) > 1 else ""
+    where = f"part {best['fold'] + 1}, " if len(curves.folds(history)) > 1 else ""
     return _table((f"{where}epoch {best['epoch']}", "train", "validation"), rows)
 
 

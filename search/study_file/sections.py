@@ -184,6 +184,8 @@ class TrainingSection(Section):
     """list of what is recorded beside the loss; auto chooses by the targets"""
     engine: Literal["auto", "keras"] = "auto"
     """auto: whole compiled epochs wherever the numbers stay Keras' own; keras: always model.fit"""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """trainings of a trial, each with a seed of its own; its value is their mean"""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """arithmetic of the layers, as Keras names it; mixed: 16 bits for speed on GPUs, weights and
     loss in 32, the loss scaled for float16"""

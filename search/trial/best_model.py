@@ -10,6 +10,7 @@ from search import exporting
 from search.training.engine import Training
 from search.trial import reasons
 from search.trial.context import LOG, Context
+from search.trial.parts import Part
 from storage import bucket
 from storage.artifacts import ArtifactError
 
@@ -22,7 +23,7 @@ class BestModel:
         self._number = number
         self._saved = False
 
-    def keep(self, value: float, run: Training, fold: int) -> dict[str, Any]:
+    def keep(self, value: float, run: Training, part: Part) -> dict[str, Any]:
         """Save the model if its trial is among the best so far, before the trial is told.
 
         Returns:
@@ -32,7 +33,7 @@ class BestModel:
             return {}
         model = run.best_model()
         try:
-            name = self._context.keeper.saved(lambda: self._save(model, fold))
+            name = self._context.keeper.saved(lambda: self._save(model, part.fold))
         except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
             return {"model_error": reasons.one_line(error)}
@@ -40,7 +41,7 @@ class BestModel:
         self._saved = True
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": run.best.value}
-        return {**about, "model_fold": fold}
+        return {**about, "model_fold": part.fold, "model_repeat": part.repeat}
 
     def settle(self) -> None:
         """After the trial was told: drop the models that are beaten now, its own perhaps."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from search.training.engine import CheckpointError, Training
-from search.trial import folds
+from search.trial import parts
 from search.trial.context import LOG, Context
-from search.trial.folds import Progress
+from search.trial.parts import Progress
 from storage.artifacts import ArtifactError
 from storage.leases import LeaseLost
 from storage.trials import Claim
@@ -29,14 +29,14 @@ class Checkpoints:
         self._context = context
         self._claim = claim
         self._saved_at = time.monotonic()
-        self._saved_epoch = 0
+        self._saved_step = 0
         self._took_s = 0.0
         self._complained = False
 
     def find(self) -> tuple[Progress, bytes | None]:
         """What an earlier worker left of this trial; a damaged one is as good as none."""
         try:
-            return folds.read(self._blob())
+            return parts.read(self._blob())
         except (OSError, ArtifactError, ValueError) as error:
             self._begin_again(error)
             return Progress(), None
@@ -50,8 +50,8 @@ class Checkpoints:
             return False
         return True
 
-    def is_due(self, epoch: int) -> bool:
-        """Whether it is time for one: the rarer of the study file's two spacings holds.
+    def is_due(self, step: int) -> bool:
+        """Whether it is time for one after this step: the rarer of the study file's two spacings.
 
         What takes long, as of a large model on a slow disk, is done the more rarely.
         """
@@ -60,29 +60,31 @@ class Checkpoints:
         if pause_s:
             pause_s = max(pause_s, self._took_s / COST)
         return (
-            epoch - self._saved_epoch >= spacing.checkpoint_every_epochs
+            step - self._saved_step >= spacing.checkpoint_every_epochs
             and time.monotonic() - self._saved_at >= pause_s
         )
 
-    def save(self, progress: Progress, fold: int, run: Training) -> None:
+    def save(self, progress: Progress, part: int, run: Training) -> None:
         """Save a training between two epochs.
 
         Raises:
             LeaseLost: somebody else holds the trial; the old checkpoint stands.
         """
-        self._saved_at, self._saved_epoch = time.monotonic(), run.history[-1].number
-        self._replace(progress, fold, run)
+        before = part * self._context.plan.file.training.epochs
+        self._saved_at, self._saved_step = time.monotonic(), before + run.history[-1].number
+        self._replace(progress, part, run)
         self._took_s = time.monotonic() - self._saved_at
 
-    def _replace(self, progress: Progress, fold: int, run: Training) -> None:
-        blob = folds.write(progress, run.save())
+    def _replace(self, progress: Progress, part: int, run: Training) -> None:
+        blob = parts.write(progress, run.save())
         try:
             pointer, older = self._write(blob)
         except ArtifactError as error:  # a full disk: the older checkpoint still stands
             self._complain(error)
             return
         try:
-            self._context.store.checkpoint(self._claim, pointer, self._saved_epoch, fold)
+            epoch = run.history[-1].number
+            self._context.store.checkpoint(self._claim, pointer, epoch, part)
         except LeaseLost:
             self._remove([pointer])
             raise

@@ -58,6 +58,6 @@ class Context:
         return f"{self.study.name}-{number}"
 
 
-def trial_seed(study_seed: int, number: int) -> int:
-    """The seed of a trial: 31 bits, a function of the study's seed and the trial's number."""
-    return int(np.random.SeedSequence([study_seed, number]).generate_state(1)[0] >> 1)
+def trial_seed(study_seed: int, number: int, repeat: int = 0) -> int:
+    """The seed of a trial, or of its repeat: 31 bits, a function of these numbers alone."""
+    return int(np.random.SeedSequence([study_seed, number, repeat]).generate_state(1)[0] >> 1)

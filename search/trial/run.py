@@ -1,4 +1,4 @@
-"""One trial under way: its folds and epochs, and how its end is told."""
+"""One trial under way: its parts and epochs, and how its end is told."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from search.stop import STOPPED
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.trial import modelling, reasons, time_limit
+from search.trial import modelling, parts, reasons, time_limit
 from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
-from search.trial.folds import Progress
 from search.trial.judging import NO_NUMBER, in_words
 from search.trial.modelling import Built
 from search.trial.noting import noting
+from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
 from search.trial.time_limit import TimeLimit, Watchdog
 from search.wire import tell_launcher
@@ -53,35 +53,34 @@ class Run:
         self.claim = claim
         self.engine = engine
         self.file = context.plan.file
-        self.seed = trial_seed(context.study.seed, claim.number)
+        self.parts = parts.of_trial(len(context.plan.data.folds), self.file.training.repeats)
         self.checkpoints = Checkpoints(context, claim)
         self.best_model = BestModel(context, claim.number)
         self.progress = Progress()
-        self.attributes: dict[str, Any] = {"seed": self.seed}
+        self.attributes: dict[str, Any] = {"seed": self._seed(self.parts[0])}
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
 
     def train(self) -> Outcome:
-        """Every fold in turn; the last one's model is kept if the trial is the best so far.
+        """Every part in turn; the last one's model is kept if the trial is the best so far.
 
         Raises:
             TrialFailed: the trial can't have a value.
             LeaseLost: somebody else holds the trial.
         """
         self.progress, blob = self.checkpoints.find()
-        folds = len(self.context.plan.data.folds)
         minutes = self.file.training.trial_minutes
-        self.time_limit = TimeLimit(minutes, folds, self.progress.spent_s)
-        for fold in range(self.progress.done, folds):
+        self.time_limit = TimeLimit(minutes, len(self.parts), self.progress.spent_s)
+        for part in self.parts[self.progress.done :]:
             with Watchdog(self.context, self.claim, self.time_limit):
-                run = self._begin(fold, blob)
+                run = self._begin(part, blob)
                 self._trainings.append(run)
-                early = self._epochs(fold, run)
+                early = self._epochs(part, run)
             if early is not None:
                 return early
             assert run.best is not None  # every epoch was finite
-            self.progress, blob = self.progress.with_fold(run.best), None
-        return self._complete(run, fold, run.best)
+            self.progress, blob = self.progress.with_part(run.best), None
+        return self._complete(run, part, run.best)
 
     def fail(self, reason: str, stopped: str | None = None) -> None:
         """Record why the trial has no value; the sampler sees it as infeasible."""
@@ -95,20 +94,23 @@ class Run:
         self.attributes |= {"reason": reason, "stopped": "by the builder"}
         self._tell("PRUNED", None)
 
-    def _begin(self, fold: int, blob: bytes | None) -> Training:
-        """Build the fold's model, and put its training where the checkpoint says."""
+    def _seed(self, part: Part) -> int:
+        return trial_seed(self.context.study.seed, self.claim.number, part.repeat) + part.fold
+
+    def _begin(self, part: Part, blob: bytes | None) -> Training:
+        """Build the part's model, and put its training where the checkpoint says."""
         with self._stopwatch.time("build"):
-            engine.seed_everything(self.seed + fold)
-            samples = len(self.context.plan.data.folds[fold].train_rows)
+            engine.seed_everything(self._seed(part))
+            samples = len(self.context.plan.data.folds[part.fold].train_rows)
             built = modelling.build(self.context.plan, self._trial(), samples)
             size = {"parameters": built.model.count_params(), "batch_size": built.batch_size}
             tell_launcher(model={"trial": self.claim.number, **size})
             self.attributes |= {"values": dict(built.values), **size}
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
-        run = self._training(fold, built)
+        run = self._training(part, built)
         if blob is not None and not self.checkpoints.restore(run, blob):
-            run = self._training(fold, built)
+            run = self._training(part, built)
         return run
 
     def _trial(self) -> BaseTrial:
@@ -117,33 +119,37 @@ class Run:
             return self.claim.trial
         return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
 
-    def _training(self, fold: int, built: Built) -> Training:
-        settings = modelling.settings(self.context.plan, built, self.seed + fold)
-        return self.engine(fold, built.one_hot).training(built.model, settings)
+    def _training(self, part: Part, built: Built) -> Training:
+        settings = modelling.settings(self.context.plan, built, self._seed(part))
+        return self.engine(part.fold, built.one_hot).training(built.model, settings)
 
-    def _epochs(self, fold: int, run: Training) -> Outcome | None:
-        """Train one fold; an outcome if the trial ends with it early."""
-        known = [row["epoch"] for row in self.claim.history if row["fold"] == fold]
+    def _epochs(self, part: Part, run: Training) -> Outcome | None:
+        """Train one part; an outcome if the trial ends with it early."""
+        known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
                 raise TrialFailed(_diverged(epoch, run))
             self.time_limit.count_epoch()
-            order = self._report(fold, epoch)
+            order = self._report(part, epoch)
             if order is Order.PRUNE:
                 return self._pruned(run)
             if self._must_leave(order):
-                return self._hand_back(fold, run)
-            if self.checkpoints.is_due(epoch.number):
-                self._save(fold, run)
-            if self.time_limit.is_over(fold) and not run.ahead and run.stopped is None:
+                return self._hand_back(part, run)
+            if self.checkpoints.is_due(self._step(part, epoch)):
+                self._save(part, run)
+            if self.time_limit.is_over(part.number) and not run.ahead and run.stopped is None:
                 self.attributes["stopped"] = time_limit.STOPPED
                 return None
         self.attributes["stopped"] = run.stopped
         return None
 
-    def _save(self, fold: int, run: Training) -> None:
+    def _step(self, part: Part, epoch: Epoch) -> int:
+        """Optuna's step: epochs are counted on from part to part."""
+        return part.number * self.file.training.epochs + epoch.number
+
+    def _save(self, part: Part, run: Training) -> None:
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)
-        self.checkpoints.save(spent, fold, run)
+        self.checkpoints.save(spent, part.number, run)
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """The epochs to come; what the user's own model raises in them is its failure."""
@@ -157,9 +163,9 @@ class Run:
             said = f"{type(error).__name__}: {reasons.one_line(error)}"
             raise UserCodeError(f"training its model failed: {said}") from error
 
-    def _report(self, fold: int, epoch: Epoch) -> Order:
+    def _report(self, part: Part, epoch: Epoch) -> Order:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""
-        step = fold * self.file.training.epochs + epoch.number
+        step = self._step(part, epoch)
         value = self.progress.running(epoch.value)
         with self._stopwatch.time("store"):
             order = self.context.store.report(
@@ -167,7 +173,7 @@ class Run:
                 epoch.number,
                 value,
                 epoch.metrics,
-                fold=fold,
+                fold=part.number,
                 step=step,
                 seconds=epoch.seconds,
             )
@@ -184,8 +190,8 @@ class Run:
             self.context.stop.ask()
         return self.context.stop.asked
 
-    def _hand_back(self, fold: int, run: Training) -> Outcome:
-        self._save(fold, run)
+    def _hand_back(self, part: Part, run: Training) -> Outcome:
+        self._save(part, run)
         self.context.store.release(self.claim)
         return Outcome.HANDED_BACK
 
@@ -194,14 +200,12 @@ class Run:
         self._tell("PRUNED", self.progress.running(run.best.value))
         return Outcome.PRUNED
 
-    def _complete(self, run: Training, fold: int, best: Epoch | None) -> Outcome:
+    def _complete(self, run: Training, part: Part, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = best.metrics
-        if self.progress.standard_error is not None:
-            self.attributes["standard_error"] = self.progress.standard_error
-            self.attributes["folds"] = list(self.progress.values)
+        self.attributes |= self.progress.described(len(self.context.plan.data.folds))
         with self._stopwatch.time("checkpoint"):
-            self.attributes |= self.best_model.keep(self.progress.value, run, fold)
+            self.attributes |= self.best_model.keep(self.progress.value, run, part)
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE

@@ -47,7 +47,7 @@ def _values(entry: Entry) -> list[Any]:
 def pruner(file: StudyFile, study_name: str) -> Pruner:
     """The study file's pruner, fed by the storage.
 
-    With folds, warm-up counts the epochs of all of them.
+    With folds or repeats, warm-up counts the epochs of all of them.
     """
     chosen = file.search
     if chosen.pruner in ("auto", "median", "percentile"):
@@ -60,7 +60,7 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
         return pruning.Hyperband(
             study_name,
             min_resource=chosen.pruner_min_epochs,
-            max_resource=file.training.epochs * file.data.folds,
+            max_resource=file.training.epochs * file.data.folds * file.training.repeats,
             reduction_factor=chosen.pruner_reduction,
         )
     return pruning.Never()

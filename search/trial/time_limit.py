@@ -21,19 +21,19 @@ GRACE_S = 5.0  # beyond the limit, at least, before a trial counts as hanging
 
 
 class TimeLimit:
-    """The time of one trial, from one worker to the next; each fold has an equal share.
+    """The time of one trial, from one worker to the next; each part has an equal share.
 
     Args:
         minutes: the study file's limit.
-        folds: how many trainings the trial has.
+        parts: how many trainings the trial has.
         spent_s: what earlier workers have spent on it, up to the checkpoint.
     """
 
     def __init__(
-        self, minutes: float | Literal["none"], folds: int = 1, spent_s: float = 0.0
+        self, minutes: float | Literal["none"], parts: int = 1, spent_s: float = 0.0
     ) -> None:
         self.limit_s = math.inf if minutes == "none" else 60.0 * minutes
-        self._folds = folds
+        self._parts = parts
         self._before_s = spent_s
         self._began = self._epoch_began = time.monotonic()
         self._longest_s = 0.0
@@ -49,9 +49,9 @@ class TimeLimit:
         self._longest_s = max(self._longest_s, now - self._epoch_began)
         self._epoch_began = now
 
-    def is_over(self, fold: int) -> bool:
-        """Whether this fold, from 0, has had its share, and what those before it left over."""
-        return self.spent_s >= self.limit_s * (fold + 1) / self._folds
+    def is_over(self, part: int) -> bool:
+        """Whether this part, from 0, has had its share, and what those before it left over."""
+        return self.spent_s >= self.limit_s * (part + 1) / self._parts
 
     @property
     def hangs_in_s(self) -> float:

@@ -1,17 +1,17 @@
-"""How far a trial has come through its folds, and how a checkpoint says it."""
+"""How far a trial has come through its parts, and how a checkpoint says it."""
 
 import numpy as np
 import pytest
 
 from search.training.epoch import Epoch
-from search.trial import folds
-from search.trial.folds import Progress
+from search.trial import parts
+from search.trial.parts import Progress
 
 
 def progress(*values):
     found = Progress()
     for number, value in enumerate(values, start=1):
-        found = found.with_fold(Epoch(number, value, {}, 0.0))
+        found = found.with_part(Epoch(number, value, {}, 0.0))
     return found
 
 
@@ -34,18 +34,18 @@ def test_what_is_reported_counts_the_folds_that_are_done():
 @pytest.mark.parametrize("blob", [b"", b"weights", b"\n{}\n \x00"])
 def test_a_checkpoint_gives_back_what_went_in(blob):
     for found in (progress(), progress(0.1, 1 / 3)):
-        assert folds.read(folds.write(found, blob)) == (found, blob)
+        assert parts.read(parts.write(found, blob)) == (found, blob)
 
 
 def test_without_a_checkpoint_a_trial_begins():
-    assert folds.read(None) == (Progress(), None)
+    assert parts.read(None) == (Progress(), None)
 
 
 def test_any_damage_to_the_first_line_is_found():
-    whole = folds.write(progress(0.1), b"weights")
+    whole = parts.write(progress(0.1), b"weights")
     end = whole.index(b"\n")
     for position in range(end):
         broken = bytearray(whole)
         broken[position] ^= 1
         with pytest.raises(ValueError, match="damaged"):
-            folds.read(bytes(broken))
+            parts.read(bytes(broken))
