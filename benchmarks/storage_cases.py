@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,12 @@ def workers(place: Place) -> list[Measure]:
 
 def prune(place: Place) -> list[Measure]:
     """An epoch's report with its pruning decision, by finished and by running trials."""
-    few, many, crowded = (
-        _epoch_ms(place, finished, running)
-        for finished, running in ((1_000, 1), (place.many, 1), (1_000, 128))
-    )
+    with (
+        _filled(place, 1_000, 1) as small,
+        _filled(place, place.many, 1) as large,
+        _filled(place, 1_000, 128) as busy,
+    ):
+        few, many, crowded = _epoch_ms((small, large, busy))
     worst = max(few[1], many[1], crowded[1])
     return [
         Measure("decision_ms", worst, at_most=place.pick(0.3, 0.8)),
@@ -217,25 +219,34 @@ def _throughput(kind: str, url: str, processes: int, seconds: float) -> float:
     return float(sum(result["trials"] for result in results)) / seconds
 
 
-def _epoch_ms(place: Place, finished: int, running: int) -> tuple[float, float]:
-    """Median wall milliseconds of report and decision, and of the decision alone."""
-    with _filled(place, finished, running) as store:
-        both, decision = [], []
-        for _ in range(10):
-            claim = store.claim()
-            assert isinstance(claim, Claim)
-            stub.suggest(claim.trial)
-            store.write_params(claim)
-            for epoch in range(1, stub.EPOCHS + 1):
-                started = time.perf_counter()
-                store.report(claim, epoch, 0.01 / epoch, {"val_loss": 0.5, "loss": 0.25})
-                reported = time.perf_counter()
-                store.should_prune(claim, epoch)
-                ended = time.perf_counter()
-                both.append(ended - started)
-                decision.append(ended - reported)
-            store.tell(claim, "COMPLETE", 0.01)
-    return statistics.median(both) * 1e3, statistics.median(decision) * 1e3
+def _epoch_ms(stores: Sequence[TrialStore]) -> list[tuple[float, float]]:
+    """Median wall milliseconds of report and decision, and of the decision alone, in turns."""
+    times: list[list[tuple[float, float]]] = [[] for _ in stores]
+    for _ in range(10):
+        for store, seen in zip(stores, times, strict=True):
+            seen += _epoch_times(store)
+    columns = (zip(*seen, strict=True) for seen in times)
+    return [(_median_ms(both), _median_ms(alone)) for both, alone in columns]
+
+
+def _epoch_times(store: TrialStore) -> Iterator[tuple[float, float]]:
+    """The seconds of each epoch of a trial: report and decision, and the decision alone."""
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    stub.suggest(claim.trial)
+    store.write_params(claim)
+    for epoch in range(1, stub.EPOCHS + 1):
+        started = time.perf_counter()
+        store.report(claim, epoch, 0.01 / epoch, {"val_loss": 0.5, "loss": 0.25})
+        reported = time.perf_counter()
+        store.should_prune(claim, epoch)
+        ended = time.perf_counter()
+        yield ended - started, ended - reported
+    store.tell(claim, "COMPLETE", 0.01)
+
+
+def _median_ms(seconds: Iterable[float]) -> float:
+    return statistics.median(seconds) * 1e3
 
 
 @contextmanager

@@ -69,9 +69,14 @@ def tell_launcher(**said: Any) -> None:
     Args:
         said: JSON-able values by what they are.
     """
-    if LAUNCHED in os.environ:
-        with contextlib.suppress(OSError):  # it is gone, as the thread that listens will notice
-            os.write(STDIN, json.dumps(said).encode() + b"\n")
+    if LAUNCHED not in os.environ:
+        return
+    line = json.dumps(said).encode() + b"\n"
+    with (
+        contextlib.suppress(OSError),  # it is gone, as will be noticed, or stands still
+        socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
+    ):
+        wire.send(line, socket.MSG_DONTWAIT)
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from search.trial.objective import Objective
 from search.wire import LAUNCHED, STANDBY
 from storage import records, samplers, status
 from storage.database import Database, StorageAway, Transaction
+from storage.leases import LeaseLost
 from storage.records import TrialRecord
 from storage.status import Status
 from storage.studies import Study
@@ -76,7 +77,8 @@ def _trials(objective: Objective, age: recycling.Age) -> None:
             stop.wait(WAIT_S)
             continue
         if claim.memory_failures and age.trials:  # it is to have a fresh process
-            store.release(claim)
+            with suppress(LeaseLost):
+                store.release(claim)
             stop.ask(recycling.EXIT_CODE)
             return
         outcome = objective.run(claim, time.perf_counter() - free_since)

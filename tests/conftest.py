@@ -31,6 +31,8 @@ from storage.database import Database
 from storage.trials import Claim
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+# In the background of a shell it is ignored, and so it would be by all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def start_postgres() -> Any:

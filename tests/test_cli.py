@@ -147,7 +147,8 @@ def test_deleting_asks(studio, typed, monkeypatch):
 def test_a_worker_by_hand(studio, typed):
     study = studio.study()
     code, out, err = typed("worker", "iris")
-    assert (code, out, err) == (0, "worker started\n", "")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "worker started: iris on cpu, 2 of 2 trials left"
     assert [trial.state for trial in records.trials(studio.db, study)] == ["COMPLETE"] * 2
 
 

@@ -29,10 +29,11 @@ def test_each_trial_that_ends_meanwhile_is_shown_once(studio):
     assert view.finished == [1, 2] and view.lines == []
 
 
-def test_while_the_database_is_away_nobody_waits(own_postgres):
+def test_while_the_database_is_away_nobody_waits(own_postgres, tmp_path):
     """Said once, and once more when it is back."""
     db = Database.open(own_postgres.get_uri())
-    study, _ = studies.create(db, "study", config={}, seed=0, trials=3)
+    config = {"artifacts": str(tmp_path)}
+    study, _ = studies.create(db, "study", config=config, seed=0, trials=3)
     view = Heard()
     watched = Watched(db, study, view)
     own_postgres.stop()

@@ -79,3 +79,16 @@ def test_a_process_without_a_launcher_tells_nobody():
     environment = {name: value for name, value in os.environ.items() if name != wire.LAUNCHED}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+TALKATIVE = """
+from search.wire import tell_launcher
+for _ in range(10_000):
+    tell_launcher(model={"trial": 3, "parameters": 10**9})
+"""
+
+
+def test_a_launcher_that_stands_still_holds_nobody_up(worker):
+    process, _ = worker(TALKATIVE)
+    assert process.wait(DEADLINE_S) == 0
+    assert process.heard() == {"model": {"trial": 3, "parameters": 10**9}}
