@@ -21,6 +21,7 @@ from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
+PREDICTIONS = "out_of_fold.npz"  # beside the exported model
 MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
 
@@ -32,6 +33,7 @@ class Best:
         proof: the reloaded model's value beside the recorded one, or None.
         test: scores on the test set, or None.
         folder: of the exported model and its card, or None.
+        out_of_fold: scores of what its folds predict, or None.
         verdict: what its curves say.
     """
 
@@ -41,6 +43,7 @@ class Best:
     test: dict[str, Any] | None
     folder: Path | None
     verdict: Verdict | None = None
+    out_of_fold: dict[str, Any] | None = None
 
     @property
     def finished(self) -> bool:
@@ -71,7 +74,9 @@ def read(db: Database, study: Study) -> Best:
     folder = about.get("export", {}).get("folder")
     verdict = verdicts.of_trial(db, study, records.trials(db, study), trial)
     proof, test = about.get("proof"), about.get("test")
-    return Best(study, trial, proof, test, Path(folder) if folder else None, verdict)
+    out_of_fold = about.get("out_of_fold", {}).get("scores")
+    where = Path(folder) if folder else None
+    return Best(study, trial, proof, test, where, verdict, out_of_fold)
 
 
 def to_json(best: Best) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def to_json(best: Best) -> dict[str, Any]:
         "model": _model(best.trial.attributes),
         "proof": best.proof,
         "test": best.test,
+        "out_of_fold": best.out_of_fold,
         "folder": None if best.folder is None else str(best.folder),
         "missing": best.missing,
     }
@@ -108,6 +114,8 @@ def shown(best: Best) -> list[RenderableType]:
         )
     if best.test:
         parts += _test(best.test)
+    if best.out_of_fold:
+        parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
     if best.folder:
         parts.append(f"model  {best.folder / 'model.keras'}")
     if best.missing:
@@ -125,7 +133,9 @@ def copy(best: Best, target: Path) -> None:
     if best.folder is None:
         raise ConfigError([f'study "{best.study.name}": received no exported model'])
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("model.keras", "best.json"):
+    for name in ("model.keras", "best.json", PREDICTIONS):
+        if name == PREDICTIONS and not (best.folder / name).exists():  # it has no folds
+            continue
         with artifacts.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
 

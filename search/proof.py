@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import optuna
 
-from search import creation, exporting
+from search import best, creation, exporting
 from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
@@ -60,7 +61,28 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
         found, worst_samples = _test(model, plan, winner, loss, times)
         studies.set_fact(db, study, "worst", {"trial": winner.number, "samples": worst_samples})
         studies.set_fact(db, study, "test", found)
+    if facts.get("out_of_fold", {}).get("trial") != winner.number:
+        studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, plan, winner, loss))
     return _export(db, study, stored, loaded, winner)
+
+
+def _out_of_fold(
+    study: Study, plan: modelling.Blueprint, winner: TrialRecord, loss: Any
+) -> dict[str, Any]:
+    """How good the winner's folds are on the samples that each was not trained on."""
+    path, known = _predictions(study, winner), plan.data
+    found = None
+    if path is not None:
+        with np.load(path, allow_pickle=False) as kept:
+            predicted = exporting.probabilities(known.task, loss, kept["predictions"])
+            found = scores.scores(known.task, known.classes, kept["targets"], predicted)
+    return {"trial": winner.number, "scores": found}
+
+
+def _predictions(study: Study, winner: TrialRecord) -> Path | None:
+    """The file of the winner's out-of-fold predictions; None where it has no folds."""
+    name = winner.attributes.get("predictions")
+    return None if name is None else bucket.fetched(creation.objects(study), name)
 
 
 def _reload(objects: ArtifactStore, winner: TrialRecord, *, trusted: bool) -> keras.Model:
@@ -131,6 +153,7 @@ def _export(
     folder.mkdir(parents=True, exist_ok=True)
     with artifacts.replacing(folder / "model.keras") as unfinished:
         shutil.copyfile(bucket.fetched(objects, winner.attributes["model"]), unfinished)
+    _export_predictions(_predictions(study, winner), folder / best.PREDICTIONS)
     facts = studies.facts(db, study)
     card = {
         "study": study.name,
@@ -148,6 +171,7 @@ def _export(
         "model_sha256": winner.attributes["model_sha256"],
         "proof": facts["proof"],
         "test": facts["test"],
+        "out_of_fold": facts["out_of_fold"]["scores"],
         "seed": study.seed,
         "data_fingerprint": loaded.fingerprint,
         "versions": {name: version(name) for name in LIBRARIES},
@@ -156,6 +180,14 @@ def _export(
     studies.set_fact(db, study, "export", {"trial": winner.number, "folder": str(folder)})
     _link(db, study, winner)
     return card
+
+
+def _export_predictions(path: Path | None, target: Path) -> None:
+    """Copy them beside the model; those of an earlier winner go."""
+    target.unlink(missing_ok=True)
+    if path is not None:
+        with artifacts.replacing(target) as unfinished:
+            shutil.copyfile(path, unfinished)
 
 
 def _link(db: Database, study: Study, winner: TrialRecord) -> None:

@@ -145,6 +145,7 @@ def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint
         sampling.sampler_factory(stored.file, plan.space),
         sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
+        part_pruning=sampling.part_pruner(stored.file),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
         window=warm_start.fill(samplers.window(stored.file.search.sampler), study),
     )

@@ -12,6 +12,7 @@ from storage.claiming import Surroundings
 from storage.feed import News
 from storage.lease import Lease
 from storage.mirror import Mirror
+from storage.part_pruning import PartPruner
 from storage.pruning import Pruner
 
 FRESH_S = 0.25  # a report asks for the others' results only if it knows those of no later moment
@@ -25,6 +26,7 @@ class Knowledge:
         sampler_factory: makes the sampler of one trial from that trial's seed.
         trial_seed: the seed of a trial, from its number.
         pruner: decides about running trials.
+        part_pruner: likewise, between two parts of them.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class Knowledge:
         sampler_factory: Callable[[int], BaseSampler],
         trial_seed: Callable[[int], int],
         pruner: Pruner,
+        part_pruner: PartPruner,
     ) -> None:
         self.mirror = mirror
         self.pruner = pruner
+        self.part_pruner = part_pruner
         self.seen = feed.Seen()
         self._heard_at = 0.0  # time.monotonic()
         self._sampler_factory = sampler_factory
@@ -45,6 +49,7 @@ class Knowledge:
         """Takes in what has happened since the last time."""
         self.mirror.learn(news.finished)
         self.pruner.learn(news.finished, news.rungs)
+        self.part_pruner.learn(news.finished)
         self.seen = news.after(self.seen)
         self._heard_at = time.monotonic()
 

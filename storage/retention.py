@@ -1,8 +1,9 @@
 """Which objects a study needs and which may go: retention by pointers and in bytes.
 
 An object is needed while something in the database points to it: the checkpoint of a trial under
-way, the models of the best trials. What goes loses its pointer first and the object then, so that
-a kill in between leaves an object without a pointer, which goes the next time.
+way, the models of the best trials and what their folds predict. What goes loses its pointer first
+and the object then, so that a kill in between leaves an object without a pointer, which goes the
+next time.
 """
 
 import itertools
@@ -21,12 +22,23 @@ _PATIENCE_S = 5.0  # tidying can wait
 
 @dataclass(frozen=True)
 class Model:
-    """A finished trial's saved model, to which the trial points."""
+    """A finished trial's saved model, to which the trial points, and its predictions if any."""
 
     trial_id: int
     number: int
     value: float
     stored: Stored
+    predictions: Stored | None = None
+
+    @property
+    def objects(self) -> list[Stored]:
+        """All that stays or goes with the model."""
+        return [self.stored, *filter(None, [self.predictions])]
+
+    @property
+    def size(self) -> int:
+        """Bytes of these."""
+        return sum(stored.size for stored in self.objects)
 
 
 @dataclass
@@ -42,13 +54,13 @@ class Survey:
     @property
     def needed_bytes(self) -> int:
         """What can't be done without: all but further models and orphans."""
-        kept = [*self.checkpoints, *self.in_flight, *(model.stored for model in self.models[:1])]
+        kept = [*self.checkpoints, *self.in_flight, *_objects(self.models[:1])]
         return self.other_bytes + sum(stored.size for stored in kept)
 
     def beaten(self, keep_models: int, max_bytes: int) -> list[Model]:
         """The models that may go, worst first: all beyond `keep_models`, and what does not fit."""
         free = max_bytes - self.needed_bytes
-        sizes = itertools.accumulate(model.stored.size for model in self.models[1:])
+        sizes = itertools.accumulate(model.size for model in self.models[1:])
         fitting = 1 + sum(size <= free for size in sizes)
         return self.models[min(keep_models, fitting) :][::-1]
 
@@ -63,7 +75,7 @@ def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
         patience_s=_PATIENCE_S,
     )
     ours = [*found.checkpoints, *found.in_flight, *found.orphans]
-    sizes = [stored.size for stored in [*ours, *(model.stored for model in found.models)]]
+    sizes = [stored.size for stored in [*ours, *_objects(found.models)]]
     found.other_bytes = store.total_bytes() - sum(sizes)
     return found
 
@@ -87,7 +99,7 @@ def tidy(
     beaten = found.beaten(keep_models, max_bytes)
     if beaten:
         db.transaction(lambda transaction: _forget(transaction, beaten), patience_s=_PATIENCE_S)
-    for stored in [*found.orphans, *(model.stored for model in beaten)]:
+    for stored in [*found.orphans, *_objects(beaten)]:
         store.remove(stored.name)
     store.sweep()
     return max(0, found.needed_bytes - max_bytes)
@@ -108,18 +120,25 @@ def is_among_best(db: Database, study: Study, value: float, number: int, models:
     return row is None or (value, number) < (row.value, row.number)
 
 
+def _objects(models: Iterable[Model]) -> list[Stored]:
+    return [stored for model in models for stored in model.objects]
+
+
 def _sorted(
     transaction: Transaction, study_id: int, objects: Iterable[Stored], now: float
 ) -> Survey:
     pointers = _checkpoints(transaction, study_id)
-    found = Survey()
-    for stored in objects:
+    found, listed = Survey(), list(objects)
+    models = [each for each in listed if each.kind == "model"]
+    found.models += filter(None, (_model(transaction, study_id, each, listed) for each in models))
+    with_trials = {stored.name for stored in _objects(found.models)}
+    for stored in listed:
         young = stored.trial in pointers and now - stored.modified_at < IN_FLIGHT_S
-        if stored.kind == "model" and (model := _model(transaction, study_id, stored)):
-            found.models.append(model)
-        elif stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
+        if stored.name in with_trials:
+            continue
+        if stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
             found.checkpoints.append(stored)
-        elif stored.kind in ("checkpoint", "model"):
+        elif stored.kind in ("checkpoint", "model", "predictions"):
             (found.in_flight if young else found.orphans).append(stored)
     found.models.sort(key=lambda model: (model.value, model.number))
     return found
@@ -134,24 +153,31 @@ def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, st
     return {row.number: row.checkpoint for row in rows}
 
 
-def _model(transaction: Transaction, study_id: int, stored: Stored) -> Model | None:
+def _model(
+    transaction: Transaction, study_id: int, stored: Stored, listed: Iterable[Stored]
+) -> Model | None:
     """The complete trial that points to this model, if there is one."""
-    row = transaction.row(
+    rows = transaction.rows(
         """
-        SELECT d.trial_id, d.value, a.value_json FROM studyhall_done d
-        JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = 'model'
+        SELECT d.trial_id, d.value, a.key, a.value_json FROM studyhall_done d
+        JOIN trial_user_attributes a ON a.trial_id = d.trial_id
+            AND a.key IN ('model', 'predictions')
         WHERE d.study_id = :study_id AND d.number = :number AND d.state = 'COMPLETE'""",
         study_id=study_id,
         number=stored.trial,
     )
-    if row is None or json.loads(row.value_json) != stored.name or stored.trial is None:
+    names = {row.key: json.loads(row.value_json) for row in rows}
+    if names.get("model") != stored.name or stored.trial is None:
         return None
-    return Model(row.trial_id, stored.trial, row.value, stored)
+    predictions = next((each for each in listed if each.name == names.get("predictions")), None)
+    return Model(rows[0].trial_id, stored.trial, rows[0].value, stored, predictions)
 
 
 def _forget(transaction: Transaction, models: Iterable[Model]) -> None:
     for model in models:
         transaction.run(
-            "DELETE FROM trial_user_attributes WHERE trial_id = :trial_id AND key = 'model'",
+            """
+            DELETE FROM trial_user_attributes
+            WHERE trial_id = :trial_id AND key IN ('model', 'predictions')""",
             trial_id=model.trial_id,
         )

@@ -1,7 +1,7 @@
 """The hot path: a worker's claims, epochs and results, each one short transaction."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from storage.leases import Lease, LeaseLost, Terms, Worker
 from storage.mirror import Mirror
 from storage.orders import Order
 from storage.outbox import Pointer
+from storage.part_pruning import PartPruner
 from storage.pruning import Pruner
 from storage.study import Study
 from storage.window import Window
@@ -36,6 +37,7 @@ class TrialStore:
         worker: who works.
         sampler_factory: makes the sampler of one trial from that trial's seed.
         pruning: the pruner, which the store feeds.
+        part_pruning: likewise, between two parts of a trial; default: none.
         trial_seed: the seed of a trial, from its number.
         terms: silence, retries, heartbeat.
         window: how many finished trials the sampler sees.
@@ -50,6 +52,7 @@ class TrialStore:
         pruning: Pruner,
         *,
         trial_seed: Callable[[int], int],
+        part_pruning: PartPruner | None = None,
         terms: Terms | None = None,
         window: Window | None = None,
     ) -> None:
@@ -58,7 +61,11 @@ class TrialStore:
         self._worker = worker
         self._terms = terms or Terms()
         self._knowledge = Knowledge(
-            Mirror(study.name, window or Window()), sampler_factory, trial_seed, pruning
+            Mirror(study.name, window or Window()),
+            sampler_factory,
+            trial_seed,
+            pruning,
+            part_pruning or PartPruner(0.0),
         )
         self._claim: Claim | None = None
         self._heartbeat = Heartbeat(
@@ -136,6 +143,10 @@ class TrialStore:
     def should_prune(self, claim: Claim, epoch: int) -> bool:
         """Whether the trial shall end with its report at this epoch; looks at memory only."""
         return self._knowledge.pruner.should_prune(claim.number, claim.reports, epoch)
+
+    def should_prune_part(self, values: Sequence[float]) -> bool:
+        """Whether a trial shall end whose parts have come to these values; looks at memory only."""
+        return self._knowledge.part_pruner.should_prune(values)
 
     def checkpoint(self, claim: Claim, pointer: str, epoch: int, fold: int = 0) -> str | None:
         """Points to a new checkpoint, whose object has been written.

@@ -70,10 +70,10 @@ def killed(studio, study, monkeypatch, how, at=4):
     save = Checkpoints.save
     with monkeypatch.context() as dying:
 
-        def last(self, progress, fold, run):
+        def last(self, progress, part, run, carried):
             if run.history[-1].number == at:
                 how(dying)
-            save(self, progress, fold, run)
+            save(self, progress, part, run, carried)
 
         dying.setattr(Checkpoints, "save", last)
         dying.setattr(TrialStore, "release", lambda *_: None)
@@ -110,8 +110,8 @@ def test_a_kill_costs_the_epochs_since_and_leaves_nothing(studio, study, monkeyp
     left = []
     save = Checkpoints.save
 
-    def look(self, progress, fold, run):
-        save(self, progress, fold, run)
+    def look(self, progress, part, run, carried):
+        save(self, progress, part, run, carried)
         left.append(everything(study))
 
     monkeypatch.setattr(Checkpoints, "save", look)

@@ -185,6 +185,15 @@ def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
     ]
 
 
+def test_wilcoxon_needs_parts_enough_to_be_sure() -> None:
+    chosen = SMALL + '[search]\npruner = "wilcoxon"\n[training]\nrepeats = {}\n'
+    assert problems(chosen.format(4)) == [
+        'study.toml: [search] pruner: received "wilcoxon" with 4 parts of a trial,'
+        " expected folds × repeats of 5 or more for pruner_p_value = 0.1"
+    ]
+    assert config.parse(chosen.format(5)).search.pruner == "wilcoxon"
+
+
 def test_the_gp_sampler_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     gp = SMALL + '[search]\nsampler = "gp"\n'
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

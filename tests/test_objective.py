@@ -7,6 +7,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
 from search import creation, recycling
 from search.data import loading
@@ -163,6 +164,46 @@ def test_folds_continue_where_they_were_left(studio, cut):
     assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 2, 0)
     assert curve(studio, other) == curve(studio, one)
     assert other.attributes["folds"] == one.attributes["folds"]
+
+
+def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
+    """Wherever the trial was cut; the study keeps those of its best trial."""
+    data = {"folds": 3, "samples": 100}
+    study = studio.study(study={"trials": 2}, data=data, training=LONG)
+    objective = studio.worker(study, StopAfter(9))
+    assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
+    studio.finish(study)
+    best = min(trials(studio, study), key=lambda trial: trial.value)
+    objects = creation.objects(study)
+    assert sorted(each.kind for each in objects.objects()) == ["model", "predictions"]
+    plan, name = objective.context.plan, best.attributes["predictions"]
+    with np.load(objects.path(name)) as found:
+        samples, folds, predicted = found["sample"], found["fold"], found["predictions"]
+        assert np.array_equal(load_iris().target[samples], found["targets"])
+    losses = -np.log(predicted[np.arange(len(predicted)), plan.data.split.pool.y])
+    by_fold = [float(losses[folds == fold].mean()) for fold in range(3)]
+    assert by_fold == pytest.approx(best.attributes["folds"], rel=1e-5)
+    last = keras.models.load_model(objects.path(best.attributes["model"]))
+    own = last.predict(plan.data.folds[2].validation.x, verbose=0)
+    assert predicted[plan.data.folds[2].validation_rows] == pytest.approx(own, abs=1e-5)
+
+
+def test_a_trial_is_pruned_between_its_folds(studio):
+    study = studio.study(
+        study={"trials": 4},
+        data={"folds": 5},
+        training={"epochs": 1},
+        search={"pruner": "wilcoxon", "first": "none", "sampler": "grid"},
+        space={"learning_rate": [0.1, 1e-9], "optimizer": "adam"},
+    )
+    outcomes = studio.finish(study)
+    pruned = [trial for trial in trials(studio, study) if trial.state == "PRUNED"]
+    assert Outcome.PRUNED in outcomes
+    # The signed-rank test has its first p-value below 0.1 after four folds.
+    assert {len(curve(studio, trial)) for trial in pruned} == {4}
+    for trial in pruned:
+        values = [metrics["val_loss"] for _, _, _, metrics in curve(studio, trial)]
+        assert trial.value == pytest.approx(np.mean(values))
 
 
 # Repeats
@@ -570,7 +611,7 @@ def test_the_time_of_earlier_workers_counts(studio):
     first = studio.worker(study, StopAfter(2))
     assert first.run(first.context.store.claim()) is Outcome.HANDED_BACK
     (stored,) = creation.objects(study).objects()
-    progress, blob = parts.read(creation.objects(study).read(stored.name))
+    progress, blob, _ = parts.read(creation.objects(study).read(stored.name))
     assert 0 < progress.spent_s < 60
     later = parts.write(dataclasses.replace(progress, spent_s=1000.0), blob)
     creation.objects(study).path(stored.name).write_bytes(later)

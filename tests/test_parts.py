@@ -34,11 +34,19 @@ def test_what_is_reported_counts_the_folds_that_are_done():
 @pytest.mark.parametrize("blob", [b"", b"weights", b"\n{}\n \x00"])
 def test_a_checkpoint_gives_back_what_went_in(blob):
     for found in (progress(), progress(0.1, 1 / 3)):
-        assert parts.read(parts.write(found, blob)) == (found, blob)
+        for carried in (b"", b"predictions\n"):
+            written = parts.write(found, blob, carried)
+            assert parts.read(written) == (found, blob, carried)
 
 
 def test_without_a_checkpoint_a_trial_begins():
-    assert parts.read(None) == (Progress(), None)
+    assert parts.read(None) == (Progress(), None, b"")
+
+
+def test_damage_to_what_is_carried_is_found():
+    whole = parts.write(progress(0.1), b"weights", b"predictions")
+    with pytest.raises(ValueError, match="its predictions are damaged"):
+        parts.read(whole.replace(b"\npred", b"\nPred"))
 
 
 def test_any_damage_to_the_first_line_is_found():

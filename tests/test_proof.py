@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from search import best, creation, proof
@@ -74,6 +75,18 @@ def test_the_test_set_is_touched_once_for_each_winner(studio, finished):
     assert not best.read(studio.db, study).finished
     assert best.read(studio.db, study).missing == ["test scores"]
     assert proof.finish(studio.db, study)["test"]["times"] == 2
+
+
+def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
+    study, card = finished(data={"folds": 3})
+    found = best.read(studio.db, study)
+    assert card["out_of_fold"] == found.out_of_fold
+    assert found.out_of_fold["samples"] == 120 and 0 < found.out_of_fold["accuracy"] <= 1
+    best.copy(found, studio.folder / "export")
+    with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
+        right = kept["predictions"].argmax(axis=1) == kept["targets"]
+    assert right.mean() == found.out_of_fold["accuracy"]
+    assert any("each out of its fold" in str(part) for part in best.shown(found))
 
 
 @pytest.mark.parametrize(

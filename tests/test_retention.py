@@ -69,6 +69,25 @@ def finish(trials: TrialStore, store: ArtifactStore) -> Finish:
     return one
 
 
+def test_what_the_folds_predict_stays_and_goes_with_the_model(
+    db: Database, study: Study, store: ArtifactStore, trials: TrialStore
+) -> None:
+    kept = []
+    for value in (0.2, 0.1):
+        claim = claimed(trials)
+        trials.report(claim, 1, value, {})
+        owner = f"study-{claim.number}"
+        names = {kind: store.write(kind, owner, b"x" * 100) for kind in ("model", "predictions")}
+        assert retention.survey(db, study, store).orphans == []  # its pointer is on the way
+        trials.tell(claim, "COMPLETE", value, attributes=names)
+        kept.append({*names.values()})
+    assert tidied(db, study, store, models=2) == kept[0] | kept[1]
+    assert retention.survey(db, study, store).needed_bytes == 200
+    assert tidied(db, study, store) == kept[1]
+    first = studies.trials(db, study)[0]
+    assert not {"model", "predictions"} & first.attributes.keys()
+
+
 def tidied(
     db: Database, study: Study, store: ArtifactStore, models: int = 1, size: int = GIB
 ) -> set[str]:

@@ -139,6 +139,18 @@ def test_groups_too_few_for_these_fractions():
     assert line.startswith("[data] split: received ") and "expected larger parts: " in line
 
 
+def test_folds_by_group_keep_the_proportions_of_the_classes():
+    groups = np.arange(200) // 5
+    labels = of_classes((groups % 4 == 0).astype(int), groups)
+    seen: list[set[int]] = []
+    for train, validation in splits.folds(labels, 5, seed=3):
+        assert labels.y is not None
+        assert labels.y[validation].mean() == labels.y[train].mean() == 0.25
+        assert not set(groups[train]) & set(groups[validation])
+        seen.append(set(groups[validation]))
+    assert sorted(each for fold in seen for each in fold) == list(range(40))
+
+
 def test_fewer_samples_than_folds():
     assert problems(splits.folds, Labels(7), 10, seed=0) == [
         "[data] folds: received 10 for 7 samples, expected a sample for each"

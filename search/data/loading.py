@@ -36,6 +36,8 @@ class Data:
         columns: names of a table's columns, where the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
+        pool_samples: (N,) rows of the source that the samples outside of the test set are, in their
+            order; None where the source brings a validation set of its own.
     """
 
     split: Fold
@@ -48,6 +50,7 @@ class Data:
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
+    pool_samples: splits.Rows | None = None
 
     @property
     def train(self) -> Part:
@@ -97,6 +100,7 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
         columns=arrays.columns,
         categories=arrays.categories,
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+        pool_samples=_pooled(rows),
     )
 
 
@@ -160,9 +164,15 @@ def _split(train: Part, validation: Part, section: DataSection, one_hot: tuple[b
 
 def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
     """Groups of the pool's samples, where they are known for all of them."""
-    if arrays.groups is None or "validation" not in rows:
+    pooled = _pooled(rows)
+    return None if arrays.groups is None or pooled is None else arrays.groups[pooled]
+
+
+def _pooled(rows: dict[str, splits.Rows]) -> splits.Rows | None:
+    """Rows of the source outside of its test set; None where validation samples are apart."""
+    if "validation" not in rows:
         return None
-    return arrays.groups[np.concatenate((rows["training"], rows["validation"]))]
+    return np.concatenate((rows["training"], rows["validation"]))
 
 
 def _folds(

@@ -83,13 +83,16 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
         raise refusal("folds", f"{count} for {labels.count} samples", "a sample for each")
     _refuse(_scarce(labels, "folds", count, "folds"))
     if labels.groups is not None:
-        kind = model_selection.GroupKFold
+        by_class = labels.y is not None
+        kind = model_selection.StratifiedGroupKFold if by_class else model_selection.GroupKFold
     elif labels.y is not None:
         kind = model_selection.StratifiedKFold
     else:
         kind = model_selection.KFold
     splitter = kind(count, shuffle=True, random_state=seed)
     for train, validation in splitter.split(np.zeros(labels.count), labels.y, labels.groups):
+        if not len(validation):  # groups of too unequal sizes
+            raise refusal("folds", f"{count}, one of them without samples", "fewer folds")
         _complete(labels, {"training": train}, "folds")
         yield train, validation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,11 +60,24 @@ def of_space(tables: Tables) -> list[Mistake]:
 
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Keys that are right by themselves but don't go together."""
+    return [*_of_hyperband(file), *_of_wilcoxon(file)]
+
+
+def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:
     least, most = file.search.pruner_min_epochs, file.training.epochs
     if file.search.pruner == "hyperband" and least > most:
         expected = f"at most the {most} epochs of a trial"
-        return [Mistake("search", "pruner_min_epochs", str(least), expected)]
-    return []
+        yield Mistake("search", "pruner_min_epochs", str(least), expected)
+
+
+def _of_wilcoxon(file: StudyFile) -> Iterator[Mistake]:
+    """With n differences the signed-rank test gives no p-value below 1 / 2^n."""
+    parts, limit = file.data.folds * file.training.repeats, file.search.pruner_p_value
+    needed = math.floor(-math.log2(limit)) + 2  # nothing is left to save after the last part
+    if file.search.pruner == "wilcoxon" and parts < needed:
+        received = f'"wilcoxon" with {parts} part{"" if parts == 1 else "s"} of a trial'
+        expected = f"folds × repeats of {needed} or more for pruner_p_value = {limit:g}"
+        yield Mistake("search", "pruner", received, expected)
 
 
 def _of_table(table: str, detail: Any) -> Mistake:

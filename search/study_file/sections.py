@@ -223,8 +223,9 @@ class SearchSection(Section):
     """run the family's textbook configuration, or the best of warm_start, before the search"""
     warm_start: Name | None = None
     """study of the same database and data from whose trials the sampler learns before the first"""
-    pruner: Literal["auto", "none", "median", "percentile", "hyperband"] = "auto"
-    """stops trials that fall behind (Optuna's pruners); auto is median"""
+    pruner: Literal["auto", "none", "median", "percentile", "hyperband", "wilcoxon"] = "auto"
+    """stops trials that fall behind (Optuna's pruners); auto is median in the epochs of a trial and
+    wilcoxon between its folds or repeats"""
     pruner_startup_trials: CountOrZero = 5
     """finished trials before median and percentile prune"""
     pruner_warmup_epochs: CountOrZero = 0
@@ -235,6 +236,9 @@ class SearchSection(Section):
     """epochs that hyperband gives every trial at least"""
     pruner_reduction: Annotated[int, Field(ge=2)] = 3
     """hyperband keeps one of this many trials at each rung"""
+
+    pruner_p_value: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """wilcoxon ends a trial that is worse than the best with a p-value below this"""
 
     @field_validator("sampler")
     @classmethod

@@ -35,6 +35,7 @@ __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_e
 
 CALL_S = 0.05  # as many epochs per call as fit into this, so that reports stay lively
 MOST_EPOCHS = 64  # per call
+PREDICTED = 1024  # samples at once
 
 _log = logging.getLogger("studyhall")
 
@@ -99,6 +100,13 @@ class Engine:
             settings: How to train it.
         """
         return Training(model, settings, self._path(model, settings))
+
+    def validated(self, model: keras.Model) -> np.ndarray:
+        """What a model says of the validation samples: (N, outputs), float32."""
+        samples = self._data.validation
+        starts = range(0, samples.number, PREDICTED)
+        rows = [model(samples.dense(slice(at, at + PREDICTED)), training=False) for at in starts]
+        return np.concatenate([np.asarray(row, np.float32) for row in rows])
 
     def _path(self, model: keras.Model, settings: Settings) -> Path:
         try:

@@ -77,6 +77,11 @@ class Samples:
         named["columns"] = matrix.indices.astype(np.int64)
         return named if self._all_ones else named | {"values": matrix.data.astype(np.float32)}
 
+    def dense(self, chosen: slice) -> np.ndarray:
+        """Some samples as a model takes them: (n, …)."""
+        some = self.x[chosen]
+        return _single(some if self.features is None else some.toarray())
+
     def specification(self) -> dict[str, tf.TensorSpec]:
         """What a function is traced for: a feed of any number of these samples."""
         few = self.arrays(slice(0, 1))

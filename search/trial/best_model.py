@@ -10,6 +10,7 @@ from search import exporting
 from search.training.engine import Training
 from search.trial import reasons
 from search.trial.context import LOG, Context
+from search.trial.out_of_fold import OutOfFold
 from search.trial.parts import Part
 from storage import bucket
 from storage.artifacts import ArtifactError
@@ -23,7 +24,9 @@ class BestModel:
         self._number = number
         self._saved = False
 
-    def keep(self, value: float, run: Training, part: Part) -> dict[str, Any]:
+    def keep(
+        self, value: float, run: Training, part: Part, out_of_fold: OutOfFold
+    ) -> dict[str, Any]:
         """Save the model if its trial is among the best so far, before the trial is told.
 
         Returns:
@@ -34,6 +37,7 @@ class BestModel:
         model = run.best_model()
         try:
             name = self._context.keeper.saved(lambda: self._save(model, part.fold))
+            predictions = self._save_predictions(out_of_fold)
         except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
             return {"model_error": reasons.one_line(error)}
@@ -41,12 +45,20 @@ class BestModel:
         self._saved = True
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": run.best.value}
-        return {**about, "model_fold": part.fold, "model_repeat": part.repeat}
+        return {**about, "model_fold": part.fold, "model_repeat": part.repeat, **predictions}
 
     def settle(self) -> None:
         """After the trial was told: drop the models that are beaten now, its own perhaps."""
         if self._saved:
             self._context.keeper.tidy()
+
+    def _save_predictions(self, out_of_fold: OutOfFold) -> dict[str, str]:
+        if not out_of_fold.wanted:
+            return {}
+        content, owner = out_of_fold.file(), self._context.owner(self._number)
+        write = self._context.artifacts.write
+        saved = self._context.keeper.saved
+        return {"predictions": saved(lambda: write("predictions", owner, content, ".npz"))}
 
     def _save(self, model: keras.Model, fold: int) -> str:
         data, objects = self._context.plan.data, self._context.artifacts

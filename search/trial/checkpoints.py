@@ -33,13 +33,13 @@ class Checkpoints:
         self._took_s = 0.0
         self._complained = False
 
-    def find(self) -> tuple[Progress, bytes | None]:
-        """What an earlier worker left of this trial; a damaged one is as good as none."""
+    def find(self) -> tuple[Progress, bytes | None, bytes]:
+        """What an earlier worker left, as `parts.read` says; a damaged one is as good as none."""
         try:
             return parts.read(self._blob())
         except (OSError, ArtifactError, ValueError) as error:
             self._begin_again(error)
-            return Progress(), None
+            return Progress(), None, b""
 
     def restore(self, run: Training, blob: bytes) -> bool:
         """Put a training where it was; false where the checkpoint can't be used."""
@@ -64,19 +64,19 @@ class Checkpoints:
             and time.monotonic() - self._saved_at >= pause_s
         )
 
-    def save(self, progress: Progress, part: int, run: Training) -> None:
-        """Save a training between two epochs.
+    def save(self, progress: Progress, part: int, run: Training, carried: bytes = b"") -> None:
+        """Save a training between two epochs, and what is carried from part to part.
 
         Raises:
             LeaseLost: somebody else holds the trial; the old checkpoint stands.
         """
         before = part * self._context.plan.file.training.epochs
         self._saved_at, self._saved_step = time.monotonic(), before + run.history[-1].number
-        self._replace(progress, part, run)
+        self._replace(progress, part, run, carried)
         self._took_s = time.monotonic() - self._saved_at
 
-    def _replace(self, progress: Progress, part: int, run: Training) -> None:
-        blob = parts.write(progress, run.save())
+    def _replace(self, progress: Progress, part: int, run: Training, carried: bytes) -> None:
+        blob = parts.write(progress, run.save(), carried)
         try:
             pointer, older = self._write(blob)
         except ArtifactError as error:  # a full disk: the older checkpoint still stands

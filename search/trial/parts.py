@@ -95,27 +95,32 @@ class Progress:
         return float(np.mean([*self.values, value]))
 
 
-def write(progress: Progress, blob: bytes) -> bytes:
-    """A checkpoint: one line with its checksum and JSON, then the training's own bytes."""
-    line = json.dumps(asdict(progress)).encode()
-    return _checksum(line) + b" " + line + b"\n" + blob
+def write(progress: Progress, blob: bytes, predictions: bytes = b"") -> bytes:
+    """A checkpoint: one line with its checksum and JSON, predictions, the training's own bytes."""
+    about = {"predictions": [len(predictions), _checksum(predictions).decode()]}
+    line = json.dumps({**asdict(progress), **about}).encode()
+    return _checksum(line) + b" " + line + b"\n" + predictions + blob
 
 
-def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None]:
-    """Take a checkpoint apart.
+def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None, bytes]:
+    """Take a checkpoint apart: progress, the training's own bytes, predictions.
 
     Raises:
         ValueError: it is not one.
     """
     if checkpoint is None:
-        return Progress(), None
-    first, _, blob = checkpoint.partition(b"\n")
+        return Progress(), None, b""
+    first, _, rest = checkpoint.partition(b"\n")
     checksum, _, line = first.partition(b" ")
     if checksum != _checksum(line):
         raise ValueError("its first line is damaged")
     found = json.loads(line)
     spent_s = found.get("spent_s", 0.0)
-    return Progress(tuple(found["values"]), tuple(found["best_epochs"]), spent_s), blob
+    size, wanted = found.get("predictions", [0, _checksum(b"").decode()])
+    if _checksum(rest[:size]).decode() != wanted:
+        raise ValueError("its predictions are damaged")
+    progress = Progress(tuple(found["values"]), tuple(found["best_epochs"]), spent_s)
+    return progress, rest[size:], rest[:size]
 
 
 def _checksum(line: bytes) -> bytes:

@@ -5,31 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import BaseTrial
 
-from search.report import curves, notes
 from search.stop import STOPPED
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.trial import modelling, parts, reasons, time_limit
+from search.trial import modelling, parts, reasons, telling, time_limit
 from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
-from search.trial.judging import NO_NUMBER, in_words
+from search.trial.judging import NO_NUMBER
 from search.trial.modelling import Built
 from search.trial.noting import noting
+from search.trial.out_of_fold import OutOfFold
 from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
+from search.trial.telling import Ended
 from search.trial.time_limit import TimeLimit, Watchdog
 from search.wire import tell_launcher
-from spaces import hyperparameters
 from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
-
-Ended = Literal["COMPLETE", "PRUNED", "FAIL"]
 
 
 class Run:
@@ -68,7 +66,8 @@ class Run:
             TrialFailed: the trial can't have a value.
             LeaseLost: somebody else holds the trial.
         """
-        self.progress, blob = self.checkpoints.find()
+        self.progress, blob, carried = self.checkpoints.find()
+        self.out_of_fold = OutOfFold(self.context.plan.data, carried)
         minutes = self.file.training.trial_minutes
         self.time_limit = TimeLimit(minutes, len(self.parts), self.progress.spent_s)
         for part in self.parts[self.progress.done :]:
@@ -80,6 +79,9 @@ class Run:
                 return early
             assert run.best is not None  # every epoch was finite
             self.progress, blob = self.progress.with_part(run.best), None
+            self._predict(part, run)
+            if part is not self.parts[-1] and self._falls_behind():
+                return Outcome.PRUNED
         return self._complete(run, part, run.best)
 
     def fail(self, reason: str, stopped: str | None = None) -> None:
@@ -121,7 +123,21 @@ class Run:
 
     def _training(self, part: Part, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
-        return self.engine(part.fold, built.one_hot).training(built.model, settings)
+        self._engine = self.engine(part.fold, built.one_hot)
+        return self._engine.training(built.model, settings)
+
+    def _predict(self, part: Part, run: Training) -> None:
+        """Keep what the part's model says of its fold."""
+        if self.out_of_fold.wanted:
+            with self._stopwatch.time("validate"):
+                self.out_of_fold.add(part, self._engine.validated(run.best_model()))
+
+    def _falls_behind(self) -> bool:
+        """End the trial as pruned if its parts so far are worse than the best trial's."""
+        if not self.context.store.should_prune_part(self.progress.values):
+            return False
+        self._tell("PRUNED", self.progress.value)
+        return True
 
     def _epochs(self, part: Part, run: Training) -> Outcome | None:
         """Train one part; an outcome if the trial ends with it early."""
@@ -149,7 +165,7 @@ class Run:
 
     def _save(self, part: Part, run: Training) -> None:
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)
-        self.checkpoints.save(spent, part.number, run)
+        self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """The epochs to come; what the user's own model raises in them is its failure."""
@@ -205,36 +221,18 @@ class Run:
         self.attributes["metrics"] = best.metrics
         self.attributes |= self.progress.described(len(self.context.plan.data.folds))
         with self._stopwatch.time("checkpoint"):
-            self.attributes |= self.best_model.keep(self.progress.value, run, part)
+            self.attributes |= self.best_model.keep(
+                self.progress.value, run, part, self.out_of_fold
+            )
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
 
     def _tell(self, state: Ended, value: float | None) -> None:
-        claim, study = self.claim, self.context.study
-        history = curves.flat(claim.history)
         trained = (run.seconds for run in self._trainings)
         self.attributes["seconds"] = self._stopwatch.with_others(trained)
-        note = notes.trial_note(
-            study.study_id,
-            claim.lease.trial_id,
-            claim.number,
-            state=state,
-            history=history,
-            params=hyperparameters.chosen(self.attributes.get("values", {}), self.file.space),
-            value=value,
-            stopped=self.attributes.get("stopped"),
-            reason=self.attributes.get("reason"),
-            verdict=in_words(self.context, claim, state, history, self.attributes),
-        )
-        self.context.store.tell(
-            claim,
-            state,
-            value,
-            attributes=self.attributes,
-            system_attributes=notes.trial_artifacts(claim.lease.trial_id) if history else {},
-            study_system_attributes=note,
-        )
+        parts = self.progress.values if len(self.parts) > 1 else ()
+        telling.tell(self.context, self.claim, state, value, self.attributes, parts)
         self.checkpoints.drop()
 
 

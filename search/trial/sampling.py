@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler
 from search.study_file.sections import StudyFile
 from spaces.space import Entry, Space
 from storage import pruning, samplers
+from storage.part_pruning import PartPruner
 from storage.pruning import Pruner
 
 
@@ -64,3 +65,9 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
             reduction_factor=chosen.pruner_reduction,
         )
     return pruning.Never()
+
+
+def part_pruner(file: StudyFile) -> PartPruner:
+    """What ends trials between two of their folds or repeats."""
+    by_parts = file.search.pruner in ("auto", "wilcoxon")
+    return PartPruner(file.search.pruner_p_value if by_parts else 0.0)
