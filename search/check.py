@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import optuna
@@ -20,9 +20,9 @@ from search.study_file.sections import StudyFile
 from search.training.engine import Settings
 from search.trial import modelling
 from search.trial.modelling import Blueprint, Built
-from spaces import hyperparameters
+from spaces import fixed, hyperparameters
 from spaces.failures import ArchitectureError
-from spaces.space import Value
+from spaces.space import Scalar, Value
 
 TRIED_EPOCHS = 2  # the first one traces, the second one is timed
 
@@ -51,6 +51,7 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
         if not built:
             raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
         yield _rows("models", [(name, _size(each)) for name, each in found.items()])
+        yield from _fixed(plan)
         yield _rows("cost", _cost(file, loaded, built[0], built[-1]))
 
 
@@ -69,10 +70,28 @@ def _size(found: Built | ArchitectureError) -> str:
 
 
 def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
-    # What the user's own function suggests beyond [space] is drawn at random.
+    return _drawn(plan, plan.space.params(values))
+
+
+def _drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> Built:
+    """The model of some parameters; what they leave open is drawn at random."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.enqueue_trial(dict(plan.space.params(values)))
+    study.enqueue_trial(dict(params))
     return modelling.build(plan, study.ask(), len(plan.data.train))
+
+
+def _fixed(plan: Blueprint) -> Iterator[Table]:
+    """Every fixed trial with what it fixes, and the size of its model."""
+    rows = []
+    for number, trial in enumerate(fixed.read(plan.file.trials, plan.space), start=1):
+        values = " ".join(f"{name}={show.value(value)}" for name, value in trial.params.items())
+        try:
+            size = _size(_drawn(plan, trial.params))
+        except ArchitectureError as error:
+            size = _size(error)
+        rows.append((show.called(number, trial.name), values, size))
+    if rows:
+        yield _rows("fixed trials", rows)
 
 
 def _cost(file: StudyFile, loaded: Data, small: Built, large: Built) -> list[tuple[str, str]]:
@@ -118,7 +137,7 @@ def _never_named(plan: Blueprint, folder: Path) -> Iterator[Text]:
             yield Text(f"[space] {name}: {file} does not name it; is it spelled right?")
 
 
-def _rows(title: str, rows: list[tuple[str, str]]) -> Table:
+def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left", box=None, show_header=False)
     for row in rows:
         table.add_row(*row)

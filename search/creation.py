@@ -15,12 +15,12 @@ from search import inspection, warm_start
 from search.inspection import Inspection
 from search.study_file import config
 from search.study_file.config import ConfigError, Difference, StudyFile
-from spaces import hyperparameters, spelling
+from spaces import fixed, hyperparameters, spelling
 from spaces.space import read_space
 from storage import bucket, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
-from storage.studies import Study
+from storage.studies import Queued, Study
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -123,10 +123,16 @@ def apply(
     record = {**study.config, "inspection": asdict(found)}
     if not keys and record == study.config:
         return study
+    before = stored(study).file
+    added = config.added_trials(before, file)
     record["file"] = _replaced(record["file"], config.to_dict(file), keys)
+    record["file"]["trials"] = before.trials + added
+    changed = studies.change_config(db, study, record, _queued(file, added))
+    if changed.config != record:  # another launch was a moment faster
+        return apply(db, changed, file, config.differences(stored(changed).file, file), found)
     if any(key.startswith("study.") for key in keys):
         studies.set_limits(db, study, **budget(file))
-    return studies.set_config(db, study, record)
+    return changed
 
 
 def budget(file: StudyFile) -> dict[str, Any]:
@@ -204,16 +210,26 @@ def _new_place(file: StudyFile) -> str:
     return str(parent / name)
 
 
-def _first(file: StudyFile, learned: dict[str, Any]) -> list[dict[str, Any]]:
-    """What runs before the search, unless on a grid: the best that another study has found, or
-    the family's textbook configuration."""
+def _first(file: StudyFile, learned: dict[str, Any]) -> list[Queued]:
+    """What runs before the search: the fixed trials; then, unless on a grid, the best that another
+    study has found, or the family's textbook configuration."""
+    queued = _queued(file, file.trials)
     if file.search.first == "none" or file.search.sampler == "grid":
-        return []
+        return queued
     if learned.get("trials"):
-        return [learned["trials"][0]["params"]]
+        return [*queued, Queued(learned["trials"][0]["params"])]
     family = file.model.family
     space = read_space(dict(file.space), family=family)
-    return [dict(space.params(dict(hyperparameters.textbook(family))))]
+    return [*queued, Queued(space.params(dict(hyperparameters.textbook(family))))]
+
+
+def _queued(file: StudyFile, trials: list[dict[str, Any]]) -> list[Queued]:
+    """Fixed trials of a study file as its queue takes them."""
+    space = read_space(dict(file.space), family=file.model.family)
+    return [
+        Queued(trial.params, {fixed.NAME: trial.name} if trial.name else {})
+        for trial in fixed.read(trials, space)
+    ]
 
 
 def _refusals(changes: list[Difference], name: str) -> Iterator[str]:
@@ -224,8 +240,12 @@ def _refusals(changes: list[Difference], name: str) -> Iterator[str]:
 
 
 def _replaced(old: dict[str, Any], new: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    tables = {table: dict(content) for table, content in old.items()}
+    tables = {
+        table: dict(content) if isinstance(content, dict) else content
+        for table, content in old.items()
+    }
     for key in keys:
         table, _, name = key.partition(".")
-        tables[table][name] = new[table].get(name)
+        if name:
+            tables[table][name] = new[table].get(name)
     return tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -100,7 +101,7 @@ class Entry:
     def allows(self, value: Scalar) -> bool:
         """Whether the entry may take this value."""
         near = self.nearest(value)
-        return near is not None and _same(near, value)
+        return near is not None and (_same(near, value) or _close(near, value))
 
     def row(self) -> tuple[str, str, str, str]:
         """Name, kind, range and condition, as text for a table."""
@@ -138,6 +139,11 @@ class Entry:
 def _same(one: Value, other: Value) -> bool:
     # 1 == True in Python, not in a study file.
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def _close(near: Scalar, value: Scalar) -> bool:
+    """Whether two floats differ by rounding alone: 3 × 0.1 is not quite 0.3."""
+    return isinstance(near, float) and isinstance(value, float) and math.isclose(near, value)
 
 
 def _numbers(values: tuple[Scalar, ...]) -> list[int | float]:

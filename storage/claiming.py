@@ -1,9 +1,11 @@
 """Claiming: takeover first, then the queue, then a new trial, while the budget lasts."""
 
+import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from storage import budget, feed, leases, past, reclaiming
+from storage import budget, feed, leases, past, reclaiming, writing
 from storage.database import Row, Transaction
 from storage.leases import Lease, Terms, Worker
 from storage.past import Past
@@ -95,9 +97,16 @@ def _next(
     if limits.used >= limits.trials:
         return Waiting(held.held) if held.held else Exhausted("trials")
     number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=held.queue_id is None)
-    fixed = None if held.queue_id is None else _dequeue(transaction, held.queue_id)
-    draw = limits.drawn if fixed is None else None
-    return leases.grant(transaction, study_id, worker, token, number=number, draw=draw, fixed=fixed)
+    if held.queue_id is None:
+        return leases.grant(
+            transaction, study_id, worker, token, number=number, draw=limits.drawn, fixed=None
+        )
+    fixed, attributes = _dequeue(transaction, held.queue_id)
+    lease = leases.grant(
+        transaction, study_id, worker, token, number=number, draw=None, fixed=fixed
+    )
+    writing.attributes(transaction, "trial_user", lease.trial_id, attributes)
+    return lease
 
 
 def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:
@@ -118,12 +127,14 @@ def _used_up(limits: Row, held_gpu_seconds: float, idle_s: float) -> str:
     return ""
 
 
-def _dequeue(transaction: Transaction, queue_id: int) -> str:
-    taken = transaction.value(
-        "DELETE FROM studyhall_queue WHERE queue_id = :queue_id RETURNING params",
+def _dequeue(transaction: Transaction, queue_id: int) -> tuple[str, dict[str, Any]]:
+    """Parameters, as JSON, and user attributes of a queued configuration."""
+    taken = transaction.row(
+        "DELETE FROM studyhall_queue WHERE queue_id = :queue_id RETURNING params, attributes",
         queue_id=queue_id,
     )
-    return str(taken)
+    assert taken is not None  # the budget is locked
+    return str(taken.params), json.loads(taken.attributes or "{}")
 
 
 def _running(

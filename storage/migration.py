@@ -18,6 +18,7 @@ _STEPS = {  # the statements that lead to each version from the one before
         f"ALTER TABLE studyhall_done ADD COLUMN repeated_s {_SUM}",
         f"ALTER TABLE studyhall_done ADD COLUMN gpu_seconds_used {_SUM}",
     ),
+    3: ("ALTER TABLE studyhall_queue ADD COLUMN attributes TEXT",),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 2  # `storage.migration` brings older ones to it
+VERSION = 3  # `storage.migration` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double
@@ -103,6 +103,7 @@ queue = _table(
     sa.Column("queue_id", sa.Integer, primary_key=True),
     sa.Column("study_id", sa.Integer, nullable=False, index=True),
     _column("params", sa.Text),  # JSON; may name only some of the hyperparameters
+    sa.Column("attributes", sa.Text),  # JSON: user attributes that its trial shall have
     sa.Column("token", sa.Text, nullable=False, unique=True),
 )
 history = _table(

@@ -34,6 +34,7 @@ class Running:
     fence: int
     memory_failures: int  # how often it was handed back out of memory
     epochs: int  # in its history
+    name: str | None  # of a fixed trial
 
 
 @dataclass(frozen=True)
@@ -200,12 +201,17 @@ def _running(transaction: Transaction, study_id: int) -> list[Running]:
             (SELECT min(v.intermediate_value) FROM trial_intermediate_values v
                 WHERE v.trial_id = l.trial_id),
             {now} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
-            checkpoint, fence, memory_failures, progress
+            checkpoint, fence, memory_failures, progress,
+            (SELECT a.value_json FROM trial_user_attributes a
+                WHERE a.trial_id = l.trial_id AND a.key = 'name')
         FROM studyhall_leases l WHERE study_id = :study_id ORDER BY number""",
         study_id=study_id,
     )
     found = [Running(*row) for row in rows]
-    return [replace(one, held=bool(one.held)) for one in found]  # SQLite has no booleans
+    # SQLite has no booleans
+    return [
+        replace(one, held=bool(one.held), name=one.name and json.loads(one.name)) for one in found
+    ]
 
 
 def _workers(transaction: Transaction, study_id: int) -> list[Sight]:

@@ -14,12 +14,14 @@ from storage.control import fail, free, reap, set_stop, stop_trial
 from storage.database import Database, StorageError, Transaction
 from storage.records import TrialRecord, history, trial, trials
 from storage.status import Status, status
-from storage.study import Study
+from storage.study import Queued, Study
 
 __all__ = [
+    "Queued",
     "Status",
     "Study",
     "TrialRecord",
+    "change_config",
     "create",
     "delete",
     "enqueue",
@@ -31,7 +33,6 @@ __all__ = [
     "history",
     "names",
     "reap",
-    "set_config",
     "set_fact",
     "set_limits",
     "set_stop",
@@ -51,7 +52,7 @@ def create(
     trials: int,
     seconds: float | None = None,
     gpu_seconds: float | None = None,
-    queue: Iterable[Mapping[str, Any]] = (),
+    queue: Iterable[Queued] = (),
 ) -> tuple[Study, bool]:
     """Creates a study, unless there is one of that name, which is returned as it is.
 
@@ -63,7 +64,7 @@ def create(
         trials: how many it may start in all.
         seconds: wall clock from the first claim on, while anybody works on it; None is endless.
         gpu_seconds: summed over devices; None is endless.
-        queue: configurations to run first, each a value per hyperparameter, not necessarily all.
+        queue: configurations to run first.
 
     Returns:
         The study, and whether this call has created it.
@@ -76,8 +77,8 @@ def create(
             rows.forget_orphans(transaction)
             study_id = rows.insert(transaction, name, token, config, seed)
             rows.insert_budget(transaction, study_id, trials, seconds, gpu_seconds)
-            for params in queued:
-                rows.enqueue(transaction, study_id, params, uuid.uuid4().hex)
+            for each in queued:
+                rows.enqueue(transaction, study_id, each, uuid.uuid4().hex)
             study = rows.find(transaction, name)
             assert study is not None
         return study, rows.token(transaction, study) == token
@@ -146,22 +147,43 @@ def set_limits(
     )
 
 
-def set_config(db: Database, study: Study, config: Mapping[str, Any]) -> Study:
-    """Replaces the stored configuration."""
-    db.transaction(
-        lambda transaction: transaction.run(
-            "UPDATE studyhall_studies SET config = :config WHERE study_id = :study_id",
-            study_id=study.study_id,
-            config=json.dumps(config),
-        )
-    )
-    return replace(study, config=dict(config))
+def change_config(
+    db: Database, study: Study, config: Mapping[str, Any], queue: Iterable[Queued] = ()
+) -> Study:
+    """Replaces the stored configuration and puts others in front, both or neither.
+
+    Args:
+        db: where.
+        study: as it was read; where another process has changed its configuration meanwhile,
+            nothing happens.
+        config: the new configuration.
+        queue: what runs next, once the trials queued before have begun.
+
+    Returns:
+        The study as it is now.
+
+    Raises:
+        LookupError: the study is gone.
+    """
+    queued = [(each, uuid.uuid4().hex) for each in queue]
+
+    def work(transaction: Transaction) -> Study:
+        budget.lock(transaction, study.study_id)
+        now = rows.find(transaction, study.name)
+        if now is None or now.config != study.config:
+            return now or study
+        for each, token in queued:
+            rows.enqueue(transaction, study.study_id, each, token)
+        rows.set_config(transaction, study.study_id, config)
+        return replace(study, config=dict(config))
+
+    return db.transaction(work)
 
 
 def enqueue(db: Database, study: Study, params: Mapping[str, Any]) -> None:
     """Puts a configuration in front; it takes its place in the budget when it is claimed."""
-    token = uuid.uuid4().hex
-    db.transaction(lambda transaction: rows.enqueue(transaction, study.study_id, params, token))
+    token, queued = uuid.uuid4().hex, Queued(params)
+    db.transaction(lambda transaction: rows.enqueue(transaction, study.study_id, queued, token))
 
 
 def delete(db: Database, study: Study) -> None:

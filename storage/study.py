@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from storage.database import Transaction
@@ -28,6 +28,19 @@ class Study:
     seed: int
     config: dict[str, Any]
     created_at: float  # epoch seconds, by the database's clock
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A configuration that runs before the search goes on.
+
+    Args:
+        params: a value per hyperparameter, not necessarily all.
+        attributes: user attributes that its trial has from the beginning.
+    """
+
+    params: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find(transaction: Transaction, name: str) -> Study | None:
@@ -77,6 +90,15 @@ def insert(
     return int(study_id)
 
 
+def set_config(transaction: Transaction, study_id: int, config: Mapping[str, Any]) -> None:
+    """Replaces a study's configuration."""
+    transaction.run(
+        "UPDATE studyhall_studies SET config = :config WHERE study_id = :study_id",
+        study_id=study_id,
+        config=json.dumps(config),
+    )
+
+
 def insert_budget(
     transaction: Transaction,
     study_id: int,
@@ -96,14 +118,15 @@ def insert_budget(
     )
 
 
-def enqueue(transaction: Transaction, study_id: int, params: Mapping[str, Any], token: str) -> None:
+def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str) -> None:
     """Puts a configuration into the queue; the same token twice changes nothing."""
     transaction.run(
         """
-        INSERT INTO studyhall_queue (study_id, params, token) VALUES (:study_id, :params, :token)
-        ON CONFLICT (token) DO NOTHING""",
+        INSERT INTO studyhall_queue (study_id, params, attributes, token)
+        VALUES (:study_id, :params, :attributes, :token) ON CONFLICT (token) DO NOTHING""",
         study_id=study_id,
-        params=json.dumps(params),
+        params=json.dumps(queued.params),
+        attributes=json.dumps(queued.attributes) if queued.attributes else None,
         token=token,
     )
 

@@ -15,7 +15,7 @@ import textwrap
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -306,13 +306,13 @@ IRIS: dict[str, dict[str, Any]] = {
 }
 
 
-def study_text(**changes: dict[str, Any]) -> str:
+def study_text(trials: Sequence[dict[str, Any]] = (), **changes: dict[str, Any]) -> str:
     """A study file of two trials on iris, but for the changes; None leaves a key out."""
     tables = {table: {**IRIS.get(table, {}), **keys} for table, keys in {**IRIS, **changes}.items()}
     return "\n".join(
         f"[{table}]\n"
         + "".join(f"{k} = {spelling.as_toml(v)}\n" for k, v in keys.items() if v is not None)
-        for table, keys in tables.items()
+        for table, keys in [*tables.items(), *(("[trials]", trial) for trial in trials)]
     )
 
 
@@ -324,14 +324,14 @@ class Studio:
         self.db = Database.open(f"sqlite:///{folder}/studyhall.db")
         self._stores: list[Any] = []
 
-    def write(self, **changes: dict[str, Any]) -> Path:
+    def write(self, **changes: Any) -> Path:
         """Write a study file; its artifacts lie beside it."""
         changes["study"] = {"artifacts": str(self.folder / "artifacts"), **changes.get("study", {})}
         path = self.folder / "study.toml"
         path.write_text(study_text(**changes))
         return path
 
-    def study(self, code: str = "", **changes: dict[str, Any]) -> Any:
+    def study(self, code: str = "", **changes: Any) -> Any:
         """Create a study; with code, its model is built by `mine.py:build`."""
         from search import creation, inspection
         from search.study_file import config

@@ -27,6 +27,16 @@ def report(tmp_path, study_file):
     return made
 
 
+def test_fixed_trials_with_the_sizes_of_their_models(report):
+    shown = report(
+        study={"trials": 2},
+        space={"width": {"low": 4, "high": 64}},
+        trials=[{"name": "small", "width": 4}, {"width": 64}],
+    )
+    assert re.search(r"1 \(small\) +width=4 +[\d,]+ parameters", shown)
+    assert re.search(r"2 +width=64 +[\d,]+ parameters", shown)
+
+
 def test_data_space_sizes_and_cost(report):
     shown = report(
         space={

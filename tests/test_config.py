@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.study_file import config
+from search.study_file import config, written
 from search.study_file.sections import StudyFile
 
 SMALL = '[study]\nname = "digits"\n[data]\nsource = "sklearn:digits"\n'
@@ -295,6 +295,60 @@ def test_differences_say_what_a_changed_file_does() -> None:
     assert config.differences(changed, changed) == []
 
 
+FIXED = (
+    SMALL.replace("[data]", "trials = 2\n[data]")
+    + """
+[space]
+depth = { low = 1, high = 3 }
+width = { low = 4, high = 512, log = true, per_layer = true }
+dropout = { low = 0.0, high = 0.5, step = 0.1 }
+optimizer = ["adam", "nesterov"]
+momentum = { low = 0.5, high = 0.9, when = { optimizer = "nesterov" } }
+l2 = 0.001
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("width = 600\ndepth = 1", "width: received 600, expected 4 … 512, log"),
+        ("width = 16", "width: received 16, expected depth beside it"),
+        ("width = [4, 8]\ndepth = 3", "width: received [4, 8], expected 3 values, one for"),
+        ('optimizer = "adm"', 'optimizer: received "adm", expected one of adam, nesterov'),
+        ("momentum = 0.7", "momentum: received 0.7, expected optimizer = nesterov beside it"),
+        ("l2 = 0.1", "l2: received 0.1, expected 0.001, which is constant in [space]"),
+        ("l1 = 0.1", "l1: received 0.1, expected l1 in [space] as well, with this value among"),
+        ("with = 8", "with: received 8, expected one of depth, "),
+        ("dropout = true", "dropout: received true, expected 0.0 … 0.5, step 0.1"),
+        ("dropout = nan", "dropout: received nan, expected 0.0 … 0.5, step 0.1"),
+        ('name = ""', 'name: received "", expected 1 to 100 characters'),
+        ('name = "first"', 'name: received "first", expected a name of its own; [[trials]] 1'),
+    ],
+)
+def test_a_fixed_trial_has_values_that_the_search_might_try(lines: str, said: str) -> None:
+    (found,) = problems(f'{FIXED}[[trials]]\nname = "first"\n[[trials]]\n{lines}\n')
+    assert found.startswith(f"study.toml: [[trials]] 2 {said}")
+
+
+def test_fixed_trials_are_tables_and_no_more_than_all_trials() -> None:
+    (found,) = problems(FIXED + "[[trials]]\n" * 3)
+    expected = "expected at least 3, as many as there are [[trials]]"
+    assert found == f"study.toml: [study] trials: received 2, {expected}"
+    (found,) = problems("trials = 3\n" + SMALL)
+    assert found == "study.toml: [[trials]]: received 3, expected tables, each headed [[trials]]"
+    (found,) = problems(SMALL + "[trials]\nl2 = 0.1\n")
+    assert "[[trials]]: received { l2 = 0.1 }, expected tables" in found
+
+
+def test_fixed_trials_are_stored_and_written_as_they_are() -> None:
+    read = config.parse(f'{FIXED}[[trials]]\nname = "a"\ndepth = 2\nwidth = [4, 8]\n')
+    stored = json.loads(json.dumps(config.to_dict(read)))
+    assert config.from_dict(stored) == read
+    assert config.parse(written.text(stored)) == read
+    assert config.from_dict({"study": stored["study"], "data": stored["data"]}).trials == []
+
+
 def test_an_entry_taken_out_of_the_space_is_a_difference() -> None:
     old = config.parse(SMALL + "[space]\nl2 = 0.1\n")
     (found,) = config.differences(old, config.parse(SMALL))
@@ -305,7 +359,10 @@ def test_every_key_has_a_meaning() -> None:
     from search.study_file import reference
 
     assert [key for key in reference.every_key() if not key.meaning] == []
-    assert {key.table for key in reference.every_key()} == set(StudyFile.model_fields) - {"space"}
+    assert {key.table for key in reference.every_key()} == set(StudyFile.model_fields) - {
+        "space",
+        "trials",
+    }
 
 
 def test_checking_a_file_needs_no_tensorflow(tmp_path: Path) -> None:

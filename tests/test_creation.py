@@ -1,6 +1,8 @@
 """A study file becomes a study in the database, or goes on with the one that is there."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +10,7 @@ from search import creation, inspection
 from search.study_file import config
 from search.study_file.config import ConfigError
 from storage import status, studies
+from storage.database import Database
 
 
 @pytest.fixture
@@ -56,6 +59,53 @@ def test_the_textbooks_configuration_comes_first(studio, launched):
     claim = studio.worker(study).context.store.claim()
     assert claim.trial.suggest_float("learning_rate", 1e-3, 1e-1, log=True) == 1e-3
     assert claim.trial.suggest_categorical("optimizer", ["sgd", "adam"]) == "adam"
+
+
+def test_fixed_trials_come_before_the_textbooks_and_are_queued_once(studio, launched):
+    fixed = [{"name": "fast", "learning_rate": 0.1}, {"learning_rate": 0.01}]
+    study, _ = launched(study={"trials": 4}, trials=fixed)
+    again, differences = launched(study={"trials": 4}, trials=fixed)
+    assert differences == [] and status.status(studio.db, again).queued == 3
+    store = studio.worker(study).context.store
+    rates = [
+        store.claim().trial.suggest_float("learning_rate", 1e-3, 1e-1, log=True) for _ in range(3)
+    ]
+    assert rates == [0.1, 0.01, 1e-3]
+    names = [trial.attributes.get("name") for trial in studies.trials(studio.db, study)]
+    assert names == ["fast", None, None]
+
+
+def test_fixed_trials_that_a_file_gains_are_queued_and_those_it_loses_stay(studio, launched):
+    one, two = {"name": "one", "learning_rate": 0.1}, {"name": "two", "learning_rate": 0.01}
+    launched(study={"trials": 5}, trials=[one])
+    study, differences = launched(study={"trials": 5}, trials=[two])
+    assert [(d.key, d.old, d.new, d.effect) for d in differences] == [
+        ("trials", None, [two], "applies"),
+        ("trials", [one], None, "kept"),
+    ]
+    assert status.status(studio.db, study).queued == 3
+    study, differences = launched(study={"trials": 5}, trials=[one, two])
+    assert differences == [] and status.status(studio.db, study).queued == 3
+
+
+def test_of_several_launches_at_once_one_queues_what_a_file_gains(studio, launched):
+    study, _ = launched()
+    file = config.load(studio.write(study={"trials": 4}, trials=[{"learning_rate": 0.01}]))
+    found = creation.stored(study).inspection
+    barrier = threading.Barrier(4)
+
+    def launch(_):
+        db = Database.open(f"sqlite:///{studio.folder}/studyhall.db")
+        changes = config.differences(creation.stored(study).file, file)
+        barrier.wait()
+        changed = creation.apply(db, study, file, changes, found)
+        db.close()
+        return changed.config["file"]["trials"]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(launch, range(4))] == [[{"learning_rate": 0.01}]] * 4
+    state = status.status(studio.db, study)
+    assert (state.queued, state.limit) == (2, 4)
 
 
 @pytest.mark.parametrize(

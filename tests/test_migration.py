@@ -6,8 +6,9 @@ from storage import connections, studies
 from storage.database import Database, Transaction
 from storage.schema import VERSION, metadata
 
-# What takes version 2 back to version 1.
+# What takes this version back to version 1.
 _BACK = (
+    "ALTER TABLE studyhall_queue DROP COLUMN attributes",
     "ALTER TABLE studyhall_leases RENAME COLUMN repeated_epochs TO repeated",
     "ALTER TABLE studyhall_leases DROP COLUMN repeated_s",
     "ALTER TABLE studyhall_leases DROP COLUMN gpu_seconds_used",

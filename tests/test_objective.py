@@ -356,6 +356,21 @@ def test_a_pruned_trial_has_its_best_epochs_value(studio):
         assert trial.value == min(value for _, _, value, _ in curve(studio, trial))
 
 
+def test_a_fixed_trial_is_trained_to_its_end_however_poor_it_is(studio):
+    study = studio.study(
+        study={"trials": 3},
+        training={"epochs": 8},
+        search={"pruner": "median", "pruner_startup_trials": 1, "first": "none"},
+        space={"learning_rate": [0.1, 1e-9]},
+        trials=[{"learning_rate": 0.1}, {"name": "poor", "learning_rate": 1e-9}],
+    )
+    studio.finish(study)
+    found = trials(studio, study)[:2]
+    assert [(trial.state, trial.epochs) for trial in found] == [("COMPLETE", 8)] * 2
+    assert [trial.params["learning_rate"] for trial in found] == [0.1, 1e-9]
+    assert [trial.attributes.get("name") for trial in found] == [None, "poor"]
+
+
 def test_a_diverging_trial_fails_at_once(studio):
     study = studio.study(
         study={"trials": 1},

@@ -13,7 +13,7 @@ from storage.trials import Claim, TrialStore, Worker
 
 @pytest.fixture
 def study(db: Database) -> Study:
-    queue = [{"rate": 0.01, "kind": "steep", "units": 24}]
+    queue = [studies.Queued({"rate": 0.01, "kind": "steep", "units": 24}, {"name": "steep"})]
     return studies.create(db, "study", config={}, seed=0, trials=9, queue=queue)[0]
 
 
@@ -63,7 +63,7 @@ def test_finished_trial_is_recorded_with_its_best_epoch(
     assert (record.value, record.best_epoch, record.epochs) == (0.2, 2, 3)
     assert record.params == {"rate": 0.01, "kind": "steep", "units": 24}
     assert isinstance(record.params["units"], int)
-    assert record.attributes == {"stopped": "end", "sizes": [1, 2]}
+    assert record.attributes == {"name": "steep", "stopped": "end", "sizes": [1, 2]}
     assert (record.worker, record.attempt, record.repeated_epochs) == ("worker-1", 1, 0)
     assert record.started_at is not None
     assert record.finished_at is not None
@@ -79,6 +79,8 @@ def test_running_trial_shows_its_best_so_far(db: Database, study: Study, store: 
     assert (record.state, record.value, record.epochs) == ("RUNNING", 0.3, 4)
     assert (record.best_epoch, record.finished_at) == (None, None)
     assert record.params == claim.trial.params
+    assert record.attributes == {"name": "steep"}
+    assert studies.status(db, study).running[0].name == "steep"
 
 
 def test_failed_trial_keeps_its_reason_and_has_no_value(
@@ -90,7 +92,7 @@ def test_failed_trial_keeps_its_reason_and_has_no_value(
     record = studies.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value) == ("FAIL", None)
-    assert record.attributes == {"reason": "out of memory"}
+    assert record.attributes == {"name": "steep", "reason": "out of memory"}
 
 
 def test_records_come_by_number_and_of_one_study_only(
@@ -106,7 +108,7 @@ def test_records_come_by_number_and_of_one_study_only(
     neighbour.close()
     records = studies.trials(db, study)
     assert [(one.number, one.state, one.attributes) for one in records] == [
-        (0, "PRUNED", {"of": 0}),
+        (0, "PRUNED", {"name": "steep", "of": 0}),
         (1, "COMPLETE", {"of": 1}),
     ]
     assert records[1] == studies.trial(db, study, 1)

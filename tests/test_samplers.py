@@ -36,7 +36,8 @@ def local(sqlite_url: str) -> Iterator[Database]:
 def made(db: Database, trials: int = 100, queue: tuple[Params, ...] = ()) -> Study:
     """A new study, each with the same name and thus the same draws, in a database of its own."""
     name = f"study-{len(studies.names(db))}"
-    return studies.create(db, name, config={}, seed=SEED, trials=trials, queue=queue)[0]
+    queued = map(studies.Queued, queue)
+    return studies.create(db, name, config={}, seed=SEED, trials=trials, queue=queued)[0]
 
 
 def factory(name: str) -> Factory:

@@ -15,7 +15,9 @@ from benchmarks import storage_filling
 
 
 def test_a_fresh_study_has_nothing_to_show(db: Database) -> None:
-    study, _ = studies.create(db, "fresh", config={}, seed=0, trials=4, queue=[{"x": 1}])
+    study, _ = studies.create(
+        db, "fresh", config={}, seed=0, trials=4, queue=[studies.Queued({"x": 1})]
+    )
     status = studies.status(db, study)
     assert status.counts == {"RUNNING": 0, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
     assert (status.used, status.limit, status.queued, status.finished) == (0, 4, 1, 0)
@@ -50,6 +52,7 @@ def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
     assert (running.number, running.worker, running.host, running.pid, running.device) == (
         4, "worker-1", "host-1", 42, "gpu 0",
     )  # fmt: skip
+    assert running.name is None
     assert (running.epoch, running.value, running.best, running.held) == (3, 0.45, 0.4, True)
     assert 0 <= running.silent_s < 5
     assert status.finished_per_hour is not None

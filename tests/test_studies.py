@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage import pruning, samplers, sightings, studies
 from storage.database import Database, StorageError, Transaction
-from storage.study import Study
+from storage.study import Queued, Study
 from storage.trials import Claim, Exhausted, TrialStore, Worker
 
 TABLES = (
@@ -77,9 +77,16 @@ def test_optuna_finds_it_too(db: Database) -> None:
 
 def test_a_config_may_be_replaced(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={"a": 1}, seed=0, trials=3)
-    changed = studies.set_config(db, study, {"a": 2})
+    changed = studies.change_config(db, study, {"a": 2})
     assert changed.config == {"a": 2}
     assert studies.find(db, "digits") == changed
+
+
+def test_a_config_that_changed_meanwhile_stays_and_nothing_is_queued(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={"a": 1}, seed=0, trials=3)
+    first = studies.change_config(db, study, {"a": 2}, [Queued({"x": 1})])
+    assert studies.change_config(db, study, {"a": 3}, [Queued({"x": 1})] * 2) == first
+    assert studies.status(db, study).queued == 1
 
 
 def test_limits_are_added_to_or_set(db: Database) -> None:
@@ -112,12 +119,12 @@ def test_facts_are_remembered(db: Database) -> None:
 
 
 def test_a_deleted_study_leaves_nothing_and_others_alone(db: Database) -> None:
-    kept, _ = studies.create(db, "kept", config={}, seed=0, trials=3, queue=[{}, {}, {}])
+    kept, _ = studies.create(db, "kept", config={}, seed=0, trials=3, queue=[Queued({})] * 3)
     fill(db, kept, finish=1)
     studies.set_fact(db, kept, "key", 1)
     before = counts(db)
     assert all(before.values()), before
-    gone, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[{}, {}, {}, {}])
+    gone, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[Queued({})] * 4)
     fill(db, gone, finish=2)
     studies.set_fact(db, gone, "key", 1)
     studies.delete(db, gone)
@@ -202,7 +209,8 @@ def test_of_many_creators_at_once_exactly_one_creates(database_url: str) -> None
         db = Database.open(database_url)
         try:
             barrier.wait()
-            return studies.create(db, "raced", config={}, seed=seed, trials=3, queue=[{"x": 0.5}])
+            queue = [Queued({"x": 0.5})]
+            return studies.create(db, "raced", config={}, seed=seed, trials=3, queue=queue)
         finally:
             db.close()
 
@@ -228,7 +236,7 @@ def test_the_name_of_a_study_that_optuna_has_made_is_refused(db: Database) -> No
 
 
 def test_after_the_last_study_was_deleted_every_table_is_empty(db: Database) -> None:
-    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[{}, {}, {}])
+    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[Queued({})] * 3)
     fill(db, study, finish=1)
     studies.set_fact(db, study, "key", 1)
     storage = db.optuna_storage()

@@ -39,6 +39,7 @@ def test_it_stays_without_a_mistake_when_everything_is_switched_on(family: str) 
     }
     assert unset == set()
     assert set(read.space) == set(hyperparameters.known(family))
+    assert [trial["name"] for trial in read.trials] == ["textbook"]
 
 
 def test_every_key_comes_with_its_meaning_and_bounds() -> None:

@@ -180,9 +180,8 @@ def test_handing_back_is_not_dying(store: Make) -> None:
 
 
 def test_queued_configurations_run_first_and_may_be_incomplete(db: Database, store: Make) -> None:
-    study = studies.create(
-        db, "queued", config={}, seed=0, trials=3, queue=[{"x": 0.25}, {"x": 0.5, "k": "b"}]
-    )[0]
+    queue = map(studies.Queued, [{"x": 0.25}, {"x": 0.5, "k": "b"}])
+    study = studies.create(db, "queued", config={}, seed=0, trials=3, queue=queue)[0]
     worker = TrialStore(
         db,
         study,

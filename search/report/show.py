@@ -40,6 +40,16 @@ def state(trial: TrialRecord) -> str:
     return "failed" if trial.state == "FAIL" else trial.state.lower()
 
 
+def name(trial: TrialRecord) -> str | None:
+    """What the study file calls a fixed trial."""
+    return trial.attributes.get("name")
+
+
+def called(number: int, name: str | None) -> str:
+    """A trial in a text: ``7``, or ``2 (dropout)`` where it has a name."""
+    return str(number) if name is None else f"{number} ({name})"
+
+
 def spent(status: Status) -> bool:
     """Whether the budget allows nothing more: every result is there, or the time is used up."""
     return (
@@ -93,6 +103,7 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
         "workers": [
             {
                 "trial": running.number,
+                "name": running.name,
                 "worker": running.worker,
                 "host": running.host,
                 "device": running.device,
@@ -110,6 +121,7 @@ def trial_json(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, 
     """One trial for programs."""
     return {
         "trial": trial.number,
+        "name": name(trial),
         "state": state(trial),
         "value": trial.value,
         "best_epoch": trial.best_epoch,
@@ -168,7 +180,7 @@ def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
             str(len(held(status))),
             str(left(status)),
             number(best.value if best else None),
-            str(best.number) if best else "–",
+            called(best.number, name(best)) if best else "–",
         )
     return table
 
@@ -181,7 +193,7 @@ def running_table(status: Status) -> Table:
     for running in status.running:
         table.add_row(
             running.worker if running.held else "waits for a worker",
-            str(running.number),
+            called(running.number, running.name),
             str(running.epoch),
             number(running.value),
             number(running.best),
@@ -199,7 +211,7 @@ def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict |
     for trial in trials:
         chosen = " ".join(f"{name}={value(found)}" for name, found in trial.params.items())
         table.add_row(
-            str(trial.number),
+            called(trial.number, name(trial)),
             state(trial),
             number(trial.value),
             f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else "–",
@@ -220,11 +232,12 @@ def trials_csv(
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        first = ["trial", "state", "value", "best_epoch", "epochs", "verdict"]
+        first = ["trial", "name", "state", "value", "best_epoch", "epochs", "verdict"]
         writer.writerow([*first, *names, "reason"])
         for trial in trials:
             verdict = verdicts.get(trial.number)
-            known = [trial.number, state(trial), trial.value, trial.best_epoch, trial.epochs]
+            known = [trial.number, name(trial), state(trial), trial.value, trial.best_epoch]
+            known.append(trial.epochs)
             known.append(None if verdict is None else verdict.name)
             params = [trial.params.get(name) for name in names]
             writer.writerow([*known, *params, trial.attributes.get("reason")])
@@ -236,7 +249,7 @@ def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
     at = f" at epoch {trial.best_epoch} of {trial.epochs}" if trial.best_epoch else ""
     best = status.incumbent
     so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
-    ended = f"trial {trial.number} {state(trial)}: {outcome}{at}{so_far}"
+    ended = f"trial {called(trial.number, name(trial))} {state(trial)}: {outcome}{at}{so_far}"
     return f"{time.strftime('%H:%M:%S')} {ended}; {finished} of {status.limit}"
 
 

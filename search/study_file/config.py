@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.study_file import mistakes
-from search.study_file.differences import Difference, differences
+from search.study_file.differences import Difference, added_trials, differences
 from search.study_file.sections import (
     DataSection,
     ModelSection,
@@ -35,6 +35,7 @@ __all__ = [
     "StudySection",
     "TrainingSection",
     "WorkersSection",
+    "added_trials",
     "differences",
     "from_dict",
     "load",
@@ -155,7 +156,7 @@ def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
         found = mistakes.of_whole(checked)
     except ValidationError as error:
         found = mistakes.of_models(error, merged)
-    found += mistakes.of_space(merged)
+    found += mistakes.of_space(merged) + mistakes.of_trials(merged)
     if found or checked is None:
         raise ConfigError([_line(mistake, name, overrides) for mistake in found])
     return checked

@@ -55,15 +55,28 @@ class Difference:
 def differences(old: StudyFile, new: StudyFile) -> list[Difference]:
     """Every key whose value differs between a stored study and a study file, in file order."""
     before, after = dict(_keys(old)), dict(_keys(new))
-    found = []
+    found: list[Difference] = []
     for key in [*before, *(key for key in after if key not in before)]:
         effect = EFFECTS.get(key, EFFECTS[key.partition(".")[0]])
         if effect and before.get(key) != after.get(key):
             found.append(Difference(key, before.get(key), after.get(key), effect))
-    return found
+    return [*found, *_of_fixed_trials(old, new)]
+
+
+def added_trials(old: StudyFile, new: StudyFile) -> list[dict[str, Any]]:
+    """Fixed trials that a study doesn't know yet."""
+    return [trial for trial in new.trials if trial not in old.trials]
+
+
+def _of_fixed_trials(old: StudyFile, new: StudyFile) -> Iterator[Difference]:
+    """New ones are queued; those that are gone have been, and stay."""
+    if added := added_trials(old, new):
+        yield Difference("trials", None, added, "applies")
+    if gone := added_trials(new, old):
+        yield Difference("trials", gone, None, "kept")
 
 
 def _keys(study_file: StudyFile) -> Iterator[tuple[str, Any]]:
-    for table, section in study_file.model_dump(mode="json").items():
+    for table, section in study_file.model_dump(mode="json", exclude={"trials"}).items():
         for key, value in section.items():
             yield f"{table}.{key}", value

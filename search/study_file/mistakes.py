@@ -11,12 +11,13 @@ from pydantic import ValidationError
 
 from search.study_file import reference
 from search.study_file.sections import USER_FAMILY, StudyFile
-from spaces import hyperparameters, space, spelling
+from spaces import fixed, hyperparameters, space, spelling
 
 Tables = dict[str, Any]
 
 LONGEST = 80  # characters of a received value that are shown
 TABLES = tuple(StudyFile.model_fields)
+FIXED = "[trials]"  # in brackets of its own: an array of tables
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def of_models(error: ValidationError, tables: Tables) -> list[Mistake]:
     found: dict[tuple[str, str], Mistake] = {}
     for detail in error.errors(include_url=False):
         table, *rest = (str(part) for part in detail["loc"])
-        key = rest[0] if rest else ""
+        key = rest[0] if rest and table != "trials" else ""
         mistake = _of_key(table, key, detail, tables) if key else _of_table(table, detail)
         # A union tells of each of its members: one line for the key is enough.
         found.setdefault((table, key), mistake)
@@ -58,9 +59,29 @@ def of_space(tables: Tables) -> list[Mistake]:
     return list(_not_in_a_grid(read)) if _written(tables, "search", "sampler") == "grid" else []
 
 
+def of_trials(tables: Tables) -> list[Mistake]:
+    """The mistakes of ``[[trials]]``, where ``[space]`` has none."""
+    listed, table = tables.get("trials", []), tables.get("space", {})
+    if not (_is_list_of_tables(listed) and isinstance(table, dict)):
+        return []
+    family = _family(tables)
+    try:
+        read = space.read_space(table, family=family)
+    except space.SpaceError:
+        return []
+    found = fixed.problems(listed, read, family=family)
+    return [Mistake(FIXED, f"{number} {key}", *rest) for number, key, *rest in found]
+
+
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Keys that are right by themselves but don't go together."""
-    return [*_of_hyperband(file), *_of_wilcoxon(file)]
+    return [*_of_number(file), *_of_hyperband(file), *_of_wilcoxon(file)]
+
+
+def _of_number(file: StudyFile) -> Iterator[Mistake]:
+    if len(file.trials) > file.study.trials:
+        expected = f"at least {len(file.trials)}, as many as there are [[trials]]"
+        yield Mistake("study", "trials", str(file.study.trials), expected)
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:
@@ -84,6 +105,8 @@ def _of_table(table: str, detail: Any) -> Mistake:
     if detail["type"] == "missing":
         needed = [key.name for key in reference.of_table(table) if key.required]
         return Mistake(table, "", "nothing", f"this table, with {' and '.join(needed)}")
+    if table == "trials":
+        return Mistake(FIXED, "", _shown(detail["input"]), "tables, each headed [[trials]]")
     if detail["type"] != "extra_forbidden":
         return Mistake(table, "", _shown(detail["input"]), "a table")
     if isinstance(detail["input"], dict):
@@ -137,7 +160,12 @@ def _names(table: str) -> list[str]:
 
 def _bracketed(table: str) -> str:
     guess = spelling.nearest(table, TABLES)
-    return f"[{guess}]" if guess else ", ".join(f"[{name}]" for name in TABLES)
+    headed = {name: f"[{FIXED if name == 'trials' else name}]" for name in TABLES}
+    return headed[guess] if guess else ", ".join(headed.values())
+
+
+def _is_list_of_tables(listed: Any) -> bool:
+    return isinstance(listed, list) and all(isinstance(each, dict) for each in listed)
 
 
 def _written(tables: Tables, table: str, key: str) -> Any:

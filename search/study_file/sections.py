@@ -278,7 +278,10 @@ class WorkersSection(Section):
 
 
 class StudyFile(Section):
-    """A whole study, checked. ``space`` stays the table as written; see ``spaces.space``."""
+    """A whole study, checked.
+
+    ``space`` and ``trials`` stay as written; see ``spaces.space`` and ``spaces.fixed``.
+    """
 
     study: StudySection
     data: DataSection
@@ -287,3 +290,4 @@ class StudyFile(Section):
     search: SearchSection = SearchSection()
     space: dict[str, Any] = {}
     workers: WorkersSection = WorkersSection()
+    trials: list[dict[str, Any]] = []

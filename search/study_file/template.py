@@ -23,6 +23,10 @@ A constant, a list to choose from, or a range { low, high } with log = true or a
 without a point are whole. "when" makes an entry apply only where another has one of the values.
 What isn't written keeps the default."""
 
+FIXED_HEAD = """\
+Fixed trials, one table each, run before the search: its name, if you like, and values that [space]
+allows. What one does not name is sampled. None of them is pruned."""
+
 # Keys that a first study should see at work; the others stand behind "#".
 ACTIVE = {"name", "trials", "source", "family", "epochs", "patience"}
 SEARCHED: dict[str, object] = {
@@ -73,10 +77,10 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
     """
     chosen = {"name": _legal(name), "family": family, "source": source}
     blocks = [_comment(HEAD)]
-    for table in StudyFile.model_fields:
+    for table in (name for name in StudyFile.model_fields if name != "trials"):
         blocks.append(f"[{table}]")
         blocks += _space(family) if table == "space" else _keys(table, chosen)
-    return "\n".join(blocks)
+    return "\n".join([*blocks, *_fixed_trial(family)])
 
 
 def _legal(name: str) -> str:
@@ -101,6 +105,14 @@ def _space(family: str) -> Iterator[str]:
     for name, each in hyperparameters.known(family).items():
         entry = spelling.as_toml(searched.get(name, _suggestion(each)))
         yield _comment(_meaning(each, family)) + _switched(f"{name} = {entry}", name in searched)
+
+
+def _fixed_trial(family: str) -> Iterator[str]:
+    """An example of ``[[trials]]`` that the searched ranges hold."""
+    values = {name: hyperparameters.defaults(family).get(name) for name in ("optimizer", "dropout")}
+    known = [f"{name} = {spelling.as_toml(value)}" for name, value in values.items() if value]
+    lines = ["[[trials]]", 'name = "textbook"', *known]
+    yield _comment(FIXED_HEAD) + "".join(f"#{line}\n" for line in lines)
 
 
 def _meaning(each: Hyperparameter, family: str) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search.study_file import reference
 from spaces import spelling
 
 
-def tables(checked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def tables(checked: Mapping[str, Any]) -> Iterator[str]:
     """Every table but ``[space]`` that has a key which is not the default, a blank line behind."""
     for table, keys in checked.items():
+        if table == "trials":
+            continue
         known = {key.name: key for key in reference.of_table(table)}
         lines = [
             f"{name} = {spelling.as_toml(value)}"
@@ -23,9 +25,17 @@ def tables(checked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield "\n".join([f"[{table}]", *lines, ""])
 
 
-def text(checked: Mapping[str, Mapping[str, Any]]) -> str:
+def text(checked: Mapping[str, Any]) -> str:
     """The whole file; without the storage, which is another's elsewhere."""
     study = {name: value for name, value in checked["study"].items() if name != "storage"}
     space = [f"{name} = {spelling.as_toml(value)}" for name, value in checked["space"].items()]
     listed = tables({**checked, "study": study})
-    return "\n".join([*listed, *(["[space]", *space, ""] if space else [])])
+    fixed = fixed_trials(checked.get("trials", []))
+    return "\n".join([*listed, *(["[space]", *space, ""] if space else []), *fixed])
+
+
+def fixed_trials(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """``[[trials]]``, a blank line behind each."""
+    for trial in listed:
+        lines = (f"{key} = {spelling.as_toml(value)}" for key, value in trial.items())
+        yield "\n".join(["[[trials]]", *lines, ""])

@@ -59,6 +59,11 @@ class Run:
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether somebody has asked for this configuration: it is trained to its end."""
+        return self.claim.lease.fixed is not None
+
     def train(self) -> Outcome:
         """Every part in turn; the last one's model is kept if the trial is the best so far.
 
@@ -134,7 +139,7 @@ class Run:
 
     def _falls_behind(self) -> bool:
         """End the trial as pruned if its parts so far are worse than the best trial's."""
-        if not self.context.store.should_prune_part(self.progress.values):
+        if self.is_fixed or not self.context.store.should_prune_part(self.progress.values):
             return False
         self._tell("PRUNED", self.progress.value)
         return True
@@ -196,7 +201,7 @@ class Run:
             fell_behind = self.context.store.should_prune(self.claim, step)
         if order is Order.PRUNE:
             self.attributes["stopped"] = "by hand"
-        return Order.PRUNE if fell_behind else order
+        return Order.PRUNE if fell_behind and not self.is_fixed else order
 
     def _must_leave(self, order: Order) -> bool:
         if order is Order.STOP:

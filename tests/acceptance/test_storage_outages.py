@@ -94,7 +94,9 @@ def test_postgres_stopped_for_half_a_minute(own_postgres: Any, crew: Callable[..
 
 def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     direct = Database.open(postgres_url)
-    study, _ = studies.create(direct, "study", config={}, seed=0, trials=15, queue=[{"x": 1.0}])
+    study, _ = studies.create(
+        direct, "study", config={}, seed=0, trials=15, queue=[studies.Queued({"x": 1.0})]
+    )
     folder = Path(psycopg.conninfo.conninfo_to_dict(postgres_url)["host"])
     proxy = Cutting(folder / ".s.PGSQL.5432")
     name = psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"]
