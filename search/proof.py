@@ -117,6 +117,12 @@ def _proof(
         "recorded": recorded,
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
+        "scores": scores.scores(
+            plan.data.task,
+            plan.data.classes,
+            fold.validation.y,
+            exporting.probabilities(plan.data.task, loss, predictions),
+        ),
         "model_sha256": winner.attributes["model_sha256"],
         "proven_at": time.time(),
     }

@@ -20,7 +20,8 @@ def test_classes_are_scored_one_by_one() -> None:
     assert (cat["precision"], cat["recall"], cat["f1"]) == (0.5, 0.5, 0.5)
     assert (dog["precision"], dog["recall"]) == (0.5, pytest.approx(2 / 3))
     # A class that was never predicted scores nothing, without a warning.
-    assert eel == {"name": "eel", "precision": 0, "recall": 0, "f1": 0, "samples": 1}
+    none = dict.fromkeys(("precision", "recall", "f1", "f0.5", "f2"), 0)
+    assert eel == {"name": "eel", **none, "roc_auc": 0.5, "samples": 1}
     assert found["macro"]["f1"] == pytest.approx((0.5 + 4 / 7 + 0) / 3)
 
 
@@ -57,6 +58,38 @@ def test_several_labels_count_only_when_all_are_right() -> None:
     assert body[2] == ["eel", "0", "1", "0", "1"]
 
 
+def test_micro_scores_count_every_decision() -> None:
+    y = np.array([0, 0, 1, 1, 1, 2])
+    found = scores.scores("multiclass", CLASSES, y, np.eye(3)[[0, 1, 1, 1, 0, 1]])
+    assert set(found["micro"].values()) == {found["accuracy"]}  # one decision a sample
+    dog = found["classes"][1]
+    p, r = 0.5, 2 / 3
+    assert dog["f2"] == pytest.approx(5 * p * r / (4 * p + r))
+    assert dog["f0.5"] == pytest.approx(1.25 * p * r / (0.25 * p + r))
+
+
+def test_a_roc_auc_counts_the_pairs_in_the_right_order() -> None:
+    found = scores.scores("binary", ["no", "yes"], [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
+    assert found["classes"][1]["roc_auc"] == found["macro"]["roc_auc"] == 0.75
+    alone = scores.scores("binary", ["no", "yes"], [1, 1], [0.4, 0.9])
+    assert alone["macro"]["roc_auc"] is None
+    assert "ROC-AUC" not in score_tables.sentence(alone)
+
+
+def test_calibration_is_how_far_confidence_is_from_accuracy() -> None:
+    sure, y = [0.95] * 10 + [0.35] * 10, [1] * 8 + [0] * 2 + [0] * 9 + [1]
+    found = scores.scores("binary", ["no", "yes"], y, sure)["calibration"]
+    assert found["bins"] == [
+        {"above": 0.6, "up_to": 0.7, "samples": 10, "confidence": pytest.approx(0.65),
+         "accuracy": 0.9},
+        {"above": 0.9, "up_to": 1.0, "samples": 10, "confidence": pytest.approx(0.95),
+         "accuracy": 0.8},
+    ]  # fmt: skip
+    assert found["error"] == pytest.approx((0.25 + 0.15) / 2)
+    labels = scores.scores("multilabel", CLASSES[:2], [[1, 0]], [[0.7, 0.2]])["calibration"]
+    assert labels["error"] == pytest.approx((0.3 + 0.2) / 2)
+
+
 @pytest.mark.parametrize("shape", [(4,), (2, 2)])
 def test_numbers_are_scored_by_their_errors(shape: tuple[int, ...]) -> None:
     y = np.array([1.0, 2.0, 3.0, 4.0], dtype=np.float32).reshape(shape)
@@ -90,6 +123,7 @@ def test_scores_can_be_stored_and_shown(task: str) -> None:
     if task != "regression":
         header, body = score_tables.confusion_rows(found)
         assert [row[0] for row in body] == classes
+        header, body = score_tables.reliability_rows(found)
         assert all(len(row) == len(header) for row in body)
 
 

@@ -212,6 +212,10 @@ def _test(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
         f'<div class="pair"><div>{table(*score_tables.rows(test["scores"]))}</div>',
         f"<div>{plot('confusion', figures, 'true classes down, predicted across')}</div></div>",
     ]
+    head, body = score_tables.reliability_rows(test["scores"])
+    if body:
+        said = "How sure it was, and how often it was right (reliability):"
+        parts.append(f'<p class="note">{said}</p>{table(head, body)}')
     return "".join(parts) + _worst(content["worst"])
 
 

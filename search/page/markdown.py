@@ -29,6 +29,9 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
         yield table(*score_tables.rows(scores))
         if "confusion" in scores:
             yield table(*score_tables.confusion_rows(scores))
+        if (reliability := score_tables.reliability_rows(scores))[1]:
+            yield "How sure it was, and how often it was right (reliability):"
+            yield table(*reliability)
     yield "## Time and losses"
     yield table(*time_spent(content))
     yield "## To do it again"

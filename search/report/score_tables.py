@@ -6,6 +6,14 @@ from typing import Any
 
 Scores = dict[str, Any]
 
+COLUMNS = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "f0.5": "F0.5",
+    "f2": "F2",
+    "roc_auc": "ROC-AUC",
+}
 MULTILABEL, REGRESSION = "multilabel", "regression"
 
 
@@ -14,17 +22,33 @@ def rows(found: Scores) -> tuple[list[str], list[list[str]]]:
     if found["task"] == REGRESSION:
         names = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
         return ["score", "value"], [[names[key], _short(found[key])] for key in names]
-    named = ("precision", "recall", "f1")
-    lines = [*found["classes"], {"name": "mean of classes", **found["macro"]}]
+    lines = [*found["classes"], {"name": "mean of classes (macro)", **found["macro"]}]
+    if "micro" in found:  # not in what older versions have recorded
+        lines.append({"name": "all decisions (micro)", **found["micro"]})
     body = [
         [
             line["name"],
-            *(f"{line[key]:.3f}" for key in named),
+            *(_three(line.get(key)) for key in COLUMNS),
             str(line.get("samples", found["samples"])),
         ]
         for line in lines
     ]
-    return ["class", "precision", "recall", "F1", "samples"], body
+    return ["class", *COLUMNS.values(), "samples"], body
+
+
+def reliability_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
+    """How sure the model was against how often it was right; no rows where that is not known."""
+    bins = found.get("calibration", {}).get("bins", [])
+    body = [
+        [
+            f"{each['above']:.1f} to {each['up_to']:.1f}",
+            str(each["samples"]),
+            f"{each['confidence']:.3f}",
+            f"{each['accuracy']:.3f}",
+        ]
+        for each in bins
+    ]
+    return ["probability", "samples", "mean probability", "right"], body
 
 
 def confusion_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
@@ -49,8 +73,19 @@ def sentence(found: Scores) -> str:
         numbers = f"MAE {found['mae']:.4g}, RMSE {found['rmse']:.4g}, R² {_short(found['r2'])}"
     else:
         numbers = f"accuracy {found['accuracy']:.3f}, mean F1 {found['macro']['f1']:.3f}"
+        numbers += _further(found)
     samples = "sample" if found["samples"] == 1 else "samples"
     return f"{numbers} on {found['samples']} {samples}"
+
+
+def _further(found: Scores) -> str:
+    area, off = found["macro"].get("roc_auc"), found.get("calibration", {}).get("error")
+    named = {"ROC-AUC": area, "calibration error": off}
+    return "".join(f", {name} {value:.3f}" for name, value in named.items() if value is not None)
+
+
+def _three(number: float | None) -> str:
+    return "–" if number is None else f"{number:.3f}"
 
 
 def _short(number: float | None) -> str:

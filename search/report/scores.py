@@ -1,4 +1,4 @@
-"""How good predictions are: accuracy, precision, recall and F1 per class, or errors in numbers.
+"""How good predictions are: accuracy, precision, recall, F-scores, calibration, or errors.
 
 Precision, recall, F-score and the confusion matrix are what the book chapter 'structuring DL
 projects and hyperparameter tuning' judges classifiers by; scikit-learn computes them.
@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 
+from search.report import calibration
+
 Scores = dict[str, Any]
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
+BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}  # weight of recall in an F-score
 THRESHOLD = 0.5  # a probability from here on is a yes
 
 
@@ -31,12 +34,13 @@ def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLik
             numbers (N,) or (N, k).
 
     Returns:
-        Classification: ``task``, ``samples``, ``accuracy``, ``macro`` (mean over classes of
-        ``precision``, ``recall``, ``f1``), ``classes`` (a list of ``name``, ``precision``,
-        ``recall``, ``f1``, ``samples``) and ``confusion`` (rows are true classes, columns
-        predicted ones). Multilabel: the same, accuracy being the share of samples with every
-        label right, ``confusion`` one 2 × 2 matrix per label. Regression: ``task``, ``samples``,
-        ``mae``, ``rmse``, ``r2``.
+        Classification: ``task``, ``samples``, ``accuracy``, ``macro`` (means over classes) and
+        ``micro`` (over all decisions) of ``precision``, ``recall``, ``f1``, ``f0.5``, ``f2``,
+        ``macro`` of ``roc_auc`` too; ``classes`` (a list of ``name``, these, ``samples``),
+        ``calibration`` and ``confusion`` (rows are true classes, columns predicted ones).
+        Multilabel: the same, accuracy being the share of samples with every label right,
+        ``confusion`` one 2 × 2 matrix per label. Regression: ``task``, ``samples``, ``mae``,
+        ``rmse``, ``r2``. None where a score has no meaning, as the ROC-AUC of an absent class.
 
     Raises:
         ValueError: The shapes do not belong together, or there is no such task.
@@ -87,7 +91,8 @@ def _of_classes(
         "task": task,
         "samples": len(y),
         "accuracy": float(metrics.accuracy_score(y, chosen)),
-        **_per_class(classes, y, chosen, indexes),
+        **_per_class(classes, y, chosen, indexes, _of_each(task, predicted)),
+        "calibration": _calibration(task, y, chosen, predicted),
         "confusion": matrix.tolist(),
     }
 
@@ -99,25 +104,76 @@ def _of_labels(classes: Sequence[str], y: NDArray[Any], predicted: NDArray[Any])
         "task": MULTILABEL,
         "samples": len(y),
         "accuracy": float(metrics.accuracy_score(wanted, chosen)),
-        **_per_class(classes, wanted, chosen, list(range(len(classes)))),
+        **_per_class(classes, wanted, chosen, list(range(len(classes))), predicted),
+        "calibration": _calibration(MULTILABEL, wanted, chosen, predicted),
         "confusion": metrics.multilabel_confusion_matrix(wanted, chosen).tolist(),
     }
 
 
 def _per_class(
-    classes: Sequence[str], y: NDArray[Any], chosen: NDArray[Any], indexes: list[int]
+    classes: Sequence[str],
+    y: NDArray[Any],
+    chosen: NDArray[Any],
+    indexes: list[int],
+    probabilities: NDArray[Any],
 ) -> Scores:
-    columns = metrics.precision_recall_fscore_support(y, chosen, labels=indexes, zero_division=0.0)
-    lines = [
+    """Scores of each class, their means, and those of all decisions together.
+
+    Args:
+        probabilities: of each class, (N, classes).
+    """
+    known = {"labels": indexes, "zero_division": 0.0}
+    columns = _f_scores(y, chosen, average=None, **known)
+    samples = metrics.precision_recall_fscore_support(y, chosen, **known)[3]
+    lines: list[Scores] = [
         {
             "name": name,
-            "precision": float(precision),
-            "recall": float(recall),
-            "f1": float(f1),
-            "samples": int(samples),
+            **{key: float(values[index]) for key, values in columns.items()},
+            "roc_auc": _roc_auc(y[:, index] if y.ndim > 1 else y == index, probabilities[:, index]),
+            "samples": int(samples[index]),
         }
-        for name, precision, recall, f1, samples in zip(classes, *columns, strict=True)
+        for index, name in enumerate(classes)
     ]
-    named = ("precision", "recall", "f1")
-    macro = {key: float(np.mean([line[key] for line in lines])) for key in named}
-    return {"macro": macro, "classes": lines}
+    macro: Scores = {key: float(np.mean(values)) for key, values in columns.items()}
+    areas = [line["roc_auc"] for line in lines if line["roc_auc"] is not None]
+    macro["roc_auc"] = float(np.mean(areas)) if areas else None
+    micro = {key: float(value) for key, value in _f_scores(y, chosen, "micro", **known).items()}
+    return {"macro": macro, "micro": micro, "classes": lines}
+
+
+def _f_scores(y: NDArray[Any], chosen: NDArray[Any], average: str | None, **known: Any) -> Scores:
+    """Precision, recall and F-scores of both equally, precision first, and recall first."""
+    with_beta = {
+        name: metrics.precision_recall_fscore_support(
+            y, chosen, beta=beta, average=average, **known
+        )
+        for name, beta in BETAS.items()
+    }
+    precision, recall, *_ = with_beta["f1"]
+    scored = {name: found[2] for name, found in with_beta.items()}
+    return {"precision": precision, "recall": recall, **scored}
+
+
+def _of_each(task: str, predicted: NDArray[Any]) -> NDArray[Any]:
+    """Probabilities (N, classes), where two classes have one column or none."""
+    if task != BINARY:
+        return predicted
+    yes = predicted.reshape(len(predicted))
+    return np.stack([1 - yes, yes], axis=1)
+
+
+def _roc_auc(y: NDArray[Any], probability: NDArray[Any]) -> float | None:
+    """Of one class against the others; None where there are none of either."""
+    return float(metrics.roc_auc_score(y, probability)) if 0 < np.sum(y) < len(y) else None
+
+
+def _calibration(
+    task: str, y: NDArray[Any], chosen: NDArray[Any], predicted: NDArray[Any]
+) -> Scores:
+    """Of the class that was chosen; for labels, of each yes and no."""
+    if task == MULTICLASS:
+        confidence = predicted.max(axis=-1)
+    else:
+        yes = predicted.reshape(chosen.shape)
+        confidence = np.where(chosen == 1, yes, 1 - yes)
+    return calibration.calibration(confidence.ravel(), (chosen == y).ravel())
