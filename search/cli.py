@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
 
 import optuna
 import typer
@@ -52,6 +54,23 @@ SHOWN: tuple[Callable[..., None], ...] = (
     runs.worker,
 )
 HIDDEN: tuple[Callable[..., None], ...] = (internal.inspect, internal.finish)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"studyhall {version('studyhall')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    shown: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """What can be asked of the command itself."""
+
 
 for each in SHOWN:
     app.command()(each)

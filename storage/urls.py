@@ -64,7 +64,10 @@ def check_file(url: sa.URL, create: bool) -> None:
     if sqlite3.sqlite_version_info < (3, 35):
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
     if not path.exists() and not create:
-        raise StorageError(f"{shown(url)}: there is no such file")
+        raise StorageError(
+            f"{shown(url)}: there is no such file; the first launch makes it"
+            " (--storage or STUDYHALL_STORAGE name another)"
+        )
     if not path.parent.is_dir():
         raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):

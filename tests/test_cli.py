@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ def typed(studio, monkeypatch, capsys):
         return int(ended.value.code or 0), out, err
 
     return run
+
+
+def test_its_version(typed):
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    said = f"studyhall {declared['project']['version']}\n"
+    assert typed("--version") == (0, said, "")
 
 
 def test_help_names_every_command(typed):

@@ -268,7 +268,10 @@ def test_a_database_that_is_none(folder, typed, url, parts):
 def test_questions_about_what_is_not_there(folder, typed):
     for command in (("status",), ("trials", "iris"), ("best", "iris"), ("resume", "iris")):
         code, _, err = typed(*command)
-        assert (code, err) == (2, "sqlite:///studyhall.db: there is no such file\n")
+        assert code == 2 and err == (
+            "sqlite:///studyhall.db: there is no such file; the first launch makes it"
+            " (--storage or STUDYHALL_STORAGE name another)\n"
+        )
     assert folder.files() == set()
 
 

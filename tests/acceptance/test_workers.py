@@ -234,3 +234,57 @@ def test_workers_make_way_in_time_and_outlive_no_launcher(folder):
     assert (trials[3].attempt, trials[3].repeated_epochs) == (2, 0)
     assert all(trial.epochs == 10 for trial in trials)
     assert trials[3].worker == trials[4].worker
+
+
+# A long study in one process
+
+MANY = {
+    "study": {"name": "many", "trials": 300},
+    "data": {"source": "sklearn:digits", "samples": 300},
+    "training": {"epochs": 2},
+    "search": {"sampler": "random", "pruner": "none"},
+    "space": {
+        "depth": {"low": 1, "high": 3},
+        "width": {"low": 8, "high": 64},
+        "dropout": [0.0, 0.3],
+        "batch_norm": [False, True],
+        "optimizer": ["sgd", "momentum", "adam", "rmsprop"],
+        "batch_size": [32, 64],
+    },
+    "workers": {"recycle_trials": "none"},
+}
+WARM = 60  # trials
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_three_hundred_trials_take_no_more_memory(folder):
+    """In one worker, which is not recycled; plain Keras would have taken 2 GB more by the end."""
+    folder.study(**MANY)
+    printed = folder.path / "printed"
+    with printed.open("w") as out:
+        command = [*COMMAND, "launch", "study.toml"]
+        launch = subprocess.Popen(
+            command, cwd=folder.path, env=folder.environment, stdout=out, stderr=out
+        )
+    resident = {}  # bytes, by the trials that have ended
+    while launch.poll() is None:
+        for worker in psutil.Process(launch.pid).children():
+            state = folder.status("many")
+            if state and state.workers and worker.pid == state.workers[0].pid:
+                resident[state.finished] = max(_resident(worker), resident.get(state.finished, 0))
+        time.sleep(0.2)
+    assert launch.returncode == 0, printed.read_text()
+    trials = folder.trials("many")
+    assert [trial.number for trial in trials] == [*range(300)]
+    assert len({trial.worker for trial in trials}) == 1
+    warm = max(taken for done, taken in resident.items() if done <= WARM)
+    later = max(taken for done, taken in resident.items() if done > WARM)
+    assert len(resident) > 100 and later < 1.1 * warm, resident
+
+
+def _resident(process):
+    try:
+        return process.memory_info().rss
+    except psutil.Error:  # it has just ended
+        return 0
