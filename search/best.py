@@ -99,8 +99,8 @@ def shown(best: Best) -> list[RenderableType]:
     """The best trial for people."""
     trial = best.trial
     parts: list[RenderableType] = [
-        f"best of {best.study.name}: trial {trial.number}, validation loss "
-        f"{show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
+        f"best of {best.study.name}: trial {show.called(trial.number, show.name(trial))}, "
+        f"validation loss {show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
         *_parts(trial),
         _values(_chosen(best)),
     ]

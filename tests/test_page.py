@@ -132,13 +132,14 @@ def test_markdown_tables_hold_together(run):
 def test_the_worst_trials_come_last_and_many_are_cut():
     trials = [
         {"trial": n, "state": state, "value": value, "best_epoch": 1, "epochs": 1, "verdict": None,
-         "reason": None}
-        for n, (state, value) in enumerate(
-            [("failed", None), ("complete", 2.0), ("pruned", 0.1), ("complete", 1.0)]
+         "reason": None, "name": name}
+        for n, (state, value, name) in enumerate(
+            [("failed", None, None), ("complete", 2.0, "wide"), ("pruned", 0.1, None),
+             ("complete", 1.0, None)]
         )
     ]  # fmt: skip
     _, rows = markdown.trials(trials, 3)
-    assert [row[0] for row in rows] == ["3", "1", "2"]
+    assert [row[0] for row in rows] == ["3", "1 (wide)", "2"]
 
 
 def test_percents_read_well():

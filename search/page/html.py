@@ -138,7 +138,7 @@ def _summary(content: Mapping[str, Any]) -> str:
     facts = [("trials ended", f"{state['finished']} of {state['trials']}")]
     if best:
         facts.insert(0, ("best validation loss", show.number(best["value"])))
-        facts.insert(1, ("by trial", str(best["trial"])))
+        facts.insert(1, ("by trial", show.called(best["trial"], best["name"])))
         if best["test"]:
             facts.insert(2, _tested(best["test"]["scores"]))
     facts.append(("device time", show.duration(content["lost"]["all_s"])))

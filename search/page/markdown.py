@@ -72,7 +72,7 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
     verdict = trial["verdict"] or {}
     evidence = verdict.get("evidence") or {}
     return [
-        str(trial["trial"]),
+        show.called(trial["trial"], trial["name"]),
         trial["state"],
         show.number(trial["value"]),
         f"{trial['best_epoch'] or '–'}/{trial['epochs']}",

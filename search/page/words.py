@@ -26,7 +26,8 @@ def _best(best: Mapping[str, Any] | None) -> Iterator[str]:
         yield "No trial has been completed yet."
         return
     at = f"at epoch {best['best_epoch']} of {best['epochs']}" if best["best_epoch"] else ""
-    yield f"Trial {best['trial']} is the best: validation loss {show.number(best['value'])} {at}."
+    called = show.called(best["trial"], best["name"])
+    yield f"Trial {called} is the best: validation loss {show.number(best['value'])} {at}."
     if verdict := best["verdict"]:
         yield (
             f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
