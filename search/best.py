@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.table import Table
 
+from search import winner as winners
 from search.findings import verdicts
 from search.findings.verdicts import Verdict
 from search.report import score_tables, show
 from search.study_file.config import ConfigError
+from search.winner import Winner
 from spaces import hyperparameters
-from storage import artifacts, records, status, studies
+from storage import artifacts, records, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
@@ -27,14 +30,16 @@ MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has 
 
 @dataclass(frozen=True)
 class Best:
-    """The incumbent and what was done for it.
+    """The winner so far and what was done for it.
 
     Attributes:
+        trial: its attributes are those of the model that stands for it.
         proof: the reloaded model's value beside the recorded one, or None.
         test: scores on the test set, or None.
         folder: of the exported model and its card, or None.
         out_of_fold: scores of what its folds predict, or None.
         verdict: what its curves say.
+        winner: its confirmation, and how the test set was used.
     """
 
     study: Study
@@ -44,16 +49,24 @@ class Best:
     folder: Path | None
     verdict: Verdict | None = None
     out_of_fold: dict[str, Any] | None = None
+    winner: Winner | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether the test set is not for this model: another was scored, or it is not final."""
+        return self.winner is not None and (bool(self.winner.scorings) or not self.winner.final)
 
     @property
     def finished(self) -> bool:
-        """Whether the model is exported, proven and tested."""
-        return None not in (self.proof, self.test, self.folder)
+        """Whether the model is exported, proven, and tested if the test set is for it."""
+        return not self.missing
 
     @property
     def missing(self) -> list[str]:
         """What has not been done for this trial yet."""
-        done = {"export": self.folder, "proof": self.proof, "test scores": self.test}
+        done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
+        if not self.locked:
+            done["test scores"] = self.test
         return [name for name, found in done.items() if found is None]
 
 
@@ -63,24 +76,54 @@ def read(db: Database, study: Study) -> Best:
     Raises:
         ConfigError: there is no complete trial.
     """
-    trial = status.status(db, study).incumbent
-    if trial is None:
+    found = winners.read(db, study)
+    if found is None:
         raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
-    about = {
-        key: fact
-        for key, fact in studies.facts(db, study).items()
-        if isinstance(fact, dict) and fact.get("trial") == trial.number
-    }
+    trial, facts = found.trial, studies.facts(db, study)
+    about = {key: facts[key] for key in ("proof", "export") if _is_of(facts.get(key), found)}
+    if facts.get("out_of_fold", {}).get("trial") == trial.number:
+        about["out_of_fold"] = facts["out_of_fold"]
     folder = about.get("export", {}).get("folder")
-    verdict = verdicts.of_trial(db, study, records.trials(db, study), trial)
-    proof, test = about.get("proof"), about.get("test")
-    out_of_fold = about.get("out_of_fold", {}).get("scores")
-    where = Path(folder) if folder else None
-    return Best(study, trial, proof, test, where, verdict, out_of_fold)
+    return Best(
+        study,
+        trial,
+        about.get("proof"),
+        test_json(found),
+        Path(folder) if folder else None,
+        verdicts.of_trial(db, study, records.trials(db, study), trial),
+        about.get("out_of_fold", {}).get("scores"),
+        found,
+    )
+
+
+def test_json(found: Winner) -> dict[str, Any] | None:
+    """The scores of the winner's model on the test set, if it has any."""
+    scoring = found.scoring
+    if scoring is None:
+        return None
+    return {
+        "trial": scoring.trial,
+        "times": len(found.scorings),
+        "scored_at": scoring.scored_at,
+        "who": scoring.who,
+        "model_sha256": scoring.model_sha256,
+        "scores": scoring.scores,
+    }
+
+
+def uses_json(found: Winner) -> list[dict[str, Any]]:
+    """Every use of the test set."""
+    names = ("number", "trial", "model_sha256", "who", "scored_at")
+    return [{name: getattr(use, name) for name in names} for use in found.scorings]
+
+
+def _is_of(fact: Any, found: Winner) -> bool:
+    return fact is not None and fact.get("model_sha256") == found.model_sha256
 
 
 def to_json(best: Best) -> dict[str, Any]:
     """The best trial for programs."""
+    confirmed = best.winner.confirmation if best.winner else None
     return {
         "study": best.study.name,
         **show.trial_json(best.trial, best.verdict),
@@ -90,6 +133,8 @@ def to_json(best: Best) -> dict[str, Any]:
         "proof": best.proof,
         "test": best.test,
         "out_of_fold": best.out_of_fold,
+        "test_uses": [] if best.winner is None else uses_json(best.winner),
+        "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
         "missing": best.missing,
     }
@@ -112,8 +157,12 @@ def shown(best: Best) -> list[RenderableType]:
             f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "
             f"{best.proof['recorded']:.7g}, difference {best.proof['difference']:.1e}"
         )
+    if best.winner and best.winner.confirmation:
+        parts += best.winner.confirmation.sentences()
     if best.test:
         parts += _test(best.test)
+    elif best.winner and best.locked:
+        parts.append(f"test   {_kept(best.winner, best.study)}")
     if best.out_of_fold:
         parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
     if best.folder:
@@ -174,6 +223,19 @@ def _values(values: dict[str, Any]) -> RenderableType:
     for name, value in values.items():
         table.add_row(name, show.value(value))
     return table
+
+
+def _kept(found: Winner, study: Study) -> str:
+    """Why this model has no scores on the test set."""
+    if not found.scorings:
+        return "set not used: it is kept for the winner, which is not final yet"
+    last = found.scorings[-1]
+    at = time.strftime("%Y-%m-%d", time.localtime(last.scored_at))
+    scores = f": {score_tables.sentence(last.scores)}" if last.scores else ""
+    return (
+        f"set was used for another model, of trial {last.trial}, on {at} by {last.who}{scores}; "
+        f"this one stays untested, unless: studyhall best {study.name} --again"
+    )
 
 
 def _test(test: dict[str, Any]) -> list[RenderableType]:

@@ -16,6 +16,7 @@ from search.commands import (
     deletion,
     internal,
     questions,
+    retraining,
     runs,
     service,
     study_files,
@@ -44,6 +45,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     watch.watch,
     questions.trials,
     questions.best,
+    retraining.confirm,
     answers.report,
     answers.compare,
     answers.refine,
@@ -53,7 +55,11 @@ SHOWN: tuple[Callable[..., None], ...] = (
     service.dashboard,
     runs.worker,
 )
-HIDDEN: tuple[Callable[..., None], ...] = (internal.inspect, internal.finish)
+HIDDEN: tuple[Callable[..., None], ...] = (
+    internal.inspect,
+    internal.finish,
+    internal.retrain,
+)
 
 
 def _show_version(asked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 
@@ -21,3 +22,12 @@ def this_process() -> Worker:
 def name(place: str, pid: int) -> str:
     """The name, which no other worker of the study has, of a process on this machine."""
     return f"{place}@{socket.gethostname()}:{pid}"
+
+
+def who() -> str:
+    """Whose process this is, for people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container that knows no name for its user
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from search import dead_workers, places
@@ -22,6 +22,7 @@ from search.report.live import View
 from search.watched import Watched
 from storage import status
 from storage.database import Database
+from storage.records import TrialRecord
 from storage.studies import Study
 
 POLL_S = 0.5
@@ -47,22 +48,34 @@ def launch(db: Database, study: Study, *, devices: list[Device], view: View, url
         return 0
     there = places.places(study, devices, url)
     crew = Crew(command(study.name), there, lambda dead: dead_workers.bury(db, study, dead))
+    return attend(crew, Watched(db, study, view).look, view)
+
+
+def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) -> int:
+    """Tend a crew until all have left, passing signals on.
+
+    Args:
+        look: shows how things stand; the trials that have ended since the last time.
+
+    Returns:
+        Exit code, as `launch`.
+    """
     with _interruptions() as signals, view:
-        _watch(db, study, crew, signals, view)
+        _watch(crew, look, signals, view)
     for line in _complaints(crew):
         view.say(line)
     return 128 + signals[0] if signals else max(map(_outcome, crew.places))
 
 
-def command(study: str) -> list[str]:
+def command(study: str, *words: str) -> list[str]:
     """A worker's command line; the URL, which may hold a password, comes by the environment."""
-    return [sys.executable, "-P", "-m", "search", "worker", study]
+    return [sys.executable, "-P", "-m", "search", *(words or ("worker",)), study]
 
 
-def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
+def finish(study: Study, url: str, *, again: bool = False) -> subprocess.CompletedProcess[str]:
     """Export, prove and test the best model in a process that never saw the training."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "search", "finish", study.name],
+        [*command(study.name, "finish"), *(["--again"] if again else [])],
         env={**os.environ, "STUDYHALL_STORAGE": url},
         capture_output=True,
         text=True,
@@ -70,14 +83,15 @@ def finish(study: Study, url: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: View) -> None:
+def _watch(
+    crew: Crew, look: Callable[[], Sequence[TrialRecord]], signals: list[int], view: View
+) -> None:
     """Tend the crew until every worker is gone, passing each signal on."""
-    watched = Watched(db, study, view)
     passed_on, deadline = 0, float("inf")
     while not crew.ended:
         for line in crew.tend():
             view.say(line)
-        for trial in watched.look():
+        for trial in look():
             crew.hear(trial)
         if len(signals) > passed_on:
             passed_on += 1
@@ -87,7 +101,7 @@ def _watch(db: Database, study: Study, crew: Crew, signals: list[int], view: Vie
         if time.monotonic() > deadline:
             crew.kill()
         time.sleep(POLL_S)
-    watched.look()
+    look()
 
 
 def _promise(times: int) -> str:

@@ -1,5 +1,8 @@
 """The best model, proven: reloaded in this fresh process, scored again, then tested once.
 
+The test set is opened by a lock in the database: to the model of the first winner that is final,
+and to another one only where somebody says so.
+
 Run as ``python -m search finish STUDY``, a process that never saw the training.
 """
 
@@ -17,13 +20,14 @@ import keras
 import numpy as np
 import optuna
 
-from search import best, creation, exporting
+from search import best, creation, exporting, identity
+from search import winner as winners
 from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
 from search.report import notes, score_tables, scores, worst
 from search.trial import modelling, reasons
-from storage import artifacts, bucket, status, studies
+from storage import artifacts, bucket, scorings, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
 from storage.records import TrialRecord
@@ -36,8 +40,11 @@ class ProofError(RuntimeError):
     """The best model can't be exported; the message says why and what to do."""
 
 
-def finish(db: Database, study: Study) -> dict[str, Any]:
-    """Export the incumbent's model, reload it, score it again, and test it once.
+def finish(db: Database, study: Study, *, again: bool = False) -> dict[str, Any]:
+    """Export the winner's model, reload it, score it again, and test it once if it is final.
+
+    Args:
+        again: use the test set, whatever it was used for, be the winner final or not.
 
     Returns:
         What ``best.json`` holds: trial, values, metrics, classes, proof and test scores.
@@ -45,25 +52,21 @@ def finish(db: Database, study: Study) -> dict[str, Any]:
     Raises:
         ProofError: no trial has a model, or its file is damaged.
     """
-    stored = creation.stored(study)
-    winner = status.status(db, study).incumbent
-    if winner is None:
+    stored, found = creation.stored(study), winners.read(db, study)
+    if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
+    winner = found.trial
     loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
     model = _reload(creation.objects(study), winner, trusted=plan.builder is not None)
     loss, one_hot = _loss(plan, winner)
-    facts = studies.facts(db, study)
-    if facts.get("proof", {}).get("trial") != winner.number:
+    if studies.facts(db, study).get("proof", {}).get("model_sha256") != found.model_sha256:
         studies.set_fact(db, study, "proof", _proof(model, plan, winner, loss, one_hot))
-    if facts.get("test", {}).get("trial") != winner.number:
-        times = facts.get("test", {}).get("times", 0) + 1
-        found, worst_samples = _test(model, plan, winner, loss, times)
-        studies.set_fact(db, study, "worst", {"trial": winner.number, "samples": worst_samples})
-        studies.set_fact(db, study, "test", found)
-    if facts.get("out_of_fold", {}).get("trial") != winner.number:
+    if found.final or again:
+        _test(db, study, model, plan, winner, loss, again=again)
+    if studies.facts(db, study).get("out_of_fold", {}).get("trial") != winner.number:
         studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, plan, winner, loss))
-    return _export(db, study, stored, loaded, winner)
+    return _export(db, study, stored, loaded)
 
 
 def _out_of_fold(
@@ -141,20 +144,32 @@ def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
 
 
 def _test(
-    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, times: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The scores, and the samples that the model is most wrong about."""
+    db: Database,
+    study: Study,
+    model: keras.Model,
+    plan: modelling.Blueprint,
+    winner: TrialRecord,
+    loss: Any,
+    *,
+    again: bool,
+) -> None:
+    """Score the model on the test set, if the lock opens for it."""
+    sha256, who = winner.attributes["model_sha256"], identity.who()
+    scoring = scorings.begin(db, study, winner.number, sha256, who, again=again)
+    if scoring is None or scoring.scores is not None:
+        return
     known, test = plan.data, plan.data.test
     outputs = exporting.predict(model, test.x)
     predicted = exporting.probabilities(known.task, loss, outputs)
     found = scores.scores(known.task, known.classes, test.y, predicted)
-    told = {"trial": winner.number, "times": times, "scored_at": time.time(), "scores": found}
-    return told, worst.samples(known.task, known.classes, test.x, test.y, predicted)
+    samples = worst.samples(known.task, known.classes, test.x, test.y, predicted)
+    scorings.finish(db, study, scoring, found, samples)
 
 
-def _export(
-    db: Database, study: Study, stored: Stored, loaded: Data, winner: TrialRecord
-) -> dict[str, Any]:
+def _export(db: Database, study: Study, stored: Stored, loaded: Data) -> dict[str, Any]:
+    found = winners.read(db, study)
+    assert found is not None
+    winner, confirmed = found.trial, found.confirmation
     folder, objects = stored.artifacts / "best", creation.objects(study)
     folder.mkdir(parents=True, exist_ok=True)
     with artifacts.replacing(folder / "model.keras") as unfinished:
@@ -176,14 +191,17 @@ def _export(
         "model": "model.keras",
         "model_sha256": winner.attributes["model_sha256"],
         "proof": facts["proof"],
-        "test": facts["test"],
+        "test": best.test_json(found),
         "out_of_fold": facts["out_of_fold"]["scores"],
+        "confirmation": confirmed.to_json() if confirmed and confirmed.current else None,
         "seed": study.seed,
+        "model_seed": winner.attributes.get("seed"),
         "data_fingerprint": loaded.fingerprint,
         "versions": {name: version(name) for name in LIBRARIES},
     }
     artifacts.write_whole(folder / "best.json", (json.dumps(card, indent=2) + "\n").encode())
-    studies.set_fact(db, study, "export", {"trial": winner.number, "folder": str(folder)})
+    exported = {"trial": winner.number, "model_sha256": found.model_sha256, "folder": str(folder)}
+    studies.set_fact(db, study, "export", exported)
     _link(db, study, winner)
     return card
 
@@ -207,15 +225,18 @@ def _link(db: Database, study: Study, winner: TrialRecord) -> None:
 
 def _in_words(db: Database, study: Study, winner: TrialRecord) -> str:
     """The study's note in the dashboard."""
-    facts = studies.facts(db, study)
-    proof, test = facts["proof"], facts["test"]
-    return (
+    proof, found = studies.facts(db, study)["proof"], winners.read(db, study)
+    assert found is not None
+    lines = [
         f"**Best: trial {winner.number}, validation loss {winner.value:.5g}** at epoch "
-        f"{winner.best_epoch} of {winner.epochs}.\n\n"
+        f"{winner.best_epoch} of {winner.epochs}.",
+        *(found.confirmation.sentences() if found.confirmation else ()),
         f"Reloaded in a fresh process it scored {proof['reloaded']:.7g}, "
-        f"{proof['difference']:.1e} from what was recorded.\n\n"
-        f"On the test set: {score_tables.sentence(test['scores'])}."
-    )
+        f"{proof['difference']:.1e} from what was recorded.",
+    ]
+    if found.scoring is not None and found.scoring.scores is not None:
+        lines.append(f"On the test set: {score_tables.sentence(found.scoring.scores)}.")
+    return "\n\n".join(lines)
 
 
 def _sha256(path: Path) -> str:

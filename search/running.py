@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+from rich.console import RenderableType
 
 from search import best, creation, inspection, launch, stopping
 from search.device import Device
 from search.notifying.following import following
 from search.report import live, show
+from search.report.live import View
+from search.retraining import confirmation, confirming
 from search.stop import STOPPED
 from search.study_file import config
 from search.study_file.config import ConfigError, StudyFile
@@ -60,22 +65,63 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
         say(f"it goes on with: studyhall resume {study.name}{at(url)}")
     elif state.incumbent is None:
         say(f"no trial was completed; the reasons: studyhall trials {study.name}{at(url)}")
+    elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
+        code = stopped
     else:
         finish(db, study, url)
         say("", *best.shown(best.read(db, study)))
     return code
 
 
-def finish(db: Database, study: Study, url: str) -> None:
+def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, quiet: bool) -> int:
+    """Confirm the best trials, where the study file asks for it; exit code, as the launch's."""
+    chosen = creation.stored(study).file.study
+    if chosen.confirm_top is None:
+        return 0
+    shows = live.Quiet(out) if quiet else live.Lines(out)
+    code = confirm(db, study, devices, shows, url, chosen.confirm_top, chosen.confirm_seeds)
+    say("", *confirmed(db, study, url, code))
+    return code
+
+
+def confirm(
+    db: Database, study: Study, devices: list[Device], view: View, url: str, top: int, seeds: int
+) -> int:
+    """Train the best trials anew.
+
+    Returns:
+        Exit code, as `launch.launch` gives it.
+    """
+    remark(f"confirming the best {top} trials with {seeds} new seeds each …")
+    code = confirming.confirm(db, study, devices, view, url, top, seeds)
+    if code == 0:
+        Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
+    return code
+
+
+def confirmed(db: Database, study: Study, url: str, code: int) -> Iterator[RenderableType]:
+    """What has come of a confirmation that ended with this code, for people."""
+    found = confirming.known(db, study)
+    yield show.rows_table(*confirmation.rows(found))
+    yield from found.sentences()
+    yield f"it took {show.duration(found.gpu_seconds)} of device time beside the budget"
+    if code != 0:
+        yield f"it goes on with: studyhall confirm {study.name}{at(url)}"
+
+
+def finish(db: Database, study: Study, url: str, *, again: bool = False) -> None:
     """Prove and test the best model, unless that has been done.
+
+    Args:
+        again: use the test set for it, whatever it was used for.
 
     Raises:
         ConfigError: it can't be done; the reason in a line.
     """
-    if best.read(db, study).finished:
+    if best.read(db, study).finished and not again:
         return
     remark("proving the best model in a fresh process …")
-    answer = launch.finish(study, url)
+    answer = launch.finish(study, url, again=again)
     if answer.returncode == 2:
         raise ConfigError(answer.stderr.strip().splitlines())
     if answer.returncode != 0:

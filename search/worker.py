@@ -48,7 +48,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     stored, state = creation.stored(study), status.status(db, study)
     print(_first_line(study, state), flush=True)
-    plan = _plan(stored, folder or stored.folder, study)
+    plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT
     if STANDBY in os.environ:
         stop.await_turn()
@@ -126,7 +126,7 @@ def _first_line(study: Study, state: Status) -> str:
     return f"{launch.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
-def _plan(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
+def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     """Load data and code, and refuse what the study was not begun with."""
     loaded = loading.load(stored.file.data, seed=study.seed, folder=folder)
     code = inspection.code_fingerprints(stored.file, folder)

@@ -19,6 +19,7 @@ _STEPS = {  # the statements that lead to each version from the one before
         f"ALTER TABLE studyhall_done ADD COLUMN gpu_seconds_used {_SUM}",
     ),
     3: ("ALTER TABLE studyhall_queue ADD COLUMN attributes TEXT",),
+    4: (),  # tables that were not there before: what creates them does so in any database
 }
 
 

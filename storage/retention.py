@@ -48,13 +48,14 @@ class Survey:
     checkpoints: list[Stored] = field(default_factory=list)  # of trials under way
     in_flight: list[Stored] = field(default_factory=list)  # written, the pointer is on its way
     models: list[Model] = field(default_factory=list)  # the best trial's first
+    retrained: list[Stored] = field(default_factory=list)  # models of confirmations
     orphans: list[Stored] = field(default_factory=list)  # nothing points to them
     other_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
         """What can't be done without: all but further models and orphans."""
-        kept = [*self.checkpoints, *self.in_flight, *_objects(self.models[:1])]
+        kept = [*self.checkpoints, *self.in_flight, *self.retrained, *_objects(self.models[:1])]
         return self.other_bytes + sum(stored.size for stored in kept)
 
     def beaten(self, keep_models: int, max_bytes: int) -> list[Model]:
@@ -74,7 +75,7 @@ def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
         lambda transaction: _sorted(transaction, study.study_id, objects, now),
         patience_s=_PATIENCE_S,
     )
-    ours = [*found.checkpoints, *found.in_flight, *found.orphans]
+    ours = [*found.checkpoints, *found.in_flight, *found.retrained, *found.orphans]
     sizes = [stored.size for stored in [*ours, *_objects(found.models)]]
     found.other_bytes = store.total_bytes() - sum(sizes)
     return found
@@ -128,15 +129,19 @@ def _sorted(
     transaction: Transaction, study_id: int, objects: Iterable[Stored], now: float
 ) -> Survey:
     pointers = _checkpoints(transaction, study_id)
+    retrained, in_hand = _retrained(transaction, study_id)
     found, listed = Survey(), list(objects)
     models = [each for each in listed if each.kind == "model"]
     found.models += filter(None, (_model(transaction, study_id, each, listed) for each in models))
     with_trials = {stored.name for stored in _objects(found.models)}
     for stored in listed:
-        young = stored.trial in pointers and now - stored.modified_at < IN_FLIGHT_S
+        begun = stored.trial in pointers or stored.trial in in_hand
+        young = begun and now - stored.modified_at < IN_FLIGHT_S
         if stored.name in with_trials:
             continue
-        if stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
+        if stored.name in retrained:
+            found.retrained.append(stored)
+        elif stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
             found.checkpoints.append(stored)
         elif stored.kind in ("checkpoint", "model", "predictions"):
             (found.in_flight if young else found.orphans).append(stored)
@@ -151,6 +156,19 @@ def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, st
         study_id=study_id,
     )
     return {row.number: row.checkpoint for row in rows}
+
+
+def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[int]]:
+    """Names of the models of confirmations; trials whose next one is being trained."""
+    rows = transaction.rows(
+        """
+        SELECT trial, result FROM studyhall_retrainings
+        WHERE study_id = :study_id AND worker IS NOT NULL""",
+        study_id=study_id,
+    )
+    results = [json.loads(row.result) for row in rows if row.result is not None]
+    names = {result["model"] for result in results if result.get("model")}
+    return names, {row.trial for row in rows if row.result is None}
 
 
 def _model(

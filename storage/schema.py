@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 3  # `storage.migration` brings older ones to it
+VERSION = 4  # `storage.migration` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double
@@ -170,4 +170,31 @@ facts = _table(
     _study(),
     sa.Column("key", sa.Text, primary_key=True),
     _column("value", sa.Text),  # JSON
+)
+retrainings = _table(
+    "retrainings",
+    _study(),
+    sa.Column("purpose", sa.Text, primary_key=True),  # "confirm", "datacurve"
+    sa.Column("trial", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("repeat", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("percent", sa.Integer, primary_key=True, autoincrement=False),  # of the training part
+    _column("seed", sa.BigInteger),
+    sa.Column("worker", sa.Text),  # who has it in hand, or has done it
+    sa.Column("host", sa.Text),
+    sa.Column("pid", sa.Integer),
+    sa.Column("heard_at", _Float),
+    _column("gpu_seconds", _Float, "0"),  # of all who had it in hand
+    sa.Column("result", sa.Text),  # JSON
+    sa.Column("finished_at", _Float),
+)
+scorings = _table(
+    "scorings",
+    _study(),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # 1 for the first
+    _column("trial", sa.Integer),
+    _column("model_sha256", sa.Text),
+    _column("who", sa.Text),  # user@host
+    _column("scored_at", _Float),
+    sa.Column("scores", sa.Text),  # JSON; null while they are being computed
+    sa.Column("worst", sa.Text),  # JSON: the samples that the model is most wrong about
 )

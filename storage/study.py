@@ -12,7 +12,10 @@ _OF_TRIALS = (
     "trial_intermediate_values", "trial_values", "trial_params", "trial_user_attributes",
     "trial_system_attributes", "trial_heartbeats", "studyhall_history",
 )  # fmt: skip
-_OURS = ("leases", "done", "rungs", "queue", "workers", "facts", "budget", "studies")
+_OURS = (
+    "leases", "done", "rungs", "queue", "workers", "facts", "retrainings", "scorings", "budget",
+    "studies",
+)  # fmt: skip
 _OF_STUDIES = (
     *(f"studyhall_{name}" for name in _OURS),
     "trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies",

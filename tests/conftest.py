@@ -352,7 +352,7 @@ class Studio:
         from search.trial.objective import Objective
 
         stored = creation.stored(study)
-        plan = worker._plan(stored, stored.folder, study)
+        plan = worker.plan_of(stored, stored.folder, study)
         store = worker._store(self.db, study, stored, plan)
         self._stores.append(store)
         objects = creation.objects(study)

@@ -9,6 +9,8 @@ from storage.schema import VERSION, metadata
 # What takes this version back to version 1.
 _BACK = (
     "ALTER TABLE studyhall_queue DROP COLUMN attributes",
+    "DROP TABLE studyhall_retrainings",
+    "DROP TABLE studyhall_scorings",
     "ALTER TABLE studyhall_leases RENAME COLUMN repeated_epochs TO repeated",
     "ALTER TABLE studyhall_leases DROP COLUMN repeated_s",
     "ALTER TABLE studyhall_leases DROP COLUMN gpu_seconds_used",
@@ -30,12 +32,14 @@ _OLD_TRIAL = """
 def columns(db: Database) -> dict[str, set[tuple[str, type, bool]]]:
     """Name, type and nullability of the columns of our tables."""
     engine = connections.engine(db.url)
+    there = {*sa.inspect(engine).get_table_names()}
     found = {
         table: {
             (one["name"], one["type"].python_type, bool(one["nullable"]))
             for one in sa.inspect(engine).get_columns(table)
         }
         for table in metadata.tables
+        if table in there
     }
     engine.dispose()
     return found

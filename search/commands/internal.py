@@ -1,14 +1,20 @@
-"""Commands that studyhall calls itself, in processes of their own: `inspect`, `finish`."""
+"""Commands that studyhall calls itself, in processes of their own."""
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import os
+from contextlib import closing, suppress
+from typing import Annotated
 
-from search import inspection, quiet
+import typer
+
+from search import device, inspection, log_stream, quiet
 from search.commands.options import File, Name, Storage, find
+from search.stop import Stop, StopNow
 from search.study_file import config
 from search.study_file.config import ConfigError
+from search.wire import LAUNCHED
 from storage.database import Database, default_url
 
 
@@ -19,13 +25,33 @@ def inspect(file: File, seed: int = 0) -> None:
     print(inspection.to_json(inspection.inspect(study_file, file)))
 
 
-def finish(name: Name, storage: Storage = None) -> None:
+def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
+    """Train anew what a study has planned, until nothing is left."""
+    stop = Stop()
+    stop.listen()  # before the long import
+    if LAUNCHED in os.environ:
+        log_stream.outlive_a_full_disk()
+    with suppress(StopNow):
+        quiet.import_tensorflow()
+        device.limit_memory()
+        from search.retraining import worker
+
+        with closing(Database.open(storage or default_url(), create=False)) as db:
+            worker.work(db, find(db, name), purpose, stop)
+    raise typer.Exit(stop.code)
+
+
+def finish(
+    name: Name,
+    storage: Storage = None,
+    again: Annotated[bool, typer.Option("--again")] = False,
+) -> None:
     """Export, prove and test a study's best model; print its card as JSON."""
     quiet.import_tensorflow()
     from search import proof
 
     with closing(Database.open(storage or default_url(), create=False)) as db:
         try:
-            print(json.dumps(proof.finish(db, find(db, name))))
+            print(json.dumps(proof.finish(db, find(db, name), again=again)))
         except (proof.ProofError, OSError) as error:
             raise ConfigError([str(error)]) from error

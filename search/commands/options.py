@@ -21,6 +21,9 @@ Storage = Annotated[
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The study file (TOML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable keys.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Use the test set for this model, though it was used.")
+]
 Workers = Annotated[
     str | None,
     typer.Option(metavar="N|auto", help="Worker processes; default: the study file's count."),

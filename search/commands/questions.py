@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from search import reaping, running
-from search.commands.options import AsJson, Name, Storage, find, writing
+from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import verdicts
 from search.report import show, time_split
 from search.terminal import remark, say
@@ -77,6 +77,7 @@ def best(
     storage: Storage = None,
     as_json: AsJson = False,
     export: Annotated[Path | None, typer.Option(help="Copy model and card to this folder.")] = None,
+    again: Again = False,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
     from search import best as winner
@@ -84,8 +85,8 @@ def best(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
-        if export is not None:
-            running.finish(db, study, url)
+        if export is not None or again:
+            running.finish(db, study, url, again=again)
         found = winner.read(db, study)
     if export is not None:
         with writing(export):

@@ -16,7 +16,6 @@ from search.findings.study_findings import Findings
 from search.page import words
 from search.report import show, time_split
 from search.study_file import written
-from storage import studies
 from storage.database import Database
 
 Content = dict[str, Any]
@@ -27,8 +26,9 @@ LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
 def gather(db: Database, found: Findings) -> Content:
     """Read what is told of a study beside its findings, and put it in the order of the page."""
     study, state = found.study, found.status
-    split, facts = time_split.read(db, study), studies.facts(db, study)
-    best = winner.to_json(winner.read(db, study)) if state.incumbent else None
+    split = time_split.read(db, study)
+    found_best = winner.read(db, study) if state.incumbent else None
+    best = None if found_best is None else winner.to_json(found_best)
     content: Content = {
         "study": study.name,
         "written_at": time.time(),
@@ -38,7 +38,7 @@ def gather(db: Database, found: Findings) -> Content:
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
         "trials": [show.trial_json(t, found.verdicts[t.number]) for t in found.trials],
         "lost": _lost(found),
-        "worst": _worst(facts, best),
+        "worst": _worst(found_best),
         "reproduce": _reproduce(found, best),
     }
     return {**content, "summary": words.summary(content)}
@@ -91,11 +91,10 @@ def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _worst(facts: dict[str, Any], best: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _worst(best: winner.Best | None) -> list[dict[str, Any]]:
     """The test samples that the best trial's model is most wrong about."""
-    known = facts.get("worst", {})
-    mine = best is not None and known.get("trial") == best["trial"]
-    return list(known["samples"]) if mine else []
+    scoring = best.winner.scoring if best is not None and best.winner is not None else None
+    return [] if scoring is None else scoring.worst
 
 
 def _card(best: dict[str, Any] | None) -> dict[str, Any]:

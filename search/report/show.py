@@ -253,5 +253,13 @@ def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
     return f"{time.strftime('%H:%M:%S')} {ended}; {finished} of {status.limit}"
 
 
+def rows_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Table:
+    """Rows of text as a table; what is in them is no markup."""
+    table = Table(*head, box=None)
+    for row in body:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def value(found: Any) -> str:
     return f"{found:.4g}" if isinstance(found, float) else str(found)

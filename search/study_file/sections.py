@@ -87,6 +87,10 @@ class StudySection(Section):
     """limit of all workers' device time together, in hours"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """fixes the split, and each trial's first weights and order of samples"""
+    confirm_top: Count | None = None
+    """when the budget is spent, train so many of the best trials anew, each confirm_seeds times"""
+    confirm_seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    """new seeds for each trial that is confirmed; what that takes is no part of the budget"""
     human_error: Annotated[float, Field(ge=0, lt=1)] | None = None
     """share of wrong answers of people, or the least possible one: bias is measured from there"""
 

@@ -1,0 +1,171 @@
+"""Trains the hyperparameters of a trial anew: another seed, less data, the same validation set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import optuna
+
+from search.data import splits
+from search.data.parts import Fold
+from search.training import engine
+from search.training.engine import Engine, Training
+from search.training.epoch import Epoch
+from search.trial import modelling, time_limit
+from search.trial.context import TrialFailed
+from search.trial.modelling import Blueprint
+from search.trial.time_limit import TimeLimit
+from storage.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training anew came to.
+
+    Attributes:
+        values: of each fold, its best epoch's.
+        best: that epoch of each.
+        epochs: how many each has trained.
+        samples: size of the first fold's training part.
+        parameters: of the model.
+        stopped: what ended the last fold's training.
+        run: the last fold's, whose model may be kept.
+    """
+
+    values: tuple[float, ...]
+    best: tuple[Epoch, ...]
+    epochs: tuple[int, ...]
+    samples: int
+    parameters: int
+    stopped: str | None
+    run: Training
+
+    @property
+    def value(self) -> float:
+        """The mean over the folds, as a trial's."""
+        return float(np.mean(self.values))
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept of it."""
+        folds = {"folds": list(self.values)} if len(self.values) > 1 else {}
+        return {
+            "value": self.value,
+            **folds,
+            "train": float(np.mean([epoch.metrics["loss"] for epoch in self.best])),
+            "best_epoch": self.best[-1].number,
+            "epochs": self.epochs[-1],
+            "metrics": self.best[-1].metrics,
+            "samples": self.samples,
+            "parameters": self.parameters,
+            "stopped": self.stopped,
+        }
+
+
+class Left(Exception):  # noqa: N818  no error: somebody has asked to stop
+    """It was left between two epochs."""
+
+
+class Anew:
+    """Trains trials anew; keeps prepared data and compiled models from one to the next.
+
+    Args:
+        plan: the study's.
+    """
+
+    def __init__(self, plan: Blueprint) -> None:
+        self.plan = plan
+        self._engines: dict[tuple[int, int, bool], Engine] = {}
+
+    def train(
+        self,
+        trial: TrialRecord,
+        seed: int,
+        percent: int = 100,
+        leave: Callable[[], bool] = lambda: False,
+    ) -> Trained:
+        """Train every fold to its end.
+
+        Args:
+            trial: whose hyperparameters it has.
+            seed: of the first fold; each further one has the next.
+            percent: of the training part that it trains on.
+            leave: whether to leave after the epoch under way.
+
+        Raises:
+            TrialFailed: a loss is no number.
+            Left: somebody has asked to stop.
+        """
+        folds = len(self.plan.data.folds)
+        limit = TimeLimit(self.plan.file.training.trial_minutes, folds)
+        runs = []
+        for fold in range(folds):
+            run = self.training(trial, seed + fold, fold, percent)
+            _epochs(run, limit, fold, leave)
+            runs.append(run)
+        best = tuple(run.best for run in runs if run.best is not None)
+        return Trained(
+            values=tuple(epoch.value for epoch in best),
+            best=best,
+            epochs=tuple(len(run.history) for run in runs),
+            samples=len(self._fold(0, percent).train_rows),
+            parameters=run.model.count_params(),
+            stopped=run.stopped or (time_limit.STOPPED if limit.is_over(fold) else None),
+            run=run,
+        )
+
+    def training(self, trial: TrialRecord, seed: int, fold: int, percent: int = 100) -> Training:
+        """The training of one fold, which has not begun."""
+        engine.seed_everything(seed)
+        samples = len(self._fold(fold, percent).train_rows)
+        fixed = optuna.trial.FixedTrial(trial.params, trial.number)
+        built = modelling.build(self.plan, fixed, samples)
+        settings = modelling.settings(self.plan, built, seed)
+        return self._engine(fold, percent, built.one_hot).training(built.model, settings)
+
+    def _engine(self, fold: int, percent: int, one_hot: bool) -> Engine:
+        key = (fold, percent, one_hot)
+        if key not in self._engines:
+            classes = len(self.plan.data.classes)
+            self._engines[key] = modelling.engine(self._fold(fold, percent), one_hot, classes)
+        return self._engines[key]
+
+    def _fold(self, fold: int, percent: int) -> Fold:
+        whole = self.plan.data.folds[fold]
+        if percent == 100:
+            return whole
+        data, labels = self.plan.data, None
+        if data.classes and whole.pool.y.ndim == 1:
+            labels = whole.pool.y
+        return with_less(whole, percent, labels, data.classes)
+
+
+def _epochs(run: Training, limit: TimeLimit, fold: int, leave: Callable[[], bool]) -> None:
+    for epoch in run.epochs():
+        if not math.isfinite(epoch.value):
+            raise TrialFailed(f"validation loss {epoch.value} at epoch {epoch.number}")
+        if leave():
+            raise Left
+        if limit.is_over(fold) and not run.ahead:
+            return
+
+
+def with_less(fold: Fold, percent: int, labels: Any, classes: tuple[str, ...]) -> Fold:
+    """The fold with some of its training samples: stratified, and part of any larger share.
+
+    Args:
+        percent: of the training part.
+        labels: (N,) class numbers of the pool, or None.
+        classes: their names.
+    """
+    rows = fold.train_rows
+    for share in (75, 50, 25):
+        if share < percent:
+            break
+        count = max(1, round(len(fold.train_rows) * share / 100))
+        y = None if labels is None else labels[rows]
+        rows = np.sort(rows[splits.sample(splits.Labels(len(rows), y, classes), count, seed=0)])
+    return replace(fold, train_rows=rows)

@@ -1,0 +1,77 @@
+"""Confirming a study's best trials: planned, trained on every device, the winner's model kept."""
+
+from __future__ import annotations
+
+from search.device import Device
+from search.report.live import View
+from search.retraining import confirmation, crew
+from search.retraining.confirmation import Confirmation, Confirmed
+from search.study_file.config import ConfigError
+from storage import retrainings
+from storage.database import Database
+from storage.retrainings import CONFIRM
+from storage.studies import Study
+
+
+def confirm(
+    db: Database, study: Study, devices: list[Device], view: View, url: str, top: int, seeds: int
+) -> int:
+    """Train the best trials anew, unless that has been done, and keep the winner's best model.
+
+    Args:
+        top: how many trials.
+        seeds: how often each.
+
+    Returns:
+        Exit code, as `launch.launch`.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    confirmation.plan(db, study, top, seeds)
+    for _ in range(2):  # a winner that had once been beaten has lost its models
+        if code := crew.run(db, study, CONFIRM, devices, view, url):
+            return code
+        found = known(db, study)
+        if not found.current or not _reopened(db, study, found):
+            break
+    _drop_beaten(db, study, found)
+    return 0
+
+
+def known(db: Database, study: Study) -> Confirmation:
+    """What has been confirmed.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    found = confirmation.read(db, study)
+    if found is None or not (found.ranked or found.missing):
+        raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+    return found
+
+
+def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
+    """Whether the winner's best training has to be done again, as its model is gone."""
+    winner = found.winner
+    if winner is None or winner.model is not None or _unsavable(winner):
+        return False
+    runs = [run for run in winner.runs if run.result is not None and "value" in run.result]
+    best = min(runs, key=lambda run: run.result["value"] if run.result else 0.0)
+    retrainings.revise(db, study, best, None)
+    return True
+
+
+def _unsavable(winner: Confirmed) -> bool:
+    return any(run.result and "model_error" in run.result for run in winner.runs)
+
+
+def _drop_beaten(db: Database, study: Study, found: Confirmation) -> None:
+    """Forget all models but the winner's best; their objects go with the next tidying."""
+    if not found.current or found.winner is None or found.winner.model is None:
+        return
+    keep = found.winner.model.key
+    for run in (run for each in found.ranked for run in each.runs):
+        if run.result and run.result.get("model") and run.key != keep:
+            bare = {k: v for k, v in run.result.items() if k != "model"}
+            retrainings.revise(db, study, run, bare)

@@ -1,0 +1,76 @@
+"""Worker processes that train anew: started, watched and stopped as those of a launch are."""
+
+from __future__ import annotations
+
+import contextlib
+
+from search import launch, places
+from search.crew import Crew, Dead
+from search.device import Device
+from search.report import show
+from search.report.live import View
+from storage import retrainings
+from storage.database import Database, StorageAway
+from storage.records import TrialRecord
+from storage.retrainings import Retraining
+from storage.studies import Study
+
+
+def run(
+    db: Database, study: Study, purpose: str, devices: list[Device], view: View, url: str
+) -> int:
+    """Train what is planned, on every device.
+
+    Returns:
+        Exit code, as `launch.launch`.
+    """
+    left = sum(one.result is None for one in retrainings.read(db, study, purpose))
+    if left == 0:
+        return 0
+    command = launch.command(study.name, "retrain", purpose)
+    crew = Crew(
+        command, places.places(study, devices[:left], url), lambda dead: _bury(db, study, dead)
+    )
+    return launch.attend(crew, Progress(db, study, purpose, view).look, view)
+
+
+class Progress:
+    """Says how each training has ended."""
+
+    def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
+        self._db, self._study, self._purpose, self._view = db, study, purpose, view
+        self._told = {_key(one) for one in self._read() if one.result is not None}
+
+    def look(self) -> list[TrialRecord]:
+        """Say what has ended since the last time; none of it is a trial of the search."""
+        found = self._read()
+        for one in found:
+            if one.result is not None and _key(one) not in self._told:
+                self._told.add(_key(one))
+                self._view.say(f"{_line(one)}; {len(self._told)} of {len(found)}")
+        return []
+
+    def _read(self) -> list[Retraining]:
+        try:
+            return retrainings.read(self._db, self._study, self._purpose)
+        except StorageAway:
+            return []
+
+
+def _line(one: Retraining) -> str:
+    assert one.result is not None
+    came_to = one.result.get("reason") or f"validation loss {show.number(one.result['value'])}"
+    less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
+    return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
+
+
+def _key(one: Retraining) -> tuple[int, int, int]:
+    return one.trial, one.repeat, one.percent
+
+
+def _bury(db: Database, study: Study, dead: Dead) -> bool:
+    """Free what it had in hand; a place where all of them die is given up."""
+    if db.away_since is None:
+        with contextlib.suppress(StorageAway):
+            retrainings.release(db, study, dead.worker)
+    return False

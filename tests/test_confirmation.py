@@ -1,0 +1,223 @@
+"""The best trials trained anew: ranked by their means, resumed after a kill, the winner proven."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from search import best, creation, identity, proof, winner
+from search.device import Device
+from search.report import live
+from search.retraining import confirmation, confirming, seeds
+from search.retraining import worker as working
+from search.retraining.confirmation import Confirmation, Confirmed
+from search.stop import STOPPED, Stop
+from search.study_file.config import ConfigError
+from search.terminal import out
+from storage import control, records, retrainings, scorings, studies
+from storage.records import TrialRecord
+from storage.retrainings import CONFIRM, Retraining
+
+
+def trial(number, value):
+    empty = {field.name: None for field in dataclasses.fields(TrialRecord)}
+    known = {"number": number, "value": value, "state": "COMPLETE"}
+    return TrialRecord(**{**empty, **known, "attributes": {}})
+
+
+def confirmed(number, values, searched=0.1):
+    runs = [
+        Retraining(CONFIRM, number, n, 100, n, result={"value": v} if isinstance(v, float) else v)
+        for n, v in enumerate(values)
+    ]
+    return Confirmed(trial(number, searched), tuple(runs))
+
+
+def of(*found):
+    return Confirmation(len(found), 3, found, ())
+
+
+# Means and intervals
+
+
+def test_the_interval_is_students():
+    low, high = confirmed(7, [1.0, 2.0, 3.0]).interval
+    half = 4.302653 / math.sqrt(3)  # the table's t for two degrees of freedom, a deviation of 1
+    assert (low, high) == (pytest.approx(2 - half, 1e-6), pytest.approx(2 + half, 1e-6))
+    assert confirmed(7, [1.0]).interval is None and confirmed(7, [1.0]).mean == 1.0
+
+
+def test_a_trial_that_failed_once_is_no_winner():
+    found = confirmed(7, [0.1, {"reason": "out of memory"}])
+    assert found.mean is None and found.reasons == ["out of memory"] and found.done
+
+
+def test_what_can_be_told_apart_is_told():
+    whole = of(confirmed(1, [0.10, 0.11, 0.12]), confirmed(2, [0.105, 0.115, 0.13]),
+               confirmed(3, [0.9, 0.91, 0.92]))  # fmt: skip
+    assert whole.winner.trial.number == 1 and whole.equals == [2]
+    said = " ".join(whole.sentences())
+    assert "trial 1 is the best of 3: mean 0.11, with 95 % between" in said
+    assert "Chance alone may set it apart from trial 2." in said
+
+
+def test_what_is_under_way_has_no_winner():
+    whole = of(confirmed(1, [0.1, None]), confirmed(2, [0.2, 0.2]))
+    assert whole.left == 1 and not whole.current and whole.to_json()["winner"] is None
+    assert [*whole.sentences()] == ["The confirmation is under way: 1 training left."]
+
+
+def test_seeds_are_a_function_of_study_trial_and_repeat():
+    found = [seeds.seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)]
+    assert len({*found}) == 12 and found == [
+        seeds.seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)
+    ]
+
+
+# Training
+
+
+@pytest.fixture
+def study(studio):
+    made = studio.study(study={"trials": 4})
+    studio.finish(made)
+    return made
+
+
+def train(studio, study, top=2, count=2):
+    """Confirm in this process."""
+    confirmation.plan(studio.db, study, top, count)
+    working.work(studio.db, study, CONFIRM, Stop())
+    return confirmation.read(studio.db, study)
+
+
+def test_the_best_are_trained_anew_with_other_seeds(studio, study):
+    found = train(studio, study)
+    trials = confirmation.ranked(records.trials(studio.db, study))
+    assert {each.trial.number for each in found.ranked} == {t.number for t in trials[:2]}
+    assert found.current and found.gpu_seconds > 0
+    for each in found.ranked:
+        assert len(set(each.values)) == 2 and each.trial.value not in each.values
+    assert found.ranked[0].mean <= found.ranked[1].mean
+    assert len(records.trials(studio.db, study)) == 4  # none of it is a trial of the search
+    again = train(studio, study)
+    assert again == found  # nothing was left to do
+
+
+def test_a_seed_gives_the_same_value_again(studio, study):
+    found = train(studio, study, top=1, count=1)
+    (run,) = found.ranked[0].runs
+    retrainings.revise(studio.db, study, run, None)
+    assert train(studio, study, top=1, count=1).ranked[0].values == found.ranked[0].values
+
+
+def test_the_winners_own_model_is_proven_and_scored(studio, study):
+    found = train(studio, study)
+    confirming._drop_beaten(studio.db, study, found)
+    card = proof.finish(studio.db, study)
+    run = confirmation.read(studio.db, study).winner.model
+    assert card["trial"] == found.winner.trial.number and card["model_seed"] == run.seed
+    assert card["proof"]["recorded"] == run.result["value"] == min(found.winner.values)
+    assert card["proof"]["difference"] < 1e-6
+    assert card["confirmation"]["trials"][0]["mean"] == found.winner.mean
+    shown = best.to_json(best.read(studio.db, study))
+    assert shown["missing"] == [] and shown["confirmation"]["winner"] == card["trial"]
+    left = [o.name for o in creation.objects(study).objects() if o.kind == "model"]
+    assert run.result["model"] in left
+
+
+def test_a_kill_costs_no_result(studio, study):
+    """A worker is killed after its first result; another goes on with what it had in hand."""
+    confirmation.plan(studio.db, study, 2, 2)
+    command = [sys.executable, "-P", "-m", "search", "retrain", CONFIRM, study.name]
+    url = studio.db.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "STUDYHALL_STORAGE": url, identity.PLACE: "worker-1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (done := finished(studio, study)) and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert done
+    working.work(studio.db, study, CONFIRM, Stop())
+    rows = retrainings.read(studio.db, study, CONFIRM)
+    assert all(row.result is not None for row in rows)
+    assert done[0] in rows and done[0].worker.startswith("worker-1@")
+
+
+def finished(studio, study):
+    return [row for row in retrainings.read(studio.db, study, CONFIRM) if row.result is not None]
+
+
+def test_stop_hands_back_what_is_in_hand(studio, study):
+    confirmation.plan(studio.db, study, 2, 2)
+    control.set_stop(studio.db, study, True)
+    stop = Stop()
+    working.work(studio.db, study, CONFIRM, stop)
+    assert stop.code == STOPPED
+    assert {row.worker for row in retrainings.read(studio.db, study, CONFIRM)} == {None}
+
+
+def test_processes_of_their_own_confirm(studio, study):
+    url = studio.db.url.render_as_string(hide_password=False)
+    arguments = studio.db, study, [Device()], live.Quiet(out), url, 1, 2
+    assert confirming.confirm(*arguments) == 0
+    found = confirming.known(studio.db, study)
+    assert found.current and found.winner.model is not None
+    models = [
+        o for o in creation.objects(study).objects() if o.name == found.winner.model.result["model"]
+    ]
+    assert len(models) == 1
+
+
+def test_without_a_complete_trial_there_is_nothing_to_confirm(studio):
+    with pytest.raises(ConfigError, match="received no complete trial yet"):
+        confirming.confirm(studio.db, studio.study(), [], live.Quiet(out), "", 2, 2)
+
+
+# The test set
+
+
+def test_the_test_set_waits_for_the_confirmation(studio):
+    study = studio.study(study={"trials": 2, "confirm_top": 1, "confirm_seeds": 1})
+    studio.finish(study)
+    assert proof.finish(studio.db, study)["test"] is None
+    found = best.read(studio.db, study)
+    assert found.finished and "it is kept for the winner" in str(best.shown(found))
+    train(studio, study, 1, 1)
+    assert proof.finish(studio.db, study)["test"]["times"] == 1
+
+
+def test_a_new_winner_stays_untested_unless_somebody_says_so(studio, study):
+    first = proof.finish(studio.db, study)
+    train(studio, study)
+    assert not best.read(studio.db, study).finished  # another model, not yet exported
+    second = proof.finish(studio.db, study)
+    assert second["test"] is None and second["model_sha256"] != first["model_sha256"]
+    assert [use.trial for use in scorings.read(studio.db, study)] == [first["trial"]]
+    said = str(best.shown(best.read(studio.db, study)))
+    assert f"of trial {first['trial']}, on " in said and "best iris --again" in said
+    third = proof.finish(studio.db, study, again=True)
+    assert third["test"]["times"] == 2 and third["test"]["who"] == identity.who()
+    told = best.to_json(best.read(studio.db, study))
+    assert [use["number"] for use in told["test_uses"]] == [1, 2]
+    assert json.loads(json.dumps(told))["test"]["scores"] == third["test"]["scores"]
+
+
+def test_more_trials_after_the_test(studio, study):
+    """An extended study keeps its result with the model that was scored."""
+    proof.finish(studio.db, study)
+    studies.extend(studio.db, study, trials=1)
+    found = winner.read(studio.db, study)
+    assert not found.final and found.scoring is not None
+    studio.finish(study)
+    assert proof.finish(studio.db, study)["test"] is not None or (
+        winner.read(studio.db, study).scoring is None
+    )
+    assert len(scorings.read(studio.db, study)) == 1
