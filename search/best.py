@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,8 @@ def _parts(trial: TrialRecord) -> list[str]:
     model = _model(about)
     if model is None:
         return [said]
+    if about.get("model_confirmed"):
+        return [f"{said}; the model is one of its confirmation: {show.number(model['value'])}"]
     which = " ".join(f"{name[:-1]} {model[name[:-1]] + 1}" for name in trainings)
     return [f"{said}; the model is that of {which}: {show.number(model['value'])}"]
 

@@ -64,5 +64,6 @@ def _confirmed(winner: Confirmed) -> TrialRecord:
     if run is None or run.result is None:
         return winner.trial
     names = ("model", "model_sha256", "model_fold", "model_value", "metrics", "parameters")
-    about = {name: run.result[name] for name in names} | {"seed": run.seed, "model_repeat": 0}
+    about = {name: run.result[name] for name in names}
+    about |= {"seed": run.seed, "model_repeat": run.repeat, "model_confirmed": True}
     return replace(winner.trial, attributes={**winner.trial.attributes, **about})

@@ -10,6 +10,7 @@ import pytest
 from search import launch, places
 from search.crew import Crew, Place
 from search.device import Device
+from search.watched import Watched
 from storage import status
 
 FOREVER = "while true; do sleep 0.01; done"
@@ -139,7 +140,7 @@ def test_each_trial_that_ends_meanwhile_is_shown_once(studio, launched, tmp_path
     view = Working()
     launch_command = ["sh", "-c", f"while ! test -e {tmp_path}/done; do sleep 0.01; done"]
     crew = Crew(launch_command, places.places(study, [Device()], "sqlite:///x.db"))
-    launch._watch(studio.db, study, crew, [], view)
+    launch._watch(crew, Watched(studio.db, study, view).look, [], view)
     assert view.finished == [1, 2] and status.status(studio.db, study).finished == 3
 
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from search import best, creation, proof
+from search import creation, proof
 from search.proof import ProofError
-from storage import records, studies
+from storage import records
 
 OWN = """
     import keras
@@ -67,14 +67,10 @@ def test_the_card_beside_the_model(studio, finished):
     assert card["proof"]["difference"] < 1e-6 and card["test"]["times"] == 1
 
 
-def test_the_test_set_is_touched_once_for_each_winner(studio, finished):
+def test_what_is_done_is_not_done_again(studio, finished):
     study, card = finished()
     again = proof.finish(studio.db, study)
     assert again["test"] == card["test"] and again["proof"] == card["proof"]
-    studies.set_fact(studio.db, study, "test", {**card["test"], "trial": 99})  # an earlier winner
-    assert not best.read(studio.db, study).finished
-    assert best.read(studio.db, study).missing == ["test scores"]
-    assert proof.finish(studio.db, study)["test"]["times"] == 2
 
 
 def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):

@@ -23,6 +23,7 @@ from search.data import keras_sets, sklearn_sets
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.report import show
+from search.retraining.confirmation import Confirmation, Confirmed
 from search.study_file import config, reference, template
 from spaces import hyperparameters, spelling
 from spaces.hyperparameters import Hyperparameter
@@ -200,12 +201,15 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
     of_status = show.status_json(study, now, {})
     of_best = best.to_json(best.Best(study, TRIAL, None, None, None))
     of_trial = show.trial_json(TRIAL)
+    of_confirmation = Confirmation(5, 3, (Confirmed(TRIAL, ()),), ()).to_json()
     besides = [key for key in of_best if key not in of_trial]
     assert keys("A study: `status STUDY --json`, without STUDY a list") == [*of_status]
     assert keys("A worker of a study") == [*of_status["workers"][0]]
     assert keys("A trial: `trials STUDY --json`, a list") == [*of_trial]
     assert keys("A verdict") == [field.name for field in dataclasses.fields(Verdict)]
     assert keys("Evidence") == [field.name for field in dataclasses.fields(Evidence)]
+    assert keys("A confirmation: `confirm STUDY --json`") == [*of_confirmation]
+    assert keys("A trial of a confirmation") == [*of_confirmation["trials"][0]]
     assert keys("The best trial: `best STUDY --json`, with these keys besides") == besides
 
 

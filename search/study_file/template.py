@@ -46,6 +46,7 @@ EXAMPLES: dict[str, object] = {
     "storage": "sqlite:///studyhall.db",
     "hours": 2.0,
     "gpu_hours": 8.0,
+    "confirm_top": 5,
     "human_error": 0.02,
     "warm_start": "an-earlier-study",
     "group": "patient",

@@ -1,0 +1,61 @@
+"""Is it worth training longer? From the stored history of a trial and what ended it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from search.findings.verdicts import Verdict
+from search.report import show
+from storage.records import TrialRecord
+
+LATE = 0.9  # of the epochs: a best one from here on may have others behind it
+CLEAR = 2.0  # times the noise that a fall must be to count
+
+
+@dataclass(frozen=True)
+class Longer:
+    """The answer for one trial.
+
+    Attributes:
+        answer: "yes", "no" or "unknown".
+        why: in words.
+    """
+
+    trial: int
+    answer: str
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"trial": self.trial, "answer": self.answer, "why": self.why}
+
+    def sentence(self) -> str:
+        """For people."""
+        said = {"yes": "Yes", "no": "No"}.get(self.answer, "It can't be told")
+        return f"Is it worth training longer? {said}: {self.why}."
+
+
+def ask(trial: TrialRecord, verdict: Verdict | None) -> Longer:
+    """Read a trial's curves for what further epochs would bring.
+
+    Source: book chapter 'structuring DL projects and hyperparameter tuning': a validation loss that
+    falls at the end asks for more epochs.
+    """
+    evidence = None if verdict is None else verdict.evidence
+    if evidence is None:
+        return Longer(trial.number, "unknown", "it has too few epochs with a finite loss")
+    best, epochs = evidence.best_epoch, evidence.epochs
+    if evidence.rise > CLEAR * evidence.noise and best < LATE * epochs:
+        least, last = map(show.number, (evidence.validation_best, evidence.validation_last))
+        why = f"after epoch {best} of {epochs} the validation loss rose, from {least} to {last}"
+        return Longer(trial.number, "no", why)
+    if trial.attributes.get("stopped") == "patience":
+        why = f"it stopped by itself, without an improvement since epoch {best} of {epochs}"
+        return Longer(trial.number, "no", why)
+    fell = f"the validation loss fell by {evidence.fall_share:.0%} of its whole fall"
+    if best >= LATE * epochs and evidence.fall > CLEAR * evidence.noise:
+        why = f"{fell} in the last quarter of {epochs} epochs, and its last ones are its best"
+        return Longer(trial.number, "yes", why)
+    why = f"in the last quarter of {epochs} epochs {fell}, which is within the noise or before it"
+    return Longer(trial.number, "no", why)
