@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from search import creation, proof
+from search import best, creation, proof
 from search.proof import ProofError
 from storage import records
 
