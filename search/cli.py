@@ -46,6 +46,8 @@ SHOWN: tuple[Callable[..., None], ...] = (
     questions.trials,
     questions.best,
     retraining.confirm,
+    retraining.replay,
+    retraining.datacurve,
     answers.report,
     answers.compare,
     answers.refine,

@@ -24,6 +24,8 @@ from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.report import show
 from search.retraining.confirmation import Confirmation, Confirmed
+from search.retraining.datacurve import DataCurve
+from search.retraining.reproduction import Replay
 from search.study_file import config, reference, template
 from spaces import hyperparameters, spelling
 from spaces.hyperparameters import Hyperparameter
@@ -210,6 +212,14 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
     assert keys("Evidence") == [field.name for field in dataclasses.fields(Evidence)]
     assert keys("A confirmation: `confirm STUDY --json`") == [*of_confirmation]
     assert keys("A trial of a confirmation") == [*of_confirmation["trials"][0]]
+    assert keys("A replay: `replay STUDY TRIAL --json`") == [
+        "study",
+        *Replay(1, 1, 0.0, 0.0, None, None).to_json(),
+    ]
+    assert keys("The learning curve over the data: `datacurve STUDY --json`") == [
+        "study",
+        *DataCurve(1, (), 1, 0.0, ()).to_json(),
+    ]
     assert keys("The best trial: `best STUDY --json`, with these keys besides") == besides
 
 

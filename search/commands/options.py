@@ -35,6 +35,7 @@ Gpus = Annotated[
 PerGpu = Annotated[
     int | None, typer.Option("--workers-per-gpu", help="Worker processes on each of them.")
 ]
+Gpu = Annotated[str, typer.Option(metavar="N|none", help="The GPU to use; default: the first.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
 
 

@@ -1,17 +1,18 @@
-"""Commands that train trials anew: `confirm`."""
+"""Commands that train trials anew: `confirm`, `replay`, `datacurve`."""
 
 from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search import best, creation, places, running, stopping
+from search import best, creation, device, places, quiet, running, stopping, winner
 from search.commands.options import (
     Again,
     AsJson,
+    Gpu,
     Gpus,
     Name,
     PerGpu,
@@ -20,10 +21,17 @@ from search.commands.options import (
     Workers,
     find,
 )
-from search.report import live
-from search.retraining import confirmation, confirming
+from search.report import live, show
+from search.retraining import confirmation, confirming, crew
+from search.retraining import datacurve as data
+from search.study_file.config import ConfigError
 from search.terminal import err, out, say
 from storage.database import Database, default_url
+from storage.retrainings import DATACURVE
+from storage.studies import Study
+
+if TYPE_CHECKING:
+    from search.retraining.reproduction import Replay
 
 
 def confirm(
@@ -56,4 +64,79 @@ def confirm(
         else:
             say("", *running.confirmed(db, study, url, code))
             say("", *best.shown(best.read(db, study)))
+    raise typer.Exit(code)
+
+
+def replay(
+    name: Name,
+    trial: Annotated[int, typer.Argument(min=0, metavar="TRIAL", help="Number of the trial.")],
+    storage: Storage = None,
+    tolerance: Annotated[
+        float | None, typer.Option(min=0, help="Relative difference up to which it reproduces.")
+    ] = None,
+    gpu: Gpu = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train a trial anew from what is stored, and say whether it reproduces."""
+    device.pin(gpu)
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        found = _replayed(db, study, trial, tolerance)
+    if as_json:
+        print(json.dumps({"study": name, **found.to_json()}, indent=2))
+    else:
+        say(*found.sentences())
+    raise typer.Exit(0 if found.reproduces else 1)
+
+
+def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -> Replay:
+    quiet.import_tensorflow()
+    device.limit_memory()
+    from search import worker
+    from search.retraining import replay as replaying
+    from search.trial.objective import FAILURES
+
+    stored = creation.stored(study)
+    plan = worker.plan_of(stored, stored.folder, study)
+    limit = replaying.TOLERANCE if tolerance is None else tolerance
+    try:
+        return replaying.replay(db, study, plan, trial, limit)
+    except FAILURES as failure:
+        line = f"trial: received {trial}, expected one that can still be built: {failure}"
+        raise ConfigError([line]) from failure
+
+
+def datacurve(
+    name: Name,
+    storage: Storage = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Trainings on each share of the data.")
+    ] = data.SEEDS,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
+    as_json: AsJson = False,
+    silent: QuietFlag = False,
+) -> None:
+    """Train the best trial on 25, 50, 75 and 100 % of the training data: would more help?"""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        best_so_far = winner.read(db, study)
+        if best_so_far is None:
+            raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
+        devices = places.devices(
+            creation.stored(study).file, places.given(workers, gpus, per_gpu), name
+        )
+        stopping.lift(db, study)
+        data.plan(db, study, best_so_far.trial.number, seeds)
+        view = (live.Quiet if silent else live.Lines)(err if as_json else out)
+        code = crew.run(db, study, DATACURVE, devices, view, url)
+        found = data.read(db, study)
+    assert found is not None
+    if as_json:
+        print(json.dumps({"study": name, **found.to_json()}, indent=2))
+    else:
+        say("", show.rows_table(*data.rows(found)), *found.sentences())
+        say(f"it took {show.duration(found.gpu_seconds)} of device time beside the budget")
     raise typer.Exit(code)

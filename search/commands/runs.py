@@ -22,6 +22,7 @@ from search import (
 )
 from search.commands.options import (
     File,
+    Gpu,
     Gpus,
     Name,
     PerGpu,
@@ -90,9 +91,7 @@ def worker(
     name: Name,
     storage: Storage = None,
     folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
-    gpu: Annotated[
-        str, typer.Option(metavar="N|none", help="The GPU to use; default: the first.")
-    ] = "auto",
+    gpu: Gpu = "auto",
 ) -> None:
     """Work on a study, started by hand on any machine that reaches its database."""
     stop = Stop()
