@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from search import winner as winners
-from search.findings import verdicts
+from search.findings import pareto, verdicts
 from search.findings.verdicts import Verdict
 from search.report import score_tables, show
+from search.study_file import objectives
 from search.study_file.config import ConfigError
 from search.winner import Winner
 from spaces import hyperparameters
@@ -38,6 +39,7 @@ class Best:
         test: scores on the test set, or None.
         folder: of the exported model and its card, or None.
         out_of_fold: scores of what its folds predict, or None.
+        pareto: trials that no other is better than in all objectives, if there are several.
         verdict: what its curves say.
         winner: its confirmation, and how the test set was used.
     """
@@ -50,11 +52,17 @@ class Best:
     verdict: Verdict | None = None
     out_of_fold: dict[str, Any] | None = None
     winner: Winner | None = None
+    pareto: Sequence[TrialRecord] = ()
 
     @property
     def locked(self) -> bool:
         """Whether the test set is not for this model: another was scored, or it is not final."""
         return self.winner is not None and (bool(self.winner.scorings) or not self.winner.final)
+
+    @property
+    def objective(self) -> str:
+        """What the trial's value is."""
+        return objectives.of_study(self.study.config)[0]
 
     @property
     def finished(self) -> bool:
@@ -84,15 +92,17 @@ def read(db: Database, study: Study) -> Best:
     if facts.get("out_of_fold", {}).get("trial") == trial.number:
         about["out_of_fold"] = facts["out_of_fold"]
     folder = about.get("export", {}).get("folder")
+    trials = records.trials(db, study)
     return Best(
         study,
         trial,
         about.get("proof"),
         test_json(found),
         Path(folder) if folder else None,
-        verdicts.of_trial(db, study, records.trials(db, study), trial),
+        verdicts.of_trial(db, study, trials, trial),
         about.get("out_of_fold", {}).get("scores"),
         found,
+        pareto.front(study, trials),
     )
 
 
@@ -137,6 +147,7 @@ def to_json(best: Best) -> dict[str, Any]:
         "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
         "missing": best.missing,
+        "pareto": pareto.to_json(best.pareto) or None,
     }
 
 
@@ -145,7 +156,8 @@ def shown(best: Best) -> list[RenderableType]:
     trial = best.trial
     parts: list[RenderableType] = [
         f"best of {best.study.name}: trial {show.called(trial.number, show.name(trial))}, "
-        f"validation loss {show.number(trial.value)} at epoch {trial.best_epoch} of {trial.epochs}",
+        f"{best.objective} {show.number(trial.value)} at epoch {trial.best_epoch} "
+        f"of {trial.epochs}",
         *_parts(trial),
         _values(_chosen(best)),
     ]
@@ -167,6 +179,9 @@ def shown(best: Best) -> list[RenderableType]:
         parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
     if best.folder:
         parts.append(f"model  {best.folder / 'model.keras'}")
+    if best.pareto:
+        parts.append("Pareto front: no trial is better than these in every objective")
+        parts.append(show.plain_table(*pareto.rows(pareto.to_json(best.pareto))))
     if best.missing:
         how = f"studyhall best {best.study.name} --export FOLDER does it"
         parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
@@ -245,15 +260,8 @@ def _test(test: dict[str, Any]) -> list[RenderableType]:
     times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
     lines: list[RenderableType] = [
         f"test   set used {times}: {score_tables.sentence(found)}",
-        _table(*score_tables.rows(found)),
+        show.plain_table(*score_tables.rows(found)),
     ]
     if len(found.get("classes", [])) > MOST_CLASSES or "confusion" not in found:
         return lines
-    return [*lines, _table(*score_tables.confusion_rows(found))]
-
-
-def _table(header: list[str], rows: list[list[str]]) -> Table:
-    table = Table(*header, box=None)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return [*lines, show.plain_table(*score_tables.confusion_rows(found))]

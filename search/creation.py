@@ -13,7 +13,7 @@ from typing import Any
 
 from search import inspection, warm_start
 from search.inspection import Inspection
-from search.study_file import config
+from search.study_file import config, objectives
 from search.study_file.config import ConfigError, Difference, StudyFile
 from spaces import fixed, hyperparameters, spelling
 from spaces.space import read_space
@@ -61,12 +61,14 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         file.study.name,
         config=record,
         seed=file.study.seed,
+        directions=objectives.directions(dict(file.study)),
         queue=_first(file, learned),
         **budget(file),
     )
     if created:
         axis = "study:metric_names"  # where Optuna's clients look for what a value is called
-        db.optuna_storage().set_study_system_attr(study.study_id, axis, ["validation loss"])
+        named = objectives.of_file(dict(file.study))
+        db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
     elif not bucket.is_bucket(place):
         Path(place).rmdir()
     return study

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,23 @@ def data_loss(
         targets = targets[..., np.newaxis]
     of_samples = loss.call if isinstance(loss, keras.losses.Loss) else loss
     return float(keras.ops.mean(of_samples(targets, predictions)))
+
+
+def measured(
+    name: str, metrics: Sequence[Any], targets: NDArray[Any], predictions: NDArray[np.float32]
+) -> float:
+    """A metric of predictions, as Keras measures it in a model that was compiled with it.
+
+    Args:
+        name: of the metric.
+        metrics: as compile takes them; one of them has that name.
+        targets: as the metrics take them, (N,) or (N, k).
+        predictions: (N, outputs).
+    """
+    model = keras.Sequential([keras.Input(predictions.shape[1:]), keras.layers.Identity()])
+    model.compile(loss="mse", metrics=list(metrics))
+    model._compile_metrics.update_state(targets, keras.ops.convert_to_tensor(predictions))
+    return float(model._compile_metrics.result()[name])
 
 
 def probabilities(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.data.data_error import DataError
-from search.study_file import losses
+from search.study_file import losses, objectives
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
 from spaces import user_code
@@ -83,7 +83,8 @@ def load(file: StudyFile, path: Path) -> Data:
     own = Named("[data] source", file.data.source, "a function () that returns the data")
     with naming(path.name, own):
         loaded = loading.load(file.data, seed=file.study.seed, folder=path.parent)
-        if misfits := losses.problems(file.training.loss, file.training.metrics, loaded.task):
+        chosen, named = file.training, objectives.of_file(dict(file.study))
+        if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
     return loaded
 

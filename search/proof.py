@@ -26,6 +26,7 @@ from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
 from search.report import notes, score_tables, scores, worst
+from search.study_file import objectives
 from search.trial import modelling, reasons
 from storage import artifacts, bucket, scorings, studies
 from storage.artifacts import ArtifactStore
@@ -113,7 +114,7 @@ def _proof(
     targets = fold.validation.y
     if one_hot:
         targets = modelling.one_hot(targets, len(plan.data.classes))
-    reloaded = exporting.data_loss(loss, targets, predictions)
+    reloaded = _value(plan, winner, loss, targets, predictions)
     recorded = winner.attributes["model_value"]
     return {
         "trial": winner.number,
@@ -131,6 +132,25 @@ def _proof(
     }
 
 
+def _value(
+    plan: modelling.Blueprint, winner: TrialRecord, loss: Any, targets: Any, predictions: Any
+) -> float:
+    """What predictions come to in the study's first objective."""
+    name = plan.objectives[0]
+    if name == objectives.LOSS:
+        return exporting.data_loss(loss, targets, predictions)
+    metrics = modelling.metrics(plan)
+    if plan.builder is not None:
+        built = modelling.build(plan, _again(winner), len(plan.data.train))
+        if built.data_loss is None:  # compiled by the user's code
+            metrics = built.model._compile_metrics._user_metrics
+    return exporting.measured(name, metrics, targets, predictions)
+
+
+def _again(winner: TrialRecord) -> optuna.trial.FixedTrial:
+    return optuna.trial.FixedTrial(winner.params, winner.number)
+
+
 def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
     """What the trial was valued by, and whether it takes one-hot targets.
 
@@ -138,8 +158,7 @@ def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
     """
     if plan.builder is None:
         return modelling.loss(plan, 0.0), False
-    trial = optuna.trial.FixedTrial(winner.params, winner.number)
-    built = modelling.build(plan, trial, len(plan.data.train))
+    built = modelling.build(plan, _again(winner), len(plan.data.train))
     return built.data_loss or keras.losses.get(built.model.loss), built.one_hot
 
 
@@ -228,8 +247,8 @@ def _in_words(db: Database, study: Study, winner: TrialRecord) -> str:
     proof, found = studies.facts(db, study)["proof"], winners.read(db, study)
     assert found is not None
     lines = [
-        f"**Best: trial {winner.number}, validation loss {winner.value:.5g}** at epoch "
-        f"{winner.best_epoch} of {winner.epochs}.",
+        f"**Best: trial {winner.number}, {objectives.of_study(study.config)[0]} "
+        f"{winner.value:.5g}** at epoch {winner.best_epoch} of {winner.epochs}.",
         *(found.confirmation.sentences() if found.confirmation else ()),
         f"Reloaded in a fresh process it scored {proof['reloaded']:.7g}, "
         f"{proof['difference']:.1e} from what was recorded.",

@@ -16,6 +16,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from search.inspection import Inspection
+from search.study_file import objectives
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
 from spaces import hyperparameters
@@ -30,7 +31,7 @@ from storage.window import Window
 BEST, LATEST = 100, 200  # trials that are taken over, at most
 KEY = "[search] warm_start"
 
-Known = dict[str, Any]  # ``params`` and ``value`` of a trial
+Known = dict[str, Any]  # ``params`` and ``value`` of a trial, as a cost
 
 
 def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
@@ -51,17 +52,20 @@ def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
     if file.search.warm_start is None:
         return {}
     other = _comparable(db, file, found)
+    sign = objectives.sign(other.direction)
     space = read_space(dict(file.space), family=file.model.family)
     fitting = [
         (trial, params)
-        for trial in _chosen(Reader(db).get_all_trials(other.study_id, deepcopy=False))
+        for trial in _chosen(Reader(db).get_all_trials(other.study_id, deepcopy=False), sign)
         if (params := params_in(space, trial, file.model.family)) is not None
     ]
     spaces: dict[str, BaseDistribution] = {}
     for trial, params in fitting:
         spaces |= {name: trial.distributions[name] for name in params if name not in spaces}
         spaces |= _distributions(space, params)
-    trials = [{"params": params, "value": trial.value} for trial, params in fitting]
+    trials = [
+        {"params": params, "value": sign * (trial.values or [0.0])[0]} for trial, params in fitting
+    ]
     texts = {name: packing.distribution_json(each) for name, each in spaces.items()}
     return {"study": other.name, "trials": trials, "distributions": texts}
 
@@ -111,20 +115,21 @@ def _comparable(db: Database, file: StudyFile, found: Inspection) -> Study:
 
 
 def _differing(other: Study, file: StudyFile, found: Inspection) -> Sequence[str]:
-    theirs = other.config["file"]
+    theirs, named = other.config["file"], objectives.of_file(dict(file.study))
     pairs = {
         "data": (other.config["inspection"]["data"], found.data),
         "code": (other.config["inspection"]["code"], found.code),
         "[model] family": (theirs["model"]["family"], file.model.family),
+        "[study] objective": (objectives.of_file(theirs["study"])[:1], named[:1]),
         "[training] loss": (theirs["training"]["loss"], file.training.loss),
     }
     return [name for name, (old, new) in pairs.items() if old != new]
 
 
-def _chosen(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _chosen(trials: Sequence[FrozenTrial], sign: float) -> list[FrozenTrial]:
     """The best complete trials, the best of all first, and the latest ones."""
-    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
-    ranked = sorted(complete, key=lambda trial: (trial.value or 0.0, trial.number))
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.values]
+    ranked = sorted(complete, key=lambda trial: (sign * (trial.values or [0.0])[0], trial.number))
     latest = sorted(ranked[BEST:], key=lambda trial: trial.number)[-LATEST:]
     return [*ranked[:BEST], *latest]
 

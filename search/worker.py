@@ -138,6 +138,7 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
 
 def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint) -> TrialStore:
     chosen = stored.file.workers
+    window = samplers.window(stored.file.search.sampler, len(study.directions))
     return TrialStore(
         db,
         study,
@@ -147,5 +148,5 @@ def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint
         trial_seed=lambda number: trial_seed(study.seed, number),
         part_pruning=sampling.part_pruner(stored.file),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),
-        window=warm_start.fill(samplers.window(stored.file.search.sampler), study),
+        window=warm_start.fill(window, study),
     )

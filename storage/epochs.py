@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from storage import budget, feed, orders, packing
+from storage import budget, directions, feed, orders, packing
 from storage.database import Row, Transaction
 from storage.leases import Lease, LeaseLost
 from storage.orders import Order
@@ -17,7 +17,7 @@ from storage.orders import Order
 
 @dataclass(frozen=True)
 class Report:
-    """What one epoch has brought."""
+    """What one epoch has brought; `value` is a cost, which Optuna's table shows as a value."""
 
     step: int
     epoch: int
@@ -27,6 +27,7 @@ class Report:
     metrics: dict[str, Any]
     rung: int | None = None
     seconds: float | None = None
+    direction: str = directions.MINIMIZE
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _enter(
 
 
 def _values(lease: Lease, report: Report) -> dict[str, Any]:
-    finite, kind = stored(report.value)
+    cost, _ = stored(report.value)
+    finite, kind = stored(directions.turned(report.value, report.direction))
     return {
         "trial_id": lease.trial_id,
         "fence": lease.fence,
@@ -177,7 +179,7 @@ def _values(lease: Lease, report: Report) -> dict[str, Any]:
         "epoch": report.epoch,
         "fold": report.fold,
         "progress": report.progress,
-        "value": finite,
+        "value": cost,
         "finite": finite,
         "kind": kind,
         "metrics": packing.pack_metrics(report.metrics),

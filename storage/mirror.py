@@ -7,7 +7,7 @@ which trials have finished, not on the order in which they were heard of.
 import copy
 import json
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import optuna
@@ -21,6 +21,7 @@ from storage.feed import Finished
 from storage.window import Window
 
 _INFEASIBLE = "constraints:failed"  # Optuna's key of a constraint: above 0 is infeasible
+FURTHER = "studyhall:further"  # system attribute: costs of the objectives after the first
 _STUDY_ID = 0
 
 
@@ -33,9 +34,11 @@ class Mirror(BaseStorage):
     Args:
         name: the study's name.
         window: how many finished trials the sampler sees.
+        objectives: of the study.
     """
 
-    def __init__(self, name: str, window: Window) -> None:
+    def __init__(self, name: str, window: Window, objectives: int = 1) -> None:
+        self._objectives = objectives
         self._name = name
         self._window = window
         self._frozen: dict[int, FrozenTrial] = {}
@@ -103,8 +106,8 @@ class Mirror(BaseStorage):
         self._running[trial_id].intermediate_values[step] = intermediate_value
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        """Losses are minimized."""
-        return [StudyDirection.MINIMIZE]
+        """Costs are minimized."""
+        return [StudyDirection.MINIMIZE] * self._objectives
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """There is one study."""
@@ -156,19 +159,27 @@ class Mirror(BaseStorage):
 
     def _shown(self) -> list[FrozenTrial]:
         if self._finished is None:
-            held = self._window.trials()
-            self._frozen = {t.number: self._frozen.get(t.number) or _frozen(t) for t in held}
+            held = [t for t in self._window.trials() if self._is_shown(t)]
+            self._frozen = {t.number: self._frozen.get(t.number) or self._freeze(t) for t in held}
             self._finished = _shown(held, self._frozen)
         return self._finished
+
+    def _is_shown(self, trial: Finished) -> bool:
+        """Optuna's samplers can do nothing with pruned trials of several objectives."""
+        return self._objectives == 1 or trial.state != "PRUNED"
+
+    def _freeze(self, trial: Finished) -> FrozenTrial:
+        return _frozen(trial, self._objectives)
 
 
 def _refuse() -> NoReturn:
     raise NotImplementedError("a trial's study here shows finished trials and takes suggestions")
 
 
-def _frozen(trial: Finished) -> FrozenTrial:
+def _frozen(trial: Finished, objectives: int) -> FrozenTrial:
     params, distributions = packing.unpack_params(trial.params, trial.distributions)
     failed = trial.state == "FAIL"
+    notes = json.loads(trial.attributes)
     last: dict[int, Any] = {}
     if trial.state == "PRUNED" and trial.last_step is not None:
         last = {trial.last_step: trial.last_value}
@@ -176,15 +187,22 @@ def _frozen(trial: Finished) -> FrozenTrial:
         number=trial.number,
         trial_id=trial.trial_id,
         state=TrialState.COMPLETE if failed else TrialState[trial.state],
-        value=math.inf if failed else trial.value,
+        value=None,
+        values=_values(trial, notes, objectives),
         params=params,
         distributions=distributions,
         intermediate_values=last,
-        system_attrs=json.loads(trial.attributes),
+        system_attrs=notes,
         user_attrs={},
         datetime_start=None,
         datetime_complete=None,
     )
+
+
+def _values(trial: Finished, notes: Mapping[str, Any], objectives: int) -> list[float] | None:
+    if trial.state == "FAIL":
+        return [math.inf] * objectives
+    return None if trial.value is None else [trial.value, *notes.get(FURTHER, ())]
 
 
 def _shown(held: list[Finished], frozen: dict[int, FrozenTrial]) -> list[FrozenTrial]:

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage import packing
+from storage import directions, packing
 from storage.database import Transaction
 
 _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
@@ -28,14 +28,28 @@ def read(transaction: Transaction, trial_id: int) -> Past:
 
 
 def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
-    """Values by step, from Optuna's table."""
+    """Costs by step, from the values in Optuna's table."""
     rows = transaction.rows(
         """
-        SELECT step, intermediate_value, intermediate_value_type FROM trial_intermediate_values
-        WHERE trial_id = :trial_id ORDER BY step""",
+        SELECT v.step, v.intermediate_value, v.intermediate_value_type, s.direction
+        FROM trial_intermediate_values v JOIN trials t ON t.trial_id = v.trial_id
+            JOIN study_directions s ON s.study_id = t.study_id AND s.objective = 0
+        WHERE v.trial_id = :trial_id ORDER BY v.step""",
         trial_id=trial_id,
     )
-    return {step: _SPECIAL.get(kind, value) for step, value, kind in rows}
+    found = {step: (_SPECIAL.get(kind, value), way) for step, value, kind, way in rows}
+    return {step: directions.turned(value, way) or 0.0 for step, (value, way) in found.items()}
+
+
+def direction(transaction: Transaction, trial_id: int) -> str:
+    """Which way its study's first objective gets better."""
+    found = transaction.value(
+        """
+        SELECT s.direction FROM study_directions s JOIN trials t ON t.study_id = s.study_id
+        WHERE t.trial_id = :trial_id AND s.objective = 0""",
+        trial_id=trial_id,
+    )
+    return str(found or directions.MINIMIZE).lower()
 
 
 def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:

@@ -112,4 +112,5 @@ def left_behind(
         distributions=(row and row.distributions) or "{}",
         attributes=attributes,
         system_attributes=past.notes(transaction, trial_id),
+        direction=past.direction(transaction, trial_id),
     )

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from storage import database, packing, past
+from storage import database, directions, packing, past
 from storage.database import Database, Transaction
 from storage.study import Study
 
@@ -16,8 +16,7 @@ class TrialRecord:
 
     Args:
         state: RUNNING, COMPLETE, PRUNED or FAIL.
-        value: of a finished trial, its best epoch's validation loss; of a running one, the best
-            so far.
+        value: of a finished trial, its best epoch's; of a running one, the best so far.
         best_epoch: the epoch of that value.
         epochs: how many epochs the history holds, all folds.
         params: hyperparameters by name, as suggested.
@@ -49,16 +48,17 @@ class TrialRecord:
 
 _TRIALS = """
     SELECT t.trial_id, t.number, t.state,
+        s.direction,
         CASE WHEN l.trial_id IS NULL THEN d.value ELSE (
-            SELECT min(v.intermediate_value) FROM trial_intermediate_values v
-            WHERE v.trial_id = t.trial_id) END,
+            SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = t.trial_id) END,
         d.best_epoch, coalesce(d.epochs, l.progress, 0),
         coalesce(d.params, l.params, '{{}}'), coalesce(d.distributions, l.distributions, '{{}}'),
         coalesce(d.started_at, l.created_at), d.finished_at, coalesce(d.worker, l.worker),
         coalesce(d.attempt, l.attempt, 1), coalesce(d.repeated_epochs, l.repeated_epochs, 0),
         coalesce(d.repeated_s, l.repeated_s, 0.0), coalesce(d.gpu_seconds_used,
             l.gpu_seconds_used + l.held * l.devices * (l.heard_at - l.claimed_at), 0.0)
-    FROM trials t LEFT JOIN studyhall_done d ON d.trial_id = t.trial_id
+    FROM trials t JOIN study_directions s ON s.study_id = t.study_id AND s.objective = 0
+        LEFT JOIN studyhall_done d ON d.trial_id = t.trial_id
         LEFT JOIN studyhall_leases l ON l.trial_id = t.trial_id
     WHERE t.study_id = :study_id AND (:number < 0 OR t.number = :number) ORDER BY t.number"""
 
@@ -94,7 +94,8 @@ def read(transaction: Transaction, study_id: int, number: int = -1) -> list[Tria
 
 
 def _record(row: database.Row, attributes: dict[str, Any]) -> TrialRecord:
-    trial_id, number, state, value, best_epoch, epochs, params, spaces, *rest = row
+    trial_id, number, state, way, cost, best_epoch, epochs, params, spaces, *rest = row
+    value = directions.turned(cost, way)
     values, _ = packing.unpack_params(params, spaces)
     return TrialRecord(
         trial_id, number, state, value, best_epoch, epochs, values, attributes, *rest

@@ -1,13 +1,13 @@
 """How a trial ends: its result into Optuna's tables, its summary into the feed, its lease gone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from storage import budget, epochs, packing, writing
+from storage import budget, directions, epochs, packing, writing
 from storage.database import Transaction
 from storage.leases import LeaseLost
 
@@ -21,11 +21,13 @@ class Result:
 
     Args:
         state: COMPLETE, PRUNED or FAIL.
-        value: the best epoch's validation loss, or None.
+        value: the cost of the best epoch, or None.
         reports: values by step.
         best_epoch: the epoch of the best report, if there is one.
         params, distributions: packed.
         attributes, system_attributes, study_system_attributes: for Optuna's tables.
+        direction: of the study; Optuna's tables show the cost as a value.
+        further: values of the objectives after the first, in their own directions.
     """
 
     state: str
@@ -37,6 +39,8 @@ class Result:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     system_attributes: Mapping[str, Any] = field(default_factory=dict)
     study_system_attributes: Mapping[str, Any] = field(default_factory=dict)
+    direction: str = directions.MINIMIZE
+    further: Sequence[float] = ()
 
 
 def of_trial(
@@ -49,6 +53,8 @@ def of_trial(
     attributes: Mapping[str, Any],
     system_attributes: Mapping[str, Any],
     study_system_attributes: Mapping[str, Any],
+    direction: str,
+    further: Sequence[float],
 ) -> Result:
     """A worker's result: what it says, with what the trial itself has gathered."""
     return Result(
@@ -60,6 +66,8 @@ def of_trial(
         {**trial._user_attrs, **attributes},
         {**trial._system_attrs, **system_attributes},
         study_system_attributes,
+        direction,
+        further,
     )
 
 
@@ -112,16 +120,19 @@ def _write_result(transaction: Transaction, trial_id: int, result: Result) -> No
         trial_id=trial_id,
         state=result.state,
     )
-    finite, kind = epochs.stored(result.value)
-    if kind is not None:
-        transaction.write(
-            """
-            INSERT INTO trial_values (trial_id, objective, value, value_type)
-            VALUES (:trial_id, 0, :value, :kind)""",
-            trial_id=trial_id,
-            value=finite,
-            kind=kind,
-        )
+    values = [directions.turned(result.value, result.direction), *result.further]
+    for objective, value in enumerate(values):
+        finite, kind = epochs.stored(value)
+        if kind is not None:
+            transaction.write(
+                """
+                INSERT INTO trial_values (trial_id, objective, value, value_type)
+                VALUES (:trial_id, :objective, :value, :kind)""",
+                trial_id=trial_id,
+                objective=objective,
+                value=finite,
+                kind=kind,
+            )
 
 
 def _write_attributes(

@@ -71,9 +71,12 @@ def named(
     return makers[name]
 
 
-def window(name: str) -> Window:
-    """How many finished trials a sampler needs to see: CMA-ES every generation."""
-    return Window(latest=10**9) if name == "cmaes" else Window()
+def window(name: str, objectives: int = 1) -> Window:
+    """How many finished trials a sampler needs to see: CMA-ES every generation.
+
+    Of several objectives the window knows one only, and so keeps all trials.
+    """
+    return Window(latest=10**9) if name == "cmaes" or objectives > 1 else Window()
 
 
 class Grid(GridSampler):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
-from storage import database, records, results
+from storage import database, directions, records, results
 from storage.database import Database, Transaction
 from storage.records import TrialRecord
 from storage.study import Study
@@ -76,6 +76,7 @@ class Status:
         repeated_s: what these took at first.
         out_of_memory: what trials have cost that failed for want of memory.
         stopping: whether the workers have been asked to stop.
+        objective: what a value is called.
     """
 
     now: float
@@ -96,6 +97,7 @@ class Status:
     repeated_s: float
     out_of_memory: OutOfMemory
     stopping: bool
+    objective: str
 
     @property
     def finished(self) -> int:
@@ -136,6 +138,7 @@ def read(transaction: Transaction, study_id: int) -> Status:
         repeated_s=seconds + sum(one.repeated_s for one in running),
         out_of_memory=_out_of_memory(transaction, study_id),
         stopping=bool(limits.stop),
+        objective=json.loads(limits.objectives or "[null]")[0] or "value",
     )
 
 
@@ -149,7 +152,9 @@ def _limits(transaction: Transaction, study_id: int) -> database.Row:
             gpu_seconds_used + (
                 SELECT coalesce(sum(l.held * l.devices * (l.heard_at - l.claimed_at)), 0.0)
                 FROM studyhall_leases l WHERE l.study_id = b.study_id) AS gpu_seconds_used,
-            (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued
+            (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued,
+            (SELECT a.value_json FROM study_system_attributes a
+                WHERE a.study_id = b.study_id AND a.key = 'study:metric_names') AS objectives
         FROM studyhall_budget b WHERE study_id = :study_id""",
         study_id=study_id,
     )
@@ -198,20 +203,24 @@ def _running(transaction: Transaction, study_id: int) -> list[Running]:
     rows = transaction.rows(
         """
         SELECT number, worker, host, pid, device, epoch, value,
-            (SELECT min(v.intermediate_value) FROM trial_intermediate_values v
-                WHERE v.trial_id = l.trial_id),
+            (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
             {now} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
             checkpoint, fence, memory_failures, progress,
             (SELECT a.value_json FROM trial_user_attributes a
-                WHERE a.trial_id = l.trial_id AND a.key = 'name')
-        FROM studyhall_leases l WHERE study_id = :study_id ORDER BY number""",
+                WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
+        FROM studyhall_leases l
+            JOIN study_directions s ON s.study_id = l.study_id AND s.objective = 0
+        WHERE l.study_id = :study_id ORDER BY number""",
         study_id=study_id,
     )
-    found = [Running(*row) for row in rows]
-    # SQLite has no booleans
-    return [
-        replace(one, held=bool(one.held), name=one.name and json.loads(one.name)) for one in found
-    ]
+    return [_read(Running(*row[:-1]), row[-1]) for row in rows]
+
+
+def _read(running: Running, direction: str) -> Running:
+    """With values as the study has them, and types that SQLite does not have."""
+    value, best = (directions.turned(cost, direction) for cost in (running.value, running.best))
+    name = running.name and json.loads(running.name)
+    return replace(running, held=bool(running.held), name=name, value=value, best=best)
 
 
 def _workers(transaction: Transaction, study_id: int) -> list[Sight]:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from storage import budget
 from storage import study as rows
 from storage.control import fail, free, reap, set_stop, stop_trial
 from storage.database import Database, StorageError, Transaction
+from storage.directions import MINIMIZE
 from storage.records import TrialRecord, history, trial, trials
 from storage.status import Status, status
 from storage.study import Queued, Study
@@ -52,6 +53,7 @@ def create(
     trials: int,
     seconds: float | None = None,
     gpu_seconds: float | None = None,
+    directions: Sequence[str] = (MINIMIZE,),
     queue: Iterable[Queued] = (),
 ) -> tuple[Study, bool]:
     """Creates a study, unless there is one of that name, which is returned as it is.
@@ -64,6 +66,7 @@ def create(
         trials: how many it may start in all.
         seconds: wall clock from the first claim on, while anybody works on it; None is endless.
         gpu_seconds: summed over devices; None is endless.
+        directions: of its objectives, minimize or maximize each.
         queue: configurations to run first.
 
     Returns:
@@ -75,7 +78,7 @@ def create(
     def work(transaction: Transaction) -> tuple[Study, bool]:
         if (study := rows.find(transaction, name)) is None:
             rows.forget_orphans(transaction)
-            study_id = rows.insert(transaction, name, token, config, seed)
+            study_id = rows.insert(transaction, name, token, config, seed, directions)
             rows.insert_budget(transaction, study_id, trials, seconds, gpu_seconds)
             for each in queued:
                 rows.enqueue(transaction, study_id, each, uuid.uuid4().hex)

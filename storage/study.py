@@ -1,11 +1,12 @@
 """A study as it was created, and its rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from storage.database import Transaction
+from storage.directions import MINIMIZE, as_optunas
 
 # Tables whose rows belong to a trial, and those whose rows belong to a study, parents last.
 _OF_TRIALS = (
@@ -31,6 +32,12 @@ class Study:
     seed: int
     config: dict[str, Any]
     created_at: float  # epoch seconds, by the database's clock
+    directions: tuple[str, ...] = (MINIMIZE,)  # of its objectives
+
+    @property
+    def direction(self) -> str:
+        """Of the objective that trials are ranked by, the first one."""
+        return self.directions[0]
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,18 @@ def find(transaction: Transaction, name: str) -> Study | None:
     )
     if row is None:
         return None
-    return Study(row.study_id, row.study_name, row.seed, json.loads(row.config), row.created_at)
+    directions = transaction.rows(
+        "SELECT direction FROM study_directions WHERE study_id = :study_id ORDER BY objective",
+        study_id=row.study_id,
+    )
+    return Study(
+        row.study_id,
+        row.study_name,
+        row.seed,
+        json.loads(row.config),
+        row.created_at,
+        tuple(direction.lower() for (direction,) in directions) or (MINIMIZE,),
+    )
 
 
 def token(transaction: Transaction, study: Study) -> str:
@@ -69,18 +87,26 @@ def token(transaction: Transaction, study: Study) -> str:
 
 
 def insert(
-    transaction: Transaction, name: str, token: str, config: Mapping[str, Any], seed: int
+    transaction: Transaction,
+    name: str,
+    token: str,
+    config: Mapping[str, Any],
+    seed: int,
+    directions: Sequence[str] = (MINIMIZE,),
 ) -> int:
     """Creates a study in Optuna's tables and in ours; returns its id."""
     study_id = transaction.run(
         "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
     ).scalar_one()
-    transaction.run(
-        """
-        INSERT INTO study_directions (direction, study_id, objective)
-        VALUES ('MINIMIZE', :study_id, 0)""",
-        study_id=study_id,
-    )
+    for objective, direction in enumerate(as_optunas(directions)):
+        transaction.run(
+            """
+            INSERT INTO study_directions (direction, study_id, objective)
+            VALUES (:direction, :study_id, :objective)""",
+            direction=direction,
+            study_id=study_id,
+            objective=objective,
+        )
     transaction.run(
         """
         INSERT INTO studyhall_studies (study_id, seed, config, created_at, token)

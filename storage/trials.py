@@ -57,11 +57,11 @@ class TrialStore:
         window: Window | None = None,
     ) -> None:
         self._db = db
-        self._study_id = study.study_id
+        self._study_id, self._direction = study.study_id, study.direction
         self._worker = worker
         self._terms = terms or Terms()
         self._knowledge = Knowledge(
-            Mirror(study.name, window or Window()),
+            Mirror(study.name, window or Window(), len(study.directions)),
             sampler_factory,
             trial_seed,
             pruning,
@@ -120,7 +120,7 @@ class TrialStore:
 
         Args:
             epoch: from 1.
-            value: its validation loss, which the pruner and Optuna's clients see; None for an
+            value: its cost, which the pruner and, as a value, Optuna's clients see; None for an
                 epoch that only the history shall hold.
             metrics: everything else that there is to say about it.
             fold: from 0.
@@ -134,7 +134,8 @@ class TrialStore:
         step = epoch if step is None else step
         claim.report(step, epoch, fold, value, dict(metrics))
         place, rung = len(claim.rows), self._knowledge.rung(claim, step, value)
-        report = Report(step, epoch, fold, place, value, dict(metrics), rung, seconds)
+        about = (step, epoch, fold, place, value, dict(metrics), rung, seconds)
+        report = Report(*about, self._direction)
         claim.outbox.add(report)
         self._try_to_deliver(claim)
         self._climb(claim, report)
@@ -178,8 +179,11 @@ class TrialStore:
         attributes: Mapping[str, Any] | None = None,
         system_attributes: Mapping[str, Any] | None = None,
         study_system_attributes: Mapping[str, Any] | None = None,
+        further: Sequence[float] = (),
     ) -> None:
-        """Ends the trial: "COMPLETE", "PRUNED" or "FAIL", with its best epoch's value.
+        """Ends the trial: "COMPLETE", "PRUNED" or "FAIL", with the cost of its best epoch.
+
+        `further` are the values of the objectives after the first.
 
         Raises:
             LeaseLost: somebody else holds the trial; nothing was written.
@@ -194,6 +198,8 @@ class TrialStore:
             attributes=attributes or {},
             system_attributes=system_attributes or {},
             study_system_attributes=study_system_attributes or {},
+            direction=self._direction,
+            further=further,
         )
 
         def work(transaction: Transaction) -> None:

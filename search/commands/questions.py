@@ -11,7 +11,7 @@ import typer
 
 from search import reaping, running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
-from search.findings import verdicts
+from search.findings import pareto, verdicts
 from search.report import show, time_split
 from search.terminal import remark, say
 from storage import records, studies
@@ -35,6 +35,7 @@ def status(
             remark(line)
         rows = [(study, standing.status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
+        fronts = [pareto.read(db, study) for study in found] if name else []
     if as_json:
         shown = [show.status_json(*row, split) for row, split in zip(rows, splits, strict=True)]
         print(json.dumps(shown[0] if name else shown, indent=2))
@@ -44,6 +45,9 @@ def status(
         if state.running:
             say("", f"{study.name}: trials under way", show.running_table(state))
     if name:
+        if fronts[0]:
+            say("", "Pareto front: no trial is better than these in every objective")
+            say(show.plain_table(*pareto.rows(fronts[0])))
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")
         say(show.takeovers(rows[0][1]), show.out_of_memory(rows[0][1]))
         if rows[0][1].stopping:

@@ -18,6 +18,7 @@ from scipy import stats
 from search.findings import verdicts
 from search.findings.verdicts import Verdict
 from search.report import curves, show
+from search.study_file import objectives
 from search.study_file.config import ConfigError
 from storage import records, studies
 from storage.database import Database
@@ -106,7 +107,7 @@ def sides(db: Database, names: Sequence[str]) -> list[Side]:
 def outcomes(compared: Sequence[Side]) -> Rows:
     """What each came to, a column each."""
     lines = {
-        "validation loss": [show.number(side.trial.value) for side in compared],
+        _objective(compared): [show.number(side.trial.value) for side in compared],
         "best epoch": [f"{s.trial.best_epoch or '–'} of {s.trial.epochs}" for s in compared],
         "training loss there": [_at_best(side, "loss") for side in compared],
         "at the last epoch": [_at_last(side) for side in compared],
@@ -115,6 +116,11 @@ def outcomes(compared: Sequence[Side]) -> Rows:
         "time": [show.duration(_seconds(side.trial)) for side in compared],
     }
     return ["", *(side.name for side in compared)], [[name, *row] for name, row in lines.items()]
+
+
+def _objective(compared: Sequence[Side]) -> str:
+    names = {objectives.of_study(side.study.config)[0] for side in compared}
+    return names.pop() if len(names) == 1 else "value"
 
 
 def differing(compared: Sequence[Side]) -> Rows:
@@ -128,6 +134,9 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
     """What keeps values from being compared, or how sure their differences are."""
     if len({side.study.config["inspection"]["data"] for side in compared}) > 1:
         yield "their data or splits differ: their losses do not mean the same"
+        return
+    if _objective(compared) == "value":
+        yield "their objectives differ: their values do not mean the same"
         return
     if len({side.study.config["file"]["training"]["loss"] for side in compared}) > 1:
         yield "their losses differ: their values do not mean the same"
@@ -191,7 +200,7 @@ def _side(db: Database, name: str) -> Side:
         known = ", ".join(studies.names(db)) or "a study; this database has none"
         raise ConfigError([f"study: received {name!r}, expected one of {known}, or STUDY:NUMBER"])
     trials = records.trials(db, study)
-    trial = _of_number(trials, int(one[2])) if one else _best(trials)
+    trial = _of_number(trials, int(one[2])) if one else _best(trials, study.direction)
     if trial is None:
         what = f"a trial of {study.name}" if one else "a study with a complete trial"
         raise ConfigError([f"study: received {name!r}, expected {what}"])
@@ -203,13 +212,18 @@ def _of_number(trials: Sequence[TrialRecord], number: int) -> TrialRecord | None
     return next((trial for trial in trials if trial.number == number), None)
 
 
-def _best(trials: Sequence[TrialRecord]) -> TrialRecord | None:
+def _best(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
     complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    return min(complete, key=lambda trial: (trial.value or 0.0, trial.number), default=None)
+    sign = objectives.sign(direction)
+    return min(
+        complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None
+    )
 
 
 def _at_best(side: Side, name: str) -> str:
-    best = curves.best_epoch(side.history)
+    first, way = objectives.of_study(side.study.config)[0], side.study.direction
+    by = objectives.recorded(first), objectives.sign(way)
+    best = curves.best_epoch(side.history, *by)
     return "–" if best is None else show.number(curves.number(best, name))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from functools import cached_property
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 
 from search import creation
 from search.creation import Stored
 from search.findings import tendencies, verdicts
 from search.findings.tendencies import OfHyperparameter
 from search.findings.verdicts import Verdict
+from search.study_file import objectives
 from spaces.space import Space, read_space
 from storage import records
 from storage import status as standing
@@ -46,7 +49,8 @@ class Findings:
     def complete(self) -> list[TrialRecord]:
         """Trials with a value, the best first."""
         found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
-        return sorted(found, key=lambda trial: (trial.value or 0.0, trial.number))
+        sign = objectives.sign(self.study.direction)
+        return sorted(found, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
     @cached_property
     def space(self) -> Space:
@@ -84,8 +88,17 @@ def read(db: Database, study: Study) -> Findings:
 
 
 def in_memory(db: Database, study: Study) -> optuna.Study:
-    """A study as Optuna's, so that importances and plots read the database once."""
-    found = optuna.create_study(study_name=study.name)
-    for trial in Reader(db).get_all_trials(study.study_id, deepcopy=False):
+    """A study as Optuna's, so that importances and plots read the database once.
+
+    Of several objectives it has the first one, by which the trials are ranked.
+    """
+    minimize, maximize = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
+    direction = maximize if study.direction == objectives.MAXIMIZE else minimize
+    found = optuna.create_study(study_name=study.name, direction=direction)
+    with warnings.catch_warnings():  # Optuna calls it experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        found.set_metric_names(objectives.of_study(study.config)[:1])
+    for trial in Reader(db).get_all_trials(study.study_id):
+        trial.values = trial.values and trial.values[:1]
         found.add_trial(trial)
     return found

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from scipy.stats import fisher_exact
 
@@ -84,7 +85,7 @@ def of_study(
         verdicts: on its trials, by number.
     """
     trials = study.get_trials(deepcopy=False)
-    weights, best = importances(study), good_trials(trials)
+    weights, best = importances(study), good_trials(trials, study.direction)
     found = []
     for entry in space.entries:
         if not entry.constant:
@@ -117,10 +118,13 @@ def evaluator(study: optuna.Study) -> PedAnovaImportanceEvaluator | None:
     return PedAnovaImportanceEvaluator(target_quantile=max(TOP, LEAST_TOP / len(complete)))
 
 
-def good_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def good_trials(
+    trials: Sequence[FrozenTrial], direction: StudyDirection = StudyDirection.MINIMIZE
+) -> list[FrozenTrial]:
     """The best tenth of the complete trials, five at least."""
     complete = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
-    ranked = sorted(complete, key=lambda trial: trial.value or 0.0)
+    up = direction == StudyDirection.MAXIMIZE
+    ranked = sorted(complete, key=lambda trial: trial.value or 0.0, reverse=up)
     return ranked[: max(LEAST_TOP, math.ceil(TOP * len(ranked)))]
 
 

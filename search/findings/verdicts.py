@@ -15,6 +15,7 @@ from search.findings.advice import Remedies
 from search.findings.evidence import Evidence, measure
 from search.findings.quadrant import Quadrant
 from search.report import curves
+from search.study_file import objectives
 from spaces import hyperparameters
 from storage import histories, records
 from storage.database import Database
@@ -165,13 +166,21 @@ class Judge:
         )
 
 
+def _losses(study: Study, complete: Sequence[TrialRecord]) -> list[float]:
+    """Validation losses of complete trials, be they their values or not."""
+    if objectives.of_study(study.config)[0] == objectives.LOSS:
+        return [trial.value for trial in complete if trial.value is not None]
+    found = [curves.number(trial.attributes.get("metrics", {}), "val_loss") for trial in complete]
+    return [loss for loss in found if loss == loss]
+
+
 def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
     """The judge of a study, who knows what its trials have achieved."""
     complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
     losses = [curves.number(trial.attributes.get("metrics", {}), "loss") for trial in complete]
     return Judge(
         creation.stored(study),
-        min((trial.value for trial in complete if trial.value is not None), default=None),
+        min(_losses(study, complete), default=None),
         min((loss for loss in losses if loss == loss), default=None),
     )
 

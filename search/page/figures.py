@@ -21,6 +21,7 @@ from search.findings import tendencies
 from search.findings.study_findings import Findings
 from search.report import curves
 from search.report.curves import TRAIN, VALIDATION, History, spans_widely
+from search.study_file import objectives
 
 LINE, QUIET = VALIDATION, "#8a94a6"
 BEST = 10  # trials whose validation losses make the band
@@ -47,7 +48,8 @@ def over_time(found: Findings) -> Figure | None:
         return None
     began = min(t.started_at for t in found.trials if t.started_at is not None)
     minutes = [(at - began) / 60 for at, _ in ended]
-    least = np.minimum.accumulate(np.array([value for _, value in ended]))
+    better = np.minimum if found.study.direction == objectives.MINIMIZE else np.maximum
+    least = better.accumulate(np.array([value for _, value in ended]))
     figure = go.Figure()
     figure.add_scatter(
         x=minutes, y=[value for _, value in ended], mode="markers", name="a trial",
@@ -56,7 +58,7 @@ def over_time(found: Findings) -> Figure | None:
     figure.add_scatter(
         x=minutes, y=least, mode="lines", name="best so far", line={"color": LINE, "shape": "hv"}
     )
-    return _dressed(figure, "minutes since the first trial began", "validation loss", log=True)
+    return _dressed(figure, "minutes since the first trial began", found.status.objective, log=True)
 
 
 def learning_curves(best: History, others: Sequence[History], name: str = "loss") -> Figure | None:
@@ -140,7 +142,7 @@ def parallel(study: optuna.Study) -> Figure | None:
     if figure is None:
         return None
     trials = study.get_trials(deepcopy=False)
-    good = {trial.number for trial in tendencies.good_trials(trials)}
+    good = {trial.number for trial in tendencies.good_trials(trials, study.direction)}
     best = [trial.number in good for trial in trials if _is_complete(trial)]
     lines = figure.data[: len(best)]  # a line per complete trial, in their order; then a scale
     for line, is_best in zip(lines, best, strict=True):
@@ -210,7 +212,11 @@ def _optunas(
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # optuna tells of what is experimental
-        named = {} if "evaluator" in options else {"target_name": "validation loss"}
+        named = (
+            {}
+            if "evaluator" in options
+            else {"target_name": (study.metric_names or [objectives.LOSS])[0]}
+        )
         figure = plot(study, **named, **options)
     if not figure.data:
         return None

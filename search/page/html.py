@@ -137,7 +137,7 @@ def _summary(content: Mapping[str, Any]) -> str:
     best, state = content["best"], content["status"]
     facts = [("trials ended", f"{state['finished']} of {state['trials']}")]
     if best:
-        facts.insert(0, ("best validation loss", show.number(best["value"])))
+        facts.insert(0, (f"best {state['objective']}", show.number(best["value"])))
         facts.insert(1, ("by trial", show.called(best["trial"], best["name"])))
         if best["test"]:
             facts.insert(2, _tested(best["test"]["scores"]))
@@ -193,7 +193,7 @@ def _slices(figures: Mapping[str, Figure]) -> str:
     places = "".join(plot(name, figures) for name in figures if name.startswith("slice-"))
     if not places:
         return ""
-    said = "validation loss against each, from early trials (grey) to late ones"
+    said = "the value against each, from early trials (grey) to late ones"
     return f'<h3>{said}</h3><div class="small">{places}</div>'
 
 

@@ -18,16 +18,24 @@ def summary(content: Mapping[str, Any]) -> list[str]:
     Args:
         content: of the report, without its summary.
     """
-    return [*_best(content["best"]), _spent(content), *_faults(content), *_matters(content)]
+    return [
+        *_best(content["best"], content["status"]["objective"]),
+        _spent(content),
+        *_faults(content),
+        *_matters(content),
+    ]
 
 
-def _best(best: Mapping[str, Any] | None) -> Iterator[str]:
+def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
     if best is None:
         yield "No trial has been completed yet."
         return
     at = f"at epoch {best['best_epoch']} of {best['epochs']}" if best["best_epoch"] else ""
     called = show.called(best["trial"], best["name"])
-    yield f"Trial {called} is the best: validation loss {show.number(best['value'])} {at}."
+    yield f"Trial {called} is the best: {objective} {show.number(best['value'])} {at}."
+    if best["pareto"]:
+        numbers = ", ".join(str(each["trial"]) for each in best["pareto"])
+        yield f"No trial is better in every objective than these, the Pareto front: {numbers}."
     if verdict := best["verdict"]:
         yield (
             f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "

@@ -36,10 +36,15 @@ def number(epoch: Epoch, name: str) -> float:
     return float(found) if found is not None and math.isfinite(found) else math.nan
 
 
-def best_epoch(history: History) -> Epoch | None:
-    """The epoch of least validation loss; None where no epoch has a finite one."""
-    finite = [epoch for epoch in history if math.isfinite(number(epoch, "val_loss"))]
-    return min(finite, key=lambda epoch: number(epoch, "val_loss"), default=None)
+def best_epoch(history: History, name: str = "val_loss", sign: float = 1.0) -> Epoch | None:
+    """The epoch of least validation loss; None where no epoch has a finite one.
+
+    Args:
+        name: of another metric to judge by.
+        sign: what it is multiplied with, so that less is better.
+    """
+    finite = [epoch for epoch in history if math.isfinite(number(epoch, name))]
+    return min(finite, key=lambda epoch: sign * number(epoch, name), default=None)
 
 
 def folds(history: History) -> list[list[Epoch]]:

@@ -93,7 +93,7 @@ def picture(title: str, status: Status) -> RenderableType:
     counts += f", {show.left(status)} left of {status.limit}, about {left}"
     best = status.incumbent
     incumbent = (
-        f"best  validation loss {show.number(best.value)} by trial "
+        f"best  {status.objective} {show.number(best.value)} by trial "
         f"{show.called(best.number, show.name(best))}, "
         f"epoch {best.best_epoch}"
         if best

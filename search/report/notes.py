@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from search.report import curves
-from search.report.curves import History
+from search.report.curves import Epoch, History
+from search.study_file import objectives
 
 Attributes = dict[str, str | int]
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -81,6 +82,8 @@ def trial_note(
     stopped: str | None = None,
     reason: str | None = None,
     verdict: Sequence[str] = (),
+    objective: str = objectives.LOSS,
+    direction: str = objectives.MINIMIZE,
 ) -> Attributes:
     """Study system attributes that hold a finished trial's note.
 
@@ -94,14 +97,16 @@ def trial_note(
         stopped: Why training ended: epochs, patience or diverged.
         reason: Why it failed.
         verdict: What its curves say, in a sentence, and the advice, a sentence each.
+        objective, direction: What its value is, and which way that gets better.
     """
     history = curves.flat(history)
+    best = curves.best_epoch(history, objectives.recorded(objective), objectives.sign(direction))
     body = "\n\n".join(
         part
         for part in (
-            _outcome(number, state, history, value, stopped, reason),
+            _outcome(number, state, history, best, value, stopped, reason, objective),
             _judged(verdict),
-            _numbers(history),
+            _numbers(history, best),
             _links(study_id, trial_id) if history else "",
             _hyperparameters(params),
         )
@@ -133,18 +138,19 @@ def _outcome(
     number: int,
     state: State,
     history: History,
+    best: Epoch | None,
     value: float | None,
     stopped: str | None,
     reason: str | None,
+    objective: str,
 ) -> str:
     epochs = curves.last_epoch(history)
     after = f"after {epochs} epoch{'' if epochs == 1 else 's'}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
-    best = curves.best_epoch(history)
-    least = value if value is not None else (best or {}).get("val_loss")
+    least = value if value is not None else (best or {}).get(objectives.recorded(objective))
     at = f" at epoch {best['epoch']}" if best and len(curves.folds(history)) == 1 else ""
-    found = f"validation loss {_short(least)}{at}"
+    found = f"{_escaped(objective)} {_short(least)}{at}"
     if state == "PRUNED":
         cause = "somebody has stopped it" if stopped == "by hand" else "it fell behind"
         return f"**Trial {number} was pruned {after}:** {cause}. Its best: {found}."
@@ -165,9 +171,8 @@ def _judged(verdict: Sequence[str]) -> str:
     return "\n".join([f"**Verdict:** {_escaped(said)}\n", *(f"- {_escaped(a)}" for a in advice)])
 
 
-def _numbers(history: History) -> str:
+def _numbers(history: History, best: Epoch | None) -> str:
     """Train and validation numbers of the best epoch, a row per metric."""
-    best = curves.best_epoch(history)
     if best is None:
         return ""
     rows = [

@@ -84,6 +84,8 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
     """One study for programs; `seconds` is what its trials' time went into."""
     return {
         "study": study.name,
+        "objective": status.objective,
+        "directions": list(study.directions),
         "finished": status.finished,
         "complete": status.counts["COMPLETE"],
         "pruned": status.counts["PRUNED"],
@@ -126,6 +128,7 @@ def trial_json(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, 
         "value": trial.value,
         "best_epoch": trial.best_epoch,
         "epochs": trial.epochs,
+        "objectives": trial.attributes.get("objectives"),
         "standard_error": trial.attributes.get("standard_error"),
         "folds": trial.attributes.get("folds"),
         "repeats": trial.attributes.get("repeats"),
@@ -167,6 +170,14 @@ def out_of_memory(status: Status) -> str:
     return f"out of memory: {failed} failed, {spent}: {share}"
 
 
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A header and rows of text."""
+    table = Table(*header, box=None)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
     """Every study of a database, a row each."""
     table = Table(box=None)
@@ -188,7 +199,7 @@ def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
 def running_table(status: Status) -> Table:
     """What every worker is doing."""
     table = Table(box=None)
-    for heading in ("worker", "trial", "epoch", "validation loss", "best", "heard"):
+    for heading in ("worker", "trial", "epoch", status.objective, "best", "heard"):
         table.add_column(heading, justify="left" if heading == "worker" else "right")
     for running in status.running:
         table.add_row(

@@ -108,7 +108,7 @@ class Anew:
             runs.append(run)
         best = tuple(run.best for run in runs if run.best is not None)
         return Trained(
-            values=tuple(epoch.value for epoch in best),
+            values=tuple(self.plan.turned(epoch.value) for epoch in best),
             best=best,
             epochs=tuple(len(run.history) for run in runs),
             samples=len(self._fold(0, percent).train_rows),

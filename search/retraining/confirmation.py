@@ -15,6 +15,7 @@ import numpy as np
 
 from search.report import show
 from search.retraining import seeds
+from search.study_file import objectives
 from storage import records, retrainings, studies
 from storage.database import Database
 from storage.records import TrialRecord
@@ -33,10 +34,12 @@ class Confirmed:
 
     Attributes:
         runs: those that were asked for, by repeat.
+        sign: what a value is multiplied with, so that less is better.
     """
 
     trial: TrialRecord
     runs: tuple[Retraining, ...]
+    sign: float = 1.0
 
     @property
     def values(self) -> list[float]:
@@ -74,7 +77,7 @@ class Confirmed:
     def model(self) -> Retraining | None:
         """The training whose model is the best of those that are kept."""
         kept = [run for run in self.runs if run.result and run.result.get("model")]
-        return min(kept, key=_value, default=None)
+        return min(kept, key=lambda run: self.sign * _value(run), default=None)
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -180,7 +183,7 @@ class Confirmation:
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
     """Write down which trainings are to be done; those of an earlier call stay."""
-    best = ranked(records.trials(db, study))[:top]
+    best = ranked(records.trials(db, study), _sign(study))[:top]
     studies.set_fact(db, study, FACT, {"top": top, "seeds": seeds_each})
     rows = [
         Retraining(CONFIRM, t.number, repeat, 100, seeds.seed(study.seed, t.number, repeat))
@@ -202,19 +205,24 @@ def read(
     if asked is None:
         return None
     top, count = asked["top"], asked["seeds"]
-    best = ranked(records.trials(db, study) if trials is None else trials)
+    sign = _sign(study)
+    best = ranked(records.trials(db, study) if trials is None else trials, sign)
     rows = [row for row in retrainings.read(db, study, CONFIRM) if row.repeat < count]
-    found = [Confirmed(t, tuple(r for r in rows if r.trial == t.number)) for t in best]
+    found = [Confirmed(t, tuple(r for r in rows if r.trial == t.number), sign) for t in best]
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
     missing = tuple(t.number for t in best[:top] if t.number not in known)
     return Confirmation(top, count, tuple(sorted(whole, key=_place)), missing)
 
 
-def ranked(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+def _sign(study: Study) -> float:
+    return objectives.sign(study.direction)
+
+
+def ranked(trials: Sequence[TrialRecord], sign: float = 1.0) -> list[TrialRecord]:
     """The complete ones, the best first."""
     complete = [t for t in trials if t.state == "COMPLETE" and t.value is not None]
-    return sorted(complete, key=lambda trial: (trial.value or 0.0, trial.number))
+    return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
 
 def rows(found: Confirmation) -> tuple[list[str], list[list[str]]]:
@@ -232,7 +240,7 @@ def _row(each: Confirmed) -> list[str]:
 
 
 def _place(each: Confirmed) -> tuple[bool, float, int]:
-    return each.mean is None, each.mean or 0.0, each.trial.number
+    return each.mean is None, each.sign * (each.mean or 0.0), each.trial.number
 
 
 def _value(run: Retraining) -> float:

@@ -32,7 +32,7 @@ class Studies(Collector):
         yield _by_study(standing, "trials_left", "Trials that have not ended.", _trials_left)
         yield _by_study(standing, "seconds_left", "Wall-clock time left.", _seconds_left)
         yield _by_study(standing, "gpu_seconds_left", "Device time left.", _gpu_seconds_left)
-        yield _by_study(standing, "incumbent_value", "Least validation loss so far.", _incumbent)
+        yield _by_study(standing, "incumbent_value", "The best value so far.", _incumbent)
         yield _by_study(standing, "workers", "Worker processes on the list.", _workers)
         yield _states(standing)
         yield _heartbeats(standing)

@@ -20,6 +20,8 @@ EFFECTS: dict[str, Effect | None] = {
     "study": "applies",  # trials, hours, gpu_hours
     "study.name": None,  # another name is another study
     "study.storage": None,  # where the study was found, however that is spelt
+    "study.objective": "refused",
+    "study.direction": "refused",
     "study.seed": "kept",  # it has split the data and begun the trials
     "study.artifacts": "kept",  # checkpoints and models lie there
     "data": "refused",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spaces import spelling
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
@@ -26,20 +28,37 @@ METRICS: dict[str, tuple[str, ...]] = {
     "mean_squared_error": (REGRESSION,),
     "root_mean_squared_error": (REGRESSION,),
     "r2_score": (REGRESSION,),
+    **dict.fromkeys(
+        (
+            *(f"{score}_macro" for score in ("precision", "recall", "f1", "f0.5", "f2")),
+            *(f"{score}_micro" for score in ("precision", "recall", "f1", "f0.5", "f2")),
+            "roc_auc",
+            "calibration_error",
+        ),
+        (BINARY, MULTICLASS, MULTILABEL),
+    ),
 }
 
 
-def problems(loss: str, metrics: str | list[str], task: str) -> list[str]:
+def problems(
+    loss: str, metrics: str | list[str], task: str, named_objectives: Sequence[str] = ()
+) -> list[str]:
     """What the study file names that doesn't fit the task of its data, a line each.
 
     Args:
         loss, metrics: ``[training]`` of a checked study file; ``auto`` always fits.
         task: binary, multiclass, multilabel or regression.
+        named_objectives: ``[study] objective``; those that are no metric of `METRICS` fit.
     """
     named = [] if isinstance(metrics, str) else metrics
-    checked = [("loss", loss, LOSSES), *(("metrics", metric, METRICS) for metric in named)]
+    ranking = [name for name in named_objectives if name in METRICS]
+    checked = [
+        ("[training] loss", loss, LOSSES),
+        *(("[training] metrics", metric, METRICS) for metric in named),
+        *(("[study] objective", name, METRICS) for name in ranking),
+    ]
     return [
-        f"[training] {key}: received {spelling.as_toml(name)}, expected for {task} data"
+        f"{key}: received {spelling.as_toml(name)}, expected for {task} data"
         f" {spelling.one_of('', [each for each, tasks in known.items() if task in tasks])}"
         for key, name, known in checked
         if name != "auto" and task not in known[name]

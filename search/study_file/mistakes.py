@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.study_file import reference
+from search.study_file import objectives, reference
 from search.study_file.sections import USER_FAMILY, StudyFile
 from spaces import fixed, hyperparameters, space, spelling
 
@@ -75,13 +75,36 @@ def of_trials(tables: Tables) -> list[Mistake]:
 
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Keys that are right by themselves but don't go together."""
-    return [*_of_number(file), *_of_hyperband(file), *_of_wilcoxon(file)]
+    pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
+    return [*_of_number(file), *_of_objectives(file), *pruning]
 
 
 def _of_number(file: StudyFile) -> Iterator[Mistake]:
     if len(file.trials) > file.study.trials:
         expected = f"at least {len(file.trials)}, as many as there are [[trials]]"
         yield Mistake("study", "trials", str(file.study.trials), expected)
+
+
+def _of_objectives(file: StudyFile) -> Iterator[Mistake]:
+    """Names that nobody knows, and what Optuna can't do for several objectives."""
+    first, *others = names = objectives.of_file(file.study.model_dump())
+    known = [name for name in objectives.KNOWN if name not in objectives.AT_THE_END]
+    if first not in known and file.study.direction == "auto":
+        near = spelling.nearest(first, known)
+        meant = f'"{near}"' if near else f"one of {', '.join(known)}"
+        expected = f"{meant}; for a metric of your own model, direction as well"
+        yield Mistake("study", "objective", f'"{first}"', expected)
+    for name in others:
+        if name not in objectives.KNOWN:
+            yield Mistake(
+                "study", "objective", f'"{name}"', spelling.one_of(name, [*objectives.KNOWN])
+            )
+    if others and file.search.pruner not in ("auto", "none"):
+        received = f'"{file.search.pruner}" with {len(names)} objectives'
+        yield Mistake("search", "pruner", received, '"auto" or "none": pruners have one objective')
+    if others and file.search.sampler == "cmaes":
+        received = f'"cmaes" with {len(names)} objectives'
+        yield Mistake("search", "sampler", received, '"auto": cmaes has one objective')
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:

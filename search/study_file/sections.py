@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from search.study_file import objectives
 from search.study_file.losses import LOSSES, METRICS
 from spaces import hyperparameters, spelling
 
@@ -53,6 +54,12 @@ Metrics = Annotated[
 ]
 
 
+Objective = Annotated[
+    str | list[str],
+    Field(json_schema_extra={"expected": "a name or a list of names, see docs/evaluation.md"}),
+]
+
+
 class Section(BaseModel):
     """One table: unknown keys and values of another type are mistakes, nothing is converted."""
 
@@ -87,6 +94,11 @@ class StudySection(Section):
     """limit of all workers' device time together, in hours"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """fixes the split, and each trial's first weights and order of samples"""
+    objective: Objective = objectives.LOSS
+    """what trials are ranked by, at their best epochs: validation loss, or a metric on the
+    validation set; a list asks for a Pareto front, and ranks by the first"""
+    direction: Literal["auto", "minimize", "maximize"] = "auto"
+    """which way the first objective gets better; auto knows it but for metrics of your own"""
     confirm_top: Count | None = None
     """when the budget is spent, train so many of the best trials anew, each confirm_seeds times"""
     confirm_seeds: Annotated[int, Field(ge=1, le=100)] = 3
@@ -100,6 +112,16 @@ class StudySection(Section):
         if url is not None and not _readable(url):
             raise ValueError("sqlite:///file.db or postgresql://user@host/database")
         return url
+
+    @field_validator("objective")
+    @classmethod
+    def _not_twice(cls, named: str | list[str]) -> str | list[str]:
+        names = [named] if isinstance(named, str) else named
+        if not names or len({*names}) < len(names):
+            raise ValueError("a name, or a list of different names")
+        if names[0] in objectives.AT_THE_END:
+            raise ValueError("a measure of the validation set first, by which models are trained")
+        return named
 
     @field_validator("artifacts")
     @classmethod
@@ -177,7 +199,7 @@ class TrainingSection(Section):
     patience: Count | Literal["none"] = 10
     """epochs without an improvement by min_delta until a trial stops"""
     min_delta: NotNegative = 0.0
-    """least decrease of the validation loss that counts as an improvement"""
+    """least improvement of the objective that counts as one"""
     trial_minutes: Positive | Literal["none"] = "none"
     """minutes that one trial may take: then its best epoch counts; one that hangs is failed"""
     metric: Literal["val_loss"] = "val_loss"

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 
@@ -36,6 +37,7 @@ __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_e
 CALL_S = 0.05  # as many epochs per call as fit into this, so that reports stay lively
 MOST_EPOCHS = 64  # per call
 PREDICTED = 1024  # samples at once
+LATENCY_BATCH, LATENCY_TIMES = 32, 20
 
 _log = logging.getLogger("studyhall")
 
@@ -107,6 +109,19 @@ class Engine:
         starts = range(0, samples.number, PREDICTED)
         rows = [model(samples.dense(slice(at, at + PREDICTED)), training=False) for at in starts]
         return np.concatenate([np.asarray(row, np.float32) for row in rows])
+
+    def latency_ms(self, model: keras.Model) -> float:
+        """Milliseconds that a prediction takes per sample, in batches: the median of several."""
+        batch = self._data.validation.dense(slice(0, LATENCY_BATCH))
+        predict = tf.function(lambda x: model(x, training=False), autograph=False)
+        x = tf.constant(batch)
+        predict(x)  # traces
+        took = []
+        for _ in range(LATENCY_TIMES):
+            began = time.perf_counter()
+            np.asarray(predict(x))
+            took.append(time.perf_counter() - began)
+        return float(np.median(took)) * 1000 / len(batch)
 
     def _path(self, model: keras.Model, settings: Settings) -> Path:
         try:

@@ -11,7 +11,8 @@ class Epoch:
 
     Attributes:
         number: Counted from 1.
-        value: Validation loss of the data, without penalties; NaN where the training diverged.
+        value: The objective, with the sign that makes less better: the validation loss of the data,
+            without penalties, unless another metric is asked for; NaN where the training diverged.
         metrics: loss and val_loss (the data's), keras_loss and keras_val_loss (as Keras reports
             them, with penalties), the model's metrics, val_<metric>, learning_rate.
         seconds: Wall time.

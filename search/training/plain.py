@@ -15,7 +15,7 @@ from search.training import callbacks, feeding, memory, progress, stream
 from search.training.checkpoint import CheckpointError
 from search.training.epoch import Epoch
 from search.training.feeding import Samples, TrainingData
-from search.training.settings import Settings
+from search.training.settings import Settings, UnknownMetric
 
 VALIDATION_BATCH = 256  # samples
 
@@ -131,17 +131,23 @@ class PlainEpochs:
         """The value and the epoch's metrics by our names."""
         known = {"loss": math.nan, "val_loss": math.nan, **logs}
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
-        value = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
+        loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        return {
-            "value": value,
+        measured = {
             "loss": keras_loss - self._penalties(),
-            "val_loss": value,
+            "val_loss": loss,
             "keras_loss": keras_loss,
             "keras_val_loss": keras_val_loss,
             "learning_rate": rate,
             **known,
         }
+        return {"value": self._cost(measured) if math.isfinite(loss) else math.nan, **measured}
+
+    def _cost(self, measured: dict[str, float]) -> float:
+        name = self._settings.objective
+        if name not in measured:
+            raise UnknownMetric(name, measured)
+        return self._settings.sign * measured[name]
 
     def _value(self, keras_val_loss: float) -> float:
         """The validation loss of the data alone."""

@@ -72,13 +72,22 @@ class CompiledModels:
     def __init__(self) -> None:
         self._models: OrderedDict[str, CompiledModel] = OrderedDict()
 
-    def find(self, model: Any, data: TrainingData, data_loss: Any, *, xla: bool) -> CompiledModel:
+    def find(
+        self,
+        model: Any,
+        data: TrainingData,
+        data_loss: Any,
+        objective: tuple[str, float] = ("val_loss", 1.0),
+        *,
+        xla: bool,
+    ) -> CompiledModel:
         """The compiled model that can train this one; made now where there is none.
 
         Args:
             model: Compiled by Keras, as its builder returned it.
             data: What it is to be trained on.
             data_loss: Of the value, or None for the model's own.
+            objective: The metric that is an epoch's value, and its sign.
             xla: Whether its epochs go through XLA.
 
         Raises:
@@ -87,8 +96,8 @@ class CompiledModels:
         if not model.built:
             model.build((None, *data.train.x.shape[1:]))
         kind = (data.stream, data.train.features, data.train.y.shape[1:], str(data.train.y.dtype))
-        name = signature.of(model, data_loss, xla, *map(str, kind))
-        found = self._models.pop(name, None) or _compiled(model, data, data_loss, xla)
+        name = signature.of(model, data_loss, xla, *objective, *map(str, kind))
+        found = self._models.pop(name, None) or _compiled(model, data, data_loss, objective, xla)
         self._models[name] = found
         self._drop_oldest()
         return found
@@ -107,12 +116,14 @@ class CompiledModels:
 OF_THIS_PROCESS = CompiledModels()  # folds differ in their samples only
 
 
-def _compiled(model: Any, data: TrainingData, data_loss: Any, xla: bool) -> CompiledModel:
+def _compiled(
+    model: Any, data: TrainingData, data_loss: Any, objective: tuple[str, float], xla: bool
+) -> CompiledModel:
     features = data.train.features
     fused = xla and features is None and not data.stream
     twin = Twin(model, sparse=features is not None, open_widths=not fused)
     _build_metrics(twin.model, data.validation.y)
-    steps = Steps(twin, data_loss, features)
+    steps = Steps(twin, data_loss, features, objective)
     if data.stream:
         return CompiledModel(twin, steps, Streamed(steps))
     return CompiledModel(twin, steps, Fused(steps, _chunk(model)) if fused else Whole(steps))

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import keras
 
 from spaces.optimization import Plateau
+
+
+class UnknownMetric(ValueError):  # noqa: N818  not an error of the program
+    """No metric of that name is measured; the message says which are."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = ", ".join(each.removeprefix("val_") for each in known if each.startswith("val_"))
+        wanted = name.removeprefix("val_")
+        super().__init__(f'[study] objective: received "{wanted}", expected one of {names}')
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Settings:
             penalties.
         engine: "keras" trains by Keras' own fit, whatever the model.
         xla: Whether compiled epochs go through XLA.
+        objective: The metric that is an epoch's value.
+        sign: What it is multiplied with, so that less is better.
         callbacks: The user's own Keras callbacks; with them Keras' own fit trains.
     """
 
@@ -39,4 +50,6 @@ class Settings:
     data_loss: keras.losses.Loss | None = None
     engine: str = "auto"
     xla: str = "auto"
+    objective: str = "val_loss"
+    sign: float = 1.0
     callbacks: Sequence[keras.callbacks.Callback] = ()

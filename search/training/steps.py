@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from search.training import feeding, progress, updates
 from search.training.feeding import Feed
+from search.training.settings import UnknownMetric
 from search.training.twin import Twin
 
 
@@ -35,6 +36,11 @@ class Steps:
         twin: The model that they train.
         data_loss: (y, predictions) -> mean loss of the data alone; None for the model's own.
         features: Columns of sparse samples, else None.
+        objective: The metric that is an epoch's value, and what it is multiplied with, so that
+            less is better.
+
+    Raises:
+        UnknownMetric: There is no such metric.
 
     Attributes:
         best: Weights of the best epoch.
@@ -44,7 +50,13 @@ class Steps:
         names: Of the columns of a row; three times follow.
     """
 
-    def __init__(self, twin: Twin, data_loss: Any, features: int | None) -> None:
+    def __init__(
+        self,
+        twin: Twin,
+        data_loss: Any,
+        features: int | None,
+        objective: tuple[str, float] = ("val_loss", 1.0),
+    ) -> None:
         self._model, self._optimizer = twin.model, twin.optimizer
         self._rate, self._data_loss = twin.learning_rate, data_loss
         self._features, self._densify = features, twin.densify
@@ -55,6 +67,9 @@ class Steps:
         self.rules = tf.Variable(np.zeros(len(progress.Rules._fields)), trainable=False)
         passes = [*self.measured(Sums.zero(), ""), *self.measured(Sums.zero(), "val_")]
         self.names = ["value", *passes, "learning_rate"]
+        self._objective, self._sign = objective
+        if self._objective not in passes:
+            raise UnknownMetric(self._objective, passes)
         self.columns = len(self.names) + len(("began", "halfway", "ended"))
 
     def epoch(self, train: Feed, validation: Feed, order: Any, rates: Any, size: Any) -> Any:
@@ -173,7 +188,9 @@ class Steps:
     def row(self, measured: dict[str, Any], began: Any, halfway: Any) -> Any:
         """The epoch's row, after the rules had their say and the best weights are kept."""
         finite = tf.math.is_finite(measured["keras_loss"])
-        value = tf.where(finite, measured["val_loss"], tf.constant(np.nan, tf.float64))
+        value = tf.where(
+            finite, self._sign * measured[self._objective], tf.constant(np.nan, tf.float64)
+        )
         used = self._rate.read_value()
         state, best, rate = progress.advance(self.progress, self.rules, value, used)
         self.progress.assign(state)

@@ -40,7 +40,9 @@ class WholeEpochs:
         self._steps = math.ceil(self._train.number / settings.batch_size)
         fused = settings.xla == "on" or (settings.xla == "auto" and xla.pays(self._steps_to_come()))
         data_loss = signature.unless_equal(settings.data_loss, model.loss)
-        self._compiled = models.find(model, data, data_loss, xla=fused)
+        self._compiled = models.find(
+            model, data, data_loss, (settings.objective, settings.sign), xla=fused
+        )
         work = executors.multiplications(model, settings.batch_size, self._train.entries)
         self._side_by_side = work >= executors.PARALLEL_MULTIPLICATIONS
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None

@@ -25,14 +25,14 @@ class BestModel:
         self._saved = False
 
     def keep(
-        self, value: float, run: Training, part: Part, out_of_fold: OutOfFold
+        self, cost: float, run: Training, part: Part, out_of_fold: OutOfFold
     ) -> dict[str, Any]:
         """Save the model if its trial is among the best so far, before the trial is told.
 
         Returns:
             Attributes of the trial that say where the model lies and what it scored.
         """
-        if not self._context.keeper.wants(value, self._number):
+        if not self._context.keeper.wants(cost, self._number):
             return {}
         model = run.best_model()
         try:
@@ -43,8 +43,13 @@ class BestModel:
             return {"model_error": reasons.one_line(error)}
         assert run.best is not None
         self._saved = True
+        value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
-        about = {"model": name, "model_sha256": sha256, "model_value": run.best.value}
+        about = {
+            "model": name,
+            "model_sha256": sha256,
+            "model_value": value,
+        }
         return {**about, "model_fold": part.fold, "model_repeat": part.repeat, **predictions}
 
     def settle(self) -> None:

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from search.diagnosis import NO_NUMBER
 from search.findings.verdicts import Judge
+from search.study_file import objectives
 from search.trial.context import Context
 from storage.trials import Claim
 
@@ -30,7 +31,8 @@ def in_words(
         history: its epochs, flat or as the database keeps them.
         attributes: those that are told with its result.
     """
-    judge = Judge(context.stored, _achieved(claim))
+    by_loss = context.plan.objectives[0] == objectives.LOSS
+    judge = Judge(context.stored, _achieved(claim) if by_loss else None)
     verdict = judge.verdict(state, history, attributes, claim.frozen.params)
     return [] if verdict is None else [verdict.sentence(), *verdict.advice]
 
@@ -38,5 +40,5 @@ def in_words(
 def _achieved(claim: Claim) -> float | None:
     """The least validation loss of the complete trials that the sampler has seen."""
     complete = claim.trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    values = [trial.value for trial in complete if trial.value is not None]
+    values = [trial.values[0] for trial in complete if trial.values]
     return min(filter(math.isfinite, values), default=None)

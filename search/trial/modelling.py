@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from search import inspection
 from search.data.loading import Data
 from search.data.parts import Fold
+from search.study_file import objectives
+from search.study_file.losses import METRICS
 from search.study_file.sections import StudyFile
+from search.training import measures
 from search.training.engine import Engine, Settings
 from spaces import architecture, hyperparameters, optimization, regularization, user_code
 from spaces.space import Space, Value, read_space
@@ -36,6 +39,25 @@ class Blueprint:
     data: Data
     space: Space
     builder: Callable[..., Any] | None
+
+    @property
+    def objectives(self) -> list[str]:
+        """Their names; trials are ranked by the first."""
+        return objectives.of_file(dict(self.file.study))
+
+    @property
+    def directions(self) -> list[str]:
+        """Which way each gets better."""
+        return objectives.directions(dict(self.file.study))
+
+    @property
+    def sign(self) -> float:
+        """What a cost is multiplied with to be the first objective's value, and back."""
+        return objectives.sign(self.directions[0])
+
+    def turned(self, cost: float) -> float:
+        """A cost as the first objective's value."""
+        return self.sign * cost
 
 
 @dataclass(frozen=True)
@@ -140,6 +162,8 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
         data_loss=built.data_loss,
         engine=chosen.engine,
         xla=chosen.xla,
+        objective=objectives.recorded(plan.objectives[0]),
+        sign=plan.sign,
     )
 
 
@@ -148,12 +172,18 @@ def one_hot(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[targets] if targets.ndim == 1 else targets
 
 
-def metrics(plan: Blueprint) -> list[str]:
-    """Names of what is recorded beside the loss."""
+def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
+    """What is recorded beside the loss, as Keras' compile takes it; the objectives always are."""
     named = plan.file.training.metrics
-    if named != "auto":
-        return list(named)
-    return ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
+    usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
+    names = usual if named == "auto" else list(named)
+    wanted = [name for name in plan.objectives if name in METRICS]
+    return [_metric(plan, name) for name in dict.fromkeys([*names, *wanted])]
+
+
+def _metric(plan: Blueprint, name: str) -> str | keras.metrics.Metric:
+    ours = name in measures.NAMES
+    return measures.measure(name, plan.data.task, plan.data.outputs) if ours else name
 
 
 def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Value]) -> keras.Model:

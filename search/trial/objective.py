@@ -12,6 +12,7 @@ import optuna
 
 from search import model_size, recycling
 from search.training.engine import Engine
+from search.training.settings import UnknownMetric
 from search.trial import modelling, reasons
 from search.trial.context import LOG, Context, Outcome, TrialFailed
 from search.trial.run import Run
@@ -21,7 +22,13 @@ from storage.leases import LeaseLost
 from storage.results import OUT_OF_MEMORY
 from storage.trials import Claim
 
-FAILURES = (UserCodeError, TrialFailed, ArchitectureError, reasons.REFUSED)  # of one trial
+FAILURES = (
+    UserCodeError,
+    TrialFailed,
+    UnknownMetric,
+    ArchitectureError,
+    reasons.REFUSED,
+)  # of one trial
 
 
 class Objective:

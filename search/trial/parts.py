@@ -40,7 +40,7 @@ class Progress:
     """Results of the parts that are done.
 
     Attributes:
-        values: best epoch's value of each.
+        values: best epoch's cost of each.
         best_epochs: number of that epoch in each.
         spent_s: seconds that the trial has taken so far, the part under way included.
     """
@@ -70,15 +70,20 @@ class Progress:
         """One more part is done."""
         return Progress((*self.values, best.value), (*self.best_epochs, best.number))
 
-    def described(self, folds: int) -> dict[str, Any]:
-        """Attributes of a trial of several parts: standard error, value of each fold or repeat."""
+    def described(self, folds: int, sign: float = 1.0) -> dict[str, Any]:
+        """Attributes of a trial of several parts: standard error, value of each fold or repeat.
+
+        Args:
+            folds: of the study.
+            sign: what a cost is multiplied with to be a value.
+        """
         if self.standard_error is None:
             return {}
         found: dict[str, Any] = {"standard_error": self.standard_error}
         if folds > 1:
-            found["folds"] = self.by_fold(folds)
+            found["folds"] = [sign * value for value in self.by_fold(folds)]
         if self.done > folds:
-            found["repeats"] = self.by_repeat(folds)
+            found["repeats"] = [sign * value for value in self.by_repeat(folds)]
         return found
 
     def by_fold(self, folds: int) -> list[float]:

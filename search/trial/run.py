@@ -13,10 +13,12 @@ from search.stop import STOPPED
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
+from search.training.settings import UnknownMetric
 from search.trial import modelling, parts, reasons, telling, time_limit
 from search.trial.best_model import BestModel
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
+from search.trial.further import Further
 from search.trial.judging import NO_NUMBER
 from search.trial.modelling import Built
 from search.trial.noting import noting
@@ -149,7 +151,7 @@ class Run:
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
-                raise TrialFailed(_diverged(epoch, run))
+                raise TrialFailed(_diverged(run, epoch, self.context.plan.sign))
             self.time_limit.count_epoch()
             order = self._report(part, epoch)
             if order is Order.PRUNE:
@@ -176,7 +178,7 @@ class Run:
         """The epochs to come; what the user's own model raises in them is its failure."""
         try:
             yield from run.epochs(after)
-        except reasons.REFUSED:
+        except (reasons.REFUSED, UnknownMetric):
             raise
         except Exception as error:
             if self.context.plan.builder is None or reasons.is_out_of_memory(error):
@@ -224,14 +226,28 @@ class Run:
     def _complete(self, run: Training, part: Part, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = best.metrics
-        self.attributes |= self.progress.described(len(self.context.plan.data.folds))
+        self.attributes |= self.progress.described(
+            len(self.context.plan.data.folds), self.context.plan.sign
+        )
         with self._stopwatch.time("checkpoint"):
             self.attributes |= self.best_model.keep(
                 self.progress.value, run, part, self.out_of_fold
             )
+        named = self.context.plan.objectives[1:]
+        if named:
+            found = Further(self._engine, run.model, self._bests(), self.attributes)
+            self.attributes["objectives"] = {
+                self.context.plan.objectives[0]: self.context.plan.turned(self.progress.value),
+                **{name: found[name] for name in named},
+            }
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
+
+    def _bests(self) -> list[dict[str, Any]]:
+        """What was measured at the best epoch of each part."""
+        numbers = enumerate(self.progress.best_epochs)
+        return [self.claim.rows[part, epoch]["metrics"] for part, epoch in numbers]
 
     def _tell(self, state: Ended, value: float | None) -> None:
         trained = (run.seconds for run in self._trainings)
@@ -241,7 +257,7 @@ class Run:
         self.checkpoints.drop()
 
 
-def _diverged(epoch: Epoch, run: Training) -> str:
+def _diverged(run: Training, epoch: Epoch, sign: float) -> str:
     best = run.best
-    before = f"; before, {best.value:.5g} at epoch {best.number}" if best else ""
+    before = f"; before, {sign * best.value:.5g} at epoch {best.number}" if best else ""
     return f"{NO_NUMBER} at epoch {epoch.number}{before}"

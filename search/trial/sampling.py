@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
+from search.study_file import objectives
 from search.study_file.sections import StudyFile
 from spaces.space import Entry, Space
 from storage import pruning, samplers
@@ -51,6 +52,8 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
     With folds or repeats, warm-up counts the epochs of all of them.
     """
     chosen = file.search
+    if len(objectives.of_file(dict(file.study))) > 1:  # Optuna prunes by one objective only
+        return pruning.Never()
     if chosen.pruner in ("auto", "median", "percentile"):
         return pruning.Percentile(
             chosen.pruner_percentile if chosen.pruner == "percentile" else 50.0,
@@ -69,5 +72,6 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
 
 def part_pruner(file: StudyFile) -> PartPruner:
     """What ends trials between two of their folds or repeats."""
-    by_parts = file.search.pruner in ("auto", "wilcoxon")
+    single = len(objectives.of_file(dict(file.study))) == 1
+    by_parts = single and file.search.pruner in ("auto", "wilcoxon")
     return PartPruner(file.search.pruner_p_value if by_parts else 0.0)

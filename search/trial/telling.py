@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from search.report import curves, notes
+from search.study_file import objectives
 from search.trial.context import Context
 from search.trial.judging import in_words
+from search.trial.modelling import Blueprint
 from spaces import hyperparameters
+from storage.mirror import FURTHER
 from storage.part_pruning import PARTS
 from storage.trials import Claim
 
@@ -19,20 +22,21 @@ def tell(
     context: Context,
     claim: Claim,
     state: Ended,
-    value: float | None,
+    cost: float | None,
     attributes: Mapping[str, Any],
     parts: Sequence[float],
 ) -> None:
     """End a trial.
 
     Args:
-        value: its result, or None.
+        cost: its result, the less the better, or None.
         attributes: everything else that is known of it.
         parts: what each of its parts has come to, where it has several.
 
     Raises:
         LeaseLost: somebody else holds it; nothing was written.
     """
+    plan = context.plan
     history, trial_id = curves.flat(claim.history), claim.lease.trial_id
     note = notes.trial_note(
         context.study.study_id,
@@ -40,18 +44,33 @@ def tell(
         claim.number,
         state=state,
         history=history,
-        params=hyperparameters.chosen(attributes.get("values", {}), context.plan.file.space),
-        value=value,
+        params=hyperparameters.chosen(attributes.get("values", {}), plan.file.space),
+        value=None if cost is None else plan.turned(cost),
+        objective=plan.objectives[0],
+        direction=plan.directions[0],
         stopped=attributes.get("stopped"),
         reason=attributes.get("reason"),
         verdict=in_words(context, claim, state, history, attributes),
     )
+    further = list(attributes.get("objectives", {}).values())[1:]
     shown = notes.trial_artifacts(trial_id) if history else {}
     context.store.tell(
         claim,
         state,
-        value,
+        cost,
         attributes=attributes,
-        system_attributes={**shown, PARTS: list(parts)} if parts else shown,
+        system_attributes={**shown, **_compared(plan, parts, further)},
         study_system_attributes=note,
+        further=further,
     )
+
+
+def _compared(
+    plan: Blueprint, parts: Sequence[float], further: Sequence[float]
+) -> dict[str, list[float]]:
+    """Costs of the parts, and of the objectives beside the first one, for the other workers."""
+    found = {PARTS: list(parts)} if parts else {}
+    if further:
+        signs = map(objectives.sign, plan.directions[1:])
+        found[FURTHER] = [sign * value for sign, value in zip(signs, further, strict=True)]
+    return found

@@ -1,0 +1,57 @@
+"""What a study makes better: its objectives by name, each with its direction.
+
+Every trial is ranked by the first one, at its best epoch; the others are known at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search.study_file.losses import METRICS
+
+LOSS = "validation loss"
+MINIMIZE, MAXIMIZE = "minimize", "maximize"
+ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
+AT_THE_END = ("parameters", "latency")  # of the model: how many; seconds per sample
+
+KNOWN: dict[str, str] = {
+    LOSS: MINIMIZE,
+    **{name: MINIMIZE if name in (*ERRORS, "calibration_error") else MAXIMIZE for name in METRICS},
+    **dict.fromkeys(AT_THE_END, MINIMIZE),
+}
+
+
+def of_file(study: Mapping[str, Any]) -> list[str]:
+    """The names in ``[study] objective``, as the file or a study's record has them."""
+    named = study.get("objective", LOSS)
+    return [named] if isinstance(named, str) else list(named)
+
+
+def directions(study: Mapping[str, Any]) -> list[str]:
+    """Of each objective; ``[study] direction`` goes before what is known of the first one."""
+    first, *others = of_file(study)
+    given = study.get("direction", "auto")
+    own = KNOWN.get(first, MINIMIZE) if given == "auto" else given
+    return [own, *(KNOWN[name] for name in others)]
+
+
+def recorded(name: str) -> str:
+    """The name under which an epoch's metrics hold an objective."""
+    return "val_loss" if name == LOSS else f"val_{name}"
+
+
+def sign(direction: str) -> float:
+    """What a value is multiplied with to be a cost."""
+    return -1.0 if direction == MAXIMIZE else 1.0
+
+
+def of_study(config: Mapping[str, Any]) -> list[str]:
+    """The names of a study's objectives, from its record."""
+    return of_file(config.get("file", {}).get("study", {}))
+
+
+def ranked(values: Sequence[tuple[float, int]], direction: str) -> list[int]:
+    """Places of (value, number) pairs, the best first; of equals, the lowest number."""
+    way = sign(direction)
+    return sorted(range(len(values)), key=lambda at: (way * values[at][0], values[at][1]))
