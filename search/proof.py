@@ -25,7 +25,7 @@ from search import winner as winners
 from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
-from search.report import notes, score_tables, scores, worst
+from search.report import notes, scores, worst
 from search.study_file import objectives
 from search.trial import modelling, reasons
 from storage import artifacts, bucket, scorings, studies
@@ -238,24 +238,8 @@ def _link(db: Database, study: Study, winner: TrialRecord) -> None:
     name = f"{study.name}.keras"
     links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
     storage = db.optuna_storage()
-    for key, value in {**links, **notes.note(_in_words(db, study, winner))}.items():
+    for key, value in links.items():
         storage.set_study_system_attr(study.study_id, key, value)
-
-
-def _in_words(db: Database, study: Study, winner: TrialRecord) -> str:
-    """The study's note in the dashboard."""
-    proof, found = studies.facts(db, study)["proof"], winners.read(db, study)
-    assert found is not None
-    lines = [
-        f"**Best: trial {winner.number}, {objectives.of_study(study.config)[0]} "
-        f"{winner.value:.5g}** at epoch {winner.best_epoch} of {winner.epochs}.",
-        *(found.confirmation.sentences() if found.confirmation else ()),
-        f"Reloaded in a fresh process it scored {proof['reloaded']:.7g}, "
-        f"{proof['difference']:.1e} from what was recorded.",
-    ]
-    if found.scoring is not None and found.scoring.scores is not None:
-        lines.append(f"On the test set: {score_tables.sentence(found.scoring.scores)}.")
-    return "\n\n".join(lines)
 
 
 def _sha256(path: Path) -> str:

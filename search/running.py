@@ -103,9 +103,9 @@ def confirmed(db: Database, study: Study, url: str, code: int) -> Iterator[Rende
     """What has come of a confirmation that ended with this code, for people."""
     found = confirming.known(db, study)
     yield show.rows_table(*confirmation.rows(found))
-    yield from found.sentences()
     yield f"it took {show.duration(found.gpu_seconds)} of device time beside the budget"
     if code != 0:
+        yield from found.sentences()
         yield f"it goes on with: studyhall confirm {study.name}{at(url)}"
 
 

@@ -11,9 +11,12 @@ import pytest
 
 from search import proof
 from search.findings import study_findings
-from search.page import content, html, markdown, words
+from search.page import content, elements, markdown, words
 from search.page import report as page
+from search.retraining import confirmation, datacurve, worker
+from search.stop import Stop
 from storage import studies
+from storage.retrainings import CONFIRM, DATACURVE
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = """
@@ -33,12 +36,16 @@ OWN = """
 
 @pytest.fixture(scope="module")
 def run(shared_studio):
-    """Twelve trials on iris, one of them failed; the best proven and tested."""
+    """Twelve trials on iris, one of them failed; the best confirmed, proven and tested."""
     rate = {"low": 1e-4, "high": 1e-1, "log": True}
     study = shared_studio.study(
         OWN, study={"trials": 12}, space={"width": None, "learning_rate": rate}
     )
     shared_studio.finish(study)
+    confirmation.plan(shared_studio.db, study, 2, 2)
+    datacurve.plan(shared_studio.db, study, 0, 1)
+    for purpose in (CONFIRM, DATACURVE):
+        worker.work(shared_studio.db, study, purpose, Stop())
     proof.finish(shared_studio.db, study)
     return shared_studio.db, study
 
@@ -80,6 +87,8 @@ def test_the_summary_says_what_was_found(told):
     best, said = told["best"], " ".join(told["summary"])
     assert f"Trial {best['trial']} is the best" in said
     assert f"Its curves say {best['verdict']['name']}" in said
+    assert "Confirmed with 2 new seeds each, trial " in said and "worth training longer?" in said
+    assert "Would more data help? " in said
     assert "12 of 12 trials have ended" in said and "On the test set: accuracy" in said
 
 
@@ -108,6 +117,7 @@ def test_the_page_is_one_whole_file(run):
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', text, re.DOTALL)[1])
     assert figures.keys() <= reader.ids
     drawn = {"over_trials", "over_time", "loss", "importance", "slice-units", "confusion"}
+    drawn |= {"confirmation", "data_curve"}
     assert {f"plot-{name}" for name in drawn} <= figures.keys()
     assert "<b>it's" not in text and "&lt;b&gt;it" in text
 
@@ -152,7 +162,7 @@ def test_the_findings_are_read_once(run):
     gathered = content.gather(db, found)
     assert gathered["verdicts"] and gathered["hyperparameters"][0]["importance"] is not None
     assert set(page.drawn(db, found, gathered)) >= {"parallel", "time"}
-    assert html.plot("nothing", {}) == ""
+    assert elements.plot("nothing", {}) == ""
 
 
 def test_a_report_needs_no_tensorflow(run):

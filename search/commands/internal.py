@@ -49,9 +49,12 @@ def finish(
     """Export, prove and test a study's best model; print its card as JSON."""
     quiet.import_tensorflow()
     from search import proof
+    from search.page import pinned
 
     with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
         try:
-            print(json.dumps(proof.finish(db, find(db, name), again=again)))
+            print(json.dumps(proof.finish(db, study, again=again)))
+            pinned.pin(db, study)
         except (proof.ProofError, OSError) as error:
             raise ConfigError([str(error)]) from error

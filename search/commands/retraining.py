@@ -133,6 +133,8 @@ def datacurve(
         view = (live.Quiet if silent else live.Lines)(err if as_json else out)
         code = crew.run(db, study, DATACURVE, devices, view, url)
         found = data.read(db, study)
+        if code == 0:
+            _show_in_dashboard(db, study)
     assert found is not None
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
@@ -140,3 +142,9 @@ def datacurve(
         say("", show.rows_table(*data.rows(found)), *found.sentences())
         say(f"it took {show.duration(found.gpu_seconds)} of device time beside the budget")
     raise typer.Exit(code)
+
+
+def _show_in_dashboard(db: Database, study: Study) -> None:
+    from search.page import pinned  # takes a second
+
+    pinned.pin(db, study)

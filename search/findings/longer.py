@@ -28,7 +28,12 @@ class Longer:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"trial": self.trial, "answer": self.answer, "why": self.why}
+        return {
+            "trial": self.trial,
+            "answer": self.answer,
+            "why": self.why,
+            "sentence": self.sentence(),
+        }
 
     def sentence(self) -> str:
         """For people."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.findings import comparison
 from search.findings.comparison import Side
-from search.page import figures, html
+from search.page import elements, figures
 
 Curves = dict[str, list[dict[str, Any]]]
 
@@ -17,17 +17,17 @@ def page(compared: Sequence[Side]) -> str:
     """One file that opens offline: curves on one plot, outcomes, what differs."""
     drawn = {"curves": figures.compared(curves_of(compared))}
     sections = {
-        "Learning curves": html.plot("curves", drawn, "validation drawn, training dotted"),
-        "What they came to": html.table(*comparison.outcomes(compared))
-        + html.paragraphs([*comparison.remarks(compared)]),
-        "What differs": html.table(*comparison.differing(compared)),
+        "Learning curves": elements.plot("curves", drawn, "validation drawn, training dotted"),
+        "What they came to": elements.table(*comparison.outcomes(compared))
+        + elements.paragraphs([*comparison.remarks(compared)]),
+        "What differs": elements.table(*comparison.differing(compared)),
     }
     title = " · ".join(side.name for side in compared)
     body = "".join(
         f"<section><h2>{name}</h2>{part or '<p>nothing</p>'}</section>"
         for name, part in sections.items()
     )
-    return html.document(title, f"<h1>{text.escape(title)}</h1><br>", body, drawn)
+    return elements.document(title, f"<h1>{text.escape(title)}</h1><br>", body, drawn)
 
 
 def picture(compared: Sequence[Side]) -> bytes:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from search import best as winner
-from search.findings import tendencies
+from search.findings import longer, tendencies
 from search.findings.study_findings import Findings
 from search.page import words
 from search.report import show, time_split
+from search.retraining import datacurve
 from search.study_file import written
 from storage.database import Database
 
@@ -26,7 +27,7 @@ LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
 def gather(db: Database, found: Findings) -> Content:
     """Read what is told of a study beside its findings, and put it in the order of the page."""
     study, state = found.study, found.status
-    split = time_split.read(db, study)
+    split, curve = time_split.read(db, study), datacurve.read(db, study)
     found_best = winner.read(db, study) if state.incumbent else None
     best = None if found_best is None else winner.to_json(found_best)
     content: Content = {
@@ -39,9 +40,15 @@ def gather(db: Database, found: Findings) -> Content:
         "trials": [show.trial_json(t, found.verdicts[t.number]) for t in found.trials],
         "lost": _lost(found),
         "worst": _worst(found_best),
+        "longer": None if found_best is None else _longer(found_best),
+        "data_curve": None if curve is None else curve.to_json(),
         "reproduce": _reproduce(found, best),
     }
     return {**content, "summary": words.summary(content)}
+
+
+def _longer(best: winner.Best) -> dict[str, Any]:
+    return longer.ask(best.trial, best.verdict).to_json()
 
 
 def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
@@ -79,6 +86,7 @@ def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "study_file": written.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
+        "model_seed": card.get("model_seed"),
         "best_seed": None if best is None else _attribute(found, best["trial"], "seed"),
         "data": stored.inspection.data,
         "samples": stored.inspection.about.get("samples"),

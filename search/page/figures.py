@@ -1,4 +1,4 @@
-"""The plots of a report, by plotly: Optuna's own where it has them.
+"""The plots of a report that Optuna has none of, by plotly.
 
 Colours of background, text and grid are left to the page, which knows whether it is light or dark.
 """
@@ -6,18 +6,12 @@ Colours of background, text and grid are left to the page, which knows whether i
 from __future__ import annotations
 
 import math
-import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import optuna
 import plotly.graph_objects as go
-from optuna import visualization
-from optuna.trial import FrozenTrial
 
-from search.findings import tendencies
 from search.findings.study_findings import Findings
 from search.report import curves
 from search.report.curves import TRAIN, VALIDATION, History, spans_widely
@@ -25,25 +19,18 @@ from search.study_file import objectives
 
 LINE, QUIET = VALIDATION, "#8a94a6"
 BEST = 10  # trials whose validation losses make the band
-SMALL, SLICE = 360, 240  # pixels of height
-MOST_SLICES, LEAST_DOTS = 12, 3
-EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+SMALL = 360  # pixels of height
 
 Figure: TypeAlias = Any  # a plotly Figure, whose classes have no types
 
 
-def over_trials(study: optuna.Study) -> Figure | None:
-    """The value of each trial and of the best so far (Optuna's plot)."""
-    figure = _optunas(visualization.plot_optimization_history, study, log=True)
-    if figure is not None:
-        figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
-        figure.update_traces(line_color=LINE, selector={"mode": "lines"})
-    return figure
-
-
 def over_time(found: Findings) -> Figure | None:
     """The best value so far, by the time since the study began."""
-    ended = sorted((t.finished_at, t.value) for t in found.complete if t.finished_at and t.value)
+    ended = sorted(
+        (trial.finished_at, trial.value)
+        for trial in found.complete
+        if trial.finished_at is not None and trial.value is not None
+    )
     if not ended:
         return None
     began = min(t.started_at for t in found.trials if t.started_at is not None)
@@ -58,7 +45,9 @@ def over_time(found: Findings) -> Figure | None:
     figure.add_scatter(
         x=minutes, y=least, mode="lines", name="best so far", line={"color": LINE, "shape": "hv"}
     )
-    return _dressed(figure, "minutes since the first trial began", found.status.objective, log=True)
+    return dressed(
+        figure, "minutes since the first trial began", found.status.objective, log=least[-1] > 0
+    )
 
 
 def learning_curves(best: History, others: Sequence[History], name: str = "loss") -> Figure | None:
@@ -81,7 +70,7 @@ def learning_curves(best: History, others: Sequence[History], name: str = "loss"
                 showlegend=fold == 0, line={"color": colour, "width": 2},
             )  # fmt: skip
     wide = name == "loss" and spans_widely(best)
-    return _dressed(figure, "epoch", name.replace("_", " "), log=wide)
+    return dressed(figure, "epoch", name.replace("_", " "), log=wide)
 
 
 def compared(curves_by_name: Mapping[str, History]) -> Figure:
@@ -98,61 +87,7 @@ def compared(curves_by_name: Mapping[str, History]) -> Figure:
                     line={"color": colour, "dash": dash, "width": 2},
                 )  # fmt: skip
     log = any(map(spans_widely, curves_by_name.values()))
-    return _dressed(figure, "epoch", "loss", log=log)
-
-
-def importance(study: optuna.Study) -> Figure | None:
-    """How much each hyperparameter matters (Optuna's plot of PED-ANOVA)."""
-    if not (weights := tendencies.importances(study)):
-        return None
-    by = tendencies.evaluator(study)
-    figure = _optunas(visualization.plot_param_importances, study, evaluator=by)
-    if figure is not None:
-        figure.update_traces(marker_color=TRAIN)
-        figure.update_layout(height=90 + 28 * len(weights), showlegend=False)
-        figure.update_yaxes(title=None)
-    return figure
-
-
-def slices(study: optuna.Study) -> dict[str, Figure]:
-    """The value against each parameter, the most important ones first (Optuna's plots)."""
-    complete = [t for t in study.get_trials(deepcopy=False) if _is_complete(t)]
-    often = Counter(name for trial in complete for name in trial.params)
-    weights = tendencies.importances(study)
-    names = [name for name, count in often.items() if count >= LEAST_DOTS]
-    ranked = sorted(names, key=lambda name: -weights.get(name, 0.0))[:MOST_SLICES]
-    drawn = {
-        name: _optunas(visualization.plot_slice, study, params=[name], log=True) for name in ranked
-    }
-    for figure in drawn.values():
-        if figure is not None:
-            figure.update_traces(
-                marker={"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
-            )
-            figure.update_layout(
-                height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44}
-            )
-            figure.update_yaxes(title=None)
-    return {name: figure for name, figure in drawn.items() if figure is not None}
-
-
-def parallel(study: optuna.Study) -> Figure | None:
-    """Each trial as a line through its hyperparameters, the best tenth on top (Optuna's plot)."""
-    figure = _optunas(visualization.plot_parallel_coordinate, study)
-    if figure is None:
-        return None
-    trials = study.get_trials(deepcopy=False)
-    good = {trial.number for trial in tendencies.good_trials(trials, study.direction)}
-    best = [trial.number in good for trial in trials if _is_complete(trial)]
-    lines = figure.data[: len(best)]  # a line per complete trial, in their order; then a scale
-    for line, is_best in zip(lines, best, strict=True):
-        line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
-        line.update(opacity=0.9 if is_best else 0.4)
-    ordered = [line for _, line in sorted(zip(best, lines, strict=True), key=lambda pair: pair[0])]
-    figure.data = ()
-    figure.add_traces(ordered)
-    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
-    return figure
+    return dressed(figure, "epoch", "loss", log=log)
 
 
 def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
@@ -166,7 +101,7 @@ def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
         marker={"color": TRAIN},
     )  # fmt: skip
     figure.update_layout(height=80 + 28 * len(ordered), bargap=0.35)
-    return _dressed(figure, unit, "", height=80 + 28 * len(ordered))
+    return dressed(figure, unit, "", height=80 + 28 * len(ordered))
 
 
 def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
@@ -185,7 +120,7 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(type="category", side="top")
     size = max(SMALL, 90 + 34 * len(names))
-    return _dressed(figure, "predicted", "true", height=size)
+    return dressed(figure, "predicted", "true", height=size)
 
 
 def _band(figure: Figure, others: Sequence[History], key: str) -> None:
@@ -204,39 +139,7 @@ def _band(figure: Figure, others: Sequence[History], key: str) -> None:
     )  # fmt: skip
 
 
-def _optunas(
-    plot: Callable[..., Figure], study: optuna.Study, *, log: bool = False, **options: Any
-) -> Figure | None:
-    """One of Optuna's plots; None where it has nothing to show."""
-    if not any(map(_is_complete, study.get_trials(deepcopy=False))):
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # optuna tells of what is experimental
-        named = (
-            {}
-            if "evaluator" in options
-            else {"target_name": (study.metric_names or [objectives.LOSS])[0]}
-        )
-        figure = plot(study, **named, **options)
-    if not figure.data:
-        return None
-    figure.update_layout(title=None)
-    if log and _all_positive(study):
-        figure.update_yaxes(type="log", dtick="D2")
-    return _dressed(figure, None, None)
-
-
-def _all_positive(study: optuna.Study) -> bool:
-    trials = study.get_trials(deepcopy=False)
-    return all((trial.value or 0.0) > 0 for trial in trials if _is_complete(trial))
-
-
-def _is_complete(trial: FrozenTrial) -> bool:
-    """Whether it has a finite value, as Optuna's plots want it."""
-    return trial.state.name == "COMPLETE" and math.isfinite(trial.value or math.nan)
-
-
-def _dressed(
+def dressed(
     figure: Figure, x: str | None, y: str | None, *, log: bool = False, height: int = SMALL
 ) -> Figure:
     """The layout that all figures share."""

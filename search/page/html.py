@@ -1,29 +1,19 @@
-"""A report as one HTML file that opens offline: style, scripts and figures inside."""
+"""A report as one HTML file: its sections, in their order."""
 
 from __future__ import annotations
 
 import html
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
-import plotly.offline
-
-from search.page import markdown, words
+from search.page import evaluation, markdown, words
+from search.page.elements import document, paragraphs, plot, table
 from search.page.figures import Figure
 from search.report import score_tables, show
 
 MOST_TRIALS = 500  # rows of the table of verdicts, the best first; the JSON has all
 MOST_CLASSES = 40  # for which a confusion matrix is drawn
-LONG = ("advice", "tendencies", "recorded")  # columns that get room
-SHORT = ("verdict", "state", "hyperparameter", "time", "class")
-NUMBERS = (
-    "trial", "value", "epoch", "sure", "gap", "noise", "importance", "precision", "recall", "F1",
-    "samples",
-)  # fmt: skip
-
 Figures = Mapping[str, Figure | None]
 
 
@@ -48,69 +38,6 @@ def page(content: Mapping[str, Any], figures: Figures) -> str:
     )
 
 
-def document(title: str, head: str, body: str, figures: Mapping[str, Figure]) -> str:
-    """A page with its figures, style and scripts."""
-    data = {f"plot-{name}": json.loads(figure.to_json()) for name, figure in figures.items()}
-    plots = json.dumps(data).replace("<", "\\u003c")  # nothing in it ends the script
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
-<style>
-{_file("page.css")}</style>
-<script>{plotly.offline.get_plotlyjs()}</script>
-</head>
-<body>
-<header>{head}</header>
-<main>{body}</main>
-<script type="application/json" id="figures">{plots}</script>
-<script>
-{_file("page.js")}</script>
-</body>
-</html>
-"""
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself where it is too wide; nothing where it has no row."""
-    if not body:
-        return ""
-    kinds = [_kind(name) for name in head]
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="{kind}">{html.escape(cell)}</td>'
-            for kind, cell in zip(kinds, row, strict=True)
-        )
-        + "</tr>"
-        for row in body
-    )
-    names = "".join(
-        f'<th class="{kind}">{html.escape(name)}</th>'
-        for kind, name in zip(kinds, head, strict=True)
-    )
-    whole = f"<thead><tr>{names}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="table"><table>{whole}</table></div>'
-
-
-def plot(name: str, figures: Mapping[str, Figure], caption: str = "", width: int = 0) -> str:
-    """A figure's place; nothing where there is none. `width` in pixels makes it scroll."""
-    if name not in figures:
-        return ""
-    height, key = figures[name].layout.height, html.escape(f"plot-{name}")
-    size = f"height:{height}px;" + (f"min-width:{width}px" if width else "")
-    said = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    place = f'<div class="plot" id="{key}" style="{size}"></div>'
-    return f'<figure>{said}<div class="{"wide" if width else ""}">{place}</div></figure>'
-
-
-def paragraphs(sentences: Sequence[str]) -> str:
-    """A paragraph for each."""
-    return "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
-
-
 Section = tuple[str, str, str]  # its key, its title, its body
 
 
@@ -120,6 +47,7 @@ def _sections(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> Iter
         yield "history", "How the best was found", _history(figures)
     if "loss" in figures:
         yield "curves", "Learning curves of the best", _curves(content, figures)
+    yield from evaluation.sections(content, figures)
     yield "hyperparameters", "Hyperparameters", _hyperparameters(content, figures)
     yield "verdicts", "Verdicts", _verdicts(content, figures)
     if content["best"] and content["best"]["test"]:
@@ -207,8 +135,9 @@ def _verdicts(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
 def _test(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
     test = content["best"]["test"]
     times = "once" if test["times"] == 1 else f"{test['times']} times"
+    scored = f"The test set was used {times}, the last time by {test['who']}."
     parts = [
-        f'<p class="note">The test set was used {times}.</p>',
+        f'<p class="note">{html.escape(scored)}</p>',
         f'<div class="pair"><div>{table(*score_tables.rows(test["scores"]))}</div>',
         f"<div>{plot('confusion', figures, 'true classes down, predicted across')}</div></div>",
     ]
@@ -248,13 +177,3 @@ def _time(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
 def _again(content: Mapping[str, Any]) -> str:
     known = content["reproduce"]
     return f"{table(*markdown.reproduce(known))}<pre>{html.escape(known['study_file'])}</pre>"
-
-
-def _kind(name: str) -> str:
-    if name in NUMBERS:
-        return "number"
-    return "long" if name in LONG else "short" if name in SHORT else "text"
-
-
-def _file(name: str) -> str:
-    return resources.files("search.page").joinpath(name).read_text(encoding="utf-8")

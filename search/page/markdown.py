@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from search.page import evaluation
 from search.report import score_tables, show
 
 MOST_TRIALS = 50  # the best ones; the JSON has all
@@ -18,6 +19,7 @@ def text(content: Mapping[str, Any]) -> str:
 def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"# Study {_plain(content['study'])}"
     yield "\n\n".join(_plain(sentence) for sentence in content["summary"])
+    yield from _evaluation(content)
     yield "## Hyperparameters"
     yield table(*hyperparameters(content))
     yield "## Verdicts"
@@ -37,6 +39,17 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield "## To do it again"
     yield table(*reproduce(content["reproduce"]))
     yield f"```toml\n{content['reproduce']['study_file']}```"
+
+
+def _evaluation(content: Mapping[str, Any]) -> Iterator[str]:
+    confirmed, curve = (content["best"] or {}).get("confirmation"), content["data_curve"]
+    if confirmed is not None:
+        yield "## Confirmation"
+        yield table(*evaluation.confirmation_rows(confirmed))
+    if curve is not None:
+        yield "## More data?"
+        yield "\n\n".join(map(_plain, curve["summary"]))
+        yield table(*evaluation.data_rows(curve))
 
 
 Rows = tuple[list[str], list[list[str]]]
@@ -103,6 +116,7 @@ def reproduce(known: Mapping[str, Any]) -> Rows:
     rows = {
         "seed of the study": known["seed"],
         "seed of the best trial": known["best_seed"],
+        "seed of its model": known["model_seed"],
         "data, SHA-256": known["data"],
         "samples": ", ".join(f"{count} {name}" for name, count in sizes.items()),
         **{f"code {path}, SHA-256": digest for path, digest in known["code"].items()},

@@ -8,7 +8,7 @@ from typing import Any
 from search.findings import study_findings
 from search.findings.study_findings import Findings
 from search.page import content as contents
-from search.page import figures, html, markdown
+from search.page import evaluation, figures, html, markdown, optuna_figures
 from search.page.content import Content
 from search.report import curves
 from storage import records
@@ -42,13 +42,14 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     scores: dict[str, Any] | None = ((content["best"] or {}).get("test") or {}).get("scores")
     many = scores is not None and len(scores.get("classes", [])) > html.MOST_CLASSES
     return {
-        "over_trials": figures.over_trials(found.optuna),
+        "over_trials": optuna_figures.over_trials(found.optuna),
         "over_time": figures.over_time(found),
         "loss": figures.learning_curves(incumbent, histories),
         "metric": figures.learning_curves(incumbent, histories, metric) if metric else None,
-        "importance": figures.importance(found.optuna),
-        **{f"slice-{name}": each for name, each in figures.slices(found.optuna).items()},
-        "parallel": figures.parallel(found.optuna),
+        "importance": optuna_figures.importance(found.optuna),
+        **{f"slice-{name}": each for name, each in optuna_figures.slices(found.optuna).items()},
+        "parallel": optuna_figures.parallel(found.optuna),
+        **evaluation.figures(content),
         "verdicts": figures.bars(content["verdicts"], "trials"),
         "confusion": None if many else figures.confusion(scores),
         "time": figures.bars(content["status"]["seconds"], "seconds"),

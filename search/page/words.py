@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from search.page import evaluation
 from search.report import score_tables, show
 
 COMMON = 0.15  # share of the judged trials from which a fault is told
@@ -20,10 +21,19 @@ def summary(content: Mapping[str, Any]) -> list[str]:
     """
     return [
         *_best(content["best"], content["status"]["objective"]),
+        *_more(content),
         _spent(content),
         *_faults(content),
         *_matters(content),
     ]
+
+
+def _more(content: Mapping[str, Any]) -> Iterator[str]:
+    """Whether longer training or more data would help."""
+    if content["longer"] is not None:
+        yield content["longer"]["sentence"]
+    if content["data_curve"] is not None:
+        yield from content["data_curve"]["summary"][:1]
 
 
 def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
@@ -43,8 +53,14 @@ def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
         )
         if quadrant := verdict["quadrant"]:
             yield f"More data, or tuning? {_sentence(quadrant['data'])}"
+    if proof := best["proof"]:
+        same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
+        yield f"Reloaded in a fresh process its model scored {same}."
+    if confirmed := best["confirmation"]:
+        yield from confirmed["summary"]
     if best["test"]:
         yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
+    yield from evaluation.uses(best)
 
 
 def _spent(content: Mapping[str, Any]) -> str:

@@ -55,6 +55,7 @@ class Trained:
         return {
             "value": self.value,
             **folds,
+            "validation": float(np.mean([epoch.metrics["val_loss"] for epoch in self.best])),
             "train": float(np.mean([epoch.metrics["loss"] for epoch in self.best])),
             "best_epoch": self.best[-1].number,
             "epochs": self.epochs[-1],

@@ -149,6 +149,7 @@ class Confirmation:
             "equals": self.equals if self.current else [],
             "gpu_seconds": self.gpu_seconds,
             "trials": [each.to_json() for each in self.ranked],
+            "summary": [*self.sentences()],
         }
 
     def sentences(self) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
     if winner is None or winner.model is not None or _unsavable(winner):
         return False
     runs = [run for run in winner.runs if run.result is not None and "value" in run.result]
-    best = min(runs, key=lambda run: run.result["value"] if run.result else 0.0)
+    best = min(runs, key=lambda run: winner.sign * run.result["value"] if run.result else 0.0)
     retrainings.revise(db, study, best, None)
     return True
 

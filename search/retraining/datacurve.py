@@ -199,7 +199,7 @@ def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
 
 
 def _point(percent: int, results: Sequence[dict[str, Any]]) -> Point:
-    values = tuple(float(result["value"]) for result in results)
+    values = tuple(float(result["validation"]) for result in results)
     train = float(np.mean([result["train"] for result in results]))
     return Point(percent, int(results[0]["samples"]), values, train)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from search.page import html
+from search.page import elements
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 120_000
@@ -18,9 +18,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), {"height": 300})
     head = [f"column {n}" for n in range(20)]
-    body = html.plot("one", {"one": figure}) + html.table(head, [["value"] * 20])
+    body = elements.plot("one", {"one": figure}) + elements.table(head, [["value"] * 20])
     path = tmp_path_factory.mktemp("page") / "report.html"
-    whole = html.document(
+    whole = elements.document(
         "digits", f"<h1>{'x' * 90}</h1>", f"<section>{body}</section>", {"one": figure}
     )
     path.write_text(whole, encoding="utf-8")

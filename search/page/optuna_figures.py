@@ -1,0 +1,113 @@
+"""Optuna's own plots of a study, in the colours of the report."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable
+
+import optuna
+from optuna import visualization
+from optuna.trial import FrozenTrial
+
+from search.findings import tendencies
+from search.page.figures import LINE, QUIET, Figure, dressed
+from search.report.curves import TRAIN
+from search.study_file import objectives
+
+SLICE = 240  # pixels of height
+MOST_SLICES, LEAST_DOTS = 12, 3
+EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+
+
+def over_trials(study: optuna.Study) -> Figure | None:
+    """The value of each trial and of the best so far (Optuna's plot)."""
+    figure = _optunas(visualization.plot_optimization_history, study, log=True)
+    if figure is not None:
+        figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
+        figure.update_traces(line_color=LINE, selector={"mode": "lines"})
+    return figure
+
+
+def importance(study: optuna.Study) -> Figure | None:
+    """How much each hyperparameter matters (Optuna's plot of PED-ANOVA)."""
+    if not (weights := tendencies.importances(study)):
+        return None
+    by = tendencies.evaluator(study)
+    figure = _optunas(visualization.plot_param_importances, study, evaluator=by)
+    if figure is not None:
+        figure.update_traces(marker_color=TRAIN)
+        figure.update_layout(height=90 + 28 * len(weights), showlegend=False)
+        figure.update_yaxes(title=None)
+    return figure
+
+
+def slices(study: optuna.Study) -> dict[str, Figure]:
+    """The value against each parameter, the most important ones first (Optuna's plots)."""
+    complete = [t for t in study.get_trials(deepcopy=False) if _is_complete(t)]
+    often = Counter(name for trial in complete for name in trial.params)
+    weights = tendencies.importances(study)
+    names = [name for name, count in often.items() if count >= LEAST_DOTS]
+    ranked = sorted(names, key=lambda name: -weights.get(name, 0.0))[:MOST_SLICES]
+    drawn = {
+        name: _optunas(visualization.plot_slice, study, params=[name], log=True) for name in ranked
+    }
+    for figure in drawn.values():
+        if figure is not None:
+            figure.update_traces(
+                marker={"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
+            )
+            figure.update_layout(
+                height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44}
+            )
+            figure.update_yaxes(title=None)
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def parallel(study: optuna.Study) -> Figure | None:
+    """Each trial as a line through its hyperparameters, the best tenth on top (Optuna's plot)."""
+    figure = _optunas(visualization.plot_parallel_coordinate, study)
+    if figure is None:
+        return None
+    trials = study.get_trials(deepcopy=False)
+    good = {trial.number for trial in tendencies.good_trials(trials, study.direction)}
+    best = [trial.number in good for trial in trials if _is_complete(trial)]
+    lines = figure.data[: len(best)]  # a line per complete trial, in their order; then a scale
+    for line, is_best in zip(lines, best, strict=True):
+        line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
+        line.update(opacity=0.9 if is_best else 0.4)
+    ordered = [line for _, line in sorted(zip(best, lines, strict=True), key=lambda pair: pair[0])]
+    figure.data = ()
+    figure.add_traces(ordered)
+    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
+    return figure
+
+
+def _optunas(
+    plot: Callable[..., Figure], study: optuna.Study, *, log: bool = False, **options: object
+) -> Figure | None:
+    """One of Optuna's plots; None where it has nothing to show."""
+    if not any(map(_is_complete, study.get_trials(deepcopy=False))):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # optuna tells of what is experimental
+        target = (study.metric_names or [objectives.LOSS])[0]
+        named = {} if "evaluator" in options else {"target_name": target}
+        figure = plot(study, **named, **options)
+    if not figure.data:
+        return None
+    figure.update_layout(title=None)
+    if log and _all_positive(study):
+        figure.update_yaxes(type="log", dtick="D2")
+    return dressed(figure, None, None)
+
+
+def _all_positive(study: optuna.Study) -> bool:
+    trials = study.get_trials(deepcopy=False)
+    return all((trial.value or 0.0) > 0 for trial in trials if _is_complete(trial))
+
+
+def _is_complete(trial: FrozenTrial) -> bool:
+    """Whether it has a finite value, as Optuna's plots want it."""
+    return trial.state.name == "COMPLETE" and math.isfinite(trial.value or math.nan)
