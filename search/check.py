@@ -126,15 +126,20 @@ def _epoch_s(loaded: Data, built: Built) -> float:
 
 
 def _never_named(plan: Blueprint, folder: Path) -> Iterator[Text]:
-    """Names in ``[space]`` that neither studyhall nor the user's file reads: misspelt, perhaps."""
+    """Names in the study file that neither studyhall nor the user's reads: misspelt, perhaps."""
     family = plan.file.model.family
     if plan.builder is None:
         return
     file = family.rpartition(":")[0]
     words = set(re.findall(r"\w+", (folder / file).read_text(encoding="utf-8")))
-    for name in plan.file.space:
-        if name not in words and name not in hyperparameters.known(family):
-            yield Text(f"[space] {name}: {file} does not name it; is it spelled right?")
+    space = plan.file.space
+    places = {name: "[space]" for name in space if name not in hyperparameters.known(family)}
+    for number, trial in enumerate(plan.file.trials, start=1):
+        own = [key for key in trial if key not in (fixed.NAME, *space)]
+        places |= dict.fromkeys(own, f"[[trials]] {number}")
+    for name, place in places.items():
+        if name not in words:
+            yield Text(f"{place} {name}: {file} does not name it; is it spelled right?")
 
 
 def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:

@@ -95,8 +95,10 @@ def build(trial, input_shape, outputs):
 """
     (tmp_path / "mine.py").write_text(code)
     own = {"model": {"family": "mine.py:build"}, "space": {"width": None, "unitz": [2, 3]}}
-    shown = report(**own)
+    shown = report(**own, trials=[{"name": "small", "units": 2, "unitx": 3}])
     assert re.search(r"largest +\d+ parameters", shown)
+    assert re.search(r"1 \(small\) +units=2 unitx=3 +\d+ parameters", shown)
+    assert "[[trials]] 1 unitx: mine.py does not name it; is it spelled right?" in shown
     assert "[space] unitz: mine.py does not name it; is it spelled right?" in shown
     assert "learning_rate: mine.py" not in shown  # studyhall itself reads it
 
