@@ -1,4 +1,4 @@
-"""The points of `blobs.toml`: those of the book chapter, and ten thousand more to test on."""
+"""The points of `blobs-mlp.toml`: those of the book chapter, and ten thousand more to test on."""
 
 from sklearn.datasets import make_blobs
 

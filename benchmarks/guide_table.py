@@ -1,0 +1,132 @@
+"""docs/guide.md, from what `benchmarks/guide.py` has measured."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchmarks.guide_recipes import System
+
+Result = Mapping[str, Any]
+
+NOT_RUN = "not run here"
+SEARCHED = (
+    "imdb-mlp",
+    "imdb-mlp-same-films",
+    "fashion-cnn",
+)  # whose fixed trials a search is to beat
+HEAD = """\
+# The documents' systems
+
+Every system of the documents that studyhall automates is a study file in `recipes/` that runs as
+it stands; hand-tuned variants are its [fixed trials](../README.md#fixed-trials). This page is
+written by `benchmarks/guide.py`, which launches the recipes and keeps what it measured in
+`docs/guide.json`.
+
+A trial counts with the weights of its best epoch, by validation loss without penalties. A study
+scores the test set for its winner alone; this benchmark does so for every fixed trial, afterwards,
+to compare them. Accuracies are shares; "last" is the last epoch, "of" how many there were.
+"""
+READ = """\
+## What was printed, and what came out
+"""
+ORDER = """\
+## Larger networks overfit earlier
+
+The five IMDB variants by their validation loss after the last epoch, the least first. The
+document's order: L2, dropout, smaller, original and bigger; its L2 loss may contain the penalty,
+this one does not.
+"""
+AGAINST = """\
+## A search against the hand-tuned variants
+
+Searched trials beside the documents' own in the same study, on the same data, chosen by validation
+loss alone. Leads are differences on the whole test set: percentage points of accuracy, and loss.
+"""
+RUN = """\
+## How it was run
+"""
+
+
+def page(systems: Sequence[System], found: Mapping[str, Result]) -> str:
+    """The whole page; what has not been run says so."""
+    parts = [HEAD, READ, _table(PRINTED, _printed(systems, found))]
+    variants = [name for name in found if name.startswith("imdb-mlp")]
+    if variants:
+        parts += [
+            ORDER,
+            _table(LAST, [row for name in variants for row in _last(name, found[name])]),
+        ]
+    if any(name in found for name in SEARCHED):
+        rows = [row for name in SEARCHED if name in found for row in _against(name, found[name])]
+        parts += [AGAINST, _table(LEADS, rows)]
+    return "\n".join([*parts, RUN, _table(CONDITIONS, _conditions(systems, found))])
+
+
+PRINTED = (
+    "recipe", "variant", "the document prints",
+    "training accuracy, last", "test accuracy", "test loss", "best epoch of",
+)  # fmt: skip
+LAST = (
+    "recipe", "variant", "validation loss, last", "validation loss, least", "at epoch",
+    "validation accuracy, last", "parameters",
+)  # fmt: skip
+LEADS = ("recipe", "trial", "test accuracy", "test loss", "the search's lead")
+CONDITIONS = ("recipe", "source", "trials", "conditions", "machine", "date")
+
+
+def _printed(systems: Sequence[System], found: Mapping[str, Result]) -> Iterator[Sequence[str]]:
+    for system in systems:
+        fixed = found.get(system.name, {}).get("fixed", {})
+        for name, printed in system.printed.items():
+            row = [f"`{system.name}`", name, printed]
+            yield row + (_measured(fixed[name]) if name in fixed else [NOT_RUN, "", "", ""])
+
+
+def _measured(trial: Result) -> list[str]:
+    epochs = f"{trial['best_epoch']} of {trial['epochs']}"
+    return [
+        _number(trial["last_accuracy"]), _number(trial["test_accuracy"]),
+        _number(trial["test_loss"]), epochs,
+    ]  # fmt: skip
+
+
+def _last(recipe: str, result: Result) -> Iterator[Sequence[str]]:
+    for name, trial in sorted(result["fixed"].items(), key=lambda each: each[1]["last_val_loss"]):
+        yield (
+            f"`{recipe}`", name, _number(trial["last_val_loss"]), _number(trial["value"]),
+            str(trial["best_epoch"]), _number(trial["last_val_accuracy"]),
+            f"{trial['parameters']:,}",
+        )  # fmt: skip
+
+
+def _against(recipe: str, result: Result) -> Iterator[Sequence[str]]:
+    winner = result["winner"]
+    searched = result["trials"] - len(result["fixed"])
+    label = f"**the best of {searched} searched**, trial {winner['trial']}"
+    scores = (_number(winner["test_accuracy"]), _number(winner["test_loss"]))
+    yield f"`{recipe}`", label, *scores, ""
+    for name, trial in result["fixed"].items():
+        points = 100 * (winner["test_accuracy"] - trial["test_accuracy"])
+        loss = winner["test_loss"] - trial["test_loss"]
+        scores = (_number(trial["test_accuracy"]), _number(trial["test_loss"]))
+        yield f"`{recipe}`", name, *scores, f"{points:+.2f} points, loss {loss:+.4f}"
+
+
+def _conditions(systems: Sequence[System], found: Mapping[str, Result]) -> Iterator[Sequence[str]]:
+    for system in systems:
+        result = found.get(system.name)
+        if result is None:
+            yield f"`{system.name}`", system.document, "", NOT_RUN, "", ""
+            continue
+        date = time.strftime("%Y-%m-%d", time.gmtime(result["ran_at"]))
+        trials, machine = str(result["trials"]), result["machine"]
+        yield f"`{system.name}`", system.document, trials, result["here"], machine, date
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _table(head: Sequence[str], rows: Any) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

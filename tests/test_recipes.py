@@ -1,0 +1,77 @@
+"""The recipes are the documents' systems, and the benchmark that runs them tells what it did."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.study_file import config
+from spaces import fixed
+from spaces.space import read_space
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))
+from benchmarks import guide_table  # noqa: E402
+from benchmarks.guide_recipes import SYSTEMS  # noqa: E402
+
+SIZES = {  # parameters of each fixed trial, as Keras counts them
+    "blobs-mlp": {"chapter": 153},
+    "imdb-mlp": {
+        "original": 160_305,
+        "smaller": 40_029,
+        "bigger": 5_383_681,
+        "l2": 160_305,
+        "dropout": 160_305,
+    },
+    "cifar10-cnn": {"sgd": 2_122_186, "adam": 2_122_186, "rmsprop": 2_122_186},  # as printed
+    "cifar10-vgg": {"six convolutions": 308_842},
+}
+SHAPES = {
+    "blobs-mlp": ((2,), 3, "multiclass"),
+    "imdb-mlp": ((10_000,), 1, "binary"),
+    "cifar10-cnn": ((32, 32, 3), 10, "multiclass"),
+    "cifar10-vgg": ((32, 32, 3), 10, "multiclass"),
+}
+
+
+@pytest.mark.parametrize("recipe", SIZES)
+def test_a_fixed_trial_is_the_documents_network(recipe):
+    from spaces import architecture
+
+    file = config.load(ROOT / "recipes" / f"{recipe}.toml")
+    space = read_space(dict(file.space), family=file.model.family)
+    sizes = {}
+    for trial in fixed.read(file.trials, space):
+        values = space.values(trial.params)  # which leaves nothing to the sampler
+        shape, outputs, task = SHAPES[recipe]
+        model = architecture.build(file.model.family, values, shape, outputs, task)
+        sizes[trial.name] = model.count_params()
+    assert sizes == SIZES[recipe]
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_the_benchmark_knows_the_recipes_fixed_trials(system):
+    file = config.load(ROOT / "recipes" / f"{system.recipe}.toml")
+    assert [trial["name"] for trial in file.trials] == list(system.printed)
+    for changes in (system.local, system.shorter):
+        file = config.overridden(file, changes)
+
+
+def test_the_table_tells_what_was_measured_and_what_was_not():
+    trial = {
+        "trial": 2, "parameters": 160_305, "epochs": 20, "best_epoch": 3, "value": 0.28,
+        "last_accuracy": 0.99, "last_val_loss": 0.61, "last_val_accuracy": 0.86,
+        "test_loss": 0.3, "test_accuracy": 0.885,
+    }  # fmt: skip
+    winner = {**trial, "trial": 9, "test_loss": 0.27, "test_accuracy": 0.8925}
+    result = {
+        "fixed": {"l2": trial, "original": {**trial, "last_val_loss": 0.4}}, "winner": winner,
+        "trials": 12, "here": "as it stands", "machine": "2 cores", "ran_at": 0,
+    }  # fmt: skip
+    page = guide_table.page(SYSTEMS, {"imdb-mlp": result})
+    assert "| `imdb-mlp` | l2 | 0.4292, 0.8688 | 0.9900 | 0.8850 | 0.3000 | 3 of 20 |" in page
+    assert "| `imdb-mlp` | smaller | 0.7008, 0.8476 | not run here |" in page
+    assert page.index("| original | 0.4000 |") < page.index("| l2 | 0.6100 |")
+    assert "| `imdb-mlp` | **the best of 10 searched**, trial 9 | 0.8925 | 0.2700 |  |" in page
+    assert "| l2 | 0.8850 | 0.3000 | +0.75 points, loss -0.0300 |" in page
+    assert "2 cores | 1970-01-01 |" in page
