@@ -20,6 +20,7 @@ from optuna.samplers import (
     CmaEsSampler,
     GPSampler,
     GridSampler,
+    NSGAIISampler,
     QMCSampler,
     RandomSampler,
     TPESampler,
@@ -30,7 +31,7 @@ from optuna.trial import FrozenTrial
 from storage.claim import DRAW
 from storage.window import Window
 
-NAMES = ("auto", "tpe", "gp", "cmaes", "random", "grid", "qmc")
+NAMES = ("auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc")
 
 Factory = Callable[[int], BaseSampler]  # makes a trial's sampler from the trial's seed
 
@@ -48,7 +49,8 @@ def named(
         name: one of `NAMES`.
         study_seed: for what all trials of the study have in common.
         grid: values of every hyperparameter; for "grid" only.
-        startup_trials: finished trials before TPE, GP and CMA-ES learn from them.
+        startup_trials: finished trials before TPE, GP and CMA-ES learn from them; how many make a
+            generation of NSGA-II.
 
     Raises:
         ValueError: there is no sampler of that name, or it lacks what it needs.
@@ -58,6 +60,7 @@ def named(
         "tpe": lambda seed: TPESampler(seed=seed, n_startup_trials=startup_trials),
         "gp": lambda seed: GPSampler(seed=seed, n_startup_trials=startup_trials),
         "cmaes": lambda seed: Cmaes(seed, startup_trials),
+        "nsgaii": lambda seed: Genetic(seed=seed, population_size=max(2, startup_trials)),
         "random": lambda seed: RandomSampler(seed=seed),
         "grid": lambda seed: Grid(grid or {}, study_seed, seed),
         "qmc": lambda seed: Sobol(study_seed, seed),
@@ -72,11 +75,11 @@ def named(
 
 
 def window(name: str, objectives: int = 1) -> Window:
-    """How many finished trials a sampler needs to see: CMA-ES every generation.
+    """How many finished trials a sampler needs to see: CMA-ES and NSGA-II every generation.
 
     Of several objectives the window knows one only, and so keeps all trials.
     """
-    return Window(latest=10**9) if name == "cmaes" or objectives > 1 else Window()
+    return Window(latest=10**9) if name in ("cmaes", "nsgaii") or objectives > 1 else Window()
 
 
 class Grid(GridSampler):
@@ -108,6 +111,15 @@ class Grid(GridSampler):
         if "grid_id" in trial.system_attrs:
             return super().sample_independent(study, trial, param_name, param_distribution)
         return self._open.sample_independent(study, trial, param_name, param_distribution)
+
+
+class Genetic(NSGAIISampler):
+    """NSGA-II whose parents stand in one order, whether they were just chosen or are remembered."""
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        """The parents of a generation, by number."""
+        parents = super().get_parent_population(study, generation)
+        return sorted(parents, key=lambda trial: trial.number)
 
 
 class Sobol(QMCSampler):

@@ -185,6 +185,13 @@ def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
     ]
 
 
+def test_a_study_of_an_older_version_is_read() -> None:
+    """`[training] metric` had one possible value."""
+    stored = config.to_dict(config.parse(SMALL))
+    stored["training"]["metric"] = "val_loss"
+    assert config.from_dict(stored) == config.parse(SMALL)
+
+
 def test_wilcoxon_needs_parts_enough_to_be_sure() -> None:
     chosen = SMALL + '[search]\npruner = "wilcoxon"\n[training]\nrepeats = {}\n'
     assert problems(chosen.format(4)) == [

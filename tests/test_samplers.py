@@ -116,7 +116,7 @@ def with_restarts(db: Database, name: str, trials: int, propose: Any = suggest) 
     return found
 
 
-@pytest.mark.parametrize("name", ["auto", "tpe", "random", "cmaes", "qmc", "grid"])
+@pytest.mark.parametrize("name", ["auto", "tpe", "random", "cmaes", "nsgaii", "qmc", "grid"])
 def test_restarts_change_no_proposal(local: Database, name: str) -> None:
     propose = suggest_grid if name == "grid" else suggest
     trials = 34 if name == "cmaes" else 16

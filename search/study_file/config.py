@@ -81,10 +81,14 @@ def parse(text: str, name: str = "study.toml") -> StudyFile:
 def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
     """Check what ``to_dict`` gave; keys that are newer than it get their defaults.
 
+    ``[training] metric``, which had one possible value, is left out of what older versions gave.
+
     Raises:
         ConfigError: where it was stored by a version whose keys differ.
     """
-    return _checked(dict(stored), name, {})
+    tables = dict(stored)
+    tables["training"] = {k: v for k, v in stored.get("training", {}).items() if k != "metric"}
+    return _checked(tables, name, {})
 
 
 def overridden(study_file: StudyFile, overrides: Tables) -> StudyFile:

@@ -202,8 +202,6 @@ class TrainingSection(Section):
     """least improvement of the objective that counts as one"""
     trial_minutes: Positive | Literal["none"] = "none"
     """minutes that one trial may take: then its best epoch counts; one that hangs is failed"""
-    metric: Literal["val_loss"] = "val_loss"
-    """a trial's value: its best epoch's validation loss, without L1 and L2 penalties"""
     loss: Loss = "auto"
     """loss by its Keras name; auto chooses by the targets"""
     metrics: Metrics = "auto"
@@ -241,10 +239,10 @@ class TrainingSection(Section):
 class SearchSection(Section):
     """``[search]``: who proposes configurations, and who gives up on poor ones."""
 
-    sampler: Literal["auto", "tpe", "gp", "cmaes", "random", "grid", "qmc"] = "auto"
+    sampler: Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"] = "auto"
     """proposes configurations (Optuna's samplers); auto is tpe"""
     startup_trials: CountOrZero = 10
-    """random trials before tpe, gp and cmaes learn from the results"""
+    """random trials before tpe, gp and cmaes learn from the results; a generation of nsgaii"""
     first: Literal["textbook", "none"] = "textbook"
     """run the family's textbook configuration, or the best of warm_start, before the search"""
     warm_start: Name | None = None
