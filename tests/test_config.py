@@ -91,7 +91,7 @@ def test_a_whole_number_serves_where_a_number_is_expected() -> None:
         ("model", 'family = "my_model:build"', "expected one of mlp, cnn, my_model.py:build"),
         ("training", "patience = 0", 'patience: received 0, expected a whole number ≥ 1 or "none"'),
         ("training", 'patience = "no"', 'expected a whole number ≥ 1 or "none"'),
-        ("training", 'metric = "accuracy"', 'metric: received an unknown key, expected metrics'),
+        ("training", 'metric = "accuracy"', "metric: received an unknown key, expected metrics"),
         ("training", 'loss = "mse"', 'loss: received "mse", expected one of auto, binary_cross'),
         ("training", 'metrics = ["acuracy"]', 'did you mean "accuracy"?'),
         ("training", "metrics = []", 'metrics: received [], expected "auto" or some of accuracy'),
