@@ -102,7 +102,7 @@ def confirm(
 def confirmed(db: Database, study: Study, url: str, code: int) -> Iterator[RenderableType]:
     """What has come of a confirmation that ended with this code, for people."""
     found = confirming.known(db, study)
-    yield show.rows_table(*confirmation.rows(found))
+    yield show.plain_table(*confirmation.rows(found))
     yield f"it took {show.duration(found.gpu_seconds)} of device time beside the budget"
     if code != 0:
         yield from found.sentences()

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,31 @@ def trial(db: Database, study: Study, number: int) -> TrialRecord | None:
     """One trial of a study, or None if it has not been started."""
     found = db.snapshot(lambda transaction: read(transaction, study.study_id, number))
     return found[0] if found else None
+
+
+def best(
+    db: Database, study: Study, count: int, others: Iterable[int] = ()
+) -> tuple[list[TrialRecord], list[TrialRecord]]:
+    """The best so many complete trials, the best first, and others by their numbers.
+
+    A few look-ups, however many trials the study has.
+    """
+
+    def work(transaction: Transaction) -> tuple[list[TrialRecord], list[TrialRecord]]:
+        rows = transaction.rows(
+            """
+            SELECT number FROM studyhall_done WHERE study_id = :study_id AND state = 'COMPLETE'
+                AND value IS NOT NULL
+            ORDER BY value, number LIMIT :count""",
+            study_id=study.study_id,
+            count=count,
+        )
+        wanted = [row.number for row in rows], others
+        first, rest = ([r for n in each for r in read(transaction, study.study_id, n)]
+                       for each in wanted)  # fmt: skip
+        return first, rest
+
+    return db.snapshot(work)
 
 
 def history(db: Database, trial_id: int) -> list[dict[str, Any]]:

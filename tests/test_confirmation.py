@@ -12,6 +12,7 @@ import time
 import pytest
 
 from search import best, creation, identity, proof, winner
+from search.commands import questions
 from search.device import Device
 from search.report import live
 from search.retraining import confirmation, confirming, seeds
@@ -99,7 +100,7 @@ def train(studio, study, top=2, count=2):
 
 def test_the_best_are_trained_anew_with_other_seeds(studio, study):
     found = train(studio, study)
-    trials = confirmation.ranked(records.trials(studio.db, study))
+    trials = sorted(records.trials(studio.db, study), key=lambda trial: trial.value)
     assert {each.trial.number for each in found.ranked} == {t.number for t in trials[:2]}
     assert found.current and found.gpu_seconds > 0
     for each in found.ranked:
@@ -179,6 +180,15 @@ def test_processes_of_their_own_confirm(studio, study):
 def test_without_a_complete_trial_there_is_nothing_to_confirm(studio):
     with pytest.raises(ConfigError, match="received no complete trial yet"):
         confirming.confirm(studio.db, studio.study(), [], live.Quiet(out), "", 2, 2)
+
+
+def test_the_status_shows_it(studio, study, capsys):
+    train(studio, study, top=1, count=2)
+    url = studio.db.url.render_as_string(hide_password=False)
+    questions.status(study.name, url)
+    assert "Confirmed with 2 new seeds each, trial " in capsys.readouterr().out
+    questions.status(study.name, url, as_json=True)
+    assert json.loads(capsys.readouterr().out)["confirmation"]["seeds"] == 2
 
 
 # The test set

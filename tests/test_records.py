@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage import pruning, samplers, studies
+from storage import pruning, records, samplers, studies
 from storage.database import Database
 from storage.study import Study
 from storage.trials import Claim, TrialStore, Worker
@@ -68,6 +68,19 @@ def test_finished_trial_is_recorded_with_its_best_epoch(
     assert record.started_at is not None
     assert record.finished_at is not None
     assert record.started_at <= record.finished_at <= studies.status(db, study).now
+
+
+def test_the_best_are_found_without_reading_the_others(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    for value in (0.5, 0.2, None, 0.3):
+        claim = begun(store)
+        store.report(claim, 1, value or 1.0, {})
+        store.tell(claim, "FAIL" if value is None else "COMPLETE", value)
+    best, others = records.best(db, study, 2, [0, 2])
+    assert [trial.number for trial in best] == [1, 3] and best[0].value == 0.2
+    assert [trial.number for trial in others] == [0, 2]
+    assert [trial.number for trial in records.best(db, study, 9)[0]] == [1, 3, 0]
 
 
 def test_running_trial_shows_its_best_so_far(db: Database, study: Study, store: TrialStore) -> None:

@@ -13,6 +13,7 @@ from search import reaping, running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import pareto, verdicts
 from search.report import show, time_split
+from search.retraining import confirmation
 from search.terminal import remark, say
 from storage import records, studies
 from storage import status as standing
@@ -35,9 +36,13 @@ def status(
             remark(line)
         rows = [(study, standing.status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
+        confirmed = [confirmation.read(db, study) for study in found]
         fronts = [pareto.read(db, study) for study in found] if name else []
     if as_json:
-        shown = [show.status_json(*row, split) for row, split in zip(rows, splits, strict=True)]
+        shown = [
+            show.status_json(*row, split, None if each is None else each.to_json())
+            for row, split, each in zip(rows, splits, confirmed, strict=True)
+        ]
         print(json.dumps(shown[0] if name else shown, indent=2))
         return
     say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
@@ -50,6 +55,8 @@ def status(
             say(show.plain_table(*pareto.rows(fronts[0])))
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")
         say(show.takeovers(rows[0][1]), show.out_of_memory(rows[0][1]))
+        if confirmed[0] is not None:
+            say("", show.plain_table(*confirmation.rows(confirmed[0])), *confirmed[0].sentences())
         if rows[0][1].stopping:
             say(f"stopped: no worker begins a trial until studyhall resume {name}")
 

@@ -139,7 +139,7 @@ def datacurve(
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
-        say("", show.rows_table(*data.rows(found)), *found.sentences())
+        say("", show.plain_table(*data.rows(found)), *found.sentences())
         say(f"it took {show.duration(found.gpu_seconds)} of device time beside the budget")
     raise typer.Exit(code)
 

@@ -80,8 +80,18 @@ def left_s(status: Status) -> float | None:
     return left(status) / status.finished_per_hour * 3600
 
 
-def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict[str, Any]:
-    """One study for programs; `seconds` is what its trials' time went into."""
+def status_json(
+    study: Study,
+    status: Status,
+    seconds: dict[str, float],
+    confirmation: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One study for programs.
+
+    Args:
+        seconds: what its trials' time went into.
+        confirmation: of its best trials, for programs.
+    """
     return {
         "study": study.name,
         "objective": status.objective,
@@ -102,6 +112,7 @@ def status_json(study: Study, status: Status, seconds: dict[str, float]) -> dict
         "repeated_s": status.repeated_s,
         "out_of_memory": status.out_of_memory.trials,
         "out_of_memory_share": memory_share(status),
+        "confirmation": confirmation,
         "workers": [
             {
                 "trial": running.number,
@@ -174,7 +185,7 @@ def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A header and rows of text."""
     table = Table(*header, box=None)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return table
 
 
@@ -262,14 +273,6 @@ def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
     so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
     ended = f"trial {called(trial.number, name(trial))} {state(trial)}: {outcome}{at}{so_far}"
     return f"{time.strftime('%H:%M:%S')} {ended}; {finished} of {status.limit}"
-
-
-def rows_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Table:
-    """Rows of text as a table; what is in them is no markup."""
-    table = Table(*head, box=None)
-    for row in body:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def value(found: Any) -> str:

@@ -184,7 +184,7 @@ class Confirmation:
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
     """Write down which trainings are to be done; those of an earlier call stay."""
-    best = ranked(records.trials(db, study), _sign(study))[:top]
+    best, _ = records.best(db, study, top)
     studies.set_fact(db, study, FACT, {"top": top, "seeds": seeds_each})
     rows = [
         Retraining(CONFIRM, t.number, repeat, 100, seeds.seed(study.seed, t.number, repeat))
@@ -194,36 +194,20 @@ def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
     retrainings.plan(db, study, CONFIRM, rows)
 
 
-def read(
-    db: Database, study: Study, trials: Sequence[TrialRecord] | None = None
-) -> Confirmation | None:
-    """What has been confirmed; None where nobody has asked for it.
-
-    Args:
-        trials: all of the study's, where they have been read.
-    """
+def read(db: Database, study: Study) -> Confirmation | None:
+    """What has been confirmed; None where nobody has asked for it."""
     asked = studies.facts(db, study).get(FACT)
     if asked is None:
         return None
     top, count = asked["top"], asked["seeds"]
-    sign = _sign(study)
-    best = ranked(records.trials(db, study) if trials is None else trials, sign)
+    sign = objectives.sign(study.direction)
     rows = [row for row in retrainings.read(db, study, CONFIRM) if row.repeat < count]
-    found = [Confirmed(t, tuple(r for r in rows if r.trial == t.number), sign) for t in best]
+    best, begun = records.best(db, study, top, sorted({row.trial for row in rows}))
+    found = [Confirmed(t, tuple(r for r in rows if r.trial == t.number), sign) for t in begun]
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
-    missing = tuple(t.number for t in best[:top] if t.number not in known)
+    missing = tuple(t.number for t in best if t.number not in known)
     return Confirmation(top, count, tuple(sorted(whole, key=_place)), missing)
-
-
-def _sign(study: Study) -> float:
-    return objectives.sign(study.direction)
-
-
-def ranked(trials: Sequence[TrialRecord], sign: float = 1.0) -> list[TrialRecord]:
-    """The complete ones, the best first."""
-    complete = [t for t in trials if t.state == "COMPLETE" and t.value is not None]
-    return sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
 
 def rows(found: Confirmation) -> tuple[list[str], list[list[str]]]:
