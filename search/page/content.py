@@ -93,6 +93,7 @@ def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,
+        "replay": None if best is None else f"studyhall replay {found.study.name} {best['trial']}",
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
         "versions": card.get("versions") or {name: version(name) for name in LIBRARIES},

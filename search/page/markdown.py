@@ -121,6 +121,7 @@ def reproduce(known: Mapping[str, Any]) -> Rows:
         "samples": ", ".join(f"{count} {name}" for name, count in sizes.items()),
         **{f"code {path}, SHA-256": digest for path, digest in known["code"].items()},
         "best model, SHA-256": known["model_sha256"],
+        "the best trial once more, compared": known["replay"],
         "folder of the study file": known["folder"],
         "Python": known["python"],
         **known["versions"],
