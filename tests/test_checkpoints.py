@@ -234,3 +234,30 @@ def test_what_takes_long_is_saved_more_rarely(studio, every_s):
     checkpoints.save(Progress(), 0, Slow())
     time.sleep(0.01)
     assert checkpoints.is_due(2) is (every_s == 0)
+
+
+@pytest.mark.parametrize("parts", [{"data": {"folds": 2}}, {"training": {"repeats": 2}}], ids=str)
+def test_a_kill_in_a_later_part_costs_no_epoch_before_its_checkpoint(studio, monkeypatch, parts):
+    training = {**EVERY_EPOCH, **parts.get("training", {})}
+    whole, study = (
+        studio.study(study={"name": n, "trials": 1}, training=training, data=parts.get("data", {}))
+        for n in ("whole", "broken")
+    )
+    studio.finish(whole)
+    objective = studio.worker(study)
+    report = objective.context.store.report
+
+    def last(claim, epoch, *others, fold, **named):
+        if (fold, epoch) == (1, 5):
+            raise Killed
+        return report(claim, epoch, *others, fold=fold, **named)
+
+    objective.context.store.report = last
+    objective.context.store.release = lambda *_, **__: None
+    with pytest.raises(Killed):
+        objective.run(objective.context.store.claim())
+    objective.context.store._heartbeat.stop()
+    again, claim = taken_over(studio, study, monkeypatch)
+    assert again.run(claim) is Outcome.COMPLETE
+    (one,), (other,) = records.trials(studio.db, whole), records.trials(studio.db, study)
+    assert (other.value, other.epochs, other.repeated_epochs) == (one.value, 12, 0)
