@@ -62,14 +62,27 @@ SYSTEMS = (
         "imdb-mlp",
         SCRATCH,
         REVIEWS,
-        here="as the recipe stands: 25,000 reviews to train on, 12,500 to validate, 12,500 to test",
+        {"study": {"trials": 5}},
+        "the five fixed trials of the recipe, without the search",
     ),
     System(
         "imdb-mlp",
         SCRATCH,
         REVIEWS,
-        {"data": {"source": "keras:imdb", "split": [0.64, 0.16, 0.2]}},
-        "20,000 reviews to train on, 5,000 of the same films to validate, 25,000 to test",
+        {"space": {"epsilon": 1e-7}},
+        "RMSprop's epsilon as Keras 3 has it: 1e-7, within the root",
+        variation="keras-3",
+    ),
+    System(
+        "imdb-mlp",
+        SCRATCH,
+        REVIEWS,
+        {
+            "data": {"source": "keras:imdb", "split": [0.64, 0.16, 0.2]},
+            "space": {"epsilon": 1e-7},
+        },
+        "20,000 reviews to train on, 5,000 of the same films to validate, 25,000 to test; epsilon "
+        "1e-7",
         variation="same-films",
     ),
     System(

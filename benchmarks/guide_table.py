@@ -9,11 +9,8 @@ from benchmarks.guide_recipes import System
 Result = Mapping[str, Any]
 
 NOT_RUN = "not run here"
-SEARCHED = (
-    "imdb-mlp",
-    "imdb-mlp-same-films",
-    "fashion-cnn",
-)  # whose fixed trials a search is to beat
+# Whose fixed trials a search is to beat.
+SEARCHED = ("imdb-mlp", "imdb-mlp-keras-3", "imdb-mlp-same-films", "fashion-cnn")
 HEAD = """\
 # The documents' systems
 
@@ -34,7 +31,11 @@ ORDER = """\
 
 The five IMDB variants by their validation loss after the last epoch, the least first. The
 document's order: L2, dropout, smaller, original and bigger; its L2 loss may contain the penalty,
-this one does not.
+this one does not. RMSprop's epsilon decides: Keras 2.2 added 1e-7 to the root of the mean square,
+Keras 3 to the mean square itself, where it is large beside late gradients, and less is overfitted.
+With 1e-14 there, the recipe takes steps as the document's Keras did. Over five seeds each it comes
+to: L2 0.40 (0.37 to 0.46), smaller 0.52 (0.42 to 0.61), dropout 0.56 (0.53 to 0.60), original 0.81
+(0.77 to 0.88); smaller and dropout lie within each other's noise.
 """
 AGAINST = """\
 ## A search against the hand-tuned variants
@@ -56,8 +57,8 @@ def page(systems: Sequence[System], found: Mapping[str, Result]) -> str:
             ORDER,
             _table(LAST, [row for name in variants for row in _last(name, found[name])]),
         ]
-    if any(name in found for name in SEARCHED):
-        rows = [row for name in SEARCHED if name in found for row in _against(name, found[name])]
+    if searched := [name for name in SEARCHED if name in found and _searched(found[name])]:
+        rows = [row for name in searched for row in _against(name, found[name])]
         parts += [AGAINST, _table(LEADS, rows)]
     return "\n".join([*parts, RUN, _table(CONDITIONS, _conditions(systems, found))])
 
@@ -101,8 +102,7 @@ def _last(recipe: str, result: Result) -> Iterator[Sequence[str]]:
 
 def _against(recipe: str, result: Result) -> Iterator[Sequence[str]]:
     winner = result["winner"]
-    searched = result["trials"] - len(result["fixed"])
-    label = f"**the best of {searched} searched**, trial {winner['trial']}"
+    label = f"**the best of {_searched(result)} searched**, trial {winner['trial']}"
     scores = (_number(winner["test_accuracy"]), _number(winner["test_loss"]))
     yield f"`{recipe}`", label, *scores, ""
     for name, trial in result["fixed"].items():
@@ -110,6 +110,10 @@ def _against(recipe: str, result: Result) -> Iterator[Sequence[str]]:
         loss = winner["test_loss"] - trial["test_loss"]
         scores = (_number(trial["test_accuracy"]), _number(trial["test_loss"]))
         yield f"`{recipe}`", name, *scores, f"{points:+.2f} points, loss {loss:+.4f}"
+
+
+def _searched(result: Result) -> int:
+    return int(result["trials"]) - len(result["fixed"])
 
 
 def _conditions(systems: Sequence[System], found: Mapping[str, Result]) -> Iterator[Sequence[str]]:

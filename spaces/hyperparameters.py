@@ -88,6 +88,12 @@ TABLE: tuple[Hyperparameter, ...] = (
         legal="[0, 1)", usual="0.9 … 0.9999", mlp=0.999, cnn=0.999, training=True,
     ),
     Hyperparameter(
+        "epsilon", "float",
+        "keeps steps finite where gradients vanish (adagrad, adadelta, rmsprop, adam, adamw); "
+        "unwritten, 1e-7; in the root of rmsprop, where 1e-14 is what 1e-7 was in Keras 2.2", BOOK,
+        legal="(0, inf)", usual="1e-8 … 1e-3, log", training=True,
+    ),
+    Hyperparameter(
         "weight_decay", "float", "decoupled weight decay per step (adamw); unwritten, 0.004", KERAS,
         legal="[0, inf)", usual="1e-5 … 0.1, log", training=True,
     ),

@@ -23,6 +23,7 @@ DECAY_RATES = {
 }
 DECAY_EPOCHS = {"step": 5, "exponential": 8, "plateau": 5}
 MOMENTUM = {"momentum": 0.9, "nesterov": 0.9}  # and 0 with any other optimizer
+EPSILON = 1e-7  # as in Keras
 WEIGHT_DECAY = 0.004  # of adamw, as in Keras
 
 
@@ -103,18 +104,17 @@ _KINDS = {
 def _numbers_of(kind: str, values: Mapping[str, Value]) -> dict[str, Any]:
     """The arguments that only this kind of optimizer takes."""
     momentum = _float(values.get("momentum", MOMENTUM.get(kind, 0.0)))
+    if kind in MOMENTUM or kind == "sgd":
+        return {"momentum": momentum, "nesterov": kind == "nesterov"}
+    adaptive = {"epsilon": _float(values.get("epsilon", EPSILON))}
     match kind:
-        case "sgd" | "momentum" | "nesterov":
-            return {"momentum": momentum, "nesterov": kind == "nesterov"}
         case "rmsprop":
-            return {"momentum": momentum}
-        case "adam":
-            return _betas(values)
-        case "adamw":
-            return _betas(values) | {
-                "weight_decay": _float(values.get("weight_decay", WEIGHT_DECAY))
-            }
-    return {}
+            adaptive["momentum"] = momentum
+        case "adam" | "adamw":
+            adaptive |= _betas(values)
+    if kind == "adamw":
+        adaptive["weight_decay"] = _float(values.get("weight_decay", WEIGHT_DECAY))
+    return adaptive
 
 
 def _betas(values: Mapping[str, Value]) -> dict[str, float]:

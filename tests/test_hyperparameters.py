@@ -21,6 +21,7 @@ OTHERS = {
     "momentum": {"optimizer": "sgd", "momentum": 0.5},
     "beta_1": {"beta_1": 0.8},
     "beta_2": {"beta_2": 0.9},
+    "epsilon": {"optimizer": "rmsprop", "epsilon": 1e-3},
     "weight_decay": {"optimizer": "adamw", "weight_decay": 0.1},
     "decay": {"decay": "step"},
     "decay_rate": {"decay": "step", "decay_rate": 0.9},
@@ -70,7 +71,7 @@ def test_every_hyperparameter_changes_what_is_built(name):
 
 def test_the_guides_hyperparameters_are_all_there():
     guide = {"optimizer", "learning_rate", "momentum", "beta_1", "beta_2", "decay", "batch_size"}
-    guide |= {"dropout", "l1", "l2", "depth", "width", "activation", "batch_norm"}
+    guide |= {"epsilon", "dropout", "l1", "l2", "depth", "width", "activation", "batch_norm"}
     guide |= {"flip", "rotation", "shift", "zoom"}
     assert guide <= set(hyperparameters.NAMES)
 

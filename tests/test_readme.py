@@ -37,7 +37,7 @@ from storage.status import Running, status
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-MOST_LINES = 500
+MOST_LINES = 520
 PICTURE_BYTES = 200_000
 
 APP = typer.main.get_command(cli.app)

@@ -61,6 +61,7 @@ WHEN: dict[str, dict[str, list[str]]] = {
     "momentum": {"optimizer": ["nesterov"]},
     "beta_1": {"optimizer": ["adam", "adamw"]},
     "beta_2": {"optimizer": ["adam", "adamw"]},
+    "epsilon": {"optimizer": ["rmsprop", "adam", "adamw"]},
     "weight_decay": {"optimizer": ["adamw"]},
     "decay_rate": {"decay": ["inverse_time"]},
     "decay_epochs": {"decay": ["step", "exponential", "plateau"]},
