@@ -55,7 +55,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     view = live.view(out, study.name, quiet=quiet)
     with following(db, study):
         code = launch.launch(db, study, devices=devices, view=view, url=url)
-    Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
+    _tidy(db, study)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
     if not show.spent(state):
@@ -78,8 +78,8 @@ def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, qui
     chosen = creation.stored(study).file.study
     if chosen.confirm_top is None:
         return 0
-    shows = live.Quiet(out) if quiet else live.Lines(out)
-    code = confirm(db, study, devices, shows, url, chosen.confirm_top, chosen.confirm_seeds)
+    view = live.lines(out, quiet=quiet)
+    code = confirm(db, study, devices, view, url, chosen.confirm_top, chosen.confirm_seeds)
     say("", *confirmed(db, study, url, code))
     return code
 
@@ -95,7 +95,7 @@ def confirm(
     remark(f"confirming the best {top} trials with {seeds} new seeds each …")
     code = confirming.confirm(db, study, devices, view, url, top, seeds)
     if code == 0:
-        Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
+        _tidy(db, study)
     return code
 
 
@@ -103,7 +103,7 @@ def confirmed(db: Database, study: Study, url: str, code: int) -> Iterator[Rende
     """What has come of a confirmation that ended with this code, for people."""
     found = confirming.known(db, study)
     yield show.plain_table(*confirmation.rows(found))
-    yield f"it took {show.duration(found.gpu_seconds)} of device time beside the budget"
+    yield show.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
         yield f"it goes on with: studyhall confirm {study.name}{at(url)}"
@@ -146,6 +146,11 @@ def more(written: str, limit: int) -> int:
         expected = f"+20 for twenty more, or a number from {limit} on for all"
         raise ConfigError([f"command line: --trials: received {written!r}, expected {expected}"])
     return added
+
+
+def _tidy(db: Database, study: Study) -> None:
+    """Remove the objects that the study needs no more."""
+    Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
 
 
 def _change(change: config.Difference) -> str:

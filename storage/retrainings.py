@@ -6,7 +6,7 @@ its own, so that a second call goes on where the first was killed, on this machi
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from storage import budget
@@ -47,6 +47,11 @@ class Retraining:
     pid: int | None = None
     gpu_seconds: float = 0.0
     result: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> tuple[int, int, int]:
+        """What no other of its study and purpose has."""
+        return self.trial, self.repeat, self.percent
 
     @property
     def key(self) -> dict[str, Any]:
@@ -112,8 +117,8 @@ def claim(
         budget.lock(transaction, study.study_id)  # one at a time
         silent = _silent(transaction, study, purpose, silence_s)
         for one in _read(transaction, study, purpose):
-            held = one.worker not in (None, worker.name) and _id(one) not in silent
-            if one.result is None and not (held and not is_dead(one)):
+            held = one.worker not in (None, worker.name) and one.id not in silent
+            if one.result is None and (not held or is_dead(one)):
                 return _take(transaction, study, one, worker)
         return None
 
@@ -187,11 +192,7 @@ def _take(transaction: Transaction, study: Study, one: Retraining, worker: Worke
         pid=worker.pid,
         **one.key,
     )
-    seconds = one.gpu_seconds
-    return Retraining(
-        **one.key, seed=one.seed, worker=worker.name, host=worker.host, pid=worker.pid,
-        gpu_seconds=seconds,
-    )  # fmt: skip
+    return replace(one, worker=worker.name, host=worker.host, pid=worker.pid)
 
 
 def _read(transaction: Transaction, study: Study, purpose: str) -> list[Retraining]:
@@ -225,7 +226,3 @@ def _silent(
         silence_s=silence_s,
     )
     return {tuple(row) for row in rows}
-
-
-def _id(one: Retraining) -> tuple[int, int, int]:
-    return one.trial, one.repeat, one.percent

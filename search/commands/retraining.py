@@ -55,7 +55,7 @@ def confirm(
         stopping.lift(db, study)
         most = top or file.study.confirm_top or confirmation.TOP
         each = seeds or file.study.confirm_seeds
-        view = (live.Quiet if silent else live.Lines)(err if as_json else out)
+        view = live.lines(err if as_json else out, quiet=silent)
         code = running.confirm(db, study, devices, view, url, most, each)
         if code == 0:
             running.finish(db, study, url, again=again)
@@ -130,7 +130,7 @@ def datacurve(
         )
         stopping.lift(db, study)
         data.plan(db, study, best_so_far.trial.number, seeds)
-        view = (live.Quiet if silent else live.Lines)(err if as_json else out)
+        view = live.lines(err if as_json else out, quiet=silent)
         code = crew.run(db, study, DATACURVE, devices, view, url)
         found = data.read(db, study)
         if code == 0:
@@ -140,7 +140,7 @@ def datacurve(
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
         say("", show.plain_table(*data.rows(found)), *found.sentences())
-        say(f"it took {show.duration(found.gpu_seconds)} of device time beside the budget")
+        say(show.beside_budget(found.gpu_seconds))
     raise typer.Exit(code)
 
 

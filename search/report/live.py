@@ -104,6 +104,11 @@ def picture(title: str, status: Status) -> RenderableType:
 
 def view(console: Console, title: str, *, quiet: bool) -> View:
     """The view that suits where the output goes."""
-    if quiet:
-        return Quiet(console)
-    return Screen(console, title) if console.is_terminal else Lines(console)
+    if not quiet and console.is_terminal:
+        return Screen(console, title)
+    return lines(console, quiet=quiet)
+
+
+def lines(console: Console, *, quiet: bool) -> View:
+    """The view of what has no live table."""
+    return Quiet(console) if quiet else Lines(console)

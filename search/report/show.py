@@ -35,6 +35,11 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def beside_budget(gpu_seconds: float) -> str:
+    """What trainings took that are no trials."""
+    return f"it took {duration(gpu_seconds)} of device time beside the budget"
+
+
 def state(trial: TrialRecord) -> str:
     """How a trial stands, in words: complete, pruned, failed or running."""
     return "failed" if trial.state == "FAIL" else trial.state.lower()

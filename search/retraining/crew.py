@@ -39,14 +39,14 @@ class Progress:
 
     def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
         self._db, self._study, self._purpose, self._view = db, study, purpose, view
-        self._told = {_key(one) for one in self._read() if one.result is not None}
+        self._told = {one.id for one in self._read() if one.result is not None}
 
     def look(self) -> list[TrialRecord]:
         """Say what has ended since the last time; none of it is a trial of the search."""
         found = self._read()
         for one in found:
-            if one.result is not None and _key(one) not in self._told:
-                self._told.add(_key(one))
+            if one.result is not None and one.id not in self._told:
+                self._told.add(one.id)
                 self._view.say(f"{_line(one)}; {len(self._told)} of {len(found)}")
         return []
 
@@ -62,10 +62,6 @@ def _line(one: Retraining) -> str:
     came_to = one.result.get("reason") or f"validation loss {show.number(one.result['value'])}"
     less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
     return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
-
-
-def _key(one: Retraining) -> tuple[int, int, int]:
-    return one.trial, one.repeat, one.percent
 
 
 def _bury(db: Database, study: Study, dead: Dead) -> bool:

@@ -6,18 +6,18 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from search import creation, device, exporting, identity, launch, worker
+from search import creation, device, identity, launch, worker
 from search.data.data_error import DataError
 from search.retraining.anew import Anew, Left, Trained
 from search.retraining.hands import Hands
 from search.stop import STOPPED, Stop
-from search.trial import objective, reasons
+from search.trial import best_model, objective, reasons
 from search.trial.keeper import Keeper
 from search.trial.modelling import Blueprint
-from storage import bucket, records, retrainings, status
-from storage.artifacts import ArtifactError
+from storage import records, retrainings, status
 from storage.database import Database
 from storage.lease import Worker
 from storage.records import TrialRecord
@@ -41,7 +41,7 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
     silence_s = stored.file.workers.silence
     try:
         while not stop.asked:
-            one = retrainings.claim(db, study, purpose, me, silence_s, _is_dead)
+            one = retrainings.claim(db, study, purpose, me, silence_s, partial(_is_dead, me))
             if status.status(db, study).stopping:
                 stop.ask(STOPPED)
             elif one is not None:
@@ -92,20 +92,12 @@ def _saved(
     db: Database, study: Study, plan: Blueprint, one: Retraining, trained: Trained
 ) -> dict[str, Any]:
     """Keep the model: whichever trial is confirmed, one of its models is exported."""
-    objects = creation.objects(study)
-    name = objects.new_name("model", f"{study.name}-{one.trial}", ".keras")
-    fold = len(trained.values) - 1
-
-    def save() -> str:
-        preparation = plan.data.folds[fold].preparation
-        whole = exporting.with_preparation(model, preparation, plan.data.input_shape)
-        exporting.save(whole, objects.path(name))
-        return bucket.shared(objects, name)
-
-    model = trained.run.best_model()
+    objects, owner = creation.objects(study), f"{study.name}-{one.trial}"
+    fold, model = len(trained.values) - 1, trained.run.best_model()
+    keeper = Keeper(db, study, objects, plan.file.study)
     try:
-        Keeper(db, study, objects, plan.file.study).saved(save)
-    except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
+        name = keeper.saved(lambda: best_model.write(objects, owner, plan.data, model, fold))
+    except best_model.UNSAVABLE as error:
         LOG.warning("trial %d: its model can't be saved: %s", one.trial, error)
         return {"model_error": reasons.one_line(error)}
     about = {"model": name, "model_sha256": objects.sha256(name), "model_fold": fold}
@@ -116,9 +108,9 @@ def _all_done(db: Database, study: Study, purpose: str) -> bool:
     return all(one.result is not None for one in retrainings.read(db, study, purpose))
 
 
-def _is_dead(one: Retraining) -> bool:
+def _is_dead(me: Worker, one: Retraining) -> bool:
     """Whether its process was one of this machine, and is gone."""
-    if one.pid is None or one.host != identity.this_process().host:
+    if one.pid is None or one.host != me.host:
         return False
     try:
         os.kill(one.pid, 0)
@@ -126,4 +118,4 @@ def _is_dead(one: Retraining) -> bool:
         return True
     except PermissionError:
         return False
-    return one.pid == os.getpid()
+    return one.pid == me.pid

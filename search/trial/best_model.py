@@ -7,13 +7,31 @@ from typing import Any
 import keras
 
 from search import exporting
+from search.data.loading import Data
 from search.training.engine import Training
 from search.trial import reasons
 from search.trial.context import LOG, Context
 from search.trial.out_of_fold import OutOfFold
 from search.trial.parts import Part
 from storage import bucket
-from storage.artifacts import ArtifactError
+from storage.artifacts import ArtifactError, ArtifactStore
+
+# What comes of a full disk, or of a model that Keras can't write.
+UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
+
+
+def write(objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int) -> str:
+    """Write a trained model so that it takes raw samples; the name of its object.
+
+    Args:
+        owner: whose it is, as `Context.owner` says.
+        fold: that it was trained on, whose normalisation goes with it.
+    """
+    name = objects.new_name("model", owner, ".keras")
+    preparation = data.folds[fold].preparation
+    whole = exporting.with_preparation(model, preparation, data.input_shape)
+    exporting.save(whole, objects.path(name))
+    return bucket.shared(objects, name)
 
 
 class BestModel:
@@ -38,18 +56,14 @@ class BestModel:
         try:
             name = self._context.keeper.saved(lambda: self._save(model, part.fold))
             predictions = self._save_predictions(out_of_fold)
-        except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
+        except UNSAVABLE as error:
             LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
             return {"model_error": reasons.one_line(error)}
         assert run.best is not None
         self._saved = True
         value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
-        about = {
-            "model": name,
-            "model_sha256": sha256,
-            "model_value": value,
-        }
+        about = {"model": name, "model_sha256": sha256, "model_value": value}
         return {**about, "model_fold": part.fold, "model_repeat": part.repeat, **predictions}
 
     def settle(self) -> None:
@@ -66,9 +80,5 @@ class BestModel:
         return {"predictions": saved(lambda: write("predictions", owner, content, ".npz"))}
 
     def _save(self, model: keras.Model, fold: int) -> str:
-        data, objects = self._context.plan.data, self._context.artifacts
-        name = objects.new_name("model", self._context.owner(self._number), ".keras")
-        preparation = data.folds[fold].preparation
-        whole = exporting.with_preparation(model, preparation, data.input_shape)
-        exporting.save(whole, objects.path(name))
-        return bucket.shared(objects, name)
+        owner = self._context.owner(self._number)
+        return write(self._context.artifacts, owner, self._context.plan.data, model, fold)

@@ -233,16 +233,18 @@ class Run:
             self.attributes |= self.best_model.keep(
                 self.progress.value, run, part, self.out_of_fold
             )
-        named = self.context.plan.objectives[1:]
-        if named:
-            found = Further(self._engine, run.model, self._bests(), self.attributes)
-            self.attributes["objectives"] = {
-                self.context.plan.objectives[0]: self.context.plan.turned(self.progress.value),
-                **{name: found[name] for name in named},
-            }
+        if len(self.context.plan.objectives) > 1:
+            self.attributes["objectives"] = self._objectives(run)
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
+
+    def _objectives(self, run: Training) -> dict[str, float]:
+        """The value of each objective, the one that trials are ranked by first."""
+        plan = self.context.plan
+        found = Further(self._engine, run.model, self._bests(), self.attributes)
+        first, *named = plan.objectives
+        return {first: plan.turned(self.progress.value), **{name: found[name] for name in named}}
 
     def _bests(self) -> list[dict[str, Any]]:
         """What was measured at the best epoch of each part."""
