@@ -4,7 +4,7 @@
 
 For each number of workers and of threads (TF_NUM_INTRAOP_THREADS), workers run the same queue of
 configurations of `throughput_cases.py` on one SQLite study. Imports, reading the data and each
-worker's first trial are not counted. `search/threads.py` holds what came of it.
+worker's first trial are not counted. `search/process/threads.py` holds what came of it.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from benchmarks.throughput_cases import CASES, Case  # noqa: E402
 from search import creation  # noqa: E402
 from search.data import loading  # noqa: E402
 from search.inspection import Inspection  # noqa: E402
-from search.stop import Stop  # noqa: E402
+from search.process.stop import Stop  # noqa: E402
 from search.trial import modelling, sampling  # noqa: E402
 from search.trial.context import Context, trial_seed  # noqa: E402
 from search.trial.keeper import Keeper  # noqa: E402

@@ -20,11 +20,12 @@ import keras
 import numpy as np
 import optuna
 
-from search import best, creation, exporting, identity
+from search import best, creation, exporting
 from search import winner as winners
 from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
+from search.process import identity
 from search.report import notes, scores, worst
 from search.study_file import objectives
 from search.trial import modelling, reasons

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from rich.console import RenderableType
 
-from search import best, creation, inspection, launch, stopping
-from search.device import Device
+from search import best, creation, inspection, stopping
+from search.launching import launch
 from search.notifying.following import following
+from search.process.device import Device
+from search.process.stop import STOPPED
 from search.report import live, show
 from search.report.live import View
 from search.retraining import confirmation, confirming
-from search.stop import STOPPED
 from search.study_file import config
 from search.study_file.config import ConfigError, StudyFile
 from search.terminal import out, remark, say

@@ -8,18 +8,20 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from search import creation, device, identity, inspection, launch, recycling, warm_start
+from search import creation, inspection, warm_start
 from search.creation import Stored
 from search.data import loading
+from search.launching import launch
+from search.launching.streak import Streak
+from search.process import device, identity, recycling
+from search.process.stop import STOPPED, Stop
+from search.process.wire import LAUNCHED, STANDBY
 from search.report import show
-from search.stop import STOPPED, Stop
-from search.streak import Streak
 from search.study_file.config import ConfigError
 from search.trial import modelling, sampling
 from search.trial.context import LOG, Context, Outcome, trial_seed
 from search.trial.keeper import Keeper
 from search.trial.objective import Objective
-from search.wire import LAUNCHED, STANDBY
 from storage import records, samplers, status
 from storage.database import Database, StorageAway, Transaction
 from storage.leases import LeaseLost

@@ -346,7 +346,7 @@ class Studio:
     def worker(self, study: Any, stop: Any = None) -> Any:
         """What runs the trials of a study in a worker process: an `Objective`."""
         from search import creation, worker
-        from search.stop import Stop
+        from search.process.stop import Stop
         from search.trial.context import Context
         from search.trial.keeper import Keeper
         from search.trial.objective import Objective

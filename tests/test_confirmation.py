@@ -11,14 +11,15 @@ import time
 
 import pytest
 
-from search import best, creation, identity, proof, winner
+from search import best, creation, proof, winner
 from search.commands import questions
-from search.device import Device
+from search.process import identity
+from search.process.device import Device
+from search.process.stop import STOPPED, Stop
 from search.report import live
 from search.retraining import confirmation, confirming, seeds
 from search.retraining import worker as working
 from search.retraining.confirmation import Confirmation, Confirmed
-from search.stop import STOPPED, Stop
 from search.study_file.config import ConfigError
 from search.terminal import out
 from storage import control, records, retrainings, scorings, studies

@@ -9,10 +9,10 @@ import time
 import psutil
 import pytest
 
-from search import identity, recycling
-from search.crew import MOST_CRASHES, Crew
-from search.memory_kills import MemoryKills
-from search.place import Place
+from search.launching.crew import MOST_CRASHES, Crew
+from search.launching.memory_kills import MemoryKills
+from search.launching.place import Place
+from search.process import identity, recycling
 from storage.records import TrialRecord
 
 DEADLINE_S = 60

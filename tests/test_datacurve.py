@@ -9,10 +9,10 @@ from search import creation, worker
 from search.findings import longer
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
+from search.process.stop import Stop
 from search.retraining import anew, datacurve
 from search.retraining import worker as working
 from search.retraining.datacurve import DataCurve, Point
-from search.stop import Stop
 from storage.records import TrialRecord
 from storage.retrainings import DATACURVE
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from search import dead_workers
-from search.crew import Dead
+from search.launching import dead_workers
+from search.launching.crew import Dead
 from storage import records, status
 from storage.trials import Claim
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from search import device, gpus
-from search.device import Device
+from search.process import device, gpus
+from search.process.device import Device
 from search.study_file.config import ConfigError
 
 

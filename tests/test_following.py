@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search import watching
+from search.launching import watching
 from search.notifying import following, webhook
 from search.notifying.following import Follower
 from search.notifying.webhook import Webhook

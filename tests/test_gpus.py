@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from search import gpus
+from search.process import gpus
 from search.study_file.config import ConfigError
 
 
@@ -39,7 +39,10 @@ def test_else_the_driver_is_asked(monkeypatch):
 
 
 def test_asking_does_not_import_tensorflow():
-    code = "import sys; from search import gpus; gpus.visible(); print('tensorflow' in sys.modules)"
+    code = (
+        "import sys; from search.process import gpus;"
+        " gpus.visible(); print('tensorflow' in sys.modules)"
+    )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

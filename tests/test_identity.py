@@ -3,7 +3,7 @@
 import os
 import socket
 
-from search import identity
+from search.process import identity
 
 
 def test_a_process_and_its_launcher_agree_on_its_name(monkeypatch):

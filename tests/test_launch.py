@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from search import launch, places
-from search.crew import Crew, Place
-from search.device import Device
-from search.watched import Watched
+from search.launching import launch, places
+from search.launching.crew import Crew, Place
+from search.launching.watched import Watched
+from search.process.device import Device
 from storage import status
 
 FOREVER = "while true; do sleep 0.01; done"

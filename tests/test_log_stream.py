@@ -5,7 +5,7 @@ import sys
 
 PRINTING = """
 import logging, sys
-from search import log_stream
+from search.process import log_stream
 
 log_stream.outlive_a_full_disk()
 logging.basicConfig()
@@ -31,7 +31,7 @@ def test_what_finds_no_room_is_dropped_and_the_worker_goes_on(small_disk):
 
 def test_other_failures_are_told(tmp_path):
     """A descriptor that can't be written to is a bug, not a full disk."""
-    code = "import os\nfrom search.log_stream import LogFile\n" \
+    code = "import os\nfrom search.process.log_stream import LogFile\n" \
         "LogFile(os.open(os.devnull, os.O_RDONLY), 'w').write(b'x')\n"  # fmt: skip
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert answer.returncode == 1 and b"Bad file descriptor" in answer.stderr

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search import memory_kills
-from search.memory_kills import RECENT_S, MemoryKills
+from search.launching import memory_kills
+from search.launching.memory_kills import RECENT_S, MemoryKills
 
 V2 = "low 0\nhigh 3\nmax 7\noom 5\noom_kill 2\noom_group_kill 0\n"
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n"
@@ -70,7 +70,7 @@ def test_an_old_kill_was_another_process():
 GROUPS = Path("/sys/fs/cgroup")
 IN_A_SMALL_GROUP = """
 import os, pathlib, subprocess, sys
-from search.memory_kills import MemoryKills
+from search.launching.memory_kills import MemoryKills
 
 group = pathlib.Path(sys.argv[1])
 (group / "cgroup.procs").write_text(str(os.getpid()))

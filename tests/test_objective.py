@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from search import creation, recycling
+from search import creation
 from search.data import loading
-from search.stop import Stop, StopNow
+from search.process import recycling
+from search.process.stop import Stop, StopNow
 from search.trial import parts, time_limit
 from search.trial.context import Outcome, trial_seed
 from storage import records, status

@@ -13,8 +13,8 @@ from search import proof
 from search.findings import study_findings
 from search.page import content, elements, markdown, words
 from search.page import report as page
+from search.process.stop import Stop
 from search.retraining import confirmation, datacurve, worker
-from search.stop import Stop
 from storage import studies
 from storage.retrainings import CONFIRM, DATACURVE
 

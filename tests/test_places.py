@@ -4,8 +4,10 @@ import os
 
 import pytest
 
-from search import creation, device, gpus, launch, places
-from search.device import Device
+from search import creation
+from search.launching import launch, places
+from search.process import device, gpus
+from search.process.device import Device
 from search.study_file import config
 from search.study_file.config import ConfigError
 

@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 import pytest
 
-from search import recycling
-from search.recycling import Age
+from search.process import recycling
+from search.process.recycling import Age
 from search.study_file import config
 
 
@@ -116,7 +116,7 @@ def test_it_is_told_once(age, monkeypatch):
 
 AGAIN = """
 import os, sys, threading
-from search import recycling
+from search.process import recycling
 print(os.getpid(), sys.argv[1:], os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 left = sys.argv[0] and os.path.exists(sys.argv[1])
 if not left:
@@ -146,7 +146,7 @@ def test_by_hand_a_fresh_process_takes_the_place_of_the_old(tmp_path):
 
 
 def test_under_a_launcher_it_ends_with_the_code_that_asks_for_another():
-    code = "import threading; from search import recycling as r; r.leave_at_once()"
+    code = "import threading; from search.process import recycling as r; r.leave_at_once()"
     environment = {**os.environ, "STUDYHALL_LAUNCHED": "1"}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     assert answer.returncode == recycling.EXIT_CODE

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from search.findings import verdicts
+from search.process.stop import Stop
 from search.report import show, time_split
-from search.stop import Stop
 from storage import records, status
 from storage.status import OutOfMemory
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from search import recycling
-from search.stop import Stop, StopNow
-from search.wire import LAUNCHED
+from search.process import recycling
+from search.process.stop import Stop, StopNow
+from search.process.wire import LAUNCHED
 
 CHILD = """
 import sys
-from search.stop import Stop
+from search.process.stop import Stop
 stop = Stop()
 stop.listen()
 print("ready", flush=True)
@@ -88,7 +88,7 @@ def test_a_worker_started_by_hand_needs_no_input():
 
 TURN = """
 import sys
-from search.stop import Stop
+from search.process.stop import Stop
 stop = Stop()
 stop.listen()
 print("ready", flush=True)

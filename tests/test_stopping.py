@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from search import running, stopping, worker
-from search.stop import STOPPED, Stop
+from search.process.stop import STOPPED, Stop
 from search.study_file.config import ConfigError
 from search.trial.context import Outcome
 from storage import records, status

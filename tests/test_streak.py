@@ -1,6 +1,6 @@
 """When failures in a row are reason to stop."""
 
-from search.streak import FAILURES, Streak
+from search.launching.streak import FAILURES, Streak
 
 
 def failing(streak, *numbers):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from search import threads
+from search.process import threads
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A study as its launcher sees it, with its database and without."""
 
-from search.watched import Watched
+from search.launching.watched import Watched
 from storage import studies
 from storage.database import Database
 

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from search import wire
-from search.wire import WorkerProcess
+from search.process import wire
+from search.process.wire import WorkerProcess
 
 DEADLINE_S = 60
 PYTHON = """
 import os
-from search.wire import tell_launcher
+from search.process.wire import tell_launcher
 tell_launcher(model={"trial": 3, "parameters": 1_000_000})
 tell_launcher(model={"trial": 4}, successor_in_s=2.5)
 os.write(0, b"not of ours\\n[1]\\n")
@@ -75,14 +75,14 @@ def test_a_worker_is_alone_in_its_session(worker):
 
 
 def test_a_process_without_a_launcher_tells_nobody():
-    code = "from search import wire; wire.tell_launcher(model={'trial': 1})"
+    code = "from search.process import wire; wire.tell_launcher(model={'trial': 1})"
     environment = {name: value for name, value in os.environ.items() if name != wire.LAUNCHED}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
 TALKATIVE = """
-from search.wire import tell_launcher
+from search.process.wire import tell_launcher
 for _ in range(10_000):
     tell_launcher(model={"trial": 3, "parameters": 10**9})
 """

@@ -6,9 +6,10 @@ import socket
 
 import pytest
 
-from search import creation, recycling, worker
+from search import creation, worker
 from search.data.data_error import DataError
-from search.stop import Stop
+from search.process import recycling
+from search.process.stop import Stop
 from search.study_file.config import ConfigError
 from search.trial.objective import Objective
 from storage import records, status, studies

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from search import device, inspection, log_stream, quiet
+from search import inspection, quiet
 from search.commands.options import File, Name, Storage, find
-from search.stop import Stop, StopNow
+from search.process import device, log_stream
+from search.process.stop import Stop, StopNow
+from search.process.wire import LAUNCHED
 from search.study_file import config
 from search.study_file.config import ConfigError
-from search.wire import LAUNCHED
 from storage.database import Database, default_url
 
 

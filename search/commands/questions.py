@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from search import reaping, running
+from search import running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import pareto, verdicts
+from search.launching import reaping
 from search.report import show, time_split
 from search.retraining import confirmation
 from search.terminal import remark, say

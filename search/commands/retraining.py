@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search import best, creation, device, places, quiet, running, stopping, winner
+from search import best, creation, quiet, running, stopping, winner
 from search.commands.options import (
     Again,
     AsJson,
@@ -21,6 +21,8 @@ from search.commands.options import (
     Workers,
     find,
 )
+from search.launching import places
+from search.process import device
 from search.report import live, show
 from search.retraining import confirmation, confirming, crew
 from search.retraining import datacurve as data

@@ -9,17 +9,7 @@ from typing import Annotated
 
 import typer
 
-from search import (
-    creation,
-    device,
-    inspection,
-    log_stream,
-    places,
-    quiet,
-    recycling,
-    running,
-    stopping,
-)
+from search import creation, inspection, quiet, running, stopping
 from search.commands.options import (
     File,
     Gpu,
@@ -31,9 +21,11 @@ from search.commands.options import (
     Workers,
     find,
 )
-from search.stop import Stop, StopNow
+from search.launching import places
+from search.process import device, log_stream, recycling
+from search.process.stop import Stop, StopNow
+from search.process.wire import LAUNCHED
 from search.study_file import config
-from search.wire import LAUNCHED
 from storage import status as standing
 from storage import studies
 from storage.database import Database, default_url

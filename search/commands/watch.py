@@ -6,8 +6,8 @@ from contextlib import closing
 
 import typer
 
-from search import watching
 from search.commands.options import Name, QuietFlag, Storage, find
+from search.launching import watching
 from search.notifying.following import following
 from search.report import live, show
 from search.terminal import out, say

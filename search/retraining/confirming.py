@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.device import Device
+from search.process.device import Device
 from search.report.live import View
 from search.retraining import confirmation, crew
 from search.retraining.confirmation import Confirmation, Confirmed

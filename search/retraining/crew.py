@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from search import launch, places
-from search.crew import Crew, Dead
-from search.device import Device
+from search.launching import launch, places
+from search.launching.crew import Crew, Dead
+from search.process.device import Device
 from search.report import show
 from search.report.live import View
 from storage import retrainings

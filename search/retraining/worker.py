@@ -9,11 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from search import creation, device, identity, launch, worker
+from search import creation, worker
 from search.data.data_error import DataError
+from search.launching import launch
+from search.process import device, identity
+from search.process.stop import STOPPED, Stop
 from search.retraining.anew import Anew, Left, Trained
 from search.retraining.hands import Hands
-from search.stop import STOPPED, Stop
 from search.trial import best_model, objective, reasons
 from search.trial.keeper import Keeper
 from search.trial.modelling import Blueprint

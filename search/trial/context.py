@@ -8,9 +8,9 @@ from enum import Enum
 
 import numpy as np
 
-from search import identity
 from search.creation import Stored
-from search.stop import Stop
+from search.process import identity
+from search.process.stop import Stop
 from search.trial.keeper import Keeper
 from search.trial.modelling import Blueprint
 from storage.artifacts import ArtifactStore

@@ -10,7 +10,8 @@ import contextlib
 
 import optuna
 
-from search import model_size, recycling
+from search import model_size
+from search.process import recycling
 from search.training.engine import Engine
 from search.training.settings import UnknownMetric
 from search.trial import modelling, reasons

@@ -9,7 +9,8 @@ from typing import Any
 
 from optuna.trial import BaseTrial
 
-from search.stop import STOPPED
+from search.process.stop import STOPPED
+from search.process.wire import tell_launcher
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
@@ -27,7 +28,6 @@ from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
 from search.trial.telling import Ended
 from search.trial.time_limit import TimeLimit, Watchdog
-from search.wire import tell_launcher
 from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 

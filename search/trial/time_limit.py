@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Literal
 
-from search import recycling
+from search.process import recycling
 from search.trial.context import LOG, Context
 from storage import control
 from storage.database import StorageError

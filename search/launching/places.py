@@ -6,9 +6,10 @@ from collections import Counter
 from itertools import cycle, islice
 from typing import Any
 
-from search import creation, gpus, identity, threads
-from search.device import Device
-from search.place import Place
+from search import creation
+from search.launching.place import Place
+from search.process import gpus, identity, threads
+from search.process.device import Device
 from search.study_file import config
 from search.study_file.config import StudyFile
 from storage.studies import Study

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from search import identity
-from search.streak import Streak
-from search.wire import STANDBY, WorkerProcess
+from search.launching.streak import Streak
+from search.process import identity
+from search.process.wire import STANDBY, WorkerProcess
 
 
 @dataclass

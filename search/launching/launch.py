@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from search import dead_workers, places
-from search.crew import Crew
-from search.device import Device
-from search.place import Place
+from search.launching import dead_workers, places
+from search.launching.crew import Crew
+from search.launching.place import Place
+from search.launching.watched import Watched
+from search.process.device import Device
 from search.report import show
 from search.report.live import View
-from search.watched import Watched
 from storage import status
 from storage.database import Database
 from storage.records import TrialRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from search import gpus
+from search.process import gpus
 from search.study_file.config import ConfigError
 
 CONTEXT_MIB = 600  # of a GPU, which each process takes beside the memory that TensorFlow manages

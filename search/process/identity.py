@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 
-from search import device
+from search.process import device
 from storage.leases import Worker
 
 PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fills

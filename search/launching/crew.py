@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search import identity, recycling
-from search.memory_kills import MemoryKills
-from search.place import Place
+from search.launching.memory_kills import MemoryKills
+from search.launching.place import Place
+from search.process import identity, recycling
 from storage.records import TrialRecord
 
 HEALTHY_S = 60.0  # a worker that lived so long starts its next back-off at one second

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search import creation, model_size
-from search.crew import Dead
+from search.launching.crew import Dead
 from storage import control
 from storage.database import Database, StorageAway
 from storage.leases import Silent, Terms

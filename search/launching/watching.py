@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from search.launching.watched import Watched
 from search.report import show
 from search.report.live import View
-from search.watched import Watched
 from storage import status
 from storage.database import Database
 from storage.study import Study

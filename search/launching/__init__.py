@@ -1,0 +1,1 @@
+"""One launch: worker processes started, watched, followed by others when they die."""

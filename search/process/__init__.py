@@ -1,0 +1,1 @@
+"""What one worker process is and owns: its name, device, threads, log, wire and orders."""
