@@ -1,15 +1,19 @@
 """Studies of another objective than the validation loss, and of several."""
 
+import base64
 import json
 import math
+import re
 
 import numpy as np
 import optuna
 import pytest
 
 from search import best, proof
+from search.commands import questions
 from search.findings import pareto, study_findings
 from search.page import content
+from search.page import report as page
 from search.report import live, show
 from search.study_file import config
 from search.study_file.config import ConfigError
@@ -157,6 +161,55 @@ def test_several_objectives_have_a_pareto_front(studio, sampler):
     gathered = content.gather(studio.db, study_findings.read(studio.db, study))
     assert f"the Pareto front: {', '.join(map(str, front))}." in " ".join(gathered["summary"])
     json.dumps(gathered)
+    assert gathered["status"]["pareto"] == gathered["best"]["pareto"]
+    assert "pareto" not in plots(page.report(studio.db, study, "html"))  # four can't be drawn
+    assert "## Pareto front" in page.report(studio.db, study, "md")
+
+
+def plots(text):
+    figures = json.loads(re.search(r'id="figures">(.*?)</script>', text, re.DOTALL)[1])
+    return {name.removeprefix("plot-"): figure for name, figure in figures.items()}
+
+
+def points(trace, axes):
+    """Values of each point of a plot; many come as base64."""
+    columns = [trace[axis] for axis in axes]
+    arrays = [
+        np.frombuffer(base64.b64decode(each["bdata"]), each["dtype"])
+        if isinstance(each, dict)
+        else each
+        for each in columns
+    ]
+    return {tuple(map(float, row)) for row in zip(*arrays, strict=True)}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_report_draws_the_front(studio, count, capsys):
+    named = ["accuracy", "parameters", "validation loss"][:count]
+    study = studio.study(
+        study={"objective": named, "trials": 8},
+        training={"epochs": 1},
+        search={"startup_trials": 2, "first": "none"},
+        space={"width": {"low": 2, "high": 64, "log": True}, "learning_rate": [0.01, 1e30]},
+    )
+    studio.finish(study)
+    found = {t.number: t for t in trials(studio, study)}
+    assert any(t.state == "FAIL" for t in found.values())
+    url = studio.db.url.render_as_string(hide_password=False)
+    questions.status(study.name, url, as_json=True)
+    front = json.loads(capsys.readouterr().out)["pareto"]
+    assert [each["objectives"] for each in front] == [
+        found[each["trial"]].attributes["objectives"] for each in front
+    ]
+    figure = plots(page.report(studio.db, study, "html"))["pareto"]
+    dominated, best_ones = (points(trace, "xyz"[:count]) for trace in figure["data"])
+    assert best_ones == {tuple(each["objectives"].values()) for each in front}
+    complete = [t for t in found.values() if t.state == "COMPLETE"]
+    values = {tuple(t.attributes["objectives"].values()) for t in complete}
+    assert dominated == values - best_ones and dominated
+    axes = figure["layout"] if count == 2 else figure["layout"]["scene"]
+    titles = [axes[f"{name}axis"]["title"]["text"] for name in "xyz"[:count]]
+    assert titles[:2] == ["accuracy, more is better", "parameters, less is better"]
 
 
 def test_a_failed_trial_leaves_several_objectives_in_peace(studio):

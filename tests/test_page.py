@@ -148,8 +148,10 @@ def test_the_worst_trials_come_last_and_many_are_cut():
              ("complete", 1.0, None)]
         )
     ]  # fmt: skip
-    _, rows = markdown.trials(trials, 3)
+    _, rows = markdown.trials(trials, 3, "minimize")
     assert [row[0] for row in rows] == ["3", "1 (wide)", "2"]
+    _, rows = markdown.trials(trials, 2, "maximize")
+    assert [row[0] for row in rows] == ["1 (wide)", "3"]
 
 
 def test_percents_read_well():

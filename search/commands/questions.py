@@ -38,11 +38,11 @@ def status(
         rows = [(study, standing.status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
         confirmed = [confirmation.read(db, study) for study in found]
-        fronts = [pareto.read(db, study) for study in found] if name else []
+        fronts = [pareto.read(db, study) for study in found] if name or as_json else []
     if as_json:
         shown = [
-            show.status_json(*row, split, None if each is None else each.to_json())
-            for row, split, each in zip(rows, splits, confirmed, strict=True)
+            show.status_json(*row, split, None if each is None else each.to_json(), front)
+            for row, split, each, front in zip(rows, splits, confirmed, fronts, strict=True)
         ]
         print(json.dumps(shown[0] if name else shown, indent=2))
         return

@@ -27,9 +27,9 @@ def front(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [complete[trial.number] for trial in found.best_trials]
 
 
-def read(db: Database, study: Study) -> list[dict[str, Any]]:
-    """Likewise from the database, for programs."""
-    return to_json(front(study, records.trials(db, study))) if len(study.directions) > 1 else []
+def read(db: Database, study: Study) -> list[dict[str, Any]] | None:
+    """Likewise from the database, for programs; None with a single objective."""
+    return to_json(front(study, records.trials(db, study))) if len(study.directions) > 1 else None
 
 
 def to_json(found: Sequence[TrialRecord]) -> list[dict[str, Any]]:

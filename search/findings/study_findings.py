@@ -87,18 +87,19 @@ def read(db: Database, study: Study) -> Findings:
     )
 
 
-def in_memory(db: Database, study: Study) -> optuna.Study:
+def in_memory(db: Database, study: Study, count: int = 1) -> optuna.Study:
     """A study as Optuna's, so that importances and plots read the database once.
 
-    Of several objectives it has the first one, by which the trials are ranked.
+    Args:
+        count: of several objectives it has the first so many; trials are ranked by the first one.
     """
-    minimize, maximize = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
-    direction = maximize if study.direction == objectives.MAXIMIZE else minimize
-    found = optuna.create_study(study_name=study.name, direction=direction)
+    directions = [StudyDirection[each.upper()] for each in study.directions[:count]]
+    found = optuna.create_study(study_name=study.name, directions=directions)
     with warnings.catch_warnings():  # Optuna calls it experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found.set_metric_names(objectives.of_study(study.config)[:1])
+        found.set_metric_names(objectives.of_study(study.config)[:count])
     for trial in Reader(db).get_all_trials(study.study_id):
-        trial.values = trial.values and trial.values[:1]
+        known = (trial.values or [])[:count]
+        trial.values = known if len(known) == count else None  # stopped by hand: the first only
         found.add_trial(trial)
     return found

@@ -33,7 +33,9 @@ def gather(db: Database, found: Findings) -> Content:
     content: Content = {
         "study": study.name,
         "written_at": time.time(),
-        "status": show.status_json(study, state, split, (best or {}).get("confirmation")),
+        "status": show.status_json(
+            study, state, split, (best or {}).get("confirmation"), (best or {}).get("pareto")
+        ),
         "best": best,
         "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),

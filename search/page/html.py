@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from search.findings import pareto
 from search.page import evaluation, markdown, words
 from search.page.elements import document, paragraphs, plot, table
 from search.page.figures import Figure
@@ -45,6 +46,8 @@ def _sections(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> Iter
     yield "summary", "Summary", _summary(content)
     if "over_trials" in figures:
         yield "history", "How the best was found", _history(figures)
+    if content["status"]["pareto"]:
+        yield "pareto", "Pareto front", _pareto(content, figures)
     if "loss" in figures:
         yield "curves", "Learning curves of the best", _curves(content, figures)
     yield from evaluation.sections(content, figures)
@@ -91,6 +94,12 @@ def _history(figures: Mapping[str, Figure]) -> str:
     )
 
 
+def _pareto(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
+    """No trial is better than these in every objective."""
+    said = paragraphs([words.of_front(content["status"]["pareto"])])
+    return said + plot("pareto", figures) + table(*pareto.rows(content["status"]["pareto"]))
+
+
 def _curves(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
     verdict = content["best"]["verdict"]
     said = ""
@@ -126,7 +135,8 @@ def _slices(figures: Mapping[str, Figure]) -> str:
 
 
 def _verdicts(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
-    head, body = markdown.trials(content["trials"], MOST_TRIALS)
+    direction = content["status"]["directions"][0]
+    head, body = markdown.trials(content["trials"], MOST_TRIALS, direction)
     more = len(content["trials"]) - len(body)
     note = f'<p class="note">and {more} more</p>' if more else ""
     return plot("verdicts", figures) + table(head, body) + note

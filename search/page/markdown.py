@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from search.findings import pareto
 from search.page import evaluation
 from search.report import score_tables, show
+from search.study_file import objectives
 
 MOST_TRIALS = 50  # the best ones; the JSON has all
 
@@ -19,12 +21,15 @@ def text(content: Mapping[str, Any]) -> str:
 def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"# Study {_plain(content['study'])}"
     yield "\n\n".join(_plain(sentence) for sentence in content["summary"])
+    if content["status"]["pareto"]:
+        yield "## Pareto front"
+        yield table(*pareto.rows(content["status"]["pareto"]))
     yield from _evaluation(content)
     yield "## Hyperparameters"
     yield table(*hyperparameters(content))
     yield "## Verdicts"
     yield table(["verdict", "trials"], [[n, str(c)] for n, c in content["verdicts"].items()])
-    yield table(*trials(content["trials"], MOST_TRIALS))
+    yield table(*trials(content["trials"], MOST_TRIALS, content["status"]["directions"][0]))
     if content["best"] and content["best"]["test"]:
         scores = content["best"]["test"]["scores"]
         yield "## Test set"
@@ -72,10 +77,12 @@ def hyperparameters(content: Mapping[str, Any]) -> Rows:
     return head[:some], [row[:some] for row in body]
 
 
-def trials(found: Sequence[Mapping[str, Any]], most: int) -> Rows:
+def trials(found: Sequence[Mapping[str, Any]], most: int, direction: str) -> Rows:
     """A row per trial, the best first, those without a value last."""
+    sign = objectives.sign(direction)
     ranked = sorted(
-        found, key=lambda t: (t["state"] != "complete", t["value"] is None, t["value"] or 0.0)
+        found,
+        key=lambda t: (t["state"] != "complete", t["value"] is None, sign * (t["value"] or 0.0)),
     )
     head = ["trial", "state", "value", "epoch", "verdict", "sure", "gap", "noise", "advice"]
     return head, [_trial(each) for each in ranked[:most]]

@@ -16,7 +16,10 @@ from search.page.figures import LINE, QUIET, Figure, dressed
 from search.report.curves import TRAIN
 from search.study_file import objectives
 
-SLICE = 240  # pixels of height
+SLICE, SCENE = 240, 480  # pixels of height
+WIDE = 20  # times the least value, from where an objective's axis is logarithmic
+CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
+UNITS = {"latency": "latency in ms"}
 MOST_SLICES, LEAST_DOTS = 12, 3
 EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
 
@@ -82,6 +85,44 @@ def parallel(study: optuna.Study) -> Figure | None:
     figure.add_traces(ordered)
     figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
     return figure
+
+
+def pareto(study: optuna.Study) -> Figure | None:
+    """Two or three objectives against each other, the Pareto front in colour (Optuna's plot)."""
+    trials = study.get_trials(deepcopy=False)
+    if len(study.directions) not in (2, 3) or not any(t.state.name == "COMPLETE" for t in trials):
+        return None
+    for trial in trials:
+        trial.user_attrs = {}  # the plot's texts would hold every metric
+    figure = visualization.plot_pareto_front(study, target_names=_titles(study))
+    styles = (("dominated", QUIET, 5), ("on the front", LINE, 9))
+    for points, (name, colour, size) in zip(figure.data, styles, strict=True):
+        marker = {"color": colour, "size": size, "line": {"width": 0}}
+        points.update(name=name, showlegend=True, marker=None)
+        points.update(marker=marker, hovertemplate="%{text}<extra></extra>")
+    figure.update_layout(title=None)
+    return _on_axes(figure, study)
+
+
+def _titles(study: optuna.Study) -> list[str]:
+    better = ("more" if each.name == "MAXIMIZE" else "less" for each in study.directions)
+    names = [UNITS.get(name, name) for name in study.metric_names or []]
+    return [f"{name}, {way} is better" for name, way in zip(names, better, strict=True)]
+
+
+def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
+    """Objectives that span decades on logarithmic axes."""
+    values = [t.values for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+    wide = [min(each) > 0 and max(each) > WIDE * min(each) for each in zip(*values, strict=True)]
+    kinds = ["log" if each else "linear" for each in wide]
+    if len(kinds) == 3:
+        axes = zip("xyz", kinds, strict=True)
+        figure.update_scenes({f"{name}axis": {"type": kind, "nticks": 5} for name, kind in axes})
+        figure.update_scenes(camera=CAMERA)
+        return dressed(figure, None, None, height=SCENE).update_layout(margin={"l": 0, "r": 0})
+    for axis, kind in zip((figure.update_xaxes, figure.update_yaxes), kinds, strict=True):
+        axis(type=kind, dtick="D2" if kind == "log" else None)
+    return dressed(figure, None, None)
 
 
 def _optunas(

@@ -9,7 +9,7 @@ function colours() {
   return { ink: of("--ink"), quiet: of("--quiet"), line: of("--line"), card: of("--card") };
 }
 
-function dressed(layout) {
+function dressed(layout, width) {
   const { ink, quiet, line, card } = colours();
   const copy = structuredClone(layout);
   copy.font = { ...copy.font, color: quiet, size: 12, family: "inherit" };
@@ -17,6 +17,17 @@ function dressed(layout) {
   copy.legend = { ...copy.legend, font: { color: ink } };
   copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 } }));
   copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink };
+  if (copy.scene) { // three objectives
+    const far = Math.max(1, 480 / width), { eye } = copy.scene.camera; // or a phone cuts it off
+    copy.scene.camera.eye = { x: far * eye.x, y: far * eye.y, z: far * eye.z };
+    const font = { size: 12, family: "sans-serif", color: quiet }; // its canvas inherits none
+    const axis = { tickfont: font, gridcolor: line, zerolinecolor: line, linecolor: line, showbackground: false };
+    for (const key of ["xaxis", "yaxis", "zaxis"]) {
+      const old = copy.scene[key];
+      copy.scene[key] = { ...old, ...axis, title: { ...old.title, font } };
+    }
+    return copy;
+  }
   for (const key of ["xaxis", "yaxis", ...Object.keys(copy)].filter((k) => /^[xy]axis\d*$/.test(k))) {
     const axis = copy[key] ?? {};
     const title = axis.title ? { ...axis.title, font: { size: 12 } } : undefined;
@@ -27,7 +38,7 @@ function dressed(layout) {
 
 function draw() {
   for (const [id, figure] of Object.entries(figures)) {
-    Plotly.react(id, figure.data, dressed(figure.layout), options);
+    Plotly.react(id, figure.data, dressed(figure.layout, document.getElementById(id).clientWidth), options);
   }
   document.body.dataset.drawn = "yes";
 }

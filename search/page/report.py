@@ -10,6 +10,7 @@ from search.findings.study_findings import Findings
 from search.page import content as contents
 from search.page import evaluation, figures, html, markdown, optuna_figures
 from search.page.content import Content
+from search.page.figures import Figure
 from search.report import curves
 from storage import records
 from storage.database import Database
@@ -49,8 +50,17 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
         "importance": optuna_figures.importance(found.optuna),
         **{f"slice-{name}": each for name, each in optuna_figures.slices(found.optuna).items()},
         "parallel": optuna_figures.parallel(found.optuna),
+        "pareto": _pareto(db, found),
         **evaluation.figures(content),
         "verdicts": figures.bars(content["verdicts"], "trials"),
         "confusion": None if many else figures.confusion(scores),
         "time": figures.bars(content["status"]["seconds"], "seconds"),
     }
+
+
+def _pareto(db: Database, found: Findings) -> Figure | None:
+    """The Pareto front; None with a single objective, or with more than a plot can show."""
+    count = len(found.study.directions)
+    if count == 1:
+        return None
+    return optuna_figures.pareto(study_findings.in_memory(db, found.study, count))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search.page import evaluation
@@ -44,8 +44,7 @@ def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
     called = show.called(best["trial"], best["name"])
     yield f"Trial {called} is the best: {objective} {show.number(best['value'])} {at}."
     if best["pareto"]:
-        numbers = ", ".join(str(each["trial"]) for each in best["pareto"])
-        yield f"No trial is better in every objective than these, the Pareto front: {numbers}."
+        yield of_front(best["pareto"])
     if verdict := best["verdict"]:
         yield (
             f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
@@ -61,6 +60,12 @@ def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
     if best["test"]:
         yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
     yield from evaluation.uses(best)
+
+
+def of_front(front: Sequence[Mapping[str, Any]]) -> str:
+    """The trials of a Pareto front."""
+    numbers = ", ".join(str(each["trial"]) for each in front)
+    return f"No trial is better in every objective than these, the Pareto front: {numbers}."
 
 
 def _spent(content: Mapping[str, Any]) -> str:

@@ -90,12 +90,14 @@ def status_json(
     status: Status,
     seconds: dict[str, float],
     confirmation: dict[str, Any] | None = None,
+    pareto: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """One study for programs.
 
     Args:
         seconds: what its trials' time went into.
         confirmation: of its best trials, for programs.
+        pareto: front of several objectives, for programs.
     """
     return {
         "study": study.name,
@@ -111,6 +113,7 @@ def status_json(
         "left": left(status),
         "trials": status.limit,
         "best": None if status.incumbent is None else trial_json(status.incumbent),
+        "pareto": pareto,
         "seconds": seconds,
         "takeovers": status.takeovers,
         "repeated_epochs": status.repeated_epochs,
