@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import optuna
+import optuna_dashboard
 import pytest
 
 from search import best, proof
@@ -160,6 +161,9 @@ def test_several_objectives_have_a_pareto_front(studio, sampler):
     assert shown.trial.value == min(trial.value for trial in found)
     gathered = content.gather(studio.db, study_findings.read(studio.db, study))
     assert f"the Pareto front: {', '.join(map(str, front))}." in " ".join(gathered["summary"])
+    assert "is the best in the first objective: validation loss" in gathered["summary"][0]
+    note = optuna_dashboard.get_note(optuna.Trial(theirs, theirs.trials[3]._trial_id))
+    assert f"With parameters {found[3].attributes['parameters']}, accuracy " in note
     json.dumps(gathered)
     assert gathered["status"]["pareto"] == gathered["best"]["pareto"]
     assert "pareto" not in plots(page.report(studio.db, study, "html"))  # four can't be drawn

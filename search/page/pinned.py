@@ -30,7 +30,8 @@ def pin(db: Database, study: Study) -> None:
     flat = [curves.flat(history) for history in histories]
     figure = figures.learning_curves(flat[0], flat) if flat else None
     if figure is not None:
-        title = f"Loss of trial {found.complete[0].number}, the best"
+        where = f" in {found.status.objective}" if len(study.directions) > 1 else ""
+        title = f"Loss of trial {found.complete[0].number}, the best{where}"
         figure.update_layout(title=title, font={"color": figures.QUIET}, margin={"t": 80})
         figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
         figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)

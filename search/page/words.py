@@ -42,7 +42,8 @@ def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
         return
     at = f"at epoch {best['best_epoch']} of {best['epochs']}" if best["best_epoch"] else ""
     called = show.called(best["trial"], best["name"])
-    yield f"Trial {called} is the best: {objective} {show.number(best['value'])} {at}."
+    where = " in the first objective" if best["pareto"] else ""
+    yield f"Trial {called} is the best{where}: {objective} {show.number(best['value'])} {at}."
     if best["pareto"]:
         yield of_front(best["pareto"])
     if verdict := best["verdict"]:

@@ -84,6 +84,7 @@ def trial_note(
     verdict: Sequence[str] = (),
     objective: str = objectives.LOSS,
     direction: str = objectives.MINIMIZE,
+    further: Mapping[str, float] | None = None,
 ) -> Attributes:
     """Study system attributes that hold a finished trial's note.
 
@@ -98,6 +99,7 @@ def trial_note(
         reason: Why it failed.
         verdict: What its curves say, in a sentence, and the advice, a sentence each.
         objective, direction: What its value is, and which way that gets better.
+        further: Its values of the other objectives.
     """
     history = curves.flat(history)
     best = curves.best_epoch(history, objectives.recorded(objective), objectives.sign(direction))
@@ -105,6 +107,7 @@ def trial_note(
         part
         for part in (
             _outcome(number, state, history, best, value, stopped, reason, objective),
+            _further(further or {}),
             _judged(verdict),
             _numbers(history, best),
             _links(study_id, trial_id) if history else "",
@@ -161,6 +164,14 @@ def _outcome(
         "diverged": "the loss stopped being a number",
     }.get(stopped or "", "")
     return f"**Trial {number}: {found}**, {after}{f' ({why})' if why else ''}."
+
+
+def _further(found: Mapping[str, float]) -> str:
+    """The other objectives of a study that has several."""
+    if not found:
+        return ""
+    whole = {name: int(n) if float(n).is_integer() else n for name, n in found.items()}
+    return f"With {', '.join(f'{_escaped(name)} {_short(n)}' for name, n in whole.items())}."
 
 
 def _judged(verdict: Sequence[str]) -> str:

@@ -37,6 +37,7 @@ def tell(
         LeaseLost: somebody else holds it; nothing was written.
     """
     plan = context.plan
+    further = dict(list(attributes.get("objectives", {}).items())[1:])
     history, trial_id = curves.flat(claim.history), claim.lease.trial_id
     note = notes.trial_note(
         context.study.study_id,
@@ -48,20 +49,20 @@ def tell(
         value=None if cost is None else plan.turned(cost),
         objective=plan.objectives[0],
         direction=plan.directions[0],
+        further=further,
         stopped=attributes.get("stopped"),
         reason=attributes.get("reason"),
         verdict=in_words(context, claim, state, history, attributes),
     )
-    further = list(attributes.get("objectives", {}).values())[1:]
     shown = notes.trial_artifacts(trial_id) if history else {}
     context.store.tell(
         claim,
         state,
         cost,
         attributes=attributes,
-        system_attributes={**shown, **_compared(plan, parts, further)},
+        system_attributes={**shown, **_compared(plan, parts, [*further.values()])},
         study_system_attributes=note,
-        further=further,
+        further=[*further.values()],
     )
 
 
