@@ -1,8 +1,10 @@
 """Would more data help, and is it worth training longer?"""
 
 import dataclasses
+import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from search import creation, worker
@@ -10,9 +12,10 @@ from search.findings import longer
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.process.stop import Stop
-from search.retraining import anew, datacurve
+from search.retraining import datacurve, shares
 from search.retraining import worker as working
 from search.retraining.datacurve import DataCurve, Point
+from storage import retrainings
 from storage.records import TrialRecord
 from storage.retrainings import DATACURVE
 
@@ -46,6 +49,36 @@ def test_what_a_curve_says(found, answer):
     assert next(found.sentences()).startswith("Would more data help? ")
 
 
+def of(objective, direction, *values, spread=0.0):
+    found = curve(*values, spread=spread)
+    return dataclasses.replace(found, objective=objective, direction=direction)
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"),
+    [
+        (of("accuracy", "maximize", *(1 - e for e in power_law(0.01, 0.03, 0.5))), "yes"),
+        (of("accuracy", "maximize", *power_law(0.9, 0.03, 0.5)), "no"),  # falls with more data
+        (of("accuracy", "maximize", 0.9, 0.95, 0.9501, 0.9502), "no"),
+        (of("accuracy", "maximize", 0.98, 0.99, 1.0, 1.0), "no"),  # no better one than 1
+        (of("accuracy", "maximize", 0.90, 0.93, 0.945, 0.95, spread=0.03), "no"),
+        (of("hits", "maximize", *(-v for v in power_law(1.0, 0.5, 0.5))), "yes"),
+        (of("calibration_error", "minimize", *power_law(0.01, 0.03, 0.5)), "yes"),
+    ],
+    ids=["rising", "falling", "at its end", "perfect", "within the noise", "own", "an error"],
+)
+def test_what_a_curve_of_another_objective_says(found, answer):
+    assert found.answer == answer
+    assert answer == "no" or f"comes to {found.objective} " in next(found.sentences())
+    if found.doubled is not None and found.objective == "accuracy":
+        assert found.points[0].mean < found.doubled <= 1
+
+
+def test_a_power_law_of_what_is_missing_is_found_again():
+    found = of("accuracy", "maximize", *(1 - e for e in power_law(0.01, 0.03, 0.5)))
+    assert found.doubled == pytest.approx(1 - 0.01 - 0.03 * 2**-0.5, rel=0.001)
+
+
 def test_a_power_law_is_found_again():
     doubled = curve(*power_law(0.05, 0.2, 0.5)).doubled
     assert doubled == pytest.approx(0.05 + 0.2 * 2**-0.5, rel=0.02)
@@ -63,7 +96,7 @@ def test_shares_are_nested_and_stratified(studio):
     stored = creation.stored(study)
     data = worker.plan_of(stored, stored.folder, study).data
     (fold,) = data.folds
-    parts = {p: anew.with_less(fold, p, fold.pool.y, data.classes) for p in (25, 50, 75)}
+    parts = {p: shares.share(fold, p) for p in (25, 50, 75)}
     rows = {p: set(part.train_rows) for p, part in parts.items()}
     assert rows[25] < rows[50] < rows[75] < set(fold.train_rows)
     assert [len(rows[p]) for p in (25, 50, 75)] == [22, 45, 68]
@@ -71,6 +104,23 @@ def test_shares_are_nested_and_stratified(studio):
         assert np.ptp(np.bincount(part.train.y)) <= 1  # iris has as many of each class
         assert np.array_equal(part.validation_rows, fold.validation_rows)
         assert part.preparation is not fold.preparation
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_shares_keep_groups_whole(studio, folds):
+    patients = np.repeat(np.arange(40), 3)
+    frame = pd.DataFrame({"a": patients, "patient": patients, "y": ["ill", "well"] * 60})
+    frame.to_csv(studio.folder / "t.csv", index=False)
+    about = {"source": "t.csv", "target": "y", "group": "patient", "folds": folds}
+    study = studio.study(data={**about, "normalize": "none"})
+    stored = creation.stored(study)
+    for fold in worker.plan_of(stored, stored.folder, study).data.folds:
+        seen = [shares.share(fold, p).train.x[:, 0] for p in (25, 50, 75, 100)]
+        for smaller, larger in itertools.pairwise(seen):
+            assert set(smaller) < set(larger)
+            assert all(np.sum(smaller == one) == np.sum(larger == one) for one in set(smaller))
+        sizes = [len(rows) / len(seen[-1]) for rows in seen]
+        assert sizes == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=0.06)
 
 
 def test_the_best_trial_is_trained_on_each_share(studio):
@@ -85,6 +135,23 @@ def test_the_best_trial_is_trained_on_each_share(studio):
     assert found.left == 0 and found.gpu_seconds > 0 and found.answer != "unknown"
     head, rows = datacurve.rows(found)
     assert len(rows) == 4 and all(len(row) == len(head) for row in rows)
+
+
+def test_it_goes_by_the_objective(studio):
+    study = studio.study(study={"objective": ["accuracy", "parameters"], "trials": 1})
+    studio.finish(study)
+    datacurve.plan(studio.db, study, 0, 1)
+    working.work(studio.db, study, DATACURVE, Stop())
+    found, (run, *_) = (
+        datacurve.read(studio.db, study),
+        retrainings.read(studio.db, study, DATACURVE),
+    )
+    assert (found.objective, found.direction) == ("accuracy", "maximize")
+    metrics = run.result["metrics"]
+    assert found.points[0].values == (metrics["val_accuracy"],) == (run.result["value"],)
+    assert found.points[0].train == metrics["accuracy"]
+    assert found.to_json()["objective"] == datacurve.rows(found)[0][2] == "accuracy"
+    assert "trial 0 comes to accuracy 0." in str([*found.sentences()])
 
 
 # Longer

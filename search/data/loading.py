@@ -86,7 +86,9 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
     train = _part(arrays, coding, rows.get("training"), None)
     validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
     test = _part(arrays, coding, rows.get("test"), arrays.test)
-    split = _split(train, validation, section, arrays.one_hot)
+    own = None if arrays.groups is None else arrays.groups[rows["training"]]
+    labels = _stratified(train.y, coding, own)
+    split = _split(train, validation, labels, section, arrays.one_hot)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
     split.preparation  # noqa: B018  (a mistake in `normalize` is told now)
     return Data(
@@ -156,10 +158,17 @@ def _part(
     return Part(arrays.x[rows], coding.apply(arrays.y[rows]))
 
 
-def _split(train: Part, validation: Part, section: DataSection, one_hot: tuple[bool, ...]) -> Fold:
+def _split(
+    train: Part,
+    validation: Part,
+    labels: splits.Labels,
+    section: DataSection,
+    one_hot: tuple[bool, ...],
+) -> Fold:
     pool = joined(train, validation)
-    order = np.arange(len(pool))
-    return Fold(pool, order[: len(train)], order[len(train) :], section.normalize, one_hot)
+    rows = np.arange(len(pool))
+    parts = rows[: len(train)], rows[len(train) :]
+    return Fold(pool, *parts, labels, section.normalize, one_hot)
 
 
 def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
@@ -184,7 +193,7 @@ def _folds(
         raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
     labels = _stratified(split.pool.y, coding, groups)
     return tuple(
-        Fold(split.pool, *rows, split.normalize, split.one_hot)
+        Fold(split.pool, *rows, labels.of(rows[0]), split.normalize, split.one_hot)
         for rows in splits.folds(labels, section.folds, seed=seed)
     )
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from search.data import preparation
 from search.data.arrays import Samples
-from search.data.splits import Rows
+from search.data.splits import Labels, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class Fold:
         pool: every sample outside of the test set.
         train_rows: rows of `pool` that are trained on.
         validation_rows: rows of `pool` that are validated on.
+        train_labels: of the rows that are trained on: what a share of them must respect.
         normalize: as the study file has it.
         one_hot: columns of categories, which normalisation leaves alone.
     """
@@ -57,6 +58,7 @@ class Fold:
     pool: Part
     train_rows: Rows
     validation_rows: Rows
+    train_labels: Labels
     normalize: str = "auto"
     one_hot: tuple[bool, ...] = ()
 

@@ -53,7 +53,7 @@ def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
 
 
 def data_curve(found: Mapping[str, Any]) -> Figure | None:
-    """Losses against the number of training samples."""
+    """The objective against the number of training samples."""
     points = found["points"]
     if len(points) < 2:
         return None
@@ -73,7 +73,7 @@ def data_curve(found: Mapping[str, Any]) -> Figure | None:
             mode="lines+markers", name="twice the data, fitted",
             line={"color": LINE, "dash": "dot"},
         )  # fmt: skip
-    return dressed(figure, "training samples", "loss")
+    return dressed(figure, "training samples", found["objective"])
 
 
 def confirmation_rows(confirmed: Mapping[str, Any]) -> Rows:
@@ -101,7 +101,7 @@ def data_rows(found: Mapping[str, Any]) -> Rows:
         ]
         for point in found["points"]
     ]
-    return ["training data", "samples", "validation loss", "standard error", "train"], body
+    return ["training data", "samples", found["objective"], "standard error", "in training"], body
 
 
 def uses(best: Mapping[str, Any]) -> Iterator[str]:

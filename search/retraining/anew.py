@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
 
-from search.data import splits
 from search.data.parts import Fold
+from search.retraining import shares
+from search.study_file import objectives
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
@@ -29,6 +30,7 @@ class Trained:
     Attributes:
         values: of each fold, its best epoch's.
         best: that epoch of each.
+        train: the objective on the training part at those epochs, its mean.
         epochs: how many each has trained.
         samples: size of the first fold's training part.
         parameters: of the model.
@@ -38,6 +40,7 @@ class Trained:
 
     values: tuple[float, ...]
     best: tuple[Epoch, ...]
+    train: float
     epochs: tuple[int, ...]
     samples: int
     parameters: int
@@ -55,8 +58,7 @@ class Trained:
         return {
             "value": self.value,
             **folds,
-            "validation": float(np.mean([epoch.metrics["val_loss"] for epoch in self.best])),
-            "train": float(np.mean([epoch.metrics["loss"] for epoch in self.best])),
+            "train": self.train,
             "best_epoch": self.best[-1].number,
             "epochs": self.epochs[-1],
             "metrics": self.best[-1].metrics,
@@ -108,9 +110,11 @@ class Anew:
             _epochs(run, limit, fold, leave)
             runs.append(run)
         best = tuple(run.best for run in runs if run.best is not None)
+        objective = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
         return Trained(
             values=tuple(self.plan.turned(epoch.value) for epoch in best),
             best=best,
+            train=float(np.mean([epoch.metrics[objective] for epoch in best])),
             epochs=tuple(len(run.history) for run in runs),
             samples=len(self._fold(0, percent).train_rows),
             parameters=run.model.count_params(),
@@ -135,13 +139,7 @@ class Anew:
         return self._engines[key]
 
     def _fold(self, fold: int, percent: int) -> Fold:
-        whole = self.plan.data.folds[fold]
-        if percent == 100:
-            return whole
-        data, labels = self.plan.data, None
-        if data.classes and whole.pool.y.ndim == 1:
-            labels = whole.pool.y
-        return with_less(whole, percent, labels, data.classes)
+        return shares.share(self.plan.data.folds[fold], percent)
 
 
 def _epochs(run: Training, limit: TimeLimit, fold: int, leave: Callable[[], bool]) -> None:
@@ -152,21 +150,3 @@ def _epochs(run: Training, limit: TimeLimit, fold: int, leave: Callable[[], bool
             raise Left
         if limit.is_over(fold) and not run.ahead:
             return
-
-
-def with_less(fold: Fold, percent: int, labels: Any, classes: tuple[str, ...]) -> Fold:
-    """The fold with some of its training samples: stratified, and part of any larger share.
-
-    Args:
-        percent: of the training part.
-        labels: (N,) class numbers of the pool, or None.
-        classes: their names.
-    """
-    rows = fold.train_rows
-    for share in (75, 50, 25):
-        if share < percent:
-            break
-        count = max(1, round(len(fold.train_rows) * share / 100))
-        y = None if labels is None else labels[rows]
-        rows = np.sort(rows[splits.sample(splits.Labels(len(rows), y, classes), count, seed=0)])
-    return replace(fold, train_rows=rows)

@@ -9,6 +9,7 @@ from search.launching.crew import Crew, Dead
 from search.process.device import Device
 from search.report import show
 from search.report.live import View
+from search.study_file import objectives
 from storage import retrainings
 from storage.database import Database, StorageAway
 from storage.records import TrialRecord
@@ -39,6 +40,7 @@ class Progress:
 
     def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
         self._db, self._study, self._purpose, self._view = db, study, purpose, view
+        self._objective = objectives.of_study(study.config)[0]
         self._told = {one.id for one in self._read() if one.result is not None}
 
     def look(self) -> list[TrialRecord]:
@@ -47,7 +49,8 @@ class Progress:
         for one in found:
             if one.result is not None and one.id not in self._told:
                 self._told.add(one.id)
-                self._view.say(f"{_line(one)}; {len(self._told)} of {len(found)}")
+                line = _line(one, self._objective)
+                self._view.say(f"{line}; {len(self._told)} of {len(found)}")
         return []
 
     def _read(self) -> list[Retraining]:
@@ -57,9 +60,9 @@ class Progress:
             return []
 
 
-def _line(one: Retraining) -> str:
+def _line(one: Retraining, objective: str) -> str:
     assert one.result is not None
-    came_to = one.result.get("reason") or f"validation loss {show.number(one.result['value'])}"
+    came_to = one.result.get("reason") or f"{objective} {show.number(one.result['value'])}"
     less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
     return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
 

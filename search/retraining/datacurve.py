@@ -1,12 +1,11 @@
 """Would more data help? The best trial trained on shares of the training data, and what that says.
 
-The shares are nested and stratified, the validation set is the same. Needs nothing of Keras.
+The shares are nested, the validation set is the same. Needs nothing of Keras.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from search.report import show
-from search.retraining import seeds
+from search.retraining import power_law, seeds
+from search.study_file import objectives
 from storage import retrainings, studies
 from storage.database import Database
 from storage.retrainings import DATACURVE, Retraining
@@ -24,7 +24,7 @@ from storage.studies import Study
 PERCENTS = (25, 50, 75, 100)
 SEEDS = 3
 FACT = "datacurve"  # which trial was asked about last, and with how many seeds
-MUCH, LITTLE = 0.05, 0.015  # shares of the loss that twice the data would take off
+MUCH, LITTLE = 0.05, 0.015  # shares of what is left to gain that twice the data would bring
 CLEAR = 2.0  # standard errors that the fall from half of the data must be
 
 
@@ -34,8 +34,8 @@ class Point:
 
     Attributes:
         percent, samples: of the training part.
-        values: validation losses, one per seed.
-        train: the training loss at the best epochs, their mean.
+        values: of the objective, one per seed.
+        train: the objective on the training part at the best epochs, the mean.
     """
 
     percent: int
@@ -45,7 +45,7 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Validation loss, over the seeds."""
+        """Of the values."""
         return float(np.mean(self.values))
 
     @property
@@ -65,6 +65,7 @@ class DataCurve:
         left: trainings that have not ended.
         gpu_seconds: what they have taken, which is no part of the budget.
         reasons: why trainings failed.
+        objective, direction: what a value is, and which way it gets better.
     """
 
     trial: int
@@ -72,14 +73,19 @@ class DataCurve:
     left: int
     gpu_seconds: float
     reasons: tuple[str, ...]
+    objective: str = objectives.LOSS
+    direction: str = objectives.MINIMIZE
 
     @cached_property
     def doubled(self) -> float | None:
-        """The loss that twice the data would give, by a power law; None where none fits.
-
-        Hestness and others, "Deep learning scaling is predictable, empirically", 2017.
-        """
-        return _doubled(self.points) if len(self.points) >= 3 else None
+        """The value that twice the data would give, by a power law; None where none fits."""
+        if len(self.points) < 3:
+            return None
+        known = objectives.bound(self.objective) is not None
+        samples = [point.samples for point in self.points]
+        costs = [self._cost(point.mean) for point in self.points]
+        found = power_law.doubled(samples, costs, 0.0 if known else None)
+        return None if found is None else self._bound + objectives.sign(self.direction) * found
 
     @property
     def answer(self) -> str:
@@ -89,12 +95,20 @@ class DataCurve:
         if self.left or whole is None or whole.percent != 100 or half is None:
             return "unknown"
         error = math.hypot(whole.error, half.error)
-        fall = half.mean - whole.mean
-        scale = max(abs(whole.mean), 1e-12)
-        if fall <= max(CLEAR * error, LITTLE * scale):
+        left = self._cost(whole.mean)
+        gain, scale = self._cost(half.mean) - left, abs(left)
+        if not scale or gain <= max(CLEAR * error, LITTLE * scale):
             return "no"
-        more = fall / 2 if self.doubled is None else whole.mean - self.doubled
+        more = gain / 2 if self.doubled is None else left - self._cost(self.doubled)
         return "yes" if more >= MUCH * scale else "a little" if more >= LITTLE * scale else "no"
+
+    @property
+    def _bound(self) -> float:
+        return objectives.bound(self.objective) or 0.0
+
+    def _cost(self, value: float) -> float:
+        """What a value lacks to the best one that there is, or to 0 where that is not known."""
+        return objectives.sign(self.direction) * (value - self._bound)
 
     def sentences(self) -> Iterator[str]:
         """In words."""
@@ -106,6 +120,8 @@ class DataCurve:
         """For programs."""
         return {
             "trial": self.trial,
+            "objective": self.objective,
+            "direction": self.direction,
             "answer": self.answer,
             "doubled": self.doubled,
             "left": self.left,
@@ -131,7 +147,7 @@ class DataCurve:
         half = next(point for point in self.points if point.percent == 50)
         whole = self.points[-1]
         found = (
-            f"trial {self.trial} comes to a validation loss of {_shown(half)} on half of the "
+            f"trial {self.trial} comes to {self.objective} {_shown(half)} on half of the "
             f"training data and {_shown(whole)} on all {whole.samples} samples"
         )
         if self.answer == "no":
@@ -179,12 +195,14 @@ def read(db: Database, study: Study) -> DataCurve | None:
         sum(row.result is None for row in rows),
         sum(row.gpu_seconds for row in rows),
         tuple(result["reason"] for _, result in results if "reason" in result),
+        objectives.of_study(study.config)[0],
+        study.direction,
     )
 
 
 def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
     """A table: a row per share."""
-    head = ["training data", "samples", "validation loss", "training loss", "each"]
+    head = ["training data", "samples", found.objective, "in training", "each"]
     body = [
         [
             f"{point.percent} %",
@@ -199,7 +217,7 @@ def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
 
 
 def _point(percent: int, results: Sequence[dict[str, Any]]) -> Point:
-    values = tuple(float(result["validation"]) for result in results)
+    values = tuple(float(result["value"]) for result in results)
     train = float(np.mean([result["train"] for result in results]))
     return Point(percent, int(results[0]["samples"]), values, train)
 
@@ -207,32 +225,3 @@ def _point(percent: int, results: Sequence[dict[str, Any]]) -> Point:
 def _shown(point: Point) -> str:
     error = f" ± {point.error:.2g}" if len(point.values) > 1 else ""
     return f"{show.number(point.mean)}{error}"
-
-
-def _doubled(points: Sequence[Point]) -> float | None:
-    from scipy import optimize
-
-    sizes = np.array([point.samples for point in points], float) / points[-1].samples
-    losses = np.array([point.mean for point in points])
-    span = float(losses.max() - losses.min())
-    if span <= 0 or losses[-1] >= losses[0]:
-        return None
-    floor = min(0.0, float(losses.min()) - 10 * span)
-    least = float(losses.min())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optimize.OptimizeWarning)
-        try:
-            (limit, scale, power), _ = optimize.curve_fit(
-                _power_law,
-                sizes,
-                losses,
-                p0=(least - 0.5 * span, 0.5 * span, 0.5),
-                bounds=((floor - 1e-9, 0.0, 0.05), (least, np.inf, 3.0)),
-            )
-        except (RuntimeError, ValueError):  # no such curve
-            return None
-    return float(_power_law(2.0, limit, scale, power))
-
-
-def _power_law(size: Any, limit: float, scale: float, power: float) -> Any:
-    return limit + scale * size**-power

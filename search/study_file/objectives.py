@@ -51,6 +51,13 @@ def of_study(config: Mapping[str, Any]) -> list[str]:
     return of_file(config.get("file", {}).get("study", {}))
 
 
+def bound(name: str) -> float | None:
+    """The best value that there is; None where that is not known."""
+    if KNOWN.get(name) == MAXIMIZE:
+        return 1.0
+    return 0.0 if name in (*ERRORS, "calibration_error") else None
+
+
 def ranked(values: Sequence[tuple[float, int]], direction: str) -> list[int]:
     """Places of (value, number) pairs, the best first; of equals, the lowest number."""
     way = sign(direction)

@@ -1,0 +1,46 @@
+"""A power law through a learning curve over the data, and what it says of twice as much of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def doubled(samples: Sequence[int], costs: Sequence[float], least: float | None) -> float | None:
+    """The cost that twice the data would give; None where no such curve fits.
+
+    Hestness and others, "Deep learning scaling is predictable, empirically", 2017.
+
+    Args:
+        samples: how many, the most last.
+        costs: with each.
+        least: that a cost can be; None: unknown.
+    """
+    from scipy import optimize
+
+    sizes = np.array(samples, float) / samples[-1]
+    found = np.array(costs)
+    low, span = float(found.min()), float(found.max() - found.min())
+    if span <= 0 or found[-1] >= found[0]:
+        return None
+    floor = min(0.0, low - 10 * span) - 1e-9 if least is None else least - 1e-9
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optimize.OptimizeWarning)
+        try:
+            (limit, scale, power), _ = optimize.curve_fit(
+                _law,
+                sizes,
+                found,
+                p0=(max(floor, low - 0.5 * span), 0.5 * span, 0.5),
+                bounds=((floor, 0.0, 0.05), (low, np.inf, 3.0)),
+            )
+        except (RuntimeError, ValueError):  # no such curve
+            return None
+    return float(_law(2.0, limit, scale, power))
+
+
+def _law(size: Any, limit: float, scale: float, power: float) -> Any:
+    return limit + scale * size**-power
