@@ -38,12 +38,12 @@ class Number:
         return "float32"
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
-        value = self.variables[0].read_value()
+        value = self.variables[0].value()
         return value if dtype is None else tf.cast(value, dtype)
 
     def __rsub__(self, other: Any) -> Any:
         if isinstance(other, int | float) and other == 1:
-            return self.variables[1].read_value()
+            return self.variables[1].value()
         return other - self.variables[0]
 
     def __mul__(self, other: Any) -> Any:
@@ -86,14 +86,15 @@ class Penalty(keras.regularizers.Regularizer):  # type: ignore[misc]
     def assign(self, regularizer: Any) -> None:
         """Take over the factors of a Keras regularizer."""
         for term, factor in self.factors.items():
-            factor.assign(np.float32(getattr(regularizer, term)))
+            times = 2 if term == "l2" else 1  # see `__call__`
+            factor.assign(np.float32(getattr(regularizer, term)) * times)
 
     def __call__(self, weights: Any) -> Any:
         weights, terms = tf.convert_to_tensor(weights), []
         if "l1" in self.factors:
             terms.append(self.factors["l1"] * tf.reduce_sum(tf.abs(weights)))
         if "l2" in self.factors:  # l2_loss is half the sum of squares, with a short gradient
-            terms.append(self.factors["l2"] * 2.0 * tf.nn.l2_loss(weights))
+            terms.append(self.factors["l2"] * tf.nn.l2_loss(weights))
         return sum(terms[1:], terms[0])
 
 
@@ -110,14 +111,18 @@ class _AdjustableRate:
         threshold.assign(np.float32(rate))
         scale.assign(np.float32(1.0 / (1.0 - rate) if rate < 1 else 0.0))
 
-    def _dropped(self, inputs: Any, shape: Any) -> Any:
+    def _dropped(self, inputs: Any, shape: Any, *, each: bool = False) -> Any:
+        """The inputs, some of them 0; `each`: a number is drawn for every single one."""
         threshold, scale = (tf.cast(number, inputs.dtype) for number in self._rate.held)
         seed = self.seed_generator.next()  # type: ignore[attr-defined]
         seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)
         drawn = _uniform(shape, seed, inputs.dtype)
-        kept = tf.where(drawn >= threshold, inputs * scale, tf.zeros([], inputs.dtype))
-        kept.set_shape(inputs.shape)
-        return kept
+        kept, scaled = drawn >= threshold, inputs * scale
+        if each:  # the gradient of a choice between tensors of one shape is short
+            return tf.raw_ops.Select(condition=kept, x=scaled, y=tf.zeros_like(scaled))
+        dropped = tf.where(kept, scaled, tf.zeros([], inputs.dtype))
+        dropped.set_shape(inputs.shape)
+        return dropped
 
 
 def _uniform(shape: Any, seed: Any, dtype: Any) -> Any:
@@ -141,9 +146,10 @@ class Dropout(_AdjustableRate, keras.layers.Dropout):  # type: ignore[misc]
         if not training:
             return inputs
         shape = tf.shape(inputs)
-        if self.noise_shape is not None:
-            sizes = zip(tf.unstack(shape), self.noise_shape, strict=True)
-            shape = tf.stack([actual if size is None else size for actual, size in sizes])
+        if self.noise_shape is None:
+            return self._dropped(inputs, shape, each=True)
+        sizes = zip(tf.unstack(shape), self.noise_shape, strict=True)
+        shape = tf.stack([actual if size is None else size for actual, size in sizes])
         return self._dropped(inputs, shape)
 
 

@@ -107,7 +107,7 @@ class Steps:
 
         def step(number: Any, *sums: Any) -> Any:
             chosen = order[number * size : tf.minimum((number + 1) * size, samples)]
-            return number + 1, *self.step(feed, chosen, rates[number], Sums(*sums))
+            return number + 1, *self.step(feed, chosen, tf.gather(rates, number), Sums(*sums))
 
         def going(number: Any, *sums: Any) -> Any:
             return (number < steps) & tf.math.is_finite(sums[0])
@@ -182,7 +182,7 @@ class Steps:
         for metric in self._metrics():
             value = metric.result()
             named = value if isinstance(value, dict) else {metric.name: value}
-            results |= {f"{prefix}{name}": tf.reduce_mean(it) for name, it in named.items()}
+            results |= {f"{prefix}{name}": _mean(it) for name, it in named.items()}
         return {name: tf.cast(value, tf.float64) for name, value in results.items()}
 
     def row(self, measured: dict[str, Any], began: Any, halfway: Any) -> Any:
@@ -191,7 +191,7 @@ class Steps:
         value = tf.where(
             finite, self._sign * measured[self._objective], tf.constant(np.nan, tf.float64)
         )
-        used = self._rate.read_value()
+        used = self._rate.value()
         state, best, rate = progress.advance(self.progress, self.rules, value, used)
         self.progress.assign(state)
         self._rate.assign(rate)
@@ -212,8 +212,16 @@ class Steps:
         return [metric for metric in self._model.metrics if metric is not self._model._loss_tracker]
 
 
+# Scalars pass as they are: small models take as long to trace as to train.
+
+
 def _penalty(loss: Any) -> Any:
-    return tf.reduce_sum(tf.cast(loss, tf.float32))
+    loss = tf.cast(loss, tf.float32)
+    return loss if loss.shape.rank == 0 else tf.reduce_sum(loss)
+
+
+def _mean(metric: Any) -> Any:
+    return metric if metric.shape.rank == 0 else tf.reduce_mean(metric)
 
 
 def _like(weight: Any) -> Any:

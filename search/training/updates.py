@@ -23,7 +23,7 @@ def apply(optimizer: Any, gradients: list[Tensor], variables: list[Any]) -> None
         return
     gradients = optimizer._clip_gradients(gradients)
     optimizer._apply_weight_decay(variables)
-    rate = optimizer._learning_rate.value.read_value()
+    rate = optimizer._learning_rate.value.value()
     rule(optimizer, rate, gradients, variables)
     for variable in variables:
         if variable.constraint is not None:
@@ -69,16 +69,17 @@ def _adam(optimizer: Any, rate: Tensor, gradients: list[Tensor], variables: list
     step = tf.cast(optimizer._iterations.value + 1, tf.float32)
     first, second = (tf.convert_to_tensor(b, tf.float32) for b in _betas(optimizer))
     alpha = rate * tf.sqrt(1 - tf.pow(second, step)) / (1 - tf.pow(first, step))
-    kept, kept_squares = (1 - beta for beta in _betas(optimizer))
+    kept, kept_squares = (tf.convert_to_tensor(1 - b, tf.float32) for b in _betas(optimizer))
+    epsilon = tf.constant(optimizer.epsilon, tf.float32)
     slots = optimizer._momentums, optimizer._velocities
     for gradient, variable, mean, square in zip(gradients, variables, *slots, strict=True):
-        before = mean.value.read_value()
+        before = mean.value.value()
         m = before + (gradient - before) * kept
         mean.value.assign(m)
-        before = square.value.read_value()
+        before = square.value.value()
         v = before + (tf.square(gradient) - before) * kept_squares
         square.value.assign(v)
-        variable.value.assign_sub(m * alpha / (tf.sqrt(v) + optimizer.epsilon))
+        variable.value.assign_sub(m * alpha / (tf.sqrt(v) + epsilon))
 
 
 def _betas(optimizer: Any) -> tuple[Any, Any]:
@@ -87,25 +88,26 @@ def _betas(optimizer: Any) -> tuple[Any, Any]:
 
 def _rmsprop(optimizer: Any, rate: Tensor, gradients: list[Tensor], variables: list[Any]) -> None:
     kept = tf.convert_to_tensor(optimizer.rho, tf.float32)
-    rest, momentum = 1 - optimizer.rho, optimizer.momentum
+    rest = tf.convert_to_tensor(1 - optimizer.rho, tf.float32)
+    epsilon, momentum = tf.constant(optimizer.epsilon, tf.float32), optimizer.momentum
     moving = optimizer._momentums if momentum > 0 else [None] * len(variables)
     slots = optimizer._velocities, moving
     for gradient, variable, square, slot in zip(gradients, variables, *slots, strict=True):
-        v = kept * square.value.read_value() + rest * tf.square(gradient)
+        v = kept * square.value.value() + rest * tf.square(gradient)
         square.value.assign(v)
-        change = rate * gradient / tf.sqrt(v + optimizer.epsilon)
+        change = rate * gradient / tf.sqrt(v + epsilon)
         if slot is not None:
-            change = momentum * slot.value.read_value() + change
+            change = momentum * slot.value.value() + change
             slot.value.assign(change)
         variable.value.assign_sub(change)
 
 
 def _adagrad(optimizer: Any, rate: Tensor, gradients: list[Tensor], variables: list[Any]) -> None:
-    slots = optimizer._accumulators
+    slots, epsilon = optimizer._accumulators, tf.constant(optimizer.epsilon, tf.float32)
     for gradient, variable, square in zip(gradients, variables, slots, strict=True):
-        v = square.value.read_value() + tf.square(gradient)
+        v = square.value.value() + tf.square(gradient)
         square.value.assign(v)
-        variable.value.assign_sub(rate * gradient / tf.sqrt(v + optimizer.epsilon))
+        variable.value.assign_sub(rate * gradient / tf.sqrt(v + epsilon))
 
 
 _RULES: dict[type, Callable[[Any, Tensor, list[Tensor], list[Any]], None]] = {
