@@ -96,8 +96,7 @@ class ArtifactStore:
 
     def new_name(self, kind: str, owner: str, suffix: str = ".bin") -> str:
         """A name that no other object has, for one that is written through `replacing`."""
-        plain = re.sub(r"[^\w.-]+", "_", f"{kind}-{owner}")
-        return f"{plain}-{uuid.uuid4().hex}{suffix}"
+        return f"{start(kind, owner)}{uuid.uuid4().hex}{suffix}"
 
     def path(self, name: str) -> Path:
         """Where an object lies.
@@ -149,22 +148,32 @@ class ArtifactStore:
                     total += os.lstat(os.path.join(folder, name)).st_size
         return total
 
-    def sweep(self, kind: str = "", trial: int | None = None) -> None:
+    def sweep(self, own: str = "") -> None:
         """Removes what writers that were killed have left unfinished.
 
         Args:
-            kind, trial: whose one writer is the caller, so that nothing of it is under way.
+            own: how names begin whose one writer is the caller: nothing of them is under way.
         """
         for path in self.root.glob(f"{_UNFINISHED}*"):
             with contextlib.suppress(OSError):
                 left = Stored(path.name, 0, path.stat().st_mtime)
-                ours = trial is not None and (left.kind, left.trial) == (kind, trial)
+                ours = bool(own) and _intended(path.name).startswith(own)
                 if ours or time.time() - left.modified_at > _FORGOTTEN_S:
                     path.unlink()
 
     def optuna_store(self) -> FileSystemArtifactStore:
         """The same objects as Optuna's dashboard wants them; an object's name is its id."""
         return FileSystemArtifactStore(str(self.root))
+
+
+def start(kind: str, owner: str) -> str:
+    """How the names of all objects of that kind and owner begin."""
+    return re.sub(r"[^\w.-]+", "_", f"{kind}-{owner}") + "-"
+
+
+def _intended(unfinished: str) -> str:
+    """The name that an unfinished object was to have."""
+    return unfinished[len(_UNFINISHED) + 33 :]  # 32 digits and a dash
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:

@@ -1,5 +1,7 @@
 """Bringing our tables in an older database to what this version reads and writes."""
 
+import re
+
 import sqlalchemy as sa
 
 from storage import connections
@@ -20,7 +22,9 @@ _STEPS = {  # the statements that lead to each version from the one before
     ),
     3: ("ALTER TABLE studyhall_queue ADD COLUMN attributes TEXT",),
     4: (),  # tables that were not there before: what creates them does so in any database
+    5: ("ALTER TABLE studyhall_retrainings ADD COLUMN checkpoint TEXT",),
 }
+_ADDS = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+) ")
 
 
 def migrate(connection: sa.Connection, kind: str) -> None:
@@ -33,9 +37,19 @@ def migrate(connection: sa.Connection, kind: str) -> None:
         connection.exec_driver_sql(connections.BEGIN[kind]["write"])
         try:
             for statement in _STEPS[version + 1]:
-                connection.exec_driver_sql(statement)
+                if not _is_there(connection, statement):
+                    connection.exec_driver_sql(statement)
             connection.execute(sa.update(schema).values(version=version + 1))
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
+
+
+def _is_there(connection: sa.Connection, statement: str) -> bool:
+    """Whether a column that is to be added has come with its table, which the database lacked."""
+    added = _ADDS.match(statement)
+    if added is None:
+        return False
+    table, column = added.groups()
+    return column in {one["name"] for one in sa.inspect(connection).get_columns(table)}

@@ -45,7 +45,7 @@ class Model:
 class Survey:
     """The objects of a study by what they are for; `other_bytes` are files of other kinds."""
 
-    checkpoints: list[Stored] = field(default_factory=list)  # of trials under way
+    checkpoints: list[Stored] = field(default_factory=list)  # of what is under way
     in_flight: list[Stored] = field(default_factory=list)  # written, the pointer is on its way
     models: list[Model] = field(default_factory=list)  # the best trial's first
     retrained: list[Stored] = field(default_factory=list)  # models of confirmations
@@ -129,7 +129,7 @@ def _sorted(
     transaction: Transaction, study_id: int, objects: Iterable[Stored], now: float
 ) -> Survey:
     pointers = _checkpoints(transaction, study_id)
-    retrained, in_hand = _retrained(transaction, study_id)
+    retrained, continued, in_hand = _retrained(transaction, study_id)
     found, listed = Survey(), list(objects)
     models = [each for each in listed if each.kind == "model"]
     found.models += filter(None, (_model(transaction, study_id, each, listed) for each in models))
@@ -141,7 +141,9 @@ def _sorted(
             continue
         if stored.name in retrained:
             found.retrained.append(stored)
-        elif stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name:
+        elif stored.name in continued or (
+            stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name
+        ):
             found.checkpoints.append(stored)
         elif stored.kind in ("checkpoint", "model", "predictions"):
             (found.in_flight if young else found.orphans).append(stored)
@@ -158,17 +160,19 @@ def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, st
     return {row.number: row.checkpoint for row in rows}
 
 
-def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[int]]:
-    """Names of the models of confirmations; trials whose next one is being trained."""
+def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[str], set[int]]:
+    """Names of the models of confirmations and of checkpoints; trials that are trained anew."""
     rows = transaction.rows(
         """
-        SELECT trial, result FROM studyhall_retrainings
-        WHERE study_id = :study_id AND worker IS NOT NULL""",
+        SELECT trial, checkpoint, result FROM studyhall_retrainings
+        WHERE study_id = :study_id AND (worker IS NOT NULL OR checkpoint IS NOT NULL)""",
         study_id=study_id,
     )
     results = [json.loads(row.result) for row in rows if row.result is not None]
-    names = {result["model"] for result in results if result.get("model")}
-    return names, {row.trial for row in rows if row.result is None}
+    models = {result["model"] for result in results if result.get("model")}
+    under_way = [row for row in rows if row.result is None]
+    checkpoints = {row.checkpoint for row in under_way if row.checkpoint is not None}
+    return models, checkpoints, {row.trial for row in under_way}
 
 
 def _model(

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage import budget
-from storage.database import Database, Row, Transaction
+from storage.database import PATIENCE_S, Database, Row, Transaction
 from storage.lease import Worker
 from storage.study import Study
 
 CONFIRM, DATACURVE = "confirm", "datacurve"
+POINT_PATIENCE_S = 5.0  # a pointer can wait for the next checkpoint
 
-_COLUMNS = "purpose, trial, repeat, percent, seed, worker, host, pid, gpu_seconds, result"
+_COLUMNS = """purpose, trial, repeat, percent, seed, worker, host, pid, gpu_seconds, checkpoint,
+    result"""
 _KEY = """study_id = :study_id AND purpose = :purpose AND trial = :trial AND repeat = :repeat
     AND percent = :percent"""
 
@@ -35,6 +37,7 @@ class Retraining:
         host, pid: of that worker.
         gpu_seconds: what it has taken so far, times devices.
         result: what it came to; None before its end.
+        checkpoint: the name of the object that whoever takes it next goes on from.
     """
 
     purpose: str
@@ -47,6 +50,7 @@ class Retraining:
     pid: int | None = None
     gpu_seconds: float = 0.0
     result: dict[str, Any] | None = None
+    checkpoint: str | None = None
 
     @property
     def id(self) -> tuple[int, int, int]:
@@ -67,17 +71,17 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
         purpose: of all of them.
     """
     rows = list(wanted)
+    ids = {row.id for row in rows}
 
     def work(transaction: Transaction) -> None:
         budget.lock(transaction, study.study_id)
-        transaction.write(
-            """
-            DELETE FROM studyhall_retrainings
-            WHERE study_id = :study_id AND purpose = :purpose AND result IS NULL
-                AND worker IS NULL""",
-            study_id=study.study_id,
-            purpose=purpose,
-        )
+        for one in _read(transaction, study, purpose):
+            if one.id not in ids and one.result is None and one.worker is None:
+                transaction.write(
+                    f"DELETE FROM studyhall_retrainings WHERE {_KEY}",
+                    study_id=study.study_id,
+                    **one.key,
+                )
         for row in rows:
             transaction.write(
                 """
@@ -130,10 +134,18 @@ def heard(db: Database, study: Study, one: Retraining, gpu_seconds: float) -> bo
     return _written(db, study, one, "heard_at = {now}", gpu_seconds=gpu_seconds)
 
 
+def point(db: Database, study: Study, one: Retraining, checkpoint: str) -> bool:
+    """Points to a new checkpoint, which has been written; False if another worker has it now."""
+    change = "heard_at = {now}, checkpoint = :checkpoint"
+    return _written(
+        db, study, one, change, POINT_PATIENCE_S, gpu_seconds=0.0, checkpoint=checkpoint
+    )
+
+
 def finish(db: Database, study: Study, one: Retraining, result: Any, gpu_seconds: float) -> bool:
     """Keeps its result; False if another worker has it now."""
     text = json.dumps(result)
-    change = "heard_at = {now}, finished_at = {now}, result = :result"
+    change = "heard_at = {now}, finished_at = {now}, result = :result, checkpoint = NULL"
     return _written(db, study, one, change, gpu_seconds=gpu_seconds, result=text)
 
 
@@ -165,7 +177,14 @@ def release(db: Database, study: Study, worker: str) -> None:
     )
 
 
-def _written(db: Database, study: Study, one: Retraining, change: str, **values: Any) -> bool:
+def _written(
+    db: Database,
+    study: Study,
+    one: Retraining,
+    change: str,
+    patience_s: float = PATIENCE_S,
+    **values: Any,
+) -> bool:
     """Whether the row was still its worker's. A try that got through unnoticed is repeated."""
     written = db.transaction(
         lambda transaction: transaction.write(
@@ -176,7 +195,8 @@ def _written(db: Database, study: Study, one: Retraining, change: str, **values:
             worker=one.worker,
             **one.key,
             **values,
-        )
+        ),
+        patience_s=patience_s,
     )
     return written == 1
 
@@ -209,7 +229,7 @@ def _read(transaction: Transaction, study: Study, purpose: str) -> list[Retraini
 def _retraining(row: Row) -> Retraining:
     return Retraining(
         row.purpose, row.trial, row.repeat, row.percent, row.seed, row.worker, row.host, row.pid,
-        row.gpu_seconds, json.loads(row.result) if row.result else None,
+        row.gpu_seconds, json.loads(row.result) if row.result else None, row.checkpoint,
     )  # fmt: skip
 
 

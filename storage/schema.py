@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 4  # `storage.migration` brings older ones to it
+VERSION = 5  # `storage.migration` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double
@@ -184,6 +184,7 @@ retrainings = _table(
     sa.Column("pid", sa.Integer),
     sa.Column("heard_at", _Float),
     _column("gpu_seconds", _Float, "0"),  # of all who had it in hand
+    sa.Column("checkpoint", sa.Text),
     sa.Column("result", sa.Text),  # JSON
     sa.Column("finished_at", _Float),
 )

@@ -165,7 +165,7 @@ def test_what_a_killed_writer_left_is_swept_by_the_next_one_of_its_trial(
         target = store.path(store.new_name(kind, owner))
         subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
     assert len(names(store)) == 2
-    store.sweep("checkpoint", 1)
+    store.sweep(artifacts.start("checkpoint", "digits-1"))
     (left,) = names(store)
     assert "checkpoint-digits-11-" in left
 

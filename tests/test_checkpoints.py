@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from search import creation
+from search.trial import checkpoints
 from search.trial.checkpoints import Checkpoints
 from search.trial.context import Outcome
 from search.trial.parts import Progress
@@ -230,10 +231,10 @@ def test_what_takes_long_is_saved_more_rarely(studio, every_s):
             time.sleep(0.1)  # 2 % of 5 s
             return b"state"
 
-    checkpoints = Checkpoints(context, context.store.claim())
-    checkpoints.save(Progress(), 0, Slow())
+    slow = checkpoints.of_trial(context, context.store.claim())
+    slow.save(Progress(), 0, Slow())
     time.sleep(0.01)
-    assert checkpoints.is_due(2) is (every_s == 0)
+    assert slow.is_due(2) is (every_s == 0)
 
 
 @pytest.mark.parametrize("parts", [{"data": {"folds": 2}}, {"training": {"repeats": 2}}], ids=str)

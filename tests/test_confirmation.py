@@ -3,11 +3,6 @@
 import dataclasses
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -132,29 +127,6 @@ def test_the_winners_own_model_is_proven_and_scored(studio, study):
     assert shown["missing"] == [] and shown["confirmation"]["winner"] == card["trial"]
     left = [o.name for o in creation.objects(study).objects() if o.kind == "model"]
     assert run.result["model"] in left
-
-
-def test_a_kill_costs_no_result(studio, study):
-    """A worker is killed after its first result; another goes on with what it had in hand."""
-    confirmation.plan(studio.db, study, 2, 2)
-    command = [sys.executable, "-P", "-m", "search", "retrain", CONFIRM, study.name]
-    url = studio.db.url.render_as_string(hide_password=False)
-    environment = {**os.environ, "STUDYHALL_STORAGE": url, identity.PLACE: "worker-1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    until = time.monotonic() + 120
-    while not (done := finished(studio, study)) and time.monotonic() < until:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert done
-    working.work(studio.db, study, CONFIRM, Stop())
-    rows = retrainings.read(studio.db, study, CONFIRM)
-    assert all(row.result is not None for row in rows)
-    assert done[0] in rows and done[0].worker.startswith("worker-1@")
-
-
-def finished(studio, study):
-    return [row for row in retrainings.read(studio.db, study, CONFIRM) if row.result is not None]
 
 
 def test_stop_hands_back_what_is_in_hand(studio, study):

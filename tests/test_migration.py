@@ -45,6 +45,20 @@ def columns(db: Database) -> dict[str, set[tuple[str, type, bool]]]:
     return found
 
 
+def test_one_that_has_the_table_already_gets_its_new_column(
+    db: Database, database_url: str
+) -> None:
+    fresh = columns(db)
+
+    def back(transaction: Transaction) -> None:
+        transaction.run("ALTER TABLE studyhall_retrainings DROP COLUMN checkpoint")
+        transaction.run("UPDATE studyhall_schema SET version = 4")
+
+    db.transaction(back)
+    Database.open(database_url).close()
+    assert columns(db) == fresh
+
+
 def test_an_older_database_is_migrated_with_all_it_holds(db: Database, database_url: str) -> None:
     study, _ = studies.create(db, "old", config={}, seed=0, trials=4)
     fresh = columns(db)

@@ -85,3 +85,22 @@ def test_they_go_with_their_study(db: Database, study: Study) -> None:
     studies.delete(db, study)
     other, _ = studies.create(db, "study", config={}, seed=0, trials=3)
     assert retrainings.read(db, other, CONFIRM) == []
+
+
+def test_the_checkpoint_stays_with_it_until_its_end(db: Database, study: Study) -> None:
+    one = claim(db, study, ANN)
+    assert one is not None and one.checkpoint is None
+    assert retrainings.point(db, study, one, "first")
+    assert retrainings.heard(db, study, one, 2.0)
+    retrainings.release(db, study, "ann")
+    retrainings.plan(db, study, CONFIRM, wanted(3))  # again; the other trial is not wanted any more
+    rows = retrainings.read(db, study, CONFIRM)
+    assert [(row.trial, row.checkpoint, row.gpu_seconds) for row in rows] == [
+        (3, "first", 2.0),
+        (3, None, 0.0),
+    ]
+    again = claim(db, study, BOB)
+    assert again is not None and again.checkpoint == "first"
+    assert not retrainings.point(db, study, one, "late")
+    assert retrainings.finish(db, study, again, {"value": 0.5}, 1.0)
+    assert retrainings.read(db, study, CONFIRM)[0].checkpoint is None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,16 @@ import optuna
 
 from search.data.parts import Fold
 from search.retraining import shares
+from search.retraining.course import Course
 from search.study_file import objectives
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.trial import modelling, time_limit
-from search.trial.context import TrialFailed
+from search.trial import modelling
 from search.trial.modelling import Blueprint
-from search.trial.time_limit import TimeLimit
+from search.trial.time_limit import STOPPED
 from storage.records import TrialRecord
+from storage.retrainings import Retraining
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,6 @@ class Trained:
         }
 
 
-class Left(Exception):  # noqa: N818  no error: somebody has asked to stop
-    """It was left between two epochs."""
-
-
 class Anew:
     """Trains trials anew; keeps prepared data and compiled models from one to the next.
 
@@ -83,42 +79,36 @@ class Anew:
         self.plan = plan
         self._engines: dict[tuple[int, int, bool], Engine] = {}
 
-    def train(
-        self,
-        trial: TrialRecord,
-        seed: int,
-        percent: int = 100,
-        leave: Callable[[], bool] = lambda: False,
-    ) -> Trained:
-        """Train every fold to its end.
+    def train(self, trial: TrialRecord, one: Retraining, course: Course) -> Trained:
+        """Train every fold to its end, from the checkpoint on if there is one.
 
         Args:
             trial: whose hyperparameters it has.
-            seed: of the first fold; each further one has the next.
-            percent: of the training part that it trains on.
-            leave: whether to leave after the epoch under way.
+            one: its seed, which is of the first fold (each further one has the next), and its
+                share of the training part.
+            course: of this training.
 
         Raises:
             TrialFailed: a loss is no number.
             Left: somebody has asked to stop.
+            LeaseLost: another process has it now.
         """
         folds = len(self.plan.data.folds)
-        limit = TimeLimit(self.plan.file.training.trial_minutes, folds)
-        runs = []
-        for fold in range(folds):
-            run = self.training(trial, seed + fold, fold, percent)
-            _epochs(run, limit, fold, leave)
-            runs.append(run)
-        best = tuple(run.best for run in runs if run.best is not None)
+        course.begin(self.plan.file.training.trial_minutes, folds)
+        for fold in range(len(course.ended), folds):
+            with course.watchdog:
+                begin = partial(self.training, trial, one.seed + fold, fold, one.percent)
+                run = course.take(fold, begin)
+        best = tuple(each.best for each in course.ended)
         objective = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
         return Trained(
             values=tuple(self.plan.turned(epoch.value) for epoch in best),
             best=best,
             train=float(np.mean([epoch.metrics[objective] for epoch in best])),
-            epochs=tuple(len(run.history) for run in runs),
-            samples=len(self._fold(0, percent).train_rows),
+            epochs=tuple(each.epochs for each in course.ended),
+            samples=len(self._fold(0, one.percent).train_rows),
             parameters=run.model.count_params(),
-            stopped=run.stopped or (time_limit.STOPPED if limit.is_over(fold) else None),
+            stopped=run.stopped or (STOPPED if course.limit.is_over(folds - 1) else None),
             run=run,
         )
 
@@ -140,13 +130,3 @@ class Anew:
 
     def _fold(self, fold: int, percent: int) -> Fold:
         return shares.share(self.plan.data.folds[fold], percent)
-
-
-def _epochs(run: Training, limit: TimeLimit, fold: int, leave: Callable[[], bool]) -> None:
-    for epoch in run.epochs():
-        if not math.isfinite(epoch.value):
-            raise TrialFailed(f"validation loss {epoch.value} at epoch {epoch.number}")
-        if leave():
-            raise Left
-        if limit.is_over(fold) and not run.ahead:
-            return

@@ -1,4 +1,4 @@
-"""What a process has in hand: renewed by a thread, so that nobody else takes it meanwhile."""
+"""The retraining that a process has in hand: renewed by a thread, so that nobody else takes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import TracebackType
 
 from storage import retrainings
 from storage.database import Database, StorageError
+from storage.leases import LeaseLost
 from storage.retrainings import Retraining
 from storage.studies import Study
 
@@ -22,6 +23,7 @@ class Hands:
 
     Attributes:
         lost: whether another process has taken it over.
+        number, owner, checkpoint: as in `search.trial.checkpoints.Held`.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Hands:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="hands")
         self.lost = False
+        self.number, self.checkpoint = one.trial, one.checkpoint
+        self.owner = f"{study.name}-{one.purpose}-{one.repeat}-{one.percent}-{one.trial}"
 
     def __enter__(self) -> Hands:
         self._thread.start()
@@ -50,6 +54,21 @@ class Hands:
             with contextlib.suppress(StorageError):
                 retrainings.heard(self._db, self._study, self._one, self._unbooked_s())
         self._db.close()
+
+    def point(self, name: str, epoch: int, part: int) -> bool:
+        """Point to a new checkpoint; false while the database is away: the older one stands.
+
+        Raises:
+            LeaseLost: another process has it now.
+        """
+        try:
+            self.lost = not retrainings.point(self._db, self._study, self._one, name)
+        except StorageError:
+            return False
+        if self.lost:
+            raise LeaseLost
+        self.checkpoint = name
+        return True
 
     def finish(self, result: dict[str, object]) -> bool:
         """Keep the result; false if another process has it now."""

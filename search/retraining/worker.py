@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,20 +14,42 @@ from search.data.data_error import DataError
 from search.launching import launch
 from search.process import device, identity
 from search.process.stop import STOPPED, Stop
-from search.retraining.anew import Anew, Left, Trained
+from search.retraining.anew import Anew, Trained
+from search.retraining.course import Course, Left
 from search.retraining.hands import Hands
+from search.study_file.sections import StudyFile
 from search.trial import best_model, objective, reasons
+from search.trial.checkpoints import Checkpoints
 from search.trial.keeper import Keeper
-from search.trial.modelling import Blueprint
 from storage import records, retrainings, status
+from storage.artifacts import ArtifactStore
 from storage.database import Database
 from storage.lease import Worker
-from storage.records import TrialRecord
+from storage.leases import LeaseLost
 from storage.retrainings import CONFIRM, Retraining
 from storage.studies import Study
 
 LOG = logging.getLogger("studyhall")
+GONE = (Left, LeaseLost)  # it is for somebody else to go on with
 WAIT_S = 0.5  # between questions whether one of somebody else has become free
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all retrainings of a process share."""
+
+    db: Database
+    study: Study
+    anew: Anew
+    objects: ArtifactStore
+    keeper: Keeper
+    me: Worker
+    stop: Stop
+
+    @property
+    def file(self) -> StudyFile:
+        """The study's."""
+        return self.anew.plan.file
 
 
 def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
@@ -39,7 +61,9 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     stored, me = creation.stored(study), identity.this_process()
     print(f"{launch.STARTED}: {study.name}, to {purpose}, on {device.name()}", flush=True)
-    anew = Anew(worker.plan_of(stored, stored.folder, study))
+    anew, objects = Anew(worker.plan_of(stored, stored.folder, study)), creation.objects(study)
+    keeper = Keeper(db, study, objects, stored.file.study)
+    shared = Shared(db, study, anew, objects, keeper, me, stop)
     silence_s = stored.file.workers.silence
     try:
         while not stop.asked:
@@ -47,7 +71,7 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
             if status.status(db, study).stopping:
                 stop.ask(STOPPED)
             elif one is not None:
-                _train(db, study, anew, one, me, stop)
+                _train(shared, one)
             elif _all_done(db, study, purpose):
                 return
             else:
@@ -56,29 +80,35 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
         retrainings.release(db, study, me.name)
 
 
-def _train(db: Database, study: Study, anew: Anew, one: Retraining, me: Worker, stop: Stop) -> None:
-    trial = records.trial(db, study, one.trial)
-    assert trial is not None
-    heartbeat_s = anew.plan.file.workers.heartbeat
-    with Hands(db, study, one, me.devices, heartbeat_s) as hands, contextlib.suppress(Left):
-        result = _result(db, study, anew, one, trial, lambda: stop.asked or hands.lost)
-        if hands.finish(result):
-            said = result.get("reason") or f"{result['value']:.5g}"
-            LOG.info("trial %d, repeat %d, %d %%: %s", one.trial, one.repeat, one.percent, said)
+def _train(shared: Shared, one: Retraining) -> None:
+    heartbeat_s, devices = shared.file.workers.heartbeat, shared.me.devices
+    with suppress(*GONE), Hands(shared.db, shared.study, one, devices, heartbeat_s) as hands:
+        checkpoints = Checkpoints(shared.objects, shared.keeper, shared.file.training, hands)
+        end = partial(_end, one, hands, checkpoints)
+        course = Course(
+            one.trial,
+            checkpoints,
+            leave=lambda: shared.stop.asked or hands.lost,
+            fail=lambda reason: end({"reason": reason}),
+        )
+        end(_result(shared, one, course))
 
 
-def _result(
-    db: Database,
-    study: Study,
-    anew: Anew,
-    one: Retraining,
-    trial: TrialRecord,
-    leave: Callable[[], bool],
-) -> dict[str, Any]:
+def _end(one: Retraining, hands: Hands, checkpoints: Checkpoints, result: dict[str, Any]) -> None:
+    """Keep what it came to, unless another process has it now."""
+    if hands.finish(result):
+        checkpoints.drop()
+        said = result.get("reason") or f"{result['value']:.5g}"
+        LOG.info("trial %d, repeat %d, %d %%: %s", one.trial, one.repeat, one.percent, said)
+
+
+def _result(shared: Shared, one: Retraining, course: Course) -> dict[str, Any]:
     """What it came to, or why it has no value."""
+    trial = records.trial(shared.db, shared.study, one.trial)
+    assert trial is not None
     try:
-        trained = anew.train(trial, one.seed, one.percent, leave)
-    except Left:
+        trained = shared.anew.train(trial, one, course)
+    except GONE:
         raise
     except (*objective.FAILURES, DataError) as failure:
         return {"reason": reasons.one_line(failure)}
@@ -86,19 +116,17 @@ def _result(
         if not reasons.is_out_of_memory(error):
             raise
         return {"reason": f"out of memory: {reasons.of_tensorflow(error)}"}
-    model = _saved(db, study, anew.plan, one, trained) if one.purpose == CONFIRM else {}
+    model = _saved(shared, one, trained) if one.purpose == CONFIRM else {}
     return {**trained.to_json(), **model}
 
 
-def _saved(
-    db: Database, study: Study, plan: Blueprint, one: Retraining, trained: Trained
-) -> dict[str, Any]:
+def _saved(shared: Shared, one: Retraining, trained: Trained) -> dict[str, Any]:
     """Keep the model: whichever trial is confirmed, one of its models is exported."""
-    objects, owner = creation.objects(study), f"{study.name}-{one.trial}"
+    objects, owner = shared.objects, f"{shared.study.name}-{one.trial}"
     fold, model = len(trained.values) - 1, trained.run.best_model()
-    keeper = Keeper(db, study, objects, plan.file.study)
+    data = shared.anew.plan.data
     try:
-        name = keeper.saved(lambda: best_model.write(objects, owner, plan.data, model, fold))
+        name = shared.keeper.saved(lambda: best_model.write(objects, owner, data, model, fold))
     except best_model.UNSAVABLE as error:
         LOG.warning("trial %d: its model can't be saved: %s", one.trial, error)
         return {"model_error": reasons.one_line(error)}

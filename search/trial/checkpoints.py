@@ -1,4 +1,4 @@
-"""The checkpoints of one trial: when one is due, where it lies, what a damaged one means."""
+"""The checkpoints of one trial or retraining: when one is due, and what a damaged one means."""
 
 from __future__ import annotations
 
@@ -6,28 +6,86 @@ import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
+from search.study_file.sections import TrainingSection
 from search.training.engine import CheckpointError, Training
 from search.trial import parts
 from search.trial.context import LOG, Context
+from search.trial.keeper import Keeper
 from search.trial.parts import Progress
-from storage.artifacts import ArtifactError
+from storage import artifacts
+from storage.artifacts import ArtifactError, ArtifactStore
 from storage.leases import LeaseLost
 from storage.trials import Claim
 
 COST = 0.02  # of a trial's time that its checkpoints may take, unless every epoch is asked for
 
 
+class Held(Protocol):
+    """What this process has in hand: a trial, or a retraining of one."""
+
+    @property
+    def number(self) -> int:
+        """The trial's."""
+
+    @property
+    def owner(self) -> str:
+        """Names its objects."""
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The object that the database points to."""
+
+    def point(self, name: str, epoch: int, part: int) -> bool:
+        """Points to a new one; whether that is done, or waits for a database that is away.
+
+        Raises:
+            LeaseLost: somebody else holds it; the old pointer stands.
+        """
+
+
+class HeldTrial:
+    """A claimed trial."""
+
+    def __init__(self, context: Context, claim: Claim) -> None:
+        self._context, self._claim = context, claim
+        self.number = claim.number
+        self.owner = context.owner(claim.number)
+
+    @property
+    def checkpoint(self) -> str | None:
+        """As in `Held`."""
+        return self._claim.checkpoint
+
+    def point(self, name: str, epoch: int, part: int) -> bool:
+        """As in `Held`."""
+        self._context.store.checkpoint(self._claim, name, epoch, part)
+        return self._claim.checkpoint == name
+
+
+def of_trial(context: Context, claim: Claim) -> Checkpoints:
+    """The checkpoints of a claimed trial."""
+    held = HeldTrial(context, claim)
+    return Checkpoints(context.artifacts, context.keeper, context.plan.file.training, held)
+
+
 class Checkpoints:
-    """Saves and finds the checkpoint of a trial.
+    """Saves and finds the checkpoint of what this process trains.
 
     Each goes to a new object, then the pointer in the database moves, then the old object goes:
     a kill between any two steps loses no more than the epochs since the old one.
+
+    Args:
+        spacing: how far they are apart.
     """
 
-    def __init__(self, context: Context, claim: Claim) -> None:
-        self._context = context
-        self._claim = claim
+    def __init__(
+        self, objects: ArtifactStore, keeper: Keeper, spacing: TrainingSection, held: Held
+    ) -> None:
+        self._objects, self._keeper = objects, keeper
+        self._spacing, self._held = spacing, held
+        self._own = artifacts.start("checkpoint", held.owner)
         self._saved_at = time.monotonic()
         self._saved_step = 0
         self._took_s = 0.0
@@ -55,23 +113,26 @@ class Checkpoints:
 
         What takes long, as of a large model on a slow disk, is done the more rarely.
         """
-        spacing = self._context.plan.file.training
-        pause_s = spacing.checkpoint_every_s
+        pause_s = self._spacing.checkpoint_every_s
         if pause_s:
             pause_s = max(pause_s, self._took_s / COST)
         return (
-            step - self._saved_step >= spacing.checkpoint_every_epochs
+            step - self._saved_step >= self._spacing.checkpoint_every_epochs
             and time.monotonic() - self._saved_at >= pause_s
         )
+
+    def step(self, part: int, epoch: int) -> int:
+        """Epochs are counted on from part to part."""
+        return part * self._spacing.epochs + epoch
 
     def save(self, progress: Progress, part: int, run: Training, carried: bytes = b"") -> None:
         """Save a training between two epochs, and what is carried from part to part.
 
         Raises:
-            LeaseLost: somebody else holds the trial; the old checkpoint stands.
+            LeaseLost: somebody else holds it; the old checkpoint stands.
         """
-        before = part * self._context.plan.file.training.epochs
-        self._saved_at, self._saved_step = time.monotonic(), before + run.history[-1].number
+        self._saved_at = time.monotonic()
+        self._saved_step = self.step(part, run.history[-1].number)
         self._replace(progress, part, run, carried)
         self._took_s = time.monotonic() - self._saved_at
 
@@ -83,41 +144,39 @@ class Checkpoints:
             self._complain(error)
             return
         try:
-            epoch = run.history[-1].number
-            self._context.store.checkpoint(self._claim, pointer, epoch, part)
+            done = self._held.point(pointer, run.history[-1].number, part)
         except LeaseLost:
             self._remove([pointer])
             raise
-        if self._claim.checkpoint == pointer:  # else it waits for a database that is away
+        if done:
             self._remove(older)
-            self._context.artifacts.sweep("checkpoint", self._claim.number)
-            self._context.keeper.tidy()
+            self._objects.sweep(self._own)
+            self._keeper.tidy()
 
     def drop(self) -> None:
-        """Remove all of them: the trial has ended."""
+        """Remove all of them: the training has ended."""
         with self._can_wait():
             self._remove(self._all())
 
     def _write(self, blob: bytes) -> tuple[str, list[str]]:
         """A new object, and the names of those that it replaces.
 
-        These are listed before the pointer moves under our lease: nobody who may take the trial
-        over later has written any of them.
+        These are listed before the pointer moves under our lease: nobody who may take it over later
+        has written any of them.
         """
-        objects, owner = self._context.artifacts, self._context.owner(self._claim.number)
         older = self._all()
-        write = functools.partial(objects.write, "checkpoint", owner, blob)
-        return self._context.keeper.saved(write), older
+        write = functools.partial(self._objects.write, "checkpoint", self._held.owner, blob)
+        return self._keeper.saved(write), older
 
     def _all(self) -> list[str]:
-        """All checkpoints of the trial, those too that a kill has left without a pointer."""
-        objects, number = self._context.artifacts.objects(), self._claim.number
-        return [one.name for one in objects if (one.kind, one.trial) == ("checkpoint", number)]
+        """All its checkpoints, those too that a kill has left without a pointer."""
+        names = (one.name for one in self._objects.objects())
+        return [name for name in names if name.startswith(self._own)]
 
     def _remove(self, names: list[str]) -> None:
         with self._can_wait():
             for name in names:
-                self._context.artifacts.remove(name)
+                self._objects.remove(name)
 
     @contextmanager
     def _can_wait(self) -> Iterator[None]:
@@ -125,18 +184,18 @@ class Checkpoints:
         try:
             yield
         except ArtifactError as error:
-            LOG.debug("trial %d: %s", self._claim.number, error)
+            LOG.debug("trial %d: %s", self._held.number, error)
 
     def _blob(self) -> bytes | None:
-        name = self._claim.checkpoint
-        return None if name is None else self._context.artifacts.read(name)
+        name = self._held.checkpoint
+        return None if name is None else self._objects.read(name)
 
     def _complain(self, error: ArtifactError) -> None:
-        """Say it once per trial, not at every epoch."""
+        """Say it once, not at every epoch."""
         if not self._complained:
             self._complained = True
-            LOG.warning("trial %d: no checkpoint: %s", self._claim.number, error)
+            LOG.warning("trial %d: no checkpoint: %s", self._held.number, error)
 
     def _begin_again(self, error: Exception) -> None:
-        number = self._claim.number
+        number = self._held.number
         LOG.warning("trial %d begins again, its checkpoint can't be used: %s", number, error)

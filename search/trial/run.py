@@ -15,9 +15,8 @@ from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
 from search.training.settings import UnknownMetric
-from search.trial import modelling, parts, reasons, telling, time_limit
+from search.trial import checkpoints, modelling, parts, reasons, telling, time_limit
 from search.trial.best_model import BestModel
-from search.trial.checkpoints import Checkpoints
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from search.trial.further import Further
 from search.trial.judging import NO_NUMBER
@@ -27,7 +26,7 @@ from search.trial.out_of_fold import OutOfFold
 from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
 from search.trial.telling import Ended
-from search.trial.time_limit import TimeLimit, Watchdog
+from search.trial.time_limit import TimeLimit
 from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 
@@ -54,7 +53,7 @@ class Run:
         self.engine = engine
         self.file = context.plan.file
         self.parts = parts.of_trial(len(context.plan.data.folds), self.file.training.repeats)
-        self.checkpoints = Checkpoints(context, claim)
+        self.checkpoints = checkpoints.of_trial(context, claim)
         self.best_model = BestModel(context, claim.number)
         self.progress = Progress()
         self.attributes: dict[str, Any] = {"seed": self._seed(self.parts[0])}
@@ -78,7 +77,7 @@ class Run:
         minutes = self.file.training.trial_minutes
         self.time_limit = TimeLimit(minutes, len(self.parts), self.progress.spent_s)
         for part in self.parts[self.progress.done :]:
-            with Watchdog(self.context, self.claim, self.time_limit):
+            with time_limit.watchdog(self.context, self.claim, self.time_limit):
                 run = self._begin(part, blob)
                 self._trainings.append(run)
                 early = self._epochs(part, run)
@@ -168,7 +167,7 @@ class Run:
 
     def _step(self, part: Part, epoch: Epoch) -> int:
         """Optuna's step: epochs are counted on from part to part."""
-        return part.number * self.file.training.epochs + epoch.number
+        return self.checkpoints.step(part.number, epoch.number)
 
     def _save(self, part: Part, run: Training) -> None:
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from search.process import recycling
@@ -66,17 +68,26 @@ class TimeLimit:
 
 
 class Watchdog:
-    """Fails a trial that hangs and ends the process: nothing else ends a thread that is stuck.
+    """Fails a training that hangs and ends the process: nothing else ends a thread that is stuck.
 
-    A context: it watches while the trial trains.
+    A context: it watches while there is training.
+
+    Args:
+        number: of the trial.
+        limit: its time.
+        epochs: how many have ended so far.
+        fail: writes down for which reason it has failed; tried again while the database is away.
     """
 
-    def __init__(self, context: Context, claim: Claim, limit: TimeLimit) -> None:
-        self._context = context
-        self._claim = claim
+    def __init__(
+        self, number: int, limit: TimeLimit, epochs: Callable[[], int], fail: Callable[[str], None]
+    ) -> None:
+        self._number = number
         self._limit = limit
+        self._epochs = epochs
+        self._fail = fail
         self._over = threading.Event()
-        self._ending = threading.Lock()  # so that the next trial isn't begun by a process that ends
+        self._ending = threading.Lock()  # so that nothing is begun by a process that ends
 
     def __enter__(self) -> None:
         if math.isfinite(self._limit.limit_s):
@@ -97,25 +108,35 @@ class Watchdog:
             if self._over.is_set():
                 return
             try:
-                self._fail()
+                self._tell()
             except StorageError as error:  # the lease can't be lost meanwhile: later, then
-                LOG.warning("trial %d hangs, but: %s", self._claim.number, error)
+                LOG.warning("trial %d hangs, but: %s", self._number, error)
                 return
             recycling.leave_at_once()
 
-    def _fail(self) -> None:
-        context, lease = self._context, self._claim.lease
+    def _tell(self) -> None:
         reason = f"hung: {self._where()} beyond its limit of {self._limit.limit_s / 60:g} minutes"
-        LOG.warning("trial %d %s; what its threads were doing:", lease.number, reason)
+        LOG.warning("trial %d %s; what its threads were doing:", self._number, reason)
         with contextlib.suppress(OSError, ValueError):  # no file to write to
             faulthandler.dump_traceback()
-        db = context.db.another()
-        with contextlib.suppress(StorageError):
-            context.store.write_params(self._claim)  # so that the sampler avoids the like
-        control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
-        control.free(db, context.study, context.worker)  # it will not say goodbye
-        db.close()
+        self._fail(reason)
 
     def _where(self) -> str:
-        epochs = self._claim.reported
+        epochs = self._epochs()
         return f"no end of epoch {epochs + 1}" if epochs else "no first epoch"
+
+
+def watchdog(context: Context, claim: Claim, limit: TimeLimit) -> Watchdog:
+    """Watches a claimed trial."""
+    fail = functools.partial(_fail, context, claim)
+    return Watchdog(claim.number, limit, lambda: claim.reported, fail)
+
+
+def _fail(context: Context, claim: Claim, reason: str) -> None:
+    """Fail a trial whose own thread will not do so."""
+    db, lease = context.db.another(), claim.lease
+    with contextlib.suppress(StorageError):
+        context.store.write_params(claim)  # so that the sampler avoids the like
+    control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
+    control.free(db, context.study, context.worker)  # it will not say goodbye
+    db.close()
