@@ -20,6 +20,7 @@ from search.study_file import objectives
 LINE, QUIET = VALIDATION, "#8a94a6"
 BEST = 10  # trials whose validation losses make the band
 SMALL = 360  # pixels of height
+WIDE = 20  # times the least value, from where an axis of values is logarithmic
 
 Figure: TypeAlias = Any  # a plotly Figure, whose classes have no types
 
@@ -45,9 +46,16 @@ def over_time(found: Findings) -> Figure | None:
     figure.add_scatter(
         x=minutes, y=least, mode="lines", name="best so far", line={"color": LINE, "shape": "hv"}
     )
-    return dressed(
-        figure, "minutes since the first trial began", found.status.objective, log=least[-1] > 0
-    )
+    log = is_wide([value for _, value in ended], found.study.direction)
+    return dressed(figure, "minutes since the first trial began", found.status.objective, log=log)
+
+
+def is_wide(values: Sequence[float], direction: str) -> bool:
+    """Whether values, the less the better, are told apart on a logarithmic axis only.
+
+    A narrower axis would have hardly a tick.
+    """
+    return direction == objectives.MINIMIZE and min(values) > 0 and max(values) > WIDE * min(values)
 
 
 def learning_curves(best: History, others: Sequence[History], name: str = "loss") -> Figure | None:
@@ -147,7 +155,7 @@ def dressed(
         figure.update_xaxes(title=x)
         figure.update_yaxes(title=y)
     if log:
-        figure.update_yaxes(type="log", dtick="D2")
+        figure.update_yaxes(type="log")
     figure.update_layout(
         template="none",
         height=height,

@@ -12,12 +12,11 @@ from optuna import visualization
 from optuna.trial import FrozenTrial
 
 from search.findings import tendencies
-from search.page.figures import LINE, QUIET, Figure, dressed
+from search.page.figures import LINE, QUIET, Figure, dressed, is_wide
 from search.report.curves import TRAIN
 from search.study_file import objectives
 
 SLICE, SCENE = 240, 480  # pixels of height
-WIDE = 20  # times the least value, from where an objective's axis is logarithmic
 CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
 UNITS = {"latency": "latency in ms"}
 MOST_SLICES, LEAST_DOTS = 12, 3
@@ -113,15 +112,15 @@ def _titles(study: optuna.Study) -> list[str]:
 def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
     """Objectives that span decades on logarithmic axes."""
     values = [t.values for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-    wide = [min(each) > 0 and max(each) > WIDE * min(each) for each in zip(*values, strict=True)]
-    kinds = ["log" if each else "linear" for each in wide]
+    columns = zip(zip(*values, strict=True), study.directions, strict=True)
+    kinds = ["log" if is_wide(each, way.name.lower()) else "linear" for each, way in columns]
     if len(kinds) == 3:
         axes = zip("xyz", kinds, strict=True)
         figure.update_scenes({f"{name}axis": {"type": kind, "nticks": 5} for name, kind in axes})
         figure.update_scenes(camera=CAMERA)
         return dressed(figure, None, None, height=SCENE).update_layout(margin={"l": 0, "r": 0})
     for axis, kind in zip((figure.update_xaxes, figure.update_yaxes), kinds, strict=True):
-        axis(type=kind, dtick="D2" if kind == "log" else None)
+        axis(type=kind)
     return dressed(figure, None, None)
 
 
@@ -139,14 +138,14 @@ def _optunas(
     if not figure.data:
         return None
     figure.update_layout(title=None)
-    if log and _all_positive(study):
-        figure.update_yaxes(type="log", dtick="D2")
+    if log and is_wide(_values(study), study.direction.name.lower()):
+        figure.update_yaxes(type="log")
     return dressed(figure, None, None)
 
 
-def _all_positive(study: optuna.Study) -> bool:
+def _values(study: optuna.Study) -> list[float]:
     trials = study.get_trials(deepcopy=False)
-    return all((trial.value or 0.0) > 0 for trial in trials if _is_complete(trial))
+    return [trial.value or 0.0 for trial in trials if _is_complete(trial)]
 
 
 def _is_complete(trial: FrozenTrial) -> bool:

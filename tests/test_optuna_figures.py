@@ -1,0 +1,37 @@
+"""Optuna's plots of a study, as the report draws them."""
+
+import optuna
+import pytest
+
+from search.page import optuna_figures
+
+
+def studied(direction: str, name: str, values: list[float]) -> optuna.Study:
+    study = optuna.create_study(direction=direction)
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        study.set_metric_names([name])
+    space = {"dropout": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    for place, value in enumerate(values):
+        params = {"dropout": place / len(values)}
+        trial = optuna.trial.create_trial(value=value, params=params, distributions=space)
+        study.add_trial(trial)
+    return study
+
+
+@pytest.mark.parametrize(
+    ("direction", "name", "values", "kind"),
+    [
+        ("maximize", "f1_macro", [0.01, 0.95, 0.96], None),
+        ("maximize", "r2_score", [-3.0, 0.4, 0.5], None),
+        ("minimize", "validation loss", [0.62, 0.71, 0.68], None),
+        ("minimize", "validation loss", [0.003, 0.71, 0.08], "log"),
+        ("minimize", "validation loss", [0.0, 0.71, 0.08], None),
+    ],
+)
+def test_only_losses_that_span_decades_have_a_logarithmic_axis(
+    direction: str, name: str, values: list[float], kind: str | None
+) -> None:
+    study = studied(direction, name, values)
+    for figure in (optuna_figures.over_trials(study), *optuna_figures.slices(study).values()):
+        assert figure is not None
+        assert (figure.layout.yaxis.type, figure.layout.yaxis.dtick) == (kind, None)
