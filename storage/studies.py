@@ -33,6 +33,7 @@ __all__ = [
     "free",
     "history",
     "names",
+    "of_trial",
     "reap",
     "set_fact",
     "set_limits",
@@ -98,6 +99,21 @@ def create(
 def find(db: Database, name: str) -> Study | None:
     """The study of that name, if studyhall has created one."""
     return db.snapshot(lambda transaction: rows.find(transaction, name))
+
+
+def of_trial(db: Database, trial_id: int) -> Study | None:
+    """The study that a trial belongs to, if studyhall has created it."""
+
+    def work(transaction: Transaction) -> Study | None:
+        found = transaction.rows(
+            """
+            SELECT study_name FROM studies JOIN trials USING (study_id)
+            WHERE trial_id = :trial_id""",
+            trial_id=trial_id,
+        )
+        return rows.find(transaction, found[0][0]) if found else None
+
+    return db.snapshot(work)
 
 
 def names(db: Database) -> list[str]:

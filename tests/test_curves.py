@@ -51,3 +51,10 @@ def test_epochs_are_told_apart_by_fold() -> None:
     assert curves.folds(rows) == [rows[:2], rows[2:]]
     assert curves.last_epoch(rows) == 2
     assert (curves.folds([]), curves.last_epoch([])) == ([], 0)
+
+
+def test_a_trial_is_drawn_by_its_loss_and_its_objective() -> None:
+    rows = [{"accuracy": 1, "val_accuracy": 1, "f1_macro": 1, "val_f1_macro": 1}]
+    assert curves.drawn(rows, "f1_macro") == ["loss", "f1_macro"]
+    assert curves.drawn(rows, "validation loss") == ["loss", "accuracy"]
+    assert curves.drawn([], "f1_macro") == ["loss"]

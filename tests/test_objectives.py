@@ -19,7 +19,7 @@ from search.report import live, show
 from search.study_file import config
 from search.study_file.config import ConfigError
 from search.trial.context import Outcome
-from storage import control, records, status
+from storage import control, records, status, studies
 from tests.test_objective import LONG, StopAfter, curve, trials
 
 
@@ -100,6 +100,8 @@ def test_what_is_shown_names_the_objective(studio):
     assert "is the best: roc_auc 0." in gathered["summary"][0]
     first = str(best.shown(best.read(studio.db, study))[0])
     assert f"roc_auc {show.number(found.complete[0].value)} at epoch" in first
+    assert studies.of_trial(studio.db, found.trials[0].trial_id) == study  # whose curves it draws
+    assert studies.of_trial(studio.db, 12345) is None
     lines = live.picture("x", status.status(studio.db, study)).renderables
     assert "best  roc_auc 0." in str(lines[1])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from search.report import plots
@@ -35,8 +36,8 @@ def history(
     ]
 
 
-def pixels(rows: list[dict[str, Any]]) -> np.ndarray:
-    picture = Image.open(io.BytesIO(plots.learning_curve_png(rows, "digits · trial 3")))
+def pixels(rows: list[dict[str, Any]], *value: str) -> np.ndarray:
+    picture = Image.open(io.BytesIO(plots.learning_curve_png(rows, "digits · trial 3", *value)))
     return np.asarray(picture.convert("RGB"))
 
 
@@ -64,6 +65,20 @@ def test_the_best_epoch_is_marked_where_it_is() -> None:
 
     apart = (marked(16) - marked(4)) / 494  # the width of the panel
     assert apart == pytest.approx((16 - 4) / 20.2, abs=0.04)
+
+
+def test_the_best_epoch_is_that_of_the_trials_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss is best at epoch 6, f1_macro at epoch 15; both panels mark the latter."""
+    figures = []
+    monkeypatch.setattr(plots, "Figure", lambda **how: figures.append(Figure(**how)) or figures[-1])
+    rows = history(15, best=6)
+    for row in rows:
+        row |= {"f1_macro": 0.06 * row["epoch"], "val_f1_macro": 0.05 * row["epoch"]}
+    pixels(rows, "f1_macro", "maximize")
+    loss, value = figures[0].axes
+    assert value.get_title(loc="left") == "f1 macro"
+    assert value.get_title(loc="right") == "best at epoch 15: 0.75"
+    assert loss.get_title(loc="right") == f"at epoch 15: {rows[14]['val_loss']:.4g}"
 
 
 def test_without_a_metric_there_is_one_wide_panel() -> None:

@@ -39,7 +39,7 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     best = [records.history(db, t.trial_id) for t in found.complete[: figures.BEST]]
     histories = [curves.flat(history) for history in best]
     incumbent = histories[0] if histories else []
-    metric = next(iter(curves.metrics(incumbent)[1:]), None)
+    metric = next(iter(curves.drawn(incumbent, found.status.objective)[1:]), None)
     scores: dict[str, Any] | None = ((content["best"] or {}).get("test") or {}).get("scores")
     many = scores is not None and len(scores.get("classes", [])) > html.MOST_CLASSES
     return {

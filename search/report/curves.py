@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from search.study_file import objectives
+
 TRAIN, VALIDATION = "#4878a8", "#d9612b"  # colours of the two curves, wherever they are drawn
 COLOURS = (
     VALIDATION, TRAIN, "#4a9b6e", "#8e63b0", "#c29a2c", "#4fa3b8", "#b0587f", "#7d7d7d",
@@ -65,6 +67,17 @@ def metrics(history: History) -> list[str]:
     names = dict.fromkeys(name for epoch in history for name in epoch)
     both = [name for name in names if f"val_{name}" in names]
     return ["loss", *(name for name in both if name != "loss" and not name.startswith("keras_"))]
+
+
+def drawn(history: History, objective: str) -> list[str]:
+    """The metrics that a trial is drawn by: the loss, and the objective or else the first metric.
+
+    Args:
+        objective: what the trial's value is.
+    """
+    own = objectives.recorded(objective).removeprefix("val_")
+    known = any(f"val_{own}" in epoch for epoch in history)
+    return ["loss", own] if known and own != "loss" else metrics(history)[:2]
 
 
 def spans_widely(history: History) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from search.report import curves
-from search.report.curves import TRAIN, VALIDATION, History
+from search.report.curves import TRAIN, VALIDATION, Epoch, History
+from search.study_file import objectives
 
 SIZE = (9.0, 3.6)  # inches
 DPI = 120
@@ -23,19 +24,33 @@ INK, QUIET = "#1f2937", "#6b7280"
 _drawing = threading.Lock()
 
 
-def learning_curve_png(history: History, title: str) -> bytes:
-    """Loss and the first metric per epoch, train and validation, with the best epoch marked.
+def learning_curve_png(
+    history: History,
+    title: str,
+    objective: str = objectives.LOSS,
+    direction: str = objectives.MINIMIZE,
+) -> bytes:
+    """Loss and objective per epoch, train and validation, with the best epoch marked.
 
     The learning curves of the university slides, 'Keras from scratch, part 5' and the book
-    chapter. Epochs without a finite number leave a gap.
+    chapter. Epochs without a finite number leave a gap. Beside the loss as objective stands the
+    first metric.
+
+    Args:
+        history: its epochs, flat.
+        title: above both.
+        objective, direction: what the trial's value is, and which way that gets better.
     """
     with _drawing:
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
-        names = curves.metrics(history)[:2]
+        by = objectives.recorded(objective), objectives.sign(direction)
+        best = [curves.best_epoch(fold, *by) for fold in curves.folds(history)]
+        names = curves.drawn(history, objective)
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _panel(axes, history, name)
+            _mark_best(axes, best, f"val_{name}", is_value=f"val_{name}" == by[0])
         picture = io.BytesIO()
         figure.savefig(picture, format="png")
     return picture.getvalue()
@@ -87,7 +102,9 @@ def _panel(axes: Any, history: History, name: str) -> None:
     _dress(axes, name)
     if name == "loss" and curves.spans_widely(history):
         _on_log_scale(axes)
-    _mark_best(axes, history, f"val_{name}")
+    if not history:
+        axes.text(0.5, 0.5, "no epoch finished", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.set_yticks([])
 
 
 def _on_log_scale(axes: Any) -> None:
@@ -111,17 +128,12 @@ def _dress(axes: Any, name: str) -> None:
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
-def _mark_best(axes: Any, history: History, key: str) -> None:
+def _mark_best(axes: Any, best: Sequence[Epoch | None], key: str, *, is_value: bool) -> None:
     """A dot at the best epoch of every fold; said in words where there is one fold only."""
-    folds = curves.folds(history)
-    if not history:
-        axes.text(0.5, 0.5, "no epoch finished", transform=axes.transAxes, ha="center", color=QUIET)
-        axes.set_yticks([])
-    for best in filter(None, map(curves.best_epoch, folds)):
-        axes.plot(
-            best["epoch"], curves.number(best, key), marker="o", ms=6, color=VALIDATION, zorder=5
-        )
-        if len(folds) == 1:
-            axes.axvline(best["epoch"], color=QUIET, linewidth=0.9, linestyle=(0, (2, 3)))
-            said = f"epoch {best['epoch']}: {curves.number(best, key):.4g}"
-            axes.set_title(f"best at {said}", fontsize=9, color=VALIDATION, loc="right")
+    for epoch in filter(None, best):
+        at, number = epoch["epoch"], curves.number(epoch, key)
+        axes.plot(at, number, marker="o", ms=6, color=VALIDATION, zorder=5)
+        if len(best) == 1:
+            axes.axvline(at, color=QUIET, linewidth=0.9, linestyle=(0, (2, 3)))
+            said = f"{'best at ' if is_value else 'at '}epoch {at}: {number:.4g}"
+            axes.set_title(said, fontsize=9, color=VALIDATION, loc="right")

@@ -12,6 +12,7 @@ import bottle  # type: ignore[import-untyped]  # what optuna-dashboard answers w
 from optuna.storages import BaseStorage
 
 from search.report import curves, notes, plots
+from search.study_file import objectives
 from storage import artifacts, bucket, records, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
@@ -99,7 +100,9 @@ class Files:
         if name == notes.HISTORY:
             return plots.history_csv(history).encode()
         number = self._storage.get_trial(trial_id).number
-        return plots.learning_curve_png(history, f"trial {number}")
+        study = studies.of_trial(self._db, trial_id)
+        value = () if study is None else (objectives.of_study(study.config)[0], study.direction)
+        return plots.learning_curve_png(history, f"trial {number}", *value)
 
 
 def stores(db: Database) -> Iterator[ArtifactStore]:
