@@ -84,6 +84,36 @@ def test_a_power_law_is_found_again():
     assert doubled == pytest.approx(0.05 + 0.2 * 2**-0.5, rel=0.02)
 
 
+@pytest.mark.parametrize("costs", [(0.192, 0.150, 0.098, 0.0876), (0.24, 0.14018, 0.08, 0.057552)])
+def test_a_forecast_stays_where_the_objective_can_be(costs):
+    lost = curve(*costs)
+    won = of("accuracy", "maximize", *(1 - cost for cost in costs))
+    assert 0 <= lost.doubled <= costs[-1] and 1 - costs[-1] <= won.doubled <= 1
+    assert won.doubled == pytest.approx(1 - lost.doubled, rel=1e-4)
+    assert of("r2_score", "maximize", *(1 - cost for cost in costs)).doubled == won.doubled
+    assert lost.to_json()["doubled"] == lost.doubled
+
+
+def test_the_fall_that_is_told_is_one_towards_a_limit():
+    found = curve(0.192, 0.150, 0.098, 0.0876)
+    sizes, losses = np.log([0.25, 0.5, 0.75, 1]), np.log([p.mean for p in found.points])
+    slope, at_all = np.polyfit(sizes, losses, 1)  # a power law whose limit is 0
+    assert found.doubled == pytest.approx(np.exp(at_all + slope * np.log(2)), abs=0.005)
+    assert f"twice as many would give about {found.doubled:.5g}" in str([*found.sentences()])
+
+
+def test_a_loss_of_the_users_own_may_be_negative():
+    found = curve(*power_law(-2.0, 0.5, 0.5))
+    assert found.doubled == pytest.approx(-2 + 0.5 * 2**-0.5, rel=0.02)
+
+
+def test_two_points_give_no_forecast():
+    found = curve(0.4, 0.3, 0.2, 0.1)
+    found = dataclasses.replace(found, points=found.points[1::2])
+    assert found.doubled is None and found.answer == "yes"
+    assert "too few shares to tell what twice as many would give" in str([*found.sentences()])
+
+
 def test_what_is_left_is_no_answer():
     found = dataclasses.replace(curve(0.4, 0.3, 0.2, 0.1), left=3)
     assert found.answer == "unknown" and "3 trainings of trial 7 are left" in str(

@@ -79,12 +79,8 @@ class DataCurve:
     @cached_property
     def doubled(self) -> float | None:
         """The value that twice the data would give, by a power law; None where none fits."""
-        if len(self.points) < 3:
-            return None
-        known = objectives.bound(self.objective) is not None
         samples = [point.samples for point in self.points]
-        costs = [self._cost(point.mean) for point in self.points]
-        found = power_law.doubled(samples, costs, 0.0 if known else None)
+        found = power_law.doubled(samples, [self._cost(point.mean) for point in self.points])
         return None if found is None else self._bound + objectives.sign(self.direction) * found
 
     @property
@@ -153,6 +149,8 @@ class DataCurve:
         if self.answer == "no":
             return f"Hardly: {found}; tune rather than collect."
         said = "Yes" if self.answer == "yes" else "A little"
+        if len(self.points) < power_law.NUMBERS:
+            return f"{said}: {found}; too few shares to tell what twice as many would give."
         if self.doubled is None:
             return f"{said}: {found}."
         return f"{said}: {found}; twice as many would give about {show.number(self.doubled)}."

@@ -8,25 +8,27 @@ from typing import Any
 
 import numpy as np
 
+NUMBERS = 3  # that a power law has: fewer costs say nothing of it
 
-def doubled(samples: Sequence[int], costs: Sequence[float], least: float | None) -> float | None:
+
+def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
     """The cost that twice the data would give; None where no such curve fits.
 
     Hestness and others, "Deep learning scaling is predictable, empirically", 2017.
 
     Args:
         samples: how many, the most last.
-        costs: with each.
-        least: that a cost can be; None: unknown.
+        costs: with each; where none is negative, none can be.
     """
     from scipy import optimize
 
     sizes = np.array(samples, float) / samples[-1]
     found = np.array(costs)
-    low, span = float(found.min()), float(found.max() - found.min())
-    if span <= 0 or found[-1] >= found[0]:
+    if len(found) < NUMBERS or found[-1] >= found[0]:
         return None
-    floor = min(0.0, low - 10 * span) - 1e-9 if least is None else least - 1e-9
+    low, span = float(found.min()), float(found.max() - found.min())
+    least = 0.0 if low >= 0 else low - 10 * span
+    floor = least - 1e-9  # below low, for the fit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optimize.OptimizeWarning)
         try:
@@ -39,7 +41,7 @@ def doubled(samples: Sequence[int], costs: Sequence[float], least: float | None)
             )
         except (RuntimeError, ValueError):  # no such curve
             return None
-    return float(_law(2.0, limit, scale, power))
+    return max(least, float(_law(2.0, limit, scale, power)))
 
 
 def _law(size: Any, limit: float, scale: float, power: float) -> Any:

@@ -5,6 +5,7 @@ Every trial is ranked by the first one, at its best epoch; the others are known 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from search.study_file.losses import METRICS
 LOSS = "validation loss"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
-AT_THE_END = ("parameters", "latency")  # of the model: how many; seconds per sample
+AT_THE_END = ("parameters", "latency")  # of the model: how many; ms per sample
 
 KNOWN: dict[str, str] = {
     LOSS: MINIMIZE,
@@ -52,10 +53,27 @@ def of_study(config: Mapping[str, Any]) -> list[str]:
 
 
 def bound(name: str) -> float | None:
-    """The best value that there is; None where that is not known."""
-    if KNOWN.get(name) == MAXIMIZE:
-        return 1.0
-    return 0.0 if name in (*ERRORS, "calibration_error") else None
+    """The best value that there is; None where that is not known.
+
+    A loss of the user's own may lie below 0; studyhall's never do.
+    """
+    return {MINIMIZE: 0.0, MAXIMIZE: 1.0}.get(KNOWN.get(name, ""))
+
+
+def limits(name: str) -> tuple[float, float]:
+    """Between which values an objective lies; infinite where that is not known."""
+    if name not in KNOWN:
+        return -math.inf, math.inf
+    if KNOWN[name] == MAXIMIZE:
+        return (-math.inf if name == "r2_score" else 0.0), 1.0
+    return 0.0, 1.0 if name == "calibration_error" else math.inf
+
+
+def cut(name: str, interval: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
+    """What of an interval is possible; all of it where a loss of the user's own is negative."""
+    (low, high), (least, most) = interval, limits(name)
+    known = least <= min(values) and max(values) <= most
+    return (max(low, least), min(high, most)) if known else interval
 
 
 def ranked(values: Sequence[tuple[float, int]], direction: str) -> list[int]:
