@@ -12,9 +12,12 @@ from search.findings import longer
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.process.stop import Stop
+from search.report import live
 from search.retraining import datacurve, shares
 from search.retraining import worker as working
+from search.retraining.crew import Progress
 from search.retraining.datacurve import DataCurve, Point
+from search.terminal import out
 from storage import retrainings
 from storage.records import TrialRecord
 from storage.retrainings import DATACURVE
@@ -167,11 +170,16 @@ def test_the_best_trial_is_trained_on_each_share(studio):
     assert len(rows) == 4 and all(len(row) == len(head) for row in rows)
 
 
-def test_it_goes_by_the_objective(studio):
+def test_it_goes_by_the_objective(studio, capsys):
     study = studio.study(study={"objective": ["accuracy", "parameters"], "trials": 1})
     studio.finish(study)
     datacurve.plan(studio.db, study, 0, 1)
+    progress = Progress(studio.db, study, DATACURVE, live.Lines(out))
     working.work(studio.db, study, DATACURVE, Stop())
+    progress.look()
+    lines = capsys.readouterr().out.splitlines()[-4:]
+    assert lines[0].startswith("trial 0, seed 1 on 25 % of the training data: accuracy 0.")
+    assert not any("loss" in line for line in lines)
     found, (run, *_) = (
         datacurve.read(studio.db, study),
         retrainings.read(studio.db, study, DATACURVE),
