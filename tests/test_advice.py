@@ -22,6 +22,9 @@ l2 = 1e-4
 VALUES = {"learning_rate": 0.01, "dropout": 0.41, "width": 64, "depth": 2, "l2": 1e-4, "l1": 0.0}
 
 
+FILE = config.parse(f'[study]\nname = "x"\n[data]\nsource = "sklearn:digits"\n{SPACE}')
+
+
 def advice(verdict: str, text: str = SPACE, /, **values: Any) -> list[str]:
     study = '[study]\nname = "x"\n[data]\nsource = "sklearn:digits"\n'
     return Remedies(config.parse(study + text)).against(verdict, {**VALUES, **values}, 7)
@@ -83,6 +86,16 @@ def test_training_longer_and_stopping_earlier() -> None:
     assert "patience" not in advice(diagnosis.TOO_LONG)[0]
     never = SPACE + '[training]\npatience = "none"\n'
     assert advice(diagnosis.TOO_LONG, never)[0].endswith("its best epoch was 7")
+
+
+def test_a_good_fit_is_told_whether_to_train_it_longer() -> None:
+    yes, no, unknown = (
+        Remedies(FILE).against(diagnosis.GOOD, VALUES, 100, more)
+        for more in ("yes", "no", "unknown")
+    )
+    assert yes[0].startswith("keep it, and train longer") and "epochs above 100" in yes[0]
+    assert no == ["keep it; further epochs would not make it better"] and unknown == ["keep it"]
+    assert "longer" not in " ".join(Remedies(FILE).against(diagnosis.UNDERFIT, VALUES, 9, "no"))
 
 
 def placed(train: float, validation: float, human: float | None, **losses: float) -> Any:

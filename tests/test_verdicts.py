@@ -1,12 +1,13 @@
 """Verdicts of a real study: from its history, for programs and for people."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from search import best
 from search.creation import stored
-from search.findings import verdicts
+from search.findings import longer, verdicts
 from search.findings.verdicts import Judge
 from search.report import show
 from storage import histories, records, status
@@ -103,6 +104,19 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
     assert judge.verdict("COMPLETE", falling, {}, {}).name == "cut short"
     pruned = judge.verdict("PRUNED", falling, {}, {})
     assert (pruned.name, pruned.shows) == ("cut short", verdicts.STILL_FALLING)
+
+
+def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
+    judge = Judge(stored(run[1]), achievable=0.3)
+    falling = [{"epoch": e, "loss": 3 / (e + 2), "val_loss": 3 / (e + 2)} for e in range(1, 13)]
+    for attributes, answer, said in (
+        ({"stopped": "epochs"}, "yes", "train longer, as"),
+        ({"stopped": "patience"}, "no", "would not make it better"),
+    ):
+        verdict = judge.verdict("COMPLETE", falling, attributes, {})
+        trial = replace(run[2][0], attributes=attributes)
+        assert longer.ask(trial, verdict).answer == answer
+        assert verdict.name == "good fit" and said in verdict.advice[0]
 
 
 def test_folds_are_judged_together(run):

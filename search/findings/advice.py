@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search import diagnosis
+from search.findings import longer
 from search.study_file.sections import StudyFile
 from spaces import hyperparameters
 from spaces.space import Entry, read_space
@@ -42,6 +43,13 @@ GENERAL = {
     diagnosis.TOO_LONG: ["use a smaller network, more dropout, more L2 or augmentation"],
     diagnosis.UNDERFIT: ["use more layers or units, less dropout and less L2"],
 }
+# A good fit, by whether it is worth training longer.
+_KEEP = {
+    longer.YES: "keep it, and train longer, as the validation loss still falls: raise [training] "
+    "epochs above {epochs}",
+    longer.NO: "keep it; further epochs would not make it better",
+    longer.UNKNOWN: "keep it",
+}
 IMAGES_ONLY = ("flip", "rotation", "shift", "zoom")
 
 
@@ -55,34 +63,42 @@ class Remedies:
 
     file: StudyFile
 
-    def against(self, verdict: str, values: Mapping[str, Any], best_epoch: int) -> list[str]:
+    def against(
+        self,
+        verdict: str,
+        values: Mapping[str, Any],
+        best_epoch: int,
+        more: str = longer.UNKNOWN,
+    ) -> list[str]:
         """The advice on one trial, the most telling first; nothing for a good fit but to keep it.
 
         Args:
             verdict: of `search.diagnosis`.
             values: every hyperparameter of the trial, defaults included.
             best_epoch: of the trial.
+            more: whether it is worth training longer, an answer of `search.findings.longer`.
         """
         moves = [*self._moves(MOVES.get(verdict, ()), values)]
         moves.sort(key=lambda move: not move[0])  # what is searched can be turned at once
         said = [sentence for _, sentence in moves[:MOST]] or GENERAL.get(verdict, [])
-        return [*self._first(verdict, best_epoch), *said, *self._last(verdict)]
+        return [*self._first(verdict, best_epoch, more), *said, *self._last(verdict, more)]
 
-    def _first(self, verdict: str, best_epoch: int) -> list[str]:
+    def _first(self, verdict: str, best_epoch: int, more: str) -> list[str]:
         epochs, patience = self.file.training.epochs, self.file.training.patience
         if verdict == diagnosis.TOO_LONG and patience == "none":
             return [f"stop early: write [training] patience = 10; its best epoch was {best_epoch}"]
         if verdict == diagnosis.CUT_SHORT:
             return [f"raise [training] epochs above {epochs}"]
         if verdict == diagnosis.GOOD:
-            return ["keep it; train longer only if the validation loss still falls"]
+            return [_KEEP[more].format(epochs=epochs)]
         return []
 
-    def _last(self, verdict: str) -> list[str]:
+    def _last(self, verdict: str, more: str) -> list[str]:
         if verdict in (diagnosis.OVERFIT, diagnosis.TOO_LONG):
             return ["collect more data"]
         if verdict == diagnosis.UNDERFIT:
-            return ["give the samples more features, or train longer"]
+            features = "give the samples more features"
+            return [features if more == longer.NO else f"{features}, or train longer"]
         if verdict in (diagnosis.UNSTABLE, diagnosis.DIVERGED) and "decay" not in self.file.space:
             return ['let the learning rate fall: decay = "exponential"']
         return []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from search.findings.verdicts import Verdict
+from search.findings.evidence import Evidence
 from search.report import show
 from storage.records import TrialRecord
 
+if TYPE_CHECKING:
+    from search.findings.verdicts import Verdict
+
+YES, NO, UNKNOWN = "yes", "no", "unknown"
 LATE = 0.9  # of the epochs: a best one from here on may have others behind it
 CLEAR = 2.0  # times the noise that a fall must be to count
 
@@ -37,7 +41,7 @@ class Longer:
 
     def sentence(self) -> str:
         """For people."""
-        said = {"yes": "Yes", "no": "No"}.get(self.answer, "It can't be told")
+        said = {YES: "Yes", NO: "No"}.get(self.answer, "It can't be told")
         return f"Is it worth training longer? {said}: {self.why}."
 
 
@@ -48,19 +52,29 @@ def ask(trial: TrialRecord, verdict: Verdict | None) -> Longer:
     falls at the end asks for more epochs.
     """
     evidence = None if verdict is None else verdict.evidence
+    return Longer(trial.number, *answered(evidence, trial.attributes.get("stopped")))
+
+
+def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
+    """The answer, and why.
+
+    Args:
+        evidence: of the trial, or of one of its folds.
+        stopped: what ended its training: epochs, patience or others.
+    """
     if evidence is None:
-        return Longer(trial.number, "unknown", "it has too few epochs with a finite loss")
+        return UNKNOWN, "it has too few epochs with a finite loss"
     best, epochs = evidence.best_epoch, evidence.epochs
     if evidence.rise > CLEAR * evidence.noise and best < LATE * epochs:
         least, last = map(show.number, (evidence.validation_best, evidence.validation_last))
         why = f"after epoch {best} of {epochs} the validation loss rose, from {least} to {last}"
-        return Longer(trial.number, "no", why)
-    if trial.attributes.get("stopped") == "patience":
+        return NO, why
+    if stopped == "patience":
         why = f"it stopped by itself, without an improvement since epoch {best} of {epochs}"
-        return Longer(trial.number, "no", why)
+        return NO, why
     fell = f"the validation loss fell by {evidence.fall_share:.0%} of its whole fall"
     if best >= LATE * epochs and evidence.fall > CLEAR * evidence.noise:
         why = f"{fell} in the last quarter of {epochs} epochs, and its last ones are its best"
-        return Longer(trial.number, "yes", why)
+        return YES, why
     why = f"in the last quarter of {epochs} epochs {fell}, which is within the noise or before it"
-    return Longer(trial.number, "no", why)
+    return NO, why

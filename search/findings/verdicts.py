@@ -10,7 +10,7 @@ from typing import Any
 from search import creation, diagnosis
 from search.creation import Stored
 from search.diagnosis import Finding, Standard
-from search.findings import quadrant
+from search.findings import longer, quadrant
 from search.findings.advice import Remedies
 from search.findings.evidence import Evidence, measure
 from search.findings.quadrant import Quadrant
@@ -139,7 +139,8 @@ class Judge:
     ) -> Verdict:
         values = attributes.get("values") or params
         best = 0 if evidence is None else evidence.best_epoch
-        advice = self._remedies.against(finding.verdict, values, best)
+        more, _ = longer.answered(evidence, attributes.get("stopped"))
+        advice = self._remedies.against(finding.verdict, values, best, more)
         return Verdict(
             finding.verdict,
             finding.confidence,
