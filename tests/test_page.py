@@ -88,7 +88,9 @@ def test_the_summary_says_what_was_found(told):
     assert f"Trial {best['trial']} is the best" in said
     assert f"Its curves say {best['verdict']['name']}" in said
     assert "Confirmed with 2 new seeds each, trial " in said and "worth training longer?" in said
-    assert "Would more data help? " in said
+    assert "Would more data help? " in said and "More data, or tuning?" not in said
+    guessed = " ".join(words.summary({**told, "data_curve": None}))
+    assert "More data, or tuning? " in guessed and "Would more data help?" not in guessed
     assert "12 of 12 trials have ended" in said and "On the test set: accuracy" in said
 
 

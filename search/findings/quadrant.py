@@ -6,7 +6,7 @@ example: 1 % and 10 % wrong on training and validation set is variance, 14 % and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from search.diagnosis import Standard
@@ -27,6 +27,7 @@ ANSWERS = {
     (True, False): "tune, don't collect: it does poorly on the training set already",
     (True, True): "tune first: it does poorly on the training set, and worse on the validation set",
 }
+UNKNOWN = "whether more can be had, these curves can't tell"
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,19 @@ def _by_loss(evidence: Evidence, standard: Standard) -> Quadrant:
     achievable = standard.achievable
     reference = "a perfect fit" if achievable is None else "the study's best validation loss"
     bias, variance = evidence.level - (achievable or 0.0), max(evidence.gap, 0.0)
-    return _quadrant(bias, variance, HIGH_LOSS, "share of the loss of guessing", reference)
+    found = _quadrant(bias, variance, HIGH_LOSS, "share of the loss of guessing", reference)
+    if achievable is None or found.name != QUADRANTS[False, False]:
+        return found
+    return _among_its_own(found, answers=evidence.validation_error is not None)
 
 
 def _quadrant(bias: float, variance: float, high: float, unit: str, reference: str) -> Quadrant:
     corner = bias >= high, variance >= high
     return Quadrant(QUADRANTS[corner], max(bias, 0.0), variance, unit, reference, ANSWERS[corner])
+
+
+def _among_its_own(found: Quadrant, *, answers: bool) -> Quadrant:
+    """What can be said of a trial that is good beside the study's own best, or is that one."""
+    apart = f"training and validation loss are {found.variance:.2g} of the loss of guessing apart"
+    rest = "a [study] human_error would tell whether more can be had" if answers else UNKNOWN
+    return replace(found, data=f"{apart}, and no trial has come much further; {rest}")

@@ -20,7 +20,7 @@ def summary(content: Mapping[str, Any]) -> list[str]:
         content: of the report, without its summary.
     """
     return [
-        *_best(content["best"], content["status"]["objective"]),
+        *_best(content["best"], content["status"]["objective"], content["data_curve"] is not None),
         *_more(content),
         _spent(content),
         *_faults(content),
@@ -36,7 +36,14 @@ def _more(content: Mapping[str, Any]) -> Iterator[str]:
         yield from content["data_curve"]["summary"][:1]
 
 
-def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
+def _best(
+    best: Mapping[str, Any] | None, objective: str, data_tried: bool = False
+) -> Iterator[str]:
+    """The best trial: its curves, its proof, its scores.
+
+    Args:
+        data_tried: whether a data curve answers what its curves can only guess.
+    """
     if best is None:
         yield "No trial has been completed yet."
         return
@@ -51,7 +58,7 @@ def _best(best: Mapping[str, Any] | None, objective: str) -> Iterator[str]:
             f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
             f"{verdict['shows']}. To do: {'; '.join(verdict['advice'])}."
         )
-        if quadrant := verdict["quadrant"]:
+        if (quadrant := verdict["quadrant"]) and not data_tried:
             yield f"More data, or tuning? {_sentence(quadrant['data'])}"
     if proof := best["proof"]:
         same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
