@@ -156,8 +156,8 @@ def shown(best: Best) -> list[RenderableType]:
     trial = best.trial
     parts: list[RenderableType] = [
         f"best of {best.study.name}: trial {show.called(trial.number, show.name(trial))}, "
-        f"{best.objective} {show.number(trial.value)} at epoch {trial.best_epoch} "
-        f"of {trial.epochs}",
+        f"{best.objective} {show.number(trial.value)} "
+        f"{show.reached(trial.best_epoch, trial.epochs, trial.attributes.get('best_epochs'))}",
         *_parts(trial),
         _values(_chosen(best)),
     ]

@@ -1,6 +1,7 @@
 """Freeing the trials of workers that fell silent; ending those that no worker survives."""
 
 import math
+from typing import Any
 
 from storage import budget, leases, past, results
 from storage.database import Transaction
@@ -107,10 +108,15 @@ def left_behind(
         state=state,
         value=None if best is None or state == results.FAIL else finite[best],
         reports=reports,
-        best_epoch=best,
+        best_epoch=None if _several(past.history(transaction, trial_id)) else best,
         params=(row and row.params) or "{}",
         distributions=(row and row.distributions) or "{}",
         attributes=attributes,
         system_attributes=past.notes(transaction, trial_id),
         direction=past.direction(transaction, trial_id),
     )
+
+
+def _several(history: list[dict[str, Any]]) -> bool:
+    """Whether a trial went on to a second training, so that its steps are no epochs."""
+    return any(row["fold"] > 0 for row in history)

@@ -49,19 +49,21 @@ def of_trial(
     *,
     state: str,
     value: float | None,
-    best_epoch: int | None = None,
     attributes: Mapping[str, Any],
     system_attributes: Mapping[str, Any],
     study_system_attributes: Mapping[str, Any],
     direction: str,
     further: Sequence[float],
 ) -> Result:
-    """A worker's result: what it says, with what the trial itself has gathered."""
+    """A worker's result: what it says, with what the trial itself has gathered.
+
+    Steps are epochs, but not in a trial of several trainings, which has `best_epochs` instead.
+    """
     return Result(
         state,
         value,
         reports,
-        best_step(reports) if best_epoch is None else best_epoch,
+        None if "best_epochs" in attributes else best_step(reports),
         *packing.pack_params(trial._params, trial._distributions),
         {**trial._user_attrs, **attributes},
         {**trial._system_attrs, **system_attributes},

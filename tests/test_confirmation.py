@@ -8,6 +8,7 @@ import pytest
 
 from search import best, creation, proof, winner
 from search.commands import questions
+from search.findings import comparison
 from search.process import identity
 from search.process.device import Device
 from search.process.stop import STOPPED, Stop
@@ -120,6 +121,8 @@ def test_the_winners_own_model_is_proven_and_scored(studio, study):
     card = proof.finish(studio.db, study)
     run = confirmation.read(studio.db, study).winner.model
     assert card["trial"] == found.winner.trial.number and card["model_seed"] == run.seed
+    (side,) = comparison.sides(studio.db, [study.name])
+    assert side.trial.number == card["trial"]
     assert card["proof"]["recorded"] == run.result["value"] == min(found.winner.values)
     assert card["proof"]["difference"] < 1e-6
     assert card["confirmation"]["trials"][0]["mean"] == found.winner.mean

@@ -97,8 +97,8 @@ def test_a_diverged_trial_has_no_number_to_show(study: optuna.Study) -> None:
 def test_folds_are_told_apart(study: optuna.Study) -> None:
     rows = [{**row, "fold": fold} for fold in range(2) for row in HISTORY]
     body = note_of(study, history=rows, value=0.31)
-    assert body.startswith("**Trial 1: validation loss 0.31**, after 5 epochs.")
-    assert "| part 1, epoch 3 | train | validation |" in body
+    assert body.startswith("**Trial 1: validation loss 0.31**, after 10 epochs.")
+    assert "| mean of the best epochs | train | validation |" in body
 
 
 def test_a_long_note_is_cut_as_the_dashboard_cuts_it(study: optuna.Study) -> None:

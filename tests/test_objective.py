@@ -13,6 +13,7 @@ from search import creation
 from search.data import loading
 from search.process import recycling
 from search.process.stop import Stop, StopNow
+from search.report import show
 from search.trial import parts, time_limit
 from search.trial.context import Outcome, trial_seed
 from storage import records, status
@@ -149,6 +150,14 @@ def test_the_value_of_folds_is_their_mean(studio):
     assert trial.value == pytest.approx(np.mean(best))
     assert trial.attributes["standard_error"] == pytest.approx(np.std(best, ddof=1) / math.sqrt(3))
     assert trial.attributes["model_fold"] == 2
+    at_best = [min((m["val_loss"], e, m) for f, e, _, m in rows if f == fold) for fold in range(3)]
+    assert trial.attributes["best_epochs"] == [epoch for _, epoch, _ in at_best]
+    assert trial.attributes["metrics"]["loss"] == pytest.approx(
+        np.mean([metrics["loss"] for *_, metrics in at_best])
+    )
+    assert (trial.best_epoch, trial.epochs) == (None, 18)
+    (_, _, bests) = show.finished_line(trial, status.status(studio.db, study), 1).partition("in 18")
+    assert bests.startswith(f" epochs, best at {', '.join(str(e) for _, e, _ in at_best)} of its")
 
 
 @pytest.mark.parametrize("cut", [3, 9, 15], ids=["first fold", "second fold", "third fold"])

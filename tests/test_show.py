@@ -86,9 +86,9 @@ def test_a_study_for_programs(run):
 def test_the_keys_of_a_trial_are_stable(run):
     _, _, found = told(run)
     expected = (
-        "trial name state value best_epoch epochs objectives standard_error folds repeats params"
-        " reason stopped verdict seconds started_at finished_at worker attempt repeated_epochs"
-        " repeated_s"
+        "trial name state value best_epoch best_epochs epochs objectives standard_error folds"
+        " repeats params reason stopped verdict seconds started_at finished_at worker attempt"
+        " repeated_epochs repeated_s"
     )
     shown = [json.loads(json.dumps(show.trial_json(trial))) for trial in found]
     assert all(list(trial) == expected.split() for trial in shown)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from search import winner
 from search.findings import verdicts
 from search.findings.verdicts import Verdict
 from search.report import curves, show
@@ -108,9 +109,9 @@ def outcomes(compared: Sequence[Side]) -> Rows:
     """What each came to, a column each."""
     lines = {
         _objective(compared): [show.number(side.trial.value) for side in compared],
-        "best epoch": [f"{s.trial.best_epoch or '–'} of {s.trial.epochs}" for s in compared],
+        "best epoch": [_best_epoch(side.trial) for side in compared],
         "training loss there": [_at_best(side, "loss") for side in compared],
-        "at the last epoch": [_at_last(side) for side in compared],
+        "loss at the last epoch": [_at_last(side) for side in compared],
         "verdict": [side.verdict.name if side.verdict else "–" for side in compared],
         "parameters": [str(side.trial.attributes.get("parameters", "–")) for side in compared],
         "time": [show.duration(_seconds(side.trial)) for side in compared],
@@ -200,7 +201,7 @@ def _side(db: Database, name: str) -> Side:
         known = ", ".join(studies.names(db)) or "a study; this database has none"
         raise ConfigError([f"study: received {name!r}, expected one of {known}, or STUDY:NUMBER"])
     trials = records.trials(db, study)
-    trial = _of_number(trials, int(one[2])) if one else _best(trials, study.direction)
+    trial = _of_number(trials, int(one[2])) if one else _winner(db, study)
     if trial is None:
         what = f"a trial of {study.name}" if one else "a study with a complete trial"
         raise ConfigError([f"study: received {name!r}, expected {what}"])
@@ -212,19 +213,22 @@ def _of_number(trials: Sequence[TrialRecord], number: int) -> TrialRecord | None
     return next((trial for trial in trials if trial.number == number), None)
 
 
-def _best(trials: Sequence[TrialRecord], direction: str) -> TrialRecord | None:
-    complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    sign = objectives.sign(direction)
-    return min(
-        complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None
-    )
+def _winner(db: Database, study: Study) -> TrialRecord | None:
+    found = winner.read(db, study)
+    return None if found is None else found.trial
+
+
+def _best_epoch(trial: TrialRecord) -> str:
+    """Of each training, where the trial has several."""
+    several = trial.attributes.get("best_epochs", [])
+    return f"{', '.join(map(str, several)) or trial.best_epoch or '–'} of {trial.epochs}"
 
 
 def _at_best(side: Side, name: str) -> str:
+    """A metric of the best epoch: the mean over folds and repeats."""
     first, way = objectives.of_study(side.study.config)[0], side.study.direction
-    by = objectives.recorded(first), objectives.sign(way)
-    best = curves.best_epoch(side.history, *by)
-    return "–" if best is None else show.number(curves.number(best, name))
+    best = curves.at_best(side.history, objectives.recorded(first), objectives.sign(way))
+    return "–" if best is None else show.number(best[name])
 
 
 def _at_last(side: Side) -> str:

@@ -18,6 +18,7 @@ from search.report import show, time_split
 from search.retraining import datacurve
 from search.study_file import written
 from storage.database import Database
+from storage.records import TrialRecord
 
 Content = dict[str, Any]
 
@@ -47,6 +48,12 @@ def gather(db: Database, found: Findings) -> Content:
         "reproduce": _reproduce(found, best),
     }
     return {**content, "summary": words.summary(content)}
+
+
+def leading(found: Findings, content: Content) -> list[TrialRecord]:
+    """The trials with a value, the best first: the winner, which a confirmation may have chosen."""
+    winner = (content["best"] or {}).get("trial")
+    return sorted(found.complete, key=lambda trial: trial.number != winner)
 
 
 def _longer(best: winner.Best) -> dict[str, Any]:

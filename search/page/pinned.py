@@ -26,12 +26,12 @@ def pin(db: Database, study: Study) -> None:
     content = contents.gather(db, found)
     shown = optuna.load_study(study_name=study.name, storage=db.optuna_storage())
     _note(db, study, shown, "\n\n".join(content["summary"]))
-    histories = [records.history(db, t.trial_id) for t in found.complete[: figures.BEST]]
-    flat = [curves.flat(history) for history in histories]
+    leading = contents.leading(found, content)[: figures.BEST]
+    flat = [curves.flat(records.history(db, trial.trial_id)) for trial in leading]
     figure = figures.learning_curves(flat[0], flat) if flat else None
     if figure is not None:
         where = f" in {found.status.objective}" if len(study.directions) > 1 else ""
-        title = f"Loss of trial {found.complete[0].number}, the best{where}"
+        title = f"Loss of trial {leading[0].number}, the best{where}"
         figure.update_layout(title=title, font={"color": figures.QUIET}, margin={"t": 80})
         figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
         figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)

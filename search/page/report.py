@@ -36,7 +36,8 @@ def report(db: Database, study: Study, form: str) -> str:
 
 def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     """Every figure of the page by its place."""
-    best = [records.history(db, t.trial_id) for t in found.complete[: figures.BEST]]
+    leading = contents.leading(found, content)[: figures.BEST]
+    best = [records.history(db, trial.trial_id) for trial in leading]
     histories = [curves.flat(history) for history in best]
     incumbent = histories[0] if histories else []
     metric = next(iter(curves.drawn(incumbent, found.status.objective)[1:]), None)

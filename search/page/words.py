@@ -47,7 +47,7 @@ def _best(
     if best is None:
         yield "No trial has been completed yet."
         return
-    at = f"at epoch {best['best_epoch']} of {best['epochs']}" if best["best_epoch"] else ""
+    at = show.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
     called = show.called(best["trial"], best["name"])
     where = " in the first objective" if best["pareto"] else ""
     yield f"Trial {called} is the best{where}: {objective} {show.number(best['value'])} {at}."

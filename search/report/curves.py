@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from search.study_file import objectives
@@ -55,6 +56,14 @@ def folds(history: History) -> list[list[Epoch]]:
     for epoch in history:
         found.setdefault(epoch.get("fold", 0), []).append(epoch)
     return list(found.values())
+
+
+def at_best(history: History, name: str = "val_loss", sign: float = 1.0) -> dict[str, float] | None:
+    """The numbers of the best epoch, the mean over folds and repeats; None where there is none."""
+    bests = [best for part in folds(history) if (best := best_epoch(part, name, sign))]
+    if not bests:
+        return None
+    return {key: fmean(number(best, key) for best in bests) for key in bests[0]}
 
 
 def last_epoch(history: History) -> int:

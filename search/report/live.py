@@ -94,8 +94,8 @@ def picture(title: str, status: Status) -> RenderableType:
     best = status.incumbent
     incumbent = (
         f"best  {status.objective} {show.number(best.value)} by trial "
-        f"{show.called(best.number, show.name(best))}, "
-        f"epoch {best.best_epoch}"
+        f"{show.called(best.number, show.name(best))}"
+        f"{f', epoch {best.best_epoch}' if best.best_epoch else ''}"
         if best
         else "best  none yet"
     )

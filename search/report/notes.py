@@ -102,14 +102,15 @@ def trial_note(
         further: Its values of the other objectives.
     """
     history = curves.flat(history)
-    best = curves.best_epoch(history, objectives.recorded(objective), objectives.sign(direction))
+    by = objectives.recorded(objective), objectives.sign(direction)
+    best = curves.best_epoch(history, *by)
     body = "\n\n".join(
         part
         for part in (
             _outcome(number, state, history, best, value, stopped, reason, objective),
             _further(further or {}),
             _judged(verdict),
-            _numbers(history, best),
+            _numbers(history, curves.at_best(history, *by)),
             _links(study_id, trial_id) if history else "",
             _hyperparameters(params),
         )
@@ -147,7 +148,7 @@ def _outcome(
     reason: str | None,
     objective: str,
 ) -> str:
-    epochs = curves.last_epoch(history)
+    epochs = len(history)
     after = f"after {epochs} epoch{'' if epochs == 1 else 's'}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
@@ -182,16 +183,17 @@ def _judged(verdict: Sequence[str]) -> str:
     return "\n".join([f"**Verdict:** {_escaped(said)}\n", *(f"- {_escaped(a)}" for a in advice)])
 
 
-def _numbers(history: History, best: Epoch | None) -> str:
-    """Train and validation numbers of the best epoch, a row per metric."""
+def _numbers(history: History, best: Mapping[str, float] | None) -> str:
+    """Train and validation numbers of the best epoch, a row per metric; means over the parts."""
     if best is None:
         return ""
     rows = [
         (name, *(_short(curves.number(best, key)) for key in (name, f"val_{name}")))
         for name in curves.metrics(history)
     ]
-    where = f"part {best['fold'] + 1}, " if len(curves.folds(history)) > 1 else ""
-    return _table((f"{where}epoch {best['epoch']}", "train", "validation"), rows)
+    several = len(curves.folds(history)) > 1
+    where = "mean of the best epochs" if several else f"epoch {best['epoch']:.0f}"
+    return _table((where, "train", "validation"), rows)
 
 
 def _hyperparameters(params: Mapping[str, Any]) -> str:

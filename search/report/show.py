@@ -55,6 +55,13 @@ def called(number: int, name: str | None) -> str:
     return str(number) if name is None else f"{number} ({name})"
 
 
+def reached(best_epoch: int | None, epochs: int, best_epochs: Sequence[int] | None) -> str:
+    """When a trial was best: its epoch, or that of each of its trainings where it has several."""
+    if best_epochs:
+        return f"in {epochs} epochs, best at {', '.join(map(str, best_epochs))} of its trainings"
+    return f"at epoch {best_epoch} of {epochs}" if best_epoch else ""
+
+
 def spent(status: Status) -> bool:
     """Whether the budget allows nothing more: every result is there, or the time is used up."""
     return (
@@ -146,6 +153,7 @@ def trial_json(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, 
         "state": state(trial),
         "value": trial.value,
         "best_epoch": trial.best_epoch,
+        "best_epochs": trial.attributes.get("best_epochs"),
         "epochs": trial.epochs,
         "objectives": trial.attributes.get("objectives"),
         "standard_error": trial.attributes.get("standard_error"),
@@ -244,11 +252,16 @@ def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict |
             called(trial.number, name(trial)),
             state(trial),
             number(trial.value),
-            f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else "–",
+            f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else _trained(trial),
             verdict.name if (verdict := verdicts.get(trial.number)) else "–",
             Text(trial.attributes.get("reason") or chosen),
         )
     return table
+
+
+def _trained(trial: TrialRecord) -> str:
+    """The epochs of a trial of several trainings, of which none is the best one."""
+    return str(trial.epochs) if "best_epochs" in trial.attributes else "–"
 
 
 def trials_csv(
@@ -276,11 +289,11 @@ def trials_csv(
 def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
     """One finished trial in a line, for logs; `finished` counts it and those before it."""
     outcome = trial.attributes.get("reason") or number(trial.value)
-    at = f" at epoch {trial.best_epoch} of {trial.epochs}" if trial.best_epoch else ""
+    at = reached(trial.best_epoch, trial.epochs, trial.attributes.get("best_epochs"))
     best = status.incumbent
     so_far = f"; best {number(best.value)} by trial {best.number}" if best else ""
-    ended = f"trial {called(trial.number, name(trial))} {state(trial)}: {outcome}{at}{so_far}"
-    return f"{time.strftime('%H:%M:%S')} {ended}; {finished} of {status.limit}"
+    ended = f"trial {called(trial.number, name(trial))} {state(trial)}: {outcome} {at}".rstrip()
+    return f"{time.strftime('%H:%M:%S')} {ended}{so_far}; {finished} of {status.limit}"
 
 
 def value(found: Any) -> str:

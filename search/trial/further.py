@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from search.study_file import objectives
 from search.training.engine import Engine
@@ -18,24 +17,16 @@ class Further:
     Args:
         engine: of its last part.
         model: of its last part.
-        bests: what was measured at the best epoch of each part.
-        attributes: of the trial.
+        attributes: of the trial, with its metrics.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        model: keras.Model,
-        bests: Sequence[Mapping[str, float]],
-        attributes: Mapping[str, Any],
-    ) -> None:
-        self._engine, self._model = engine, model
-        self._bests, self._attributes = bests, attributes
+    def __init__(self, engine: Engine, model: keras.Model, attributes: Mapping[str, Any]) -> None:
+        self._engine, self._model, self._attributes = engine, model, attributes
 
     def __getitem__(self, name: str) -> float:
-        """The value: of a metric the mean over the parts."""
+        """Its value."""
         if name == "parameters":
             return float(self._attributes["parameters"])
         if name == "latency":
             return self._engine.latency_ms(self._model)
-        return float(np.mean([best[objectives.recorded(name)] for best in self._bests]))
+        return float(self._attributes["metrics"][objectives.recorded(name)])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from optuna.trial import BaseTrial
 
 from search.process.stop import STOPPED
@@ -224,7 +225,7 @@ class Run:
 
     def _complete(self, run: Training, part: Part, best: Epoch | None) -> Outcome:
         assert best is not None
-        self.attributes["metrics"] = best.metrics
+        self.attributes["metrics"] = self._measured()
         self.attributes |= self.progress.described(
             len(self.context.plan.data.folds), self.context.plan.sign
         )
@@ -241,19 +242,22 @@ class Run:
     def _objectives(self, run: Training) -> dict[str, float]:
         """The value of each objective, the one that trials are ranked by first."""
         plan = self.context.plan
-        found = Further(self._engine, run.model, self._bests(), self.attributes)
+        found = Further(self._engine, run.model, self.attributes)
         first, *named = plan.objectives
         return {first: plan.turned(self.progress.value), **{name: found[name] for name in named}}
 
-    def _bests(self) -> list[dict[str, Any]]:
-        """What was measured at the best epoch of each part."""
+    def _measured(self) -> dict[str, float]:
+        """What was measured at the best epoch, the mean over the parts."""
         numbers = enumerate(self.progress.best_epochs)
-        return [self.claim.rows[part, epoch]["metrics"] for part, epoch in numbers]
+        bests = [self.claim.rows[part, epoch]["metrics"] for part, epoch in numbers]
+        return {name: float(np.mean([best[name] for best in bests])) for name in bests[0]}
 
     def _tell(self, state: Ended, value: float | None) -> None:
         trained = (run.seconds for run in self._trainings)
         self.attributes["seconds"] = self._stopwatch.with_others(trained)
         parts = self.progress.values if len(self.parts) > 1 else ()
+        if len(self.parts) > 1:
+            self.attributes["best_epochs"] = list(self.progress.best_epochs)
         telling.tell(self.context, self.claim, state, value, self.attributes, parts)
         self.checkpoints.drop()
 
