@@ -22,10 +22,9 @@ def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
     """
     from scipy import optimize
 
-    sizes = np.array(samples, float) / samples[-1]
-    found = np.array(costs)
-    if len(found) < NUMBERS or found[-1] >= found[0]:
+    if len(costs) < NUMBERS or costs[-1] >= costs[0]:
         return None
+    sizes, found = np.array(samples, float) / samples[-1], np.array(costs)
     low, span = float(found.min()), float(found.max() - found.min())
     least = 0.0 if low >= 0 else low - 10 * span
     floor = least - 1e-9  # below low, for the fit
