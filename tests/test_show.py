@@ -105,7 +105,7 @@ def test_tables(run):
     trials = text(show.trials_table(found, judged)).splitlines()
     assert trials[0].split()[4] == "verdict" and "too early to tell" in trials[1]
     assert "units=" in trials[1] and "learning_rate=0.001" in trials[1]
-    assert 'a reason, with [brackets] and "quotes"' in trials[2]
+    assert 'a reason, with [brackets] and "quotes"; learning_rate=0.0' in trials[2]
     assert "waits for a worker" in text(show.running_table(state))
 
 

@@ -243,7 +243,7 @@ def running_table(status: Status) -> Table:
 def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict | None]) -> Table:
     """Every trial, a row each: its outcome, the verdict, and what it was made of."""
     table = Table(box=None)
-    last = "hyperparameters, or the reason"
+    last = "why it failed, hyperparameters"
     for heading in ("trial", "state", "value", "epoch", "verdict", last):
         table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
     for trial in trials:
@@ -254,7 +254,7 @@ def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict |
             number(trial.value),
             f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else _trained(trial),
             verdict.name if (verdict := verdicts.get(trial.number)) else "–",
-            Text(trial.attributes.get("reason") or chosen),
+            Text("; ".join(filter(None, (trial.attributes.get("reason"), chosen)))),
         )
     return table
 
