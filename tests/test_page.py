@@ -110,6 +110,12 @@ def test_the_worst_samples_are_the_surest_mistakes(told):
     assert sure == sorted(sure, reverse=True) and all(each["picture"] is None for each in worst)
 
 
+def test_it_says_how_many_the_best_are(run, told):
+    (head, _), page_text = markdown.hyperparameters(told), page.report(*run, "html")
+    assert told["status"]["complete"] == 11 and head[3] == "the best 5 of 11"
+    assert "each trial as a line, the best 5 of 11 in colour" in page_text
+
+
 def test_the_page_is_one_whole_file(run):
     text = page.report(*run, "html")
     reader = Reader(text)

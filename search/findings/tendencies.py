@@ -125,7 +125,18 @@ def good_trials(
     complete = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     up = direction == StudyDirection.MAXIMIZE
     ranked = sorted(complete, key=lambda trial: trial.value or 0.0, reverse=up)
-    return ranked[: max(LEAST_TOP, math.ceil(TOP * len(ranked)))]
+    return ranked[: good_count(len(ranked))]
+
+
+def good_count(complete: int) -> int:
+    """How many of so many complete trials count as good."""
+    return min(complete, max(LEAST_TOP, math.ceil(TOP * complete)))
+
+
+def marked_count(complete: int) -> int:
+    """How many of them stand out in a plot: the good ones, or the best alone if they are most."""
+    good = good_count(complete)
+    return good if 2 * good <= complete else min(1, complete)
 
 
 def values_of(entry: Entry, trial: FrozenTrial) -> list[Any]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from search.findings import pareto
+from search.findings import pareto, tendencies
 from search.page import evaluation, markdown, words
 from search.page.elements import document, paragraphs, plot, table
 from search.page.figures import Figure
@@ -113,6 +113,9 @@ def _curves(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
 
 def _hyperparameters(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
     count = len(content["hyperparameters"])
+    complete = content["status"]["complete"]
+    marked = tendencies.marked_count(complete)
+    best = "the best" if marked == 1 else f"the best {marked} of {complete}"
     return (
         table(*markdown.hyperparameters(content))
         + plot("importance", figures, "importance (PED-ANOVA)")
@@ -120,7 +123,7 @@ def _hyperparameters(content: Mapping[str, Any], figures: Mapping[str, Figure]) 
         + plot(
             "parallel",
             figures,
-            "each trial as a line, the best tenth in colour",
+            f"each trial as a line, {best} in colour",
             width=120 * (count + 1),
         )
     )

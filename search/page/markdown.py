@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from search.findings import pareto
+from search.findings import pareto, tendencies
 from search.page import evaluation
 from search.report import score_tables, show
 from search.study_file import objectives
@@ -72,7 +72,9 @@ def hyperparameters(content: Mapping[str, Any]) -> Rows:
         ]
         for each in content["hyperparameters"]
     ]
-    head = ["hyperparameter", "searched", "importance", "the best tenth", "tendencies"]
+    complete = content["status"]["complete"]
+    best = f"the best {tendencies.good_count(complete)} of {complete}" if complete else "the best"
+    head = ["hyperparameter", "searched", "importance", best, "tendencies"]
     some = 5 if any(row[-1] for row in body) else 4
     return head[:some], [row[:some] for row in body]
 

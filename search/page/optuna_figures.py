@@ -68,20 +68,20 @@ def slices(study: optuna.Study) -> dict[str, Figure]:
 
 
 def parallel(study: optuna.Study) -> Figure | None:
-    """Each trial as a line through its hyperparameters, the best tenth on top (Optuna's plot)."""
+    """Each trial as a line through its hyperparameters, the best ones on top (Optuna's plot)."""
     figure = _optunas(visualization.plot_parallel_coordinate, study)
     if figure is None:
         return None
-    trials = study.get_trials(deepcopy=False)
-    good = {trial.number for trial in tendencies.good_trials(trials, study.direction)}
-    best = [trial.number in good for trial in trials if _is_complete(trial)]
-    lines = figure.data[: len(best)]  # a line per complete trial, in their order; then a scale
-    for line, is_best in zip(lines, best, strict=True):
+    lines = figure.data[: len(_values(study))]  # a line per complete trial; then a scale
+    sign = objectives.sign(study.direction.name.lower())
+    ranked = sorted(lines, key=lambda line: sign * line.y[0])  # its first axis is the value's
+    count = tendencies.marked_count(len(ranked))
+    for place, line in enumerate(ranked):
+        is_best = place < count
         line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
         line.update(opacity=0.9 if is_best else 0.4)
-    ordered = [line for _, line in sorted(zip(best, lines, strict=True), key=lambda pair: pair[0])]
     figure.data = ()
-    figure.add_traces(ordered)
+    figure.add_traces(ranked[::-1])  # the best on top
     figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
     return figure
 
@@ -145,9 +145,9 @@ def _optunas(
 
 def _values(study: optuna.Study) -> list[float]:
     trials = study.get_trials(deepcopy=False)
-    return [trial.value or 0.0 for trial in trials if _is_complete(trial)]
+    return [trial.values[0] for trial in trials if _is_complete(trial)]
 
 
 def _is_complete(trial: FrozenTrial) -> bool:
     """Whether it has a finite value, as Optuna's plots want it."""
-    return trial.state.name == "COMPLETE" and math.isfinite(trial.value or math.nan)
+    return trial.state.name == "COMPLETE" and math.isfinite(trial.values[0])
