@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from search import creation
 from search.report import show
 from search.retraining import confirmation
-from search.retraining.confirmation import Confirmation, Confirmed
+from search.retraining.confirmation import Confirmation
+from search.retraining.confirmed import Confirmed
 from storage import scorings, status
 from storage.database import Database
 from storage.records import TrialRecord
@@ -21,7 +22,7 @@ class Winner:
 
     Attributes:
         trial: its attributes are those of the training whose model is exported.
-        confirmation: of the best trials, or None.
+        confirmation: of the best trials: the one that counts, or None.
         final: whether nothing is to come that could beat it.
         scorings: how the test set was used so far.
     """
@@ -49,12 +50,13 @@ def read(db: Database, study: Study) -> Winner | None:
     state = status.status(db, study)
     if state.incumbent is None:
         return None
-    found = confirmation.read(db, study)
+    asked = confirmation.read(db, study)
+    found = None if asked is None else asked.standing
     trial = state.incumbent
     if found is not None and found.current and found.winner is not None:
         trial = _confirmed(found.winner)
     wanted = creation.stored(study).file.study.confirm_top is not None
-    final = show.spent(state) and (found.current if found is not None else not wanted)
+    final = show.spent(state) and (asked.current if asked is not None else not wanted)
     return Winner(trial, found, final, tuple(scorings.read(db, study)))
 
 

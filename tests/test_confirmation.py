@@ -15,7 +15,8 @@ from search.process.stop import STOPPED, Stop
 from search.report import live
 from search.retraining import confirmation, confirming, seeds
 from search.retraining import worker as working
-from search.retraining.confirmation import Confirmation, Confirmed
+from search.retraining.confirmation import Confirmation
+from search.retraining.confirmed import Confirmed
 from search.study_file.config import ConfigError
 from search.terminal import out
 from storage import control, records, retrainings, scorings, studies
@@ -151,6 +152,30 @@ def test_processes_of_their_own_confirm(studio, study):
         o for o in creation.objects(study).objects() if o.name == found.winner.model.result["model"]
     ]
     assert len(models) == 1
+
+
+def test_a_complete_confirmation_stands_until_a_larger_one_is(studio, study):
+    train(studio, study, 2, 2)
+    done = proof.finish(studio.db, study)
+    confirmation.plan(studio.db, study, 3, 3)  # and interrupted
+    began = confirmation.read(studio.db, study)
+    assert not began.current and began.left == 5
+    assert "Until then the one before it stands." in [*began.sentences()]
+    found = best.read(studio.db, study)
+    assert found.finished and found.test == done["test"] and found.trial.number == done["trial"]
+    told = best.to_json(found)["confirmation"]
+    assert (told["top"], told["seeds"], told["winner"]) == (2, 2, done["trial"])
+    assert told["current"] and told["summary"][-1].endswith("is under way: 5 trainings left.")
+    confirmation.plan(studio.db, study, 3, 3)  # again, and interrupted again
+    assert best.read(studio.db, study).finished
+    working.work(studio.db, study, CONFIRM, Stop())
+    larger = winner.read(studio.db, study).confirmation
+    assert (larger.top, larger.seeds, larger.later) == (3, 3, 0) and larger.current
+
+
+def test_a_confirmation_of_less_changes_nothing(studio, study):
+    larger = train(studio, study, 2, 2)
+    assert train(studio, study, 1, 1) == larger
 
 
 def test_without_a_complete_trial_there_is_nothing_to_confirm(studio):

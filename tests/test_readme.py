@@ -23,7 +23,8 @@ from search.data import keras_sets, sklearn_sets
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.report import show
-from search.retraining.confirmation import Confirmation, Confirmed
+from search.retraining.confirmation import Confirmation
+from search.retraining.confirmed import Confirmed
 from search.retraining.datacurve import DataCurve
 from search.retraining.reproduction import Replay
 from search.study_file import config, reference, template

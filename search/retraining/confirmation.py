@@ -7,91 +7,21 @@ what it is worth. Needs nothing of Keras.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from search.report import show
 from search.retraining import seeds
+from search.retraining.confirmed import Confirmed, alike
 from search.study_file import objectives
 from storage import records, retrainings, studies
 from storage.database import Database
-from storage.records import TrialRecord
 from storage.retrainings import CONFIRM, Retraining
 from storage.studies import Study
 
 FACT = "confirmation"  # how many trials and seeds were asked for last
 TOP, SEEDS = 5, 3  # unless somebody says otherwise
-SURE = 0.95  # of the intervals
-CHANCE = 0.05  # from which likelihood two trials can't be told apart
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """One trial and its trainings with new seeds.
-
-    Attributes:
-        runs: those that were asked for, by repeat.
-        sign: what a value is multiplied with, so that less is better.
-    """
-
-    trial: TrialRecord
-    runs: tuple[Retraining, ...]
-    sign: float = 1.0
-
-    @property
-    def values(self) -> list[float]:
-        """Of those that have one."""
-        return [run.result["value"] for run in self.runs if run.result and "value" in run.result]
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why the others have none."""
-        return [run.result["reason"] for run in self.runs if run.result and "reason" in run.result]
-
-    @property
-    def done(self) -> bool:
-        """Whether all have ended."""
-        return all(run.result is not None for run in self.runs)
-
-    @property
-    def mean(self) -> float | None:
-        """Of the values; None where a training has failed, or none has ended yet."""
-        return float(np.mean(self.values)) if self.values and not self.reasons else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Where the mean over all seeds lies (Student's t); None for fewer than two values."""
-        count = len(self.values)
-        if self.mean is None or count < 2:
-            return None
-        from scipy import stats  # takes a moment that other questions need not wait for
-
-        error = float(np.std(self.values, ddof=1) / np.sqrt(count))
-        half = float(stats.t.ppf((1 + SURE) / 2, count - 1)) * error
-        return self.mean - half, self.mean + half
-
-    @property
-    def model(self) -> Retraining | None:
-        """The training whose model is the best of those that are kept."""
-        kept = [run for run in self.runs if run.result and run.result.get("model")]
-        return min(kept, key=lambda run: self.sign * _value(run), default=None)
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        low, high = self.interval or (None, None)
-        return {
-            "trial": self.trial.number,
-            "value": self.trial.value,
-            "mean": self.mean,
-            "low": low,
-            "high": high,
-            "values": self.values,
-            "seeds": [run.seed for run in self.runs],
-            "reasons": self.reasons,
-        }
 
 
 @dataclass(frozen=True)
@@ -102,12 +32,16 @@ class Confirmation:
         top, seeds: what was asked for last.
         ranked: the best mean first; those without one last.
         missing: trials that are among the best so many now, and were not confirmed.
+        earlier: a complete one, which stands until this one is.
+        later: trainings left of one that is to take the place of this one.
     """
 
     top: int
     seeds: int
     ranked: tuple[Confirmed, ...]
     missing: tuple[int, ...]
+    earlier: Confirmation | None = None
+    later: int = 0
 
     @property
     def left(self) -> int:
@@ -124,6 +58,19 @@ class Confirmation:
         """Whether the best trials are all confirmed, so that there is a winner."""
         return self.left == 0 and not self.missing and self.winner is not None
 
+    @property
+    def standing(self) -> Confirmation:
+        """The one that counts: this one, or an earlier one as long as only that is complete."""
+        if self.current or self.earlier is None or not self.earlier.current:
+            return self
+        return replace(self.earlier, later=self.left)
+
+    @property
+    def covers(self) -> dict[str, Any]:
+        """What was asked for, and the trials that it was done for."""
+        trials = [each.trial.number for each in self.ranked]
+        return {"top": self.top, "seeds": self.seeds, "trials": trials}
+
     @cached_property
     def winner(self) -> Confirmed | None:
         """The trial of the best mean."""
@@ -135,7 +82,7 @@ class Confirmation:
         """Trials that can't be told apart from the winner (Welch's t-test)."""
         if self.winner is None:
             return []
-        return [e.trial.number for e in self.ranked[1:] if _alike(self.winner.values, e)]
+        return [e.trial.number for e in self.ranked[1:] if alike(self.winner.values, e)]
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -156,6 +103,9 @@ class Confirmation:
         """What has come of it, for people."""
         if self.left or self.missing:
             yield from self._unfinished()
+            if self.standing is not self:
+                yield "Until then the one before it stands."
+                yield from replace(self.standing, later=0).sentences()
             return
         if self.winner is None or self.winner.mean is None:
             yield "None of the best trials could be trained anew."
@@ -173,6 +123,8 @@ class Confirmation:
         if self.equals:
             others = ", ".join(map(str, self.equals))
             yield f"Chance alone may set it apart from trial {others}."
+        if self.later:
+            yield f"Another confirmation is under way: {_count(self.later, 'training')} left."
 
     def _unfinished(self) -> Iterator[str]:
         if self.missing:
@@ -183,9 +135,17 @@ class Confirmation:
 
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
-    """Write down which trainings are to be done; those of an earlier call stay."""
+    """Write down which trainings are to be done; those of an earlier call stay.
+
+    A complete confirmation stands until this one is, and for good if it was of as many or more.
+    """
+    known = read(db, study)
+    stands = known.standing if known is not None and known.standing.current else None
+    if stands is not None and top <= stands.top and seeds_each <= stands.seeds:
+        top, seeds_each = stands.top, stands.seeds
     best, _ = records.best(db, study, top)
-    studies.set_fact(db, study, FACT, {"top": top, "seeds": seeds_each})
+    earlier = None if stands is None else stands.covers
+    studies.set_fact(db, study, FACT, {"top": top, "seeds": seeds_each, "earlier": earlier})
     rows = [
         Retraining(CONFIRM, t.number, repeat, 100, seeds.seed(study.seed, t.number, repeat))
         for t in best
@@ -194,16 +154,32 @@ def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
     retrainings.plan(db, study, CONFIRM, rows)
 
 
+def settle(db: Database, study: Study, found: Confirmation) -> None:
+    """Forget the earlier one, now that this one is complete."""
+    studies.set_fact(db, study, FACT, {"top": found.top, "seeds": found.seeds})
+
+
 def read(db: Database, study: Study) -> Confirmation | None:
-    """What has been confirmed; None where nobody has asked for it."""
+    """What was asked for last, as far as it has come; None where nobody has asked for any."""
     asked = studies.facts(db, study).get(FACT)
     if asked is None:
         return None
-    top, count = asked["top"], asked["seeds"]
+    done = retrainings.read(db, study, CONFIRM)
+    found = _read(db, study, done, asked["top"], asked["seeds"])
+    earlier = asked.get("earlier")
+    if earlier is None or found.current:
+        return found
+    of_earlier = [row for row in done if row.trial in earlier["trials"]]
+    return replace(found, earlier=_read(db, study, of_earlier, earlier["top"], earlier["seeds"]))
+
+
+def _read(
+    db: Database, study: Study, rows: Sequence[Retraining], top: int, count: int
+) -> Confirmation:
     sign = objectives.sign(study.direction)
-    rows = [row for row in retrainings.read(db, study, CONFIRM) if row.repeat < count]
-    best, begun = records.best(db, study, top, sorted({row.trial for row in rows}))
-    found = [Confirmed(t, tuple(r for r in rows if r.trial == t.number), sign) for t in begun]
+    asked = [row for row in rows if row.repeat < count]
+    best, begun = records.best(db, study, top, sorted({row.trial for row in asked}))
+    found = [Confirmed(t, tuple(r for r in asked if r.trial == t.number), sign) for t in begun]
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
     missing = tuple(t.number for t in best if t.number not in known)
@@ -226,22 +202,6 @@ def _row(each: Confirmed) -> list[str]:
 
 def _place(each: Confirmed) -> tuple[bool, float, int]:
     return each.mean is None, each.sign * (each.mean or 0.0), each.trial.number
-
-
-def _value(run: Retraining) -> float:
-    assert run.result is not None
-    return float(run.result["value"])
-
-
-def _alike(values: Sequence[float], other: Confirmed) -> bool:
-    if other.mean is None or min(len(values), len(other.values)) < 2:
-        return False
-    if np.std(values) == np.std(other.values) == 0:
-        return bool(np.mean(values) == other.mean)
-    from scipy import stats
-
-    chance = stats.ttest_ind(values, other.values, equal_var=False).pvalue
-    return bool(chance > CHANCE)
 
 
 def _count(number: int, what: str) -> str:

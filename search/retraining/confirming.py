@@ -5,7 +5,8 @@ from __future__ import annotations
 from search.process.device import Device
 from search.report.live import View
 from search.retraining import confirmation, crew
-from search.retraining.confirmation import Confirmation, Confirmed
+from search.retraining.confirmation import Confirmation
+from search.retraining.confirmed import Confirmed
 from search.study_file.config import ConfigError
 from storage import retrainings
 from storage.database import Database
@@ -35,7 +36,9 @@ def confirm(
         found = known(db, study)
         if not found.current or not _reopened(db, study, found):
             break
-    _drop_beaten(db, study, found)
+    if found.current:
+        confirmation.settle(db, study, found)
+        _drop_beaten(db, study, found)
     return 0
 
 
@@ -68,7 +71,7 @@ def _unsavable(winner: Confirmed) -> bool:
 
 def _drop_beaten(db: Database, study: Study, found: Confirmation) -> None:
     """Forget all models but the winner's best; their objects go with the next tidying."""
-    if not found.current or found.winner is None or found.winner.model is None:
+    if found.winner is None or found.winner.model is None:
         return
     keep = found.winner.model.key
     for run in (run for each in found.ranked for run in each.runs):
