@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import optuna
 import typer
+from typer.exceptions import TyperException
 
 from search import storage_file
 from search.commands import (
@@ -25,7 +26,7 @@ from search.commands import (
 )
 from search.data.data_error import DataError
 from search.study_file.config import ConfigError
-from search.terminal import complain
+from search.terminal import complain, remark
 from spaces.user_code import UserCodeError
 from storage.database import StorageError
 
@@ -92,7 +93,21 @@ def run() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         storage_file.read()
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:  # a question was not answered
+        remark("aborted, nothing done")
+        sys.exit(1)
+    except TyperException as mistake:
+        for line in _usage(mistake):
+            remark(line)
+        sys.exit(2)
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)
+
+
+def _usage(mistake: Any) -> Iterator[str]:
+    """A command that nobody understands, in a line; none where the help has been shown instead."""
+    if said := mistake.format_message():
+        asked = mistake.ctx.command_path
+        yield f"{asked}: {said.rstrip('.')}; see {asked} --help"

@@ -53,7 +53,13 @@ def test_help_names_every_command(typed):
 )
 def test_misspelt_commands(typed, arguments):
     code, _, err = typed(*arguments)
-    assert code == 2 and "Usage: " in err and "Try '" in err
+    assert code == 2 and len(err.splitlines()) == 1
+    assert err.startswith("studyhall") and err.endswith(" --help\n")
+
+
+def test_without_a_command_its_help(typed):
+    code, out, err = typed()
+    assert code == 2 and "Usage: " in out and err == ""
 
 
 def test_a_study_file_on_the_terminal(typed):
