@@ -92,22 +92,31 @@ def confirm(
 
     Returns:
         Exit code, as `launch.launch` gives it.
+
+    Raises:
+        ConfigError: no trial is complete.
     """
-    remark(f"confirming the best {top} trials with {seeds} new seeds each …")
+    remark(confirming.announced(db, study, top, seeds))
     code = confirming.confirm(db, study, devices, view, url, top, seeds)
     if code == 0:
         _tidy(db, study)
     return code
 
 
-def confirmed(db: Database, study: Study, url: str, code: int) -> Iterator[RenderableType]:
-    """What has come of a confirmation that ended with this code, for people."""
+def confirmed(
+    db: Database, study: Study, url: str, code: int, options: str = ""
+) -> Iterator[RenderableType]:
+    """What has come of a confirmation that ended with this code, for people.
+
+    Args:
+        options: that it was asked for with, as they are typed.
+    """
     found = confirming.known(db, study)
     yield show.plain_table(*confirmation.rows(found))
     yield show.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
-        yield f"it goes on with: studyhall confirm {study.name}{at(url)}"
+        yield f"it goes on with: studyhall confirm {study.name}{options}{at(url)}"
 
 
 def finish(db: Database, study: Study, url: str, *, again: bool = False) -> None:

@@ -5,15 +5,17 @@ import json
 import math
 
 import pytest
+import typer
 
 from search import best, creation, proof, winner
 from search.commands import questions
+from search.commands import retraining as commands
 from search.findings import comparison
 from search.process import identity
 from search.process.device import Device
 from search.process.stop import STOPPED, Stop
 from search.report import live
-from search.retraining import confirmation, confirming, seeds
+from search.retraining import confirmation, confirming, crew, seeds
 from search.retraining import worker as working
 from search.retraining.confirmation import Confirmation
 from search.retraining.confirmed import Confirmed
@@ -181,6 +183,48 @@ def test_a_confirmation_of_less_changes_nothing(studio, study):
 def test_without_a_complete_trial_there_is_nothing_to_confirm(studio):
     with pytest.raises(ConfigError, match="received no complete trial yet"):
         confirming.confirm(studio.db, studio.study(), [], live.Quiet(out), "", 2, 2)
+
+
+def test_an_empty_study_is_told_so_at_once(studio, capsys):
+    study = studio.study()
+    url = studio.db.url.render_as_string(hide_password=False)
+    with pytest.raises(ConfigError, match="received no complete trial yet"):
+        commands.confirm(study.name, url)
+    assert capsys.readouterr().err == "" and confirmation.read(studio.db, study) is None
+
+
+@pytest.mark.parametrize(
+    ("top", "count", "line"),
+    [
+        (5, 2, "confirming the best 4 trials with 2 new seeds each …"),
+        (2, 1, "confirming the best 2 trials with 1 new seed each …"),
+        (1, 3, "confirming the best trial with 3 new seeds each …"),
+    ],
+)
+def test_it_says_how_many_there_are(studio, study, top, count, line):
+    assert confirming.announced(studio.db, study, top, count) == line
+
+
+def test_an_interrupted_one_goes_on_as_it_was_asked_for(studio, study, monkeypatch, capsys):
+    """The crew's processes are stopped by Ctrl-C: here, before they begin."""
+    monkeypatch.setattr(crew, "run", lambda *_: 130)
+    url = studio.db.url.render_as_string(hide_password=False)
+
+    def interrupted(**options):
+        with pytest.raises(typer.Exit) as left:
+            commands.confirm(study.name, url, **options)
+        assert left.value.exit_code == 130
+        return capsys.readouterr().out
+
+    said = interrupted(top=2, seeds=4, workers="1", again=True)
+    hint = f"studyhall confirm iris --top 2 --seeds 4 --workers 1 --again --storage {url}"
+    assert said.splitlines()[-1] == f"it goes on with: {hint}"
+    said = interrupted()
+    assert said.splitlines()[-1] == f"it goes on with: studyhall confirm iris --storage {url}"
+    found = confirmation.read(studio.db, study)
+    assert (found.top, found.seeds, found.left) == (2, 4, 8)
+    interrupted(seeds=5)
+    assert confirmation.read(studio.db, study).left == 10
 
 
 def test_the_status_shows_it(studio, study, capsys):

@@ -6,14 +6,16 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from search import creation, worker
+from search.commands import retraining as commands
 from search.findings import longer
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
 from search.process.stop import Stop
 from search.report import live
-from search.retraining import datacurve, shares
+from search.retraining import crew, datacurve, shares
 from search.retraining import worker as working
 from search.retraining.crew import Progress
 from search.retraining.datacurve import DataCurve, Point
@@ -190,6 +192,17 @@ def test_it_goes_by_the_objective(studio, capsys):
     assert found.points[0].train == metrics["accuracy"]
     assert found.to_json()["objective"] == datacurve.rows(found)[0][2] == "accuracy"
     assert "trial 0 comes to accuracy 0." in str([*found.sentences()])
+
+
+def test_what_an_interrupted_one_goes_on_with(studio, monkeypatch, capsys):
+    study = studio.study(study={"trials": 1})
+    studio.finish(study)
+    url = studio.db.url.render_as_string(hide_password=False)
+    monkeypatch.setattr(crew, "run", lambda *_: 130)  # as Ctrl-C at once
+    with pytest.raises(typer.Exit):
+        commands.datacurve(study.name, url, seeds=2)
+    hint = f"it goes on with: studyhall datacurve iris --seeds 2 --storage {url}"
+    assert capsys.readouterr().out.splitlines()[-1] == hint
 
 
 # Longer

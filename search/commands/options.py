@@ -52,6 +52,15 @@ def find(db: Database, name: str) -> Study:
     return study
 
 
+def typed_options(**given: object) -> str:
+    """Options as they are typed behind a command, by their names; those not given are left out."""
+    flags = {name.replace("_", "-"): value for name, value in given.items() if value}
+    typed = (
+        f" --{name}" if value is True else f" --{name} {value}" for name, value in flags.items()
+    )
+    return "".join(typed)
+
+
 def _one_of(known: list[str]) -> str:
     return f"one of {', '.join(known)}" if known else "a study; this database has none"
 

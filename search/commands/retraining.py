@@ -20,11 +20,12 @@ from search.commands.options import (
     Storage,
     Workers,
     find,
+    typed_options,
 )
 from search.launching import places
 from search.process import device
 from search.report import live, show
-from search.retraining import confirmation, confirming, crew
+from search.retraining import confirming, crew
 from search.retraining import datacurve as data
 from search.study_file.config import ConfigError
 from search.terminal import err, out, say
@@ -55,8 +56,7 @@ def confirm(
         file = creation.stored(study).file
         devices = places.devices(file, places.given(workers, gpus, per_gpu), name)
         stopping.lift(db, study)
-        most = top or file.study.confirm_top or confirmation.TOP
-        each = seeds or file.study.confirm_seeds
+        most, each = confirming.asked(db, study, top, seeds, file.study)
         view = live.lines(err if as_json else out, quiet=silent)
         code = running.confirm(db, study, devices, view, url, most, each)
         if code == 0:
@@ -64,8 +64,13 @@ def confirm(
         if as_json:
             print(json.dumps(confirming.known(db, study).to_json(), indent=2))
         else:
-            say("", *running.confirmed(db, study, url, code))
-            say("", *best.shown(best.read(db, study)))
+            typed = typed_options(
+                top=top, seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu,
+                again=again,
+            )  # fmt: skip
+            say("", *running.confirmed(db, study, url, code, typed))
+            if code == 0:
+                say("", *best.shown(best.read(db, study)))
     raise typer.Exit(code)
 
 
@@ -143,6 +148,9 @@ def datacurve(
     else:
         say("", show.plain_table(*data.rows(found)), *found.sentences())
         say(show.beside_budget(found.gpu_seconds))
+        if code != 0:
+            typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
+            say(f"it goes on with: studyhall datacurve {name}{typed}{running.at(url)}")
     raise typer.Exit(code)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from search.process.device import Device
 from search.report.live import View
 from search.retraining import confirmation, crew
-from search.retraining.confirmation import Confirmation
+from search.retraining.confirmation import Confirmation, counted
 from search.retraining.confirmed import Confirmed
 from search.study_file.config import ConfigError
-from storage import retrainings
+from search.study_file.sections import StudySection
+from storage import records, retrainings
 from storage.database import Database
+from storage.records import TrialRecord
 from storage.retrainings import CONFIRM
 from storage.studies import Study
 
@@ -29,6 +31,7 @@ def confirm(
     Raises:
         ConfigError: no trial is complete.
     """
+    _choose(db, study, top)
     confirmation.plan(db, study, top, seeds)
     for _ in range(2):  # a winner that had once been beaten has lost its models
         if code := crew.run(db, study, CONFIRM, devices, view, url):
@@ -42,6 +45,30 @@ def confirm(
     return 0
 
 
+def asked(
+    db: Database, study: Study, top: int | None, seeds: int | None, file: StudySection
+) -> tuple[int, int]:
+    """How many trials and seeds.
+
+    What is given goes before what was asked for last, that before the study file and its defaults.
+    """
+    last = confirmation.read(db, study)
+    if last is not None:
+        return top or last.top, seeds or last.seeds
+    return top or file.confirm_top or confirmation.TOP, seeds or file.confirm_seeds
+
+
+def announced(db: Database, study: Study, top: int, seeds: int) -> str:
+    """What is to be done, in a line.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    count = len(_choose(db, study, top))
+    trials = "trial" if count == 1 else f"{count} trials"
+    return f"confirming the best {trials} with {counted(seeds, 'new seed')} each …"
+
+
 def known(db: Database, study: Study) -> Confirmation:
     """What has been confirmed.
 
@@ -50,8 +77,20 @@ def known(db: Database, study: Study) -> Confirmation:
     """
     found = confirmation.read(db, study)
     if found is None or not (found.ranked or found.missing):
-        raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+        raise _empty(study)
     return found
+
+
+def _choose(db: Database, study: Study, top: int) -> list[TrialRecord]:
+    """The best so many trials, or all that there are."""
+    best, _ = records.best(db, study, top)
+    if not best:
+        raise _empty(study)
+    return best
+
+
+def _empty(study: Study) -> ConfigError:
+    return ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
 
 
 def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
