@@ -64,6 +64,16 @@ def test_nothing_impossible_is_advised() -> None:
     assert "depth" not in said and "l1" not in said and "rotation" not in said
 
 
+def test_no_batch_is_larger_than_the_training_set() -> None:
+    def said(verdict: str, batch_size: int) -> str:
+        values = {**VALUES, "batch_size": batch_size}
+        return " ".join(Remedies(FILE, samples=7).against(verdict, values, 7))
+
+    assert "batch_size" not in said(diagnosis.UNSTABLE, 32)
+    assert "raise batch_size" in said(diagnosis.UNSTABLE, 4)
+    assert "lower batch_size, which is fixed at 7" in said(diagnosis.CUT_SHORT, 32)
+
+
 def test_a_value_per_layer_is_led_by_the_layer_that_is_furthest_behind() -> None:
     assert advice(diagnosis.OVERFIT, dropout=[0.1, 0.4], width=[64, 16])[:2] == [
         "raise dropout above 0.1",

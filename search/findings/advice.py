@@ -59,9 +59,11 @@ class Remedies:
 
     Args:
         file: the study's.
+        samples: of the training part; None where that is not known.
     """
 
     file: StudyFile
+    samples: int | None = None
 
     def against(
         self,
@@ -113,6 +115,10 @@ class Remedies:
             entry = entries.get(name)
             if number is None or (entry is None and (number == 0 or name in IMAGES_ONLY)):
                 continue  # what is switched off and not searched would be another network
+            if name == "batch_size" and self.samples is not None:
+                if way == UP and number >= self.samples:
+                    continue  # a batch holds all of them already
+                number = min(number, self.samples)
             if not _can_move(name, way, number):
                 continue
             if entry is not None and not entry.constant:

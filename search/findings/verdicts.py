@@ -78,7 +78,7 @@ class Judge:
         self._about = stored.inspection.about
         self._own_family = stored.file.model.family not in hyperparameters.BUILT_IN_FAMILIES
         self._human_error = stored.file.study.human_error
-        self._remedies = Remedies(stored.file)
+        self._remedies = Remedies(stored.file, self._about.get("samples", {}).get("training"))
         self._achievable, self._fitted = achievable, fitted
 
     def verdict(
