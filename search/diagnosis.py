@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         lambda e, s: min(
             above(e.noise, 0.01, 0.025), above(_share(e.noise, e.level), 0.03, 0.05),
             above(e.train_noise, 0.008, 0.016),
-            below(_share(e.train_fall, e.train_noise), 3, 5),
+            below(_share(e.train_fall, e.train_noise), 3, 5), _unsettled(e),
         ), BOOK,
     ),
     Rule(
@@ -100,7 +100,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         UNSTABLE, "the first steps throw the training loss far above that of guessing",
-        lambda e, s: above(e.start, 5, 12) if e.train_error is not None else 0.0, BOOK,
+        lambda e, s: min(above(e.start, 5, 12), _unsettled(e)) if e.train_error is not None else 0,
+        BOOK,
     ),
     Rule(
         UNSTABLE, "nothing is learned, while the losses jitter around that of guessing",
@@ -190,6 +191,11 @@ def _family(verdict: str) -> str:
 def _share(part: float, whole: float) -> float:
     """How many times `whole`; of nearly nothing, any part is many times."""
     return part / max(whole, 1e-9)
+
+
+def _unsettled(evidence: Evidence) -> float:
+    """Whether any loss is left at the end: what has come to nothing and stays there is calm."""
+    return above(evidence.late, 0.02, 0.05)
 
 
 def _least(evidence: Evidence) -> float:

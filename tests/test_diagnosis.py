@@ -79,6 +79,16 @@ def test_few_epochs_tell_nothing_but_an_explosion() -> None:
     assert verdict([50.0, 1.0], [1.1, 1.0]) == diagnosis.UNSTABLE
 
 
+def test_who_has_come_to_nothing_and_stays_there_is_not_unstable() -> None:
+    """Seven samples, learned by heart within two epochs: all that is left to see is noise."""
+    nothing = 1e-9 * (1 + X % 3)
+    thrown, jumping = nothing + 14.0 * (X == 2), nothing + 0.4 * (X % 2) * (X < 29)
+    right = {"accuracy": 1.0, "val_accuracy": 1.0}
+    for curves in ((thrown, nothing), (thrown, thrown), (jumping, jumping)):
+        assert verdict(*curves, **right) == diagnosis.GOOD
+        assert verdict(curves[0] + 3 * (X == EPOCHS), curves[1], **right) == diagnosis.UNSTABLE
+
+
 def test_what_others_achieve_makes_a_fit_poor() -> None:
     """Noisy labels keep every loss high: only another trial shows that more can be had."""
     curves = 0.45 + 0.5 * FALLING, 0.46 + 0.5 * FALLING

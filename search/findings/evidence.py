@@ -40,6 +40,7 @@ class Evidence:
         train_noise: likewise for the training loss.
         train_fall: of the training loss after the first quarter of the epochs.
         start: the highest training loss; infinite where it was no number.
+        late: the highest loss, of either set, in the last quarter of the epochs.
         diverged_at: the last epoch, where its loss was no number; else None.
         train_error, validation_error: shares of wrong answers at the best epoch, or None.
     """
@@ -60,6 +61,7 @@ class Evidence:
     train_noise: float
     train_fall: float
     start: float
+    late: float
     diverged_at: int | None
     train_error: float | None
     validation_error: float | None
@@ -96,6 +98,7 @@ def measure(history: History, guess_loss: float | None) -> Evidence | None:
         guess_loss=float(unit),
         **_shape(train, validation),
         start=float(train.max()) if len(finite) == len(history) else np.inf,
+        late=float(max(each[-_quarter(each) :].max() for each in (train, validation))),
         diverged_at=int(history[-1]["epoch"]) if lost else None,
         train_error=_error(best, "accuracy"),
         validation_error=_error(best, "val_accuracy"),
@@ -105,7 +108,7 @@ def measure(history: History, guess_loss: float | None) -> Evidence | None:
 def _shape(train: Curve, validation: Curve) -> dict[str, float]:
     """What the rules look at, from both curves in units of the loss of guessing."""
     smooth_train, smooth = smoothed(train), smoothed(validation)
-    at, quarter = int(np.argmin(smooth)), max(1, len(smooth) // 4)
+    at, quarter = int(np.argmin(smooth)), _quarter(smooth)
     whole, late = smooth[0] - smooth[-1], smooth[-1 - quarter :][0] - smooth[-1]
     return {
         "level": float(min(smooth_train[at], smooth[at])),
@@ -140,6 +143,10 @@ def noise(curve: Curve) -> float:
         return 0.0
     strayed = np.abs(curve[1:-1] - (curve[:-2] + curve[2:]) / 2)
     return float(1.4826 * np.median(strayed) / np.sqrt(1.5))
+
+
+def _quarter(curve: Curve) -> int:
+    return max(1, len(curve) // 4)
 
 
 def _curve(history: History, name: str) -> Curve:
