@@ -11,6 +11,7 @@ from search import best, creation, proof, winner
 from search.commands import questions
 from search.commands import retraining as commands
 from search.findings import comparison
+from search.page import evaluation
 from search.process import identity
 from search.process.device import Device
 from search.process.stop import STOPPED, Stop
@@ -48,10 +49,31 @@ def of(*found):
 
 
 def test_the_interval_is_students():
-    low, high = confirmed(7, [1.0, 2.0, 3.0]).interval
+    low, high = confirmed(7, [4.0, 5.0, 6.0]).interval
     half = 4.302653 / math.sqrt(3)  # the table's t for two degrees of freedom, a deviation of 1
-    assert (low, high) == (pytest.approx(2 - half, 1e-6), pytest.approx(2 + half, 1e-6))
+    assert (low, high) == (pytest.approx(5 - half, 1e-6), pytest.approx(5 + half, 1e-6))
     assert confirmed(7, [1.0]).interval is None and confirmed(7, [1.0]).mean == 1.0
+
+
+@pytest.mark.parametrize(
+    ("objective", "values", "ends"),
+    [
+        ("validation loss", [0.01, 0.02, 0.3], (True, False)),
+        ("validation loss", [-0.01, 0.02, 0.3], (False, False)),  # a loss of the user's own
+        ("accuracy", [0.7, 0.99, 0.99], (False, True)),
+        ("accuracy", [0.1, 0.9], (True, True)),
+        ("r2_score", [0.1, 0.9], (False, True)),
+        ("hits", [0.1, 0.9], (False, False)),
+    ],
+)
+def test_an_interval_ends_where_the_objective_does(objective, values, ends):
+    found = dataclasses.replace(confirmed(7, values), objective=objective)
+    low, high = found.interval
+    assert (low == 0.0, high == 1.0) == ends
+    assert (found.to_json()["low"], found.to_json()["high"]) == (low, high)
+    drawn = evaluation.intervals({"trials": [found.to_json()]}, objective).data[1].error_x
+    ends_at = found.mean - drawn.arrayminus[0], found.mean + drawn.array[0]
+    assert ends_at == pytest.approx((low, high))
 
 
 def test_a_trial_that_failed_once_is_no_winner():

@@ -33,7 +33,10 @@ def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
     if not found:
         return None
     names = [f"trial {each['trial']}" for each in found]
-    half = [0.0 if each["high"] is None else each["high"] - each["mean"] for each in found]
+    above, below = (
+        [0.0 if each[end] is None else abs(each[end] - each["mean"]) for each in found]
+        for end in ("high", "low")
+    )
     figure = go.Figure()
     figure.add_scatter(
         x=[value for each in found for value in each["values"]],
@@ -42,7 +45,8 @@ def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
     )  # fmt: skip
     figure.add_scatter(
         x=[each["mean"] for each in found], y=names, mode="markers", name="mean, 95 %",
-        marker={"color": LINE, "size": 10}, error_x={"array": half, "color": LINE},
+        marker={"color": LINE, "size": 10},
+        error_x={"array": above, "arrayminus": below, "symmetric": False, "color": LINE},
     )  # fmt: skip
     figure.add_scatter(
         x=[each["value"] for each in found], y=names, mode="markers", name="in the search",

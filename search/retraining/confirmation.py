@@ -176,10 +176,10 @@ def read(db: Database, study: Study) -> Confirmation | None:
 def _read(
     db: Database, study: Study, rows: Sequence[Retraining], top: int, count: int
 ) -> Confirmation:
-    sign = objectives.sign(study.direction)
+    about = objectives.sign(study.direction), objectives.of_study(study.config)[0]
     asked = [row for row in rows if row.repeat < count]
     best, begun = records.best(db, study, top, sorted({row.trial for row in asked}))
-    found = [Confirmed(t, tuple(r for r in asked if r.trial == t.number), sign) for t in begun]
+    found = [Confirmed(t, tuple(r for r in asked if r.trial == t.number), *about) for t in begun]
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
     missing = tuple(t.number for t in best if t.number not in known)

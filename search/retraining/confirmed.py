@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from search.study_file import objectives
 from storage.records import TrialRecord
 from storage.retrainings import Retraining
 
@@ -22,11 +23,13 @@ class Confirmed:
     Attributes:
         runs: those that were asked for, by repeat.
         sign: what a value is multiplied with, so that less is better.
+        objective: what a value is.
     """
 
     trial: TrialRecord
     runs: tuple[Retraining, ...]
     sign: float = 1.0
+    objective: str = objectives.LOSS
 
     @property
     def values(self) -> list[float]:
@@ -50,7 +53,10 @@ class Confirmed:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the mean over all seeds lies (Student's t); None for fewer than two values."""
+        """Where the mean over all seeds lies (Student's t), as far as there are such values.
+
+        None for fewer than two values.
+        """
         count = len(self.values)
         if self.mean is None or count < 2:
             return None
@@ -58,7 +64,7 @@ class Confirmed:
 
         error = float(np.std(self.values, ddof=1) / np.sqrt(count))
         half = float(stats.t.ppf((1 + SURE) / 2, count - 1)) * error
-        return self.mean - half, self.mean + half
+        return objectives.cut(self.objective, (self.mean - half, self.mean + half), self.values)
 
     @property
     def model(self) -> Retraining | None:
