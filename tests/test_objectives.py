@@ -166,6 +166,8 @@ def test_several_objectives_have_a_pareto_front(studio, sampler):
     assert "is the best in the first objective: validation loss" in gathered["summary"][0]
     note = optuna_dashboard.get_note(optuna.Trial(theirs, theirs.trials[3]._trial_id))
     assert f"With parameters {found[3].attributes['parameters']}, accuracy " in note
+    assert re.search(r", latency [\d.e-]+ ms\.", note)
+    assert pareto.rows(gathered["status"]["pareto"])[0] == ["trial", *named[:3], "latency in ms"]
     json.dumps(gathered)
     assert gathered["status"]["pareto"] == gathered["best"]["pareto"]
     assert "pareto" not in plots(page.report(studio.db, study, "html"))  # four can't be drawn

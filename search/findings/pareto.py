@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import optuna
 
+from search.study_file import objectives
 from storage import records
 from storage.database import Database
 from storage.records import TrialRecord
@@ -44,4 +45,4 @@ def rows(found: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
         [str(each["trial"]), *(f"{each['objectives'][name]:.5g}" for name in names)]
         for each in found
     ]
-    return ["trial", *names], body
+    return ["trial", *map(objectives.shown, names)], body

@@ -18,7 +18,6 @@ from search.study_file import objectives
 
 SLICE, SCENE = 240, 480  # pixels of height
 CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
-UNITS = {"latency": "latency in ms"}
 MOST_SLICES, LEAST_DOTS = 12, 3
 EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
 
@@ -105,7 +104,7 @@ def pareto(study: optuna.Study) -> Figure | None:
 
 def _titles(study: optuna.Study) -> list[str]:
     better = ("more" if each.name == "MAXIMIZE" else "less" for each in study.directions)
-    names = [UNITS.get(name, name) for name in study.metric_names or []]
+    names = [objectives.shown(name) for name in study.metric_names or []]
     return [f"{name}, {way} is better" for name, way in zip(names, better, strict=True)]
 
 

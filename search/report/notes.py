@@ -172,7 +172,9 @@ def _further(found: Mapping[str, float]) -> str:
     if not found:
         return ""
     whole = {name: int(n) if float(n).is_integer() else n for name, n in found.items()}
-    return f"With {', '.join(f'{_escaped(name)} {_short(n)}' for name, n in whole.items())}."
+    units = {name: f" {unit}" for name, unit in objectives.UNITS.items()}
+    told = (f"{_escaped(name)} {_short(n)}{units.get(name, '')}" for name, n in whole.items())
+    return f"With {', '.join(told)}."
 
 
 def _judged(verdict: Sequence[str]) -> str:

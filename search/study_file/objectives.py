@@ -14,7 +14,8 @@ from search.study_file.losses import METRICS
 LOSS = "validation loss"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
-AT_THE_END = ("parameters", "latency")  # of the model: how many; ms per sample
+AT_THE_END = ("parameters", "latency")  # of the model: how many; per sample
+UNITS = {"latency": "ms"}
 
 KNOWN: dict[str, str] = {
     LOSS: MINIMIZE,
@@ -35,6 +36,11 @@ def directions(study: Mapping[str, Any]) -> list[str]:
     given = study.get("direction", "auto")
     own = KNOWN.get(first, MINIMIZE) if given == "auto" else given
     return [own, *(KNOWN[name] for name in others)]
+
+
+def shown(name: str) -> str:
+    """The name with its unit, for people."""
+    return f"{name} in {UNITS[name]}" if name in UNITS else name
 
 
 def recorded(name: str) -> str:
