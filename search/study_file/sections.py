@@ -253,7 +253,7 @@ class SearchSection(Section):
     pruner_startup_trials: CountOrZero = 5
     """finished trials before median and percentile prune"""
     pruner_warmup_epochs: CountOrZero = 0
-    """epochs of a trial before median and percentile may prune it"""
+    """epochs of a trial before median and percentile may prune it: small rates begin behind"""
     pruner_percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
     """percent of the trials that percentile keeps at each epoch"""
     pruner_min_epochs: Count = 1
