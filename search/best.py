@@ -26,6 +26,7 @@ from storage.records import TrialRecord
 from storage.studies import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
+PARTS = ("fold", "repeat")
 MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
 
@@ -208,8 +209,16 @@ def _model(about: Mapping[str, Any]) -> dict[str, Any] | None:
     """Which training of the trial the model is of, and what that one scored."""
     if "model_value" not in about:
         return None
-    part = {key: about.get(f"model_{key}", 0) for key in ("fold", "repeat")}
-    return {**part, "value": about["model_value"]}
+    part = {key: about.get(f"model_{key}", 0) for key in PARTS}
+    return {**part, "of": _which(about), "value": about["model_value"]}
+
+
+def _which(about: Mapping[str, Any]) -> str | None:
+    """Of which training the model is, in words; None where there is one only."""
+    if about.get("model_confirmed"):
+        return "one of its confirmation"
+    parts = [f"{key} {about.get(f'model_{key}', 0) + 1}" for key in PARTS if f"{key}s" in about]
+    return f"that of {' '.join(parts)}" if parts else None
 
 
 def _parts(trial: TrialRecord) -> list[str]:
@@ -223,10 +232,7 @@ def _parts(trial: TrialRecord) -> list[str]:
     model = _model(about)
     if model is None:
         return [said]
-    if about.get("model_confirmed"):
-        return [f"{said}; the model is one of its confirmation: {show.number(model['value'])}"]
-    which = " ".join(f"{name[:-1]} {model[name[:-1]] + 1}" for name in trainings)
-    return [f"{said}; the model is that of {which}: {show.number(model['value'])}"]
+    return [f"{said}; the model is {model['of']}: {show.number(model['value'])}"]
 
 
 def _chosen(best: Best) -> dict[str, Any]:

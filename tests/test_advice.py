@@ -139,8 +139,8 @@ def test_without_a_human_error_losses_decide() -> None:
 def test_the_studys_own_best_is_no_proof_that_no_more_can_be_had() -> None:
     found = placed(0.01, 0.03, None, loss=0.08, val_loss=0.1)
     assert found.data == (
-        "training and validation loss are 0.02 of the loss of guessing apart, and no trial has "
-        "come much further; a [study] human_error would tell whether more can be had"
+        "the validation loss is only 0.02 of the loss of guessing above the training loss, and no "
+        "trial has come much further; a [study] human_error would tell whether more can be had"
     )
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.1).name == "good"
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.3).data.startswith("collect more data")

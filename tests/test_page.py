@@ -162,6 +162,22 @@ def test_the_worst_trials_come_last_and_many_are_cut():
     assert [row[0] for row in rows] == ["1 (wide)", "3"]
 
 
+def test_it_says_whose_score_the_proofs_is(told):
+    of_a_fold = {**told["best"], "model": {"of": "that of fold 5"}}
+    said = " ".join(words.summary({**told, "best": of_a_fold}))
+    assert "Reloaded in a fresh process its model, that of fold 5, scored " in said
+    of_one = {**told["best"], "model": None}
+    assert "its model scored " in " ".join(words.summary({**told, "best": of_one}))
+
+
+def test_a_table_is_as_high_as_its_rows_and_numbers_stand_to_the_right():
+    rows = [["one", "0.97", "1.2e-05", "–"], ["two", "−3", "45 %", "1,2"]]
+    shown = elements.table(["class", "F2", "more", "mixed"], rows)
+    assert re.findall('<th class="(.*?)">', shown) == ["short", "number", "number", "text"]
+    assert 'class="table"' in elements.table(["a"], [["1"]] * elements.MOST_ROWS)
+    assert 'class="table tall"' in elements.table(["a"], [["1"]] * (elements.MOST_ROWS + 1))
+
+
 def test_percents_read_well():
     assert words.percent(0.4567) == "46 %" and words.percent(0.0012, 1) == "0.1 %"
 

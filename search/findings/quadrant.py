@@ -88,6 +88,9 @@ def _quadrant(bias: float, variance: float, high: float, unit: str, reference: s
 
 def _among_its_own(found: Quadrant, *, answers: bool) -> Quadrant:
     """What can be said of a trial that is good beside the study's own best, or is that one."""
-    apart = f"training and validation loss are {found.variance:.2g} of the loss of guessing apart"
+    apart = "the validation loss is no higher than the training loss"
+    if found.variance > 0:
+        above = f"{found.variance:.2g} of the loss of guessing above the training loss"
+        apart = f"the validation loss is only {above}"
     rest = "a [study] human_error would tell whether more can be had" if answers else UNKNOWN
     return replace(found, data=f"{apart}, and no trial has come much further; {rest}")

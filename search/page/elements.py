@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
@@ -13,10 +14,9 @@ from search.page.figures import Figure
 
 LONG = ("advice", "tendencies", "recorded")  # columns that get room
 SHORT = ("verdict", "state", "hyperparameter", "time", "class")
-NUMBERS = (
-    "trial", "value", "epoch", "sure", "gap", "noise", "importance", "precision", "recall", "F1",
-    "samples",
-)  # fmt: skip
+NUMBERS = ("trial", "epoch")  # whose cells may hold more than a number
+NUMBER = re.compile(r"[-−+]?[\d.]+(e[-+]\d+)?( %)?|nan|–|")
+MOST_ROWS = 20  # of a table that is not scrolled
 
 
 def document(title: str, head: str, body: str, figures: Mapping[str, Figure]) -> str:
@@ -48,7 +48,8 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A table that scrolls by itself where it is too wide; nothing where it has no row."""
     if not body:
         return ""
-    kinds = [_kind(name) for name in head]
+    kinds = [_kind(name, column) for name, *column in zip(head, *body, strict=True)]
+    tall = " tall" if len(body) > MOST_ROWS else ""
     rows = "".join(
         "<tr>"
         + "".join(
@@ -63,7 +64,7 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
         for kind, name in zip(kinds, head, strict=True)
     )
     whole = f"<thead><tr>{names}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="table"><table>{whole}</table></div>'
+    return f'<div class="table{tall}"><table>{whole}</table></div>'
 
 
 def plot(name: str, figures: Mapping[str, Figure], caption: str = "", width: int = 0) -> str:
@@ -82,8 +83,8 @@ def paragraphs(sentences: Sequence[str]) -> str:
     return "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
 
 
-def _kind(name: str) -> str:
-    if name in NUMBERS:
+def _kind(name: str, column: Sequence[str]) -> str:
+    if name in NUMBERS or all(map(NUMBER.fullmatch, column)):
         return "number"
     return "long" if name in LONG else "short" if name in SHORT else "text"
 

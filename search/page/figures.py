@@ -125,8 +125,8 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
         colorscale=[[0, "rgba(72,120,168,0.05)"], [1, "rgba(72,120,168,0.95)"]], showscale=False,
         hovertemplate="true %{y}, predicted %{x}: %{text}<extra></extra>", xgap=2, ygap=2,
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(type="category", side="top")
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    figure.update_xaxes(type="category", side="top", showgrid=False)
     size = max(SMALL, 90 + 34 * len(names))
     return dressed(figure, "predicted", "true", height=size)
 
@@ -164,6 +164,6 @@ def dressed(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(automargin=True, minexponent=6)  # 0.0001 rather than 100µ
     return figure

@@ -147,12 +147,13 @@ def _verdicts(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
 
 def _test(content: Mapping[str, Any], figures: Mapping[str, Figure]) -> str:
     test = content["best"]["test"]
-    times = "once" if test["times"] == 1 else f"{test['times']} times"
-    scored = f"The test set was used {times}, the last time by {test['who']}."
+    times = "once," if test["times"] == 1 else f"{test['times']} times, the last time"
+    caption = "confusion matrix: true classes down, predicted across"
+    scored = f"The test set was used {times} by {test['who']}."
     parts = [
         f'<p class="note">{html.escape(scored)}</p>',
-        f'<div class="pair"><div>{table(*score_tables.rows(test["scores"]))}</div>',
-        f"<div>{plot('confusion', figures, 'true classes down, predicted across')}</div></div>",
+        table(*score_tables.rows(test["scores"])),
+        f'<div class="square">{plot("confusion", figures, caption)}</div>',
     ]
     head, body = score_tables.reliability_rows(test["scores"])
     if body:

@@ -81,7 +81,7 @@ def parallel(study: optuna.Study) -> Figure | None:
         line.update(opacity=0.9 if is_best else 0.4)
     figure.data = ()
     figure.add_traces(ranked[::-1])  # the best on top
-    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 90})
+    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 30})
     return figure
 
 

@@ -15,7 +15,7 @@ function dressed(layout, width) {
   copy.font = { ...copy.font, color: quiet, size: 12, family: "inherit" };
   copy.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: ink } };
   copy.legend = { ...copy.legend, font: { color: ink } };
-  copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 } }));
+  copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 }, bgcolor: card, opacity: 0.9, borderpad: 1 }));
   copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink };
   if (copy.scene) { // three objectives
     const far = Math.max(1, 480 / width), { eye } = copy.scene.camera; // or a phone cuts it off

@@ -62,7 +62,8 @@ def _best(
             yield f"More data, or tuning? {_sentence(quadrant['data'])}"
     if proof := best["proof"]:
         same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
-        yield f"Reloaded in a fresh process its model scored {same}."
+        which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
+        yield f"Reloaded in a fresh process its model{which} scored {same}."
     if confirmed := best["confirmation"]:
         yield from confirmed["summary"]
     if best["test"]:

@@ -1,9 +1,11 @@
 """The report in Chromium: offline, narrow and wide, light and dark, it draws and fits."""
 
+import io
 import shutil
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from search.page import elements
 
@@ -50,9 +52,21 @@ def test_it_draws_offline_and_fits(chromium: Any, written: str, width: int) -> N
         "body[data-drawn] #plot-one svg.main-svg", state="attached", timeout=WAIT_MS
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    _shaded_where_more_is(page)
     grounds = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert grounds[0] != grounds[1] and wrong == []
     context.close()
+
+
+def _shaded_where_more_is(page: Any) -> None:
+    """The table's side is shaded as long as more columns lie beyond it."""
+    table, darkest = page.locator(".table"), []
+    for scrolled in (0, 10_000):
+        table.evaluate(f"e => {{ e.scrollLeft = {scrolled} }}")
+        picture = Image.open(io.BytesIO(table.screenshot())).convert("L")
+        edge = [picture.getpixel((picture.width - 4, picture.height - y)) for y in range(5, 15)]
+        darkest.append(min(edge))
+    assert darkest[0] < darkest[1] - 10
