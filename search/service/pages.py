@@ -1,8 +1,9 @@
-"""optuna-dashboard as a WSGI application over our studies, with its two slow spots mended."""
+"""optuna-dashboard as a WSGI application over our studies, two slow spots and wide pages mended."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,10 @@ from search.service.files import Files
 
 Attributes = dict[str, Any]
 Application = Callable[..., Any]
+
+OURS = ("best_epochs", "folds", "metrics", "objectives", "reason", "repeats", "seconds", "values")
+WIDEST = 100  # characters of a trial's attribute
+LONG_NUMBER = re.compile(r"-?\d+\.\d{4,}(e[-+]\d+)?")
 
 
 def application(storage: BaseStorage, files: Files) -> Application:
@@ -49,9 +54,20 @@ def _narrowed(serialize: Callable[..., Attributes]) -> Callable[..., Attributes]
         if whole is not attributes:
             by_trial = _by_trial(attributes)
             sorted_out = attributes, by_trial
-        return serialize(study_id, trial, by_trial.get(str(trial._trial_id), {}))
+        shown = serialize(study_id, trial, by_trial.get(str(trial._trial_id), {}))
+        return {**shown, "user_attrs": [_shortened(each) for each in shown["user_attrs"]]}
 
     return serialize_narrowly
+
+
+def _shortened(attribute: Attributes) -> Attributes:
+    """One of ours as wide as fits the page, which wraps none; the note tells what matters of it."""
+    value = attribute["value"]
+    if attribute["key"] not in OURS or len(value) <= WIDEST:
+        return attribute
+    rounded = LONG_NUMBER.sub(lambda number: f"{float(number[0]):.4g}", value)
+    cut = rounded if len(rounded) <= WIDEST else f"{rounded[: WIDEST - 1]}…"
+    return {**attribute, "value": cut}
 
 
 def _by_trial(attributes: Attributes) -> dict[str, Attributes]:
