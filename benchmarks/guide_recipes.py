@@ -62,8 +62,6 @@ SYSTEMS = (
         "imdb-mlp",
         SCRATCH,
         REVIEWS,
-        {"study": {"trials": 5}},
-        "the five fixed trials of the recipe, without the search",
     ),
     System(
         "imdb-mlp",
