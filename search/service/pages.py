@@ -17,7 +17,7 @@ Attributes = dict[str, Any]
 Application = Callable[..., Any]
 
 OURS = ("best_epochs", "folds", "metrics", "objectives", "reason", "repeats", "seconds", "values")
-WIDEST = 100  # characters of a trial's attribute
+WIDEST = 90  # characters of a trial's attribute; more make the page wider than 1,280 pixels
 LONG_NUMBER = re.compile(r"-?\d+\.\d{4,}(e[-+]\d+)?")
 
 
