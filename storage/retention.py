@@ -21,24 +21,13 @@ _PATIENCE_S = 5.0  # tidying can wait
 
 
 @dataclass(frozen=True)
-class Model:
-    """A finished trial's saved model, to which the trial points, and its predictions if any."""
+class Kept:
+    """What a finished trial points to: its saved model, or what its folds predict."""
 
     trial_id: int
     number: int
     value: float
     stored: Stored
-    predictions: Stored | None = None
-
-    @property
-    def objects(self) -> list[Stored]:
-        """All that stays or goes with the model."""
-        return [self.stored, *filter(None, [self.predictions])]
-
-    @property
-    def size(self) -> int:
-        """Bytes of these."""
-        return sum(stored.size for stored in self.objects)
 
 
 @dataclass
@@ -47,23 +36,29 @@ class Survey:
 
     checkpoints: list[Stored] = field(default_factory=list)  # of what is under way
     in_flight: list[Stored] = field(default_factory=list)  # written, the pointer is on its way
-    models: list[Model] = field(default_factory=list)  # the best trial's first
+    models: list[Kept] = field(default_factory=list)  # the best trial's first
+    predictions: list[Kept] = field(default_factory=list)  # likewise
     retrained: list[Stored] = field(default_factory=list)  # models of confirmations
     orphans: list[Stored] = field(default_factory=list)  # nothing points to them
     other_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        """What can't be done without: all but further models and orphans."""
-        kept = [*self.checkpoints, *self.in_flight, *self.retrained, *_objects(self.models[:1])]
+        """What can't be done without: all but orphans and what further trials have kept."""
+        first = _objects([*self.models[:1], *self.predictions[:1]])
+        kept = [*self.checkpoints, *self.in_flight, *self.retrained, *first]
         return self.other_bytes + sum(stored.size for stored in kept)
 
-    def beaten(self, keep_models: int, max_bytes: int) -> list[Model]:
-        """The models that may go, worst first: all beyond `keep_models`, and what does not fit."""
+    def beaten(self, keep_models: int, keep_predictions: int, max_bytes: int) -> list[Kept]:
+        """What may go, the worst first: all beyond these numbers, and what does not fit.
+
+        Predictions go before models.
+        """
         free = max_bytes - self.needed_bytes
-        sizes = itertools.accumulate(model.size for model in self.models[1:])
-        fitting = 1 + sum(size <= free for size in sizes)
-        return self.models[min(keep_models, fitting) :][::-1]
+        models = 1 + _fitting(self.models[1:keep_models], free)
+        free -= sum(kept.stored.size for kept in self.models[1:models])
+        predictions = 1 + _fitting(self.predictions[1:keep_predictions], free)
+        return [*self.predictions[predictions:][::-1], *self.models[models:][::-1]]
 
 
 def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
@@ -76,18 +71,25 @@ def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
         patience_s=_PATIENCE_S,
     )
     ours = [*found.checkpoints, *found.in_flight, *found.retrained, *found.orphans]
-    sizes = [stored.size for stored in [*ours, *_objects(found.models)]]
+    sizes = [stored.size for stored in [*ours, *_objects(found.models + found.predictions)]]
     found.other_bytes = store.total_bytes() - sum(sizes)
     return found
 
 
 def tidy(
-    db: Database, study: Study, store: ArtifactStore, *, keep_models: int, max_bytes: int
+    db: Database,
+    study: Study,
+    store: ArtifactStore,
+    *,
+    keep_models: int,
+    keep_predictions: int = 1,
+    max_bytes: int,
 ) -> int:
-    """Removes what nothing points to, and models from the worst on until the rest fits.
+    """Removes what nothing points to, and what trials keep from the worst on until the rest fits.
 
     Args:
         keep_models: how many of the best trials' models may stay at most, 1 or more.
+        keep_predictions: likewise of what their folds predict.
         max_bytes: what all files of the study may take.
 
     Returns:
@@ -97,7 +99,7 @@ def tidy(
         StorageError: the database is away, or the folder can't be written to.
     """
     found = survey(db, study, store)
-    beaten = found.beaten(keep_models, max_bytes)
+    beaten = found.beaten(keep_models, keep_predictions, max_bytes)
     if beaten:
         db.transaction(lambda transaction: _forget(transaction, beaten), patience_s=_PATIENCE_S)
     for stored in [*found.orphans, *_objects(beaten)]:
@@ -121,8 +123,14 @@ def is_among_best(db: Database, study: Study, value: float, number: int, models:
     return row is None or (value, number) < (row.value, row.number)
 
 
-def _objects(models: Iterable[Model]) -> list[Stored]:
-    return [stored for model in models for stored in model.objects]
+def _objects(kept: Iterable[Kept]) -> list[Stored]:
+    return [each.stored for each in kept]
+
+
+def _fitting(kept: Iterable[Kept], free: int) -> int:
+    """How many of them fit, from the first one on."""
+    sizes = itertools.accumulate(each.stored.size for each in kept)
+    return sum(size <= free for size in sizes)
 
 
 def _sorted(
@@ -130,16 +138,15 @@ def _sorted(
 ) -> Survey:
     pointers = _checkpoints(transaction, study_id)
     retrained, continued, in_hand = _retrained(transaction, study_id)
-    found, listed = Survey(), list(objects)
-    models = [each for each in listed if each.kind == "model"]
-    found.models += filter(None, (_model(transaction, study_id, each, listed) for each in models))
-    with_trials = {stored.name for stored in _objects(found.models)}
-    for stored in listed:
+    found = Survey()
+    with_trials = {"model": found.models, "predictions": found.predictions}
+    for stored in objects:
         begun = stored.trial in pointers or stored.trial in in_hand
         young = begun and now - stored.modified_at < IN_FLIGHT_S
-        if stored.name in with_trials:
-            continue
-        if stored.name in retrained:
+        kept = _kept(transaction, study_id, stored) if stored.kind in with_trials else None
+        if kept is not None:
+            with_trials[stored.kind].append(kept)
+        elif stored.name in retrained:
             found.retrained.append(stored)
         elif stored.name in continued or (
             stored.kind == "checkpoint" and pointers.get(stored.trial) == stored.name
@@ -147,7 +154,8 @@ def _sorted(
             found.checkpoints.append(stored)
         elif stored.kind in ("checkpoint", "model", "predictions"):
             (found.in_flight if young else found.orphans).append(stored)
-    found.models.sort(key=lambda model: (model.value, model.number))
+    for each in with_trials.values():
+        each.sort(key=lambda kept: (kept.value, kept.number))
     return found
 
 
@@ -175,31 +183,26 @@ def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[s
     return models, checkpoints, {row.trial for row in under_way}
 
 
-def _model(
-    transaction: Transaction, study_id: int, stored: Stored, listed: Iterable[Stored]
-) -> Model | None:
-    """The complete trial that points to this model, if there is one."""
-    rows = transaction.rows(
+def _kept(transaction: Transaction, study_id: int, stored: Stored) -> Kept | None:
+    """The complete trial that points to this object, if there is one."""
+    row = transaction.row(
         """
-        SELECT d.trial_id, d.value, a.key, a.value_json FROM studyhall_done d
-        JOIN trial_user_attributes a ON a.trial_id = d.trial_id
-            AND a.key IN ('model', 'predictions')
+        SELECT d.trial_id, d.number, d.value, a.value_json FROM studyhall_done d
+        JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = :kind
         WHERE d.study_id = :study_id AND d.number = :number AND d.state = 'COMPLETE'""",
         study_id=study_id,
         number=stored.trial,
+        kind=stored.kind,
     )
-    names = {row.key: json.loads(row.value_json) for row in rows}
-    if names.get("model") != stored.name or stored.trial is None:
+    if row is None or json.loads(row.value_json) != stored.name:
         return None
-    predictions = next((each for each in listed if each.name == names.get("predictions")), None)
-    return Model(rows[0].trial_id, stored.trial, rows[0].value, stored, predictions)
+    return Kept(row.trial_id, row.number, row.value, stored)
 
 
-def _forget(transaction: Transaction, models: Iterable[Model]) -> None:
-    for model in models:
+def _forget(transaction: Transaction, beaten: Iterable[Kept]) -> None:
+    for each in beaten:
         transaction.run(
-            """
-            DELETE FROM trial_user_attributes
-            WHERE trial_id = :trial_id AND key IN ('model', 'predictions')""",
-            trial_id=model.trial_id,
+            "DELETE FROM trial_user_attributes WHERE trial_id = :trial_id AND key = :kind",
+            trial_id=each.trial_id,
+            kind=each.stored.kind,
         )

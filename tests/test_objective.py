@@ -177,7 +177,7 @@ def test_folds_continue_where_they_were_left(studio, cut):
 
 
 def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
-    """Wherever the trial was cut; the study keeps those of its best trial."""
+    """Wherever the trial was cut; the study keeps those of its best ones."""
     data = {"folds": 3, "samples": 100}
     study = studio.study(study={"trials": 2}, data=data, training=LONG)
     objective = studio.worker(study, StopAfter(9))
@@ -185,7 +185,7 @@ def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
     studio.finish(study)
     best = min(trials(studio, study), key=lambda trial: trial.value)
     objects = creation.objects(study)
-    assert sorted(each.kind for each in objects.objects()) == ["model", "predictions"]
+    assert sorted(each.kind for each in objects.objects()) == ["model", *2 * ["predictions"]]
     plan, name = objective.context.plan, best.attributes["predictions"]
     with np.load(objects.path(name)) as found:
         samples, folds, predicted = found["sample"], found["fold"], found["predictions"]

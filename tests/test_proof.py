@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from search import best, creation, proof
+from search.process.stop import Stop
 from search.proof import ProofError
-from storage import records
+from search.retraining import confirmation
+from search.retraining import worker as working
+from storage import records, retrainings
+from storage.retrainings import CONFIRM
 
 OWN = """
     import keras
@@ -83,6 +87,27 @@ def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
     assert right.mean() == found.out_of_fold["accuracy"]
     assert any("each out of its fold" in str(part) for part in best.shown(found))
+
+
+def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
+    """Even where the search ranked it last, and its model of the search is gone."""
+    study = studio.study(study={"trials": 3}, data={"folds": 3})
+    studio.finish(study)
+    *others, last = sorted(records.trials(studio.db, study), key=lambda trial: -trial.value)
+    assert "model" in last.attributes and "model" not in others[0].attributes
+    confirmation.plan(studio.db, study, 3, 1)
+    working.work(studio.db, study, CONFIRM, Stop())
+    for run in retrainings.read(studio.db, study, CONFIRM):
+        better = run.result["value"] - 9 * (run.trial == others[0].number)
+        retrainings.revise(studio.db, study, run, {**run.result, "value": better})
+    card = proof.finish(studio.db, study)
+    assert card["trial"] == others[0].number and card["out_of_fold"]["samples"] == 120
+    best.copy(best.read(studio.db, study), studio.folder / "export")
+    with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
+        right = kept["predictions"].argmax(axis=1) == kept["targets"]
+        losses = -np.log(kept["predictions"][np.arange(120), kept["targets"]])
+    assert right.mean() == card["out_of_fold"]["accuracy"]
+    assert losses.mean() == pytest.approx(others[0].value, rel=1e-4)  # not of new seeds
 
 
 @pytest.mark.parametrize(

@@ -69,29 +69,39 @@ def finish(trials: TrialStore, store: ArtifactStore) -> Finish:
     return one
 
 
-def test_what_the_folds_predict_stays_and_goes_with_the_model(
+def test_what_the_folds_predict_stays_longer_than_the_model(
     db: Database, study: Study, store: ArtifactStore, trials: TrialStore
 ) -> None:
-    kept = []
-    for value in (0.2, 0.1):
+    models, predictions = [], []
+    for value in (0.3, 0.2, 0.1):
         claim = claimed(trials)
         trials.report(claim, 1, value, {})
         owner = f"study-{claim.number}"
         names = {kind: store.write(kind, owner, b"x" * 100) for kind in ("model", "predictions")}
         assert retention.survey(db, study, store).orphans == []  # its pointer is on the way
         trials.tell(claim, "COMPLETE", value, attributes=names)
-        kept.append({*names.values()})
-    assert tidied(db, study, store, models=2) == kept[0] | kept[1]
+        models.append(names["model"])
+        predictions.append(names["predictions"])
+    assert tidied(db, study, store, 3, predictions=3) == {*models, *predictions}
     assert retention.survey(db, study, store).needed_bytes == 200
-    assert tidied(db, study, store) == kept[1]
-    first = studies.trials(db, study)[0]
-    assert not {"model", "predictions"} & first.attributes.keys()
+    assert tidied(db, study, store, 2, predictions=3) == {*models[1:], *predictions}
+    assert tidied(db, study, store, 2, 450, 3) == {*models[1:], *predictions[1:]}
+    assert tidied(db, study, store, 2, 350, 3) == {*models[1:], predictions[2]}
+    assert tidied(db, study, store) == {models[2], predictions[2]}
+    kept = [{"model", "predictions"} & t.attributes.keys() for t in studies.trials(db, study)]
+    assert kept == [set(), set(), {"model", "predictions"}]
 
 
 def tidied(
-    db: Database, study: Study, store: ArtifactStore, models: int = 1, size: int = GIB
+    db: Database,
+    study: Study,
+    store: ArtifactStore,
+    models: int = 1,
+    size: int = GIB,
+    predictions: int = 1,
 ) -> set[str]:
-    retention.tidy(db, study, store, keep_models=models, max_bytes=size)
+    kept = {"keep_models": models, "keep_predictions": predictions}
+    retention.tidy(db, study, store, **kept, max_bytes=size)
     return {stored.name for stored in store.objects()}
 
 

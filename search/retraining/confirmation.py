@@ -21,7 +21,6 @@ from storage.retrainings import CONFIRM, Retraining
 from storage.studies import Study
 
 FACT = "confirmation"  # how many trials and seeds were asked for last
-TOP, SEEDS = 5, 3  # unless somebody says otherwise
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from search.retraining import confirmation, crew
 from search.retraining.confirmation import Confirmation, counted
 from search.retraining.confirmed import Confirmed
 from search.study_file.config import ConfigError
-from search.study_file.sections import StudySection
+from search.study_file.sections import CONFIRM_TOP, StudySection
 from storage import records, retrainings
 from storage.database import Database
 from storage.records import TrialRecord
@@ -55,7 +55,7 @@ def asked(
     last = confirmation.read(db, study)
     if last is not None:
         return top or last.top, seeds or last.seeds
-    return top or file.confirm_top or confirmation.TOP, seeds or file.confirm_seeds
+    return top or file.confirm_top or CONFIRM_TOP, seeds or file.confirm_seeds
 
 
 def announced(db: Database, study: Study, top: int, seeds: int) -> str:

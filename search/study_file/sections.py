@@ -18,6 +18,7 @@ from search.study_file import objectives
 from search.study_file.losses import LOSSES, METRICS
 from spaces import hyperparameters, spelling
 
+CONFIRM_TOP = 5  # trials that are confirmed where nobody says how many
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 
 Positive = Annotated[float, Field(gt=0)]

@@ -45,26 +45,30 @@ class BestModel:
     def keep(
         self, cost: float, run: Training, part: Part, out_of_fold: OutOfFold
     ) -> dict[str, Any]:
-        """Save the model if its trial is among the best so far, before the trial is told.
+        """Save model and predictions if its trial is among the best so far, before it is told.
 
         Returns:
-            Attributes of the trial that say where the model lies and what it scored.
+            Attributes of the trial that say where they lie and what the model scored.
         """
-        if not self._context.keeper.wants(cost, self._number):
-            return {}
-        model = run.best_model()
+        keeper, number = self._context.keeper, self._number
         try:
-            name = self._context.keeper.saved(lambda: self._save(model, part.fold))
-            predictions = self._save_predictions(out_of_fold)
+            model = self._model(run, part) if keeper.wants(cost, number) else {}
+            if out_of_fold.wanted and keeper.wants_predictions(cost, number):
+                model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
-            LOG.warning("trial %d: its model can't be saved: %s", self._number, error)
+            LOG.warning("trial %d: its model can't be saved: %s", number, error)
             return {"model_error": reasons.one_line(error)}
+        self._saved = bool(model)
+        return model
+
+    def _model(self, run: Training, part: Part) -> dict[str, Any]:
         assert run.best is not None
-        self._saved = True
+        model = run.best_model()
+        name = self._context.keeper.saved(lambda: self._save(model, part.fold))
         value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": value}
-        return {**about, "model_fold": part.fold, "model_repeat": part.repeat, **predictions}
+        return {**about, "model_fold": part.fold, "model_repeat": part.repeat}
 
     def settle(self) -> None:
         """After the trial was told: drop the models that are beaten now, its own perhaps."""
@@ -72,8 +76,6 @@ class BestModel:
             self._context.keeper.tidy()
 
     def _save_predictions(self, out_of_fold: OutOfFold) -> dict[str, str]:
-        if not out_of_fold.wanted:
-            return {}
         content, owner = out_of_fold.file(), self._context.owner(self._number)
         write = self._context.artifacts.write
         saved = self._context.keeper.saved

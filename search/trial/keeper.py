@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from search.study_file import sections
 from search.study_file.sections import StudySection
 from storage import retention
 from storage.artifacts import ArtifactError, ArtifactStore
@@ -34,6 +35,14 @@ class Keeper:
         """Whether the model of a trial that ends with this value is one to keep."""
         models = self._limits.keep_models
         return retention.is_among_best(self._db, self._study, value, number, models)
+
+    def wants_predictions(self, value: float, number: int) -> bool:
+        """Whether its out-of-fold predictions are: any trial that is confirmed may win."""
+        return retention.is_among_best(self._db, self._study, value, number, self._predictions)
+
+    @property
+    def _predictions(self) -> int:
+        return max(self._limits.keep_models, self._limits.confirm_top or sections.CONFIRM_TOP)
 
     def tidy(self) -> None:
         """Remove what the study needs no more; whatever prevents it costs no trial."""
@@ -67,6 +76,7 @@ class Keeper:
             self._study,
             self._objects,
             keep_models=self._limits.keep_models,
+            keep_predictions=self._predictions,
             max_bytes=max_bytes,
         )
 
