@@ -119,6 +119,12 @@ def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
         assert verdict.name == "good fit" and said in verdict.advice[0]
 
 
+def test_a_loss_that_rose_a_little_did_not_fall_by_less_than_nothing(run):
+    flat = [{"epoch": e, "loss": 0.3, "val_loss": 0.3} for e in range(1, 13)]
+    found = longer.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
+    assert (found.answer, found.why.endswith("did not fall")) == ("no", True)
+
+
 def test_folds_are_judged_together(run):
     judge = Judge(stored(run[1]))
     poor = [{"epoch": e, "loss": 1.0, "val_loss": 1.0, "fold": 2} for e in range(1, 11)]

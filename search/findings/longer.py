@@ -72,6 +72,8 @@ def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
     if stopped == "patience":
         why = f"it stopped by itself, without an improvement since epoch {best} of {epochs}"
         return NO, why
+    if evidence.fall <= 0:
+        return NO, f"in the last quarter of {epochs} epochs the validation loss did not fall"
     fell = f"the validation loss fell by {evidence.fall_share:.0%} of its whole fall"
     if best >= LATE * epochs and evidence.fall > CLEAR * evidence.noise:
         why = f"{fell} in the last quarter of {epochs} epochs, and its last ones are its best"

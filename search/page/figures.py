@@ -18,6 +18,7 @@ from search.report.curves import TRAIN, VALIDATION, History, spans_widely
 from search.study_file import objectives
 
 LINE, QUIET = VALIDATION, "#8a94a6"
+LOG_TICKS = 4  # about so many; with more, plotly writes every digit from 1 to 9
 BEST = 10  # trials whose validation losses make the band
 SMALL = 360  # pixels of height
 WIDE = 20  # times the least value, from where an axis of values is logarithmic
@@ -155,7 +156,7 @@ def dressed(
         figure.update_xaxes(title=x)
         figure.update_yaxes(title=y)
     if log:
-        figure.update_yaxes(type="log")
+        figure.update_yaxes(type="log", nticks=LOG_TICKS)
     figure.update_layout(
         template="none",
         height=height,

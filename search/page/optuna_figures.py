@@ -12,7 +12,7 @@ from optuna import visualization
 from optuna.trial import FrozenTrial
 
 from search.findings import tendencies
-from search.page.figures import LINE, QUIET, Figure, dressed, is_wide
+from search.page.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
 from search.report.curves import TRAIN
 from search.study_file import objectives
 
@@ -119,7 +119,7 @@ def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
         figure.update_scenes(camera=CAMERA)
         return dressed(figure, None, None, height=SCENE).update_layout(margin={"l": 0, "r": 0})
     for axis, kind in zip((figure.update_xaxes, figure.update_yaxes), kinds, strict=True):
-        axis(type=kind)
+        axis(type=kind, nticks=LOG_TICKS if kind == "log" else None)
     return dressed(figure, None, None)
 
 
@@ -138,7 +138,7 @@ def _optunas(
         return None
     figure.update_layout(title=None)
     if log and is_wide(_values(study), study.direction.name.lower()):
-        figure.update_yaxes(type="log")
+        figure.update_yaxes(type="log", nticks=LOG_TICKS)
     return dressed(figure, None, None)
 
 
