@@ -15,7 +15,7 @@ from rich.table import Table
 from search import winner as winners
 from search.findings import pareto, verdicts
 from search.findings.verdicts import Verdict
-from search.report import score_tables, show
+from search.report import json_keys, score_tables, show
 from search.study_file import objectives
 from search.study_file.config import ConfigError
 from search.winner import Winner
@@ -137,7 +137,7 @@ def to_json(best: Best) -> dict[str, Any]:
     confirmed = best.winner.confirmation if best.winner else None
     return {
         "study": best.study.name,
-        **show.trial_json(best.trial, best.verdict),
+        **json_keys.of_trial(best.trial, best.verdict),
         "hyperparameters": best.trial.attributes.get("values"),
         "metrics": best.trial.attributes.get("metrics"),
         "model": _model(best.trial.attributes),

@@ -22,7 +22,7 @@ from search import best, cli
 from search.data import keras_sets, sklearn_sets
 from search.findings.evidence import Evidence
 from search.findings.verdicts import Verdict
-from search.report import show
+from search.report import json_keys
 from search.retraining.confirmation import Confirmation
 from search.retraining.confirmed import Confirmed
 from search.retraining.datacurve import DataCurve
@@ -201,9 +201,9 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
     now = dataclasses.replace(
         status(db, study), incumbent=TRIAL, running=[blank(Running, number=4, held=True)]
     )
-    of_status = show.status_json(study, now, {})
+    of_status = json_keys.of_study(study, now, {})
     of_best = best.to_json(best.Best(study, TRIAL, None, None, None))
-    of_trial = show.trial_json(TRIAL)
+    of_trial = json_keys.of_trial(TRIAL)
     of_confirmation = Confirmation(5, 3, (Confirmed(TRIAL, ()),), ()).to_json()
     besides = [key for key in of_best if key not in of_trial]
     assert keys("A study: `status STUDY --json`, without STUDY a list") == [*of_status]

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from search.findings import verdicts
 from search.process.stop import Stop
-from search.report import show, time_split
+from search.report import json_keys, show, time_split
 from storage import records, status
 from storage.status import OutOfMemory
 
@@ -74,7 +74,7 @@ def test_durations(seconds, expected):
 def test_a_study_for_programs(run):
     study, state, found = told(run)
     split = time_split.read(run[0].db, study)
-    shown = json.loads(json.dumps(show.status_json(study, state, split)))
+    shown = json.loads(json.dumps(json_keys.of_study(study, state, split)))
     counts = {name: shown[name] for name in ("complete", "pruned", "failed", "running", "waiting")}
     assert counts == {"complete": 2, "pruned": 0, "failed": 1, "running": 0, "waiting": 1}
     assert (shown["finished"], shown["left"], shown["trials"]) == (3, 1, 4)
@@ -90,7 +90,7 @@ def test_the_keys_of_a_trial_are_stable(run):
         " repeats params reason stopped verdict seconds started_at finished_at worker attempt"
         " repeated_epochs repeated_s"
     )
-    shown = [json.loads(json.dumps(show.trial_json(trial))) for trial in found]
+    shown = [json.loads(json.dumps(json_keys.of_trial(trial))) for trial in found]
     assert all(list(trial) == expected.split() for trial in shown)
     assert [trial["state"] for trial in shown] == ["complete", "failed", "complete", "running"]
     assert shown[1]["value"] is None and "a reason" in shown[1]["reason"]

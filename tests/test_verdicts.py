@@ -9,7 +9,7 @@ from search import best
 from search.creation import stored
 from search.findings import longer, verdicts
 from search.findings.verdicts import Judge
-from search.report import show
+from search.report import json_keys
 from storage import histories, records, status
 
 DIVERGING = """
@@ -43,7 +43,7 @@ def test_every_trial_gets_a_verdict(run):
     assert [*found] == [0, 1, 2]
     for number, verdict in found.items():
         assert verdict == verdicts.of_trial(db, study, trials, trials[number])
-        shown = json.loads(json.dumps(show.trial_json(trials[number], verdict)))["verdict"]
+        shown = json.loads(json.dumps(json_keys.of_trial(trials[number], verdict)))["verdict"]
         assert shown["name"] == verdict.name and 0 <= shown["confidence"] <= 1
         assert shown["evidence"]["epochs"] == 12 and shown["advice"]
         assert shown["quadrant"]["reference"] == "[study] human_error = 0.02"

@@ -13,7 +13,7 @@ from search import running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import pareto, verdicts
 from search.launching import reaping
-from search.report import show, time_split
+from search.report import json_keys, show, time_split
 from search.retraining import confirmation
 from search.terminal import remark, say
 from storage import records, studies
@@ -41,7 +41,7 @@ def status(
         fronts = [pareto.read(db, study) for study in found] if name or as_json else []
     if as_json:
         shown = [
-            show.status_json(*row, split, None if each is None else each.to_json(), front)
+            json_keys.of_study(*row, split, None if each is None else each.to_json(), front)
             for row, split, each, front in zip(rows, splits, confirmed, fronts, strict=True)
         ]
         print(json.dumps(shown[0] if name else shown, indent=2))
@@ -78,7 +78,7 @@ def trials(
             show.trials_csv(found, judged, csv)
         say(f"{csv}: {len(found)} trials")
     elif as_json:
-        shown = [show.trial_json(trial, judged[trial.number]) for trial in found]
+        shown = [json_keys.of_trial(trial, judged[trial.number]) for trial in found]
         print(json.dumps(shown, indent=2))
     else:
         say(show.trials_table(found, judged))

@@ -14,7 +14,7 @@ from search import best as winner
 from search.findings import longer, tendencies
 from search.findings.study_findings import Findings
 from search.page import words
-from search.report import show, time_split
+from search.report import json_keys, time_split
 from search.retraining import datacurve
 from search.study_file import written
 from storage.database import Database
@@ -34,13 +34,13 @@ def gather(db: Database, found: Findings) -> Content:
     content: Content = {
         "study": study.name,
         "written_at": time.time(),
-        "status": show.status_json(
+        "status": json_keys.of_study(
             study, state, split, (best or {}).get("confirmation"), (best or {}).get("pareto")
         ),
         "best": best,
         "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
-        "trials": [show.trial_json(t, found.verdicts[t.number]) for t in found.trials],
+        "trials": [json_keys.of_trial(t, found.verdicts[t.number]) for t in found.trials],
         "lost": _lost(found),
         "worst": _worst(found_best),
         "longer": None if found_best is None else _longer(found_best),

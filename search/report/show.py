@@ -1,4 +1,4 @@
-"""Studies as tables for people and as JSON for programs; the keys of the JSON are stable."""
+"""Studies and trials for people: numbers, lines and tables."""
 
 from __future__ import annotations
 
@@ -90,87 +90,6 @@ def left_s(status: Status) -> float | None:
     if status.finished_per_hour is None:
         return None
     return left(status) / status.finished_per_hour * 3600
-
-
-def status_json(
-    study: Study,
-    status: Status,
-    seconds: dict[str, float],
-    confirmation: dict[str, Any] | None = None,
-    pareto: list[dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """One study for programs.
-
-    Args:
-        seconds: what its trials' time went into.
-        confirmation: of its best trials, for programs.
-        pareto: front of several objectives, for programs.
-    """
-    return {
-        "study": study.name,
-        "objective": status.objective,
-        "directions": list(study.directions),
-        "finished": status.finished,
-        "complete": status.counts["COMPLETE"],
-        "pruned": status.counts["PRUNED"],
-        "failed": status.counts["FAIL"],
-        "running": len(held(status)),
-        "waiting": len(status.running) - len(held(status)),
-        "stopping": status.stopping,
-        "left": left(status),
-        "trials": status.limit,
-        "best": None if status.incumbent is None else trial_json(status.incumbent),
-        "pareto": pareto,
-        "seconds": seconds,
-        "takeovers": status.takeovers,
-        "repeated_epochs": status.repeated_epochs,
-        "repeated_s": status.repeated_s,
-        "out_of_memory": status.out_of_memory.trials,
-        "out_of_memory_share": memory_share(status),
-        "confirmation": confirmation,
-        "workers": [
-            {
-                "trial": running.number,
-                "name": running.name,
-                "worker": running.worker,
-                "host": running.host,
-                "device": running.device,
-                "epoch": running.epoch,
-                "value": running.value,
-                "silent_s": running.silent_s,
-                "attempt": running.attempt,
-            }
-            for running in held(status)
-        ],
-    }
-
-
-def trial_json(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, Any]:
-    """One trial for programs."""
-    return {
-        "trial": trial.number,
-        "name": name(trial),
-        "state": state(trial),
-        "value": trial.value,
-        "best_epoch": trial.best_epoch,
-        "best_epochs": trial.attributes.get("best_epochs"),
-        "epochs": trial.epochs,
-        "objectives": trial.attributes.get("objectives"),
-        "standard_error": trial.attributes.get("standard_error"),
-        "folds": trial.attributes.get("folds"),
-        "repeats": trial.attributes.get("repeats"),
-        "params": trial.params,
-        "reason": trial.attributes.get("reason"),
-        "stopped": trial.attributes.get("stopped"),
-        "verdict": None if verdict is None else verdict.to_json(),
-        "seconds": trial.attributes.get("seconds"),
-        "started_at": trial.started_at,
-        "finished_at": trial.finished_at,
-        "worker": trial.worker,
-        "attempt": trial.attempt,
-        "repeated_epochs": trial.repeated_epochs,
-        "repeated_s": trial.repeated_s,
-    }
 
 
 def takeovers(status: Status) -> str:
