@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -98,16 +98,15 @@ def run() -> None:
         remark("aborted, nothing done")
         sys.exit(1)
     except TyperException as mistake:
-        for line in _usage(mistake):
-            remark(line)
+        if said := _usage(mistake):
+            remark(said)
         sys.exit(2)
     except (ConfigError, DataError, StorageError, UserCodeError) as mistake:
         complain(mistake)
         sys.exit(2)
 
 
-def _usage(mistake: Any) -> Iterator[str]:
-    """A command that nobody understands, in a line; none where the help has been shown instead."""
-    if said := mistake.format_message():
-        asked = mistake.ctx.command_path
-        yield f"{asked}: {said.rstrip('.')}; see {asked} --help"
+def _usage(mistake: Any) -> str:
+    """A command that nobody understands, in a line; empty where the help has been shown instead."""
+    said, asked = mistake.format_message(), mistake.ctx.command_path
+    return f"{asked}: {said.rstrip('.')}; see {asked} --help" if said else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.report import show
 from storage.records import TrialRecord
-from storage.status import Status
+from storage.status import Running, Status
 from storage.studies import Study
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def of_study(
         confirmation: of its best trials, for programs.
         pareto: front of several objectives, for programs.
     """
+    held = show.held(status)
     return {
         "study": study.name,
         "objective": status.objective,
@@ -35,8 +36,8 @@ def of_study(
         "complete": status.counts["COMPLETE"],
         "pruned": status.counts["PRUNED"],
         "failed": status.counts["FAIL"],
-        "running": len(show.held(status)),
-        "waiting": len(status.running) - len(show.held(status)),
+        "running": len(held),
+        "waiting": len(status.running) - len(held),
         "stopping": status.stopping,
         "left": show.left(status),
         "trials": status.limit,
@@ -49,20 +50,22 @@ def of_study(
         "out_of_memory": status.out_of_memory.trials,
         "out_of_memory_share": show.memory_share(status),
         "confirmation": confirmation,
-        "workers": [
-            {
-                "trial": running.number,
-                "name": running.name,
-                "worker": running.worker,
-                "host": running.host,
-                "device": running.device,
-                "epoch": running.epoch,
-                "value": running.value,
-                "silent_s": running.silent_s,
-                "attempt": running.attempt,
-            }
-            for running in show.held(status)
-        ],
+        "workers": [of_running(each) for each in held],
+    }
+
+
+def of_running(running: Running) -> dict[str, Any]:
+    """A trial that a worker holds, for programs."""
+    return {
+        "trial": running.number,
+        "name": running.name,
+        "worker": running.worker,
+        "host": running.host,
+        "device": running.device,
+        "epoch": running.epoch,
+        "value": running.value,
+        "silent_s": running.silent_s,
+        "attempt": running.attempt,
     }
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from search.report import curves
+from search.report import curves, show
 from search.report.curves import Epoch, History
 from search.study_file import objectives
 
@@ -148,8 +148,7 @@ def _outcome(
     reason: str | None,
     objective: str,
 ) -> str:
-    epochs = len(history)
-    after = f"after {epochs} epoch{'' if epochs == 1 else 's'}"
+    after = f"after {show.counted(len(history), 'epoch')}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))

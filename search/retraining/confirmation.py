@@ -115,7 +115,7 @@ class Confirmation:
             within += f", with 95 % between {low} and {high}"
         searched = show.number(self.winner.trial.value)
         yield (
-            f"Confirmed with {counted(self.seeds, 'new seed')} each, trial "
+            f"Confirmed with {show.counted(self.seeds, 'new seed')} each, trial "
             f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; the search "
             f"had given it {searched}."
         )
@@ -123,14 +123,14 @@ class Confirmation:
             others = ", ".join(map(str, self.equals))
             yield f"Chance alone may set it apart from trial {others}."
         if self.later:
-            yield f"Another confirmation is under way: {counted(self.later, 'training')} left."
+            yield f"Another confirmation is under way: {show.counted(self.later, 'training')} left."
 
     def _unfinished(self) -> Iterator[str]:
         if self.missing:
             numbers = ", ".join(map(str, self.missing))
             yield f"Not confirmed, though among the best {self.top} by now: trial {numbers}."
         if self.left:
-            yield f"The confirmation is under way: {counted(self.left, 'training')} left."
+            yield f"The confirmation is under way: {show.counted(self.left, 'training')} left."
 
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
@@ -201,8 +201,3 @@ def _row(each: Confirmed) -> list[str]:
 
 def _place(each: Confirmed) -> tuple[bool, float, int]:
     return each.mean is None, each.sign * (each.mean or 0.0), each.trial.number
-
-
-def counted(number: int, what: str) -> str:
-    """``1 training``, ``2 trainings``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from search.process.device import Device
+from search.report import show
 from search.report.live import View
 from search.retraining import confirmation, crew
-from search.retraining.confirmation import Confirmation, counted
+from search.retraining.confirmation import Confirmation
 from search.retraining.confirmed import Confirmed
 from search.study_file.config import ConfigError
 from search.study_file.sections import CONFIRM_TOP, StudySection
@@ -66,7 +67,7 @@ def announced(db: Database, study: Study, top: int, seeds: int) -> str:
     """
     count = len(_choose(db, study, top))
     trials = "trial" if count == 1 else f"{count} trials"
-    return f"confirming the best {trials} with {counted(seeds, 'new seed')} each …"
+    return f"confirming the best {trials} with {show.counted(seeds, 'new seed')} each …"
 
 
 def known(db: Database, study: Study) -> Confirmation:

@@ -212,9 +212,7 @@ class Steps:
         return [metric for metric in self._model.metrics if metric is not self._model._loss_tracker]
 
 
-# Scalars pass as they are: small models take as long to trace as to train.
-
-
+# Scalars pass both as they are: small models take as long to trace as to train.
 def _penalty(loss: Any) -> Any:
     loss = tf.cast(loss, tf.float32)
     return loss if loss.shape.rank == 0 else tf.reduce_sum(loss)
