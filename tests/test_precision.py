@@ -116,7 +116,7 @@ def test_a_scaled_loss_with_a_schedule_is_trained_by_fit() -> None:
     model = built("mixed_float16", decay="exponential")
     assert learning_rates.is_scheduled(model.optimizer)
     with pytest.raises(signature.NotCompilableError, match="a scaled loss skips a step"):
-        signature.of(model)
+        signature.refuse(model)
 
 
 @pytest.mark.parametrize("precision", MIXED)

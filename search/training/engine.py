@@ -1,8 +1,9 @@
 """Trainings: a compiled Keras model and settings in, one `Epoch` after another out.
 
-Most models train as whole compiled epochs, in a function that later trials use again
-(`whole`, `compiled`); the others by Keras' own fit (`plain`). Either way a training can be saved
-between epochs and goes on elsewhere as if nothing had happened.
+Most models train as whole compiled epochs (`whole`, `compiled`): in a function that later trials
+use again where the model can be copied (`sharing`, `twin`), else in one of their own (`unshared`).
+The others train by Keras' own fit (`plain`). Either way a training can be saved between epochs and
+goes on elsewhere as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from search.training import checkpoint, memory, progress
 from search.training.checkpoint import CheckpointError
 from search.training.epoch import Epoch
 from search.training.feeding import Samples, TrainingData
+from search.training.likeness import CopyDiffersError
 from search.training.plain import PlainEpochs
 from search.training.reuse import OF_THIS_PROCESS, CompiledModels
 from search.training.settings import Settings
@@ -101,7 +103,13 @@ class Engine:
             model: Compiled, as its builder returned it. It holds the best weights in the end.
             settings: How to train it.
         """
-        return Training(model, settings, self._path(model, settings))
+        try:
+            return Training(model, settings, self._compiled(model, settings))
+        except NotCompilableError as reason:
+            self._say(f"training by Keras' own fit: {reason}")
+            training = Training(model, settings, PlainEpochs(self._data, model, settings))
+            training.copy_differs = str(reason) if isinstance(reason, CopyDiffersError) else None
+            return training
 
     def validated(self, model: keras.Model) -> np.ndarray:
         """What a model says of the validation samples: (N, outputs), float32."""
@@ -123,16 +131,15 @@ class Engine:
             took.append(time.perf_counter() - began)
         return float(np.median(took)) * 1000 / len(batch)
 
-    def _path(self, model: keras.Model, settings: Settings) -> Path:
-        try:
-            if settings.engine == "keras":
-                raise NotCompilableError('engine = "keras" asks for it')
-            if settings.callbacks:
-                raise NotCompilableError("it has callbacks of its own")
-            return WholeEpochs(self._models, self._data, model, settings)
-        except NotCompilableError as reason:
-            self._say(f"training by Keras' own fit: {reason}")
-            return PlainEpochs(self._data, model, settings)
+    def _compiled(self, model: keras.Model, settings: Settings) -> WholeEpochs:
+        if settings.engine == "keras":
+            raise NotCompilableError('engine = "keras" asks for it')
+        if settings.callbacks:
+            raise NotCompilableError("it has callbacks of its own")
+        path = WholeEpochs(self._models, self._data, model, settings)
+        if (hindrance := path.hindrance) is not None:
+            self._say(f"compiled anew for each trial: {hindrance}")
+        return path
 
     def _say(self, message: str) -> None:
         if message not in self._said:
@@ -146,12 +153,14 @@ class Training:
     Attributes:
         history: All epochs so far, up to the one that was yielded last.
         stopped: None while it may go on; "epochs", "patience" or "diverged" after its last epoch.
+        copy_differs: How its compiled copy differed, where it is therefore trained by Keras' fit.
     """
 
     def __init__(self, model: keras.Model, settings: Settings, path: Path) -> None:
         self.model, self.settings = model, settings
         self.history: list[Epoch] = []
         self.stopped: str | None = None
+        self.copy_differs: str | None = None
         self._path = path
         self._trained: list[Epoch] = []
         self._saving_s = 0.0

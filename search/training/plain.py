@@ -11,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 
-from search.training import callbacks, feeding, memory, progress, stream
+from search.training import batching, callbacks, feeding, memory, progress, stream
 from search.training.checkpoint import CheckpointError
 from search.training.epoch import Epoch
 from search.training.feeding import Samples, TrainingData
 from search.training.settings import Settings, UnknownMetric
 
-VALIDATION_BATCH = 256  # samples
+VALIDATION_BATCH = 256  # samples, where their number doesn't matter
 
 
 class PlainEpochs:
@@ -41,7 +41,7 @@ class PlainEpochs:
         listening = [*settings.callbacks, self._watch]
         self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
         self._validated = self._dataset(
-            self._validation, np.arange(data.validation.number), VALIDATION_BATCH
+            self._validation, np.arange(data.validation.number), _validation_batch(model)
         )
         self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
         self._prepared = False
@@ -208,6 +208,11 @@ class PlainEpochs:
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
         known = [*self._model.variables, *held, global_seed_generator().state]
         return [variable.value for variable in known]
+
+
+def _validation_batch(model: Any) -> int:
+    fixed = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
+    return fixed or batching.validation_batch(model) or VALIDATION_BATCH
 
 
 def _optimizers(model: Any) -> list[Any]:

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from search.training import memory, signature
+from search.training import batching, likeness, memory, sharing, signature
 from search.training.compiled import Whole
 from search.training.feeding import TrainingData
 from search.training.steps import Steps
 from search.training.stream import Streamed
 from search.training.twin import Twin
+from search.training.unshared import Unshared
 from search.training.xla import Fused
 
 CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
@@ -31,9 +32,15 @@ class Owner(Protocol):
 
 
 class CompiledModel:
-    """A twin, its compiled epochs, and whose training is in them."""
+    """A twin, its compiled epochs, and whose training is in them.
 
-    def __init__(self, twin: Twin, steps: Steps, epochs: Whole | Streamed) -> None:
+    Attributes:
+        hindrance: Why it serves one model alone, or None.
+    """
+
+    hindrance: str | None = None
+
+    def __init__(self, twin: Twin | Unshared, steps: Steps, epochs: Whole | Streamed) -> None:
         self.twin, self.steps, self.epochs = twin, steps, epochs
         self._owner: weakref.ref[Owner] | None = None
         self._bytes = 0
@@ -95,9 +102,17 @@ class CompiledModels:
         """
         if not model.built:
             model.build((None, *data.train.x.shape[1:]))
+        signature.refuse(model)
+        if (hindrance := sharing.hindrance(model)) is not None:
+            memory.release()  # of the one before it
+            alone = _compiled(model, data, data_loss, objective, xla, shared=False)
+            alone.hindrance = hindrance
+            return alone
         kind = (data.stream, data.train.features, data.train.y.shape[1:], str(data.train.y.dtype))
         name = signature.of(model, data_loss, xla, *objective, *map(str, kind))
-        found = self._models.pop(name, None) or _compiled(model, data, data_loss, objective, xla)
+        found = self._models.pop(name, None) or _compiled(
+            model, data, data_loss, objective, xla, shared=True
+        )
         self._models[name] = found
         self._drop_oldest()
         return found
@@ -117,11 +132,23 @@ OF_THIS_PROCESS = CompiledModels()  # folds differ in their samples only
 
 
 def _compiled(
-    model: Any, data: TrainingData, data_loss: Any, objective: tuple[str, float], xla: bool
+    model: Any,
+    data: TrainingData,
+    data_loss: Any,
+    objective: tuple[str, float],
+    xla: bool,
+    *,
+    shared: bool,
 ) -> CompiledModel:
     features = data.train.features
     fused = xla and features is None and not data.stream
-    twin = Twin(model, sparse=features is not None, open_widths=not fused)
+    twin: Twin | Unshared
+    if shared:
+        twin = Twin(model, sparse=features is not None, open_widths=not fused)
+        likeness.require(twin, model, data.validation)
+    else:
+        likeness.require_steady(model, data.train)
+        twin = Unshared(model, sparse=features is not None)
     _build_metrics(twin.model, data.validation.y)
     steps = Steps(twin, data_loss, features, objective)
     if data.stream:
@@ -131,6 +158,8 @@ def _compiled(
 
 def _chunk(model: Any) -> int:
     """Validation samples that are predicted at once: their activations take some tens of MB."""
+    if (batch := batching.validation_batch(model)) is not None:
+        return batch
     shapes = [model.inputs[0].shape, *(layer.output.shape for layer in model.layers)]
     per_sample = sum(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
     return int(max(32, CHUNK_ELEMENTS // per_sample))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from search.training import adjustable, learning_rates, updates
+from search.training import adjustable, learning_rates, optimizers, sharing, updates
 from search.training.structure import Structure
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
@@ -20,7 +21,7 @@ class NotCompilableError(Exception):
 
 
 def of(model: Any, *others: Any) -> str:
-    """The signature of a compiled Keras model.
+    """The signature of a compiled Keras model that `sharing.hindrance` finds nothing against.
 
     Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors, batch size and the
     initial weights are no part of it, nor, in most models, the widths of hidden layers.
@@ -29,17 +30,11 @@ def of(model: Any, *others: Any) -> str:
         model: Built and compiled.
         others: Anything else that the compiled function depends on.
 
-    Raises:
-        NotCompilableError: The model can't be compiled as a whole.
     """
-    refuse(model)
-    try:
-        structure = Structure(model)
-    except (NotImplementedError, TypeError, ValueError) as error:  # what Keras can't write down
-        raise NotCompilableError("a layer of it has no configuration") from error
+    structure = Structure(model)
     parts = [
         [structure.config, structure.open],
-        [f"{type(layer).__qualname__} {id(type(layer))}" for layer in model._flatten_layers()],
+        [type(layer).__qualname__ for layer in model._flatten_layers()],
         [_variable(variable, structure.open) for variable in model.variables],
         [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)],
         _optimizer(model.optimizer),
@@ -56,27 +51,40 @@ def unless_equal(loss: Any, model_loss: Any) -> Any:
 
 
 def refuse(model: Any) -> None:
-    """Raise for a model whose training is not described by its layers.
+    """Raise for a model whose training is not described by its layers, loss and optimizer.
 
     Raises:
         NotCompilableError: With the reason.
     """
-    if type(model) is not keras.Sequential and type(model).__name__ != "Functional":
-        raise NotCompilableError(f"{type(model).__name__} is a subclassed model")
-    if not type(model).__module__.startswith("keras."):
-        raise NotCompilableError(f"{type(model).__name__} is not Keras' own class")
+    if reason := next(_reasons(model), None):
+        raise NotCompilableError(reason)
+
+
+def _reasons(model: Any) -> Iterator[str]:
+    """Why only Keras' own fit can train a model."""
+    kind, optimizer = type(model).__name__, model.optimizer
+    if type(model) is not keras.Sequential and kind != "Functional":
+        yield f"{kind} is a subclassed model"
+    elif not sharing.is_known(type(model)):
+        yield f"{kind} is not Keras' own class"
+    elif len(model.inputs) != 1 or len(model.outputs) != 1:
+        yield "it has several inputs or outputs"
+    elif model.inputs[0].shape[0] is not None:
+        yield f"its batches have a fixed size of {model.inputs[0].shape[0]} samples"
     if model.run_eagerly:
-        raise NotCompilableError("it was compiled with run_eagerly")
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise NotCompilableError("it has several inputs or outputs")
-    optimizer = updates.inner(model.optimizer)
-    if not type(optimizer).__module__.startswith("keras."):
-        raise NotCompilableError(f"the optimizer {type(optimizer).__name__} is not Keras' own")
-    if optimizer is not model.optimizer and learning_rates.is_scheduled(optimizer):
-        raise NotCompilableError("its learning rate waits where a scaled loss skips a step")
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.Lambda):
-            raise NotCompilableError(f"the function of layer {layer.name} can't be compared")
+        yield "it was compiled with run_eagerly"
+    if model._compile_config.config["loss"] is None:
+        yield "it was compiled without a loss"
+    if not model.trainable_variables:
+        yield "nothing of it is trainable"
+    if not sharing.is_known(type(updates.inner(optimizer))):
+        yield f"the optimizer {type(updates.inner(optimizer)).__name__} is not Keras' own"
+    elif isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        yield "it has several optimizers"
+    elif updates.inner(optimizer) is not optimizer and learning_rates.is_scheduled(optimizer):
+        yield "its learning rate waits where a scaled loss skips a step"
+    elif hidden := optimizers.hidden_state(optimizer):
+        yield hidden
 
 
 def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
@@ -116,13 +124,8 @@ def _identity(thing: Any) -> Any:
         return [_identity(part) for part in thing]
     if isinstance(thing, dict):
         return {str(key): _identity(part) for key, part in thing.items()}
-    if _describes_itself(thing):
+    if sharing.is_known(thing) and hasattr(thing, "get_config"):
         config = dict(thing.get_config())
         config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
-        return f"{type(thing).__qualname__} {id(type(thing))} {config}"
+        return f"{type(thing).__qualname__} {getattr(thing, 'dtype', '')} {config}"
     return f"object {id(thing)}"
-
-
-def _describes_itself(thing: Any) -> bool:
-    kind = type(thing)
-    return kind.__module__.startswith("keras.") or "get_config" in vars(kind)

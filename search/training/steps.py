@@ -14,6 +14,7 @@ from search.training import feeding, progress, updates
 from search.training.feeding import Feed
 from search.training.settings import UnknownMetric
 from search.training.twin import Twin
+from search.training.unshared import Unshared
 
 
 class Sums(NamedTuple):
@@ -52,7 +53,7 @@ class Steps:
 
     def __init__(
         self,
-        twin: Twin,
+        twin: Twin | Unshared,
         data_loss: Any,
         features: int | None,
         objective: tuple[str, float] = ("val_loss", 1.0),

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from search.training import adjustable
+from search.training import adjustable, updates
 
 _LAYERS = keras.layers
 # Layers that compute the same, whatever the widths around them: in a model of these alone, units
@@ -30,7 +30,8 @@ _PLACES = ("keras_history", "input_layers", "output_layers")
 def widths_are_open(model: Any) -> bool:
     """Whether one compiled function serves this model at any widths of its hidden layers."""
     layers = [layer for layer in model._flatten_layers() if layer is not model]
-    return all(type(layer) in _OPEN for layer in layers)
+    fixed = isinstance(updates.inner(model.optimizer), keras.optimizers.Adafactor)  # keeps sums
+    return not fixed and all(type(layer) in _OPEN for layer in layers)
 
 
 class Structure:
@@ -65,10 +66,6 @@ class Structure:
         return [shape, config["dtype"], self._renamed(config["keras_history"])]
 
     def _object(self, config: dict[str, Any]) -> Any:
-        if not str(config.get("module")).startswith("keras"):  # what its numbers do is unknown
-            inner = config.get("config")
-            nameless = {**inner, "name": ""} if isinstance(inner, dict) else inner
-            return {**config, "name": "", "config": nameless}
         if "DTypePolicy" in config["class_name"]:  # its name says what it computes in
             return config
         if config["class_name"] in _RATES:
@@ -89,8 +86,7 @@ class Structure:
         if key in _PLACES:
             return self._renamed(value)
         if key.endswith("_regularizer") and key != "activity_regularizer" and value:
-            own = str(value.get("module")).startswith("keras")
-            return value["class_name"] if own and value["class_name"] in _PENALTIES else value
+            return value["class_name"] if value["class_name"] in _PENALTIES else value
         return self._part(value)
 
     def _renamed(self, places: Any) -> Any:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from search.training import adjustable, updates
+from search.training import adjustable, optimizers, updates
 from search.training.signature import NotCompilableError
 from search.training.sparse import SparseDense
 from search.training.structure import widths_are_open
@@ -35,12 +35,13 @@ class Twin:
         self.kept_alive = model._compile_config.config  # its objects' ids are in the signature
         with _python_random_untouched():
             self.model = _copied(model, first)
+            _freeze_alike(self.model, model)
             _check(self.model, model)
-            self.optimizer = _optimizer(model.optimizer)
+            self.optimizer = optimizers.copied(model.optimizer)
             self.model.compile(**_compile_arguments(model, self.optimizer))
             self._open(open_widths and widths_are_open(model))
         self._penalties = _penalties(model, self.model)
-        self._numbers = _numbers(updates.inner(self.optimizer))
+        self._numbers = optimizers.numbers(updates.inner(self.optimizer))
 
     def _open(self, widths: bool) -> None:
         """Build the optimizer, and let variables take other shapes if widths are open."""
@@ -88,8 +89,20 @@ class Twin:
         return [v.value for v in (*self.model.variables, *self.optimizer.variables)]
 
 
+def _freeze_alike(copy: Any, model: Any) -> None:
+    """Freeze what is frozen; Keras leaves that of single variables, and of nested models, out."""
+    for mine, theirs in zip(copy._flatten_layers(), model._flatten_layers(), strict=True):
+        if mine.trainable != theirs.trainable:
+            mine.trainable = theirs.trainable
+    for mine, theirs in zip(copy.variables, model.variables, strict=False):
+        if mine.trainable != theirs.trainable:
+            mine.trainable = theirs.trainable
+
+
 def _check(copy: Any, model: Any) -> None:
-    mine, theirs = ([(tuple(v.shape), v.dtype) for v in it.variables] for it in (copy, model))
+    mine, theirs = (
+        [(tuple(v.shape), v.dtype, v.trainable) for v in it.variables] for it in (copy, model)
+    )
     if mine != theirs:
         raise NotCompilableError("a copy of it has other variables")
 
@@ -168,25 +181,6 @@ def _copied_for_sparse(layer: Any) -> Any:
     if type(layer) is keras.layers.Dense:
         return SparseDense.from_config(layer.get_config())
     return _copied_layer(layer)
-
-
-def _optimizer(optimizer: Any) -> Any:
-    config = optimizer.get_config()
-    if "inner_optimizer" in config:  # it scales the loss
-        del config["inner_optimizer"]
-        return type(optimizer)(_optimizer(optimizer.inner_optimizer), **config)
-    config["learning_rate"] = 0.0  # decay is the engine's: it writes each step's rate
-    copy = type(optimizer).from_config(config)
-    if type(copy) in adjustable.OPTIMIZERS:
-        for name in adjustable.OPTIMIZER_NUMBERS:
-            if isinstance(config.get(name), float) and config[name] > 0:
-                setattr(copy, name, adjustable.Number(config[name]))
-    return copy
-
-
-def _numbers(optimizer: Any) -> dict[str, adjustable.Number]:
-    named = {name: getattr(optimizer, name, None) for name in adjustable.OPTIMIZER_NUMBERS}
-    return {name: it for name, it in named.items() if isinstance(it, adjustable.Number)}
 
 
 def _compile_arguments(model: Any, optimizer: Any) -> dict[str, Any]:

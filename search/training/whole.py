@@ -25,6 +25,9 @@ class WholeEpochs:
         model: As its builder returned it, compiled.
         settings: How to train it.
 
+    Attributes:
+        hindrance: Why no other trial can use what is compiled for this one, or None.
+
     Raises:
         signature.NotCompilableError: The model can't be compiled as a whole.
     """
@@ -46,6 +49,7 @@ class WholeEpochs:
         work = executors.multiplications(model, settings.batch_size, self._train.entries)
         self._side_by_side = work >= executors.PARALLEL_MULTIPLICATIONS
         self._parked: tuple[list[np.ndarray], np.ndarray] | None = None
+        self.hindrance = self._compiled.hindrance
         self._compiled.enter(self)
         self._compiled.load(model, learning_rates.initial(model.optimizer))
         self._set(progress.start())

@@ -1,0 +1,99 @@
+"""What is tried on a few samples before a compiled function trains in the place of Keras' fit.
+
+A copy is held against the user's own model. A model that is compiled as it stands is called once,
+to see whether its code depends on how often it is called.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from search.training.feeding import Samples
+from search.training.signature import NotCompilableError
+from search.training.twin import Twin
+
+SAMPLES = 4
+# Of the largest output: rounding, where the copy multiplies in another order.
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+_PLAIN = (bool, int, float, str)
+
+
+class CopyDiffersError(NotCompilableError):
+    """The compiled copy doesn't compute what the model does."""
+
+
+def require(twin: Twin, model: Any, samples: Samples) -> None:
+    """Compare predictions and penalties of a copy and its model on a few samples.
+
+    Args:
+        twin: Made of the model; takes over its weights.
+        model: As its builder returned it.
+        samples: Some of these are predicted.
+
+    Raises:
+        CopyDiffersError: They differ by more than rounding.
+    """
+    twin.load(model, learning_rate=0.0)
+    x = tf.constant(samples.dense(slice(0, SAMPLES)))
+    kept = [(v, v.value.numpy()) for v in model.variables if not v.trainable]
+    theirs = _measured(model, x)
+    for variable, value in kept:
+        variable.assign(value)
+    sparse = samples.features is not None and not twin.densify
+    mine = _measured(twin.model, tf.sparse.from_dense(x) if sparse else x)
+    tolerance = TOLERANCE.get(model.compute_dtype, TOLERANCE["float32"])
+    for one, other in zip(mine, theirs, strict=True):
+        least = tolerance * max(float(np.max(np.abs(other), initial=0.0)), 1e-6)
+        if not np.allclose(one, other, rtol=0.0, atol=least, equal_nan=True):
+            apart = float(np.max(np.abs(one - other)))
+            raise CopyDiffersError(f"its compiled copy predicts otherwise, by up to {apart:.3g}")
+
+
+def require_steady(model: Any, samples: Samples) -> None:
+    """Trace a model once, and see whether that drew random numbers or changed its layers.
+
+    Python runs only while a function is traced, which Keras' fit does at other times. Nothing of
+    the model changes by this: no operation is run.
+
+    Raises:
+        NotCompilableError: With what it did.
+    """
+    few = tf.constant(samples.dense(slice(0, SAMPLES)))
+    x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
+    before, drawn = _attributes(model), _random_states()
+    tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
+    if _random_states() != drawn:
+        _set_random_states(drawn)
+        raise NotCompilableError("its code draws numbers by Python's or NumPy's random")
+    after = _attributes(model)
+    for layer, attributes in before.items():
+        if changed := [key for key, value in attributes.items() if after[layer].get(key) != value]:
+            raise NotCompilableError(f"calling layer {layer} changes its {changed[0]}")
+
+
+def _random_states() -> tuple[Any, ...]:
+    kind, keys, *place = np.random.get_state()
+    return random.getstate(), (kind, tuple(keys), *place)
+
+
+def _set_random_states(states: tuple[Any, ...]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+def _attributes(model: Any) -> dict[str, dict[str, Any]]:
+    """The plain attributes of its layers, by their names."""
+    return {
+        layer.path: {key: it for key, it in vars(layer).items() if isinstance(it, _PLAIN)}
+        for layer in model._flatten_layers()
+    }
+
+
+def _measured(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What a model predicts, and the sum of its penalties."""
+    predicted = np.asarray(model(x, training=False), np.float64)
+    return predicted, np.asarray(sum(float(tf.reduce_sum(loss)) for loss in model.losses))

@@ -1,0 +1,106 @@
+"""Whether a compiled copy of a model may train other trials' models, too.
+
+A copy is made from the configurations of a model's layers and takes over their variables; later it
+takes over those of other models whose configurations are equal. That is right only where a layer
+depends on nothing else. It does for the layers of Keras listed here: a test trains each of them
+both ways. It does not for layers that hold further state (an adapted Normalization, the tables of
+a lookup, a Lambda's closure), and nobody knows for code of the user's. A model with any of these
+is compiled as it stands, for its own training alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+# By name, so that a layer that a future Keras adds is compiled as it stands until it was tested.
+_LAYERS = """
+    Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
+    AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional
+    CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
+    Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense
+    DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten Functional GRU
+    GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization
+    LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention
+    Multiply PReLU Permute RMSNormalization RNN RandomFlip RandomRotation RandomTranslation
+    RandomZoom ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D Sequential
+    SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
+    SpectralNormalization StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D
+    UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+"""
+_OPTIMIZERS = """
+    Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Nadam RMSprop SGD
+"""
+_OWN_CODE = ("__lambda__", "function")  # class names of what Keras writes for a user's function
+_OURS = ("keras", "spaces", "search")  # packages
+
+
+def hindrance(model: Any) -> str | None:
+    """Why no other trial may use what is compiled for this model; None if others may.
+
+    Args:
+        model: Built and compiled.
+    """
+    return next(_hindrances(model), None)
+
+
+def is_known(thing: Any) -> bool:
+    """Whether a class, a function or an instance is Keras' own or ours."""
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return str(module).split(".")[0] in _OURS
+
+
+def _hindrances(model: Any) -> Iterator[str]:
+    for layer in model._flatten_layers():
+        yield from _of_layer(layer)
+    if _holds_code(model.get_config()):
+        yield "it holds code of its own"
+    config = model._compile_config.config
+    for key in ("loss", "metrics", "weighted_metrics"):
+        for thing in keras.tree.flatten(config[key]):
+            if not (thing is None or isinstance(thing, str) or _is_described(thing)):
+                yield f"{key} {getattr(thing, 'name', thing)} is code of its own"
+    for variable in model.variables:
+        for thing in (variable.regularizer, variable.constraint):
+            if thing is not None and not is_known(thing):
+                yield f"{type(thing).__name__} is code of its own"
+    if type(model.optimizer).__name__ not in _OPTIMIZERS.split():
+        yield f"the optimizer {type(model.optimizer).__name__} may depend on names"
+
+
+def _of_layer(layer: Any) -> Iterator[str]:
+    kind = type(layer).__name__
+    if not is_known(type(layer)):
+        yield f"layer {layer.name} ({kind}) is code of its own"
+    elif kind not in _LAYERS.split():
+        yield f"layer {layer.name} ({kind}) holds more than its variables"
+    elif "call" in vars(layer):
+        yield f"layer {layer.name} has a call of its own"
+    elif (
+        getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy"
+    ):
+        yield f"layer {layer.name} is adapted or quantized"
+
+
+def _is_described(thing: Any) -> bool:
+    """Whether a loss or a metric is known and made of nothing else."""
+    function = getattr(thing, "fn", getattr(thing, "_fn", None))  # what a wrapper wraps
+    return is_known(thing) and (function is None or is_known(function))
+
+
+def _holds_code(config: Any) -> bool:
+    """Whether a configuration names anything that is not Keras'."""
+    if isinstance(config, list | tuple):
+        return any(map(_holds_code, config))
+    if not isinstance(config, dict):
+        return False
+    if "class_name" in config:
+        module = str(config.get("module") or "keras").split(".")[0]
+        registered = ">" in str(config.get("registered_name"))
+        if config["class_name"] in _OWN_CODE or module not in _OURS or registered:
+            return True
+    return any(map(_holds_code, config.values()))

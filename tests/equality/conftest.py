@@ -1,0 +1,111 @@
+"""The compiled path against Keras' own `fit`, for whatever can be built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from search.training import feeding
+from search.training.engine import Engine, Settings, Training, seed_everything
+from search.training.plain import PlainEpochs
+from search.training.reuse import CompiledModels
+
+Part = tuple[Any, Any]
+TRAIN, VALIDATION, BATCH, EPOCHS = 20, 12, 8, 2  # the last batch of an epoch is ragged
+TRIALS = 3  # the second and third may use again what the first has compiled
+
+
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """The weights after each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[list[np.ndarray]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.weights.append(self.model.get_weights())
+
+
+class Comparison:
+    """Trains the same models both ways, trial after trial.
+
+    Args:
+        build: The compiled model of a trial; called once for each way, after seeding.
+        x: Samples, (TRAIN + VALIDATION, …).
+        y: Targets.
+        eager: Whether the reference runs without tracing, which is quicker for tiny models.
+    """
+
+    def __init__(
+        self, build: Callable[[int], keras.Model], x: Any, y: Any, *, eager: bool = True
+    ) -> None:
+        self.build, self.eager = build, eager
+        self.train, self.validation = (x[:TRAIN], y[:TRAIN]), (x[TRAIN:], y[TRAIN:])
+        self.engine = Engine(self.train, self.validation, models=CompiledModels())
+        self.settings = Settings(epochs=EPOCHS, batch_size=BATCH)
+
+    def run(self, trials: int = TRIALS) -> Training:
+        """Assert that losses and predictions of every trial are equal; the last training."""
+        for trial in range(trials):
+            settings = replace(self.settings, seed=trial)
+            training = self.engine.training(self._built(trial), settings)
+            list(training.epochs())
+            self._compare(trial, settings, training)
+        return training
+
+    def _built(self, trial: int) -> keras.Model:
+        seed_everything(trial)
+        return self.build(trial)
+
+    def _compare(self, trial: int, settings: Settings, training: Training) -> None:
+        model, kept = self._built(trial), Keeper()
+        logs = self._fit(model, settings, kept)
+        for epoch, log in zip(training.history, logs, strict=True):
+            for name, value in log.items():
+                recorded = epoch.metrics[
+                    {"loss": "keras_loss", "val_loss": "keras_val_loss"}.get(name, name)
+                ]
+                wanted = pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True)
+                assert recorded == wanted, f"trial {trial}, epoch {epoch.number}: {name}"
+        if training.best is not None:
+            model.set_weights(kept.weights[training.best.number - 1])
+            x = tf.constant(self.validation[0])
+            theirs = np.asarray(model(x, training=False))
+            mine = np.asarray(training.best_model()(x, training=False))
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+    def _fit(self, model: keras.Model, settings: Settings, kept: Keeper) -> list[dict[str, float]]:
+        x, y = self.train
+        seeds = range(1, settings.epochs + 1)
+        order = np.concatenate([feeding.shuffled(settings.seed, n, TRAIN) for n in seeds])
+        steps = math.ceil(TRAIN / BATCH)
+        epochs = tf.data.Dataset.from_tensor_slices((x[order], y[order]))
+        model.run_eagerly = self.eager
+        history = model.fit(
+            epochs.window(TRAIN).flat_map(lambda *parts: tf.data.Dataset.zip(parts).batch(BATCH)),
+            steps_per_epoch=steps,
+            epochs=settings.epochs,
+            validation_data=tf.data.Dataset.from_tensor_slices(self.validation).batch(32),
+            shuffle=False,
+            verbose=0,
+            callbacks=[kept],
+        ).history
+        return [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+
+
+@pytest.fixture
+def comparison() -> type[Comparison]:
+    """`Comparison`, for tests to make one."""
+    return Comparison
+
+
+def is_plain(training: Training) -> bool:
+    """Whether Keras' own fit has trained it."""
+    return isinstance(training._path, PlainEpochs)
