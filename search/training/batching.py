@@ -29,7 +29,7 @@ def validation_batch(model: keras.Model) -> int | None:
     losses = keras.tree.flatten(config["loss"])
     metrics = keras.tree.flatten([config["metrics"], config["weighted_metrics"]])
     by_sample = all(map(_is_mean_loss, losses)) and all(map(_is_mean_metric, metrics))
-    masked = any(len(output.shape) > 2 for output in model.outputs or [])
+    masked = any(len(output.shape) > 2 for output in getattr(model, "outputs", None) or [])
     return None if by_sample and not masked else BATCH
 
 

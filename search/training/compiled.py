@@ -69,7 +69,10 @@ class Functions:
 
 
 def _operations(graph: Any) -> int:
-    inner = [function.graph for function in graph._functions.values() if function.graph]
+    functions = graph._functions.values()
+    inner = [
+        it.graph for it in functions if getattr(it, "graph", None)
+    ]  # not of an operation's own
     return len(graph.get_operations()) + sum(map(_operations, inner))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import global_seed_generator
 
-from search.training import batching, callbacks, feeding, memory, progress, stream
+from search.training import batching, callbacks, feeding, memory, progress, sharing, stream
 from search.training.checkpoint import CheckpointError
 from search.training.epoch import Epoch
 from search.training.feeding import Samples, TrainingData
@@ -107,6 +107,8 @@ class PlainEpochs:
         for optimizer in _optimizers(model):
             if optimizer is model.optimizer and not optimizer.built:
                 optimizer.build(model.trainable_variables)
+            # Averaged weights replace the trained ones when fit ends: the whole fit, not an epoch.
+            optimizer.finalize_variable_values = lambda variables: None
         self._callbacks.begin()
 
     def _epoch(self, number: int) -> Epoch:
@@ -132,7 +134,7 @@ class PlainEpochs:
         known = {"loss": math.nan, "val_loss": math.nan, **logs}
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
         loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
-        rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
         measured = {
             "loss": keras_loss - self._penalties(),
             "val_loss": loss,
@@ -150,9 +152,11 @@ class PlainEpochs:
         return self._settings.sign * measured[name]
 
     def _value(self, keras_val_loss: float) -> float:
-        """The validation loss of the data alone."""
+        """The validation loss of the data alone, or what a subclass's own `test_step` says."""
         loss = self._settings.data_loss or self._model._compile_loss
-        if loss is None or (self._settings.data_loss is None and not self._model.losses):
+        if loss is None or measures_itself(self._model):
+            return keras_val_loss
+        if self._settings.data_loss is None and not self._model.losses:
             return keras_val_loss
         total = sum(float(loss(y, self._predict(x))) * y.shape[0] for x, y, *_ in self._validated)
         return float(total / self._validation.number)
@@ -210,13 +214,19 @@ class PlainEpochs:
         return [variable.value for variable in known]
 
 
+def measures_itself(model: Any) -> bool:
+    """Whether a subclass computes its validation loss in a way of its own."""
+    return not all(map(sharing.is_known, (type(model).test_step, type(model).compute_loss)))
+
+
 def _validation_batch(model: Any) -> int:
     fixed = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
     return fixed or batching.validation_batch(model) or VALIDATION_BATCH
 
 
 def _optimizers(model: Any) -> list[Any]:
-    """The optimizer of `compile`, and those that a subclass keeps for itself."""
+    """The optimizer of `compile`, or those that it is made of, and those that a subclass keeps."""
     own = [value for _, value in sorted(vars(model).items(), key=lambda item: item[0])]
     kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
-    return list({id(optimizer): optimizer for optimizer in kept}.values())
+    parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]
+    return list({id(optimizer): optimizer for each in parts for optimizer in each}.values())

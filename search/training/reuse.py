@@ -100,6 +100,7 @@ class CompiledModels:
         Raises:
             signature.NotCompilableError: Only Keras' own fit can train it.
         """
+        signature.refuse_class(model)
         if not model.built:
             model.build((None, *data.train.x.shape[1:]))
         signature.refuse(model)

@@ -10,6 +10,7 @@ is compiled as it stands, for its own training alone.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,24 +18,28 @@ import keras
 
 # By name, so that a layer that a future Keras adds is compiled as it stands until it was tested.
 _LAYERS = """
-    Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention Average
-    AveragePooling1D AveragePooling2D AveragePooling3D BatchNormalization Bidirectional
-    CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
-    Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense
-    DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten Functional GRU
-    GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
-    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-    GroupNormalization GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization
-    LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention
-    Multiply PReLU Permute RMSNormalization RNN RandomFlip RandomRotation RandomTranslation
-    RandomZoom ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D Sequential
-    SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
-    SpectralNormalization StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D
-    UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+    Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
+    AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
+    AdditiveAttention AlphaDropout Attention Average AveragePooling1D AveragePooling2D
+    AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate
+    Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D
+    ConvLSTM3D ConvLSTMCell Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D
+    Dot Dropout ELU EinsumDense Embedding Flatten Functional GRU GRUCell GaussianDropout
+    GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
+    GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization
+    GroupedQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking
+    MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU
+    Permute RMSNormalization RNN RandomBrightness RandomContrast RandomCrop RandomFlip
+    RandomRotation RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape
+    SeparableConv1D SeparableConv2D Sequential SimpleRNN SimpleRNNCell Softmax SpatialDropout1D
+    SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells Subtract
+    TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
+    ZeroPadding2D ZeroPadding3D
 """
 _OPTIMIZERS = """
     Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Nadam RMSprop SGD
 """
+_PLAIN = (bool, int, float, str, list, tuple)
 _OWN_CODE = ("__lambda__", "function")  # class names of what Keras writes for a user's function
 _OURS = ("keras", "spaces", "search")  # packages
 
@@ -54,10 +59,28 @@ def is_known(thing: Any) -> bool:
     return str(module).split(".")[0] in _OURS
 
 
+def further_numbers(thing: Any) -> dict[str, Any]:
+    """Plain public attributes that Keras leaves out of a configuration: delta of Huber, for one.
+
+    Args:
+        thing: A layer, a loss or a metric; a wrapper's arguments for its function count, too.
+    """
+    if isinstance(thing, keras.Model):  # its layers have them
+        return {}
+    known = {*thing.get_config(), "name", "built", "path"}
+    wrapped = getattr(thing, "_fn_kwargs", {})
+    plain = {key: value for key, value in vars(thing).items() if isinstance(value, _PLAIN)}
+    return {
+        key: value
+        for key, value in {**wrapped, **plain}.items()
+        if key not in known and not key.startswith("_")
+    }
+
+
 def _hindrances(model: Any) -> Iterator[str]:
     for layer in model._flatten_layers():
         yield from _of_layer(layer)
-    if _holds_code(model.get_config()):
+    if _holds_code(_config(model)):
         yield "it holds code of its own"
     config = model._compile_config.config
     for key in ("loss", "metrics", "weighted_metrics"):
@@ -77,12 +100,11 @@ def _of_layer(layer: Any) -> Iterator[str]:
     if not is_known(type(layer)):
         yield f"layer {layer.name} ({kind}) is code of its own"
     elif kind not in _LAYERS.split():
-        yield f"layer {layer.name} ({kind}) holds more than its variables"
-    elif "call" in vars(layer):
-        yield f"layer {layer.name} has a call of its own"
-    elif (
-        getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy"
-    ):
+        yield f"layer {layer.name} ({kind}) may hold more than its configuration and variables"
+    for key, value in vars(layer).items():
+        if key == "call" or (callable(value) and not is_known(value)):
+            yield f"layer {layer.name} has code of its own, its {key.removeprefix('_')}"
+    if getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy":
         yield f"layer {layer.name} is adapted or quantized"
 
 
@@ -90,6 +112,16 @@ def _is_described(thing: Any) -> bool:
     """Whether a loss or a metric is known and made of nothing else."""
     function = getattr(thing, "fn", getattr(thing, "_fn", None))  # what a wrapper wraps
     return is_known(thing) and (function is None or is_known(function))
+
+
+def _config(model: Any) -> Any:
+    """A model's configuration; of code where Keras can't write it down."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of lambdas, which are meant to be loaded nowhere
+            return model.get_config()
+    except (NotImplementedError, TypeError, ValueError):
+        return {"class_name": "function"}
 
 
 def _holds_code(config: Any) -> bool:

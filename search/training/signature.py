@@ -34,7 +34,7 @@ def of(model: Any, *others: Any) -> str:
     structure = Structure(model)
     parts = [
         [structure.config, structure.open],
-        [type(layer).__qualname__ for layer in model._flatten_layers()],
+        [_layer(layer) for layer in model._flatten_layers()],
         [_variable(variable, structure.open) for variable in model.variables],
         [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)],
         _optimizer(model.optimizer),
@@ -50,8 +50,24 @@ def unless_equal(loss: Any, model_loss: Any) -> Any:
     return None if same else loss
 
 
+def refuse_class(model: Any) -> None:
+    """Raise for a model of a class that may train in a way of its own; it need not be built.
+
+    Raises:
+        NotCompilableError: With the class.
+    """
+    kind = type(model).__name__
+    if type(model) is not keras.Sequential and kind != "Functional":
+        raise NotCompilableError(f"{kind} is a subclassed model")
+    if not sharing.is_known(type(model)):
+        raise NotCompilableError(f"{kind} is not Keras' own class")
+
+
 def refuse(model: Any) -> None:
     """Raise for a model whose training is not described by its layers, loss and optimizer.
+
+    Args:
+        model: Built.
 
     Raises:
         NotCompilableError: With the reason.
@@ -62,12 +78,8 @@ def refuse(model: Any) -> None:
 
 def _reasons(model: Any) -> Iterator[str]:
     """Why only Keras' own fit can train a model."""
-    kind, optimizer = type(model).__name__, model.optimizer
-    if type(model) is not keras.Sequential and kind != "Functional":
-        yield f"{kind} is a subclassed model"
-    elif not sharing.is_known(type(model)):
-        yield f"{kind} is not Keras' own class"
-    elif len(model.inputs) != 1 or len(model.outputs) != 1:
+    optimizer = model.optimizer
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
         yield "it has several inputs or outputs"
     elif model.inputs[0].shape[0] is not None:
         yield f"its batches have a fixed size of {model.inputs[0].shape[0]} samples"
@@ -85,6 +97,10 @@ def _reasons(model: Any) -> Iterator[str]:
         yield "its learning rate waits where a scaled loss skips a step"
     elif hidden := optimizers.hidden_state(optimizer):
         yield hidden
+
+
+def _layer(layer: Any) -> Any:
+    return type(layer).__qualname__, sorted(sharing.further_numbers(layer).items())
 
 
 def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
@@ -125,7 +141,7 @@ def _identity(thing: Any) -> Any:
     if isinstance(thing, dict):
         return {str(key): _identity(part) for key, part in thing.items()}
     if sharing.is_known(thing) and hasattr(thing, "get_config"):
-        config = dict(thing.get_config())
+        config = {**thing.get_config(), **sharing.further_numbers(thing)}
         config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
         return f"{type(thing).__qualname__} {getattr(thing, 'dtype', '')} {config}"
     return f"object {id(thing)}"

@@ -30,8 +30,11 @@ _PLACES = ("keras_history", "input_layers", "output_layers")
 def widths_are_open(model: Any) -> bool:
     """Whether one compiled function serves this model at any widths of its hidden layers."""
     layers = [layer for layer in model._flatten_layers() if layer is not model]
-    fixed = isinstance(updates.inner(model.optimizer), keras.optimizers.Adafactor)  # keeps sums
-    return not fixed and all(type(layer) in _OPEN for layer in layers)
+    optimizer = updates.inner(model.optimizer)
+    sums = (
+        isinstance(optimizer, keras.optimizers.Adafactor) or optimizer.gradient_accumulation_steps
+    )
+    return not sums and all(type(layer) in _OPEN for layer in layers)
 
 
 class Structure:

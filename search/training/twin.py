@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from search.training import adjustable, optimizers, updates
+from search.training import adjustable, optimizers, sharing, updates
 from search.training.signature import NotCompilableError
 from search.training.sparse import SparseDense
 from search.training.structure import widths_are_open
@@ -32,7 +32,8 @@ class Twin:
     def __init__(self, model: Any, *, sparse: bool, open_widths: bool) -> None:
         first = sparse and _starts_dense(model)
         self.densify = sparse and not first
-        self.kept_alive = model._compile_config.config  # its objects' ids are in the signature
+        # Its losses and metrics are used as they are: some lack numbers in their configurations.
+        self.kept_alive = model._compile_config.config
         with _python_random_untouched():
             self.model = _copied(model, first)
             _freeze_alike(self.model, model)
@@ -105,6 +106,9 @@ def _check(copy: Any, model: Any) -> None:
     )
     if mine != theirs:
         raise NotCompilableError("a copy of it has other variables")
+    for own, other in zip(copy._flatten_layers(), model._flatten_layers(), strict=True):
+        if sharing.further_numbers(own) != sharing.further_numbers(other):
+            raise NotCompilableError(f"a copy of layer {other.name} has other numbers")
 
 
 def _open(variables: list[Any]) -> None:
@@ -187,15 +191,7 @@ def _compile_arguments(model: Any, optimizer: Any) -> dict[str, Any]:
     config = {**model._compile_config.config, "optimizer": optimizer, "jit_compile": False}
     config["loss"] = adjustable.smoothed(config["loss"])
     config["steps_per_execution"] = 1
-    for name in ("metrics", "weighted_metrics"):
-        config[name] = keras.tree.map_structure(_new_metric, config[name])
     return config
-
-
-def _new_metric(metric: Any) -> Any:
-    if isinstance(metric, keras.metrics.Metric):
-        return type(metric).from_config(metric.get_config())
-    return metric
 
 
 def _penalties(model: Any, copy: Any) -> list[tuple[adjustable.Penalty, int]]:

@@ -220,7 +220,7 @@ CASES: dict[str, Case] = {
     "ReversibleEmbedding": (INTEGERS, lambda n: layers.ReversibleEmbedding(8, 3)),
     "STFTSpectrogram": (
         SOUND,
-        lambda n: layers.STFTSpectrogram(frame_length=16, frame_step=8, fft_length=16),
+        lambda n: layers.STFTSpectrogram(mode="real", frame_length=16, frame_step=8, fft_length=16),
     ),
     "SeparableConv1D": (SEQUENCE, lambda n: layers.SeparableConv1D(3, 2)),
     "SeparableConv2D": (IMAGE, lambda n: layers.SeparableConv2D(3, 2)),
