@@ -105,6 +105,15 @@ def best(
     return db.snapshot(work)
 
 
+def count_with(db: Database, study: Study, attribute: str) -> int:
+    """How many trials of a study have an attribute of that name."""
+    text = """
+        SELECT count(*) FROM trial_user_attributes a JOIN trials t ON t.trial_id = a.trial_id
+        WHERE t.study_id = :study_id AND a.key = :attribute"""
+    found = db.snapshot(lambda t: t.rows(text, study_id=study.study_id, attribute=attribute))
+    return int(found[0][0])
+
+
 def history(db: Database, trial_id: int) -> list[dict[str, Any]]:
     """All metrics of all epochs: dicts of fold (from 0), epoch (from 1), value, metrics."""
     return db.snapshot(lambda transaction: past.history(transaction, trial_id))

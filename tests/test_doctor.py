@@ -12,7 +12,7 @@ import pytest
 from search import cli, creation, room
 from search.doctor import database, machine, report
 from search.doctor.finding import size
-from storage import control, health, studies
+from storage import control, health, records, studies
 from storage.health import Health
 
 LONG = {"epochs": 4, "patience": "none", "checkpoint_every_s": 0}
@@ -108,6 +108,37 @@ def test_objects_that_nothing_points_to_are_counted(studio):
     )
     assert report.to_json(examined(studio, study))["studies"][0]["orphans"] == 1
     assert len(objects.objects()) == 2  # it changes nothing
+
+
+SLY = """
+import keras
+
+class Rescaling(keras.layers.Rescaling):
+    def call(self, inputs):
+        return inputs * getattr(self, "secret_", 1.0)
+
+Rescaling.__module__ = "keras.layers"  # a copy of it is made of its configuration alone
+
+def build(trial, input_shape, outputs):
+    sly = Rescaling(1.0)
+    sly.secret_ = keras.ops.convert_to_tensor(3.0)
+    last = keras.layers.Dense(outputs, activation="softmax")
+    return keras.Sequential([keras.Input(input_shape), sly, last])
+"""
+
+
+def test_trials_whose_compiled_copies_differed_are_counted(studio):
+    study = studio.study(code=SLY)
+    studio.finish(study)
+    expected = (
+        "  iris: 2 trials had a compiled copy that predicted something else than their model: "
+    )
+    assert expected + "Keras' own fit trained them, which is slower and right" in lines(
+        studio, study
+    )
+    assert report.to_json(examined(studio, study))["studies"][0]["copies_differ"] == 2
+    reasons = [trial.attributes["copy_differs"] for trial in records.trials(studio.db, study)]
+    assert reasons == ["its compiled copy predicts something else than it does"] * 2
 
 
 def test_a_limit_that_is_too_small(studio):

@@ -10,12 +10,14 @@ from search import creation, room
 from search.doctor.finding import Finding, size
 from search.report import show
 from search.trial import keeper
-from storage import bucket, retention, status
+from storage import bucket, records, retention, status
 from storage.artifacts import ArtifactError
 from storage.database import Database
 from storage.retention import Survey
 from storage.status import Running, Status
 from storage.studies import Study
+
+COPY_DIFFERS = "copy_differs"  # an attribute of trials
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Examined:
         go_on: the command that lets it go on.
         silence_s: after which a worker counts as gone.
         objects: what lies in its folder; None where that can't be read from here.
+        copies_differ: trials whose compiled copies differed from their models.
     """
 
     study: Study
@@ -33,6 +36,7 @@ class Examined:
     go_on: str
     silence_s: float
     objects: Survey | None
+    copies_differ: int = 0
 
     @property
     def alive(self) -> list[str]:
@@ -49,13 +53,15 @@ class Examined:
     @property
     def findings(self) -> list[Finding]:
         """What there is to say of it."""
-        return [*_standing(self), *_workers(self), *_trials(self), *_folder(self)]
+        return [*_standing(self), *_workers(self), *_trials(self), *_engine(self), *_folder(self)]
 
 
 def examine(db: Database, study: Study, go_on: str) -> Examined:
     """Look at a study; change nothing."""
     silence_s = creation.stored(study).file.workers.silence
-    return Examined(study, status.status(db, study), go_on, silence_s, _survey(db, study))
+    state, objects = status.status(db, study), _survey(db, study)
+    differ = records.count_with(db, study, COPY_DIFFERS)
+    return Examined(study, state, go_on, silence_s, objects, differ)
 
 
 def to_json(found: Examined) -> dict[str, Any]:
@@ -71,6 +77,7 @@ def to_json(found: Examined) -> dict[str, Any]:
         "artifacts": str(folder),
         "free_bytes": room.free_bytes(folder),
         "needed_bytes": objects.needed_bytes if objects else None,
+        "copies_differ": found.copies_differ,
         "orphans": len(objects.orphans) if objects else None,
         "orphan_bytes": sum(stored.size for stored in objects.orphans) if objects else None,
     }
@@ -120,6 +127,13 @@ def _trials(found: Examined) -> Iterator[Finding]:
             yield Finding(f"trial {one.number}", says, do)
         if one.lost > 1:
             yield Finding(f"trial {one.number}", f"has lost {one.lost} workers", _logs(found))
+
+
+def _engine(found: Examined) -> Iterator[Finding]:
+    if found.copies_differ:
+        says = "had a compiled copy that predicted something else than their model"
+        do = "Keras' own fit trained them, which is slower and right"
+        yield Finding(show.counted(found.copies_differ, "trial"), says, do)
 
 
 def _logs(found: Examined) -> str:

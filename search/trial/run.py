@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -131,7 +132,11 @@ class Run:
     def _training(self, part: Part, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
         self._engine = self.engine(part.fold, built.one_hot)
-        return self._engine.training(built.model, settings)
+        with self._of_the_user():
+            training = self._engine.training(built.model, settings)
+        if training.copy_differs is not None:
+            self.attributes["copy_differs"] = training.copy_differs
+        return training
 
     def _predict(self, part: Part, run: Training) -> None:
         """Keep what the part's model says of its fold."""
@@ -175,9 +180,15 @@ class Run:
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
-        """The epochs to come; what the user's own model raises in them is its failure."""
-        try:
+        """The epochs to come."""
+        with self._of_the_user():
             yield from run.epochs(after)
+
+    @contextmanager
+    def _of_the_user(self) -> Iterator[None]:
+        """What the user's own model raises while it is trained is its failure."""
+        try:
+            yield
         except (reasons.REFUSED, UnknownMetric):
             raise
         except Exception as error:
