@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 # Before anything imports TensorFlow: its notes about processors and drivers help nobody here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,12 +20,29 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 def main() -> None:
     """Run the command line; the user's mistakes end in one line each and exit code 2."""
     _check_packages()
+    _let_libraries_warn()
+    from search.process import streams
+
+    streams.prepare()
+    sys.exit(streams.ended(_run()))
+
+
+def _run() -> Any:
+    """Run the command; its exit code."""
     try:
         from search.cli import run
 
         run()
+    except SystemExit as end:
+        return end.code
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+
+
+def _let_libraries_warn() -> None:
+    """A warning of a library is no failure of a command, whatever PYTHONWARNINGS says."""
+    for strict in [each for each in warnings.filters if each[0] == "error"]:
+        warnings.filters.remove(strict)  # type: ignore[attr-defined]
 
 
 def _check_packages() -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 
 from search import winner as winners
 from search.findings import pareto, verdicts
 from search.findings.verdicts import Verdict
-from search.report import json_keys, score_tables, show
+from search.report import json_keys, score_tables, show, tables
 from search.study_file import objectives
 from search.study_file.config import ConfigError
 from search.winner import Winner
@@ -182,7 +181,7 @@ def shown(best: Best) -> list[RenderableType]:
         parts.append(f"model  {best.folder / 'model.keras'}")
     if best.pareto:
         parts.append("Pareto front: no trial is better than these in every objective")
-        parts.append(show.plain_table(*pareto.rows(pareto.to_json(best.pareto))))
+        parts.append(tables.table(*pareto.rows(pareto.to_json(best.pareto))))
     if best.missing:
         how = f"studyhall best {best.study.name} --export FOLDER does it"
         parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
@@ -242,10 +241,7 @@ def _chosen(best: Best) -> dict[str, Any]:
 
 
 def _values(values: dict[str, Any]) -> RenderableType:
-    table = Table(box=None, show_header=False)
-    for name, value in values.items():
-        table.add_row(name, show.value(value))
-    return table
+    return tables.table((), [(name, show.value(value)) for name, value in values.items()])
 
 
 def _kept(found: Winner, study: Study) -> str:
@@ -266,8 +262,8 @@ def _test(test: dict[str, Any]) -> list[RenderableType]:
     times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
     lines: list[RenderableType] = [
         f"test   set used {times}: {score_tables.sentence(found)}",
-        show.plain_table(*score_tables.rows(found)),
+        tables.table(*score_tables.rows(found)),
     ]
     if len(found.get("classes", [])) > MOST_CLASSES or "confusion" not in found:
         return lines
-    return [*lines, show.plain_table(*score_tables.confusion_rows(found))]
+    return [*lines, tables.table(*score_tables.confusion_rows(found))]

@@ -9,18 +9,17 @@ from pathlib import Path
 import optuna
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from search import inspection
 from search.data import loading
 from search.data.loading import Data
-from search.report import show
+from search.report import show, tables
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
 from search.training.engine import Settings
 from search.trial import modelling
 from search.trial.modelling import Blueprint, Built
-from spaces import fixed, hyperparameters
+from spaces import fixed, hyperparameters, spelling
 from spaces.failures import ArchitectureError
 from spaces.space import Scalar, Value
 
@@ -125,7 +124,7 @@ def _epoch_s(loaded: Data, built: Built) -> float:
     return [epoch.seconds for epoch in engine.training(built.model, settings).epochs()][-1]
 
 
-def _never_named(plan: Blueprint, folder: Path) -> Iterator[Text]:
+def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
     """Names in the study file that neither studyhall nor the user's reads: misspelt, perhaps."""
     family = plan.file.model.family
     if plan.builder is None:
@@ -139,19 +138,12 @@ def _never_named(plan: Blueprint, folder: Path) -> Iterator[Text]:
         places |= dict.fromkeys(own, f"[[trials]] {number}")
     for name, place in places.items():
         if name not in words:
-            yield Text(f"{place} {name}: {file} does not name it; is it spelled right?")
+            yield f"{place} {spelling.as_key(name)}: {file} does not name it; is it spelled right?"
 
 
 def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return tables.table((), rows, title=title)
 
 
 def _space(plan: Blueprint) -> Table:
-    table = Table("name", "kind", "range", "condition", title="space", title_justify="left")
-    table.box = None
-    for row in plan.space.rows():
-        table.add_row(*row)
-    return table
+    return tables.table(("name", "kind", "range", "condition"), plan.space.rows(), title="space")

@@ -13,7 +13,7 @@ from typing import Any
 
 from search import inspection, warm_start
 from search.inspection import Inspection
-from search.study_file import config, objectives
+from search.study_file import config, objectives, paths
 from search.study_file.config import ConfigError, Difference, StudyFile
 from spaces import fixed, hyperparameters, spelling
 from spaces.space import read_space
@@ -157,7 +157,7 @@ def check_artifacts(file: StudyFile, name: str) -> None:
     if bucket.is_bucket(file.study.artifacts):
         bucket.probe(file.study.artifacts)
         return
-    folder = Path(file.study.artifacts).resolve() / file.study.name
+    folder = paths.expanded(file.study.artifacts).resolve() / file.study.name
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "can't be written to" if there.is_dir() else "is no folder"
@@ -203,7 +203,7 @@ def _new_place(file: StudyFile) -> str:
     """A place of its own for checkpoints and models: another database may know the name too."""
     if bucket.is_bucket(file.study.artifacts):
         return f"{file.study.artifacts.rstrip('/')}/{file.study.name}-{uuid.uuid4().hex[:8]}"
-    parent, name = Path(file.study.artifacts).resolve(), file.study.name
+    parent, name = paths.expanded(file.study.artifacts).resolve(), file.study.name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
             (parent / name).mkdir(parents=True)

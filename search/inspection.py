@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.data.data_error import DataError
+from search.process import wire
 from search.study_file import losses, objectives
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
@@ -128,7 +130,14 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
         return inspect(file, path)
     command = [sys.executable, "-P", "-m", "search", "inspect", str(path)]
     command += ["--seed", str(file.study.seed)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command,
+        env={**os.environ, **wire.IN_UTF8},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if answer.returncode == 0:
         return Inspection(**json.loads(answer.stdout.splitlines()[-1]))
     if answer.returncode == 2:

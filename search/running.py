@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from rich.console import RenderableType
 
-from search import best, creation, inspection, stopping
+from search import best, creation, fruitless, inspection, stopping
 from search.launching import launch
 from search.notifying.following import following
 from search.process.device import Device
 from search.process.stop import STOPPED
-from search.report import live, show
+from search.report import live, show, tables
 from search.report.live import View
 from search.retraining import confirmation, confirming
 from search.study_file import config
 from search.study_file.config import ConfigError, StudyFile
+from search.study_file.sections import MOST
 from search.terminal import out, remark, say
 from search.trial.keeper import Keeper
 from storage import status, studies
@@ -50,7 +52,8 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     """Run workers, show what they do, and in the end the best model with its proof.
 
     Returns:
-        Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study.
+        Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study, 1 if its
+        budget is spent without a complete trial.
     """
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
@@ -65,7 +68,8 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
             say("somebody has stopped it: its workers have handed their trials back")
         say(f"it goes on with: studyhall resume {study.name}{at(url)}")
     elif state.incumbent is None:
-        say(f"no trial was completed; the reasons: studyhall trials {study.name}{at(url)}")
+        say(*fruitless.told(db, study, at(url)))
+        code = code or fruitless.EXIT_CODE
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
     else:
@@ -112,7 +116,7 @@ def confirmed(
         options: that it was asked for with, as they are typed.
     """
     found = confirming.known(db, study)
-    yield show.plain_table(*confirmation.rows(found))
+    yield tables.table(*confirmation.rows(found))
     yield show.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
@@ -140,7 +144,7 @@ def finish(db: Database, study: Study, url: str, *, again: bool = False) -> None
 
 def at(url: str) -> str:
     """What a command needs beside a study's name to find the same database."""
-    return "" if url == default_url() else f" --storage {shown(url)}"
+    return "" if url == default_url() else f" --storage {quote(shown(url))}"
 
 
 def more(written: str, limit: int) -> int:
@@ -150,10 +154,11 @@ def more(written: str, limit: int) -> int:
         ConfigError: neither of the two, or fewer than the limit.
     """
     digits = written.removeprefix("+")
-    total = int(digits) if digits.isdecimal() else 0
+    total = int(digits[: len(str(MOST)) + 1]) if digits.isdecimal() else 0
     added = total if written.startswith("+") else total - limit
-    if total == 0 or added < 0:
+    if total == 0 or added < 0 or limit + added > MOST:
         expected = f"+20 for twenty more, or a number from {limit} on for all"
+        expected += f", {MOST} at most" if limit + added > MOST else ""
         raise ConfigError([f"command line: --trials: received {written!r}, expected {expected}"])
     return added
 

@@ -44,7 +44,22 @@ def build(
     Raises:
         ArchitectureError: If the values can't be built for these samples.
     """
-    values = {**hyperparameters.defaults(family), **values}
+    try:
+        return _built(
+            family, {**hyperparameters.defaults(family), **values}, input_shape, outputs, task
+        )
+    except RecursionError as error:
+        raise ArchitectureError(f"{_layers(values)}: more layers than Keras can join") from error
+
+
+def _layers(values: Values) -> str:
+    many = {name: values[name] for name in ("depth", "convolutions") if name in values}
+    return ", ".join(f"{name} = {value}" for name, value in many.items())
+
+
+def _built(
+    family: str, values: Values, input_shape: tuple[int, ...], outputs: int, task: str
+) -> keras.Model:
     inputs = layers.Input(input_shape, name="input")
     tensor = _augmented(values, inputs, input_shape)
     tensor = {"mlp": _mlp, "cnn": _cnn}[family](values, tensor)

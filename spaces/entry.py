@@ -87,6 +87,13 @@ class Entry:
         """The value that makes the larger model."""
         return max(self.choices, key=_size) if self.choices else self.high
 
+    def count(self) -> int:
+        """How many values it may have; of a range without steps, one."""
+        if self.layers or self.choices:
+            return max(1, len(self.choices))
+        step = self.step or (1 if isinstance(self.low, int) else None)
+        return 1 if step is None else round((self.high - self.low) / step) + 1
+
     def nearest(self, value: Scalar) -> Scalar | None:
         """The allowed value closest to `value`; None where nothing is close to a word."""
         for choice in self.choices:
@@ -125,15 +132,18 @@ class Entry:
         if self.layers:
             return as_toml(self.layers)
         if self.choices:
-            return ", ".join(str(as_toml(choice)).strip('"') for choice in self.choices)
+            return ", ".join(map(_shown, self.choices))
         step = f", step {self.step}" if self.step is not None else ""
         return f"{self.low} … {self.high}{', log' if self.log else ''}{step}"
 
     def _condition(self) -> str:
         return " and ".join(
-            f"{other} = {' or '.join(as_toml(value) for value in values)}".replace('"', "")
-            for other, values in self.when.items()
+            f"{other} = {' or '.join(map(_shown, values))}" for other, values in self.when.items()
         )
+
+
+def _shown(value: Scalar) -> str:
+    return value if isinstance(value, str) else as_toml(value)
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from spaces import hyperparameters
 from spaces.entry import Entry, Value
+from spaces.reading import MOST
 from spaces.space import Scalar, Space
 from spaces.spelling import as_toml, one_of
 
@@ -146,4 +147,4 @@ def _is_one_value(entry: Entry) -> bool:
 def _is_scalar(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return isinstance(value, bool | int | str)
+    return isinstance(value, bool | str) or (isinstance(value, int) and abs(value) <= MOST)

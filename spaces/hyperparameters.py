@@ -39,12 +39,12 @@ TABLE: tuple[Hyperparameter, ...] = (
     # Architecture
     Hyperparameter(
         "depth", "integer", "number of hidden layers; blocks of convolutions in a cnn", SLIDES,
-        legal="[1, inf)", usual="1 … 4", mlp=2, cnn=2,
+        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2,
     ),
     Hyperparameter(
         "width", "integer",
         "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
-        legal="[1, inf)", usual="16 … 512, log", mlp=128, cnn=32, per_layer=True,
+        legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, per_layer=True,
     ),
     Hyperparameter(
         "activation", "choice", "after every hidden layer", BOOK,
@@ -57,12 +57,12 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,
-        legal="[1, inf)", usual="1 … 3", cnn=2,
+        legal="[1, inf)", most=100, usual="1 … 3", cnn=2,
     ),
     Hyperparameter(
         "head_width", "integer",
         "units of the dense layer between a cnn's blocks and its output; 0 = none", SLIDES,
-        legal="[0, inf)", usual="0 … 512", cnn=128,
+        legal="[0, inf)", most=1_000_000, usual="0 … 512", cnn=128,
     ),
     # Optimization
     Hyperparameter(

@@ -8,6 +8,9 @@ from typing import Literal
 Scalar = bool | int | float | str
 Kind = Literal["float", "integer", "switch", "choice"]
 
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # what a 32-bit float holds, in which networks compute
+MOST = 2**31 - 1  # of what is counted by 32-bit integers
+
 
 @dataclass(frozen=True)
 class Hyperparameter:
@@ -19,6 +22,7 @@ class Hyperparameter:
         meaning: One line, with the unit.
         source: The document that teaches it.
         legal: The interval that its numbers must lie in, in mathematical notation.
+        most: The largest whole number that can be built or trained with.
         words: Texts that it may be, besides its numbers or switch positions.
         usual: The range that the source recommends to search.
         mlp, cnn: The family's default; None where other values decide (`meaning` says how).
@@ -32,6 +36,7 @@ class Hyperparameter:
     meaning: str
     source: str
     legal: str = "(-inf, inf)"
+    most: int = MOST
     words: tuple[str, ...] = ()
     usual: str = ""
     mlp: Scalar | None = None
@@ -47,13 +52,18 @@ class Hyperparameter:
             case str():
                 return value in self.words
             case int():
-                return self.kind in ("float", "integer") and _inside(self.legal, value)
+                whole = self.kind in ("float", "integer")
+                return whole and _inside(self.legal, value) and not self._beyond(value)
             case float():
-                return self.kind == "float" and _inside(self.legal, value)
+                held = _inside(self.legal, value) and not self._beyond(value)
+                return self.kind == "float" and held
         return False
 
-    def expected(self) -> str:
+    def expected(self, received: object = None) -> str:
         """What is legal, in words.
+
+        Args:
+            received: what is not; a number beyond what can be computed with is told of that limit.
 
         >>> hyperparameters.find("batch_size").expected()
         'a whole number ≥ 1 or "all"'
@@ -65,8 +75,18 @@ class Hyperparameter:
             case "switch":
                 return _either(["true", "false", *words])
             case "integer":
-                return _either([f"a whole number {_in_words(self.legal)}", *words])
-        return f"a number {_in_words(self.legal)}"
+                limit = f" and ≤ {self.most}" if self._beyond(received) else ""
+                return _either([f"a whole number {_in_words(self.legal)}{limit}", *words])
+        held = f" that a 32-bit float holds, from {SMALLEST:g} to {LARGEST:g}"
+        return f"a number {_in_words(self.legal)}{held if self._beyond(received) else ''}"
+
+    def _beyond(self, number: object) -> bool:
+        """Whether computing with a number would change it, or fail."""
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return False
+        if self.kind == "integer":
+            return number > self.most
+        return number != 0 and not SMALLEST <= abs(number) <= LARGEST
 
 
 def _either(options: list[str]) -> str:

@@ -10,9 +10,14 @@ from typing import Any
 
 from spaces.entry import Entry
 from spaces.hyperparameters import Hyperparameter, Scalar
-from spaces.spelling import as_toml, one_of
+from spaces.spelling import as_key, as_toml, one_of
 
 Problem = tuple[str, str, str]  # name of the hyperparameter, what was received, what is expected
+
+MOST = 2**63 - 1  # of a whole number that is chosen: what databases and NumPy hold
+MOST_EXACT = 2**53  # of one in a range, which Optuna keeps as a float
+MOST_FLOAT = 1e150  # of a float in a range, whose square samplers compute
+MOST_STEPS = 1e15  # of a range: what floats tell apart
 
 KEYS = ("value", "choices", "low", "high", "log", "step", "when", "per_layer")
 FORMS = "a value, a list of choices, { low = …, high = … }, or { value | choices = …, when = … }"
@@ -29,7 +34,7 @@ class SpaceError(ValueError):
         self.problems = list(problems)
         super().__init__(
             "\n".join(
-                f"[space] {name}: received {received}, expected {expected}"
+                f"[space] {as_key(name)}: received {received}, expected {expected}"
                 for name, received, expected in self.problems
             )
         )
@@ -170,7 +175,9 @@ def _scalar_problems(value: Any, known: Hyperparameter | None) -> Mistakes:
         yield as_toml(value), known.expected() if known else "a finite number"
     elif known and not known.allows(value):
         words = isinstance(value, str) and known.kind == "choice"
-        yield as_toml(value), one_of(value, known.words) if words else known.expected()
+        yield as_toml(value), one_of(value, known.words) if words else known.expected(value)
+    elif isinstance(value, int) and abs(value) > MOST:
+        yield as_toml(value), f"a whole number from −{MOST} to {MOST}"
 
 
 def _range_problems(table: dict[str, Any], known: Hyperparameter | None) -> Mistakes:
@@ -181,33 +188,50 @@ def _range_problems(table: dict[str, Any], known: Hyperparameter | None) -> Mist
     wrong = {key: end for key, end in ends.items() if not _is_number(end)}
     for key, end in wrong.items():
         yield f"{key} = {as_toml(end)}" if key in table else f"no {key}", "low and high, numbers"
-    if not wrong:
-        yield from _ends_problems(table["low"], table["high"], known)
-        yield from _scale_problems(table)
+    if wrong:
+        return
+    beyond = [*_ends_problems(table["low"], table["high"], known)]
+    yield from beyond
+    yield from _log_problems(table)
+    if not beyond:
+        yield from _step_problems(table)
 
 
 def _ends_problems(low: Any, high: Any, known: Hyperparameter | None) -> Mistakes:
     if low > high:
-        yield f"low = {low}, high = {high}", "low ≤ high"
+        yield f"low = {as_toml(low)}, high = {as_toml(high)}", "low ≤ high"
+    whole = isinstance(low, int) and isinstance(high, int)
+    most = MOST_EXACT if whole else MOST_FLOAT
     for key, end in (("low", low), ("high", high)):
         if known and not known.allows(end):
-            yield f"{key} = {end}", known.expected()
+            yield f"{key} = {as_toml(end)}", known.expected(end)
+        elif abs(end) > most:
+            yield f"{key} = {as_toml(end)}", f"a number from −{most:.16g} to {most:.16g}"
 
 
-def _scale_problems(table: dict[str, Any]) -> Mistakes:
-    log, step = table.get("log", False), table.get("step")
+def _log_problems(table: dict[str, Any]) -> Mistakes:
+    log = table.get("log", False)
     if not isinstance(log, bool):
         yield f"log = {as_toml(log)}", "true or false"
     elif log and table["low"] <= 0:
-        yield f"low = {table['low']} on a log scale", "low > 0"
+        yield f"low = {as_toml(table['low'])} on a log scale", "low > 0"
+    if log and "step" in table:
+        yield "log and step together", "one of them: Optuna has no stepped log scale"
+
+
+def _step_problems(table: dict[str, Any]) -> Mistakes:
+    step = table.get("step")
     if step is None:
         return
-    if log:
-        yield "log and step together", "one of them: Optuna has no stepped log scale"
     if not _is_number(step) or step <= 0:
         yield f"step = {as_toml(step)}", "a number > 0"
-    elif step > table["high"] - table["low"] > 0:
-        yield f"step = {step}", f"at most high − low = {table['high'] - table['low']}"
+    elif step > (span := table["high"] - table["low"]) > 0:
+        yield f"step = {as_toml(step)}", f"at most high − low = {span}"
+    elif span > step * MOST_STEPS:
+        yield (
+            f"step = {step}",
+            f"at least {span / MOST_STEPS:g}: high − low in {MOST_STEPS:g} steps",
+        )
 
 
 def _when_problems(when: Any) -> Mistakes:
@@ -231,11 +255,15 @@ def _per_layer_problems(table: dict[str, Any], known: Hyperparameter | None) -> 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, bool | int | float | str)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _is_number(value) and abs(value) <= MOST_FLOAT
+    return isinstance(value, bool | str)
 
 
 __all__ = ["Problem", "Scalar", "SpaceError", "read_entry"]

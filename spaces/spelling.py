@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import date, time
 from difflib import get_close_matches
+
+import tomlkit
+
+LONGEST_NUMBER = 10**4000  # beyond it only hexadecimal is read, and written by Python
+# Control characters, halves of surrogate pairs, line separators, and what turns the direction of
+# the text around it; the signs that join an emoji stay.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -23,12 +32,12 @@ def one_of(name: object, known: Iterable[str]) -> str:
     'one of sgd, adam; did you mean "adam"?'
     """
     names = list(known)
-    near = nearest(str(name), names)
+    near = nearest(name if isinstance(name, str) else as_toml(name), names)
     return f"one of {', '.join(names)}" + (f'; did you mean "{near}"?' if near else "")
 
 
 def as_toml(value: object) -> str:
-    """A value as the study file would spell it.
+    """A value as a study file spells it, on one line, from which it is read back.
 
     >>> as_toml({"low": 1, "log": True, "choices": ["adam"]})
     '{ low = 1, log = true, choices = ["adam"] }'
@@ -37,11 +46,55 @@ def as_toml(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f'"{value}"'
+            return _text(value)
         case list() | tuple():
             return f"[{', '.join(as_toml(item) for item in value)}]"
         case dict():
-            pairs = ", ".join(f"{key} = {as_toml(item)}" for key, item in value.items())
+            pairs = ", ".join(f"{as_key(key)} = {as_toml(item)}" for key, item in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
+        case date() | time():
+            return tomlkit.item(value).as_string()
+        case int() if abs(value) >= LONGEST_NUMBER:
+            return hex(value)
         case _:
             return str(value)
+
+
+def as_key(name: str) -> str:
+    """A name as a study file spells it before "=": in quotes, unless it needs none.
+
+    >>> as_key("dense.units")
+    '"dense.units"'
+    """
+    return _encodable(tomlkit.key(name).as_string())
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Text on one line, with every control character as an escape such as ``\n``.
+
+    Args:
+        keep: control characters that stay.
+    """
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters; "…" stands for what is left out."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _text(value: str) -> str:
+    """In single quotes where that spares escapes: paths of Windows, inches."""
+    literal = any(sign in value for sign in '\\"') and "'" not in value
+    if literal and not _UNSEEN.search(value):
+        return f"'{value}'"
+    return _encodable(tomlkit.item(value).as_string())
+
+
+def _encodable(text: str) -> str:
+    """Without halves of surrogate pairs, which no file can hold; names of files may have some."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")

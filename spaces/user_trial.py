@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spaces.entry import Value
 from spaces.failures import UserCodeError
 from spaces.space import Space
-from spaces.spelling import as_toml
+from spaces.spelling import as_key, as_toml
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -88,6 +88,5 @@ class UserTrial:
         return self._values[name]
 
     def _mismatch(self, name: str, value: object, asked: str) -> UserCodeError:
-        return UserCodeError(
-            f"[space] {name}: received {as_toml(value)}, expected what the code asks for: {asked}"
-        )
+        received = f"[space] {as_key(name)}: received {as_toml(value)}"
+        return UserCodeError(f"{received}, expected what the code asks for: {asked}")

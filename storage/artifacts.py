@@ -7,6 +7,7 @@ the same folder serves the same objects to the dashboard.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -193,11 +194,18 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Gives a path beside to write to, with the same suffix, and renames it in the end.
 
+    A link stays one. What is no file, such as a device or a pipe, is given itself: it must not be
+    replaced.
+
     Raises:
         ArtifactError: the disk is full, or the folder is gone or read-only; nothing is left behind.
     """
-    unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
     with _reported(path):
+        if _is_special(path):
+            yield path
+            return
+        path = Path(os.path.realpath(path))
+        unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
         try:
             yield unfinished
             if durable:
@@ -207,6 +215,14 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
                 _flush(path.parent)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is there and no file of its own: another program writes to it or reads it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    by_name = path.is_absolute() and path.parts[1] in ("dev", "proc")  # /dev/stdout, a file even
+    return path.exists() and (by_name or not path.is_file())
 
 
 def _flush(path: Path) -> None:

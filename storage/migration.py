@@ -23,6 +23,7 @@ _STEPS = {  # the statements that lead to each version from the one before
     3: ("ALTER TABLE studyhall_queue ADD COLUMN attributes TEXT",),
     4: (),  # tables that were not there before: what creates them does so in any database
     5: ("ALTER TABLE studyhall_retrainings ADD COLUMN checkpoint TEXT",),
+    6: ("ALTER TABLE studyhall_studies ALTER COLUMN seed TYPE BIGINT",),  # up to 2^32 - 1
 }
 _ADDS = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+) ")
 
@@ -37,13 +38,18 @@ def migrate(connection: sa.Connection, kind: str) -> None:
         connection.exec_driver_sql(connections.BEGIN[kind]["write"])
         try:
             for statement in _STEPS[version + 1]:
-                if not _is_there(connection, statement):
+                if not (_is_there(connection, statement) or _needs_none(kind, statement)):
                     connection.exec_driver_sql(statement)
             connection.execute(sa.update(schema).values(version=version + 1))
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.exec_driver_sql("ROLLBACK")
             raise
+
+
+def _needs_none(kind: str, statement: str) -> bool:
+    """Whether it widens a column of SQLite's, whose integers all have 64 bits."""
+    return kind == "sqlite" and " ALTER COLUMN " in statement
 
 
 def _is_there(connection: sa.Connection, statement: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 5  # `storage.migration` brings older ones to it
+VERSION = 6  # `storage.migration` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double
@@ -42,7 +42,7 @@ schema = _table(
 studies = _table(
     "studies",
     _study(),
-    _column("seed", sa.Integer),
+    _column("seed", sa.BigInteger),
     _column("config", sa.Text),  # JSON: the checked study file
     _column("created_at", _Float),
     _column("token", sa.Text),  # of the call that created it

@@ -231,3 +231,30 @@ def test_folder_that_has_gone_is_one_error(store: ArtifactStore) -> None:
     store.root.rmdir()
     with pytest.raises(ArtifactError, match="No such file or directory"):
         store.write("model", "study", b"data")
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    """Likewise a device: as root, /dev/stdout would be replaced for the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    artifacts.write_whole(pipe, b"whole")
+    assert os.read(reader, 10) == b"whole" and pipe.is_fifo()
+    os.close(reader)
+    assert [*tmp_path.iterdir()] == [pipe]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    there, link = tmp_path / "there", tmp_path / "link"
+    there.write_bytes(b"old")
+    link.symlink_to(there)
+    artifacts.write_whole(link, b"new")
+    assert there.read_bytes() == b"new" and link.is_symlink()
+
+
+@pytest.mark.parametrize("name", [".", "", "folder"])
+def test_a_folder_is_no_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(artifacts.ArtifactError, match="Is a directory"):
+        artifacts.write_whole(Path(name), b"x")

@@ -3,15 +3,15 @@
 import json
 
 import pytest
-from rich.console import Console
 
 from search import best, proof
 from search.study_file.config import ConfigError
+from search.terminal import Literal
 from storage.artifacts import ArtifactError
 
 
 def text(parts):
-    console = Console(width=120)
+    console = Literal(width=120)
     with console.capture() as captured:
         for part in parts:
             console.print(part)

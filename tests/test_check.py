@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from rich.console import Console
 
 from search import check
 from search.study_file import config
 from search.study_file.config import ConfigError
+from search.terminal import Literal
 from spaces.failures import UserCodeError
 
 
@@ -18,7 +18,7 @@ def report(tmp_path, study_file):
     def made(**changes):
         path = tmp_path / "study.toml"
         path.write_text(study_file(**changes))
-        console = Console(width=200)
+        console = Literal(width=200)
         with console.capture() as captured:
             for part in check.report(config.load(path), path):
                 console.print(part)

@@ -234,8 +234,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert "is a directory" in refused(tmp_path)
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"[study]\nname = '\xff'\n")
-    assert (
-        refused(binary) == "binary.toml: line 2: received bytes that are not UTF-8, expected UTF-8"
+    assert refused(binary) == (
+        "binary.toml: line 2: received bytes that are not UTF-8, expected UTF-8: "
+        "save it with the encoding UTF-8"
     )
 
 

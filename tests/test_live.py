@@ -3,9 +3,9 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from search.report import live
+from search.terminal import Literal
 from storage import latest, status
 
 
@@ -19,7 +19,7 @@ def run(studio):
 
 def printed(run, *, terminal, quiet=False):
     file = io.StringIO()
-    console = Console(file=file, force_terminal=terminal, width=120)
+    console = Literal(file=file, force_terminal=terminal, width=120)
     with live.view(console, "iris", quiet=quiet) as view:
         view.say("a remark, with [brackets]")
         view.update(*run)
@@ -51,6 +51,6 @@ def test_before_the_first_result(studio):
     store = studio.worker(study).context.store
     store.claim()
     file = io.StringIO()
-    Console(file=file, width=120).print(live.picture("iris", status.status(studio.db, study)))
+    Literal(file=file, width=120).print(live.picture("iris", status.status(studio.db, study)))
     assert "none yet" in file.getvalue() and "0 complete" in file.getvalue()
     assert "worker@" in file.getvalue()

@@ -83,3 +83,18 @@ def test_an_older_database_is_migrated_with_all_it_holds(db: Database, database_
         version = newer.snapshot(lambda t: t.rows("SELECT version FROM studyhall_schema"))
         assert version == [(VERSION,)]
         newer.close()
+
+
+def test_seeds_of_32_bits_fit_in_a_database_that_had_no_room(
+    db: Database, database_url: str
+) -> None:
+    def back(transaction: Transaction) -> None:
+        if db.kind == "postgresql":
+            transaction.run("ALTER TABLE studyhall_studies ALTER COLUMN seed TYPE INTEGER")
+        transaction.run("UPDATE studyhall_schema SET version = 5")
+
+    db.transaction(back)
+    newer = Database.open(database_url)
+    study, _ = studies.create(newer, "large", config={}, seed=2**32 - 1, trials=2**31 - 1)
+    assert studies.find(newer, "large") == study and study.seed == 2**32 - 1
+    newer.close()

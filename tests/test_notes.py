@@ -57,7 +57,7 @@ def test_a_finished_trials_note_tells_what_it_found(study: optuna.Study) -> None
     assert "| loss | 0.3333 | 0.3 |" in body
     assert "| accuracy | 0.5 | 0.7 |" in body
     assert "keras" not in body
-    assert "| `dropout` | 0.25 |" in body
+    assert "| dropout | 0.25 |" in body
 
 
 def test_the_verdict_stands_above_its_advice(study: optuna.Study) -> None:

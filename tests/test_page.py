@@ -144,7 +144,7 @@ def test_markdown_tables_hold_together(run):
     for block in blocks:
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(cells) == 1
-    assert "\\<b>it's wrong" in text
+    assert "&lt;b&gt;it's wrong" in text
 
 
 def test_the_worst_trials_come_last_and_many_are_cut():

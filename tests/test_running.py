@@ -64,4 +64,4 @@ def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
     assert running.at("postgresql://ann:sesame@host/db") == ""
     assert running.at("sqlite:///other.db") == " --storage sqlite:///other.db"
     hint = running.at("postgresql://bob:sesame@host/db")
-    assert hint == " --storage postgresql://bob:***@host/db"
+    assert hint == " --storage 'postgresql://bob:***@host/db'"

@@ -5,11 +5,11 @@ import dataclasses
 import json
 
 import pytest
-from rich.console import Console
 
 from search.findings import verdicts
 from search.process.stop import Stop
 from search.report import json_keys, show, time_split
+from search.terminal import Literal
 from storage import records, status
 from storage.status import OutOfMemory
 
@@ -29,7 +29,7 @@ FAILING = """
 
 
 def text(part):
-    console = Console(width=160)
+    console = Literal(width=160)
     with console.capture() as captured:
         console.print(part)
     return captured.get()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from search.commands.options import Name, Storage, find, writing
+from search.report.tables import table
 from search.study_file.config import ConfigError
 from search.terminal import remark, say
 from storage import artifacts, studies
@@ -39,7 +39,7 @@ def report(
         text = page.report(db, find(db, name), chosen)
     path = output or Path(f"{name}{page.FORMATS[chosen]}")
     with writing(path):
-        artifacts.write_whole(path, text.encode())
+        artifacts.write_whole(path, text.encode(errors="backslashreplace"))
     say(str(path))
 
 
@@ -71,24 +71,21 @@ def compare(
         raise ConfigError([f"study: received {names[0]!r} alone, expected two or more to compare"])
     with closing(Database.open(storage or default_url(), create=False)) as db:
         compared = comparison.sides(db, names)
-    say(_table(*comparison.outcomes(compared)), "", _table(*comparison.differing(compared)), "")
+    say(table(*comparison.outcomes(compared)), "", table(*comparison.differing(compared)), "")
     say(*comparison.remarks(compared))
     if output is not None:
         _write_compared(compared, output)
-
-
-def _table(head: list[str], body: list[list[str]]) -> Table:
-    table = Table(*head, box=None)
-    for row in body:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
 
 
 def _write_compared(compared: list[Side], output: Path) -> None:
     from search.page import compared as page
 
     as_picture = output.suffix.lower() == ".png"
-    whole = page.picture(compared) if as_picture else page.page(compared).encode()
+    whole = (
+        page.picture(compared)
+        if as_picture
+        else page.page(compared).encode(errors="backslashreplace")
+    )
     with writing(output):
         artifacts.write_whole(output, whole)
     say(str(output))
@@ -124,6 +121,6 @@ def refine(
         print(text)
         return
     with writing(output):
-        artifacts.write_whole(output, text.encode())
+        artifacts.write_whole(output, text.encode(errors="backslashreplace"))
     say(f"{output}: study {following}")
-    remark(f"it begins with what {name} has found: studyhall launch {output}")
+    remark(f"it begins with what {name} has found: studyhall launch {quote(str(output))}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import closing, suppress
 from typing import Annotated
 
@@ -11,9 +10,8 @@ import typer
 
 from search import inspection, quiet
 from search.commands.options import File, Name, Storage, find
-from search.process import device, log_stream
+from search.process import device
 from search.process.stop import Stop, StopNow
-from search.process.wire import LAUNCHED
 from search.study_file import config
 from search.study_file.config import ConfigError
 from storage.database import Database, default_url
@@ -30,8 +28,6 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
     """Train anew what a study has planned, until nothing is left."""
     stop = Stop()
     stop.listen()  # before the long import
-    if LAUNCHED in os.environ:
-        log_stream.outlive_a_full_disk()
     with suppress(StopNow):
         quiet.import_tensorflow()
         device.limit_memory()

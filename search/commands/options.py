@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,13 @@ PerGpu = Annotated[
 ]
 Gpu = Annotated[str, typer.Option(metavar="N|none", help="The GPU to use; default: the first.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
+
+
+def finite(number: float | None) -> float | None:
+    """Refuse what is no number: it is neither below a limit nor above it."""
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter(f"received {number}, expected a finite number")
+    return number
 
 
 def find(db: Database, name: str) -> Study:

@@ -13,7 +13,7 @@ from search import running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import pareto, verdicts
 from search.launching import reaping
-from search.report import json_keys, show, time_split
+from search.report import json_keys, show, tables, time_split
 from search.retraining import confirmation
 from search.terminal import remark, say
 from storage import records, studies
@@ -53,11 +53,11 @@ def status(
     if name:
         if fronts[0]:
             say("", "Pareto front: no trial is better than these in every objective")
-            say(show.plain_table(*pareto.rows(fronts[0])))
+            say(tables.table(*pareto.rows(fronts[0])))
         say("", f"time spent in trials: {time_split.sentence(splits[0])}")
         say(show.takeovers(rows[0][1]), show.out_of_memory(rows[0][1]))
         if confirmed[0] is not None:
-            say("", show.plain_table(*confirmation.rows(confirmed[0])), *confirmed[0].sentences())
+            say("", tables.table(*confirmation.rows(confirmed[0])), *confirmed[0].sentences())
         if rows[0][1].stopping:
             say(f"stopped: no worker begins a trial until studyhall resume {name}")
 

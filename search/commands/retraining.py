@@ -20,14 +20,16 @@ from search.commands.options import (
     Storage,
     Workers,
     find,
+    finite,
     typed_options,
 )
 from search.launching import places
 from search.process import device
-from search.report import live, show
+from search.report import live, show, tables
 from search.retraining import confirming, crew
 from search.retraining import datacurve as data
 from search.study_file.config import ConfigError
+from search.study_file.sections import MOST
 from search.terminal import err, out, say
 from storage.database import Database, default_url
 from storage.retrainings import DATACURVE
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
 def confirm(
     name: Name,
     storage: Storage = None,
-    top: Annotated[int | None, typer.Option(min=1, help="How many of the best trials.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="How many of the best trials.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, max=100, help="How often each.")] = None,
     workers: Workers = None,
     gpus: Gpus = None,
@@ -76,10 +80,13 @@ def confirm(
 
 def replay(
     name: Name,
-    trial: Annotated[int, typer.Argument(min=0, metavar="TRIAL", help="Number of the trial.")],
+    trial: Annotated[
+        int, typer.Argument(min=0, max=MOST, metavar="TRIAL", help="Number of the trial.")
+    ],
     storage: Storage = None,
     tolerance: Annotated[
-        float | None, typer.Option(min=0, help="Relative difference up to which it reproduces.")
+        float | None,
+        typer.Option(min=0, callback=finite, help="Relative difference up to which it reproduces."),
     ] = None,
     gpu: Gpu = "auto",
     as_json: AsJson = False,
@@ -146,7 +153,7 @@ def datacurve(
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
-        say("", show.plain_table(*data.rows(found)), *found.sentences())
+        say("", tables.table(*data.rows(found)), *found.sentences())
         say(show.beside_budget(found.gpu_seconds))
         if code != 0:
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from search import creation, inspection, quiet, running, stopping
+from search import creation, fruitless, inspection, quiet, running, stopping
 from search.commands.options import (
     File,
     Gpu,
@@ -20,12 +20,15 @@ from search.commands.options import (
     Storage,
     Workers,
     find,
+    finite,
 )
 from search.launching import places
-from search.process import device, log_stream, recycling
+from search.process import device, recycling
 from search.process.stop import Stop, StopNow
 from search.process.wire import LAUNCHED
 from search.study_file import config
+from search.study_file.sections import MOST, MOST_TIME
+from search.terminal import say
 from storage import status as standing
 from storage import studies
 from storage.database import Database, default_url
@@ -88,9 +91,7 @@ def worker(
     """Work on a study, started by hand on any machine that reaches its database."""
     stop = Stop()
     stop.listen()  # before the long import
-    if LAUNCHED in os.environ:
-        log_stream.outlive_a_full_disk()
-    else:
+    if LAUNCHED not in os.environ:
         device.pin(gpu)
     with suppress(StopNow):
         quiet.import_tensorflow()
@@ -98,7 +99,11 @@ def worker(
         from search import worker as working
 
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            working.work(db, find(db, name), stop, folder)
+            study = find(db, name)
+            working.work(db, study, stop, folder)
+            if LAUNCHED not in os.environ and not stop.asked and fruitless.is_so(db, study):
+                say(*fruitless.told(db, study, running.at(storage or default_url())))
+                stop.ask(fruitless.EXIT_CODE)
     if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
         recycling.begin_anew()
     raise typer.Exit(stop.code)
@@ -108,10 +113,17 @@ def stop(
     name: Name,
     storage: Storage = None,
     trial: Annotated[
-        int | None, typer.Option(min=0, help="End this trial alone, as pruned.")
+        int | None, typer.Option(min=0, max=MOST, help="End this trial alone, as pruned.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Wait so long for them to leave.")
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_TIME,
+            callback=finite,
+            metavar="SECONDS",
+            help="Wait so long for them to leave.",
+        ),
     ] = 0,
 ) -> None:
     """Ask all workers of a study, on all machines, to save a checkpoint and leave."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
         raise ConfigError(
             [f"{file}: received {error.strerror}, expected a file to write"]
         ) from error
-    say(f"{file} written; next: studyhall check {file}")
+    say(f"{file} written; next: studyhall check {quote(str(file))}")
 
 
 def check(file: File) -> None:

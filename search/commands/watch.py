@@ -6,6 +6,7 @@ from contextlib import closing
 
 import typer
 
+from search import fruitless, running
 from search.commands.options import Name, QuietFlag, Storage, find
 from search.launching import watching
 from search.notifying.following import following
@@ -25,3 +26,6 @@ def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> Non
             say(f'study "{name}" has been deleted')
             raise typer.Exit(2)
         say("", show.studies_table([(study, standing.status(db, study))]))
+        if fruitless.is_so(db, study):
+            say(*fruitless.told(db, study, running.at(storage or default_url())))
+            raise typer.Exit(fruitless.EXIT_CODE)

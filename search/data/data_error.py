@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from spaces.spelling import visible
+
 
 class DataError(ValueError):
     """The data cannot be used as they are.
@@ -11,7 +13,7 @@ class DataError(ValueError):
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [visible(problem, keep="\t") for problem in problems]
         super().__init__("\n".join(self.problems))
 
 

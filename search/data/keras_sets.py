@@ -13,6 +13,7 @@ from scipy import sparse
 
 from search.data.arrays import Arrays
 from search.data.data_error import refusal
+from search.study_file import paths
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,12 @@ def cache() -> Path:
     Raises:
         DataError: it cannot be written; Keras would silently take another one.
     """
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+    named = os.environ.get("KERAS_HOME") or "~/.keras"
+    try:
+        folder = paths.expanded(named)
+    except ValueError as error:
+        received = f"{named} as the cache of Keras"
+        raise refusal("source", received, f"KERAS_HOME to name {error}") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)

@@ -10,6 +10,7 @@ from typing import Any
 from search.data import archives, images, keras_sets, sklearn_sets, tables, user_data
 from search.data.arrays import Arrays, checked
 from search.data.data_error import DataError, problem, refusal
+from search.study_file import paths
 from search.study_file.sections import DataSection
 from spaces import spelling
 
@@ -83,13 +84,19 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
 
 
 def _existing(source: str, folder: Path) -> Path:
-    path = folder / Path(source).expanduser()
+    path = folder / paths.expanded(source)
     if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
         received = f'"{source}", which is not there ({path.absolute()})'
-        raise refusal("source", received, FORMS)
+        raise refusal("source", received, _with_slashes(source, folder) or FORMS)
     if not os.access(path, os.R_OK):
         raise refusal("source", f"{path}, which may not be read", "permission to read it")
     return path
+
+
+def _with_slashes(source: str, folder: Path) -> str:
+    """The same path as it is written here, where Windows' backslashes are no separators."""
+    slashed = source.replace("\\", "/")
+    return f'"{slashed}", with /' if slashed != source and (folder / slashed).exists() else ""
 
 
 def _from_disk(section: DataSection, path: Path) -> Arrays:

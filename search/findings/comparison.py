@@ -26,7 +26,7 @@ from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
-ONE_TRIAL = re.compile(r"(.+):(\d+)")
+ONE_TRIAL = re.compile(r"(.+):(\d{1,10})")
 
 Rows = tuple[list[str], list[list[str]]]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from search.findings.tendencies import OfHyperparameter
 from spaces import hyperparameters
+from spaces.legal import LARGEST
 from spaces.space import Entry, Scalar
 
 MARGIN = 0.15  # of the old range, left on either side of the good values
@@ -127,9 +128,14 @@ def _bounds(name: str) -> tuple[float, float]:
         return -math.inf, math.inf
     legal = re.fullmatch(r"([\[(])(\S+), (\S+)([\])])", hyperparameters.find(name).legal)
     assert legal is not None
-    low, high = float(legal[2]), float(legal[3])
+    low, high = float(legal[2]), min(float(legal[3]), _most(name))
     inside = high - 0.01 if legal[4] == ")" and math.isfinite(high) else high
     return (low + 1e-12 if legal[1] == "(" and math.isfinite(low) else low), inside
+
+
+def _most(name: str) -> float:
+    known = hyperparameters.find(name)
+    return known.most if known.kind == "integer" else LARGEST
 
 
 def _of_choices(

@@ -68,7 +68,7 @@ def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> 
     known = {each.entry.name: each for each in found}
     for each in proposals:
         yield from (_comment(line) for line in _reasons(each, known.get(each.name)))
-        yield f"{each.name} = {spelling.as_toml(each.written)}"
+        yield f"{spelling.as_key(each.name)} = {spelling.as_toml(each.written)}"
     yield ""
 
 
@@ -92,4 +92,6 @@ def _moved(reference: str, old: Path, new: Path) -> str:
 
 
 def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False))
+    return "\n".join(
+        f"# {line}" for line in textwrap.wrap(spelling.visible(text), WIDTH, break_on_hyphens=False)
+    )

@@ -17,6 +17,7 @@ from search.launching import dead_workers, places
 from search.launching.crew import Crew
 from search.launching.place import Place
 from search.launching.watched import Watched
+from search.process import wire
 from search.process.device import Device
 from search.report import show
 from search.report.live import View
@@ -76,9 +77,10 @@ def finish(study: Study, url: str, *, again: bool = False) -> subprocess.Complet
     """Export, prove and test the best model in a process that never saw the training."""
     return subprocess.run(
         [*command(study.name, "finish"), *(["--again"] if again else [])],
-        env={**os.environ, "STUDYHALL_STORAGE": url},
+        env={**os.environ, **wire.IN_UTF8, "STUDYHALL_STORAGE": url},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
 
@@ -137,7 +139,7 @@ def _complaints(crew: Crew) -> Iterator[str]:
     """The end of the log of each worker that did not end well."""
     for place in crew.places:
         if _outcome(place) in (1, 2):
-            lines = place.log.read_text(errors="replace").splitlines()
+            lines = place.log.read_text(encoding="utf-8", errors="replace").splitlines()
             yield from lines[-TAIL:] if _outcome(place) == 1 else _last_words(lines)
             yield f"{place.name}: its whole log is {place.log}"
 

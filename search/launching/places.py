@@ -14,12 +14,14 @@ from search.study_file import config
 from search.study_file.config import StudyFile
 from storage.studies import Study
 
+DIGITS = 20  # of a number that may be meant
+
 Given = dict[str, Any]  # keys of [workers] that the command line gives
 
 
 def given(workers: str | None, gpus: str | None, per_gpu: int | None) -> Given:
     """What a command line says of the workers, as keys of ``[workers]``."""
-    count: Any = int(workers) if workers is not None and workers.isdecimal() else workers
+    count: Any = workers if workers is None else _number(workers)
     if count is None and per_gpu is not None:  # the number asked for holds, not the file's count
         count = "auto"
     chosen = gpus if gpus is None or gpus in ("all", "none") else _listed(gpus)
@@ -71,4 +73,9 @@ def _names(count: int) -> list[str]:
 
 def _listed(numbers: str) -> list[int | str]:
     words = [word.strip() for word in numbers.split(",") if word.strip()]
-    return [int(word) if word.isdecimal() else word for word in words]
+    return [_number(word) for word in words]
+
+
+def _number(word: str) -> int | str:
+    """A number where the word is one; Python reads no decimal of thousands of digits."""
+    return int(word) if word.isdecimal() and len(word) < DIGITS else word

@@ -10,10 +10,10 @@ import hmac
 import json
 import os
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,7 +42,7 @@ class Webhook:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
                 return bool(200 <= answer.status < 300)
-        except (OSError, ValueError, urllib.error.HTTPError):
+        except (OSError, ValueError, HTTPException):
             return False
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:

@@ -5,6 +5,7 @@ Colours of background, text and grid are left to the page, which knows whether i
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -24,6 +25,11 @@ SMALL = 360  # pixels of height
 WIDE = 20  # times the least value, from where an axis of values is logarithmic
 
 Figure: TypeAlias = Any  # a plotly Figure, whose classes have no types
+
+
+def literal(text: str) -> str:
+    """A name as plotly shows it: `<b>` is no tag of its."""
+    return html.escape(text, quote=False)
 
 
 def over_time(found: Findings) -> Figure | None:
@@ -85,8 +91,8 @@ def learning_curves(best: History, others: Sequence[History], name: str = "loss"
 def compared(curves_by_name: Mapping[str, History]) -> Figure:
     """Losses of several trials on one plot: validation drawn, training dotted."""
     figure = go.Figure()
-    for place, (label, history) in enumerate(curves_by_name.items()):
-        colour = curves.COLOURS[place % len(curves.COLOURS)]
+    for place, (side, history) in enumerate(curves_by_name.items()):
+        colour, label = curves.COLOURS[place % len(curves.COLOURS)], literal(side)
         for key, dash in (("val_loss", "solid"), ("loss", "dot")):
             for fold, rows in enumerate(curves.folds(history)):
                 figure.add_scatter(
@@ -106,7 +112,7 @@ def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
         return None
     figure = go.Figure()
     figure.add_bar(
-        x=[n for n, _ in ordered], y=[name for _, name in ordered], orientation="h",
+        x=[n for n, _ in ordered], y=[literal(name) for _, name in ordered], orientation="h",
         marker={"color": TRAIN},
     )  # fmt: skip
     figure.update_layout(height=80 + 28 * len(ordered), bargap=0.35)
@@ -117,7 +123,7 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
     """The confusion matrix as a heat map, true classes down."""
     if scores is None or "confusion" not in scores or scores["task"] == "multilabel":
         return None
-    names = [line["name"] for line in scores["classes"]]
+    names = [literal(line["name"]) for line in scores["classes"]]
     counts = np.array(scores["confusion"], float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = go.Figure()
@@ -153,8 +159,8 @@ def dressed(
 ) -> Figure:
     """The layout that all figures share."""
     if x is not None:
-        figure.update_xaxes(title=x)
-        figure.update_yaxes(title=y)
+        figure.update_xaxes(title=literal(x))
+        figure.update_yaxes(title=literal(y or ""))
     if log:
         figure.update_yaxes(type="log", nticks=LOG_TICKS)
     figure.update_layout(

@@ -74,7 +74,8 @@ def _summary(content: Mapping[str, Any]) -> str:
             facts.insert(2, _tested(best["test"]["scores"]))
     facts.append(("device time", show.duration(content["lost"]["all_s"])))
     cards = "".join(
-        f"<div><b>{html.escape(value)}</b><span>{name}</span></div>" for name, value in facts
+        f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
+        for name, value in facts
     )
     return f'<div class="facts">{cards}</div>{paragraphs(content["summary"])}'
 

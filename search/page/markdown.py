@@ -7,7 +7,8 @@ from typing import Any
 
 from search.findings import pareto, tendencies
 from search.page import evaluation
-from search.report import score_tables, show
+from search.report import markdown_text, score_tables, show
+from search.report.markdown_text import plain
 from search.study_file import objectives
 
 MOST_TRIALS = 50  # the best ones; the JSON has all
@@ -19,8 +20,8 @@ def text(content: Mapping[str, Any]) -> str:
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[str]:
-    yield f"# Study {_plain(content['study'])}"
-    yield "\n\n".join(_plain(sentence) for sentence in content["summary"])
+    yield f"# Study {plain(content['study'])}"
+    yield "\n\n".join(plain(sentence) for sentence in content["summary"])
     if content["status"]["pareto"]:
         yield "## Pareto front"
         yield table(*pareto.rows(content["status"]["pareto"]))
@@ -43,7 +44,7 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield table(*time_spent(content))
     yield "## To do it again"
     yield table(*reproduce(content["reproduce"]))
-    yield f"```toml\n{content['reproduce']['study_file']}```"
+    yield markdown_text.fenced(content["reproduce"]["study_file"], "toml")
 
 
 def _evaluation(content: Mapping[str, Any]) -> Iterator[str]:
@@ -53,7 +54,7 @@ def _evaluation(content: Mapping[str, Any]) -> Iterator[str]:
         yield table(*evaluation.confirmation_rows(confirmed))
     if curve is not None:
         yield "## More data?"
-        yield "\n\n".join(map(_plain, curve["summary"]))
+        yield "\n\n".join(map(plain, curve["summary"]))
         yield table(*evaluation.data_rows(curve))
 
 
@@ -143,8 +144,7 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A table of plain texts; nothing where it has no row."""
     if not body:
         return ""
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
+    return markdown_text.table([[*map(plain, line)] for line in (head, *body)], ["---"] * len(head))
 
 
 def _longest(content: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -153,11 +153,3 @@ def _longest(content: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 def _three(number: float | None) -> str:
     return "" if number is None else f"{number:.3g}"
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown and its tables leave alone."""
-    line = " ".join(text.split())
-    for sign in "\\`*_[]<|":
-        line = line.replace(sign, f"\\{sign}")
-    return line

@@ -6,12 +6,15 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import optuna
 from optuna import visualization
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial
 
 from search.findings import tendencies
+from search.page import figures
 from search.page.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
 from search.report.curves import TRAIN
 from search.study_file import objectives
@@ -20,6 +23,31 @@ SLICE, SCENE = 240, 480  # pixels of height
 CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
 MOST_SLICES, LEAST_DOTS = 12, 3
 EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+
+
+def literal(study: optuna.Study) -> optuna.Study:
+    """The study with names and choices as plotly shows them as they are."""
+    shown = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    if study.metric_names:
+        with warnings.catch_warnings():  # Optuna calls it experimental
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            shown.set_metric_names([*map(figures.literal, study.metric_names)])
+    for trial in study.get_trials():
+        spaces = {figures.literal(n): _shown_space(d) for n, d in trial.distributions.items()}
+        trial.params = {figures.literal(n): _shown_value(v) for n, v in trial.params.items()}
+        trial.distributions = spaces
+        shown.add_trial(trial)
+    return shown
+
+
+def _shown_space(space: BaseDistribution) -> BaseDistribution:
+    if not isinstance(space, CategoricalDistribution):
+        return space
+    return CategoricalDistribution([*map(_shown_value, space.choices)])
+
+
+def _shown_value(value: Any) -> Any:
+    return figures.literal(value) if isinstance(value, str) else value
 
 
 def over_trials(study: optuna.Study) -> Figure | None:

@@ -11,6 +11,7 @@ from search.findings import study_findings
 from search.page import content as contents
 from search.page import figures
 from search.report import curves
+from search.report.markdown_text import plain
 from storage import records, studies
 from storage.database import Database
 from storage.studies import Study
@@ -25,14 +26,16 @@ def pin(db: Database, study: Study) -> None:
     found = study_findings.read(db, study)
     content = contents.gather(db, found)
     shown = optuna.load_study(study_name=study.name, storage=db.optuna_storage())
-    _note(db, study, shown, "\n\n".join(content["summary"]))
+    _note(db, study, shown, "\n\n".join(map(plain, content["summary"])))
     leading = contents.leading(found, content)[: figures.BEST]
     flat = [curves.flat(records.history(db, trial.trial_id)) for trial in leading]
     figure = figures.learning_curves(flat[0], flat) if flat else None
     if figure is not None:
         where = f" in {found.status.objective}" if len(study.directions) > 1 else ""
         title = f"Loss of trial {leading[0].number}, the best{where}"
-        figure.update_layout(title=title, font={"color": figures.QUIET}, margin={"t": 80})
+        figure.update_layout(
+            title=figures.literal(title), font={"color": figures.QUIET}, margin={"t": 80}
+        )
         figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
         figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
         save_plotly_graph_object(shown, figure, graph_object_id=FIGURE)

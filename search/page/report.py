@@ -43,14 +43,15 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     metric = next(iter(curves.drawn(incumbent, found.status.objective)[1:]), None)
     scores: dict[str, Any] | None = ((content["best"] or {}).get("test") or {}).get("scores")
     many = scores is not None and len(scores.get("classes", [])) > html.MOST_CLASSES
+    shown = optuna_figures.literal(found.optuna)
     return {
-        "over_trials": optuna_figures.over_trials(found.optuna),
+        "over_trials": optuna_figures.over_trials(shown),
         "over_time": figures.over_time(found),
         "loss": figures.learning_curves(incumbent, histories),
         "metric": figures.learning_curves(incumbent, histories, metric) if metric else None,
-        "importance": optuna_figures.importance(found.optuna),
-        **{f"slice-{name}": each for name, each in optuna_figures.slices(found.optuna).items()},
-        "parallel": optuna_figures.parallel(found.optuna),
+        "importance": optuna_figures.importance(shown),
+        **{f"slice-{name}": each for name, each in optuna_figures.slices(shown).items()},
+        "parallel": optuna_figures.parallel(shown),
         "pareto": _pareto(db, found),
         **evaluation.figures(content),
         "verdicts": figures.bars(content["verdicts"], "trials"),
@@ -64,4 +65,5 @@ def _pareto(db: Database, found: Findings) -> Figure | None:
     count = len(found.study.directions)
     if count == 1:
         return None
-    return optuna_figures.pareto(study_findings.in_memory(db, found.study, count))
+    shown = optuna_figures.literal(study_findings.in_memory(db, found.study, count))
+    return optuna_figures.pareto(shown)

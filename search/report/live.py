@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from search.report import show
+from search.terminal import tell
+from spaces.spelling import visible
 from storage.records import TrialRecord
 from storage.status import Status
 
@@ -54,7 +56,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print a remark."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        tell(self.console, line)
 
 
 class Quiet(Lines):
@@ -99,12 +101,14 @@ def picture(title: str, status: Status) -> RenderableType:
         if best
         else "best  none yet"
     )
-    return Group(Text(f"{title}  {counts}", "bold"), Text(incumbent), show.running_table(status))
+    return Group(
+        Text(f"{title}  {counts}", "bold"), Text(visible(incumbent)), show.running_table(status)
+    )
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:
     """The view that suits where the output goes."""
-    if not quiet and console.is_terminal:
+    if not quiet and console.is_terminal and not console.is_dumb_terminal:
         return Screen(console, title)
     return lines(console, quiet=quiet)
 

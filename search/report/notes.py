@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from search.report import curves, show
+from search.report import curves, markdown_text, show
 from search.report.curves import Epoch, History
 from search.study_file import objectives
 
@@ -189,7 +189,7 @@ def _numbers(history: History, best: Mapping[str, float] | None) -> str:
     if best is None:
         return ""
     rows = [
-        (name, *(_short(curves.number(best, key)) for key in (name, f"val_{name}")))
+        (_escaped(name), *(_short(curves.number(best, key)) for key in (name, f"val_{name}")))
         for name in curves.metrics(history)
     ]
     several = len(curves.folds(history)) > 1
@@ -198,7 +198,7 @@ def _numbers(history: History, best: Mapping[str, float] | None) -> str:
 
 
 def _hyperparameters(params: Mapping[str, Any]) -> str:
-    rows = [(f"`{name}`", _short(value)) for name, value in params.items()]
+    rows = [(_escaped(name), _short(value)) for name, value in params.items()]
     return _table(("hyperparameter", "value"), rows) if rows else ""
 
 
@@ -209,8 +209,7 @@ def _links(study_id: int, trial_id: int) -> str:
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    ruler = ("---", *("---:" for _ in header[1:]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ruler, *rows))
+    return markdown_text.table([header, *rows], ["---", *("---:" for _ in header[1:])])
 
 
 def _short(value: Any) -> str:
@@ -222,8 +221,4 @@ def _short(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown, its tables and the HTML in it leave alone, on one line."""
-    line = " ".join(text.split())
-    line = line if len(line) <= REASON_LIMIT else line[:REASON_LIMIT] + "…"
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~!$#])", r"\\\1", line)
+    return markdown_text.plain(text, REASON_LIMIT)

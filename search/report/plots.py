@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -22,6 +25,14 @@ INK, QUIET = "#1f2937", "#6b7280"
 
 # Matplotlib's font cache is shared, and the dashboard draws from several threads.
 _drawing = threading.Lock()
+
+
+@contextmanager
+def _drawn_literally() -> Iterator[None]:
+    """One drawing at a time, in which a "$" is a "$", and a sign that no font has is no failure."""
+    with _drawing, rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def learning_curve_png(
@@ -41,10 +52,10 @@ def learning_curve_png(
         title: above both.
         objective, direction: what the trial's value is, and which way that gets better.
     """
-    with _drawing:
+    with _drawn_literally():
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
-        figure.suptitle(title, fontsize=11, color=INK, parse_math=False)
+        figure.suptitle(title, fontsize=11, color=INK)
         by = objectives.recorded(objective), objectives.sign(direction)
         best = [curves.best_epoch(fold, *by) for fold in curves.folds(history)]
         names = curves.drawn(history, objective)
@@ -58,7 +69,7 @@ def learning_curve_png(
 
 def compared_png(histories: Mapping[str, History]) -> bytes:
     """Losses of several trials on one plot: validation drawn, training dotted."""
-    with _drawing:
+    with _drawn_literally():
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.subplots()

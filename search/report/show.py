@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
-from rich.text import Text
 
+from search.report import tables
 from storage.records import TrialRecord
 from storage.status import Running, Status
 from storage.studies import Study
@@ -121,66 +121,58 @@ def out_of_memory(status: Status) -> str:
     return f"out of memory: {failed} failed, {spent}: {share}"
 
 
-def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A header and rows of text."""
-    table = Table(*header, box=None)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
     """Every study of a database, a row each."""
-    table = Table(box=None)
-    for heading in ("study", "complete", "pruned", "failed", "running", "left", "best", "by trial"):
-        table.add_column(heading, justify="left" if heading == "study" else "right")
-    for study, status in rows:
-        best = status.incumbent
-        table.add_row(
-            study.name,
-            *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL")),
-            str(len(held(status))),
-            str(left(status)),
-            number(best.value if best else None),
-            called(best.number, name(best)) if best else "–",
-        )
-    return table
+    header = ("study", "complete", "pruned", "failed", "running", "left", "best", "by trial")
+    return tables.table(header, [_study_row(*row) for row in rows], right=header[1:])
+
+
+def _study_row(study: Study, status: Status) -> list[str]:
+    best = status.incumbent
+    return [
+        study.name,
+        *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL")),
+        str(len(held(status))),
+        str(left(status)),
+        number(best.value if best else None),
+        called(best.number, name(best)) if best else "–",
+    ]
 
 
 def running_table(status: Status) -> Table:
     """What every worker is doing."""
-    table = Table(box=None)
-    for heading in ("worker", "trial", "epoch", status.objective, "best", "heard"):
-        table.add_column(heading, justify="left" if heading == "worker" else "right")
-    for running in status.running:
-        table.add_row(
-            running.worker if running.held else "waits for a worker",
-            called(running.number, running.name),
-            str(running.epoch),
-            number(running.value),
-            number(running.best),
-            f"{duration(running.silent_s)} ago",
-        )
-    return table
+    header = ("worker", "trial", "epoch", status.objective, "best", "heard")
+    return tables.table(header, map(_running_row, status.running), right=header[1:])
+
+
+def _running_row(running: Running) -> list[str]:
+    return [
+        running.worker if running.held else "waits for a worker",
+        called(running.number, running.name),
+        str(running.epoch),
+        number(running.value),
+        number(running.best),
+        f"{duration(running.silent_s)} ago",
+    ]
 
 
 def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, Verdict | None]) -> Table:
     """Every trial, a row each: its outcome, the verdict, and what it was made of."""
-    table = Table(box=None)
-    last = "why it failed, hyperparameters"
-    for heading in ("trial", "state", "value", "epoch", "verdict", last):
-        table.add_column(heading, justify="right" if heading in ("trial", "value") else "left")
-    for trial in trials:
-        chosen = " ".join(f"{name}={value(found)}" for name, found in trial.params.items())
-        table.add_row(
-            called(trial.number, name(trial)),
-            state(trial),
-            number(trial.value),
-            f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else _trained(trial),
-            verdict.name if (verdict := verdicts.get(trial.number)) else "–",
-            Text("; ".join(filter(None, (trial.attributes.get("reason"), chosen)))),
-        )
-    return table
+    header = ("trial", "state", "value", "epoch", "verdict", "why it failed, hyperparameters")
+    rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
+    return tables.table(header, rows, right=("trial", "value"))
+
+
+def _trial_row(trial: TrialRecord, verdict: Verdict | None) -> list[str]:
+    chosen = " ".join(f"{name}={value(found)}" for name, found in trial.params.items())
+    return [
+        called(trial.number, name(trial)),
+        state(trial),
+        number(trial.value),
+        f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else _trained(trial),
+        verdict.name if verdict else "–",
+        "; ".join(filter(None, (trial.attributes.get("reason"), chosen))),
+    ]
 
 
 def _trained(trial: TrialRecord) -> str:
@@ -197,7 +189,7 @@ def trials_csv(
         OSError: the file can't be written.
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         first = ["trial", "name", "state", "value", "best_epoch", "epochs", "verdict"]
         writer.writerow([*first, *names, "reason"])

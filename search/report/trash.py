@@ -6,18 +6,20 @@ import time
 from collections.abc import Sequence
 
 from rich.table import Table
-from rich.text import Text
 
+from search.report import tables
 from storage.trash import Deleted
 
 
 def table(deleted: Sequence[Deleted]) -> Table:
     """Every deleted study, a row each; its number tells namesakes apart."""
-    shown = Table(box=None)
-    for heading in ("study", "number", "trials", "deleted", "by"):
-        shown.add_column(heading, justify="right" if heading in ("number", "trials") else "left")
-    for study in deleted:
-        at = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.deleted_at))
-        name = Text(study.name)
-        shown.add_row(name, str(study.study_id), str(study.trials), at, Text(study.deleted_by))
-    return shown
+    return tables.table(
+        ("study", "number", "trials", "deleted", "by"),
+        map(_row, deleted),
+        right=("number", "trials"),
+    )
+
+
+def _row(study: Deleted) -> tuple[str, ...]:
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.deleted_at))
+    return study.name, str(study.study_id), str(study.trials), at, study.deleted_by

@@ -5,15 +5,13 @@ What a command line gives goes before what the file says, and that before the de
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from search.study_file import mistakes
+from search.study_file import mistakes, toml_text
 from search.study_file.differences import Difference, added_trials, differences
 from search.study_file.sections import (
     DataSection,
@@ -24,6 +22,7 @@ from search.study_file.sections import (
     TrainingSection,
     WorkersSection,
 )
+from spaces import spelling
 
 __all__ = [
     "ConfigError",
@@ -51,8 +50,8 @@ class ConfigError(ValueError):
     """A study file cannot be used as written; ``problems`` lists every mistake, a line each."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+        self.problems = [spelling.visible(problem, keep="\t") for problem in problems]
+        super().__init__("\n".join(self.problems))
 
 
 def load(path: str | Path, overrides: Tables | None = None) -> StudyFile:
@@ -122,33 +121,21 @@ def without_password(url: str) -> str:
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or str(error)
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path that holds a NUL byte
+        reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([f"{path}: received {reason.lower()}, expected a study file"]) from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            [f"{path.name}: line {line}: received bytes that are not UTF-8, expected UTF-8"]
-        ) from error
-    return _parsed(text, path.name)
+    try:
+        return toml_text.parsed(toml_text.decoded(content))
+    except ValueError as error:
+        raise ConfigError([f"{path.name}: {error}"]) from error
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{name}: {_place(str(error), text)}"]) from error
-
-
-def _place(message: str, text: str) -> str:
-    """Python's TOML message with the place in front: ``line 3, column 7: …``."""
-    place = re.search(r" \(at (line \d+, column \d+|end of document)\)$", message)
-    if place is None:
-        return f"received invalid TOML: {message}"
-    end = f"line {text.count(chr(10)) + 1}, end of file"
-    where = end if place[1] == "end of document" else place[1]
-    return f"{where}: {message[: place.start()]}"
+        return toml_text.parsed(text)
+    except ValueError as error:
+        raise ConfigError([f"{name}: {error}"]) from error
 
 
 def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:

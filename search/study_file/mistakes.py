@@ -15,7 +15,9 @@ from spaces import fixed, hyperparameters, space, spelling
 
 Tables = dict[str, Any]
 
+MOST_POINTS = 1_000_000  # of a grid, which every worker lists
 LONGEST = 80  # characters of a received value that are shown
+LONGEST_LINE = 200  # of all that was received, or of a name
 TABLES = tuple(StudyFile.model_fields)
 FIXED = "[trials]"  # in brackets of its own: an array of tables
 
@@ -30,8 +32,11 @@ class Mistake:
     expected: str
 
     def __str__(self) -> str:
-        place = " ".join(part for part in (self.table and f"[{self.table}]", self.key) if part)
-        return f"{place}: received {self.received}, expected {self.expected}"
+        key = self.key and (self.key if self.table == FIXED else spelling.as_key(self.key))
+        table = self.table and f"[{spelling.visible(self.table)}]"
+        place = " ".join(part for part in (table, key) if part)
+        received = spelling.cut(self.received, LONGEST_LINE)
+        return f"{spelling.cut(place, LONGEST_LINE)}: received {received}, expected {self.expected}"
 
 
 def of_models(error: ValidationError, tables: Tables) -> list[Mistake]:
@@ -70,7 +75,9 @@ def of_trials(tables: Tables) -> list[Mistake]:
     except space.SpaceError:
         return []
     found = fixed.problems(listed, read, family=family)
-    return [Mistake(FIXED, f"{number} {key}", *rest) for number, key, *rest in found]
+    return [
+        Mistake(FIXED, f"{number} {spelling.as_key(key)}", *rest) for number, key, *rest in found
+    ]
 
 
 def of_whole(file: StudyFile) -> list[Mistake]:
@@ -151,15 +158,20 @@ def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
     elif key.choices:
         expected = spelling.one_of(received, key.choices)
     else:
-        expected = key.expected
+        expected = key.expected + _technical(detail)
     # What is refused as a database URL may still carry a password.
     secret = name == "storage" and isinstance(received, str)
     return Mistake(table, name, "another URL" if secret else _shown(received), expected)
 
 
+def _technical(detail: Any) -> str:
+    """The limit that only a number beyond it needs to hear of."""
+    beyond = detail["type"] == "less_than_equal" and detail["ctx"]["le"]
+    return f" and ≤ {beyond:.10g}" if beyond in reference.TECHNICAL else ""
+
+
 def _shown(value: object) -> str:
-    text = spelling.as_toml(value)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return spelling.cut(spelling.as_toml(value), LONGEST)
 
 
 def _instead_of(table: str, name: str) -> str:
@@ -205,8 +217,19 @@ def _family(tables: Tables) -> str:
 
 
 def _not_in_a_grid(read: space.Space) -> Iterator[Mistake]:
-    """Float ranges without a step: a grid has no points for them."""
-    for entry in read.entries:
-        if isinstance(entry.low, float) and not entry.step:
-            expected = 'a list, or a step, since sampler = "grid"'
-            yield Mistake("space", entry.name, "a range without a step", expected)
+    """Float ranges without a step, for which a grid has no points, or more points than it can."""
+    without = [e for e in read.entries if isinstance(e.low, float) and not e.step]
+    for entry in without:
+        expected = 'a list, or a step, since sampler = "grid"'
+        yield Mistake("space", entry.name, "a range without a step", expected)
+    if not without and (points := _points(read)) > MOST_POINTS:
+        received = f'"grid" with {points:.3g} points' if points < math.inf else '"grid"'
+        yield Mistake("search", "sampler", received, f"at most {MOST_POINTS} points, or another")
+
+
+def _points(read: space.Space) -> float:
+    """How many configurations a grid of the space has."""
+    depth = read.largest().get("depth", read.depth)
+    layers = depth if isinstance(depth, int) else read.depth
+    exponents = [math.log10(e.count()) * len(e.names(layers)) for e in read.entries]
+    return 10 ** sum(exponents) if sum(exponents) < 300 else math.inf

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from search.study_file.sections import Section, StudyFile
+from search.study_file.sections import MOST, MOST_LOSS, MOST_TIME, Section, StudyFile
 from spaces import spelling
 
 
@@ -76,7 +76,8 @@ def in_words(schema: dict[str, Any]) -> str:
         return f"one of {', '.join(schema['enum'])}"
     if "const" in schema:
         return spelling.as_toml(schema["const"])
-    bounds = [f"{sign} {schema[name]}" for name, sign in _SIGNS.items() if name in schema]
+    named = {name: sign for name, sign in _SIGNS.items() if schema.get(name) is not None}
+    bounds = [f"{named[name]} {schema[name]}" for name in named if schema[name] not in TECHNICAL]
     return f"{_KINDS[schema['type']]} {' and '.join(bounds)}".strip()
 
 
@@ -87,4 +88,5 @@ _KINDS = {
     "string": "text in quotes",
     "array": "a list",
 }
+TECHNICAL = (MOST, MOST_TIME, MOST_LOSS)
 _SIGNS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}

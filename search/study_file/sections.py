@@ -14,17 +14,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from search.study_file import objectives
+from search.study_file import objectives, paths
 from search.study_file.losses import LOSSES, METRICS
 from spaces import hyperparameters, spelling
 
 CONFIRM_TOP = 5  # trials that are confirmed where nobody says how many
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+# Beyond these, no database, clock or 32-bit float goes; only who gets there is told of them.
+MOST = 2**31 - 1  # of what is counted: PostgreSQL's integer
+MOST_TIME = 1e9  # hours, minutes and seconds, which clocks add to their own; GiB, in bytes
+MOST_LOSS = 3.4e38
+
+Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[
     str,
@@ -38,9 +42,13 @@ Split = Annotated[
     tuple[Fraction, Fraction, Fraction],
     Field(strict=False, json_schema_extra={"expected": "three numbers > 0 that sum to 1"}),
 ]
+Pixels = Annotated[int, Field(ge=1, le=10_000)]
 ImageSize = Annotated[
-    tuple[Count, Count],
-    Field(strict=False, json_schema_extra={"expected": "[height, width], whole numbers ≥ 1"}),
+    tuple[Pixels, Pixels],
+    Field(
+        strict=False,
+        json_schema_extra={"expected": "[height, width], whole numbers ≥ 1 and ≤ 10000"},
+    ),
 ]
 Loss = Annotated[
     str, Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"})
@@ -127,6 +135,7 @@ class StudySection(Section):
     @field_validator("artifacts")
     @classmethod
     def _a_place(cls, place: str) -> str:
+        paths.check(place)
         if "://" in place and not re.match(r"s3://[^/]+", place):
             raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
         return place
@@ -139,6 +148,8 @@ def _readable(url: str) -> bool:
     try:
         parts = make_url(url)
     except (ArgumentError, ValueError):
+        return False
+    if not url.isprintable():
         return False
     kinds = ("sqlite", "postgresql", "postgresql+psycopg")
     return parts.drivername in kinds and bool(parts.database)
@@ -169,6 +180,11 @@ class DataSection(Section):
     samples: Count | None = None
     """use at most this many samples, drawn by the seed; default: all"""
 
+    @field_validator("source")
+    @classmethod
+    def _a_place(cls, source: str) -> str:
+        return paths.check(source)
+
     @field_validator("split")
     @classmethod
     def _a_whole(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -186,6 +202,7 @@ class ModelSection(Section):
     @field_validator("family")
     @classmethod
     def _a_builder(cls, family: str) -> str:
+        paths.check(family)
         known = hyperparameters.BUILT_IN_FAMILIES
         if family not in known and not USER_FAMILY.fullmatch(family):
             raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
@@ -199,7 +216,7 @@ class TrainingSection(Section):
     """most epochs of one trial"""
     patience: Count | Literal["none"] = 10
     """epochs without an improvement by min_delta until a trial stops"""
-    min_delta: NotNegative = 0.0
+    min_delta: Annotated[float, Field(ge=0, le=MOST_LOSS)] = 0.0
     """least improvement of the objective that counts as one"""
     trial_minutes: Positive | Literal["none"] = "none"
     """minutes that one trial may take: then its best epoch counts; one that hangs is failed"""
@@ -218,7 +235,7 @@ class TrainingSection(Section):
     """compile by XLA; auto: where the epochs to come repay its seconds of compiling"""
     checkpoint_every_epochs: Count = 1
     """epochs between two checkpoints; the rarer of this and the next key holds"""
-    checkpoint_every_s: NotNegative = 30.0
+    checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
     """seconds between two checkpoints"""
 
     @field_validator("loss")
@@ -259,7 +276,7 @@ class SearchSection(Section):
     """percent of the trials that percentile keeps at each epoch"""
     pruner_min_epochs: Count = 1
     """epochs that hyperband gives every trial at least"""
-    pruner_reduction: Annotated[int, Field(ge=2)] = 3
+    pruner_reduction: Annotated[int, Field(ge=2, le=MOST)] = 3
     """hyperband keeps one of this many trials at each rung"""
 
     pruner_p_value: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -284,13 +301,13 @@ class WorkersSection(Section):
     """worker processes on each GPU where count is auto; they share its memory equally"""
     heartbeat: Annotated[float, Field(gt=0, le=3600)] = 15.0
     """seconds between two renewals of a trial's lease"""
-    silence: Annotated[float, Field(gt=0, validate_default=True)] = 90.0
+    silence: Annotated[float, Field(gt=0, le=MOST_TIME, validate_default=True)] = 90.0
     """seconds without a renewal until another worker may take the trial over"""
     retries: CountOrZero = 3
     """takeovers without an epoch of progress until a trial is failed"""
     recycle_trials: Count | Literal["none"] = 200
     """trials after which a worker process gives way to one that stands ready, as memory leaks"""
-    recycle_mib: Annotated[int, Field(ge=256)] | None = None
+    recycle_mib: Annotated[int, Field(ge=256, le=MOST)] | None = None
     """resident memory at which a worker process is replaced, in MiB; default: no limit"""
 
     @field_validator("silence")

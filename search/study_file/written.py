@@ -28,7 +28,10 @@ def tables(checked: Mapping[str, Any]) -> Iterator[str]:
 def text(checked: Mapping[str, Any]) -> str:
     """The whole file; without the storage, which is another's elsewhere."""
     study = {name: value for name, value in checked["study"].items() if name != "storage"}
-    space = [f"{name} = {spelling.as_toml(value)}" for name, value in checked["space"].items()]
+    space = [
+        f"{spelling.as_key(name)} = {spelling.as_toml(value)}"
+        for name, value in checked["space"].items()
+    ]
     listed = tables({**checked, "study": study})
     fixed = fixed_trials(checked.get("trials", []))
     return "\n".join([*listed, *(["[space]", *space, ""] if space else []), *fixed])
@@ -37,5 +40,7 @@ def text(checked: Mapping[str, Any]) -> str:
 def fixed_trials(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """``[[trials]]``, a blank line behind each."""
     for trial in listed:
-        lines = (f"{key} = {spelling.as_toml(value)}" for key, value in trial.items())
+        lines = (
+            f"{spelling.as_key(key)} = {spelling.as_toml(value)}" for key, value in trial.items()
+        )
         yield "\n".join(["[[trials]]", *lines, ""])

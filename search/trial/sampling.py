@@ -42,8 +42,7 @@ def _values(entry: Entry) -> list[Any]:
     if entry.choices:
         return list(entry.choices)
     step = entry.step or 1  # a study file with a float range without step is refused
-    count = round((entry.high - entry.low) / step) + 1
-    return [entry.low + index * step for index in range(count)]
+    return [entry.low + index * step for index in range(entry.count())]
 
 
 def pruner(file: StudyFile, study_name: str) -> Pruner:
