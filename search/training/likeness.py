@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras.src.random.seed_generator import global_seed_generator
 
 from search.training.feeding import Samples
 from search.training.signature import NotCompilableError
@@ -63,6 +64,7 @@ def require_steady(model: Any, samples: Samples) -> None:
     """
     few = tf.constant(samples.dense(slice(0, SAMPLES)))
     x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
+    global_seed_generator()  # which draws its own seed when it is first needed
     before, drawn = _attributes(model), _random_states()
     tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
     if _random_states() != drawn:

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
+from scipy import sparse
 
 from search.training import likeness
-from search.training.engine import Settings, Training
+from search.training.engine import Engine, Settings, Training, seed_everything
 from search.training.plain import PlainEpochs
+from search.training.reuse import CompiledModels
+from search.training.unshared import Unshared
 
 layers = keras.layers
 SAMPLES, FEATURES = 32, 6
@@ -380,3 +383,49 @@ def test_looking_at_a_model_changes_nothing_of_it() -> None:
     for value, now in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(value, now.numpy())
     assert tf.executing_eagerly()
+
+
+def noisy(n: int = 0) -> keras.Model:
+    """A model that is compiled as it stands, with state of many kinds."""
+    inputs = keras.Input((FEATURES,))
+    x = renormalized(n)(inputs)
+    for part in (Noise(), Running(), layers.Dense(4), layers.Dropout(0.3), Losing(0.1)):
+        x = part(x)
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=[OwnMetric()])
+    return model
+
+
+def test_a_training_of_its_own_goes_on_from_a_checkpoint(comparison: Any) -> None:
+    both = comparison(noisy, X, Y)
+    settings = Settings(epochs=6, batch_size=8)
+    whole = both.engine.training(both.built(0), settings)
+    metrics = [epoch.metrics for epoch in whole.epochs()]
+    assert type(whole._path._compiled.twin) is Unshared  # type: ignore[attr-defined]
+    first = both.engine.training(both.built(0), settings)
+    for epoch in first.epochs():
+        if epoch.number == 2:
+            break
+    blob = first.save()
+    second = both.engine.training(both.built(0), settings)
+    second.restore(blob)
+    assert [epoch.metrics for epoch in second.epochs()] == metrics
+    for mine, theirs in zip(
+        second.best_model().get_weights(), whole.best_model().get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("way", ["sparse", "streamed"])
+def test_a_training_of_its_own_is_one_however_samples_are_held(way: str) -> None:
+    x = np.where(X > 0.5, X, 0).astype(np.float32)
+    held = sparse.csr_matrix(x) if way == "sparse" else x
+    found = []
+    for data, limit in ((x, None), (held, 0 if way == "streamed" else None)):
+        engine = Engine(
+            (data[:20], Y[:20]), (data[20:], Y[20:]), resident_bytes=limit, models=CompiledModels()
+        )
+        seed_everything(3)
+        training = engine.training(noisy(), Settings(epochs=3, batch_size=8))
+        found.append([epoch.metrics["keras_val_loss"] for epoch in training.epochs()])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
