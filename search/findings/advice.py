@@ -88,7 +88,8 @@ class Remedies:
     def _first(self, verdict: str, best_epoch: int, more: str) -> list[str]:
         epochs, patience = self.file.training.epochs, self.file.training.patience
         if verdict == diagnosis.TOO_LONG and patience == "none":
-            return [f"stop early: write [training] patience = 10; its best epoch was {best_epoch}"]
+            least = f"its validation loss was least at epoch {best_epoch}"
+            return [f"stop early: write [training] patience = 10; {least}"]
         if verdict == diagnosis.CUT_SHORT:
             return [f"raise [training] epochs above {epochs}"]
         if verdict == diagnosis.GOOD:
