@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spaces import hyperparameters
 from spaces.entry import Value
-from spaces.failures import UserCodeError, own_part
+from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from spaces.space import Space
 from spaces.spelling import as_toml, nearest
 from spaces.user_trial import UserTrial
@@ -65,8 +65,9 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     try:
         return function(*arguments)
-    except UserCodeError:
-        raise
+    except UserCodeError as error:  # of the trial that it was given
+        line = _line(error)
+        raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
     except Exception as error:
         if type(error).__name__ in PASSED_ON:
             raise
@@ -174,9 +175,15 @@ def _where(error: Exception) -> str:
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: {said}"
+    line = _line(error)
+    return f"{line}: {said}" if line else said
+
+
+def _line(error: Exception) -> str:
+    """File and line of the user's that an exception came from; empty where it is not theirs."""
     frames = traceback.extract_tb(own_part(error))
-    theirs = [each for each in frames if not _is_library(each.filename)]
-    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}: {said}" if theirs else said
+    theirs = [each for each in frames if not (_is_library(each.filename) or is_ours(each.filename))]
+    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else ""
 
 
 def _first_line(error: Exception) -> str:
@@ -190,7 +197,8 @@ def _first_line(error: Exception) -> str:
 
 def _is_library(file: str) -> bool:
     libraries = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
-    return file.startswith(("<", *libraries))
+    elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # of another environment
+    return bool(elsewhere) or file.startswith(("<", *libraries))
 
 
 # Checking what it returned
@@ -202,7 +210,7 @@ def _check_model(model: object, name: str) -> None:
     if not isinstance(model, keras.Model):
         found = "a class, not an instance" if isinstance(model, type) else type(model).__name__
         found = "nothing (is its return missing?)" if model is None else found
-        raise UserCodeError(f"{name} returned {found}, expected a keras.Model")
+        raise UnusableCodeError(f"{name} returned {found}, expected a keras.Model")
 
 
 def _check_shapes(

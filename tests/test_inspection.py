@@ -19,7 +19,7 @@ def load():
     return np.arange(200.0).reshape(100, 2), np.arange(100) % 2
 
 def build(trial, input_shape, outputs):
-    return None
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs)])
 """
 
 

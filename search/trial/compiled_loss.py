@@ -34,8 +34,10 @@ def own_loss(model: Any) -> str:
     )
     if own_steps or (not isinstance(model.loss, str) and not callable(model.loss)):
         return UNKNOWN
-    given = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
-    return _name(given) or UNKNOWN
+    try:
+        return _name(keras.losses.get(model.loss)) or UNKNOWN
+    except ValueError:  # there is no such loss: training will say so
+        return UNKNOWN
 
 
 def _name(loss: Any) -> str:
