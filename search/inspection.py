@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from search import first_model
 from search.data.data_error import DataError
+from search.process import keras_settings
 from search.study_file import losses, objectives
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
@@ -68,6 +69,7 @@ def inspect(file: StudyFile, path: Path, *, building: bool = False) -> Inspectio
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             build = user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
             if building:
                 first_model.build(file, loaded, build)
     from search.data import guessing

@@ -11,7 +11,8 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -120,11 +121,42 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = _LOADED[name] = module
     try:
-        call(spec.loader.exec_module, module)
+        with _settings_kept(path.name):
+            call(spec.loader.exec_module, module)
     except BaseException:
         del sys.modules[name], _LOADED[name]
         raise
     return module
+
+
+@contextmanager
+def _settings_kept(file: str) -> Iterator[None]:
+    """Types of numbers are the study file's to say; running eagerly is for the debugger.
+
+    Raises:
+        UserCodeError: the code sets a type of numbers for everything.
+    """
+    before = _number_types()
+    yield
+    after = _number_types()
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].config.run_functions_eagerly(False)
+    if after != before:
+        import keras
+
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+        raise UnusableCodeError(
+            f"{file} sets floatx or dtype policy to {after[0]}, {after[1]}, expected "
+            f"{before[0]}, {before[1]}: [training] precision says how models compute"
+        )
+
+
+def _number_types() -> tuple[str, str]:
+    keras: Any = sys.modules.get("keras")
+    if keras is None or not hasattr(keras, "config"):
+        return "float32", "float32"
+    return keras.config.floatx(), keras.config.dtype_policy().name
 
 
 def _free_name(stem: str) -> str:
