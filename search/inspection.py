@@ -65,8 +65,12 @@ def inspect(file: StudyFile, path: Path, *, building: bool = False) -> Inspectio
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
         UserCodeError: a function of the user can't be used.
     """
+    own = OWN_FILE in file.model.family
+    if own:
+        with naming(path.name, builder(file)):  # before its data, which may take long
+            user_code.find(file.model.family, path.parent, BUILDS_FROM)
     loaded = load(file, path)
-    if OWN_FILE in file.model.family:
+    if own:
         with naming(path.name, builder(file)):
             build = user_code.load(file.model.family, path.parent, BUILDS_FROM)
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])

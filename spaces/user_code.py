@@ -5,6 +5,7 @@ Code is loaded by its path, so that no installed package of the same name gets i
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import re
@@ -12,12 +13,11 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from spaces import hyperparameters
+from spaces import before_running, hyperparameters
 from spaces.entry import Value
 from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from spaces.space import Space
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "load"]
+__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "find", "load"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -39,12 +39,28 @@ def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> 
 
     Args:
         reference: ``my_model.py:build``.
-        folder: Where the study file lies; it is appended to `sys.path`, so that the user's
-            files may import each other.
+        folder: Where the study file lies: the working directory while the user's code runs. It
+            is appended to `sys.path`, so that the user's files may import each other.
         takes: Names of the arguments that it will be called with; None = not checked.
 
     Raises:
         UserCodeError: With what was found instead.
+    """
+    path, name = find(reference, folder, takes)
+    with contextlib.chdir(folder):
+        function = _function(_module(path), name, path)
+    if takes is not None:
+        _check_signature(function, takes, f"{path.name}:{name}")
+    with contextlib.suppress(TypeError):  # an object that can be called, but not be a key
+        _FOLDERS[function] = folder.resolve()
+    return function
+
+
+def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[Path, str]:
+    """The file and the name that a study file refers to, without running anything.
+
+    Raises:
+        UserCodeError: There is none, or running it is known to be of no use.
     """
     file, colon, name = reference.partition(":")
     if not (file.endswith(".py") and colon and name):
@@ -52,10 +68,9 @@ def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> 
     path = (folder / file).resolve()
     if not path.is_file():
         raise UserCodeError(f"there is no file {path}{_similar_file(path)}")
-    function = _function(_module(path), name, path)
-    if takes is not None:
-        _check_signature(function, takes, f"{path.name}:{name}")
-    return function
+    if not _is_loaded(path):
+        before_running.check(path, name, takes)
+    return path, name
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -64,15 +79,16 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         UserCodeError: If it raises; the message names file and line, the cause is its own.
     """
-    try:
-        return function(*arguments)
-    except UserCodeError as error:  # of the trial that it was given
-        line = _line(error)
-        raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
-    except Exception as error:
-        if type(error).__name__ in PASSED_ON:
-            raise
-        raise UserCodeError(_where(error)) from error
+    with _where_it_belongs(function):
+        try:
+            return function(*arguments)
+        except UserCodeError as error:  # of the trial that it was given
+            line = _line(error)
+            raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
+        except Exception as error:
+            if type(error).__name__ in PASSED_ON:
+                raise
+            raise UserCodeError(_where(error)) from error
 
 
 def build_model(
@@ -99,7 +115,8 @@ def build_model(
     model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
     _check_model(model, name)
-    _check_shapes(model, name, input_shape, outputs)
+    with _where_it_belongs(build):
+        _check_shapes(model, name, input_shape, outputs)
     _check_training(model, name, values)
     return model
 
@@ -108,6 +125,18 @@ def build_model(
 
 
 _LOADED: dict[str, ModuleType] = {}  # by name in sys.modules
+_FOLDERS: dict[Callable[..., Any], Path] = {}  # of the study file that named the function
+
+
+def _where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContextManager[None]:
+    """The study file's folder as working directory, wherever this process was started."""
+    with contextlib.suppress(KeyError, TypeError):
+        return contextlib.chdir(_FOLDERS[function])
+    return contextlib.nullcontext()
+
+
+def _is_loaded(path: Path) -> bool:
+    return any(module.__file__ == str(path) for module in _LOADED.values())
 
 
 def _module(path: Path) -> ModuleType:
@@ -129,7 +158,7 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
-@contextmanager
+@contextlib.contextmanager
 def _settings_kept(file: str) -> Iterator[None]:
     """Types of numbers are the study file's to say; running eagerly is for the debugger.
 
@@ -207,6 +236,8 @@ def _where(error: Exception) -> str:
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: {said}"
+    if isinstance(error, FileNotFoundError) and not Path(str(error.filename)).is_absolute():
+        said += f" (relative to {Path.cwd()}, where the study file lies)"
     line = _line(error)
     return f"{line}: {said}" if line else said
 
