@@ -22,13 +22,12 @@ from spaces.entry import Value
 from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from spaces.space import Space
 from spaces.spelling import as_toml, nearest
-from spaces.user_trial import UserTrial
 
 if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "find", "load"]
+__all__ = ["UserCodeError", "build_model", "call", "find", "load"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -103,7 +102,7 @@ def build_model(
 
     Args:
         build: From `load`.
-        trial: Optuna's; the function sees it as a `UserTrial`.
+        trial: Optuna's; the function sees it as a `spaces.user_trial.UserTrial`.
         space: The study's ``[space]``.
         values: What was chosen so far; gains what the function asks for beyond ``[space]``.
         input_shape: Of one prepared sample.
@@ -112,6 +111,8 @@ def build_model(
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
     """
+    from spaces.user_trial import UserTrial  # with Optuna, which questions need not wait for
+
     model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
     _check_model(model, name)
