@@ -9,10 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from search.process import keras_settings
+
 # Before anything imports TensorFlow: its notes about processors and drivers help nobody here.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
+keras_settings.settle()
 
 INTERRUPTED = 130  # exit code after Ctrl-C
 

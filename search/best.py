@@ -236,8 +236,10 @@ def _parts(trial: TrialRecord) -> list[str]:
 
 def _chosen(best: Best) -> dict[str, Any]:
     """What the study file or the user's own function chose; defaults stay in the JSON."""
-    values = best.trial.attributes.get("values") or best.trial.params
-    return hyperparameters.chosen(values, best.study.config["file"]["space"])
+    file, asked = best.study.config["file"], best.trial.params
+    written = [*file["space"], *asked]
+    values = best.trial.attributes.get("values") or asked
+    return hyperparameters.chosen(values, written, file["model"]["family"])
 
 
 def _values(values: dict[str, Any]) -> RenderableType:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan, sqrt
 
 from search.findings.evidence import Evidence
 from spaces.hyperparameters import BLOG, BOOK, OVERFITTING, SCRATCH
@@ -40,12 +41,14 @@ class Standard:
         fitted: the least training loss that any trial has come to.
         human_error: ``[study] human_error``.
         validation_samples: how many there are.
+        guess_error: share of wrong answers of the most frequent class, on the training set.
     """
 
     achievable: float | None = None
     fitted: float | None = None
     human_error: float | None = None
     validation_samples: int | None = None
+    guess_error: float | None = None
 
 
 Degree = Callable[[Evidence, Standard], float]
@@ -100,14 +103,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         UNSTABLE, "the first steps throw the training loss far above that of guessing",
-        lambda e, s: min(above(e.start, 5, 12), _unsettled(e)) if e.train_error is not None else 0,
+        lambda e, s: min(
+            above(e.start, 5, 12), _unsettled(e), float(e.train_error is not None), _guessed(e),
+        ),
         BOOK,
     ),
     Rule(
         UNSTABLE, "nothing is learned, while the losses jitter around that of guessing",
         lambda e, s: min(
             above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
-            below(_share(e.fall, e.noise), 2, 4),
+            below(_share(e.fall, e.noise), 2, 4), _guessed(e), _no_better(e, s),
         ), BOOK,
     ),
     Rule(
@@ -120,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         TOO_LONG, "the validation loss turns worse while the training loss improves",
         lambda e, s: min(
             above(e.rise, 0.01, 0.03), above(_share(e.rise, _least(e)), 0.04, 0.1),
-            above(_share(e.rise, e.noise), 2, 4), above(e.gap, 0.02, 0.06),
+            above(_share(e.rise, e.noise), 2, 4), _left_behind(e),
         ), OVERFITTING,
     ),
     Rule(
@@ -198,15 +203,41 @@ def _unsettled(evidence: Evidence) -> float:
     return above(evidence.late, 0.02, 0.05)
 
 
+def _guessed(evidence: Evidence) -> float:
+    """Whether it is known what guessing gets: no rule speaks of it otherwise."""
+    return float(evidence.guess_loss is not None)
+
+
+def _no_better(evidence: Evidence, standard: Standard) -> float:
+    """Whether the answers are no better than guesses either, however wrong the probabilities.
+
+    A model that ranks well has learned, though its loss may be above that of guessing.
+    """
+    ranks = below(evidence.auc or 0.5, 0.6, 0.7)
+    if evidence.validation_error is None or standard.guess_error is None:
+        return ranks
+    deviation = _deviation(standard.guess_error, standard)
+    fewer = standard.guess_error - evidence.validation_error
+    return min(ranks, below(_share(fewer, deviation), 2, 4))
+
+
+def _left_behind(evidence: Evidence) -> float:
+    """The gap; where it can't be told, whether the training loss still fell, by itself."""
+    if isnan(evidence.gap):
+        return above(evidence.train_fall, 0.02, 0.06)
+    return above(evidence.gap, 0.02, 0.06)
+
+
 def _least(evidence: Evidence) -> float:
-    return evidence.validation_best / evidence.guess_loss
+    return abs(evidence.validation_best) / evidence.unit
 
 
 def _poor(evidence: Evidence, standard: Standard) -> float:
-    """Whether there is anything left to gain that another trial has shown."""
+    """Whether there is anything left to gain: another trial has shown it, or all is still there."""
     if standard.achievable is None:
         return 1.0
-    return above(evidence.level - standard.achievable, 0.03, 0.08)
+    unlearned = min(above(evidence.level, 0.85, 0.95), _guessed(evidence))
+    return max(unlearned, above(evidence.level - standard.achievable, 0.03, 0.08))
 
 
 def _bias(evidence: Evidence, standard: Standard) -> float:
@@ -222,12 +253,15 @@ def _bias(evidence: Evidence, standard: Standard) -> float:
         behind = above(evidence.level - standard.achievable, 0.08, 0.2)
         if behind > 0:
             return behind
+    if evidence.guess_loss is None:
+        return 0.0
     others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15
     return 0.0 if others_fit else 0.8 * above(evidence.level, 0.3, 0.6)
 
 
 def _lower_error(evidence: Evidence) -> float:
-    return min(evidence.train_error or 0.0, evidence.validation_error or 0.0)
+    errors = evidence.train_error, evidence.validation_error
+    return min((error for error in errors if error is not None), default=0.0)
 
 
 def _more_errors(evidence: Evidence, standard: Standard) -> float:
@@ -235,6 +269,10 @@ def _more_errors(evidence: Evidence, standard: Standard) -> float:
     if evidence.train_error is None or evidence.validation_error is None:
         return 0.0
     wrong = evidence.validation_error
-    deviation = (wrong * (1 - wrong) / (standard.validation_samples or 1_000_000)) ** 0.5
     gap = wrong - evidence.train_error
-    return min(above(gap, 0.03, 0.07), above(_share(gap, deviation), 1.5, 2.5))
+    return min(above(gap, 0.03, 0.07), above(_share(gap, _deviation(wrong, standard)), 1.5, 2.5))
+
+
+def _deviation(share: float, standard: Standard) -> float:
+    """Of a share of wrong answers among the validation samples (standard deviation)."""
+    return sqrt(share * (1 - share) / (standard.validation_samples or 1_000_000))

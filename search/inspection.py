@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search import first_model
 from search.data.data_error import DataError
-from search.process import wire
+from search.process import keras_settings, wire
 from search.study_file import losses, objectives
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
@@ -53,21 +54,29 @@ class Named:
     expected: str
 
 
-def inspect(file: StudyFile, path: Path) -> Inspection:
+def inspect(file: StudyFile, path: Path, *, building: bool = False) -> Inspection:
     """Load the data and the user's functions in this process.
 
     Args:
         file: the study file, checked.
         path: where it lies.
+        building: whether the user's builder is to build a first model as well.
 
     Raises:
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
         UserCodeError: a function of the user can't be used.
     """
+    own = OWN_FILE in file.model.family
+    if own:
+        with naming(path.name, builder(file)):  # before its data, which may take long
+            user_code.find(file.model.family, path.parent, BUILDS_FROM)
     loaded = load(file, path)
-    if OWN_FILE in file.model.family:
+    if own:
         with naming(path.name, builder(file)):
-            user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            build = user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
+            if building:
+                first_model.build(file, loaded, build)
     from search.data import guessing
 
     known = guessing.about(loaded, file.training.loss)

@@ -6,6 +6,8 @@ import importlib
 import os
 import tempfile
 
+from search.process import keras_settings
+
 STDERR = 2
 
 
@@ -19,7 +21,8 @@ def import_tensorflow() -> None:
         terminal = os.dup(STDERR)
         os.dup2(aside.fileno(), STDERR)
         try:
-            importlib.import_module("keras")
+            with keras_settings.as_it_comes():
+                importlib.import_module("keras")
             importlib.import_module("tensorflow")
         except BaseException:
             aside.seek(0)

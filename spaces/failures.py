@@ -29,13 +29,18 @@ class UserCodeError(Exception):
         return "".join(traceback.format_exception(type(cause), cause, own_part(cause)))
 
 
+class UnusableCodeError(UserCodeError):
+    """It would fail so whatever the values of a trial: what it asks for no study can hold."""
+
+
 def own_part(error: BaseException) -> TracebackType | None:
     """The traceback from the first frame on that is the user's: the way there is of no use."""
     frame = error.__traceback__
-    while frame and _is_ours(frame.tb_frame.f_code.co_filename):
+    while frame and is_ours(frame.tb_frame.f_code.co_filename):
         frame = frame.tb_next
     return frame
 
 
-def _is_ours(file: str) -> bool:
+def is_ours(file: str) -> bool:
+    """Whether a file of a traceback is of this package, or Python's own way into a module."""
     return file.startswith("<frozen importlib") or Path(file).parent == Path(__file__).parent

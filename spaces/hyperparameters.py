@@ -7,7 +7,7 @@ configuration that a study tries first.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spaces.legal import Hyperparameter, Scalar
@@ -224,11 +224,13 @@ def _belongs(each: Hyperparameter, family: str) -> bool:
     return family == "cnn" or each.name not in only_cnn
 
 
-def chosen(values: Mapping[str, Any], written: Container[str]) -> dict[str, Any]:
+def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> dict[str, Any]:
     """Those of a trial's values that somebody chose; the others are the family's defaults.
 
     Args:
         values: every value of the trial.
-        written: the names in ``[space]``; names of the user's own function count as chosen.
+        written: the names in ``[space]``, and those that the trial was asked for.
+        family: ``mlp``, ``cnn`` or the user's own, whose function gives any other name its meaning.
     """
-    return {name: value for name, value in values.items() if name in written or name not in NAMES}
+    somebodys, ours = {*written}, known(family)
+    return {name: value for name, value in values.items() if name in somebodys or name not in ours}

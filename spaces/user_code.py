@@ -5,29 +5,29 @@ Code is loaded by its path, so that no installed package of the same name gets i
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from spaces import hyperparameters
+from spaces import before_running, hyperparameters
 from spaces.entry import Value
-from spaces.failures import UserCodeError, own_part
+from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from spaces.space import Space
 from spaces.spelling import as_toml, nearest
-from spaces.user_trial import UserTrial
 
 if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "load"]
+__all__ = ["UserCodeError", "build_model", "call", "find", "load"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -38,12 +38,28 @@ def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> 
 
     Args:
         reference: ``my_model.py:build``.
-        folder: Where the study file lies; it is appended to `sys.path`, so that the user's
-            files may import each other.
+        folder: Where the study file lies: the working directory while the user's code runs. It
+            is appended to `sys.path`, so that the user's files may import each other.
         takes: Names of the arguments that it will be called with; None = not checked.
 
     Raises:
         UserCodeError: With what was found instead.
+    """
+    path, name = find(reference, folder, takes)
+    with contextlib.chdir(folder):
+        function = _function(_module(path), name, path)
+    if takes is not None:
+        _check_signature(function, takes, f"{path.name}:{name}")
+    with contextlib.suppress(TypeError):  # an object that can be called, but not be a key
+        _FOLDERS[function] = folder.resolve()
+    return function
+
+
+def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[Path, str]:
+    """The file and the name that a study file refers to, without running anything.
+
+    Raises:
+        UserCodeError: There is none, or running it is known to be of no use.
     """
     file, colon, name = reference.partition(":")
     if not (file.endswith(".py") and colon and name):
@@ -51,10 +67,9 @@ def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> 
     path = (folder / file).resolve()
     if not path.is_file():
         raise UserCodeError(f"there is no file {path}{_similar_file(path)}")
-    function = _function(_module(path), name, path)
-    if takes is not None:
-        _check_signature(function, takes, f"{path.name}:{name}")
-    return function
+    if not _is_loaded(path):
+        before_running.check(path, name, takes)
+    return path, name
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -63,14 +78,16 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         UserCodeError: If it raises; the message names file and line, the cause is its own.
     """
-    try:
-        return function(*arguments)
-    except UserCodeError:
-        raise
-    except Exception as error:
-        if type(error).__name__ in PASSED_ON:
-            raise
-        raise UserCodeError(_where(error)) from error
+    with _where_it_belongs(function):
+        try:
+            return function(*arguments)
+        except UserCodeError as error:  # of the trial that it was given
+            line = _line(error)
+            raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
+        except Exception as error:
+            if type(error).__name__ in PASSED_ON:
+                raise
+            raise UserCodeError(_where(error)) from error
 
 
 def build_model(
@@ -85,7 +102,7 @@ def build_model(
 
     Args:
         build: From `load`.
-        trial: Optuna's; the function sees it as a `UserTrial`.
+        trial: Optuna's; the function sees it as a `spaces.user_trial.UserTrial`.
         space: The study's ``[space]``.
         values: What was chosen so far; gains what the function asks for beyond ``[space]``.
         input_shape: Of one prepared sample.
@@ -94,10 +111,13 @@ def build_model(
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
     """
+    from spaces.user_trial import UserTrial  # with Optuna, which questions need not wait for
+
     model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
     _check_model(model, name)
-    _check_shapes(model, name, input_shape, outputs)
+    with _where_it_belongs(build):
+        _check_shapes(model, name, input_shape, outputs)
     _check_training(model, name, values)
     return model
 
@@ -106,6 +126,18 @@ def build_model(
 
 
 _LOADED: dict[str, ModuleType] = {}  # by name in sys.modules
+_FOLDERS: dict[Callable[..., Any], Path] = {}  # of the study file that named the function
+
+
+def _where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContextManager[None]:
+    """The study file's folder as working directory, wherever this process was started."""
+    with contextlib.suppress(KeyError, TypeError):
+        return contextlib.chdir(_FOLDERS[function])
+    return contextlib.nullcontext()
+
+
+def _is_loaded(path: Path) -> bool:
+    return any(module.__file__ == str(path) for module in _LOADED.values())
 
 
 def _module(path: Path) -> ModuleType:
@@ -119,11 +151,42 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = _LOADED[name] = module
     try:
-        call(spec.loader.exec_module, module)
+        with _settings_kept(path.name):
+            call(spec.loader.exec_module, module)
     except BaseException:
         del sys.modules[name], _LOADED[name]
         raise
     return module
+
+
+@contextlib.contextmanager
+def _settings_kept(file: str) -> Iterator[None]:
+    """Types of numbers are the study file's to say; running eagerly is for the debugger.
+
+    Raises:
+        UserCodeError: the code sets a type of numbers for everything.
+    """
+    before = _number_types()
+    yield
+    after = _number_types()
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].config.run_functions_eagerly(False)
+    if after != before:
+        import keras
+
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+        raise UnusableCodeError(
+            f"{file} sets floatx or dtype policy to {after[0]}, {after[1]}, expected "
+            f"{before[0]}, {before[1]}: [training] precision says how models compute"
+        )
+
+
+def _number_types() -> tuple[str, str]:
+    keras: Any = sys.modules.get("keras")
+    if keras is None or not hasattr(keras, "config"):
+        return "float32", "float32"
+    return keras.config.floatx(), keras.config.dtype_policy().name
 
 
 def _free_name(stem: str) -> str:
@@ -174,9 +237,17 @@ def _where(error: Exception) -> str:
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: {said}"
+    if isinstance(error, FileNotFoundError) and not Path(str(error.filename)).is_absolute():
+        said += f" (relative to {Path.cwd()}, where the study file lies)"
+    line = _line(error)
+    return f"{line}: {said}" if line else said
+
+
+def _line(error: Exception) -> str:
+    """File and line of the user's that an exception came from; empty where it is not theirs."""
     frames = traceback.extract_tb(own_part(error))
-    theirs = [each for each in frames if not _is_library(each.filename)]
-    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}: {said}" if theirs else said
+    theirs = [each for each in frames if not (_is_library(each.filename) or is_ours(each.filename))]
+    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else ""
 
 
 def _first_line(error: Exception) -> str:
@@ -190,7 +261,8 @@ def _first_line(error: Exception) -> str:
 
 def _is_library(file: str) -> bool:
     libraries = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
-    return file.startswith(("<", *libraries))
+    elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # of another environment
+    return bool(elsewhere) or file.startswith(("<", *libraries))
 
 
 # Checking what it returned
@@ -202,7 +274,7 @@ def _check_model(model: object, name: str) -> None:
     if not isinstance(model, keras.Model):
         found = "a class, not an instance" if isinstance(model, type) else type(model).__name__
         found = "nothing (is its return missing?)" if model is None else found
-        raise UserCodeError(f"{name} returned {found}, expected a keras.Model")
+        raise UnusableCodeError(f"{name} returned {found}, expected a keras.Model")
 
 
 def _check_shapes(

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from spaces import asked
 from spaces.entry import Value
-from spaces.failures import UserCodeError
+from spaces.failures import UnusableCodeError, UserCodeError
 from spaces.space import Space
 from spaces.spelling import as_key, as_toml
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
+# What is told of every trial under these names.
+OURS = (
+    "batch_size", "best_epochs", "folds", "least_losses", "metrics", "model", "model_confirmed",
+    "model_error", "model_fold", "model_repeat", "model_seed", "model_sha256", "model_value",
+    "name", "objectives", "own_loss", "parameters", "predictions", "reason", "repeats", "seconds",
+    "seed", "standard_error", "stopped", "training_loss", "values",
+)  # fmt: skip
+
 
 class UserTrial:
     """An `optuna.Trial` in which the study file has the last word.
 
-    ``trial.suggest_*`` may ask for anything. Where the name stands in ``[space]``, its constant,
-    choices or range there replace those in the code; everything else is Optuna's own.
+    ``trial.suggest_*`` may ask for anything that a study can hold. Where the name stands in
+    ``[space]``, its constant, choices or range there replace those in the code; everything else is
+    Optuna's own.
 
     Args:
         trial: Optuna's trial.
@@ -30,14 +47,17 @@ class UserTrial:
         self._trial = trial
         self._entries = {entry.name: entry for entry in space.entries}
         self._values = values
+        self._asked: dict[str, BaseDistribution] = {}
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
         """As `optuna.Trial.suggest_float`; the range of ``[space]`` goes before this one."""
-        value = self._value(
-            name, lambda: self._trial.suggest_float(name, low, high, step=step, log=log)
-        )
+        where = self._where("suggest_float", name)
+        ends = [float(asked.number(low, where, "low")), float(asked.number(high, where, "high"))]
+        by = None if step is None else asked.number(step, where, "step")
+        scale = asked.switch(log, where, "log")
+        value = self._value(name, where, FloatDistribution(ends[0], ends[1], scale, by))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._mismatch(name, value, "suggest_float, a number")
         return float(value)
@@ -46,16 +66,19 @@ class UserTrial:
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
         """As `optuna.Trial.suggest_int`; the range of ``[space]`` goes before this one."""
-        value = self._value(
-            name, lambda: self._trial.suggest_int(name, low, high, step=step, log=log)
-        )
+        where = self._where("suggest_int", name)
+        ends = (asked.whole(low, where, "low"), asked.whole(high, where, "high"))
+        by, scale = asked.whole(step, where, "step"), asked.switch(log, where, "log")
+        value = self._value(name, where, IntDistribution(*ends, scale, by))
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._mismatch(name, value, "suggest_int, a whole number")
         return value
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """As `optuna.Trial.suggest_categorical`; the entry of ``[space]`` goes before these."""
-        return self._value(name, lambda: self._trial.suggest_categorical(name, choices))
+        where = self._where("suggest_categorical", name)
+        listed = asked.choices(choices, where)
+        return self._value(name, where, CategoricalDistribution(listed))
 
     def suggest_uniform(self, name: str, low: float, high: float) -> float:
         """`suggest_float`, as older code calls it."""
@@ -69,6 +92,13 @@ class UserTrial:
         """`suggest_float` in steps, as older code calls it."""
         return self.suggest_float(name, low, high, step=q)
 
+    def set_user_attr(self, key: str, value: Any) -> None:
+        """As `optuna.Trial.set_user_attr`; NumPy's numbers and arrays become Python's."""
+        where = self._where("set_user_attr", key)
+        if key in OURS:
+            raise UnusableCodeError(f"{where}: received a key of studyhall's own, expected another")
+        self._trial.set_user_attr(key, asked.attribute(value, where))
+
     @property
     def params(self) -> dict[str, Any]:
         """Every value of this trial so far, constants of ``[space]`` included."""
@@ -78,15 +108,73 @@ class UserTrial:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trial, name)
 
-    def _value(self, name: str, ask: Callable[[], Any]) -> Any:
+    def _where(self, method: str, name: object) -> str:
+        return f'{method}("{asked.name(name, method)}")'
+
+    def _value(self, name: str, where: str, wanted: BaseDistribution) -> Any:
         entry = self._entries.get(name)
         if entry is None:
-            self._values[name] = ask()
+            self._check_before(name, where, wanted)
+            self._values[name] = self._suggested(name, wanted)
         elif name not in self._values:
             # Its condition doesn't hold and yet the code asks: within the study file's range.
             self._values[name] = entry.value(1, lambda each, key: each.suggest(self._trial, key))
         return self._values[name]
 
+    def _suggested(self, name: str, wanted: Any) -> Any:
+        if isinstance(wanted, CategoricalDistribution):
+            return self._trial.suggest_categorical(name, wanted.choices)
+        suggest = self._trial.suggest_int if isinstance(wanted, IntDistribution) else (
+            self._trial.suggest_float
+        )  # fmt: skip
+        return suggest(name, wanted.low, wanted.high, step=wanted.step, log=wanted.log)
+
+    def _check_before(self, name: str, where: str, wanted: BaseDistribution) -> None:
+        """Refuse what Optuna takes for another hyperparameter of the same name, or can't take."""
+        before = self._asked.get(name, wanted)
+        if asked.as_text(before) != asked.as_text(wanted):
+            said = f"received {asked.in_words(wanted)}, expected {asked.in_words(before)}"
+            again = "as it asked before in this trial; two hyperparameters need two names"
+            raise UnusableCodeError(f"{where}: {said}, {again}")
+        self._check_other_trials(name, where, wanted)
+        fixed = getattr(self._trial, "_fixed_params", {})
+        if name in fixed and not _holds(wanted, fixed[name]):
+            expected = f"what the code asks for: {asked.in_words(wanted)}"
+            raise UserCodeError(
+                f"[[trials]] {name}: received {as_toml(fixed[name])}, expected {expected}"
+            )
+        self._asked[name] = wanted
+
+    def _check_other_trials(self, name: str, where: str, wanted: BaseDistribution) -> None:
+        study = getattr(self._trial, "study", None)
+        others = study.get_trials(deepcopy=False) if study is not None else []
+        known = (each for each in others if each.number != self._trial.number)
+        other = next((each for each in known if name in each.distributions), None)
+        if other is None or _agree(other.distributions[name], wanted):
+            return
+        before = asked.in_words(other.distributions[name])
+        raise UserCodeError(
+            f"{where}: received {asked.in_words(wanted)}, expected {before}, as trial "
+            f"{other.number} was asked: choices and scale of a name are the same in every trial; "
+            f'what depends on other values needs a name of its own, such as "{name}_2"'
+        )
+
     def _mismatch(self, name: str, value: object, asked: str) -> UserCodeError:
         received = f"[space] {as_key(name)}: received {as_toml(value)}"
         return UserCodeError(f"{received}, expected what the code asks for: {asked}")
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether samplers can learn from one what the other is: ranges may move, nothing else."""
+    if isinstance(one, CategoricalDistribution) or type(one) is not type(other):
+        return asked.as_text(one) == asked.as_text(other)
+    return bool(one.log == other.log)
+
+
+def _holds(wanted: BaseDistribution, value: Any) -> bool:
+    """Whether a fixed value is one of those that are asked for."""
+    if isinstance(wanted, CategoricalDistribution):
+        return any(type(each) is type(value) and each == value for each in wanted.choices)
+    kinds = int if isinstance(wanted, IntDistribution) else (int, float)
+    number = isinstance(value, kinds) and not isinstance(value, bool)
+    return number and wanted._contains(float(value))

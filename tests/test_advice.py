@@ -95,7 +95,7 @@ def test_training_longer_and_stopping_earlier() -> None:
     assert advice(diagnosis.CUT_SHORT)[0] == "raise [training] epochs above 100"
     assert "patience" not in advice(diagnosis.TOO_LONG)[0]
     never = SPACE + '[training]\npatience = "none"\n'
-    assert advice(diagnosis.TOO_LONG, never)[0].endswith("its best epoch was 7")
+    assert advice(diagnosis.TOO_LONG, never)[0].endswith("its validation loss was least at epoch 7")
 
 
 def test_a_good_fit_is_told_whether_to_train_it_longer() -> None:

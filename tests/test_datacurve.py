@@ -225,7 +225,7 @@ def test_a_loss_that_still_falls_asks_for_more_epochs():
     ("stopped", "numbers", "why"),
     [
         ("epochs", {"best_epoch": 10, "rise": 0.2, "validation_last": 0.4}, "rose, from 0.2 to"),
-        ("patience", {"best_epoch": 30}, "stopped by itself, without an improvement since"),
+        ("patience", {"best_epoch": 30}, "as it no longer improved"),
         ("epochs", {"best_epoch": 39, "fall": 0.001}, "within the noise"),
     ],
 )

@@ -22,6 +22,9 @@ def build(trial, input_shape, outputs):
 """
 
 
+NOTHING = "def build(t, i, o): pass"
+
+
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     """Nothing of one test's user is left for the next."""
@@ -123,8 +126,14 @@ def test_a_file_without_functions(write):
     ("text", "message"),
     [
         ("x = 1\ndef build(:\n", r"^my_model.py, line 2: SyntaxError: invalid syntax$"),
-        ("\n\nimport surely_not_there", r"^my_model.py, line 3: ModuleNotFoundError: .*surely"),
-        ("x = 1\nx.y", r"^my_model.py, line 2: AttributeError: 'int' object has no"),
+        (
+            "\n\nimport surely_not_there\ndef build(t, i, o): pass",
+            r"^my_model.py, line 3: ModuleNotFoundError: .*surely",
+        ),
+        (
+            "x = 1\nx.y\ndef build(t, i, o): pass",
+            r"^my_model.py, line 2: AttributeError: 'int' object has no",
+        ),
     ],
 )
 def test_a_file_that_does_not_run_shows_its_own_traceback(write, text, message):

@@ -8,6 +8,7 @@ import pytest
 from search import best
 from search.creation import stored
 from search.findings import longer, verdicts
+from search.findings.reached import Reached
 from search.findings.verdicts import Judge
 from search.report import json_keys
 from storage import histories, records, status
@@ -99,7 +100,7 @@ def curve(epochs, rate):
 
 
 def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
-    judge = Judge(stored(run[1]), achievable=0.05)
+    judge = Judge(stored(run[1]), [Reached("none", [0.05])])
     falling = curve(11, 0.02)
     assert judge.verdict("COMPLETE", falling, {}, {}).name == "cut short"
     pruned = judge.verdict("PRUNED", falling, {}, {})
@@ -107,7 +108,7 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
 
 
 def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
-    judge = Judge(stored(run[1]), achievable=0.3)
+    judge = Judge(stored(run[1]), [Reached("none", [0.3])])
     falling = [{"epoch": e, "loss": 3 / (e + 2), "val_loss": 3 / (e + 2)} for e in range(1, 13)]
     for attributes, answer, said in (
         ({"stopped": "epochs"}, "yes", "train longer, as"),

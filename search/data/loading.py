@@ -1,5 +1,6 @@
 """The `[data]` of a study: read, coded, split once, with its normalisation and its fingerprint."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
     Raises:
         DataError: the data cannot be used as they are; every problem in one line.
     """
-    arrays = sources.read(section, folder)
+    folder = folder.resolve()
+    with _where_code_runs(section, folder):  # a Dataset of the user's reads its files when asked
+        arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
@@ -104,6 +107,11 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
         pool_samples=_pooled(rows),
     )
+
+
+def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractContextManager[None]:
+    own = ".py:" in section.source and folder.is_dir()
+    return contextlib.chdir(folder) if own else contextlib.nullcontext()
 
 
 def describe(data: Data) -> list[tuple[str, str]]:

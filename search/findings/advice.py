@@ -88,7 +88,8 @@ class Remedies:
     def _first(self, verdict: str, best_epoch: int, more: str) -> list[str]:
         epochs, patience = self.file.training.epochs, self.file.training.patience
         if verdict == diagnosis.TOO_LONG and patience == "none":
-            return [f"stop early: write [training] patience = 10; its best epoch was {best_epoch}"]
+            least = f"its validation loss was least at epoch {best_epoch}"
+            return [f"stop early: write [training] patience = 10; {least}"]
         if verdict == diagnosis.CUT_SHORT:
             return [f"raise [training] epochs above {epochs}"]
         if verdict == diagnosis.GOOD:
@@ -123,6 +124,11 @@ class Remedies:
                 continue
             if entry is not None and not entry.constant:
                 yield True, _searched(entry, way, number)
+            elif entry is None and name not in hyperparameters.known(self.file.model.family):
+                yield (
+                    True,
+                    f"{way} {name} {_beyond(way)} {_short(number)}",
+                )  # their code asks for it
             else:
                 yield False, f"{way} {name}, which is fixed at {_short(number)}"
 
@@ -133,9 +139,12 @@ class Remedies:
 def _searched(entry: Entry, way: str, number: float) -> str:
     end = _end(entry, way)
     if end is not None and (number >= end if way == UP else number <= end):
-        reach = "above" if way == UP else "below"
-        return f"widen {entry.name}'s range {reach} {_short(end)}, where this trial is"
-    return f"{way} {entry.name} {'above' if way == UP else 'below'} {_short(number)}"
+        return f"widen {entry.name}'s range {_beyond(way)} {_short(end)}, where this trial is"
+    return f"{way} {entry.name} {_beyond(way)} {_short(number)}"
+
+
+def _beyond(way: str) -> str:
+    return "above" if way == UP else "below"
 
 
 def _end(entry: Entry, way: str) -> float | None:

@@ -139,7 +139,7 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
     if _objective(compared) == "value":
         yield "their objectives differ: their values do not mean the same"
         return
-    if len({side.study.config["file"]["training"]["loss"] for side in compared}) > 1:
+    if len({_loss(side) for side in compared}) > 1:
         yield "their losses differ: their values do not mean the same"
         return
     tested = [*paired(compared), *by_seeds(compared)]
@@ -149,6 +149,13 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
             "one value each: the same folds ([data] folds), or repeats ([training] repeats), would "
             "tell a difference from chance"
         )
+
+
+def _loss(side: Side) -> tuple[str, ...]:
+    """What its training made small; of a loss that only its code knows, the code stands for it."""
+    own = side.trial.attributes.get("own_loss", "")
+    code = side.study.config["inspection"]["code"].values() if own == "unknown" else ()
+    return (own or side.study.config["file"]["training"]["loss"], *code)
 
 
 def paired(compared: Sequence[Side]) -> Iterator[Difference]:

@@ -2,7 +2,9 @@
 
 Losses are measured in units of the loss of guessing: that of a model which knows only how often
 each class occurs, or the mean of the targets. 1 is nothing learned, 0 is a perfect fit, whatever
-the loss and the number of classes; for squared errors it is 1 − R².
+the loss and the number of classes; for squared errors it is 1 − R². Where the loss is the user's
+own, nobody knows what guessing gets: the unit is what the curves span then, and no rule that speaks
+of guessing applies.
 """
 
 from __future__ import annotations
@@ -30,9 +32,12 @@ class Evidence:
     Attributes:
         epochs: how many were trained.
         best_epoch: of the least validation loss.
-        guess_loss: the loss of guessing; the unit of all that follow but the errors.
-        level: where it got: the lower of the two losses at the best epoch.
-        gap: least validation loss minus the last training loss: what is learned by heart.
+        guess_loss: the loss of guessing; None where it is not known.
+        unit: that loss, or what the curves span; of all that follow but the errors and the AUC.
+        level: where it got: the lower of the two losses at the best epoch; of the validation loss
+            alone where the training loss is measured differently.
+        gap: least validation loss minus the last training loss: what is learned by heart; NaN where
+            the two are measured differently.
         rise: last minus least validation loss.
         fall: of the validation loss over the last quarter of the epochs.
         fall_share: that fall as a share of the whole one; 0.25 is a straight line.
@@ -43,6 +48,7 @@ class Evidence:
         late: the highest loss, of either set, in the last quarter of the epochs.
         diverged_at: the last epoch, where its loss was no number; else None.
         train_error, validation_error: shares of wrong answers at the best epoch, or None.
+        auc: the highest area under the ROC curve on the validation set, where it is measured.
     """
 
     epochs: int
@@ -51,7 +57,8 @@ class Evidence:
     validation_best: float
     train_last: float
     validation_last: float
-    guess_loss: float
+    guess_loss: float | None
+    unit: float
     level: float
     gap: float
     rise: float
@@ -65,23 +72,25 @@ class Evidence:
     diverged_at: int | None
     train_error: float | None
     validation_error: float | None
+    auc: float | None
 
     def to_json(self) -> dict[str, Any]:
         """By name, rounded to what means anything; null for what is infinite."""
         return {key: _rounded(number) for key, number in asdict(self).items()}
 
 
-def measure(history: History, guess_loss: float | None) -> Evidence | None:
+def measure(history: History, guess_loss: float | None, *, alike: bool = True) -> Evidence | None:
     """The evidence of one training, or of one of its folds.
 
     Args:
         history: its epochs, flat (``curves.flat``), of one fold.
-        guess_loss: loss of guessing on the training set; None takes the first epoch's for it.
+        guess_loss: loss of guessing on the training set, or None.
+        alike: whether training and validation loss are measured in the same way.
 
     Returns:
         None where no epoch has a finite loss.
     """
-    unit = guess_loss or _first_finite(history)
+    unit = guess_loss or _span(history)
     finite = [row for row in history if _is_sane(row, unit)]
     lost = bool(history) and not _is_sane(history[-1], unit)
     best = curves.best_epoch(finite)
@@ -95,24 +104,26 @@ def measure(history: History, guess_loss: float | None) -> Evidence | None:
         validation_best=curves.number(best, "val_loss"),
         train_last=curves.number(finite[-1], "loss"),
         validation_last=curves.number(finite[-1], "val_loss"),
-        guess_loss=float(unit),
-        **_shape(train, validation),
+        guess_loss=guess_loss or None,
+        unit=float(unit),
+        **_shape(train, validation, alike=alike),
         start=float(train.max()) if len(finite) == len(history) else np.inf,
         late=float(max(each[-_quarter(each) :].max() for each in (train, validation))),
         diverged_at=int(history[-1]["epoch"]) if lost else None,
         train_error=_error(best, "accuracy"),
         validation_error=_error(best, "val_accuracy"),
+        auc=max((auc for row in finite for auc in _aucs(row)), default=None),
     )
 
 
-def _shape(train: Curve, validation: Curve) -> dict[str, float]:
+def _shape(train: Curve, validation: Curve, *, alike: bool) -> dict[str, float]:
     """What the rules look at, from both curves in units of the loss of guessing."""
     smooth_train, smooth = smoothed(train), smoothed(validation)
     at, quarter = int(np.argmin(smooth)), _quarter(smooth)
     whole, late = smooth[0] - smooth[-1], smooth[-1 - quarter :][0] - smooth[-1]
     return {
-        "level": float(min(smooth_train[at], smooth[at])),
-        "gap": float(smooth[at] - smooth_train[-1]),
+        "level": float(min(smooth_train[at], smooth[at]) if alike else smooth[at]),
+        "gap": float(smooth[at] - smooth_train[-1]) if alike else np.nan,
         "rise": float(smooth[-1] - smooth[at]),
         "fall": float(late),
         "fall_share": float(np.clip(late / whole, -1, 1)) if whole > 0 else 0.0,
@@ -153,9 +164,14 @@ def _curve(history: History, name: str) -> Curve:
     return np.array([curves.number(row, name) for row in history])
 
 
-def _first_finite(history: History) -> float:
-    found = [max(curves.number(row, "loss"), curves.number(row, "val_loss")) for row in history]
-    return next((each for each in found if np.isfinite(each)), 0.0)
+def _span(history: History) -> float:
+    """How far the losses fell from the first epoch on, or its own size where that is more."""
+    losses = np.array([[curves.number(row, name) for name in ("loss", "val_loss")]
+                       for row in history])  # fmt: skip
+    finite = losses[np.isfinite(losses).all(axis=1)] if len(losses) else losses
+    if not len(finite):
+        return 0.0
+    return float(max(np.abs(finite[0]).max(), finite[0].max() - finite.min()))
 
 
 def _is_sane(row: Any, unit: float) -> bool:
@@ -166,6 +182,11 @@ def _is_sane(row: Any, unit: float) -> bool:
 def _error(epoch: Any, name: str) -> float | None:
     accuracy = curves.number(epoch, name)
     return float(1 - accuracy) if np.isfinite(accuracy) else None
+
+
+def _aucs(epoch: Any) -> list[float]:
+    found = [curves.number(epoch, name) for name in ("val_roc_auc", "val_auc")]
+    return [auc for auc in found if np.isfinite(auc)]
 
 
 def _rounded(number: Any) -> Any:

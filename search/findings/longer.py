@@ -70,7 +70,7 @@ def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
         why = f"after epoch {best} of {epochs} the validation loss rose, from {least} to {last}"
         return NO, why
     if stopped == "patience":
-        why = f"it stopped by itself, without an improvement since epoch {best} of {epochs}"
+        why = f"it stopped by itself after {epochs} epochs, as it no longer improved"
         return NO, why
     if evidence.fall <= 0:
         return NO, f"in the last quarter of {epochs} epochs the validation loss did not fall"

@@ -6,6 +6,7 @@ example: 1 % and 10 % wrong on training and validation set is variance, 14 % and
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,14 +57,22 @@ class Quadrant:
         return {**vars(self), **rounded}
 
 
-def place(evidence: Evidence, standard: Standard) -> Quadrant:
-    """By the share of wrong answers where a human error is known, else by the loss."""
-    known = standard.human_error is not None and evidence.validation_error is not None
-    return _by_error(evidence, standard) if known else _by_loss(evidence, standard)
+def place(evidence: Evidence, standard: Standard) -> Quadrant | None:
+    """By the share of wrong answers where a human error is known, else by the loss.
+
+    None where the loss says neither: nobody knows what guessing gets, or the training loss is
+    measured differently.
+    """
+    if standard.human_error is not None and evidence.validation_error is not None:
+        return _by_error(evidence, standard)
+    if evidence.guess_loss is None or math.isnan(evidence.gap):
+        return None
+    return _by_loss(evidence, standard)
 
 
 def _by_error(evidence: Evidence, standard: Standard) -> Quadrant:
-    train, validation = evidence.train_error or 0.0, evidence.validation_error or 0.0
+    validation = evidence.validation_error or 0.0
+    train = validation if evidence.train_error is None else evidence.train_error
     # Dropout and augmentation make training harder than the training set is.
     fit, human = min(train, validation), standard.human_error or 0.0
     reference = f"[study] human_error = {human:g}"

@@ -69,6 +69,10 @@ def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> 
     for each in proposals:
         yield from (_comment(line) for line in _reasons(each, known.get(each.name)))
         yield f"{spelling.as_key(each.name)} = {spelling.as_toml(each.written)}"
+    written_ones = {each.name for each in proposals}
+    for name in (name for name in known if name not in written_ones):
+        reasons = _reasons(Proposal(name, None), known[name])
+        yield from (_comment(f"{name}, which the code asks for: {line}") for line in reasons)
     yield ""
 
 

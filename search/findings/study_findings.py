@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
 from search import creation
 from search.creation import Stored
@@ -18,7 +20,7 @@ from search.findings import tendencies, verdicts
 from search.findings.tendencies import OfHyperparameter
 from search.findings.verdicts import Verdict
 from search.study_file import objectives
-from spaces.space import Space, read_space
+from spaces.space import Entry, Scalar, Space, read_space
 from storage import records
 from storage import status as standing
 from storage.database import Database
@@ -54,8 +56,11 @@ class Findings:
 
     @cached_property
     def space(self) -> Space:
-        """The study's search space."""
-        return read_space(dict(self.stored.file.space), family=self.stored.file.model.family)
+        """The study's search space, with what the user's own function asks for besides."""
+        file = self.stored.file
+        written = read_space(dict(file.space), family=file.model.family)
+        trials = self.optuna.get_trials(deepcopy=False)
+        return replace(written, entries=(*written.entries, *_asked_for(written, trials)))
 
     @cached_property
     def hyperparameters(self) -> list[OfHyperparameter]:
@@ -72,6 +77,29 @@ class Findings:
             )
             for entry in self.space.entries
         }
+
+
+def _asked_for(written: Space, trials: Sequence[FrozenTrial]) -> list[Entry]:
+    """What the code asked for beyond ``[space]``; of ranges that move, all that any trial had."""
+    found: dict[str, Entry] = {}
+    for trial in trials:
+        for name, asked in trial.distributions.items():
+            if not any(tendencies.is_of(entry, name) for entry in written.entries):
+                found[name] = _wider(_entry(name, asked), found.get(name))
+    return list(found.values())
+
+
+def _entry(name: str, asked: Any) -> Entry:
+    if isinstance(asked, CategoricalDistribution):
+        return Entry(name, choices=cast(tuple[Scalar, ...], asked.choices))
+    step = asked.step if isinstance(asked.low, float) or asked.step != 1 else None
+    return Entry(name, low=asked.low, high=asked.high, step=step, log=asked.log)
+
+
+def _wider(one: Entry, other: Entry | None) -> Entry:
+    if other is None or one.choices or other.choices:
+        return one if other is None else other
+    return replace(one, low=min(one.low, other.low), high=max(one.high, other.high))
 
 
 def read(db: Database, study: Study) -> Findings:

@@ -89,7 +89,7 @@ def of_study(
     found = []
     for entry in space.entries:
         if not entry.constant:
-            parts = [weights[name] for name in weights if _is_of(entry, name)]
+            parts = [weights[name] for name in weights if is_of(entry, name)]
             counts = _counted(entry, best)
             tendencies = tuple(_tendencies(entry, trials, verdicts))
             importance = sum(parts) if parts else None
@@ -141,7 +141,7 @@ def marked_count(complete: int) -> int:
 
 def values_of(entry: Entry, trial: FrozenTrial) -> list[Any]:
     """The entry's values in a trial: several where it is per layer, none where it has none."""
-    return [value for name, value in trial.params.items() if _is_of(entry, name)]
+    return [value for name, value in trial.params.items() if is_of(entry, name)]
 
 
 def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
@@ -154,7 +154,8 @@ def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
     return f"{_short(min(good))} … {_short(max(good))}"
 
 
-def _is_of(entry: Entry, name: str) -> bool:
+def is_of(entry: Entry, name: str) -> bool:
+    """Whether a parameter in Optuna is the entry's, or that of one of its layers."""
     if not entry.per_layer:
         return name == entry.name
     stem, _, layer = name.rpartition("_")

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
 from search import creation, diagnosis
 from search.creation import Stored
+from search.data import guessing
 from search.diagnosis import Finding, Standard
-from search.findings import longer, quadrant
+from search.findings import longer, quadrant, reached
 from search.findings.advice import Remedies
 from search.findings.evidence import Evidence, measure
 from search.findings.quadrant import Quadrant
+from search.findings.reached import Reached
 from search.report import curves
-from search.study_file import objectives
+from search.study_file.sections import StudyFile
 from spaces import hyperparameters
+from spaces.space import read_space
 from storage import histories, records
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
-IMPLAUSIBLE = 10.0  # a first loss so many times smaller than that of guessing is another loss
+OWN_LOSS = "own_loss"  # attribute: what the user's own code compiled the model with
+TRAINING_LOSS = "training_loss"  # attribute: how it is measured, where the validation loss is not
 SO_FAR = "both losses have fallen and stay close, as far as it came"
 STILL_FALLING = "it was ended while the validation loss still fell"
 
@@ -68,18 +72,14 @@ class Judge:
 
     Args:
         stored: the study's record.
-        achievable: validation loss of its best complete trial, or None.
-        fitted: the least training loss at any complete trial's best epoch, or None.
+        trials: what its complete trials have come to.
     """
 
-    def __init__(
-        self, stored: Stored, achievable: float | None = None, fitted: float | None = None
-    ) -> None:
-        self._about = stored.inspection.about
-        self._own_family = stored.file.model.family not in hyperparameters.BUILT_IN_FAMILIES
-        self._human_error = stored.file.study.human_error
+    def __init__(self, stored: Stored, trials: Iterable[Reached] = ()) -> None:
+        self._about, self._file = stored.inspection.about, stored.file
+        self._constants = _constants(stored.file)
         self._remedies = Remedies(stored.file, self._about.get("samples", {}).get("training"))
-        self._achievable, self._fitted = achievable, fitted
+        self._reached = reached.by_weights(trials)
 
     def verdict(
         self,
@@ -99,12 +99,16 @@ class Judge:
         lost = str(attributes.get("reason", "")).startswith(diagnosis.NO_NUMBER)
         if state == "FAIL" and not lost:
             return None
-        found = self._findings(curves.flat(history), unfinished=state in ("PRUNED", "RUNNING"))
+        values = {**self._constants, **(attributes.get("values") or params)}
+        trained = _Trained(values, attributes)
+        found = self._findings(
+            curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
+        )
         if lost:
             ended = Finding(diagnosis.DIVERGED, 1.0, 1.0, "a loss is no finite number")
             found = [(evidence, ended, standard) for evidence, _, standard in found[-1:]]
             if not found:
-                return self._verdict(None, ended, Standard(), attributes, params)
+                return self._verdict(None, ended, Standard(), trained)
         if not found:
             return None
         names = [finding.verdict for _, finding, _ in found]
@@ -113,17 +117,17 @@ class Judge:
         evidence, finding, standard = max(agreeing, key=lambda each: each[1].confidence)
         sure = mean(each.confidence for _, each, _ in agreeing) * len(agreeing) / len(found)
         summed = Finding(name, finding.degree, round(sure, 2), finding.shows)
-        return self._verdict(evidence, summed, standard, attributes, params)
+        return self._verdict(evidence, summed, standard, trained)
 
     def _findings(
-        self, history: list[dict[str, Any]], *, unfinished: bool
+        self, history: list[dict[str, Any]], trained: _Trained, *, unfinished: bool
     ) -> list[tuple[Evidence, Finding, Standard]]:
         """What each fold's curves say."""
-        found = []
+        found, guess_loss = [], self._guess_loss(trained)
         for fold in curves.folds(history):
-            evidence = measure(fold, self._guess_loss(fold))
+            evidence = measure(fold, guess_loss, alike=not trained.unlike)
             if evidence is not None:
-                standard = self._standard(evidence.guess_loss)
+                standard = self._standard(evidence, trained, int(fold[0].get("fold", 0)))
                 finding = diagnosis.judge(evidence, standard)
                 finding = _as_far_as_it_came(finding, evidence) if unfinished else finding
                 found.append((evidence, finding, standard))
@@ -134,56 +138,69 @@ class Judge:
         evidence: Evidence | None,
         finding: Finding,
         standard: Standard,
-        attributes: Mapping[str, Any],
-        params: Mapping[str, Any],
+        trained: _Trained,
     ) -> Verdict:
-        values = attributes.get("values") or params
         best = 0 if evidence is None else evidence.best_epoch
-        more, _ = longer.answered(evidence, attributes.get("stopped"))
-        advice = self._remedies.against(finding.verdict, values, best, more)
+        more, _ = longer.answered(evidence, trained.attributes.get("stopped"))
+        advice = self._remedies.against(finding.verdict, trained.values, best, more)
         return Verdict(
             finding.verdict,
             finding.confidence,
-            finding.shows,
+            f"{finding.shows}{trained.unlike}",
             evidence,
             None if evidence is None else quadrant.place(evidence, standard),
             () if finding.shows == SO_FAR else tuple(advice),
         )
 
-    def _guess_loss(self, history: Sequence[Mapping[str, Any]]) -> float | None:
-        """The study's, unless the user's own compiled model plainly has another loss."""
-        known: float | None = self._about.get("guess_loss")
-        first = curves.number(history[0], "loss") if history else 0.0
-        if known and self._own_family and first < known / IMPLAUSIBLE:
-            return None
-        return known
+    def _guess_loss(self, trained: _Trained) -> float | None:
+        """What guessing gets by the loss of this trial; None where that is not known."""
+        own = trained.attributes.get(OWN_LOSS)
+        own_family = self._file.model.family not in hyperparameters.BUILT_IN_FAMILIES
+        if own is None and own_family and "values" not in trained.attributes:
+            return None  # it has not ended: whether its own code compiles it is not known yet
+        return guessing.of_trial(self._about, self._file.training.loss, trained.values, own)
 
-    def _standard(self, unit: float) -> Standard:
+    def _standard(self, evidence: Evidence, trained: _Trained, part: int) -> Standard:
+        best, unit = self._reached.get(reached.weights(trained.values)), evidence.unit
+        fitted = None if best is None else best.fitted
         return Standard(
-            None if self._achievable is None else self._achievable / unit,
-            None if self._fitted is None else self._fitted / unit,
-            self._human_error,
+            None if best is None else best.of_part(part) / unit,
+            None if fitted is None else fitted / unit,
+            self._file.study.human_error,
             self._about.get("samples", {}).get("validation"),
+            self._about.get("guess_error"),
         )
 
 
-def _losses(study: Study, complete: Sequence[TrialRecord]) -> list[float]:
-    """Validation losses of complete trials, be they their values or not."""
-    if objectives.of_study(study.config)[0] == objectives.LOSS:
-        return [trial.value for trial in complete if trial.value is not None]
-    found = [curves.number(trial.attributes.get("metrics", {}), "val_loss") for trial in complete]
-    return [loss for loss in found if loss == loss]
+@dataclass(frozen=True)
+class _Trained:
+    """How a trial was trained: with which values, and what else was told of it."""
+
+    values: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+
+    @property
+    def unlike(self) -> str:
+        """Why its training loss can't be compared with its validation loss; empty where it can."""
+        found = self.attributes.get(TRAINING_LOSS)
+        said = "and the validation loss is not, so that the gap between them is not judged"
+        return f"; the training loss is {found}, {said}" if found else ""
+
+
+def _constants(file: StudyFile) -> dict[str, Any]:
+    """Values that every trial of the study has."""
+    entries = read_space(dict(file.space), family=file.model.family).entries
+    return {
+        each.name: list(each.layers) or each.choices[0]
+        for each in entries
+        if each.constant and not each.when
+    }
 
 
 def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
     """The judge of a study, who knows what its trials have achieved."""
-    complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    losses = [curves.number(trial.attributes.get("metrics", {}), "loss") for trial in complete]
-    return Judge(
-        creation.stored(study),
-        min(_losses(study, complete), default=None),
-        min((loss for loss in losses if loss == loss), default=None),
-    )
+    stored = creation.stored(study)
+    return Judge(stored, reached.of_trials(study.config, trials, _constants(stored.file)))
 
 
 def of_study(

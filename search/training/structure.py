@@ -29,12 +29,14 @@ _PLACES = ("keras_history", "input_layers", "output_layers")
 
 def widths_are_open(model: Any) -> bool:
     """Whether one compiled function serves this model at any widths of its hidden layers."""
-    layers = [layer for layer in model._flatten_layers() if layer is not model]
     optimizer = updates.inner(model.optimizer)
-    sums = (
-        isinstance(optimizer, keras.optimizers.Adafactor) or optimizer.gradient_accumulation_steps
-    )
-    return not sums and all(type(layer) in _OPEN for layer in layers)
+    if isinstance(optimizer, keras.optimizers.Adafactor) or optimizer.gradient_accumulation_steps:
+        return False  # they add up over a variable's axes, or keep gradients of its shape
+    layers = [layer for layer in model._flatten_layers() if layer is not model]
+    penalties = [getattr(layer, "activity_regularizer", None) for layer in layers]
+    penalties += [variable.regularizer for variable in model.variables]
+    known = all(it is None or type(it) in adjustable.PENALTIES for it in penalties)
+    return known and all(type(layer) in _OPEN for layer in layers)
 
 
 class Structure:

@@ -9,9 +9,11 @@ from typing import Any
 from optuna.trial import TrialState
 
 from search.diagnosis import NO_NUMBER
+from search.findings.reached import Reached, weights
 from search.findings.verdicts import Judge
 from search.study_file import objectives
 from search.trial.context import Context
+from storage.part_pruning import PARTS
 from storage.trials import Claim
 
 __all__ = ["NO_NUMBER", "in_words"]
@@ -32,13 +34,20 @@ def in_words(
         attributes: those that are told with its result.
     """
     by_loss = context.plan.objectives[0] == objectives.LOSS
-    judge = Judge(context.stored, _achieved(claim) if by_loss else None)
+    judge = Judge(context.stored, _reached(claim, attributes) if by_loss else ())
     verdict = judge.verdict(state, history, attributes, claim.frozen.params)
     return [] if verdict is None else [verdict.sentence(), *verdict.advice]
 
 
-def _achieved(claim: Claim) -> float | None:
-    """The least validation loss of the complete trials that the sampler has seen."""
+def _reached(claim: Claim, attributes: Mapping[str, Any]) -> list[Reached]:
+    """What the complete trials have come to that the sampler has seen.
+
+    Where class_weights is not searched, all of them have this trial's.
+    """
     complete = claim.trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    values = [trial.values[0] for trial in complete if trial.values]
-    return min(filter(math.isfinite, values), default=None)
+    same = attributes.get("values", {})
+    return [
+        Reached(weights({**same, **each.params}), each.system_attrs.get(PARTS) or each.values)
+        for each in complete
+        if each.values and math.isfinite(each.values[0])
+    ]

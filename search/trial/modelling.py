@@ -189,6 +189,7 @@ def _metric(plan: Blueprint, name: str) -> str | keras.metrics.Metric:
 def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Value]) -> keras.Model:
     data = plan.data
     if plan.builder is None:
+        keras.config.set_image_data_format("channels_last")  # whatever code beside it has set
         family = plan.file.model.family
         return architecture.build(family, values, data.input_shape, data.outputs, data.task)
     return user_code.build_model(

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from optuna.trial import BaseTrial
 
+from search.findings import reached
 from search.process.stop import STOPPED
 from search.process.wire import tell_launcher
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
 from search.training.settings import UnknownMetric
-from search.trial import checkpoints, modelling, parts, reasons, telling, time_limit
+from search.trial import checkpoints, compiled_loss, modelling, parts, reasons, telling, time_limit
 from search.trial.best_model import BestModel
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from search.trial.further import Further
@@ -119,6 +120,7 @@ class Run:
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
         run = self._training(part, built)
+        self.attributes |= compiled_loss.about(built, run)
         if blob is not None and not self.checkpoints.restore(run, blob):
             run = self._training(part, built)
         return run
@@ -237,6 +239,7 @@ class Run:
     def _complete(self, run: Training, part: Part, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = self._measured()
+        self.attributes |= reached.least_losses(self.claim.history)
         self.attributes |= self.progress.described(
             len(self.context.plan.data.folds), self.context.plan.sign
         )

@@ -45,7 +45,11 @@ def tell(
         claim.number,
         state=state,
         history=history,
-        params=hyperparameters.chosen(attributes.get("values", {}), plan.file.space),
+        params=hyperparameters.chosen(
+            attributes.get("values", {}),
+            [*plan.file.space, *claim.trial.params],
+            plan.file.model.family,
+        ),
         value=None if cost is None else plan.turned(cost),
         objective=plan.objectives[0],
         direction=plan.directions[0],

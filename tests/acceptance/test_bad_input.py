@@ -111,7 +111,7 @@ IN_THE_CODE = {
     ),
     "a module that raises": (
         {"model": {"family": "mine.py:build"}},
-        "limit = 3\nwidth = limit / 0\n",
+        "limit = 3\nwidth = limit / 0\ndef build(trial, input_shape, outputs): pass\n",
         ["line 2", "width = limit / 0", "[model] family: received", "ZeroDivisionError"],
     ),
     "data that raise": (
@@ -165,7 +165,8 @@ def test_mistakes_in_the_users_code(folder, typed, mistake):
 
 
 def test_a_launch_shows_the_users_own_traceback(folder):
-    folder.write("mine.py", "import keras\n\nwidth = 3 / 0\n")
+    build = "def build(trial, input_shape, outputs): pass\n"
+    folder.write("mine.py", f"import keras\n\nwidth = 3 / 0\n{build}")
     folder.study(model={"family": "mine.py:build"})
     before = folder.files()
     answer = folder.answer("launch", "study.toml")

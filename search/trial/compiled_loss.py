@@ -1,0 +1,64 @@
+"""What is known of the loss that a model was compiled with, for verdicts to measure with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from search.training.engine import Training
+from search.training.plain import PlainEpochs
+from search.trial.modelling import Built
+
+UNKNOWN = "unknown"
+HARMLESS = ("from_logits", "axis")  # arguments that change no loss of guessing
+
+
+def about(built: Built, run: Training) -> dict[str, str]:
+    """Attributes of a trial, where something about its losses is not as usual.
+
+    Returns:
+        ``own_loss``, by its Keras name or "unknown", where the user's own code compiled the model;
+        ``training_loss``, how it is measured, where the validation loss is not measured so.
+    """
+    found = {"own_loss": own_loss(built.model)} if built.data_loss is None else {}
+    differs = _differs(built) if isinstance(run._path, PlainEpochs) else ""
+    return found | ({"training_loss": differs} if differs else {})
+
+
+def own_loss(model: Any) -> str:
+    """The Keras name of a compiled model's loss, if it is one of Keras' as it comes."""
+    own_steps = any(
+        getattr(type(model), name) is not getattr(keras.Model, name)
+        for name in ("train_step", "test_step", "compute_loss")
+    )
+    if own_steps or (not isinstance(model.loss, str) and not callable(model.loss)):
+        return UNKNOWN
+    try:
+        return _name(keras.losses.get(model.loss)) or UNKNOWN
+    except ValueError:  # there is no such loss: training will say so
+        return UNKNOWN
+
+
+def _name(loss: Any) -> str:
+    """Of a function of Keras', or of an instance that differs from the default in no number."""
+    if not isinstance(loss, keras.losses.Loss):
+        name = getattr(loss, "__name__", "")
+        return name if getattr(keras.losses, name, None) is loss else ""
+    kind = type(loss)
+    if getattr(keras.losses, kind.__name__, None) is not kind or not hasattr(loss, "fn"):
+        return ""
+    return _name(loss.fn) if _numbers(loss) == _numbers(kind()) else ""
+
+
+def _numbers(loss: Any) -> dict[str, Any]:
+    given = {key: value for key, value in loss._fn_kwargs.items() if key not in HARMLESS}
+    return {**given, "reduction": loss.reduction}
+
+
+def _differs(built: Built) -> str:
+    """How Keras' own fit measures the training loss, where it can't be compared."""
+    smoothing = built.values.get("label_smoothing") if built.data_loss is not None else 0
+    said = ["weighted by class"] if built.class_weight is not None else []
+    said += ["of smoothed labels"] if smoothing else []
+    return " and ".join(said)

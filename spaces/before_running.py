@@ -1,0 +1,189 @@
+"""What can be said of a user's file without running it, which may take hours, or write files.
+
+Only what is certain is refused; what a file makes as it runs (by decorators, imports, assignments)
+is seen by running it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from spaces.failures import UnusableCodeError
+from spaces.spelling import nearest
+
+FITTING = {"epochs", "validation_data", "validation_split", "steps_per_epoch", "callbacks"}
+TUNERS = {"Hyperband", "RandomSearch", "BayesianOptimization", "GridSearch", "Tuner"}
+OURS = ("search", "spaces", "storage")  # packages that are imported already
+DYNAMIC = {"globals", "vars", "exec", "setattr"}  # calls that may bind any name
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
+    """Refuse a file that has no such function, or that trains whenever it is imported.
+
+    Args:
+        path: the file.
+        name: of the function.
+        takes: names of the arguments that it will be called with; None = not checked.
+
+    Raises:
+        UnusableCodeError: with what the file has instead.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # running it says where
+        return
+    _check_imports(path, tree)
+    statements = [*_run_at_import(tree.body)]
+    _check_function(path, name, takes, statements)
+    _check_trainings(path, statements)
+
+
+def _check_imports(path: Path, tree: ast.Module) -> None:
+    """Refuse to give a file our package where it means a file of its own beside it."""
+    for each in ast.walk(tree):
+        names = [each.module or ""] if isinstance(each, ast.ImportFrom) and not each.level else []
+        names += [alias.name for alias in each.names] if isinstance(each, ast.Import) else []
+        for name in {name.partition(".")[0] for name in names} & {*OURS}:
+            own = next((path.parent / f for f in (f"{name}.py", name)
+                        if (path.parent / f).exists()), None)  # fmt: skip
+            if own is not None and isinstance(each, ast.stmt):
+                raise UnusableCodeError(
+                    f"{path.name}, line {each.lineno}: imports {name}, which would be studyhall's "
+                    f"own package and not {own.name} beside it; expected another name for that"
+                )
+
+
+def _check_function(
+    path: Path, name: str, takes: tuple[str, ...] | None, statements: list[ast.stmt]
+) -> None:
+    bound = [each for each in statements if name in _bound(each)]
+    if not bound and not any(map(_is_dynamic, statements)):
+        functions = [each.name for each in statements if isinstance(each, _Function)]
+        raise UnusableCodeError(f'{path.name} has no function "{name}"{_has(name, functions)}')
+    last = bound[-1] if bound else None
+    if isinstance(last, ast.ClassDef):
+        raise UnusableCodeError(f"{path.name}:{name} is a class, expected a function")
+    if isinstance(last, _Function) and takes is not None and not last.decorator_list:
+        _check_arguments(last.args, takes, f"{path.name}:{name}")
+
+
+def _has(name: str, functions: list[str]) -> str:
+    near = nearest(name, functions)
+    has = f"; it has {', '.join(functions)}" if functions else "; it has no functions at all"
+    return has + (f'; did you mean "{near}"?' if near else "")
+
+
+def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement that importing runs, those in branches and loops included."""
+    for each in body:
+        if isinstance(each, ast.If) and "__name__" in ast.unparse(each.test):
+            yield from _run_at_import(each.orelse)
+            continue
+        yield each
+        if not isinstance(each, _Function | ast.ClassDef):
+            for field in ("body", "orelse", "finalbody"):
+                yield from _run_at_import(getattr(each, field, []))
+            for handler in getattr(each, "handlers", []):
+                yield from _run_at_import(handler.body)
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives a value."""
+    if isinstance(statement, _Function | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {each.asname or each.name.partition(".")[0] for each in statement.names}
+    nodes = ast.walk(statement)
+    return {
+        each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    }
+
+
+def _is_dynamic(statement: ast.stmt) -> bool:
+    if isinstance(statement, _Function):
+        return statement.name == "__getattr__"
+    if isinstance(statement, ast.ImportFrom):
+        return any(each.name == "*" for each in statement.names)
+    names = (each.id for each in ast.walk(statement) if isinstance(each, ast.Name))
+    return not isinstance(statement, ast.ClassDef) and not DYNAMIC.isdisjoint(names)
+
+
+def _check_arguments(arguments: ast.arguments, takes: tuple[str, ...], name: str) -> None:
+    try:
+        inspect.Signature([*_parameters(arguments)]).bind(*takes)
+    except TypeError:
+        expected = f"expected ({', '.join(takes)})"
+        raise UnusableCodeError(f"{name} takes ({ast.unparse(arguments)}), {expected}") from None
+
+
+def _parameters(arguments: ast.arguments) -> Iterator[inspect.Parameter]:
+    """What `inspect.signature` would say, but for the values of defaults."""
+    kinds, free = inspect.Parameter, inspect.Parameter.empty
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    for at, each in enumerate(positional):
+        default = None if at >= first_default else free
+        yield inspect.Parameter(each.arg, kinds.POSITIONAL_OR_KEYWORD, default=default)
+    if arguments.vararg:
+        yield inspect.Parameter(arguments.vararg.arg, kinds.VAR_POSITIONAL)
+    for each, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        default = free if given is None else None
+        yield inspect.Parameter(each.arg, kinds.KEYWORD_ONLY, default=default)
+
+
+# Searches and trainings that importing would run.
+
+
+def _check_trainings(path: Path, statements: list[ast.stmt]) -> None:
+    functions = {each.name: each for each in statements if isinstance(each, _Function)}
+    tuners = {*_names_of(statements, TUNERS)}
+    studies = {*_names_of(statements, {"create_study", "load_study"})}
+    for call in (call for each in statements for call in _calls(each)):
+        called = functions.get(ast.unparse(call.func))
+        inside = _run_at_import(called.body) if called else []
+        for each in (call, *(inner for statement in inside for inner in _calls(statement))):
+            if _trains(each, tuners, studies):
+                runs = f"{path.name}, line {call.lineno}: {ast.unparse(each.func)}(…) runs"
+                raise UnusableCodeError(
+                    f"{runs} whenever the file is imported, in every worker; expected it under "
+                    'if __name__ == "__main__":'
+                )
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    """The calls of one statement, but those of statements and functions in it."""
+    if isinstance(node, _Function | ast.ClassDef):
+        return
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.Lambda):
+            if isinstance(child, ast.Call):
+                yield child
+            yield from _calls(child)
+
+
+def _trains(call: ast.Call, tuners: set[str], studies: set[str]) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    owner, method = ast.unparse(call.func.value), call.func.attr
+    given = {each.arg for each in call.keywords}
+    if method in ("fit", "search"):
+        return bool(given & FITTING) or (method == "search" and _is_one(owner, "tuner", tuners))
+    return method == "optimize" and ("n_trials" in given or _is_one(owner, "study", studies))
+
+
+def _is_one(owner: str, word: str, known: set[str]) -> bool:
+    return owner in known or word in owner.lower()
+
+
+def _names_of(statements: list[ast.stmt], makers: set[str]) -> Iterator[str]:
+    """The names that stand for what these functions or classes make."""
+    for each in statements:
+        if not isinstance(each, ast.Assign) or not isinstance(each.value, ast.Call):
+            continue
+        if ast.unparse(each.value.func).rpartition(".")[2] in makers:
+            yield from (ast.unparse(target) for target in each.targets)
