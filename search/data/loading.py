@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Data:
         columns: names of a table's columns, where the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
+        sample_shape: shape of one sample as the user's own source has it, without an axis of ours;
+            None where the arrays are not for the user's own model.
         pool_samples: (N,) rows of the source that the samples outside of the test set are, in their
             order; None where the source brings a validation set of its own.
     """
@@ -50,6 +52,7 @@ class Data:
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
+    sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
 
     @property
@@ -68,20 +71,22 @@ class Data:
         return self.split.preparation
 
 
-def load(section: DataSection, *, seed: int, folder: Path) -> Data:
+def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = False) -> Data:
     """The data of a study; the same in every worker.
 
     Args:
         section: the `[data]` table.
         seed: the study's; fixes the split and the folds.
         folder: where the study file lies; paths in it start there.
+        own_model: whether the model is the user's, which may want arrays as the user has them.
 
     Raises:
         DataError: the data cannot be used as they are; every problem in one line.
     """
     arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
-    coding = targets.coding(arrays.y, section.task, arrays.classes, key)
+    coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
+    arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
     train = _part(arrays, coding, rows.get("training"), None)
     validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
@@ -102,6 +107,7 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
         columns=arrays.columns,
         categories=arrays.categories,
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+        sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
     )
 
@@ -153,9 +159,10 @@ def _rows(
 def _part(
     arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
 ) -> Part:
-    if own is not None:
-        return Part(own[0], coding.apply(own[1]))
-    return Part(arrays.x[rows], coding.apply(arrays.y[rows]))
+    x, y = own if own is not None else (arrays.x[rows], arrays.y[rows])
+    as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes words as targets
+    given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
+    return Part(x, coding.apply(y), given)
 
 
 def _split(
