@@ -6,12 +6,14 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search import repeated
 from search.data.data_error import DataError
 from search.study_file import losses, objectives
 from search.study_file.config import ConfigError
@@ -51,18 +53,19 @@ class Named:
     expected: str
 
 
-def inspect(file: StudyFile, path: Path) -> Inspection:
+def inspect(file: StudyFile, path: Path, *, once: bool = False) -> Inspection:
     """Load the data and the user's functions in this process.
 
     Args:
         file: the study file, checked.
         path: where it lies.
+        once: don't see whether a function of the user's returns the same data again.
 
     Raises:
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
         UserCodeError: a function of the user can't be used.
     """
-    loaded = load(file, path)
+    loaded = load(file, path, once=once)
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             user_code.load(file.model.family, path.parent, BUILDS_FROM)
@@ -72,8 +75,8 @@ def inspect(file: StudyFile, path: Path) -> Inspection:
     return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
 
 
-def load(file: StudyFile, path: Path) -> Data:
-    """The data of a study file, with losses and metrics that fit them.
+def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
+    """The data of a study file, with losses and metrics that fit them; see `inspect`.
 
     Raises:
         ConfigError, UserCodeError: as `inspect`.
@@ -82,7 +85,10 @@ def load(file: StudyFile, path: Path) -> Data:
 
     own = Named("[data] source", file.data.source, "a function () that returns the data")
     with naming(path.name, own):
-        loaded = loading.load(file.data, seed=file.study.seed, folder=path.parent)
+        began = time.monotonic()
+        loaded = loading.of_file(file, path.parent, file.study.seed)
+        if OWN_FILE in file.data.source and not once:
+            repeated.check(file, path, loaded, time.monotonic() - began)
         chosen, named = file.training, objectives.of_file(dict(file.study))
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
@@ -150,8 +156,9 @@ def differing(stored: Inspection, found: Inspection) -> list[str]:
         if found.code.get(name) != expected
     ]
     if found.data != stored.data:
+        same = " (a function must return the same each time)" if found.code == stored.code else ""
         lines.append(
             f"[data] source: received data with fingerprint {found.data[:12]}, "
-            f"expected {stored.data[:12]}, with which the study began"
+            f"expected {stored.data[:12]}, with which the study began{same if found.code else ''}"
         )
     return lines

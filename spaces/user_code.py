@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "load"]
+__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "forget", "load"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -57,6 +57,13 @@ def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> 
     return function
 
 
+def forget(reference: str, folder: Path) -> None:
+    """Let `load` read the file of a function anew."""
+    path = (folder / reference.partition(":")[0]).resolve()
+    for name in [name for name, module in _LOADED.items() if module.__file__ == str(path)]:
+        del sys.modules[name], _LOADED[name]
+
+
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call the user's function.
 
@@ -80,6 +87,7 @@ def build_model(
     values: dict[str, Value],
     input_shape: tuple[int, ...],
     outputs: int,
+    sample_shape: tuple[int, ...] | None = None,
 ) -> keras.Model:
     """Let the user's ``build(trial, input_shape, outputs)`` make the model of a trial.
 
@@ -90,6 +98,8 @@ def build_model(
         values: What was chosen so far; gains what the function asks for beyond ``[space]``.
         input_shape: Of one prepared sample.
         outputs: Numbers that the model must give per sample.
+        sample_shape: Of one sample as the user's own source has it, which a compiled model may
+            take instead.
 
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
@@ -97,7 +107,8 @@ def build_model(
     model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
     _check_model(model, name)
-    _check_shapes(model, name, input_shape, outputs)
+    shapes = (input_shape, sample_shape or input_shape)
+    _check_shapes(model, name, shapes if model.compiled else shapes[:1], outputs)
     _check_training(model, name, values)
     return model
 
@@ -206,16 +217,19 @@ def _check_model(model: object, name: str) -> None:
 
 
 def _check_shapes(
-    model: keras.Model, name: str, input_shape: tuple[int, ...], outputs: int
+    model: keras.Model, name: str, shapes: tuple[tuple[int, ...], ...], outputs: int
 ) -> None:
-    """The model takes one batch of samples and gives `outputs` numbers for each."""
+    """The model takes one batch of samples, of one of the shapes, and gives `outputs` for each."""
     import keras
 
+    first, *others = shapes
     try:
-        given = model(keras.Input(input_shape, name="sample"))
+        given = model(keras.Input(first, name="sample"))
     except Exception as error:
+        if others and others[0] != first:
+            return _check_shapes(model, name, tuple(others), outputs)
         raise UserCodeError(
-            f"the model of {name} doesn't take samples of shape {input_shape}: {_where(error)}"
+            f"the model of {name} doesn't take samples of shape {first}: {_where(error)}"
         ) from error
     shape = getattr(given, "shape", None)
     if shape is None:

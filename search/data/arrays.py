@@ -28,7 +28,7 @@ class Arrays:
         one_hot: which columns of x are the 0/1 of a category, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) which samples belong together and must stay in one part.
-        own: whether the arrays are the user's own, so that a model of theirs takes them as they are.
+        own: whether they are the user's arrays, which a model of theirs takes as they are.
         sample_shape: shape of a sample as the source has it; None where it is that of x.
     """
 

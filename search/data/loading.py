@@ -14,7 +14,7 @@ from search.data.arrays import Arrays, Pair
 from search.data.data_error import DataError, refusal, shortened
 from search.data.parts import Fold, Part, joined
 from search.data.preparation import Preparation
-from search.study_file.sections import DataSection
+from search.study_file.sections import DataSection, StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
 
@@ -69,6 +69,11 @@ class Data:
     def preparation(self) -> Preparation:
         """The normalisation fitted on `train`."""
         return self.split.preparation
+
+
+def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
+    """The data of a study file; see `load`."""
+    return load(file.data, seed=seed, folder=folder, own_model=file.model.is_own)
 
 
 def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = False) -> Data:

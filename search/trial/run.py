@@ -15,10 +15,10 @@ from search.process.wire import tell_launcher
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.training.settings import UnknownMetric
-from search.trial import checkpoints, modelling, parts, reasons, telling, time_limit
+from search.trial import checkpoints, further, modelling, parts, reasons, telling, time_limit
 from search.trial.best_model import BestModel
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
+from search.trial.forms import Form
 from search.trial.further import Further
 from search.trial.judging import NO_NUMBER
 from search.trial.modelling import Built
@@ -28,7 +28,6 @@ from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
 from search.trial.telling import Ended
 from search.trial.time_limit import TimeLimit
-from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 
 
@@ -38,7 +37,7 @@ class Run:
     Args:
         context: what the worker's trials share.
         claim: the trial.
-        engine: gives the engine of a fold, with one-hot targets or not.
+        engine: gives the engine of a fold, with its data in a form.
         wait_s: how long the worker had to wait for the trial, in seconds.
     """
 
@@ -46,7 +45,7 @@ class Run:
         self,
         context: Context,
         claim: Claim,
-        engine: Callable[[int, bool], Engine],
+        engine: Callable[[int, Form], Engine],
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
@@ -130,8 +129,9 @@ class Run:
 
     def _training(self, part: Part, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
-        self._engine = self.engine(part.fold, built.one_hot)
-        return self._engine.training(built.model, settings)
+        self._engine = self.engine(part.fold, built.form)
+        with reasons.of_training(own_model=self.context.plan.builder is not None):
+            return self._engine.training(built.model, settings)
 
     def _predict(self, part: Part, run: Training) -> None:
         """Keep what the part's model says of its fold."""
@@ -175,16 +175,11 @@ class Run:
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
-        """The epochs to come; what the user's own model raises in them is its failure."""
-        try:
-            yield from run.epochs(after)
-        except (reasons.REFUSED, UnknownMetric):
-            raise
-        except Exception as error:
-            if self.context.plan.builder is None or reasons.is_out_of_memory(error):
-                raise
-            said = f"{type(error).__name__}: {reasons.one_line(error)}"
-            raise UserCodeError(f"training its model failed: {said}") from error
+        """The epochs to come, each with every objective."""
+        with reasons.of_training(own_model=self.context.plan.builder is not None):
+            for epoch in run.epochs(after):
+                further.check(self.context.plan.objectives, epoch.metrics)
+                yield epoch
 
     def _report(self, part: Part, epoch: Epoch) -> Order:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""
