@@ -90,6 +90,8 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if OWN_FILE in file.data.source and not once:
             repeated.check(file, path, loaded, time.monotonic() - began)
         chosen, named = file.training, objectives.of_file(dict(file.study))
+        if file.model.is_own and loaded.train.y.ndim > 1:  # what they mean its code knows
+            named = []
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
     return loaded

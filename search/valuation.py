@@ -7,6 +7,7 @@ the user's own `test_step` gives, that step computes, in a freshly compiled mode
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -110,7 +111,7 @@ class Valuation:
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
         """Targets and what the model says, in their order."""
-        size = validation_batch(self.built.model) or exporting.BATCH
+        size = _batch(self.built.model) or exporting.BATCH
         y = forms.targets(part, self.built.form, len(self.plan.data.classes))
         for start in range(0, len(part), size):
             some = slice(start, start + size)
@@ -122,7 +123,7 @@ class Valuation:
         own = self.built.model
         own.set_weights(_weights(model, own))
         x, y = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
-        size = validation_batch(own) or VALIDATION_BATCH
+        size = _batch(own) or VALIDATION_BATCH
         found = own.evaluate(exporting.dense(x), y, size, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
@@ -155,6 +156,14 @@ def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) 
     for y, predicted in batches:
         metrics.update_state(y, predicted)
     return {name: float(keras.ops.mean(found)) for name, found in metrics.result().items()}
+
+
+def _batch(model: keras.Model) -> int | None:
+    """Samples per batch where their number matters; a subclassed model doesn't say its outputs."""
+    told = model if hasattr(model, "outputs") else SimpleNamespace(
+        _compile_config=model._compile_config, outputs=None
+    )  # fmt: skip
+    return validation_batch(told)
 
 
 def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:

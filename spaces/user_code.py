@@ -11,12 +11,13 @@ import re
 import sys
 import sysconfig
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from spaces import hyperparameters
+from spaces import hyperparameters, randomness
 from spaces.entry import Value
 from spaces.failures import UserCodeError, own_part
 from spaces.space import Space
@@ -98,17 +99,29 @@ def build_model(
         values: What was chosen so far; gains what the function asks for beyond ``[space]``.
         input_shape: Of one prepared sample.
         outputs: Numbers that the model must give per sample.
-        sample_shape: Of one sample as the user's own source has it, which a compiled model may
-            take instead.
+        sample_shape: Of one sample as the user's own source has it: what a compiled model gets
+            that takes it, as Keras' own fit would give it.
 
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
     """
-    model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
-    _check_model(model, name)
-    shapes = (input_shape, sample_shape or input_shape)
-    _check_shapes(model, name, shapes if model.compiled else shapes[:1], outputs)
+
+    def built() -> keras.Model:
+        made = call(build, UserTrial(trial, space, values), input_shape, outputs)
+        _check_model(made, name)
+        return made
+
+    shape, others = input_shape, sample_shape not in (None, input_shape)
+    state = randomness.state() if others else ()
+    model = built()
+    if others and model.compiled and not model.built:
+        if takes(model, sample_shape):
+            shape = sample_shape or ()
+        else:  # what was half built for that shape is of no use
+            randomness.restore(state)
+            model = built()
+    _check_shapes(model, name, shape, outputs)
     _check_training(model, name, values)
     return model
 
@@ -216,20 +229,29 @@ def _check_model(model: object, name: str) -> None:
         raise UserCodeError(f"{name} returned {found}, expected a keras.Model")
 
 
-def _check_shapes(
-    model: keras.Model, name: str, shapes: tuple[tuple[int, ...], ...], outputs: int
-) -> None:
-    """The model takes one batch of samples, of one of the shapes, and gives `outputs` for each."""
+def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
+    """Whether a model takes samples of a shape."""
     import keras
 
-    first, *others = shapes
+    with warnings.catch_warnings(action="ignore"):  # of what is half built then
+        try:
+            model(keras.Input(shape, name="sample"))
+        except Exception:  # whatever its layers, or the user's code, say of it
+            return False
+    return True
+
+
+def _check_shapes(
+    model: keras.Model, name: str, input_shape: tuple[int, ...], outputs: int
+) -> None:
+    """The model takes one batch of samples and gives `outputs` numbers for each."""
+    import keras
+
     try:
-        given = model(keras.Input(first, name="sample"))
+        given = model(keras.Input(input_shape, name="sample"))
     except Exception as error:
-        if others and others[0] != first:
-            return _check_shapes(model, name, tuple(others), outputs)
         raise UserCodeError(
-            f"the model of {name} doesn't take samples of shape {first}: {_where(error)}"
+            f"the model of {name} doesn't take samples of shape {input_shape}: {_where(error)}"
         ) from error
     shape = getattr(given, "shape", None)
     if shape is None:

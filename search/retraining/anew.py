@@ -31,7 +31,8 @@ class Trained:
     Attributes:
         values: of each fold, its best epoch's.
         best: that epoch of each.
-        train: the objective on the training part at those epochs, its mean.
+        train: the objective on the training part at those epochs, its mean; None where the model
+            measures it in validation only.
         epochs: how many each has trained.
         samples: size of the first fold's training part.
         parameters: of the model.
@@ -41,7 +42,7 @@ class Trained:
 
     values: tuple[float, ...]
     best: tuple[Epoch, ...]
-    train: float
+    train: float | None
     epochs: tuple[int, ...]
     samples: int
     parameters: int
@@ -102,10 +103,11 @@ class Anew:
                 run = course.take(fold, begin)
         best = tuple(each.best for each in course.ended)
         objective = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        train = [epoch.metrics[objective] for epoch in best if objective in epoch.metrics]
         return Trained(
             values=tuple(self.plan.turned(epoch.value) for epoch in best),
             best=best,
-            train=float(np.mean([epoch.metrics[objective] for epoch in best])),
+            train=float(np.mean(train)) if train else None,
             epochs=tuple(each.epochs for each in course.ended),
             samples=len(self._fold(0, one.percent).train_rows),
             parameters=run.model.count_params(),

@@ -22,7 +22,7 @@ from search.data.loading import Data
 from search.data.parts import Fold, Part
 from search.study_file.losses import BINARY, MULTICLASS
 from search.training.engine import Engine
-from spaces import regularization
+from spaces import regularization, user_code
 from spaces.entry import Value
 from spaces.failures import UserCodeError
 
@@ -61,20 +61,13 @@ def of_compiled(model: keras.Model, data: Data) -> Form:
 
 
 def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
-    """The shape in which a model takes samples: the study's, or the user's own."""
+    """The shape in which a model of the user's takes samples: their own, else the study's."""
     own = data.sample_shape
-    if own is None or own == data.input_shape or takes(model, data.input_shape):
+    if own is None or own == data.input_shape:
         return data.input_shape
-    return own
-
-
-def takes(model: keras.Model, shape: tuple[int, ...]) -> bool:
-    """Whether a model takes samples of a shape."""
-    try:
-        model(keras.Input(shape))
-    except Exception:  # whatever its layers, or the user's code, say of it
-        return False
-    return True
+    if inputs := getattr(model, "inputs", None):
+        return own if len(inputs[0].shape) == len(own) + 1 else data.input_shape
+    return own if user_code.takes(model, own) else data.input_shape
 
 
 def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:

@@ -13,7 +13,7 @@ import optuna
 
 from search import inspection
 from search.data.loading import Data
-from search.study_file import objectives
+from search.study_file import losses, objectives
 from search.study_file.losses import METRICS
 from search.study_file.sections import StudyFile
 from search.training import measures
@@ -21,6 +21,7 @@ from search.training.engine import Settings
 from search.trial import forms
 from search.trial.forms import Form
 from spaces import architecture, hyperparameters, optimization, regularization, user_code
+from spaces.failures import UserCodeError
 from spaces.space import Space, Value, read_space
 
 
@@ -183,13 +184,15 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         values,
         data.input_shape,
         data.outputs,
-        data.sample_shape or data.input_shape,
+        data.sample_shape,
     )
 
 
 def _compile(
     model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
 ) -> None:
+    if misfits := losses.problems("auto", "auto", plan.data.task, plan.objectives):
+        raise UserCodeError("; ".join(misfits))
     epochs = plan.file.training.epochs
     smoothing = float(values.get("label_smoothing", 0.0))  # type: ignore[arg-type]
     model.compile(
