@@ -26,8 +26,6 @@ from search.trial import forms, modelling
 from search.trial.modelling import Blueprint, Built
 from storage.records import TrialRecord
 
-OWN_STEPS = ("test_step", "compute_loss", "compute_metrics")  # that a validation goes through
-
 
 class ValuationError(RuntimeError):
     """The value can't be computed again; the message says why."""
@@ -66,7 +64,8 @@ class Valuation:
         if name == "loss":
             by_step = self._evaluated if self._by_step else self._loss_of
             return by_step(name, model, fold, part)
-        found = {} if self._has_steps else self._measured(model, part)
+        own = self._has_own("test_step", "compute_metrics")
+        found = {} if own else self._measured(model, part)
         return found[name] if name in found else self._evaluated(name, model, fold, part)
 
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
@@ -87,18 +86,16 @@ class Valuation:
         predicted = exporting.probabilities(data.task, self.loss, outputs)
         return found, worst.samples(data.task, data.classes, part.x, part.y, predicted)
 
-    @property
-    def _has_steps(self) -> bool:
+    def _has_own(self, *steps: str) -> bool:
+        """Whether the user's code does one of the steps that a validation goes through."""
         kind = type(self.built.model)
-        return any(getattr(kind, name) is not getattr(keras.Model, name) for name in OWN_STEPS)
+        return any(getattr(kind, name) is not getattr(keras.Model, name) for name in steps)
 
     @property
     def _by_step(self) -> bool:
-        """Whether Keras' own validation loss was the value."""
-        model = self.built.model
-        if self.built.data_loss is not None:
-            return False
-        return model._compile_loss is None or (self._has_steps and not model.losses)
+        """Whether the validation loss of Keras' own fit was the value."""
+        known = self.built.data_loss or self.built.model._compile_loss
+        return known is None or self._has_own("test_step", "compute_loss")
 
     def _loss_of(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         loss = self.built.data_loss or self.built.model._compile_loss
@@ -160,10 +157,10 @@ def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) 
 
 def _batch(model: keras.Model) -> int | None:
     """Samples per batch where their number matters; a subclassed model doesn't say its outputs."""
-    told = model if hasattr(model, "outputs") else SimpleNamespace(
-        _compile_config=model._compile_config, outputs=None
-    )  # fmt: skip
-    return validation_batch(told)
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    told = SimpleNamespace(_compile_config=model._compile_config, outputs=outputs)
+    fixed: int | None = inputs[0].shape[0] if inputs else None
+    return fixed or validation_batch(told)
 
 
 def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:

@@ -7,6 +7,7 @@ import pytest
 
 from search.data import loading
 from search.study_file import config
+from search.study_file.losses import LOSSES
 from search.training.engine import Settings
 from search.trial import forms, modelling
 from spaces.failures import ArchitectureError, UserCodeError
@@ -97,6 +98,17 @@ def test_a_loss_of_the_users_choice_trains(plan, source, loss):
     settings = Settings(epochs=1, batch_size=found.batch_size, data_loss=found.data_loss)
     (epoch,) = engine.training(found.model, settings).epochs()
     assert np.isfinite(epoch.value)
+
+
+@pytest.mark.parametrize("source", ["sklearn:diabetes", "sklearn:breast_cancer"])
+def test_flat_targets_meet_a_single_output_in_every_loss(plan, source):
+    """(N,) beside (N, 1): compared sample by sample, never each with all."""
+    data = plan(data={"source": source}).data
+    flat = data.train.y
+    outputs = np.linspace(0.1, 0.9, len(flat), dtype=np.float32)[:, None]
+    for name in [name for name, tasks in LOSSES.items() if data.task in tasks]:
+        loss = modelling.loss(plan(data={"source": source}, training={"loss": name}), 0.0)
+        assert float(loss(flat, outputs)) == pytest.approx(float(loss(flat[:, None], outputs)))
 
 
 def test_metrics_of_the_users_choice(plan):

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import optuna
 from keras.src.trainers.compile_utils import CompileLoss
 from numpy.typing import NDArray
 from scipy import sparse
@@ -22,6 +23,7 @@ from search.data.loading import Data
 from search.data.parts import Fold, Part
 from search.study_file.losses import BINARY, MULTICLASS
 from search.training.engine import Engine
+from search.trial import reasons
 from spaces import regularization, user_code
 from spaces.entry import Value
 from spaces.failures import UserCodeError
@@ -135,7 +137,11 @@ def _coding(model: keras.Model, data: Data) -> Coding:
     for coding in candidates:
         try:
             value = _tried(model, targets(few, Form(coding), len(data.classes)), predicted)
-        except Exception as error:
+        except optuna.TrialPruned:
+            raise
+        except Exception as error:  # whatever Keras, TensorFlow or the user's code says of it
+            if reasons.is_out_of_memory(error):
+                return coding  # what comes of that the training tells
             refused.append(error)
             continue
         if math.isfinite(value):
