@@ -28,7 +28,7 @@ from search.findings.evidence import measure
 from search.study_file import config
 from search.study_file.sections import DataSection
 from search.training.engine import Settings, seed_everything
-from search.trial import modelling
+from search.trial import forms, modelling
 
 SOURCES = {
     "digits": "sklearn:digits",
@@ -133,7 +133,7 @@ def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained
         data_loss=built.data_loss,
         xla="off",
     )
-    epochs = modelling.engine(data.split, False, 0).training(built.model, settings).epochs()
+    epochs = forms.engine(data.split).training(built.model, settings).epochs()
     history = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
     unit = guessing.guess_loss(data.task, data.train.y)
     return Trained(situation, source, seed, history, unit, len(data.validation))

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from search import creation, exporting
+from search import creation, exporting, valuation
 from search.data import loading
 from search.report import curves, scores
 from search.trial import modelling
@@ -20,7 +20,7 @@ def read(db: Database, name: str) -> dict[str, Any]:
     study = studies.find(db, name)
     assert study is not None
     stored = creation.stored(study)
-    data = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
+    data = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, data, stored.folder)
     found = studies.trials(db, study)
     winner = status.status(db, study).incumbent
@@ -60,6 +60,6 @@ def _tested(study: Study, plan: Blueprint, trial: TrialRecord) -> dict[str, floa
     outputs = exporting.predict(model, data.test.x)
     predicted = exporting.probabilities(data.task, loss, outputs)
     return {
-        "test_loss": exporting.data_loss(loss, data.test.y, outputs),
+        "test_loss": valuation.data_loss(loss, [(data.test.y, outputs)]),
         "test_accuracy": scores.scores(data.task, data.classes, data.test.y, predicted)["accuracy"],
     }

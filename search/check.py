@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -12,12 +13,11 @@ from rich.table import Table
 
 from search import inspection
 from search.data import loading
-from search.data.loading import Data
 from search.report import show, tables
 from search.study_file.config import ConfigError
 from search.study_file.sections import StudyFile
-from search.training.engine import Settings
-from search.trial import modelling
+from search.training.settings import UnknownMetric
+from search.trial import forms, further, modelling, reasons
 from search.trial.modelling import Blueprint, Built
 from spaces import fixed, hyperparameters, spelling
 from spaces.failures import ArchitectureError
@@ -51,7 +51,7 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
             raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
         yield _rows("models", [(name, _size(each)) for name, each in found.items()])
         yield from _fixed(plan)
-        yield _rows("cost", _cost(file, loaded, built[0], built[-1]))
+        yield _rows("cost", _cost(plan, built[0], built[-1]))
 
 
 def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureError:
@@ -93,9 +93,10 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
         yield _rows("fixed trials", rows)
 
 
-def _cost(file: StudyFile, loaded: Data, small: Built, large: Built) -> list[tuple[str, str]]:
+def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
     """Time by measurement: an epoch of either model, on this machine, by one worker."""
-    quick, slow = _epoch_s(loaded, small), _epoch_s(loaded, large)
+    quick, slow = _epoch_s(plan, small), _epoch_s(plan, large)
+    file, loaded = plan.file, plan.data
     epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
     return [
         ("an epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
@@ -118,10 +119,25 @@ def _between(least: str, most: str) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _epoch_s(loaded: Data, built: Built) -> float:
-    engine = modelling.engine(loaded.split, built.one_hot, len(loaded.classes))
-    settings = Settings(epochs=TRIED_EPOCHS, batch_size=built.batch_size)
-    return [epoch.seconds for epoch in engine.training(built.model, settings).epochs()][-1]
+def _epoch_s(plan: Blueprint, built: Built) -> float:
+    """Seconds of an epoch, trained as a trial's are.
+
+    Raises:
+        ConfigError: so would every trial fail: no objective, or shapes that don't fit.
+        UserCodeError: likewise, by what the user's own model raises.
+    """
+    engine = forms.engine(plan.data.split, built.form, len(plan.data.classes))
+    settings = replace(modelling.settings(plan, built, 0), epochs=TRIED_EPOCHS, patience=None)
+    try:
+        with reasons.of_training(own_model=plan.builder is not None):
+            epochs = [*engine.training(built.model, settings).epochs()]
+        further.check(plan.objectives, epochs[-1].metrics)
+    except UnknownMetric as error:
+        raise ConfigError([str(error)]) from error
+    except reasons.REFUSED as error:
+        said = f"TensorFlow refused the model: {reasons.of_tensorflow(error)}"
+        raise ConfigError([f"[model] family: {said}"]) from error
+    return epochs[-1].seconds
 
 
 def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,68 +53,47 @@ def save(model: keras.Model, path: Path) -> None:
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     """Predictions for raw samples, sparse rows included: (N, outputs)."""
     blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
-    rows = [model.predict_on_batch(_dense(block)) for block in blocks]
+    rows = [model.predict_on_batch(taken(model, block)) for block in blocks]
     return np.concatenate(rows).astype(np.float32)
 
 
-def data_loss(
-    loss: keras.losses.Loss | Callable[..., Any],
-    targets: NDArray[Any],
-    predictions: NDArray[np.float32],
-) -> float:
-    """Mean loss over samples, without penalties.
-
-    Args:
-        loss: as Keras takes it: a loss, or a function of targets and predictions.
-        targets: as the loss takes them, (N,) or (N, k).
-        predictions: (N, outputs).
-    """
-    if predictions.ndim == targets.ndim + 1 and predictions.shape[-1] == 1:
-        targets = targets[..., np.newaxis]
-    of_samples = loss.call if isinstance(loss, keras.losses.Loss) else loss
-    return float(keras.ops.mean(of_samples(targets, predictions)))
+def taken(model: keras.Model, x: Any) -> NDArray[np.float32]:
+    """Raw samples, sparse rows included, in the shape in which a model takes them."""
+    array, inputs = np.asarray(dense(x), np.float32), model.inputs
+    other = inputs and len(inputs[0].shape) != array.ndim  # an axis that is ours, not the user's
+    return array.reshape(len(array), *inputs[0].shape[1:]) if other else array
 
 
-def measured(
-    name: str, metrics: Sequence[Any], targets: NDArray[Any], predictions: NDArray[np.float32]
-) -> float:
-    """A metric of predictions, as Keras measures it in a model that was compiled with it.
-
-    Args:
-        name: of the metric.
-        metrics: as compile takes them; one of them has that name.
-        targets: as the metrics take them, (N,) or (N, k).
-        predictions: (N, outputs).
-    """
-    model = keras.Sequential([keras.Input(predictions.shape[1:]), keras.layers.Identity()])
-    model.compile(loss="mse", metrics=list(metrics))
-    model._compile_metrics.update_state(targets, keras.ops.convert_to_tensor(predictions))
-    return float(model._compile_metrics.result()[name])
+def dense(x: Any) -> Any:
+    """Rows that may be sparse as an array."""
+    return x.toarray() if sparse.issparse(x) else x
 
 
-def probabilities(
-    task: str, loss: keras.losses.Loss | Callable[..., Any], outputs: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def probabilities(task: str, loss: Any, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a model says, as scores take it.
 
     A user's own may give logits, or two columns for two classes where one would do.
 
     Args:
         task: what the targets are.
-        loss: that the model was trained with.
+        loss: that the model was trained with, as compile takes it.
         outputs: of the model, (N, k).
 
     Returns:
         Probabilities (N, 1) for two classes, (N, k) else; numbers for regression, as they are.
     """
     two_columns = task == BINARY and outputs.shape[-1] == 2
-    if isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits"):
+    if any(map(_from_logits, keras.tree.flatten(loss))):
         exclusive = two_columns or task == MULTICLASS
         squashed = keras.ops.softmax(outputs) if exclusive else keras.ops.sigmoid(outputs)
         outputs = keras.ops.convert_to_numpy(squashed)
     return outputs[:, 1:] if two_columns else outputs
 
 
-def _dense(block: Any) -> NDArray[np.float32]:
-    array = block.toarray() if sparse.issparse(block) else block
-    return np.asarray(array, np.float32)
+def _from_logits(loss: Any) -> bool:
+    if not isinstance(loss, keras.losses.Loss):
+        return False
+    config: dict[str, Any] = {}
+    with suppress(Exception):  # a class of the user's may have none
+        config = loss.get_config()
+    return bool(config.get("from_logits"))

@@ -18,7 +18,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import optuna
 
 from search import best, creation, exporting
 from search import winner as winners
@@ -26,9 +25,9 @@ from search.creation import Stored
 from search.data import loading
 from search.data.loading import Data
 from search.process import identity
-from search.report import notes, scores, worst
-from search.study_file import objectives
+from search.report import notes
 from search.trial import modelling, reasons
+from search.valuation import Valuation
 from storage import artifacts, bucket, scorings, studies
 from storage.artifacts import ArtifactStore
 from storage.database import Database
@@ -58,29 +57,27 @@ def finish(db: Database, study: Study, *, again: bool = False) -> dict[str, Any]
     if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     winner = found.trial
-    loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
+    loaded = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
     model = _reload(creation.objects(study), winner, trusted=plan.builder is not None)
-    loss, one_hot = _loss(plan, winner)
+    valuation = Valuation(plan, winner)
     if studies.facts(db, study).get("proof", {}).get("model_sha256") != found.model_sha256:
-        studies.set_fact(db, study, "proof", _proof(model, plan, winner, loss, one_hot))
+        studies.set_fact(db, study, "proof", _proof(model, valuation, winner))
     if found.final or again:
-        _test(db, study, model, plan, winner, loss, again=again)
+        _test(db, study, model, valuation, winner, again=again)
     if studies.facts(db, study).get("out_of_fold", {}).get("trial") != winner.number:
-        studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, plan, winner, loss))
+        studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, valuation, winner))
     return _export(db, study, stored, loaded)
 
 
-def _out_of_fold(
-    study: Study, plan: modelling.Blueprint, winner: TrialRecord, loss: Any
-) -> dict[str, Any]:
+def _out_of_fold(study: Study, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
     """How good the winner's folds are on the samples that each was not trained on."""
-    path, known = _predictions(study, winner), plan.data
+    path = _predictions(study, winner)
     found = None
     if path is not None:
         with np.load(path, allow_pickle=False) as kept:
-            predicted = exporting.probabilities(known.task, loss, kept["predictions"])
-            found = scores.scores(known.task, known.classes, kept["targets"], predicted)
+            pool = valuation.plan.data.split.pool
+            found = valuation.scores(pool, kept["predictions"])
     return {"trial": winner.number, "scores": found}
 
 
@@ -107,69 +104,27 @@ def _reload(objects: ArtifactStore, winner: TrialRecord, *, trusted: bool) -> ke
         raise ProofError(f"the model of trial {winner.number} can't be loaded: {reason}") from error
 
 
-def _proof(
-    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, one_hot: bool
-) -> dict[str, Any]:
-    fold = plan.data.folds[winner.attributes["model_fold"]]
-    predictions = exporting.predict(model, fold.validation.x)
-    targets = fold.validation.y
-    if one_hot:
-        targets = modelling.one_hot(targets, len(plan.data.classes))
-    reloaded = _value(plan, winner, loss, targets, predictions)
+def _proof(model: keras.Model, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
+    fold = valuation.plan.data.folds[winner.attributes["model_fold"]]
+    reloaded = valuation.value(model, fold, fold.validation)
     recorded = winner.attributes["model_value"]
     return {
         "trial": winner.number,
         "recorded": recorded,
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
-        "scores": scores.scores(
-            plan.data.task,
-            plan.data.classes,
-            fold.validation.y,
-            exporting.probabilities(plan.data.task, loss, predictions),
-        ),
+        "scores": valuation.scores(fold.validation, exporting.predict(model, fold.validation.x)),
         "model_sha256": winner.attributes["model_sha256"],
         "proven_at": time.time(),
     }
-
-
-def _value(
-    plan: modelling.Blueprint, winner: TrialRecord, loss: Any, targets: Any, predictions: Any
-) -> float:
-    """What predictions come to in the study's first objective."""
-    name = plan.objectives[0]
-    if name == objectives.LOSS:
-        return exporting.data_loss(loss, targets, predictions)
-    metrics = modelling.metrics(plan)
-    if plan.builder is not None:
-        built = modelling.build(plan, _again(winner), len(plan.data.train))
-        if built.data_loss is None:  # compiled by the user's code
-            metrics = built.model._compile_metrics._user_metrics
-    return exporting.measured(name, metrics, targets, predictions)
-
-
-def _again(winner: TrialRecord) -> optuna.trial.FixedTrial:
-    return optuna.trial.FixedTrial(winner.params, winner.number)
-
-
-def _loss(plan: modelling.Blueprint, winner: TrialRecord) -> tuple[Any, bool]:
-    """What the trial was valued by, and whether it takes one-hot targets.
-
-    The study's loss, or that of the user's compiled model, which only its code knows.
-    """
-    if plan.builder is None:
-        return modelling.loss(plan, 0.0), False
-    built = modelling.build(plan, _again(winner), len(plan.data.train))
-    return built.data_loss or keras.losses.get(built.model.loss), built.one_hot
 
 
 def _test(
     db: Database,
     study: Study,
     model: keras.Model,
-    plan: modelling.Blueprint,
+    valuation: Valuation,
     winner: TrialRecord,
-    loss: Any,
     *,
     again: bool,
 ) -> None:
@@ -178,11 +133,8 @@ def _test(
     scoring = scorings.begin(db, study, winner.number, sha256, who, again=again)
     if scoring is None or scoring.scores is not None:
         return
-    known, test = plan.data, plan.data.test
-    outputs = exporting.predict(model, test.x)
-    predicted = exporting.probabilities(known.task, loss, outputs)
-    found = scores.scores(known.task, known.classes, test.y, predicted)
-    samples = worst.samples(known.task, known.classes, test.x, test.y, predicted)
+    fold = valuation.plan.data.folds[winner.attributes["model_fold"]]
+    found, samples = valuation.tested(model, fold)
     scorings.finish(db, study, scoring, found, samples)
 
 

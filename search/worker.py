@@ -130,7 +130,7 @@ def _first_line(study: Study, state: Status) -> str:
 
 def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     """Load data and code, and refuse what the study was not begun with."""
-    loaded = loading.load(stored.file.data, seed=study.seed, folder=folder)
+    loaded = loading.of_file(stored.file, folder, study.seed)
     code = inspection.code_fingerprints(stored.file, folder)
     found = inspection.Inspection(loaded.fingerprint, code)
     if problems := inspection.differing(stored.inspection, found):

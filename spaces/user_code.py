@@ -12,12 +12,13 @@ import re
 import sys
 import sysconfig
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from spaces import before_running, hyperparameters
+from spaces import before_running, hyperparameters, randomness
 from spaces.entry import Value
 from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from spaces.space import Space
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "build_model", "call", "find", "load"]
+__all__ = ["UserCodeError", "build_model", "call", "find", "forget", "load"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -72,6 +73,13 @@ def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[P
     return path, name
 
 
+def forget(reference: str, folder: Path) -> None:
+    """Let `load` read the file of a function anew."""
+    path = (folder / reference.partition(":")[0]).resolve()
+    for name in [name for name, module in _LOADED.items() if module.__file__ == str(path)]:
+        del sys.modules[name], _LOADED[name]
+
+
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call the user's function.
 
@@ -97,6 +105,7 @@ def build_model(
     values: dict[str, Value],
     input_shape: tuple[int, ...],
     outputs: int,
+    sample_shape: tuple[int, ...] | None = None,
 ) -> keras.Model:
     """Let the user's ``build(trial, input_shape, outputs)`` make the model of a trial.
 
@@ -107,17 +116,32 @@ def build_model(
         values: What was chosen so far; gains what the function asks for beyond ``[space]``.
         input_shape: Of one prepared sample.
         outputs: Numbers that the model must give per sample.
+        sample_shape: Of one sample as the user's own source has it: what a compiled model gets
+            that takes it, as Keras' own fit would give it.
 
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
     """
     from spaces.user_trial import UserTrial  # with Optuna, which questions need not wait for
 
-    model = call(build, UserTrial(trial, space, values), input_shape, outputs)
     name = getattr(build, "__name__", "the function")
-    _check_model(model, name)
+
+    def built() -> keras.Model:
+        made = call(build, UserTrial(trial, space, values), input_shape, outputs)
+        _check_model(made, name)
+        return made
+
+    shape, others = input_shape, sample_shape not in (None, input_shape)
+    state = randomness.state() if others else ()
+    model = built()
     with _where_it_belongs(build):
-        _check_shapes(model, name, input_shape, outputs)
+        if others and model.compiled and not model.built:
+            if takes(model, sample_shape):
+                shape = sample_shape or ()
+            else:  # what was half built for that shape is of no use
+                randomness.restore(state)
+                model = built()
+        _check_shapes(model, name, shape, outputs)
     _check_training(model, name, values)
     return model
 
@@ -275,6 +299,18 @@ def _check_model(model: object, name: str) -> None:
         found = "a class, not an instance" if isinstance(model, type) else type(model).__name__
         found = "nothing (is its return missing?)" if model is None else found
         raise UnusableCodeError(f"{name} returned {found}, expected a keras.Model")
+
+
+def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
+    """Whether a model takes samples of a shape."""
+    import keras
+
+    with warnings.catch_warnings(action="ignore"):  # of what is half built then
+        try:
+            model(keras.Input(shape, name="sample"))
+        except Exception:  # whatever its layers, or the user's code, say of it
+            return False
+    return True
 
 
 def _check_shapes(

@@ -33,8 +33,16 @@ def test_one_number_per_sample_becomes_a_column():
     assert check(np.arange(5.0), range(5)).x.shape == (5, 1)
 
 
-def test_targets_of_one_column_become_flat():
-    assert check(np.zeros((3, 2)), np.array([[1], [0], [1]])).y.tolist() == [1, 0, 1]
+def test_targets_keep_their_shape():
+    assert check(np.zeros((3, 2)), np.array([[1], [0], [1]])).y.tolist() == [[1], [0], [1]]
+    assert check(np.zeros((3, 2)), np.zeros((3, 5, 2))).y.shape == (3, 5, 2)
+
+
+def test_targets_of_parts_differ_in_one_axis_of_length_1_at_most():
+    x, column = np.zeros((2, 3)), np.array([[1], [0]])
+    assert checked(Arrays(x, np.arange(2), test=(x, column)), "data.npz").test is not None
+    with pytest.raises(DataError, match=r"targets of shapes \(\) and \(2,\) in data.npz, expected"):
+        checked(Arrays(x, np.arange(2), test=(x, np.zeros((2, 2)))), "data.npz")
 
 
 def test_sparse_rows_stay_sparse():

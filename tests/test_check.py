@@ -103,6 +103,59 @@ def build(trial, input_shape, outputs):
     assert "learning_rate: mine.py" not in shown  # studyhall itself reads it
 
 
+@pytest.mark.parametrize(
+    ("compiled", "objective", "problem"),
+    [
+        (
+            "'mse'",
+            "mean_absolute_error",
+            r"study.toml: \[study\] objective: .* expected one of loss$",
+        ),
+        (
+            "'mse'",
+            ["validation loss", "r2_score"],
+            r'study.toml: \[study\] objective: received "r2_score", expected one of loss$',
+        ),
+        (
+            "'categorical_crossentropy'",
+            "validation loss",
+            r'study.toml: \[model\] family: received "mine.py:build" \(its loss .* \(None, 2\)',
+        ),
+        (
+            "lambda y, p: fail",
+            "validation loss",
+            r'study.toml: \[model\] family: received "mine.py:build" \(its loss .* NameError',
+        ),
+        (
+            "'mse', metrics=[lambda y, p: fail]",
+            "validation loss",
+            r'study.toml: \[model\] family: received "mine.py:build" \(training its .* NameError',
+        ),
+    ],
+)
+def test_what_every_trial_would_fail_of(report, tmp_path, compiled, objective, problem):
+    (tmp_path / "mine.py").write_text(f"""
+import keras
+import numpy as np
+
+def load():
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    return x, x[:, :2]
+
+def build(trial, input_shape, outputs):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", {compiled})
+    return model
+""")
+    with pytest.raises((ConfigError, UserCodeError), match=problem):
+        report(
+            study={"objective": objective},
+            data={"source": "mine.py:load"},
+            model={"family": "mine.py:build"},
+            space={"width": None, "learning_rate": None},
+        )
+
+
 def test_the_users_own_mistakes(report, tmp_path):
     (tmp_path / "mine.py").write_text("def build(trial, input_shape, outputs):\n    return 3\n")
     with pytest.raises(UserCodeError, match="build returned int, expected a keras"):

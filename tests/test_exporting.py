@@ -92,18 +92,3 @@ LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
 def test_outputs_become_probabilities(task, loss, outputs, expected):
     found = exporting.probabilities(task, keras.losses.get(loss), np.array(outputs, np.float32))
     assert found == pytest.approx(np.array(expected), abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("loss", "targets", "predictions", "expected"),
-    [
-        (keras.losses.MeanSquaredError(), [1.0, 3.0], [[2.0], [3.0]], 0.5),
-        (keras.losses.mean_squared_error, [1.0, 3.0], [[2.0], [3.0]], 0.5),
-        (keras.losses.BinaryCrossentropy(), [1, 0], [[0.5], [0.5]], np.log(2)),
-        (keras.losses.SparseCategoricalCrossentropy(), [1, 0], [[0.5, 0.5]] * 2, np.log(2)),
-        (lambda y, p: keras.ops.abs(y - p)[:, 0], [1.0, 3.0], [[2.0], [3.0]], 0.5),
-    ],
-)
-def test_the_loss_of_the_data(loss, targets, predictions, expected):
-    found = exporting.data_loss(loss, np.array(targets), np.array(predictions, np.float32))
-    assert found == pytest.approx(expected)

@@ -7,8 +7,9 @@ import pytest
 
 from search.data import loading
 from search.study_file import config
+from search.study_file.losses import LOSSES
 from search.training.engine import Settings
-from search.trial import modelling
+from search.trial import forms, modelling
 from spaces.failures import ArchitectureError, UserCodeError
 
 
@@ -48,7 +49,7 @@ def test_unwritten_hyperparameters_have_the_familys_defaults(plan):
     assert found.values["width"] == 4 and found.values["dropout"] == 0.5
     assert found.values["depth"] == 2 and found.values["optimizer"] == "adam"
     assert float(found.model.optimizer.learning_rate) == pytest.approx(0.01)
-    assert found.data_loss is not None and not found.one_hot
+    assert found.data_loss is not None and found.form == forms.CODED
     assert found.batch_size == 32 and found.class_weight is None and found.plateau is None
 
 
@@ -93,10 +94,21 @@ def _class(name):
 def test_a_loss_of_the_users_choice_trains(plan, source, loss):
     blueprint = plan(data={"source": source}, training={"loss": loss})
     found = built(blueprint)
-    engine = modelling.engine(blueprint.data.split, found.one_hot, blueprint.data.outputs)
+    engine = forms.engine(blueprint.data.split, found.form)
     settings = Settings(epochs=1, batch_size=found.batch_size, data_loss=found.data_loss)
     (epoch,) = engine.training(found.model, settings).epochs()
     assert np.isfinite(epoch.value)
+
+
+@pytest.mark.parametrize("source", ["sklearn:diabetes", "sklearn:breast_cancer"])
+def test_flat_targets_meet_a_single_output_in_every_loss(plan, source):
+    """(N,) beside (N, 1): compared sample by sample, never each with all."""
+    data = plan(data={"source": source}).data
+    flat = data.train.y
+    outputs = np.linspace(0.1, 0.9, len(flat), dtype=np.float32)[:, None]
+    for name in [name for name, tasks in LOSSES.items() if data.task in tasks]:
+        loss = modelling.loss(plan(data={"source": source}, training={"loss": name}), 0.0)
+        assert float(loss(flat, outputs)) == pytest.approx(float(loss(flat[:, None], outputs)))
 
 
 def test_metrics_of_the_users_choice(plan):
@@ -134,7 +146,7 @@ def test_the_users_own_model_is_compiled_by_the_study(plan):
 def test_the_users_own_compiled_model_is_left_as_it_is(plan, loss, one_hot):
     code = OWN.format(last="3, activation='softmax'", compile=f"model.compile('sgd', {loss})")
     found = built(plan(code, space={"width": None}), units=3)
-    assert found.one_hot is one_hot
+    assert found.form.targets == ("one-hot" if one_hot else "coded")
     assert found.data_loss is None and found.plateau is None
     assert isinstance(found.model.optimizer, keras.optimizers.SGD)
 
@@ -143,10 +155,3 @@ def test_a_model_that_gives_too_few_outputs(plan):
     code = OWN.format(last="2", compile="")
     with pytest.raises(UserCodeError, match="gives outputs of shape"):
         built(plan(code, space={"width": None}), units=3)
-
-
-def test_one_hot_targets():
-    classes = np.array([2, 0, 1], np.int32)
-    assert modelling.one_hot(classes, 3).tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
-    labels = np.ones((2, 3), np.float32)
-    assert modelling.one_hot(labels, 3) is labels

@@ -17,11 +17,14 @@ from search.study_file.config import ConfigError
 from storage.database import Database, default_url
 
 
-def inspect(file: File, seed: int = 0) -> None:
+def inspect(
+    file: File, seed: int = 0, once: Annotated[bool, typer.Option("--once")] = False
+) -> None:
     """Print the fingerprints of a study file's data and code as JSON."""
     study_file = config.load(file, {"study": {"seed": seed}})
     quiet.import_tensorflow()  # the user's code will, as a rule
-    print(inspection.to_json(inspection.inspect(study_file, file, building=True)))
+    found = inspection.inspect(study_file, file, once=once, building=True)
+    print(inspection.to_json(found))
 
 
 def retrain(purpose: str, name: Name, storage: Storage = None) -> None:

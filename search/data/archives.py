@@ -42,7 +42,7 @@ def read(path: Path, group: str | None = None) -> Arrays:
             names = f"the name of an array in {path.name} with one entry per sample"
             raise refusal("group", f'"{group}"', f"{names}: {shortened(found)}")
         groups = found[group]
-    return Arrays(x, y, parts.get("validation"), parts.get("test"), groups=groups)
+    return Arrays(x, y, parts.get("validation"), parts.get("test"), groups=groups, own=True)
 
 
 def _contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:

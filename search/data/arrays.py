@@ -20,7 +20,7 @@ class Arrays:
 
     Attributes:
         x: (N, …) samples; rows of a multi-hot encoding as csr_matrix.
-        y: (N,) or (N, k) targets as the source has them: class labels, names or numbers.
+        y: (N, …) targets as the source has them: class labels, names or numbers.
         validation: the source's own validation set, if it has one.
         test: the source's own test set, if it has one.
         classes: names of the integer labels 0, 1, …, where the source knows them.
@@ -28,6 +28,8 @@ class Arrays:
         one_hot: which columns of x are the 0/1 of a category, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) which samples belong together and must stay in one part.
+        own: whether they are the user's arrays, which a model of theirs takes as they are.
+        sample_shape: shape of a sample as the source has it; None where it is that of x.
     """
 
     x: Samples
@@ -39,6 +41,8 @@ class Arrays:
     one_hot: tuple[bool, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: Targets | None = None
+    own: bool = False
+    sample_shape: tuple[int, ...] | None = None
 
     @property
     def parts(self) -> list[Pair]:
@@ -66,6 +70,7 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
     if image_size is not None:
         _of_size(shapes[0], image_size, source)
+    _of_one_width([y for _, y in pairs], source)
     rest = pairs[1:]
     return Arrays(
         *pairs[0],
@@ -76,7 +81,21 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         one_hot=arrays.one_hot,
         categories=arrays.categories,
         groups=arrays.groups,
+        own=arrays.own,
+        sample_shape=tuple(np.shape(arrays.x)[1:]),
     )
+
+
+def _of_one_width(targets: list[Targets], source: str) -> None:
+    widths = sorted({flat(y).shape[1:] for y in targets})
+    if len(widths) > 1:
+        received = " and ".join(str(width) for width in widths)
+        raise refusal("source", f"targets of shapes {received} in {source}", "one shape")
+
+
+def flat(y: Targets) -> Targets:
+    """Targets of one column as (N,); others as they are."""
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None:
@@ -115,11 +134,9 @@ def _targets(y: Any, source: str) -> Targets:
     array = _array(y, source, "y")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
         array = array.astype(str)
-    if array.dtype.kind not in "biufU" or array.ndim not in (1, 2):
+    if array.dtype.kind not in "biufU":
         received = f"y of type {array.dtype} and shape {array.shape} in {source}"
         raise refusal("source", received, "class names, class numbers or values, one per sample")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
     _finite(array, source, "y")
     return array
 

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from search.data.arrays import Arrays, Pair
 from search.data.data_error import DataError, refusal, shortened
 from search.data.parts import Fold, Part, joined
 from search.data.preparation import Preparation
-from search.study_file.sections import DataSection
+from search.study_file.sections import DataSection, StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
 
@@ -37,6 +37,8 @@ class Data:
         columns: names of a table's columns, where the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
+        sample_shape: shape of one sample as the user's own source has it, without an axis of ours;
+            None where the arrays are not for the user's own model.
         pool_samples: (N,) rows of the source that the samples outside of the test set are, in their
             order; None where the source brings a validation set of its own.
     """
@@ -51,6 +53,7 @@ class Data:
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
+    sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
 
     @property
@@ -69,13 +72,19 @@ class Data:
         return self.split.preparation
 
 
-def load(section: DataSection, *, seed: int, folder: Path) -> Data:
+def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
+    """The data of a study file; see `load`."""
+    return load(file.data, seed=seed, folder=folder, own_model=file.model.is_own)
+
+
+def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = False) -> Data:
     """The data of a study; the same in every worker.
 
     Args:
         section: the `[data]` table.
         seed: the study's; fixes the split and the folds.
         folder: where the study file lies; paths in it start there.
+        own_model: whether the model is the user's, which may want arrays as the user has them.
 
     Raises:
         DataError: the data cannot be used as they are; every problem in one line.
@@ -84,7 +93,8 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
     with _where_code_runs(section, folder):  # a Dataset of the user's reads its files when asked
         arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
-    coding = targets.coding(arrays.y, section.task, arrays.classes, key)
+    coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
+    arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
     train = _part(arrays, coding, rows.get("training"), None)
     validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
@@ -105,6 +115,7 @@ def load(section: DataSection, *, seed: int, folder: Path) -> Data:
         columns=arrays.columns,
         categories=arrays.categories,
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+        sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
     )
 
@@ -161,9 +172,10 @@ def _rows(
 def _part(
     arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
 ) -> Part:
-    if own is not None:
-        return Part(own[0], coding.apply(own[1]))
-    return Part(arrays.x[rows], coding.apply(arrays.y[rows]))
+    x, y = own if own is not None else (arrays.x[rows], arrays.y[rows])
+    as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes words as targets
+    given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
+    return Part(x, coding.apply(y), given)
 
 
 def _split(

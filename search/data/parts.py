@@ -20,11 +20,14 @@ class Part:
 
     Attributes:
         x: (N, …) array as the source has it, or (N, words) csr_matrix of a multi-hot source.
-        y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, k) values.
+        y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, …) values.
+        given: (N, …) targets as the user's own source gives them, for a model that the user
+            compiles; None where a model takes `y` only.
     """
 
     x: Samples
     y: NDArray[Any]
+    given: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -33,13 +36,17 @@ class Part:
         """Some of the samples; a view where they follow one another."""
         start, stop = int(rows[0]), int(rows[0]) + len(rows)
         some = slice(start, stop) if np.array_equal(rows, np.arange(start, stop)) else rows
-        return Part(self.x[some], self.y[some])
+        given = None if self.given is None else self.given[some]
+        return Part(self.x[some], self.y[some], given)
 
 
 def joined(first: Part, second: Part) -> Part:
     """The samples of both, in their order."""
     stack = sparse.vstack if sparse.issparse(first.x) else np.concatenate
-    return Part(stack((first.x, second.x)), np.concatenate((first.y, second.y)))
+    given = None
+    if first.given is not None and second.given is not None:
+        given = np.concatenate((first.given, second.given))
+    return Part(stack((first.x, second.x)), np.concatenate((first.y, second.y)), given)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.arrays import Targets
+from search.data.arrays import Targets, flat
 from search.data.data_error import refusal, shortened
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
@@ -32,11 +32,15 @@ class Coding:
     labels: NDArray[Any] | None = None
 
     def apply(self, y: Targets) -> NDArray[Any]:
-        """int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, k) values.
+        """int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, …) values.
+
+        Args:
+            y: as the source has them.
 
         Raises:
             DataError: a label that the training data do not have.
         """
+        y = flat(y)
         if self.labels is None:
             return y.astype(np.float32)
         if y.ndim == 2:
@@ -54,27 +58,47 @@ class Coding:
 
 
 def coding(
-    y: Targets, task: str = "auto", names: tuple[str, ...] = (), key: str = "source"
+    y: Targets,
+    task: str = "auto",
+    names: tuple[str, ...] = (),
+    key: str = "source",
+    *,
+    own_model: bool = False,
 ) -> Coding:
     """The coding that fits the training data's targets.
 
     Args:
-        y: (N,) or (N, k) targets.
+        y: (N, …) targets.
         task: "auto" to tell it from the targets, else "classification", "multilabel" or
             "regression". Text, truth values, 0/1 and a few whole numbers are classes; one 1 per
             row is one-hot, several are labels; everything else is regression.
         names: names of the whole numbers 0, 1, …, if the source knows them.
         key: key of `[data]` that names the targets, for messages.
+        own_model: whether the model is the user's: it may take targets of more than two axes.
 
     Raises:
         DataError: targets that the task cannot have, one class only, or one value only.
     """
+    y = flat(y)
+    if y.ndim > 2:
+        _many_axes(y, task, key, own_model=own_model)
+        task = "regression"
     kind = _kind(y) if task == "auto" else task
     if kind == "regression":
         return _regression(y, key)
     if kind == "multilabel":
         return _multilabel(y, names, key)
     return _classification(y, names, key)
+
+
+def _many_axes(y: Targets, task: str, key: str, *, own_model: bool) -> None:
+    """Sequences, masks and the like: numbers, and what they mean is for the user's model to say."""
+    received = f"targets of shape {y.shape}"
+    if not own_model:
+        wanted = "one or several values per sample, or a model of your own"
+        raise refusal(key, received, f'{wanted} ([model] family = "my_model.py:build")')
+    if task not in ("auto", "regression"):
+        raise refusal("task", f'"{task}" for {received}', '"auto" or "regression"')
 
 
 def _kind(y: Targets) -> str:
@@ -139,4 +163,4 @@ def _regression(y: Targets, key: str) -> Coding:
         raise refusal(key, f'text such as "{y.flat[0]}"', 'numbers, or task = "classification"')
     if (y == y[0]).all():
         raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "values that differ")
-    return Coding("regression", (), 1 if y.ndim == 1 else y.shape[1])
+    return Coding("regression", (), 1 if y.ndim == 1 else y.shape[-1])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from search.data import datasets
 from search.data.arrays import Arrays, Pair
 from search.data.data_error import DataError, refusal
 from spaces import user_code
@@ -33,7 +34,8 @@ def read(reference: str, folder: Path) -> Arrays:
     if not 1 <= len(pairs) <= PAIRS:
         raise _wrong(reference, found)
     validation = pairs[1] if len(pairs) == PAIRS else None
-    return Arrays(*pairs[0], validation=validation, test=pairs[-1] if len(pairs) > 1 else None)
+    test = pairs[-1] if len(pairs) > 1 else None
+    return Arrays(*pairs[0], validation=validation, test=test, own=True)
 
 
 def _function(reference: str, folder: Path) -> Callable[[], Any]:
@@ -47,45 +49,25 @@ def _function(reference: str, folder: Path) -> Callable[[], Any]:
 
 def _parts(found: Any) -> list[Any]:
     """The pairs and datasets in what came back; (x, y) itself is one pair."""
-    if _is_dataset(found):
+    if datasets.is_dataset(found):
         return [found]
     if not isinstance(found, (tuple, list)):
         return []
-    nested = all(_is_dataset(part) or isinstance(part, tuple) for part in found)
+    nested = all(datasets.is_dataset(part) or isinstance(part, tuple) for part in found)
     return list(found) if nested else [found]
 
 
 def _pair(part: Any, reference: str) -> Pair:
-    if _is_dataset(part):
-        return _of_dataset(part, reference)
+    if datasets.is_dataset(part):
+        return datasets.read(part, reference)
     if not isinstance(part, (tuple, list)) or len(part) != 2:
         raise _wrong(reference, part)
-    return part[0], part[1]
+    return part[0], _column(part[1])
 
 
-def _is_dataset(found: Any) -> bool:
-    return hasattr(found, "element_spec") and hasattr(found, "as_numpy_iterator")
-
-
-def _of_dataset(dataset: Any, reference: str) -> Pair:
-    """All samples of a tf.data.Dataset of (x, y), batched or not."""
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
-        raise refusal("source", f"a Dataset of {spec} from {reference}", "a Dataset of (x, y)")
-    if dataset.cardinality() == -1:
-        raise refusal("source", f"an endless Dataset from {reference}", "one without repeat()")
-    pairs = list(dataset.as_numpy_iterator())
-    if not pairs:
-        raise refusal("source", f"an empty Dataset from {reference}", "at least one sample")
-    join = np.concatenate if _batched(spec) else np.stack
-    x, y = zip(*pairs, strict=True)
-    return join(x), join(y)
-
-
-def _batched(spec: Any) -> bool:
-    """Both have a first axis of one length; a target of one sample alone seldom has an axis."""
-    x, y = (part.shape for part in spec)
-    return len(x) > 1 and len(y) > 0 and x[0] == y[0]
+def _column(y: Any) -> Any:
+    """A pandas Series as Keras' own fit takes it: (N, 1)."""
+    return np.asarray(y)[:, np.newaxis] if type(y).__name__ == "Series" else y
 
 
 def _wrong(reference: str, found: Any) -> DataError:

@@ -80,10 +80,13 @@ def _summary(content: Mapping[str, Any]) -> str:
     return f'<div class="facts">{cards}</div>{paragraphs(content["summary"])}'
 
 
-def _tested(scores: Mapping[str, Any]) -> tuple[str, str]:
+def _tested(scores: dict[str, Any]) -> tuple[str, str]:
     if "accuracy" in scores:
         return "accuracy on the test set", words.percent(scores["accuracy"], 1)
-    return "RMSE on the test set", f"{scores['rmse']:.4g}"
+    if "rmse" in scores:
+        return "RMSE on the test set", f"{scores['rmse']:.4g}"
+    name, value = score_tables.rows(scores)[1][0]
+    return f"{name} on the test set", value
 
 
 def _history(figures: Mapping[str, Figure]) -> str:

@@ -19,6 +19,8 @@ MULTILABEL, REGRESSION = "multilabel", "regression"
 
 def rows(found: Scores) -> tuple[list[str], list[list[str]]]:
     """Scores as a header and rows of text: a line per class, or a line per error."""
+    if "no_scores" in found:
+        return ["score", "value"], [[_objective(found), _short(found.get("value"))]]
     if found["task"] == REGRESSION:
         names = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
         return ["score", "value"], [[names[key], _short(found[key])] for key in names]
@@ -69,6 +71,9 @@ def confusion_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
 
 def sentence(found: Scores) -> str:
     """The scores in one line: ``accuracy 0.972, mean F1 0.971 on 360 samples``."""
+    if "no_scores" in found:
+        value = f"{_objective(found)} {_short(found['value'])}, " if "value" in found else ""
+        return f"{value}no scores: {found['no_scores']}"
     if found["task"] == REGRESSION:
         numbers = f"MAE {found['mae']:.4g}, RMSE {found['rmse']:.4g}, R² {_short(found['r2'])}"
     else:
@@ -76,6 +81,11 @@ def sentence(found: Scores) -> str:
         numbers += _further(found)
     samples = "sample" if found["samples"] == 1 else "samples"
     return f"{numbers} on {found['samples']} {samples}"
+
+
+def _objective(found: Scores) -> str:
+    """What the value of a test without scores is; a loss is no longer a validation's."""
+    return str(found.get("objective", "loss")).removeprefix("validation ")
 
 
 def _further(found: Scores) -> str:

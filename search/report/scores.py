@@ -70,6 +70,7 @@ def decided(task: str, prediction: ArrayLike) -> NDArray[np.int64]:
 
 
 def _of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
+    y = y.reshape(len(y), -1)  # sequences and masks too, value by value
     predicted = predicted.reshape(y.shape)
     return {
         "task": REGRESSION,

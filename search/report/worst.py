@@ -83,4 +83,5 @@ def _errors(x: Any, y: NDArray[Any], predicted: NDArray[Any]) -> list[dict[str, 
 
 
 def _numbers(values: Any) -> str:
-    return ", ".join(f"{float(value):.4g}" for value in np.atleast_1d(values))
+    shown = [f"{float(value):.4g}" for value in np.ravel(values)]
+    return ", ".join([*shown[:MOST], *(["…"] if len(shown) > MOST else [])])

@@ -16,7 +16,8 @@ from search.study_file import objectives
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.trial import modelling
+from search.trial import forms, modelling
+from search.trial.forms import Form
 from search.trial.modelling import Blueprint
 from search.trial.time_limit import STOPPED
 from storage.records import TrialRecord
@@ -30,7 +31,8 @@ class Trained:
     Attributes:
         values: of each fold, its best epoch's.
         best: that epoch of each.
-        train: the objective on the training part at those epochs, its mean.
+        train: the objective on the training part at those epochs, its mean; None where the model
+            measures it in validation only.
         epochs: how many each has trained.
         samples: size of the first fold's training part.
         parameters: of the model.
@@ -40,7 +42,7 @@ class Trained:
 
     values: tuple[float, ...]
     best: tuple[Epoch, ...]
-    train: float
+    train: float | None
     epochs: tuple[int, ...]
     samples: int
     parameters: int
@@ -77,7 +79,7 @@ class Anew:
 
     def __init__(self, plan: Blueprint) -> None:
         self.plan = plan
-        self._engines: dict[tuple[int, int, bool], Engine] = {}
+        self._engines: dict[tuple[int, int, Form], Engine] = {}
 
     def train(self, trial: TrialRecord, one: Retraining, course: Course) -> Trained:
         """Train every fold to its end, from the checkpoint on if there is one.
@@ -101,10 +103,11 @@ class Anew:
                 run = course.take(fold, begin)
         best = tuple(each.best for each in course.ended)
         objective = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        train = [epoch.metrics[objective] for epoch in best if objective in epoch.metrics]
         return Trained(
             values=tuple(self.plan.turned(epoch.value) for epoch in best),
             best=best,
-            train=float(np.mean([epoch.metrics[objective] for epoch in best])),
+            train=float(np.mean(train)) if train else None,
             epochs=tuple(each.epochs for each in course.ended),
             samples=len(self._fold(0, one.percent).train_rows),
             parameters=run.model.count_params(),
@@ -119,13 +122,13 @@ class Anew:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
         built = modelling.build(self.plan, fixed, samples)
         settings = modelling.settings(self.plan, built, seed)
-        return self._engine(fold, percent, built.one_hot).training(built.model, settings)
+        return self._engine(fold, percent, built.form).training(built.model, settings)
 
-    def _engine(self, fold: int, percent: int, one_hot: bool) -> Engine:
-        key = (fold, percent, one_hot)
+    def _engine(self, fold: int, percent: int, form: Form) -> Engine:
+        key = (fold, percent, form)
         if key not in self._engines:
             classes = len(self.plan.data.classes)
-            self._engines[key] = modelling.engine(self._fold(fold, percent), one_hot, classes)
+            self._engines[key] = forms.engine(self._fold(fold, percent), form, classes)
         return self._engines[key]
 
     def _fold(self, fold: int, percent: int) -> Fold:

@@ -41,7 +41,7 @@ class Point:
     percent: int
     samples: int
     values: tuple[float, ...]
-    train: float
+    train: float | None
 
     @property
     def mean(self) -> float:
@@ -216,7 +216,8 @@ def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
 
 def _point(percent: int, results: Sequence[dict[str, Any]]) -> Point:
     values = tuple(float(result["value"]) for result in results)
-    train = float(np.mean([result["train"] for result in results]))
+    known = [result["train"] for result in results if result["train"] is not None]
+    train = float(np.mean(known)) if known else None
     return Point(percent, int(results[0]["samples"]), values, train)
 
 

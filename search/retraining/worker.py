@@ -123,10 +123,10 @@ def _result(shared: Shared, one: Retraining, course: Course) -> dict[str, Any]:
 def _saved(shared: Shared, one: Retraining, trained: Trained) -> dict[str, Any]:
     """Keep the model: whichever trial is confirmed, one of its models is exported."""
     objects, owner = shared.objects, f"{shared.study.name}-{one.trial}"
-    fold, model = len(trained.values) - 1, trained.run.best_model()
+    fold, run = len(trained.values) - 1, trained.run
     data = shared.anew.plan.data
     try:
-        name = shared.keeper.saved(lambda: best_model.write(objects, owner, data, model, fold))
+        name = shared.keeper.saved(lambda: best_model.write(objects, owner, data, run, fold))
     except best_model.UNSAVABLE as error:
         LOG.warning("trial %d: its model can't be saved: %s", one.trial, error)
         return {"model_error": reasons.one_line(error)}

@@ -199,6 +199,11 @@ class ModelSection(Section):
     family: str = "mlp"
     """builder of the network: mlp, cnn, or your own my_model.py:build, relative to this file"""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the user's own code builds the models."""
+        return self.family not in hyperparameters.BUILT_IN_FAMILIES
+
     @field_validator("family")
     @classmethod
     def _a_builder(cls, family: str) -> str:

@@ -154,7 +154,7 @@ class PlainEpochs:
     def _value(self, keras_val_loss: float) -> float:
         """The validation loss of the data alone, or what a subclass's own `test_step` says."""
         loss = self._settings.data_loss or self._model._compile_loss
-        if loss is None or measures_itself(self._model):
+        if loss is None or sharing.overrides(self._model, "test_step", "compute_loss"):
             return keras_val_loss
         if self._settings.data_loss is None and not self._model.losses:
             return keras_val_loss
@@ -212,11 +212,6 @@ class PlainEpochs:
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
         known = [*self._model.variables, *held, global_seed_generator().state]
         return [variable.value for variable in known]
-
-
-def measures_itself(model: Any) -> bool:
-    """Whether a subclass computes its validation loss in a way of its own."""
-    return not all(map(sharing.is_known, (type(model).test_step, type(model).compute_loss)))
 
 
 def _validation_batch(model: Any) -> int:

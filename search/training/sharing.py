@@ -59,6 +59,11 @@ def is_known(thing: Any) -> bool:
     return str(module).split(".")[0] in _OURS
 
 
+def overrides(model: Any, *steps: str) -> bool:
+    """Whether the class of a model replaces any of these methods of Keras' with its own."""
+    return not all(is_known(getattr(type(model), step)) for step in steps)
+
+
 def further_numbers(thing: Any) -> dict[str, Any]:
     """Plain public attributes that Keras leaves out of a configuration: delta of Huber, for one.
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
 from search import exporting
 from search.data.loading import Data
 from search.training.engine import Training
-from search.trial import reasons
+from search.trial import forms, reasons
 from search.trial.context import LOG, Context
 from search.trial.out_of_fold import OutOfFold
 from search.trial.parts import Part
@@ -20,16 +18,19 @@ from storage.artifacts import ArtifactError, ArtifactStore
 UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 
 
-def write(objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int) -> str:
+def write(objects: ArtifactStore, owner: str, data: Data, run: Training, fold: int) -> str:
     """Write a trained model so that it takes raw samples; the name of its object.
 
     Args:
         owner: whose it is, as `Context.owner` says.
+        run: whose best model it is.
         fold: that it was trained on, whose normalisation goes with it.
     """
     name = objects.new_name("model", owner, ".keras")
-    preparation = data.folds[fold].preparation
-    whole = exporting.with_preparation(model, preparation, data.input_shape)
+    preparation, model = data.folds[fold].preparation, run.best_model()
+    of_the_user = run.settings.data_loss is None
+    shape = forms.taken_shape(model, data) if of_the_user else data.input_shape
+    whole = exporting.with_preparation(model, preparation, shape)
     exporting.save(whole, objects.path(name))
     return bucket.shared(objects, name)
 
@@ -63,8 +64,7 @@ class BestModel:
 
     def _model(self, run: Training, part: Part) -> dict[str, Any]:
         assert run.best is not None
-        model = run.best_model()
-        name = self._context.keeper.saved(lambda: self._save(model, part.fold))
+        name = self._context.keeper.saved(lambda: self._save(run, part.fold))
         value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": value}
@@ -81,6 +81,6 @@ class BestModel:
         saved = self._context.keeper.saved
         return {"predictions": saved(lambda: write("predictions", owner, content, ".npz"))}
 
-    def _save(self, model: keras.Model, fold: int) -> str:
+    def _save(self, run: Training, fold: int) -> str:
         owner = self._context.owner(self._number)
-        return write(self._context.artifacts, owner, self._context.plan.data, model, fold)
+        return write(self._context.artifacts, owner, self._context.plan.data, run, fold)

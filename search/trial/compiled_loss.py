@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from search.training import sharing
 from search.training.engine import Training
 from search.training.plain import PlainEpochs
 from search.trial.modelling import Built
@@ -28,10 +29,7 @@ def about(built: Built, run: Training) -> dict[str, str]:
 
 def own_loss(model: Any) -> str:
     """The Keras name of a compiled model's loss, if it is one of Keras' as it comes."""
-    own_steps = any(
-        getattr(type(model), name) is not getattr(keras.Model, name)
-        for name in ("train_step", "test_step", "compute_loss")
-    )
+    own_steps = sharing.overrides(model, "train_step", "test_step", "compute_loss")
     if own_steps or (not isinstance(model.loss, str) and not callable(model.loss)):
         return UNKNOWN
     try:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from search.study_file import objectives
 from search.training.engine import Engine
+from search.training.settings import UnknownMetric
+
+
+def check(names: Sequence[str], metrics: Mapping[str, float]) -> None:
+    """See that an epoch has measured every objective, before more epochs are trained for nothing.
+
+    Raises:
+        UnknownMetric: it hasn't.
+    """
+    for name in map(objectives.recorded, names):
+        if name not in metrics and name not in map(objectives.recorded, objectives.AT_THE_END):
+            raise UnknownMetric(name, metrics)
 
 
 class Further:

@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import optuna
-from numpy.typing import NDArray
 
 from search import inspection
 from search.data.loading import Data
-from search.data.parts import Fold
-from search.study_file import objectives
+from search.study_file import losses, objectives
 from search.study_file.losses import METRICS
 from search.study_file.sections import StudyFile
 from search.training import measures
-from search.training.engine import Engine, Settings
+from search.training.engine import Settings
+from search.trial import forms
+from search.trial.forms import Form
 from spaces import architecture, hyperparameters, optimization, regularization, user_code
+from spaces.failures import UserCodeError
 from spaces.space import Space, Value, read_space
-
-ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Built:
         batch_size: samples per optimizer step.
         class_weight: weight of each class in the training loss, or None.
         data_loss: the loss that is the trial's value, or None for the model's own.
-        one_hot: whether the loss needs one-hot targets.
+        form: in which form it takes samples and targets.
     """
 
     model: keras.Model
@@ -78,7 +76,7 @@ class Built:
     class_weight: dict[int, float] | None
     plateau: optimization.Plateau | None
     data_loss: keras.losses.Loss | None
-    one_hot: bool
+    form: Form
 
 
 def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
@@ -88,7 +86,7 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
         UserCodeError: where ``family`` names no usable function.
     """
     family = file.model.family
-    own = family not in hyperparameters.BUILT_IN_FAMILIES
+    own = file.model.is_own
     builder = user_code.load(family, folder, inspection.BUILDS_FROM) if own else None
     return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
 
@@ -114,16 +112,17 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
     own = bool(model.compiled)
+    form = forms.of_compiled(model, plan.data) if own else forms.CODED
     if not own:
         _compile(model, plan, values, math.ceil(samples / batch_size))
     return Built(
         model=model,
         values=values,
         batch_size=batch_size,
-        class_weight=regularization.class_weights(values, plan.data.train.y),
+        class_weight=forms.class_weight(values, plan.data.train, form),
         plateau=None if own else optimization.plateau(values),
         data_loss=None if own else loss(plan, 0.0),
-        one_hot=own and _needs_one_hot(model),
+        form=form,
     )
 
 
@@ -134,14 +133,6 @@ def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
         return regularization.loss(plan.data.task, label_smoothing)
     class_name = "".join(word.title() for word in name.split("_"))
     return keras.losses.get({"class_name": class_name, "config": {}})
-
-
-def engine(fold: Fold, with_one_hot: bool, classes: int) -> Engine:
-    """What trains on a fold: its two parts, prepared, with targets as the loss takes them."""
-    pairs = [(fold.preparation.apply(part.x), part.y) for part in fold]
-    if with_one_hot:
-        pairs = [(x, one_hot(y, classes)) for x, y in pairs]
-    return Engine(*pairs)
 
 
 def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
@@ -167,11 +158,6 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
     )
 
 
-def one_hot(targets: NDArray[Any], classes: int) -> NDArray[np.float32]:
-    """Class numbers (N,) as rows of 0 and 1, (N, classes); other targets as they are."""
-    return np.eye(classes, dtype=np.float32)[targets] if targets.ndim == 1 else targets
-
-
 def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
     """What is recorded beside the loss, as Keras' compile takes it; the objectives always are."""
     named = plan.file.training.metrics
@@ -193,13 +179,21 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         family = plan.file.model.family
         return architecture.build(family, values, data.input_shape, data.outputs, data.task)
     return user_code.build_model(
-        plan.builder, trial, plan.space, values, data.input_shape, data.outputs
+        plan.builder,
+        trial,
+        plan.space,
+        values,
+        data.input_shape,
+        data.outputs,
+        data.sample_shape,
     )
 
 
 def _compile(
     model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
 ) -> None:
+    if misfits := losses.problems("auto", "auto", plan.data.task, plan.objectives):
+        raise UserCodeError("; ".join(misfits))
     epochs = plan.file.training.epochs
     smoothing = float(values.get("label_smoothing", 0.0))  # type: ignore[arg-type]
     model.compile(
@@ -208,10 +202,3 @@ def _compile(
         metrics=metrics(plan),
         jit_compile=False,  # the training engine decides
     )
-
-
-def _needs_one_hot(model: keras.Model) -> bool:
-    given = model.loss
-    name = given if isinstance(given, str) else getattr(given, "name", None)
-    name = name or getattr(given, "__name__", "")  # a function
-    return name in ONE_HOT_LOSSES

@@ -14,8 +14,9 @@ from search import model_size
 from search.process import recycling
 from search.training.engine import Engine
 from search.training.settings import UnknownMetric
-from search.trial import modelling, reasons
+from search.trial import forms, reasons
 from search.trial.context import LOG, Context, Outcome, TrialFailed
+from search.trial.forms import Form
 from search.trial.run import Run
 from spaces.failures import ArchitectureError, UserCodeError
 from storage.database import StorageError
@@ -42,7 +43,7 @@ class Objective:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.last_reason = ""
-        self._engines: dict[tuple[int, bool], Engine] = {}
+        self._engines: dict[tuple[int, Form], Engine] = {}
 
     def run(self, claim: Claim, wait_s: float = 0.0) -> Outcome:
         """Take a claimed trial to its end, or hand it back when asked to stop.
@@ -104,10 +105,10 @@ class Objective:
         if str(failure) != self.last_reason:
             LOG.warning("%s", failure.own_traceback or failure)
 
-    def _engine(self, fold: int, one_hot: bool) -> Engine:
+    def _engine(self, fold: int, form: Form) -> Engine:
         """The engine of a fold's arrays, prepared once per process."""
-        key = (fold, one_hot)
+        key = (fold, form)
         if key not in self._engines:
             data = self.context.plan.data
-            self._engines[key] = modelling.engine(data.folds[fold], one_hot, len(data.classes))
+            self._engines[key] = forms.engine(data.folds[fold], form, len(data.classes))
         return self._engines[key]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import tensorflow as tf
+
+from search.training.settings import UnknownMetric
+from spaces.failures import UserCodeError
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 # What CUDA's libraries say of it by way of other errors.
@@ -12,6 +17,24 @@ _NO_MEMORY = re.compile(r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED", re.IGN
 REFUSED = tf.errors.InvalidArgumentError  # shapes that don't fit, found while training
 LONGEST = 400  # characters
 _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
+
+
+@contextmanager
+def of_training(*, own_model: bool) -> Iterator[None]:
+    """What a model of the user's own raises in its training is its failure, not a bug.
+
+    Raises:
+        UserCodeError: with the reason.
+    """
+    try:
+        yield
+    except (REFUSED, UnknownMetric):
+        raise
+    except Exception as error:
+        if not own_model or is_out_of_memory(error):
+            raise
+        said = f"{type(error).__name__}: {one_line(error)}"
+        raise UserCodeError(f"training its model failed: {said}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +16,19 @@ from search.process.wire import tell_launcher
 from search.training import engine
 from search.training.engine import Engine, Training
 from search.training.epoch import Epoch
-from search.training.settings import UnknownMetric
-from search.trial import checkpoints, compiled_loss, modelling, parts, reasons, telling, time_limit
+from search.trial import (
+    checkpoints,
+    compiled_loss,
+    further,
+    modelling,
+    parts,
+    reasons,
+    telling,
+    time_limit,
+)
 from search.trial.best_model import BestModel
 from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
+from search.trial.forms import Form
 from search.trial.further import Further
 from search.trial.judging import NO_NUMBER
 from search.trial.modelling import Built
@@ -30,7 +38,6 @@ from search.trial.parts import Part, Progress
 from search.trial.stopwatch import Stopwatch
 from search.trial.telling import Ended
 from search.trial.time_limit import TimeLimit
-from spaces.failures import UserCodeError
 from storage.trials import Claim, Order
 
 
@@ -40,7 +47,7 @@ class Run:
     Args:
         context: what the worker's trials share.
         claim: the trial.
-        engine: gives the engine of a fold, with one-hot targets or not.
+        engine: gives the engine of a fold, with its data in a form.
         wait_s: how long the worker had to wait for the trial, in seconds.
     """
 
@@ -48,7 +55,7 @@ class Run:
         self,
         context: Context,
         claim: Claim,
-        engine: Callable[[int, bool], Engine],
+        engine: Callable[[int, Form], Engine],
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
@@ -133,8 +140,8 @@ class Run:
 
     def _training(self, part: Part, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
-        self._engine = self.engine(part.fold, built.one_hot)
-        with self._of_the_user():
+        self._engine = self.engine(part.fold, built.form)
+        with reasons.of_training(own_model=self.context.plan.builder is not None):
             training = self._engine.training(built.model, settings)
         if training.copy_differs is not None:
             self.attributes["copy_differs"] = training.copy_differs
@@ -182,22 +189,11 @@ class Run:
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
-        """The epochs to come."""
-        with self._of_the_user():
-            yield from run.epochs(after)
-
-    @contextmanager
-    def _of_the_user(self) -> Iterator[None]:
-        """What the user's own model raises while it is trained is its failure."""
-        try:
-            yield
-        except (reasons.REFUSED, UnknownMetric):
-            raise
-        except Exception as error:
-            if self.context.plan.builder is None or reasons.is_out_of_memory(error):
-                raise
-            said = f"{type(error).__name__}: {reasons.one_line(error)}"
-            raise UserCodeError(f"training its model failed: {said}") from error
+        """The epochs to come, each with every objective."""
+        with reasons.of_training(own_model=self.context.plan.builder is not None):
+            for epoch in run.epochs(after):
+                further.check(self.context.plan.objectives, epoch.metrics)
+                yield epoch
 
     def _report(self, part: Part, epoch: Epoch) -> Order:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""
