@@ -7,7 +7,6 @@ the user's own `test_step` gives, that step computes, in a freshly compiled mode
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -20,6 +19,7 @@ from search.data.parts import Fold, Part
 from search.report import worst
 from search.report.scores import Scores
 from search.study_file import objectives
+from search.training import sharing
 from search.training.batching import validation_batch
 from search.training.plain import VALIDATION_BATCH
 from search.trial import forms, modelling
@@ -64,7 +64,7 @@ class Valuation:
         if name == "loss":
             by_step = self._evaluated if self._by_step else self._loss_of
             return by_step(name, model, fold, part)
-        own = self._has_own("test_step", "compute_metrics")
+        own = sharing.overrides(self.built.model, "test_step", "compute_metrics")
         found = {} if own else self._measured(model, part)
         return found[name] if name in found else self._evaluated(name, model, fold, part)
 
@@ -86,16 +86,11 @@ class Valuation:
         predicted = exporting.probabilities(data.task, self.loss, outputs)
         return found, worst.samples(data.task, data.classes, part.x, part.y, predicted)
 
-    def _has_own(self, *steps: str) -> bool:
-        """Whether the user's code does one of the steps that a validation goes through."""
-        kind = type(self.built.model)
-        return any(getattr(kind, name) is not getattr(keras.Model, name) for name in steps)
-
     @property
     def _by_step(self) -> bool:
         """Whether the validation loss of Keras' own fit was the value."""
         known = self.built.data_loss or self.built.model._compile_loss
-        return known is None or self._has_own("test_step", "compute_loss")
+        return known is None or sharing.overrides(self.built.model, "test_step", "compute_loss")
 
     def _loss_of(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         loss = self.built.data_loss or self.built.model._compile_loss
@@ -108,7 +103,7 @@ class Valuation:
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
         """Targets and what the model says, in their order."""
-        size = _batch(self.built.model) or exporting.BATCH
+        size = validation_batch(self.built.model) or exporting.BATCH
         y = forms.targets(part, self.built.form, len(self.plan.data.classes))
         for start in range(0, len(part), size):
             some = slice(start, start + size)
@@ -120,7 +115,7 @@ class Valuation:
         own = self.built.model
         own.set_weights(_weights(model, own))
         x, y = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
-        size = _batch(own) or VALIDATION_BATCH
+        size = validation_batch(own) or VALIDATION_BATCH
         found = own.evaluate(exporting.dense(x), y, size, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
@@ -153,14 +148,6 @@ def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) 
     for y, predicted in batches:
         metrics.update_state(y, predicted)
     return {name: float(keras.ops.mean(found)) for name, found in metrics.result().items()}
-
-
-def _batch(model: keras.Model) -> int | None:
-    """Samples per batch where their number matters; a subclassed model doesn't say its outputs."""
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    told = SimpleNamespace(_compile_config=model._compile_config, outputs=outputs)
-    fixed: int | None = inputs[0].shape[0] if inputs else None
-    return fixed or validation_batch(told)
 
 
 def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:

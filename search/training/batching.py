@@ -23,8 +23,11 @@ def validation_batch(model: keras.Model) -> int | None:
     """Samples per validation batch where their number matters, else None.
 
     Args:
-        model: Compiled.
+        model: Compiled. A subclass doesn't say its outputs.
     """
+    inputs = getattr(model, "inputs", None)
+    if inputs and inputs[0].shape[0] is not None:  # it takes no other number
+        return int(inputs[0].shape[0])
     config = model._compile_config.config
     losses = keras.tree.flatten(config["loss"])
     metrics = keras.tree.flatten([config["metrics"], config["weighted_metrics"]])

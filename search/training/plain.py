@@ -41,7 +41,9 @@ class PlainEpochs:
         listening = [*settings.callbacks, self._watch]
         self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
         self._validated = self._dataset(
-            self._validation, np.arange(data.validation.number), _validation_batch(model)
+            self._validation,
+            np.arange(data.validation.number),
+            batching.validation_batch(model) or VALIDATION_BATCH,
         )
         self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
         self._prepared = False
@@ -212,11 +214,6 @@ class PlainEpochs:
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
         known = [*self._model.variables, *held, global_seed_generator().state]
         return [variable.value for variable in known]
-
-
-def _validation_batch(model: Any) -> int:
-    fixed = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
-    return fixed or batching.validation_batch(model) or VALIDATION_BATCH
 
 
 def _optimizers(model: Any) -> list[Any]:
