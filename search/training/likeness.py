@@ -7,11 +7,13 @@ to see whether its code depends on how often it is called.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from keras.src.random.seed_generator import global_seed_generator
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
 from search.training.feeding import Samples
 from search.training.signature import NotCompilableError
@@ -64,16 +66,19 @@ def require_steady(model: Any, samples: Samples) -> None:
     """
     few = tf.constant(samples.dense(slice(0, SAMPLES)))
     x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
+    seeds, start = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR), _random_states()
     global_seed_generator()  # which draws its own seed when it is first needed
     before, drawn = _attributes(model), _random_states()
     tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
-    if _random_states() != drawn:
-        _set_random_states(drawn)
-        raise NotCompilableError("its code draws numbers by Python's or NumPy's random")
-    after = _attributes(model)
-    for layer, attributes in before.items():
-        if changed := [key for key, value in attributes.items() if after[layer].get(key) != value]:
-            raise NotCompilableError(f"calling layer {layer} changes its {changed[0]}")
+    changed = list(_changed(model, before))
+    if _random_states() == drawn and not changed:
+        return
+    for layer, key, value in changed:
+        setattr(layer, key, value)
+    _set_random_states(start)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, seeds)
+    what = f"changes its {changed[0][1]}" if changed else "draws by Python's or NumPy's random"
+    raise NotCompilableError(f"its code {what} whenever it is traced")
 
 
 def _random_states() -> tuple[Any, ...]:
@@ -86,16 +91,20 @@ def _set_random_states(states: tuple[Any, ...]) -> None:
     np.random.set_state(states[1])
 
 
-def _attributes(model: Any) -> dict[str, dict[str, Any]]:
-    """The plain attributes of its layers, by their names."""
-    return {
-        layer.path: {
-            key: value
-            for key, value in vars(layer).items()
-            if isinstance(value, _PLAIN) and key != "_called"  # Keras' own note
-        }
+def _attributes(model: Any) -> list[dict[str, Any]]:
+    """The plain attributes of each of its layers."""
+    return [
+        {key: value for key, value in vars(layer).items() if isinstance(value, _PLAIN)}
         for layer in model._flatten_layers()
-    }
+    ]
+
+
+def _changed(model: Any, before: list[dict[str, Any]]) -> Iterator[tuple[Any, str, Any]]:
+    """Layers with an attribute that has changed and what it was; `_called` is Keras' own note."""
+    for layer, attributes in zip(model._flatten_layers(), before, strict=True):
+        for key, value in attributes.items():
+            if key != "_called" and vars(layer).get(key) != value:
+                yield layer, key, value
 
 
 def _measured(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
