@@ -8,75 +8,90 @@ Run as ``python -m search finish STUDY``, a process that never saw the training.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
+import math
 import time
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import optuna
+import tensorflow as tf
 
-from search import best, creation, exporting
+from search import card, creation, exporting, inspection, proven, reloading, tolerance
 from search import winner as winners
 from search.creation import Stored
 from search.data import loading
-from search.data.loading import Data
 from search.process import identity
-from search.report import notes, scores, worst
+from search.report import scores, worst
 from search.study_file import objectives
 from search.trial import modelling, reasons
-from storage import artifacts, bucket, scorings, studies
-from storage.artifacts import ArtifactStore
+from search.winner import Winner
+from storage import bucket, records, scorings, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
-LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+MOST_TRIED = 10  # of the best trials, for one whose model is proven
 
 
 class ProofError(RuntimeError):
-    """The best model can't be exported; the message says why and what to do."""
+    """There is no model to prove yet."""
 
 
-def finish(db: Database, study: Study, *, again: bool = False) -> dict[str, Any]:
-    """Export the winner's model, reload it, score it again, and test it once if it is final.
+def finish(
+    db: Database, study: Study, *, again: bool = False, number: int | None = None
+) -> dict[str, Any]:
+    """Reload the winner's model and score it again; if it is proven, export and test it.
 
     Args:
         again: use the test set, whatever it was used for, be the winner final or not.
+        number: of the trial that stands for its study, instead of the winner.
 
     Returns:
         What ``best.json`` holds: trial, values, metrics, classes, proof and test scores.
 
     Raises:
-        ProofError: no trial has a model, or its file is damaged.
+        ProofError: no trial is complete yet.
+        ConfigError: there is no such trial.
     """
-    stored, found = creation.stored(study), winners.read(db, study)
+    stored, found = creation.stored(study), winners.read(db, study, number)
     if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
-    winner = found.trial
     loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    model = _reload(creation.objects(study), winner, trusted=plan.builder is not None)
-    loss, one_hot = _loss(plan, winner)
-    if studies.facts(db, study).get("proof", {}).get("model_sha256") != found.model_sha256:
-        studies.set_fact(db, study, "proof", _proof(model, plan, winner, loss, one_hot))
-    if found.final or again:
-        _test(db, study, model, plan, winner, loss, again=again)
-    if studies.facts(db, study).get("out_of_fold", {}).get("trial") != winner.number:
-        studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, plan, winner, loss))
-    return _export(db, study, stored, loaded)
+    proof, model = _proof(study, plan, found.trial)
+    if model is None:
+        proof |= _failed(db, study, stored, plan, found)
+    if model is None or not _known(db, study, found):
+        studies.set_fact(db, study, found.key("proof"), proof)
+    predictions = None
+    if model is not None:
+        loss, _ = _loss(plan, found.trial)
+        if found.final or again:
+            _test(db, study, model, plan, found.trial, loss, again=again)
+        predictions = _predictions(study, found.trial)
+        folds = _out_of_fold(predictions, plan, found.trial, loss)
+        studies.set_fact(db, study, found.key("out_of_fold"), folds)
+    again_found = winners.read(db, study, number)
+    assert again_found is not None
+    return card.export(db, study, stored, loaded, again_found, predictions)
+
+
+def _known(db: Database, study: Study, found: Winner) -> bool:
+    """Whether this model was proven before, by a tolerance that was written down."""
+    proof = studies.facts(db, study).get(found.key("proof"), {})
+    return proof.get("model_sha256") == found.model_sha256 and bool(proof.get("proven"))
 
 
 def _out_of_fold(
-    study: Study, plan: modelling.Blueprint, winner: TrialRecord, loss: Any
+    path: Path | None, plan: modelling.Blueprint, winner: TrialRecord, loss: Any
 ) -> dict[str, Any]:
     """How good the winner's folds are on the samples that each was not trained on."""
-    path, known = _predictions(study, winner), plan.data
-    found = None
+    known, found = plan.data, None
     if path is not None:
         with np.load(path, allow_pickle=False) as kept:
             predicted = exporting.probabilities(known.task, loss, kept["predictions"])
@@ -90,47 +105,105 @@ def _predictions(study: Study, winner: TrialRecord) -> Path | None:
     return None if name is None else bucket.fetched(creation.objects(study), name)
 
 
-def _reload(objects: ArtifactStore, winner: TrialRecord, *, trusted: bool) -> keras.Model:
-    """Load the saved model; ``trusted`` says that it was made by the user's code, which runs."""
-    if "model" not in winner.attributes:
-        why = winner.attributes.get("model_error", "it was begun by another program")
-        raise ProofError(f"trial {winner.number}, the best, has no saved model: {why}")
-    path = bucket.fetched(objects, winner.attributes["model"])
-    if not path.is_file():
-        raise ProofError(f"the model of trial {winner.number} is not at {path}")
-    if _sha256(path) != winner.attributes["model_sha256"]:
-        raise ProofError(f"the model of trial {winner.number} at {path} was altered or cut off")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trusted)
-    except (ValueError, TypeError) as error:  # a class that Keras can't find, or can't build
-        reason = reasons.one_line(error)
-        raise ProofError(f"the model of trial {winner.number} can't be loaded: {reason}") from error
+def _failed(
+    db: Database, study: Study, stored: Stored, plan: modelling.Blueprint, found: Winner
+) -> dict[str, Any]:
+    """What is told besides of a model that is not proven: what has changed, who is proven."""
+    code = inspection.code_fingerprints(stored.file, stored.folder)
+    now = inspection.Inspection(plan.data.fingerprint, code)
+    return {
+        "changed": inspection.differing(stored.inspection, now),
+        "instead": _instead(db, study, plan, found),
+    }
+
+
+def _instead(
+    db: Database, study: Study, plan: modelling.Blueprint, failed: Winner
+) -> dict[str, Any] | None:
+    """The next best trial whose model is proven, which it is here and now."""
+    if failed.chosen:
+        return None
+    for trial in records.best(db, study, MOST_TRIED)[0]:
+        if trial.number == failed.trial.number or "model" not in trial.attributes:
+            continue
+        proof, model = _proof(study, plan, trial)
+        if model is not None:
+            studies.set_fact(db, study, f"proof {trial.number}", proof)
+            return {"trial": trial.number, "value": trial.value, "reloaded": proof["reloaded"]}
+    return None
 
 
 def _proof(
-    model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord, loss: Any, one_hot: bool
-) -> dict[str, Any]:
+    study: Study, plan: modelling.Blueprint, winner: TrialRecord
+) -> tuple[dict[str, Any], keras.Model | None]:
+    """Reload a model and score it again: what comes of it, and the model where it is proven."""
+    about = {
+        "trial": winner.number,
+        "recorded": winner.attributes.get("model_value"),
+        "model_sha256": winner.attributes.get("model_sha256"),
+        "proven_at": time.time(),
+    }
+    numbers: dict[str, Any] = dict.fromkeys(("reloaded", "difference", "tolerance", "scores"))
+    try:
+        trusted = plan.builder is not None
+        model = reloading.model(creation.objects(study), winner, trusted=trusted)
+        numbers |= _numbers(model, plan, winner)
+    except reloading.NotProvenError as error:
+        return {**about, **numbers, "proven": False, "why": str(error)}, None
+    if numbers["difference"] <= numbers["tolerance"]:
+        return {**about, **numbers, "proven": True, "why": None}, model
+    recorded = winner.attributes["model_value"]
+    said = proven.differs(recorded, numbers["reloaded"], numbers["tolerance"])
+    why = {"scores": None, "proven": False, "why": said}
+    return {**about, **numbers, **why}, None
+
+
+def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
+    """What the reloaded model scores on the part that the trained one was validated on.
+
+    Raises:
+        NotProvenError: it can't be scored.
+    """
     fold = plan.data.folds[winner.attributes["model_fold"]]
-    predictions = exporting.predict(model, fold.validation.x)
+    loss, one_hot = _loss(plan, winner)
     targets = fold.validation.y
     if one_hot:
         targets = modelling.one_hot(targets, len(plan.data.classes))
-    reloaded = _value(plan, winner, loss, targets, predictions)
-    recorded = winner.attributes["model_value"]
+    value, recorded = partial(_value, plan, winner, loss, targets), winner.attributes["model_value"]
+    with _scoring():
+        predictions = exporting.predict(model, fold.validation.x)
+        reloaded = value(predictions)
+    is_loss = plan.objectives[0] == objectives.LOSS
+    if not math.isfinite(reloaded):
+        raise reloading.NotProvenError(
+            f"its model, reloaded, scores {reloaded}, which is no number"
+        )
+    predicted = exporting.probabilities(plan.data.task, loss, predictions)
     return {
-        "trial": winner.number,
-        "recorded": recorded,
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
-        "scores": scores.scores(
-            plan.data.task,
-            plan.data.classes,
-            fold.validation.y,
-            exporting.probabilities(plan.data.task, loss, predictions),
-        ),
-        "model_sha256": winner.attributes["model_sha256"],
-        "proven_at": time.time(),
+        "tolerance": tolerance.of(_rounding(plan), recorded, predictions, value, is_loss=is_loss),
+        "scores": scores.scores(plan.data.task, plan.data.classes, fold.validation.y, predicted),
     }
+
+
+@contextmanager
+def _scoring() -> Iterator[None]:
+    """A reloaded model that doesn't take the samples, or gives outputs of another shape."""
+    try:
+        yield
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        reason = reasons.one_line(error)
+        raise reloading.NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
+
+
+def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
+    """Of the study's precision on this machine."""
+    precision: str = plan.file.training.precision
+    short = tf.config.experimental.tensor_float_32_execution_enabled()
+    if precision == "float32" and short and tf.config.list_physical_devices("GPU"):
+        precision = tolerance.TF32
+    return tolerance.OF[precision]
 
 
 def _value(
@@ -184,64 +257,3 @@ def _test(
     found = scores.scores(known.task, known.classes, test.y, predicted)
     samples = worst.samples(known.task, known.classes, test.x, test.y, predicted)
     scorings.finish(db, study, scoring, found, samples)
-
-
-def _export(db: Database, study: Study, stored: Stored, loaded: Data) -> dict[str, Any]:
-    found = winners.read(db, study)
-    assert found is not None
-    winner, confirmed = found.trial, found.confirmation
-    folder, objects = stored.artifacts / "best", creation.objects(study)
-    folder.mkdir(parents=True, exist_ok=True)
-    with artifacts.replacing(folder / "model.keras") as unfinished:
-        shutil.copyfile(bucket.fetched(objects, winner.attributes["model"]), unfinished)
-    _export_predictions(_predictions(study, winner), folder / best.PREDICTIONS)
-    facts = studies.facts(db, study)
-    card = {
-        "study": study.name,
-        "trial": winner.number,
-        "value": winner.value,
-        "best_epoch": winner.best_epoch,
-        "hyperparameters": winner.attributes["values"],
-        "metrics": winner.attributes["metrics"],
-        "parameters": winner.attributes["parameters"],
-        "task": loaded.task,
-        "classes": list(loaded.classes),
-        "input_shape": list(loaded.input_shape),
-        "preparation": loaded.preparation.to_dict(),
-        "model": "model.keras",
-        "model_sha256": winner.attributes["model_sha256"],
-        "proof": facts["proof"],
-        "test": best.test_json(found),
-        "out_of_fold": facts["out_of_fold"]["scores"],
-        "confirmation": confirmed.to_json() if confirmed and confirmed.current else None,
-        "seed": study.seed,
-        "model_seed": winner.attributes.get("seed"),
-        "data_fingerprint": loaded.fingerprint,
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
-    artifacts.write_whole(folder / "best.json", (json.dumps(card, indent=2) + "\n").encode())
-    exported = {"trial": winner.number, "model_sha256": found.model_sha256, "folder": str(folder)}
-    studies.set_fact(db, study, "export", exported)
-    _link(db, study, winner)
-    return card
-
-
-def _export_predictions(path: Path | None, target: Path) -> None:
-    """Copy them beside the model; those of an earlier winner go."""
-    target.unlink(missing_ok=True)
-    if path is not None:
-        with artifacts.replacing(target) as unfinished:
-            shutil.copyfile(path, unfinished)
-
-
-def _link(db: Database, study: Study, winner: TrialRecord) -> None:
-    """Let the dashboard offer the model at the study and at its winning trial."""
-    name = f"{study.name}.keras"
-    links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
-    storage = db.optuna_storage()
-    for key, value in links.items():
-        storage.set_study_system_attr(study.study_id, key, value)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ from search.commands.options import File, Name, Storage, find
 from search.process import device, log_stream
 from search.process.stop import Stop, StopNow
 from search.process.wire import LAUNCHED
+from search.proven import NOT_PROVEN
 from search.study_file import config
 from search.study_file.config import ConfigError
 from storage.database import Database, default_url
@@ -46,6 +47,7 @@ def finish(
     name: Name,
     storage: Storage = None,
     again: Annotated[bool, typer.Option("--again")] = False,
+    trial: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Export, prove and test a study's best model; print its card as JSON."""
     quiet.import_tensorflow()
@@ -55,7 +57,9 @@ def finish(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         try:
-            print(json.dumps(proof.finish(db, study, again=again)))
+            card = proof.finish(db, study, again=again, number=trial)
             pinned.pin(db, study)
         except (proof.ProofError, OSError) as error:
             raise ConfigError([str(error)]) from error
+    print(json.dumps(card))
+    raise typer.Exit(0 if card["proven"] else NOT_PROVEN)
