@@ -33,7 +33,7 @@ def with_preparation(
         A model without optimizer: it predicts, and needs nothing of studyhall to be loaded.
     """
     model.compiled, model.optimizer = False, None
-    inputs = keras.Input(input_shape, name="raw")
+    inputs = keras.Input(input_shape, name="raw", dtype=preparation.dtype)
     prepared = inputs
     for layer in preparation.layers():
         prepared = layer(prepared)
@@ -53,7 +53,8 @@ def save(model: keras.Model, path: Path) -> None:
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     """Predictions for raw samples, sparse rows included: (N, outputs)."""
     blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
-    rows = [model.predict_on_batch(_dense(block)) for block in blocks]
+    dtype = model.inputs[0].dtype
+    rows = [model.predict_on_batch(_dense(block, dtype)) for block in blocks]
     return np.concatenate(rows).astype(np.float32)
 
 
@@ -115,6 +116,6 @@ def probabilities(
     return outputs[:, 1:] if two_columns else outputs
 
 
-def _dense(block: Any) -> NDArray[np.float32]:
+def _dense(block: Any, dtype: str) -> NDArray[Any]:
     array = block.toarray() if sparse.issparse(block) else block
-    return np.asarray(array, np.float32)
+    return np.asarray(array, dtype)

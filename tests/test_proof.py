@@ -131,6 +131,28 @@ def test_every_task_is_proven(finished, source, loss):
     assert ("accuracy" in scores) == (source != "sklearn:diabetes")
 
 
+def test_columns_in_any_unit_are_learned_and_proven(studio, finished):
+    """Farads, milliseconds, particles and days side by side, each of which tells half the class."""
+    random, rows = np.random.default_rng(0), np.arange(400)
+    for name, column in {
+        "farad": 1e-9 * random.uniform(1, 9, 400),
+        "at_ms": 1_700_000_000_000 + random.integers(0, 200_000, 400),
+        "per_m3": 1e19 * random.uniform(1, 90, 400),
+        "day": 2457000 + random.random(400) / 10,
+    }.items():
+        y = np.where(column > np.median(column), "late", "early")
+        lines = [f"{column[row]!r},{rows[row]},{y[row]}" for row in rows]
+        text = "\n".join(["it,row,y", *lines]).replace("np.float64(", "").replace("np.int64(", "")
+        (studio.folder / f"{name}.csv").write_text(text.replace(")", ""))
+        _, card = finished(
+            study={"name": name, "trials": 1},
+            data={"source": f"{name}.csv", "target": "y"},
+            training={"epochs": 40},
+            space={"width": 16, "learning_rate": 0.01, "dropout": 0.0},
+        )
+        assert card["proven"] and card["test"]["scores"]["accuracy"] > 0.95, name
+
+
 def test_images_are_proven_with_their_augmentation(finished):
     _, card = finished(
         data={"source": "sklearn:digits", "samples": 300},
