@@ -27,6 +27,8 @@ from storage.records import TrialRecord
 from storage.studies import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
+FILES = ("model.keras", "best.json")
+PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # all that most need
 PARTS = ("fold", "repeat")
 MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
@@ -44,6 +46,8 @@ class Best:
         pareto: trials that no other is better than in all objectives, if there are several.
         verdict: what its curves say.
         winner: its confirmation, and how the test set was used.
+        files: in that folder.
+        load: lines of Python that load the model there.
     """
 
     study: Study
@@ -55,6 +59,8 @@ class Best:
     out_of_fold: dict[str, Any] | None = None
     winner: Winner | None = None
     pareto: Sequence[TrialRecord] = ()
+    files: Sequence[str] = FILES
+    load: Sequence[str] = ()
 
     @property
     def locked(self) -> bool:
@@ -65,6 +71,11 @@ class Best:
     def objective(self) -> str:
         """What the trial's value is."""
         return objectives.of_study(self.study.config)[0]
+
+    @property
+    def model(self) -> str:
+        """The exported model's file, or that of its weights."""
+        return next(name for name in self.files if name in (FILES[0], "model.weights.h5"))
 
     @property
     def failed(self) -> bool:
@@ -118,6 +129,8 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about.get("out_of_fold", {}).get("scores"),
         found,
         pareto.front(study, trials),
+        about.get("export", {}).get("files", FILES),
+        about.get("export", {}).get("load") or (),
     )
 
 
@@ -161,6 +174,7 @@ def to_json(best: Best) -> dict[str, Any]:
         "test_uses": [] if best.winner is None else uses_json(best.winner),
         "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
+        "load": list(best.load) or None,
         "missing": best.missing,
         "pareto": pareto.to_json(best.pareto) or None,
     }
@@ -193,7 +207,9 @@ def shown(best: Best) -> list[RenderableType]:
     if best.out_of_fold:
         parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
     if best.folder:
-        parts.append(f"model  {best.folder / 'model.keras'}")
+        parts.append(f"model  {best.folder / best.model}")
+        if best.load and tuple(best.load) != PLAIN:
+            parts.append(f"load   in its folder: {'; '.join(best.load)}")
     if best.pareto:
         parts.append("Pareto front: no trial is better than these in every objective")
         parts.append(show.plain_table(*pareto.rows(pareto.to_json(best.pareto))))
@@ -227,9 +243,8 @@ def copy(best: Best, target: Path) -> None:
     if best.folder is None:
         raise ConfigError([f'study "{best.study.name}": received no exported model'])
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("model.keras", "best.json", PREDICTIONS):
-        if name == PREDICTIONS and not (best.folder / name).exists():  # it has no folds
-            continue
+    for name in best.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         with artifacts.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
 

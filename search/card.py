@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from search import best, creation, proven
-from search.creation import Stored
-from search.data.loading import Data
+from search import best, creation, exporting, proven, usage
+from search.reloading import Reloaded
 from search.report import notes
+from search.trial.modelling import Blueprint
 from search.winner import Winner
+from spaces import own_classes
 from storage import artifacts, bucket, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
 LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
-MODEL, CARD = "model.keras", "best.json"
+CARD = "best.json"
 
 
 def export(
     db: Database,
     study: Study,
-    stored: Stored,
-    loaded: Data,
+    plan: Blueprint,
     found: Winner,
+    reloaded: Reloaded | None,
     predictions: Path | None,
 ) -> dict[str, Any]:
     """Write card, model and out-of-fold predictions; of a model that is not proven, the card alone.
 
     A card that stands beside an earlier model, which is proven, stays.
 
+    Args:
+        reloaded: the model, if it is proven.
+        predictions: the file of its out-of-fold predictions, if it has folds.
+
     Returns:
         What the card says.
     """
-    folder = stored.artifacts / found.folder
-    content = _content(db, study, loaded, found)
-    if not content["proven"]:
+    folder = creation.stored(study).artifacts / found.folder
+    if reloaded is None:
+        content = _content(db, study, plan, found, None)
         if not _stays(folder, found.model_sha256):
-            (folder / MODEL).unlink(missing_ok=True)
-            _predictions(None, folder / best.PREDICTIONS)
             _write(content, folder)
+            _tidy(folder, {CARD})
         return content
+    used = usage.of(reloaded, plan.file.model.family)
     folder.mkdir(parents=True, exist_ok=True)
-    _copied(creation.objects(study), found, folder)
-    _predictions(predictions, folder / best.PREDICTIONS)
+    files = {CARD, *_model(creation.objects(study), found, reloaded, used, folder)}
+    files |= _predictions(predictions, folder / best.PREDICTIONS)
+    content = {
+        **_content(db, study, plan, found, used),
+        "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),
+    }
     _write(content, folder)
-    about = {"trial": found.trial.number, "model_sha256": found.model_sha256}
-    studies.set_fact(db, study, found.key("export"), {**about, "folder": str(folder)})
-    _link(db, study, found.trial)
+    _tidy(folder, files)
+    about: dict[str, Any] = {"trial": found.trial.number, "model_sha256": found.model_sha256}
+    about |= {"folder": str(folder), "files": sorted(files), "load": content["load"]}
+    studies.set_fact(db, study, found.key("export"), about)
+    if used.model == usage.MODEL:
+        _link(db, study, found.trial)
     return content
 
 
@@ -59,7 +72,7 @@ def _stays(folder: Path, sha256: str | None) -> bool:
     """Whether what lies there is another model, which is proven."""
     try:
         there = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        return there["model_sha256"] != sha256 and proven.holds(there["proof"])
+        return there["proof"]["model_sha256"] != sha256 and proven.holds(there["proof"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -69,10 +82,20 @@ def _write(content: dict[str, Any], folder: Path) -> None:
     artifacts.write_whole(folder / CARD, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def _content(db: Database, study: Study, loaded: Data, found: Winner) -> dict[str, Any]:
+def _tidy(folder: Path, files: set[str]) -> None:
+    """Remove what an earlier winner has left there."""
+    for path in folder.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder)) not in files:
+            path.unlink()
+
+
+def _content(
+    db: Database, study: Study, plan: Blueprint, found: Winner, used: usage.Usage | None
+) -> dict[str, Any]:
     winner, confirmed, facts = found.trial, found.confirmation, studies.facts(db, study)
-    proof = facts[found.key("proof")]
+    loaded, proof = plan.data, facts[found.key("proof")]
     folds = facts.get(found.key("out_of_fold"), {})
+    fold = loaded.folds[winner.attributes.get("model_fold", 0)]
     return {
         "study": study.name,
         "trial": winner.number,
@@ -84,9 +107,12 @@ def _content(db: Database, study: Study, loaded: Data, found: Winner) -> dict[st
         "task": loaded.task,
         "classes": list(loaded.classes),
         "input_shape": list(loaded.input_shape),
-        "preparation": loaded.preparation.to_dict(),
+        "outputs": loaded.outputs,
+        "precision": plan.file.training.precision,
+        "preparation": fold.preparation.to_dict(),
         "proven": proven.holds(proof),
-        "model": MODEL if proven.holds(proof) else None,
+        "model": None if used is None else used.model,
+        "load": None if used is None else list(used.lines),
         "model_sha256": found.model_sha256,
         "proof": proof,
         "test": best.test_json(found),
@@ -99,17 +125,34 @@ def _content(db: Database, study: Study, loaded: Data, found: Winner) -> dict[st
     }
 
 
-def _copied(objects: artifacts.ArtifactStore, found: Winner, folder: Path) -> None:
-    with artifacts.replacing(folder / MODEL) as unfinished:
-        shutil.copyfile(bucket.fetched(objects, found.trial.attributes["model"]), unfinished)
+def _model(
+    objects: artifacts.ArtifactStore,
+    found: Winner,
+    reloaded: Reloaded,
+    used: usage.Usage,
+    folder: Path,
+) -> set[str]:
+    """The model, or its weights with what builds it; names of the files."""
+    if reloaded.built is not None:
+        exporting.save_weights(reloaded.built, folder / used.model)
+        artifacts.write_whole(folder / usage.LOADER, used.loader.encode())
+    else:
+        with artifacts.replacing(folder / used.model) as unfinished:
+            shutil.copyfile(bucket.fetched(objects, found.trial.attributes["model"]), unfinished)
+    copied = {str(own_classes.path_below(each)): each for each in used.modules}
+    for name, module in copied.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        artifacts.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
+    return {used.model, *copied, *([usage.LOADER] if used.loader else [])}
 
 
-def _predictions(path: Path | None, target: Path) -> None:
-    """Copy them beside the model; those of an earlier winner go."""
-    target.unlink(missing_ok=True)
-    if path is not None:
-        with artifacts.replacing(target) as unfinished:
-            shutil.copyfile(path, unfinished)
+def _predictions(path: Path | None, target: Path) -> set[str]:
+    """Copy them beside the model; the name of the file."""
+    if path is None:
+        return set()
+    with artifacts.replacing(target) as unfinished:
+        shutil.copyfile(path, unfinished)
+    return {target.name}
 
 
 def _link(db: Database, study: Study, winner: TrialRecord) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,18 @@ def save(model: keras.Model, path: Path) -> None:
     """
     with artifacts.replacing(path) as unfinished:
         model.save(unfinished, include_optimizer=False)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights whole or not at all, whatever the file is called.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
+    """
+    with artifacts.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "model.weights.h5"  # Keras wants this ending
+        model.save_weights(written)
+        shutil.copyfile(written, unfinished)
 
 
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from search import winner as winners
 from search.creation import Stored
 from search.data import loading
 from search.process import identity
+from search.reloading import NotProvenError, Reloaded
 from search.report import scores, worst
 from search.study_file import objectives
 from search.trial import modelling, reasons
@@ -63,22 +64,22 @@ def finish(
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = loading.load(stored.file.data, seed=study.seed, folder=stored.folder)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    proof, model = _proof(study, plan, found.trial)
-    if model is None:
+    proof, reloaded = _proof(study, plan, found.trial)
+    if reloaded is None:
         proof |= _failed(db, study, stored, plan, found)
-    if model is None or not _known(db, study, found):
+    if reloaded is None or not _known(db, study, found):
         studies.set_fact(db, study, found.key("proof"), proof)
     predictions = None
-    if model is not None:
+    if reloaded is not None:
         loss, _ = _loss(plan, found.trial)
         if found.final or again:
-            _test(db, study, model, plan, found.trial, loss, again=again)
+            _test(db, study, reloaded.model, plan, found.trial, loss, again=again)
         predictions = _predictions(study, found.trial)
         folds = _out_of_fold(predictions, plan, found.trial, loss)
         studies.set_fact(db, study, found.key("out_of_fold"), folds)
     again_found = winners.read(db, study, number)
     assert again_found is not None
-    return card.export(db, study, stored, loaded, again_found, predictions)
+    return card.export(db, study, plan, again_found, reloaded, predictions)
 
 
 def _known(db: Database, study: Study, found: Winner) -> bool:
@@ -126,8 +127,8 @@ def _instead(
     for trial in records.best(db, study, MOST_TRIED)[0]:
         if trial.number == failed.trial.number or "model" not in trial.attributes:
             continue
-        proof, model = _proof(study, plan, trial)
-        if model is not None:
+        proof, reloaded = _proof(study, plan, trial)
+        if reloaded is not None:
             studies.set_fact(db, study, f"proof {trial.number}", proof)
             return {"trial": trial.number, "value": trial.value, "reloaded": proof["reloaded"]}
     return None
@@ -135,8 +136,21 @@ def _instead(
 
 def _proof(
     study: Study, plan: modelling.Blueprint, winner: TrialRecord
-) -> tuple[dict[str, Any], keras.Model | None]:
+) -> tuple[dict[str, Any], Reloaded | None]:
     """Reload a model and score it again: what comes of it, and the model where it is proven."""
+    found = []
+    for way in reloading.ways(winner, plan):
+        proof, reloaded = _tried(partial(way, creation.objects(study)), plan, winner)
+        if reloaded is not None:
+            return proof, reloaded
+        found.append(proof)
+    return found[0], None
+
+
+def _tried(
+    load: Callable[[], Reloaded], plan: modelling.Blueprint, winner: TrialRecord
+) -> tuple[dict[str, Any], Reloaded | None]:
+    """The same for one way to load it."""
     about = {
         "trial": winner.number,
         "recorded": winner.attributes.get("model_value"),
@@ -145,17 +159,15 @@ def _proof(
     }
     numbers: dict[str, Any] = dict.fromkeys(("reloaded", "difference", "tolerance", "scores"))
     try:
-        trusted = plan.builder is not None
-        model = reloading.model(creation.objects(study), winner, trusted=trusted)
-        numbers |= _numbers(model, plan, winner)
-    except reloading.NotProvenError as error:
+        reloaded = load()
+        numbers |= _numbers(reloaded.model, plan, winner)
+    except NotProvenError as error:
         return {**about, **numbers, "proven": False, "why": str(error)}, None
     if numbers["difference"] <= numbers["tolerance"]:
-        return {**about, **numbers, "proven": True, "why": None}, model
+        return {**about, **numbers, "proven": True, "why": None}, reloaded
     recorded = winner.attributes["model_value"]
     said = proven.differs(recorded, numbers["reloaded"], numbers["tolerance"])
-    why = {"scores": None, "proven": False, "why": said}
-    return {**about, **numbers, **why}, None
+    return {**about, **numbers, "scores": None, "proven": False, "why": said}, None
 
 
 def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
@@ -169,20 +181,24 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
     targets = fold.validation.y
     if one_hot:
         targets = modelling.one_hot(targets, len(plan.data.classes))
-    value, recorded = partial(_value, plan, winner, loss, targets), winner.attributes["model_value"]
+
+    def value(model: Any) -> float:
+        return _value(plan, winner, loss, targets, exporting.predict(model, fold.validation.x))
+
+    recorded, is_loss = winner.attributes["model_value"], plan.objectives[0] == objectives.LOSS
     with _scoring():
-        predictions = exporting.predict(model, fold.validation.x)
-        reloaded = value(predictions)
-    is_loss = plan.objectives[0] == objectives.LOSS
-    if not math.isfinite(reloaded):
-        raise reloading.NotProvenError(
-            f"its model, reloaded, scores {reloaded}, which is no number"
+        reloaded, allowed = tolerance.measured(
+            _rounding(plan), recorded, model, value, is_loss=is_loss
         )
-    predicted = exporting.probabilities(plan.data.task, loss, predictions)
+    if not math.isfinite(reloaded):
+        raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is no number")
+    predicted = exporting.probabilities(
+        plan.data.task, loss, exporting.predict(model, fold.validation.x)
+    )
     return {
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
-        "tolerance": tolerance.of(_rounding(plan), recorded, predictions, value, is_loss=is_loss),
+        "tolerance": allowed,
         "scores": scores.scores(plan.data.task, plan.data.classes, fold.validation.y, predicted),
     }
 
@@ -194,7 +210,7 @@ def _scoring() -> Iterator[None]:
         yield
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         reason = reasons.one_line(error)
-        raise reloading.NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
+        raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 
 
 def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:

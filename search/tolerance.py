@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-DRAWS = 6  # of predictions that are off
+DRAWS = 8  # of predictions that are off
 
 
 @dataclass(frozen=True)
@@ -41,32 +42,65 @@ OF = {
 }
 
 
-def of(
+def measured(
     rounding: Rounding,
     recorded: float,
-    predictions: NDArray[np.float32],
-    value: Callable[[NDArray[np.float32]], float],
+    model: keras.Model,
+    value: Callable[[Any], float],
     *,
     is_loss: bool = True,
-) -> float:
-    """The greatest honest difference from a recorded value.
+) -> tuple[float, float]:
+    """What a model scores, and its greatest honest difference from a recorded value.
 
     Args:
         rounding: of the model's precision.
         recorded: the value.
-        predictions: of the reloaded model, (N, outputs).
-        value: what predictions come to.
+        model: that is reloaded.
+        value: what a model comes to; asks it by `predict_on_batch`, always in the same order.
         is_loss: whether it is a loss.
     """
-    found = value(predictions)
-    shifts = (abs(value(each) - found) for each in _off(predictions, rounding.predictions))
+    kept = _Kept(model)
+    found = value(kept)
+    shifts = (abs(value(_Off(kept, rounding.predictions, draw)) - found) for draw in range(DRAWS))
     share = rounding.loss if is_loss else OF["float32"].loss
-    return share * abs(recorded) + max(filter(math.isfinite, shifts), default=0.0)
+    return found, share * abs(recorded) + max(filter(math.isfinite, shifts), default=0.0)
 
 
-def _off(predictions: NDArray[np.float32], share: float) -> list[NDArray[Any]]:
-    """Predictions that are all too large, all too small, or either by chance; always the same."""
-    drawn = np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, *predictions.shape))
-    signs = [np.float64(1.0), np.float64(-1.0), *drawn]
-    size = share * np.abs(predictions).max(axis=-1, keepdims=True, initial=0.0)
-    return [(predictions + size * sign).astype(np.float32) for sign in signs]
+class _Kept:
+    """A model that keeps what it has answered."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self.answers: list[Any] = []
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The model's outputs."""
+        self.answers.append(self.model.predict_on_batch(x))
+        return self.answers[-1]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+
+class _Off(_Kept):
+    """The same answers, each output off: all too large, all too small, or either by chance."""
+
+    def __init__(self, kept: _Kept, share: float, draw: int) -> None:
+        super().__init__(kept.model)
+        self._given = iter(kept.answers)
+        self._share = share
+        self._draw = draw
+        self._random = np.random.default_rng(draw)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The next answer."""
+        return keras.tree.map_structure(self._off, next(self._given))
+
+    def _off(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        size = self._share * np.abs(outputs).max(axis=-1, keepdims=True, initial=0.0)
+        if self._draw < 2:
+            signs = np.full(outputs.shape, 1.0 - 2.0 * self._draw)
+        else:
+            signs = self._random.choice([-1.0, 1.0], outputs.shape)
+        moved: NDArray[Any] = (outputs + size * signs).astype(outputs.dtype)
+        return moved

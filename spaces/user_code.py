@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "load"]
+__all__ = ["UserCodeError", "UserTrial", "build_model", "call", "load", "loaded"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -106,6 +106,11 @@ def build_model(
 
 
 _LOADED: dict[str, ModuleType] = {}  # by name in sys.modules
+
+
+def loaded() -> list[ModuleType]:
+    """The user's files that were loaded by name, in their order."""
+    return list(_LOADED.values())
 
 
 def _module(path: Path) -> ModuleType:

@@ -300,7 +300,7 @@ def test_a_model_that_is_gone_or_damaged(studio, damage, message):
     assert proof.finish(studio.db, study)["proven"] and best.read(studio.db, study).finished
 
 
-def test_a_model_that_was_never_saved(studio):
+def test_a_model_that_can_neither_be_written_nor_its_weights(studio):
     code = own().replace("def call", "def save_own_variables(self, store):\n            1 / 0\n"
                          "        def call")  # fmt: skip
     code = code.replace("1 / 0", "raise ValueError('secret')")
@@ -309,14 +309,14 @@ def test_a_model_that_was_never_saved(studio):
     assert "has no saved model: secret" in proof.finish(studio.db, study)["proof"]["why"]
 
 
-def test_a_class_that_is_not_found_again(studio):
-    code = own("Hidden()").replace(
-        "model = keras", "class Hidden(Doubled):\n            pass\n        model = keras"
-    )
-    study = studio.study(code, **BARE)
+def test_a_file_that_keras_cant_read(studio, monkeypatch):
+    study = studio.study()
     studio.finish(study)
+    path = studio.spoil(study) and next(creation.stored(study).artifacts.glob("model-*"))
+    path.write_bytes(b"no model")
+    monkeypatch.setattr(reloading, "_file", lambda *_: path)  # as if it had been saved so
     why = proof.finish(studio.db, study)["proof"]["why"]
-    assert why.startswith("its saved model can't be loaded: Could not locate class 'Hidden'")
+    assert why == "its saved model can't be loaded: File is not a zip file"
 
 
 @pytest.mark.parametrize(
@@ -330,5 +330,6 @@ def test_a_class_that_is_not_found_again(studio):
 def test_a_model_that_cant_be_scored(studio, monkeypatch, replaced, message):
     study = studio.study()
     studio.finish(study)
-    monkeypatch.setattr(reloading, "model", lambda *_, **__: replaced)
+    way = reloading.Reloaded(replaced)
+    monkeypatch.setattr(reloading, "ways", lambda *_: [lambda _: way])
     assert message in proof.finish(studio.db, study)["proof"]["why"]

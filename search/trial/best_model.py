@@ -16,6 +16,7 @@ from search.trial.parts import Part
 from storage import bucket
 from storage.artifacts import ArtifactError, ArtifactStore
 
+WEIGHTS_ALONE = ".h5"  # how the names of objects end that hold no more
 # What comes of a full disk, or of a model that Keras can't write.
 UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 
@@ -23,14 +24,24 @@ UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 def write(objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int) -> str:
     """Write a trained model so that it takes raw samples; the name of its object.
 
+    Of a model that Keras can't write, as a class of the user's doesn't say how it is made, the
+    weights alone, which fit what its builder makes anew.
+
     Args:
         owner: whose it is, as `Context.owner` says.
         fold: that it was trained on, whose normalisation goes with it.
     """
-    name = objects.new_name("model", owner, ".keras")
     preparation = data.folds[fold].preparation
     whole = exporting.with_preparation(model, preparation, data.input_shape)
-    exporting.save(whole, objects.path(name))
+    name = objects.new_name("model", owner, ".keras")
+    try:
+        exporting.save(whole, objects.path(name))
+    except ArtifactError:
+        raise
+    except Exception as error:  # whatever the user's get_config raises
+        LOG.info("Keras can't write the model, its weights are kept: %s", reasons.one_line(error))
+        name = objects.new_name("model", owner, WEIGHTS_ALONE)
+        exporting.save_weights(model, objects.path(name))
     return bucket.shared(objects, name)
 
 
