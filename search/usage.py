@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -106,9 +107,11 @@ def _with_own_classes(named: own_classes.Named) -> Usage:
     if own:
         pairs = (f'"{name}": {each.__module__}.{each.__name__}' for name, each in own.items())
         options.append(f"custom_objects={{{', '.join(pairs)}}}")
-    if named.lambdas:  # code of the study's own model, in the byte code of this Python
+    if named.lambdas:
         options.append("safe_mode=False")
     load = f"model = keras.models.load_model({', '.join(options)})"
+    if named.lambdas:
+        load += "  # its lambdas are code of Python {}.{}".format(*sys.version_info)
     modules = own_classes.needed([m for m in own_classes.modules() if m.__name__ in homes])
     return Usage(("import keras", *(f"import {home}" for home in homes), load), tuple(modules))
 
