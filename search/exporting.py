@@ -68,7 +68,7 @@ def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     """Predictions for raw samples, sparse rows included: (N, outputs)."""
     blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
     dtype = model.inputs[0].dtype
-    rows = [model.predict_on_batch(_dense(block, dtype)) for block in blocks]
+    rows = [model.predict_on_batch(np.asarray(dense(block), dtype)) for block in blocks]
     return np.concatenate(rows).astype(np.float32)
 
 
@@ -130,6 +130,6 @@ def probabilities(
     return outputs[:, 1:] if two_columns else outputs
 
 
-def _dense(block: Any, dtype: str) -> NDArray[Any]:
-    array = block.toarray() if sparse.issparse(block) else block
-    return np.asarray(array, dtype)
+def dense(x: Any) -> Any:
+    """Rows that may be sparse as an array."""
+    return x.toarray() if sparse.issparse(x) else x

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,12 +51,15 @@ class Named:
     expected: str
 
 
-def inspect(file: StudyFile, path: Path) -> Inspection:
+def inspect(
+    file: StudyFile, path: Path, tried: Callable[[StudyFile, Data, Path], None] | None = None
+) -> Inspection:
     """Load the data and the user's functions in this process.
 
     Args:
         file: the study file, checked.
         path: where it lies.
+        tried: is given the data and the folder, where the builder is the user's.
 
     Raises:
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
@@ -66,6 +69,8 @@ def inspect(file: StudyFile, path: Path) -> Inspection:
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            if tried is not None:
+                tried(file, loaded, path.parent)
     from search.data import guessing
 
     known = guessing.about(loaded, file.training.loss)

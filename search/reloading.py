@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import optuna
@@ -22,7 +22,6 @@ from search.trial.modelling import Blueprint
 from spaces import own_classes
 from storage import bucket
 from storage.artifacts import ArtifactStore
-from storage.records import TrialRecord
 
 
 class NotProvenError(Exception):
@@ -44,7 +43,23 @@ class Reloaded:
     named: own_classes.Named | None = None
 
 
-def ways(trial: TrialRecord, plan: Blueprint) -> list[Callable[[ArtifactStore], Reloaded]]:
+class Saved(Protocol):
+    """What is known of a saved model: a trial, as a rule."""
+
+    @property
+    def number(self) -> int:
+        """Of the trial."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """That its builder has asked for."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Where the model lies, its SHA-256, and on which fold it was trained."""
+
+
+def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reloaded]]:
     """How the model of a trial may be loaded, the plainest first; each raises NotProvenError.
 
     What Keras can't read back of a user's own class, such as an argument that its configuration
@@ -62,7 +77,7 @@ def own_objects(named: own_classes.Named) -> dict[str, Any]:
     return {name: each for name, each in found.items() if each is not None}
 
 
-def _from_file(trial: TrialRecord, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
+def _from_file(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
     path = _file(objects, trial)
     try:
         named = _named(path)
@@ -74,7 +89,7 @@ def _from_file(trial: TrialRecord, plan: Blueprint, objects: ArtifactStore) -> R
     return Reloaded(model, named=named)
 
 
-def _anew(trial: TrialRecord, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
+def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
     path = _file(objects, trial)
     try:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
@@ -101,11 +116,11 @@ def _named(path: Path) -> own_classes.Named:
         return own_classes.named(json.loads(archive.read("config.json")))
 
 
-def _is_weights_alone(trial: TrialRecord) -> bool:
+def _is_weights_alone(trial: Saved) -> bool:
     return str(trial.attributes.get("model", "")).endswith(best_model.WEIGHTS_ALONE)
 
 
-def _file(objects: ArtifactStore, trial: TrialRecord) -> Path:
+def _file(objects: ArtifactStore, trial: Saved) -> Path:
     if "model" not in trial.attributes:
         why = trial.attributes.get("model_error", "only the best trials' models are kept")
         raise NotProvenError(f"it has no saved model: {why}")

@@ -24,7 +24,9 @@ def inspect(file: File, seed: int = 0) -> None:
     """Print the fingerprints of a study file's data and code as JSON."""
     study_file = config.load(file, {"study": {"seed": seed}})
     quiet.import_tensorflow()  # the user's code will, as a rule
-    print(inspection.to_json(inspection.inspect(study_file, file)))
+    from search import round_trip
+
+    print(inspection.to_json(inspection.inspect(study_file, file, round_trip.refuse)))
 
 
 def retrain(purpose: str, name: Name, storage: Storage = None) -> None:

@@ -68,7 +68,7 @@ class BestModel:
                 model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
             LOG.warning("trial %d: its model can't be saved: %s", number, error)
-            return {"model_error": reasons.one_line(error)}
+            return {"model_error": reasons.innermost(error)}
         self._saved = bool(model)
         return model
 
