@@ -294,6 +294,8 @@ def _values(values: dict[str, Any]) -> RenderableType:
 
 def _kept(found: Winner, study: Study, option: str) -> str:
     """Why this model has no scores on the test set."""
+    if not found.scorings and found.chosen:
+        return "set not used: it is kept for the best trial, unless that one is not proven"
     if not found.scorings:
         return "set not used: it is kept for the winner, which is not final yet"
     last = found.scorings[-1]

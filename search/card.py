@@ -61,11 +61,20 @@ def export(
     _write(content, folder)
     _tidy(folder, files)
     about: dict[str, Any] = {"trial": found.trial.number, "model_sha256": found.model_sha256}
-    about |= {"folder": str(folder), "files": sorted(files), "load": content["load"]}
+    about |= {
+        "folder": str(folder),
+        "files": sorted(files, key=_largest_first),
+        "load": content["load"],
+    }
     studies.set_fact(db, study, found.key("export"), about)
     if used.model == usage.MODEL:
         _link(db, study, found.trial)
     return content
+
+
+def _largest_first(name: str) -> tuple[bool, str]:
+    """So that a copy to a full disk fails before there is half an export."""
+    return name not in (usage.MODEL, usage.WEIGHTS), name
 
 
 def _stays(folder: Path, sha256: str | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from search import exporting, reloading, usage
 from search.data.loading import Data
+from search.process.patience import TooLong, at_most
 from search.reloading import NotProvenError, Reloaded
 from search.study_file.config import ConfigError, StudyFile
 from search.trial import best_model, modelling, reasons
@@ -31,6 +32,7 @@ from spaces.space import Scalar
 from storage.artifacts import ArtifactStore
 
 SAMPLES = 8
+LONGEST_S = 20.0  # that a launch waits for it
 CLOSE = 1e-2  # of the largest output: whatever the precision, another model is further off
 
 
@@ -60,10 +62,11 @@ def refuse(file: StudyFile, data: Data, folder: Path) -> None:
     Raises:
         ConfigError: none of them can; the reason in Keras' own words.
     """
-    try:
-        takes(modelling.blueprint(file, data, folder), {})
-    except (ArchitectureError, UserCodeError, optuna.TrialPruned):
-        return  # a trial will tell
+    with (
+        suppress(ArchitectureError, UserCodeError, optuna.TrialPruned, TooLong),
+        at_most(LONGEST_S),
+    ):
+        takes(modelling.blueprint(file, data, folder), {})  # what it raises a trial will tell
 
 
 def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
