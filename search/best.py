@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from search import proven
 from search import winner as winners
 from search.findings import pareto, verdicts
 from search.findings.verdicts import Verdict
@@ -25,6 +26,8 @@ from storage.records import TrialRecord
 from storage.studies import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
+FILES = ("model.keras", "best.json")
+PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # all that most need
 PARTS = ("fold", "repeat")
 MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
 
@@ -42,6 +45,8 @@ class Best:
         pareto: trials that no other is better than in all objectives, if there are several.
         verdict: what its curves say.
         winner: its confirmation, and how the test set was used.
+        files: in that folder.
+        load: lines of Python that load the model there.
     """
 
     study: Study
@@ -53,6 +58,8 @@ class Best:
     out_of_fold: dict[str, Any] | None = None
     winner: Winner | None = None
     pareto: Sequence[TrialRecord] = ()
+    files: Sequence[str] = FILES
+    load: Sequence[str] = ()
 
     @property
     def locked(self) -> bool:
@@ -65,32 +72,50 @@ class Best:
         return objectives.of_study(self.study.config)[0]
 
     @property
+    def model(self) -> str:
+        """The exported model's file, or that of its weights."""
+        return next(name for name in self.files if name in (FILES[0], "model.weights.h5"))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the model was tried and is not proven."""
+        return self.proof is not None and not proven.holds(self.proof)
+
+    @property
     def finished(self) -> bool:
         """Whether the model is exported, proven, and tested if the test set is for it."""
-        return not self.missing
+        return not self.failed and not self.missing
 
     @property
     def missing(self) -> list[str]:
-        """What has not been done for this trial yet."""
+        """What has not been done for this trial yet, and can be."""
+        if self.failed:
+            return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
         if not self.locked:
             done["test scores"] = self.test
         return [name for name, found in done.items() if found is None]
 
 
-def read(db: Database, study: Study) -> Best:
+def read(db: Database, study: Study, number: int | None = None) -> Best:
     """The incumbent, with those facts that are about it and not about an earlier one.
 
+    Args:
+        number: of the trial that is asked for instead.
+
     Raises:
-        ConfigError: there is no complete trial.
+        ConfigError: there is no complete trial, or none of that number.
     """
-    found = winners.read(db, study)
+    found = winners.read(db, study, number)
     if found is None:
         raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
     trial, facts = found.trial, studies.facts(db, study)
-    about = {key: facts[key] for key in ("proof", "export") if _is_of(facts.get(key), found)}
-    if facts.get("out_of_fold", {}).get("trial") == trial.number:
-        about["out_of_fold"] = facts["out_of_fold"]
+    known = {key: facts.get(found.key(key)) for key in ("proof", "export")}
+    about = {key: dict(fact) for key, fact in known.items() if fact and _is_of(fact, found)}
+    if facts.get(found.key("out_of_fold"), {}).get("trial") == trial.number:
+        about["out_of_fold"] = facts[found.key("out_of_fold")]
+    if "proof" in about and not proven.holds(about["proof"]):  # an earlier version exported it
+        about.pop("export", None)
     folder = about.get("export", {}).get("folder")
     trials = records.trials(db, study)
     return Best(
@@ -103,6 +128,8 @@ def read(db: Database, study: Study) -> Best:
         about.get("out_of_fold", {}).get("scores"),
         found,
         pareto.front(study, trials),
+        about.get("export", {}).get("files", FILES),
+        about.get("export", {}).get("load") or (),
     )
 
 
@@ -140,12 +167,13 @@ def to_json(best: Best) -> dict[str, Any]:
         "hyperparameters": best.trial.attributes.get("values"),
         "metrics": best.trial.attributes.get("metrics"),
         "model": _model(best.trial.attributes),
-        "proof": best.proof,
+        "proof": best.proof and {**best.proof, "proven": proven.holds(best.proof)},
         "test": best.test,
         "out_of_fold": best.out_of_fold,
         "test_uses": [] if best.winner is None else uses_json(best.winner),
         "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
+        "load": list(best.load) or None,
         "missing": best.missing,
         "pareto": pareto.to_json(best.pareto) or None,
     }
@@ -155,7 +183,7 @@ def shown(best: Best) -> list[RenderableType]:
     """The best trial for people."""
     trial = best.trial
     parts: list[RenderableType] = [
-        f"best of {best.study.name}: trial {show.called(trial.number, show.name(trial))}, "
+        f"{_whose(best)}: trial {show.called(trial.number, show.name(trial))}, "
         f"{best.objective} {show.number(trial.value)} "
         f"{show.reached(trial.best_epoch, trial.epochs, trial.attributes.get('best_epochs'))}",
         *_parts(trial),
@@ -164,7 +192,7 @@ def shown(best: Best) -> list[RenderableType]:
     if best.verdict:
         parts.append(f"verdict  {best.verdict.sentence()}")
         parts.append(f"advice   {'; '.join(best.verdict.advice)}")
-    if best.proof:
+    if best.proof and not best.failed:
         parts.append(
             f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "
             f"{best.proof['recorded']:.7g}, difference {best.proof['difference']:.1e}"
@@ -173,19 +201,35 @@ def shown(best: Best) -> list[RenderableType]:
         parts += best.winner.confirmation.sentences()
     if best.test:
         parts += _test(best.test)
-    elif best.winner and best.locked:
-        parts.append(f"test   {_kept(best.winner, best.study)}")
+    elif best.winner and best.locked and not best.failed:
+        parts.append(f"test   {_kept(best.winner, best.study, _option(best))}")
     if best.out_of_fold:
         parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
     if best.folder:
-        parts.append(f"model  {best.folder / 'model.keras'}")
+        parts.append(f"model  {best.folder / best.model}")
+        if best.load and tuple(best.load) != PLAIN:
+            parts.append(f"load   in its folder: {'; '.join(best.load)}")
     if best.pareto:
         parts.append("Pareto front: no trial is better than these in every objective")
         parts.append(tables.table(*pareto.rows(pareto.to_json(best.pareto))))
     if best.missing:
-        how = f"studyhall best {best.study.name} --export FOLDER does it"
+        how = f"studyhall best {best.study.name}{_option(best)} --export FOLDER does it"
         parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
+    if best.proof and best.failed:
+        parts += proven.sentences(best.study.name, best.proof)
     return parts
+
+
+def _whose(best: Best) -> str:
+    """What this trial is to its study."""
+    chosen = best.winner is not None and best.winner.chosen
+    return f"chosen of {best.study.name}, not the best" if chosen else f"best of {best.study.name}"
+
+
+def _option(best: Best) -> str:
+    """What names this trial on the command line, where another has won."""
+    chosen = best.winner is not None and best.winner.chosen
+    return f" --trial {best.trial.number}" if chosen else ""
 
 
 def copy(best: Best, target: Path) -> None:
@@ -193,13 +237,13 @@ def copy(best: Best, target: Path) -> None:
 
     Raises:
         ArtifactError: the folder can't be written, or the disk is full.
+        ConfigError: there is no exported model, as one that is not proven has none.
     """
     if best.folder is None:
         raise ConfigError([f'study "{best.study.name}": received no exported model'])
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("model.keras", "best.json", PREDICTIONS):
-        if name == PREDICTIONS and not (best.folder / name).exists():  # it has no folds
-            continue
+    for name in best.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         with artifacts.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
 
@@ -246,8 +290,10 @@ def _values(values: dict[str, Any]) -> RenderableType:
     return tables.table((), [(name, show.value(value)) for name, value in values.items()])
 
 
-def _kept(found: Winner, study: Study) -> str:
+def _kept(found: Winner, study: Study, option: str) -> str:
     """Why this model has no scores on the test set."""
+    if not found.scorings and found.chosen:
+        return "set not used: it is kept for the best trial, unless that one is not proven"
     if not found.scorings:
         return "set not used: it is kept for the winner, which is not final yet"
     last = found.scorings[-1]
@@ -255,7 +301,7 @@ def _kept(found: Winner, study: Study) -> str:
     scores = f": {score_tables.sentence(last.scores)}" if last.scores else ""
     return (
         f"set was used for another model, of trial {last.trial}, on {at} by {last.who}{scores}; "
-        f"this one stays untested, unless: studyhall best {study.name} --again"
+        f"this one stays untested, unless: studyhall best {study.name}{option} --again"
     )
 
 

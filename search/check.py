@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import optuna
 from rich.console import RenderableType
 from rich.table import Table
 
-from search import inspection
+from search import inspection, round_trip
 from search.data import loading
 from search.report import show, tables
 from search.study_file.config import ConfigError
@@ -51,6 +50,8 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
             raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
         yield _rows("models", [(name, _size(each)) for name, each in found.items()])
         yield from _fixed(plan)
+        if plan.builder is not None:
+            yield _rows("export", list(_exports(plan, found)))
         yield _rows("cost", _cost(plan, built[0], built[-1]))
 
 
@@ -73,10 +74,21 @@ def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
 
 
 def _drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> Built:
-    """The model of some parameters; what they leave open is drawn at random."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.enqueue_trial(dict(params))
-    return modelling.build(plan, study.ask(), len(plan.data.train))
+    return round_trip.drawn(plan, params)[0]
+
+
+def _exports(
+    plan: Blueprint, found: Mapping[str, Built | ArchitectureError]
+) -> Iterator[tuple[str, str]]:
+    """What it takes to load each model once it is exported: they are saved and loaded here.
+
+    Raises:
+        ConfigError: that can't be done.
+    """
+    values = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
+    for name, each in found.items():
+        if isinstance(each, Built):
+            yield name, round_trip.takes(plan, plan.space.params(values[name]))
 
 
 def _fixed(plan: Blueprint) -> Iterator[Table]:

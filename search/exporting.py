@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ def with_preparation(
         A model without optimizer: it predicts, and needs nothing of studyhall to be loaded.
     """
     model.compiled, model.optimizer = False, None
-    inputs = keras.Input(input_shape, name="raw")
+    inputs = keras.Input(input_shape, name="raw", dtype=preparation.dtype)
     prepared = inputs
     for layer in preparation.layers():
         prepared = layer(prepared)
@@ -50,6 +52,18 @@ def save(model: keras.Model, path: Path) -> None:
         model.save(unfinished, include_optimizer=False)
 
 
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights whole or not at all, whatever the file is called.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
+    """
+    with artifacts.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "model.weights.h5"  # Keras wants this ending
+        model.save_weights(written)
+        shutil.copyfile(written, unfinished)
+
+
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     """Predictions for raw samples, sparse rows included: (N, outputs)."""
     blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
@@ -57,9 +71,10 @@ def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     return np.concatenate(rows).astype(np.float32)
 
 
-def taken(model: keras.Model, x: Any) -> NDArray[np.float32]:
-    """Raw samples, sparse rows included, in the shape in which a model takes them."""
-    array, inputs = np.asarray(dense(x), np.float32), model.inputs
+def taken(model: keras.Model, x: Any) -> NDArray[Any]:
+    """Raw samples, sparse rows included, in the shape and type in which a model takes them."""
+    inputs = model.inputs
+    array = np.asarray(dense(x), inputs[0].dtype if inputs else np.float32)
     other = inputs and len(inputs[0].shape) != array.ndim  # an axis that is ours, not the user's
     return array.reshape(len(array), *inputs[0].shape[1:]) if other else array
 

@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search import first_model, repeated
+from search import repeated
 from search.data.data_error import DataError
 from search.process import keras_settings, wire
 from search.study_file import losses, objectives
@@ -56,7 +56,11 @@ class Named:
 
 
 def inspect(
-    file: StudyFile, path: Path, *, once: bool = False, building: bool = False
+    file: StudyFile,
+    path: Path,
+    *,
+    once: bool = False,
+    tried: Callable[[StudyFile, Data, Path], None] | None = None,
 ) -> Inspection:
     """Load the data and the user's functions in this process.
 
@@ -64,7 +68,7 @@ def inspect(
         file: the study file, checked.
         path: where it lies.
         once: don't see whether a function of the user's returns the same data again.
-        building: whether the user's builder is to build a first model as well.
+        tried: is given the data and the folder, where the builder is the user's.
 
     Raises:
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
@@ -77,10 +81,10 @@ def inspect(
     loaded = load(file, path, once=once)
     if own:
         with naming(path.name, builder(file)):
-            build = user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            user_code.load(file.model.family, path.parent, BUILDS_FROM)
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
-            if building:
-                first_model.build(file, loaded, build)
+            if tried is not None:
+                tried(file, loaded, path.parent)
     from search.data import guessing
 
     known = guessing.about(loaded, file.training.loss)

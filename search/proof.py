@@ -8,71 +8,87 @@ Run as ``python -m search finish STUDY``, a process that never saw the training.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
+import math
 import time
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from search import best, creation, exporting
+from search import card, creation, exporting, inspection, proven, reloading, tolerance
 from search import winner as winners
 from search.creation import Stored
 from search.data import loading
-from search.data.loading import Data
 from search.process import identity
-from search.report import notes
+from search.reloading import NotProvenError, Reloaded
+from search.study_file import objectives
 from search.trial import modelling, reasons
-from search.valuation import Valuation
-from storage import artifacts, bucket, scorings, studies
-from storage.artifacts import ArtifactStore
+from search.valuation import Valuation, ValuationError
+from search.winner import Winner
+from storage import bucket, records, scorings, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.studies import Study
 
-LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+MOST_TRIED = 10  # of the best trials, for one whose model is proven
 
 
 class ProofError(RuntimeError):
-    """The best model can't be exported; the message says why and what to do."""
+    """There is no model to prove yet."""
 
 
-def finish(db: Database, study: Study, *, again: bool = False) -> dict[str, Any]:
-    """Export the winner's model, reload it, score it again, and test it once if it is final.
+def finish(
+    db: Database, study: Study, *, again: bool = False, number: int | None = None
+) -> dict[str, Any]:
+    """Reload the winner's model and score it again; if it is proven, export and test it.
 
     Args:
         again: use the test set, whatever it was used for, be the winner final or not.
+        number: of the trial that stands for its study, instead of the winner.
 
     Returns:
         What ``best.json`` holds: trial, values, metrics, classes, proof and test scores.
 
     Raises:
-        ProofError: no trial has a model, or its file is damaged.
+        ProofError: no trial is complete yet.
+        ConfigError: there is no such trial.
     """
-    stored, found = creation.stored(study), winners.read(db, study)
+    stored, found = creation.stored(study), winners.read(db, study, number)
     if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
-    winner = found.trial
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    model = _reload(creation.objects(study), winner, trusted=plan.builder is not None)
-    valuation = Valuation(plan, winner)
-    if studies.facts(db, study).get("proof", {}).get("model_sha256") != found.model_sha256:
-        studies.set_fact(db, study, "proof", _proof(model, valuation, winner))
-    if found.final or again:
-        _test(db, study, model, valuation, winner, again=again)
-    if studies.facts(db, study).get("out_of_fold", {}).get("trial") != winner.number:
-        studies.set_fact(db, study, "out_of_fold", _out_of_fold(study, valuation, winner))
-    return _export(db, study, stored, loaded)
+    proof, reloaded = _proof(study, plan, found.trial)
+    if reloaded is None:
+        proof |= _failed(db, study, stored, plan, found)
+    if reloaded is None or not _known(db, study, found):
+        studies.set_fact(db, study, found.key("proof"), proof)
+    predictions = None
+    if reloaded is not None:
+        valuation = Valuation(plan, found.trial)
+        if found.final or again:
+            _test(db, study, reloaded.model, valuation, found.trial, again=again)
+        predictions = _predictions(study, found.trial)
+        folds = _out_of_fold(predictions, valuation, found.trial)
+        studies.set_fact(db, study, found.key("out_of_fold"), folds)
+    again_found = winners.read(db, study, number)
+    assert again_found is not None
+    return card.export(db, study, plan, again_found, reloaded, predictions)
 
 
-def _out_of_fold(study: Study, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
+def _known(db: Database, study: Study, found: Winner) -> bool:
+    """Whether this model was proven before, by a tolerance that was written down."""
+    proof = studies.facts(db, study).get(found.key("proof"), {})
+    return proof.get("model_sha256") == found.model_sha256 and bool(proof.get("proven"))
+
+
+def _out_of_fold(path: Path | None, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
     """How good the winner's folds are on the samples that each was not trained on."""
-    path = _predictions(study, winner)
     found = None
     if path is not None:
         with np.load(path, allow_pickle=False) as kept:
@@ -87,36 +103,114 @@ def _predictions(study: Study, winner: TrialRecord) -> Path | None:
     return None if name is None else bucket.fetched(creation.objects(study), name)
 
 
-def _reload(objects: ArtifactStore, winner: TrialRecord, *, trusted: bool) -> keras.Model:
-    """Load the saved model; ``trusted`` says that it was made by the user's code, which runs."""
-    if "model" not in winner.attributes:
-        why = winner.attributes.get("model_error", "it was begun by another program")
-        raise ProofError(f"trial {winner.number}, the best, has no saved model: {why}")
-    path = bucket.fetched(objects, winner.attributes["model"])
-    if not path.is_file():
-        raise ProofError(f"the model of trial {winner.number} is not at {path}")
-    if _sha256(path) != winner.attributes["model_sha256"]:
-        raise ProofError(f"the model of trial {winner.number} at {path} was altered or cut off")
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trusted)
-    except (ValueError, TypeError) as error:  # a class that Keras can't find, or can't build
-        reason = reasons.one_line(error)
-        raise ProofError(f"the model of trial {winner.number} can't be loaded: {reason}") from error
-
-
-def _proof(model: keras.Model, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
-    fold = valuation.plan.data.folds[winner.attributes["model_fold"]]
-    reloaded = valuation.value(model, fold, fold.validation)
-    recorded = winner.attributes["model_value"]
+def _failed(
+    db: Database, study: Study, stored: Stored, plan: modelling.Blueprint, found: Winner
+) -> dict[str, Any]:
+    """What is told besides of a model that is not proven: what has changed, who is proven."""
+    code = inspection.code_fingerprints(stored.file, stored.folder)
+    now = inspection.Inspection(plan.data.fingerprint, code)
     return {
+        "changed": inspection.differing(stored.inspection, now),
+        "instead": _instead(db, study, plan, found),
+    }
+
+
+def _instead(
+    db: Database, study: Study, plan: modelling.Blueprint, failed: Winner
+) -> dict[str, Any] | None:
+    """The next best trial whose model is proven, which it is here and now."""
+    if failed.chosen:
+        return None
+    for trial in records.best(db, study, MOST_TRIED)[0]:
+        if trial.number == failed.trial.number or "model" not in trial.attributes:
+            continue
+        proof, reloaded = _proof(study, plan, trial)
+        if reloaded is not None:
+            studies.set_fact(db, study, f"proof {trial.number}", proof)
+            return {"trial": trial.number, "value": trial.value, "reloaded": proof["reloaded"]}
+    return None
+
+
+def _proof(
+    study: Study, plan: modelling.Blueprint, winner: TrialRecord
+) -> tuple[dict[str, Any], Reloaded | None]:
+    """Reload a model and score it again: what comes of it, and the model where it is proven."""
+    found = []
+    for way in reloading.ways(winner, plan):
+        proof, reloaded = _tried(partial(way, creation.objects(study)), plan, winner)
+        if reloaded is not None:
+            return proof, reloaded
+        found.append(proof)
+    return found[0], None
+
+
+def _tried(
+    load: Callable[[], Reloaded], plan: modelling.Blueprint, winner: TrialRecord
+) -> tuple[dict[str, Any], Reloaded | None]:
+    """The same for one way to load it."""
+    about = {
         "trial": winner.number,
-        "recorded": recorded,
-        "reloaded": reloaded,
-        "difference": abs(reloaded - recorded),
-        "scores": valuation.scores(fold.validation, exporting.predict(model, fold.validation.x)),
-        "model_sha256": winner.attributes["model_sha256"],
+        "recorded": winner.attributes.get("model_value"),
+        "model_sha256": winner.attributes.get("model_sha256"),
         "proven_at": time.time(),
     }
+    numbers: dict[str, Any] = dict.fromkeys(("reloaded", "difference", "tolerance", "scores"))
+    try:
+        reloaded = load()
+        numbers |= _numbers(reloaded.model, plan, winner)
+    except NotProvenError as error:
+        return {**about, **numbers, "proven": False, "why": str(error)}, None
+    if numbers["difference"] <= numbers["tolerance"]:
+        return {**about, **numbers, "proven": True, "why": None}, reloaded
+    recorded = winner.attributes["model_value"]
+    said = proven.differs(recorded, numbers["reloaded"], numbers["tolerance"])
+    return {**about, **numbers, "scores": None, "proven": False, "why": said}, None
+
+
+def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
+    """What the reloaded model scores on the part that the trained one was validated on.
+
+    Raises:
+        NotProvenError: it can't be scored.
+    """
+    fold = plan.data.folds[winner.attributes["model_fold"]]
+    recorded, is_loss = winner.attributes["model_value"], plan.objectives[0] == objectives.LOSS
+    valuation = Valuation(plan, winner)
+    value = partial(valuation.value, fold=fold, part=fold.validation)
+    with _scoring():
+        reloaded, allowed = tolerance.measured(
+            _rounding(plan), recorded, model, value, is_loss=is_loss
+        )
+        if not math.isfinite(reloaded):
+            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is no number")
+        predicted = exporting.predict(model, fold.validation.x)
+    return {
+        "reloaded": reloaded,
+        "difference": abs(reloaded - recorded),
+        "tolerance": allowed,
+        "scores": valuation.scores(fold.validation, predicted),
+    }
+
+
+@contextmanager
+def _scoring() -> Iterator[None]:
+    """A reloaded model that doesn't take the samples, or gives outputs of another shape."""
+    try:
+        yield
+    except ValuationError as error:
+        raise NotProvenError(str(error)) from error
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        reason = reasons.one_line(error)
+        raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
+
+
+def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
+    """Of the study's precision on this machine."""
+    precision: str = plan.file.training.precision
+    short = tf.config.experimental.tensor_float_32_execution_enabled()
+    if precision == "float32" and short and tf.config.list_physical_devices("GPU"):
+        precision = tolerance.TF32
+    return tolerance.OF[precision]
 
 
 def _test(
@@ -136,64 +230,3 @@ def _test(
     fold = valuation.plan.data.folds[winner.attributes["model_fold"]]
     found, samples = valuation.tested(model, fold)
     scorings.finish(db, study, scoring, found, samples)
-
-
-def _export(db: Database, study: Study, stored: Stored, loaded: Data) -> dict[str, Any]:
-    found = winners.read(db, study)
-    assert found is not None
-    winner, confirmed = found.trial, found.confirmation
-    folder, objects = stored.artifacts / "best", creation.objects(study)
-    folder.mkdir(parents=True, exist_ok=True)
-    with artifacts.replacing(folder / "model.keras") as unfinished:
-        shutil.copyfile(bucket.fetched(objects, winner.attributes["model"]), unfinished)
-    _export_predictions(_predictions(study, winner), folder / best.PREDICTIONS)
-    facts = studies.facts(db, study)
-    card = {
-        "study": study.name,
-        "trial": winner.number,
-        "value": winner.value,
-        "best_epoch": winner.best_epoch,
-        "hyperparameters": winner.attributes["values"],
-        "metrics": winner.attributes["metrics"],
-        "parameters": winner.attributes["parameters"],
-        "task": loaded.task,
-        "classes": list(loaded.classes),
-        "input_shape": list(loaded.input_shape),
-        "preparation": loaded.preparation.to_dict(),
-        "model": "model.keras",
-        "model_sha256": winner.attributes["model_sha256"],
-        "proof": facts["proof"],
-        "test": best.test_json(found),
-        "out_of_fold": facts["out_of_fold"]["scores"],
-        "confirmation": confirmed.to_json() if confirmed and confirmed.current else None,
-        "seed": study.seed,
-        "model_seed": winner.attributes.get("seed"),
-        "data_fingerprint": loaded.fingerprint,
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
-    artifacts.write_whole(folder / "best.json", (json.dumps(card, indent=2) + "\n").encode())
-    exported = {"trial": winner.number, "model_sha256": found.model_sha256, "folder": str(folder)}
-    studies.set_fact(db, study, "export", exported)
-    _link(db, study, winner)
-    return card
-
-
-def _export_predictions(path: Path | None, target: Path) -> None:
-    """Copy them beside the model; those of an earlier winner go."""
-    target.unlink(missing_ok=True)
-    if path is not None:
-        with artifacts.replacing(target) as unfinished:
-            shutil.copyfile(path, unfinished)
-
-
-def _link(db: Database, study: Study, winner: TrialRecord) -> None:
-    """Let the dashboard offer the model at the study and at its winning trial."""
-    name = f"{study.name}.keras"
-    links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
-    storage = db.optuna_storage()
-    for key, value in links.items():
-        storage.set_study_system_attr(study.study_id, key, value)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,6 +13,7 @@ from search.launching import launch
 from search.notifying.following import following
 from search.process.device import Device
 from search.process.stop import STOPPED
+from search.proven import NOT_PROVEN
 from search.report import live, show, tables
 from search.report.live import View
 from search.retraining import confirmation, confirming
@@ -53,7 +54,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
 
     Returns:
         Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study, 1 if its
-        budget is spent without a complete trial.
+        budget is spent without a complete trial, 3 if its best model is not proven.
     """
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
@@ -73,7 +74,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
     else:
-        finish(db, study, url)
+        code = finish(db, study, url)
         say("", *best.shown(best.read(db, study)))
     return code
 
@@ -123,23 +124,30 @@ def confirmed(
         yield f"it goes on with: studyhall confirm {study.name}{options}{at(url)}"
 
 
-def finish(db: Database, study: Study, url: str, *, again: bool = False) -> None:
+def finish(
+    db: Database, study: Study, url: str, *, again: bool = False, number: int | None = None
+) -> int:
     """Prove and test the best model, unless that has been done.
 
     Args:
         again: use the test set for it, whatever it was used for.
+        number: of the trial that is asked for instead of the best.
+
+    Returns:
+        Exit code: 0, or 3 if the model is not proven, which was written down.
 
     Raises:
         ConfigError: it can't be done; the reason in a line.
     """
-    if best.read(db, study).finished and not again:
-        return
+    if best.read(db, study, number).finished and not again:
+        return 0
     remark("proving the best model in a fresh process …")
-    answer = launch.finish(study, url, again=again)
+    answer = launch.finish(study, url, again=again, number=number)
     if answer.returncode == 2:
         raise ConfigError(answer.stderr.strip().splitlines())
-    if answer.returncode != 0:
+    if answer.returncode not in (0, NOT_PROVEN):
         raise RuntimeError(f"the best model could not be proven:\n{answer.stderr}")
+    return answer.returncode
 
 
 def at(url: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from search import creation
+from search import creation, proven
 from search.report import show
 from search.retraining import confirmation
 from search.retraining.confirmation import Confirmation
 from search.retraining.confirmed import Confirmed
-from storage import scorings, status
+from search.study_file.config import ConfigError
+from storage import records, scorings, status, studies
 from storage.database import Database
 from storage.records import TrialRecord
 from storage.scorings import Scoring
@@ -25,12 +27,23 @@ class Winner:
         confirmation: of the best trials: the one that counts, or None.
         final: whether nothing is to come that could beat it.
         scorings: how the test set was used so far.
+        chosen: whether somebody has named this trial, though another has won.
     """
 
     trial: TrialRecord
     confirmation: Confirmation | None
     final: bool
     scorings: tuple[Scoring, ...]
+    chosen: bool = False
+
+    def key(self, name: str) -> str:
+        """Where a fact about this trial's model is kept."""
+        return f"{name} {self.trial.number}" if self.chosen else name
+
+    @property
+    def folder(self) -> str:
+        """Of its exported model, below the study's."""
+        return f"trial-{self.trial.number}" if self.chosen else "best"
 
     @property
     def model_sha256(self) -> str | None:
@@ -45,8 +58,33 @@ class Winner:
         return mine[-1] if mine else None
 
 
-def read(db: Database, study: Study) -> Winner | None:
-    """The winner so far; None before any trial is complete."""
+def read(db: Database, study: Study, number: int | None = None) -> Winner | None:
+    """The winner so far; None before any trial is complete.
+
+    Args:
+        number: of a complete trial that is to stand for its study instead.
+
+    Raises:
+        ConfigError: there is no such trial, or it is not complete.
+    """
+    found = _read(db, study)
+    if found is None or number is None or number == found.trial.number:
+        return found
+    trial = records.trial(db, study, number)
+    if trial is None or trial.state != "COMPLETE":
+        received = f"{number}, which is {trial.state}" if trial else f"{number}, which is not there"
+        raise ConfigError([f"command line: --trial: received {received}, expected a complete one"])
+    last = found.final and _fails(studies.facts(db, study).get("proof"), found)
+    return Winner(trial, None, last, found.scorings, chosen=True)
+
+
+def _fails(proof: dict[str, Any] | None, found: Winner) -> bool:
+    """Whether this trial's model is known not to be proven."""
+    mine = proof is not None and proof.get("model_sha256") == found.model_sha256
+    return mine and not proven.holds(proof or {})
+
+
+def _read(db: Database, study: Study) -> Winner | None:
     state = status.status(db, study)
     if state.incumbent is None:
         return None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
     from optuna.trial import BaseTrial
 
-__all__ = ["UserCodeError", "build_model", "call", "find", "forget", "load"]
+__all__ = ["UserCodeError", "build_model", "call", "find", "forget", "load", "loaded"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -162,6 +162,11 @@ def _where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContex
 
 def _is_loaded(path: Path) -> bool:
     return any(module.__file__ == str(path) for module in _LOADED.values())
+
+
+def loaded() -> list[ModuleType]:
+    """The user's files that were loaded by name, in their order."""
+    return list(_LOADED.values())
 
 
 def _module(path: Path) -> ModuleType:

@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
-from search import inspection
+from search import inspection, round_trip
 from search.study_file import config
 from spaces import space, user_code
 from spaces.failures import UnusableCodeError, UserCodeError
@@ -243,16 +243,16 @@ def written(folder, study_file, more):
 def test_a_first_model_is_built_before_anything_is_written(tmp_path, study_file):
     file, path = written(tmp_path, study_file, 'trial.suggest_categorical("how", [keras, 1])')
     with pytest.raises(UserCodeError, match=r"^study.toml: \[model\] family: .*mine.py, line 9: "):
-        inspection.inspect(file, path, building=True)
+        inspection.inspect(file, path, tried=round_trip.refuse)
 
 
 @pytest.mark.parametrize("more", ["", "1 / 0", "import time; time.sleep(60)"])
 def test_what_its_values_may_have_led_to_is_left_to_the_trials(
     tmp_path, study_file, more, monkeypatch
 ):
-    monkeypatch.setattr("search.first_model.LONGEST_S", 0.5)
+    monkeypatch.setattr("search.round_trip.LONGEST_S", 0.5)
     file, path = written(tmp_path, study_file, more)
-    assert inspection.inspect(file, path, building=True).code.keys() == {"mine.py"}
+    assert inspection.inspect(file, path, tried=round_trip.refuse).code.keys() == {"mine.py"}
 
 
 @pytest.mark.parametrize(

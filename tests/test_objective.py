@@ -528,8 +528,8 @@ def test_a_class_without_configuration_trains_all_the_same(studio, caplog):
     """
     study = studio.study(code, space={"width": None})
     assert studio.finish(study) == [Outcome.COMPLETE] * 2
-    reason = trials(studio, study)[0].attributes["model_error"]
-    assert "must override `get_config()`" in reason
+    best = min(trials(studio, study), key=lambda trial: trial.value)
+    assert best.attributes["model"].endswith(".h5")  # its weights, for what its builder makes anew
 
 
 def test_a_class_that_keras_cannot_save(studio, caplog):

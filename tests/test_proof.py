@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from search import best, creation, proof
+from search import best, creation, proof, proven, reloading
 from search.process.stop import Stop
 from search.proof import ProofError
 from search.retraining import confirmation
 from search.retraining import worker as working
-from storage import records, retrainings
+from search.study_file.config import ConfigError
+from storage import records, retrainings, scorings
 from storage.retrainings import CONFIRM
 
 OWN = """
@@ -130,6 +131,28 @@ def test_every_task_is_proven(finished, source, loss):
     assert ("accuracy" in scores) == (source != "sklearn:diabetes")
 
 
+def test_columns_in_any_unit_are_learned_and_proven(studio, finished):
+    """Farads, milliseconds, particles and days side by side, each of which tells half the class."""
+    random, rows = np.random.default_rng(0), np.arange(400)
+    for name, column in {
+        "farad": 1e-9 * random.uniform(1, 9, 400),
+        "at_ms": 1_700_000_000_000 + random.integers(0, 200_000, 400),
+        "per_m3": 1e19 * random.uniform(1, 90, 400),
+        "day": 2457000 + random.random(400) / 10,
+    }.items():
+        y = np.where(column > np.median(column), "late", "early")
+        lines = [f"{column[row]!r},{rows[row]},{y[row]}" for row in rows]
+        text = "\n".join(["it,row,y", *lines]).replace("np.float64(", "").replace("np.int64(", "")
+        (studio.folder / f"{name}.csv").write_text(text.replace(")", ""))
+        _, card = finished(
+            study={"name": name, "trials": 1},
+            data={"source": f"{name}.csv", "target": "y"},
+            training={"epochs": 40},
+            space={"width": 16, "learning_rate": 0.01, "dropout": 0.0},
+        )
+        assert card["proven"] and card["test"]["scores"]["accuracy"] > 0.95, name
+
+
 def test_images_are_proven_with_their_augmentation(finished):
     _, card = finished(
         data={"source": "sklearn:digits", "samples": 300},
@@ -192,6 +215,72 @@ def test_a_study_without_a_complete_trial(studio):
         proof.finish(studio.db, study)
 
 
+# What fails, fails
+
+
+def test_a_model_that_scores_otherwise_is_neither_exported_nor_tested(studio):
+    study = studio.study()
+    studio.finish(study)
+    wrong = studio.spoil(study)
+    card = proof.finish(studio.db, study, again=True)
+    told, folder = card["proof"], creation.stored(study).artifacts / "best"
+    assert not card["proven"] and not told["proven"] and told["scores"] is None
+    assert told["recorded"] == wrong.value and told["difference"] > told["tolerance"]
+    for said in (f"scores {told['reloaded']:.7g}", f"{wrong.value:.7g} was recorded", "rounding"):
+        assert said in told["why"]
+    assert json.loads((folder / "best.json").read_text()) == card
+    assert [path.name for path in folder.iterdir()] == ["best.json"] and card["model"] is None
+    assert scorings.read(studio.db, study) == [] and card["test"] is None
+
+
+def test_the_next_best_model_that_is_proven_is_offered_exported_and_tested(studio):
+    study = studio.study(study={"trials": 3, "keep_models": 3})
+    studio.finish(study)
+    ranked = sorted(records.trials(studio.db, study), key=lambda trial: trial.value)
+    for wrong in ranked[:2]:
+        studio.spoil(study, wrong)
+    third = ranked[2].number
+    assert proof.finish(studio.db, study)["proof"]["instead"]["trial"] == third
+    found = best.read(studio.db, study)
+    assert f"studyhall best iris --trial {third} --export FOLDER" in str(best.shown(found))
+    card = proof.finish(studio.db, study, number=third)
+    assert card["proven"] and card["trial"] == third and card["test"]["times"] == 1
+    chosen = best.read(studio.db, study, third)
+    assert chosen.finished and chosen.folder.name == f"trial-{third}"
+    assert best.read(studio.db, study).failed  # that another is proven makes this one no better
+
+
+def test_a_chosen_trial_leaves_the_test_set_to_a_winner_that_may_be_proven(studio):
+    study = studio.study(study={"trials": 2, "keep_models": 2})
+    studio.finish(study)
+    ranked = sorted(records.trials(studio.db, study), key=lambda trial: trial.value)
+    card = proof.finish(studio.db, study, number=ranked[1].number)
+    assert card["proven"] and card["test"] is None
+    assert proof.finish(studio.db, study)["test"]["times"] == 1
+    with pytest.raises(ConfigError, match="--trial: received 7, which is not there"):
+        best.read(studio.db, study, 7)
+
+
+def test_an_earlier_export_that_is_proven_stays(studio, finished):
+    study, card = finished()
+    ours = {**card, "model_sha256": "of an earlier winner"}
+    folder = creation.stored(study).artifacts / "best"
+    (folder / "best.json").write_text(json.dumps(ours))
+    studio.spoil(study)
+    assert not proof.finish(studio.db, study)["proven"]
+    assert json.loads((folder / "best.json").read_text()) == ours
+    assert (folder / "model.keras").exists() and best.read(studio.db, study).folder is None
+
+
+def test_data_that_have_changed_are_named(studio):
+    (studio.folder / "table.csv").write_text("a,y\n" + "".join(f"{n},{2 * n}\n" for n in range(40)))
+    study = studio.study(data={"source": "table.csv", "target": "y"})
+    studio.finish(study)
+    (studio.folder / "table.csv").write_text("a,y\n" + "".join(f"{n},{9 - n}\n" for n in range(40)))
+    found = proof.finish(studio.db, study)["proof"]
+    assert not found["proven"] and "data with fingerprint" in proven.why_not(found)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -203,27 +292,44 @@ def test_a_model_that_is_gone_or_damaged(studio, damage, message):
     study = studio.study()
     studio.finish(study)
     (model,) = creation.stored(study).artifacts.glob("model-*")
+    whole = model.read_bytes()
     damage(model)
-    with pytest.raises(ProofError, match=message):
-        proof.finish(studio.db, study)
-    assert not (creation.stored(study).artifacts / "best").exists()
+    card = proof.finish(studio.db, study)
+    assert not card["proven"] and message in card["proof"]["why"]
+    model.write_bytes(whole)  # somebody has found it
+    assert proof.finish(studio.db, study)["proven"] and best.read(studio.db, study).finished
 
 
-def test_a_model_that_was_never_saved(studio):
+def test_a_model_that_can_neither_be_written_nor_its_weights(studio):
     code = own().replace("def call", "def save_own_variables(self, store):\n            1 / 0\n"
                          "        def call")  # fmt: skip
     code = code.replace("1 / 0", "raise ValueError('secret')")
     study = studio.study(code, **BARE)
     studio.finish(study)
-    with pytest.raises(ProofError, match="has no saved model: secret"):
-        proof.finish(studio.db, study)
+    assert "has no saved model: secret" in proof.finish(studio.db, study)["proof"]["why"]
 
 
-def test_a_class_that_is_not_found_again(studio):
-    code = own("Hidden()").replace(
-        "model = keras", "class Hidden(Doubled):\n            pass\n        model = keras"
-    )
-    study = studio.study(code, **BARE)
+def test_a_file_that_keras_cant_read(studio, monkeypatch):
+    study = studio.study()
     studio.finish(study)
-    with pytest.raises(ProofError, match="can't be loaded"):
-        proof.finish(studio.db, study)
+    path = studio.spoil(study) and next(creation.stored(study).artifacts.glob("model-*"))
+    path.write_bytes(b"no model")
+    monkeypatch.setattr(reloading, "_file", lambda *_: path)  # as if it had been saved so
+    why = proof.finish(studio.db, study)["proof"]["why"]
+    assert why == "its saved model can't be loaded: File is not a zip file"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        (keras.Sequential([keras.Input((9,)), keras.layers.Dense(3)]), "can't be scored"),
+        (keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(np.nan)]), "is no number"),
+    ],
+    ids=["other shapes", "no number"],
+)
+def test_a_model_that_cant_be_scored(studio, monkeypatch, replaced, message):
+    study = studio.study()
+    studio.finish(study)
+    way = reloading.Reloaded(replaced)
+    monkeypatch.setattr(reloading, "ways", lambda *_: [lambda _: way])
+    assert message in proof.finish(studio.db, study)["proof"]["why"]

@@ -1,8 +1,10 @@
 """A study created or found by its file, and what the user is told of it."""
 
+import json
+
 import pytest
 
-from search import inspection, running
+from search import cli, inspection, running
 from search.study_file import config
 from search.study_file.config import ConfigError
 from spaces import user_code
@@ -65,3 +67,31 @@ def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
     assert running.at("sqlite:///other.db") == " --storage sqlite:///other.db"
     hint = running.at("postgresql://bob:sesame@host/db")
     assert hint == " --storage 'postgresql://bob:***@host/db'"
+
+
+def test_a_best_model_that_is_not_proven_is_no_success(studio, monkeypatch, capsys):
+    """Of `resume`, `best` and `doctor`; none of them leaves it at the numbers."""
+    study = studio.study()
+    studio.finish(study)
+    wrong = studio.spoil(study)
+    monkeypatch.chdir(studio.folder)
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+
+    def typed(*arguments):
+        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.run()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    for command in (["resume", "iris", "--workers", "1"], ["best", "iris"]):
+        code, printed = typed(*command)
+        assert code == 3
+        assert f"NOT PROVEN: trial {wrong.number}: its model, reloaded in a fresh" in printed
+        assert "it is neither exported nor tested" in printed and "not done yet" not in printed
+    code, printed = typed("best", "iris", "--json")
+    told = json.loads(printed)
+    assert code == 3 and not told["proof"]["proven"] and told["test"] is told["folder"] is None
+    code, printed = typed("doctor", "iris")
+    assert code == 3 and "! iris: the best model is not proven: trial" in printed
+    code, printed = typed("report", "iris", "--format", "md", "--output", "iris.md")
+    assert code == 0 and "Not proven: trial" in (studio.folder / "iris.md").read_text()

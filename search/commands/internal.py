@@ -12,6 +12,7 @@ from search import inspection, quiet
 from search.commands.options import File, Name, Storage, find
 from search.process import device
 from search.process.stop import Stop, StopNow
+from search.proven import NOT_PROVEN
 from search.study_file import config
 from search.study_file.config import ConfigError
 from storage.database import Database, default_url
@@ -23,7 +24,9 @@ def inspect(
     """Print the fingerprints of a study file's data and code as JSON."""
     study_file = config.load(file, {"study": {"seed": seed}})
     quiet.import_tensorflow()  # the user's code will, as a rule
-    found = inspection.inspect(study_file, file, once=once, building=True)
+    from search import round_trip
+
+    found = inspection.inspect(study_file, file, once=once, tried=round_trip.refuse)
     print(inspection.to_json(found))
 
 
@@ -45,6 +48,7 @@ def finish(
     name: Name,
     storage: Storage = None,
     again: Annotated[bool, typer.Option("--again")] = False,
+    trial: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Export, prove and test a study's best model; print its card as JSON."""
     quiet.import_tensorflow()
@@ -54,7 +58,9 @@ def finish(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         try:
-            print(json.dumps(proof.finish(db, study, again=again)))
+            card = proof.finish(db, study, again=again, number=trial)
             pinned.pin(db, study)
         except (proof.ProofError, OSError) as error:
             raise ConfigError([str(error)]) from error
+    print(json.dumps(card))
+    raise typer.Exit(0 if card["proven"] else NOT_PROVEN)

@@ -13,6 +13,7 @@ from search import running
 from search.commands.options import Again, AsJson, Name, Storage, find, writing
 from search.findings import pareto, verdicts
 from search.launching import reaping
+from search.proven import NOT_PROVEN
 from search.report import json_keys, show, tables, time_split
 from search.retraining import confirmation
 from search.terminal import remark, say
@@ -90,6 +91,9 @@ def best(
     as_json: AsJson = False,
     export: Annotated[Path | None, typer.Option(help="Copy model and card to this folder.")] = None,
     again: Again = False,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="This trial, instead of the best.")
+    ] = None,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
     from search import best as winner
@@ -98,16 +102,16 @@ def best(
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
-            running.finish(db, study, url, again=again)
-        found = winner.read(db, study)
-    if export is not None:
+            running.finish(db, study, url, again=again, number=trial)
+        found = winner.read(db, study, trial)
+    if export is not None and not found.failed:
         with writing(export):
             winner.copy(found, export)
     if as_json:
         print(json.dumps(winner.to_json(found), indent=2))
-        return
-    for part in winner.shown(found):
-        say(part)
+    else:
+        say(*winner.shown(found))
+    raise typer.Exit(NOT_PROVEN if found.failed else 0)
 
 
 def doctor(

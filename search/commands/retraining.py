@@ -63,8 +63,7 @@ def confirm(
         most, each = confirming.asked(db, study, top, seeds, file.study)
         view = live.lines(err if as_json else out, quiet=silent)
         code = running.confirm(db, study, devices, view, url, most, each)
-        if code == 0:
-            running.finish(db, study, url, again=again)
+        proved = 0 if code else running.finish(db, study, url, again=again)
         if as_json:
             print(json.dumps(confirming.known(db, study).to_json(), indent=2))
         else:
@@ -75,7 +74,7 @@ def confirm(
             say("", *running.confirmed(db, study, url, code, typed))
             if code == 0:
                 say("", *best.shown(best.read(db, study)))
-    raise typer.Exit(code)
+    raise typer.Exit(code or proved)
 
 
 def replay(

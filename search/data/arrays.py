@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from search.data import widths
 from search.data.data_error import refusal
 
 Samples: TypeAlias = Any  # np.ndarray (N, …), or scipy.sparse.csr_matrix (N, words)
@@ -127,6 +128,9 @@ def _samples(x: Any, source: str, images: bool) -> Samples:
     if 0 in array.shape:
         raise refusal("source", f"no samples in {source} (shape {array.shape})", "at least one")
     _finite(array, source, "x")
+    if array.ndim < 4:
+        rows = array.reshape(len(array), -1)
+        widths.check(rows, lambda row, column: f"{source} at x[{row}, {column}]")
     return array
 
 

@@ -1,26 +1,31 @@
-"""Normalisation: fitted on the training part only, exported with the model."""
+"""Normalisation: fitted on the training part only, exported with the model.
 
+Computed in float64, whatever the unit: of a time in milliseconds float32 keeps no more than the
+minute. What it gives is float32. Pictures of 8 bits have no such digits, and stay light.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import StandardScaler
 
 from search.data.arrays import Samples
 from search.data.data_error import refusal
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float64]
 Kind = Literal["none", "standard", "scale"]
 
-BLOCK = 1 << 20  # values per column that are looked at in one go
+BLOCK = 1 << 20  # values that are computed with in float64 at a time
 EIGHT_BITS = 255.0  # the greatest value of a pixel of 8 bits
+NOISE = 10 * np.finfo(np.float64).eps  # of its mean: a deviation that small is rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """`(x − subtract) / divide` by column, or by channel for pictures, in float32.
+    """`(x − subtract) · (1 / divide)` by column, or by channel for pictures.
 
     Source: the book chapter "structuring DL projects and hyperparameter tuning" (mean and standard
     deviation of the training set); the university slides on model tuning (pixels to 0…1).
@@ -29,36 +34,47 @@ class Preparation:
         kind: "none", "standard" (mean 0, deviation 1) or "scale" (to 0…1).
         subtract: () or (columns,) means, or least values.
         divide: () or (columns,) standard deviations, or ranges.
+        light: whether the samples are of 8 bits, so that float32 is enough.
     """
 
     kind: Kind = "none"
-    subtract: Floats = field(default_factory=lambda: np.zeros((), np.float32))
-    divide: Floats = field(default_factory=lambda: np.ones((), np.float32))
+    subtract: Floats = field(default_factory=lambda: np.zeros(()))
+    divide: Floats = field(default_factory=lambda: np.ones(()))
+    light: bool = False
 
     def apply(self, x: Samples) -> Samples:
         """Prepared samples, float32 of the same shape; sparse rows stay sparse."""
         if self.kind == "none":
             return x.astype(np.float32)
-        prepared = x.astype(np.float32)
-        if self.kind == "standard":
-            prepared -= self.subtract
-            prepared /= self.divide
-        else:
-            prepared *= self._scale
-            prepared += self._offset
+        if self.light:
+            return self._computed(x.astype(np.float32))
+        prepared = np.empty(x.shape, np.float32)
+        for rows in _blocks(x):
+            prepared[rows] = self._computed(x[rows].astype(np.float64))
         return prepared
 
     def layers(self) -> list[Any]:
-        """Plain Keras layers that do the same, for the front of an exported model."""
+        """Plain Keras layers that do the same, for the front of an exported model.
+
+        They take inputs of `dtype`, and give float32.
+        """
         import keras
 
-        if self.kind == "standard":
-            mean, variance = self.subtract.tolist(), np.square(self.divide, dtype=float).tolist()
-            return [keras.layers.Normalization(mean=mean, variance=variance, dtype="float32")]
-        if self.kind == "scale":
-            scale, offset = self._scale.tolist(), self._offset.tolist()
-            return [keras.layers.Rescaling(scale, offset, dtype="float32")]
-        return []
+        if self.kind == "none":
+            return []
+        steps = [(1.0, -self.subtract), (1 / self.divide, np.zeros(()))]
+        needed = steps if self.subtract.any() else steps[1:]
+        # Arrays, as Keras would take numbers and lists for float32.
+        computed = [
+            keras.layers.Rescaling(np.asarray(scale), offset, dtype=self.dtype)
+            for scale, offset in needed
+        ]
+        return [*computed, keras.layers.Identity(dtype="float32", name="prepared")]
+
+    @property
+    def dtype(self) -> str:
+        """What raw samples are computed with."""
+        return "float32" if self.light or self.kind == "none" else "float64"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to prepare samples by other means, ready for JSON."""
@@ -68,15 +84,15 @@ class Preparation:
             "kind": self.kind,
             "subtract": self.subtract.tolist(),
             "divide": self.divide.tolist(),
+            "dtype": self.dtype,
         }
 
-    @property
-    def _scale(self) -> Floats:
-        return np.float32(1) / self.divide
-
-    @property
-    def _offset(self) -> Floats:
-        return -self.subtract / self.divide
+    def _computed(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The same in place: subtracted first, as scaled means would swallow small spreads."""
+        if self.subtract.any():
+            x -= self.subtract.astype(x.dtype)
+        x *= (1 / self.divide).astype(x.dtype)
+        return x
 
 
 def fit(x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = ()) -> Preparation:
@@ -106,30 +122,54 @@ def _pixels(x: Samples) -> Preparation:
     if low == 0 and high <= 1:
         return Preparation()
     high = EIGHT_BITS if x.dtype == np.uint8 else high
-    return Preparation("scale", *_floats(low, high - low))
+    return _preparation("scale", x, np.float64(low), np.float64(high - low))
 
 
 def _ranges(x: Samples, one_hot: tuple[bool, ...]) -> Preparation:
     axes = tuple(range(x.ndim - 1))
-    low, high = x.min(axis=axes).astype(float), x.max(axis=axes).astype(float)
-    return Preparation("scale", *_floats(*_but(one_hot, low, high - low)))
+    low, high = x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64)
+    return _preparation("scale", x, *_but(one_hot, low, high - low))
 
 
 def _standard(x: Samples, one_hot: tuple[bool, ...]) -> Preparation:
-    scaler = StandardScaler()  # knows constant columns, and adds up without losing digits
     columns = x.reshape(-1, x.shape[-1])
-    for start in range(0, len(columns), BLOCK):
-        scaler.partial_fit(columns[start : start + BLOCK].astype(float))
-    return Preparation("standard", *_floats(*_but(one_hot, scaler.mean_, scaler.scale_)))
+    mean = _mean(columns)
+    deviation = _deviation(columns, mean)
+    noise = deviation <= NOISE * np.abs(mean)
+    return _preparation("standard", x, *_but(one_hot, mean, np.where(noise, 0, deviation)))
 
 
-def _but(
-    one_hot: tuple[bool, ...], subtract: NDArray[Any], divide: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _mean(columns: NDArray[Any]) -> Floats:
+    """Of each column, added up as distances from its first value, which loses no digits."""
+    first = columns[0].astype(np.float64)
+    distances = np.sum([(part - first).sum(axis=0) for part in _wide(columns)], axis=0)
+    mean: Floats = first + distances / len(columns)
+    return mean
+
+
+def _deviation(columns: NDArray[Any], mean: Floats) -> Floats:
+    """Of each column, squared in units of its largest distance, so that nothing overflows."""
+    largest = np.max([np.abs(part - mean).max(axis=0) for part in _wide(columns)], axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    squares = np.sum([np.square((p - mean) / unit).sum(axis=0) for p in _wide(columns)], axis=0)
+    return np.where(largest > 0, unit * np.sqrt(squares / len(columns)), 0.0)
+
+
+def _wide(columns: NDArray[Any]) -> Iterator[Floats]:
+    return (columns[rows].astype(np.float64) for rows in _blocks(columns))
+
+
+def _blocks(x: NDArray[Any]) -> Iterator[slice]:
+    """Rows of about so many values."""
+    step = max(1, BLOCK // max(1, x[0].size))
+    return (slice(start, start + step) for start in range(0, len(x), step))
+
+
+def _but(one_hot: tuple[bool, ...], subtract: Floats, divide: Floats) -> tuple[Floats, Floats]:
     """Leaves the columns of categories, and constant ones' width, as they are."""
     kept = np.array(one_hot) if one_hot else np.zeros(len(divide), bool)
-    return np.where(kept, 0, subtract), np.where(kept | (divide == 0), 1, divide)
+    return np.where(kept, 0.0, subtract), np.where(kept | (divide == 0), 1.0, divide)
 
 
-def _floats(subtract: Any, divide: Any) -> tuple[Floats, Floats]:
-    return np.asarray(subtract, np.float32), np.asarray(divide, np.float32)
+def _preparation(kind: Kind, x: Samples, subtract: Any, divide: Any) -> Preparation:
+    return Preparation(kind, np.asarray(subtract), np.asarray(divide), x.dtype == np.uint8)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
+from search.data import widths
 from search.data.arrays import Arrays
 from search.data.data_error import DataError, problem, refusal, shortened
 from spaces import spelling
@@ -37,13 +38,17 @@ def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
     features = table.drop(columns=[name for name in (target, group) if name is not None])
     encoded, categories = _encoded(features, path)
     return Arrays(
-        encoded.to_numpy(np.float32),
+        widths.numbers(encoded, lambda row, at: _place(path, row, encoded.columns[at][0])),
         _values(table[str(target)]),
         columns=tuple("=".join(filter(None, pair)) for pair in encoded.columns),
         one_hot=tuple(name in categories for name in encoded.columns.get_level_values(0)),
         categories=categories,
         groups=None if group is None else _values(table[group]),
     )
+
+
+def _place(path: Path, row: int, name: str) -> str:
+    return f"{path.name}, column {name}, row {row + 1}"
 
 
 def _csv(path: Path) -> pd.DataFrame:

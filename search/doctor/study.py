@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from search import creation, room
+from search import creation, proven, room, winner
 from search.doctor.finding import Finding, size
 from search.report import show
 from search.trial import keeper
-from storage import bucket, records, retention, status
+from storage import bucket, records, retention, status, studies
 from storage.artifacts import ArtifactError
 from storage.database import Database
 from storage.retention import Survey
@@ -29,6 +29,7 @@ class Examined:
         silence_s: after which a worker counts as gone.
         objects: what lies in its folder; None where that can't be read from here.
         copies_differ: trials whose compiled copies differed from their models.
+        proof: of the model that stands for it now, or None.
     """
 
     study: Study
@@ -37,6 +38,7 @@ class Examined:
     silence_s: float
     objects: Survey | None
     copies_differ: int = 0
+    proof: dict[str, Any] | None = None
 
     @property
     def alive(self) -> list[str]:
@@ -53,15 +55,18 @@ class Examined:
     @property
     def findings(self) -> list[Finding]:
         """What there is to say of it."""
-        return [*_standing(self), *_workers(self), *_trials(self), *_engine(self), *_folder(self)]
+        engine = [*_trials(self), *_engine(self)]
+        return [*_standing(self), *_workers(self), *engine, *_folder(self), *_proof(self)]
 
 
 def examine(db: Database, study: Study, go_on: str) -> Examined:
     """Look at a study; change nothing."""
     silence_s = creation.stored(study).file.workers.silence
-    state, objects = status.status(db, study), _survey(db, study)
+    found, proof = winner.read(db, study), studies.facts(db, study).get("proof")
+    mine = found is not None and proof and proof.get("model_sha256") == found.model_sha256
+    state, survey = status.status(db, study), _survey(db, study)
     differ = records.count_with(db, study, COPY_DIFFERS)
-    return Examined(study, state, go_on, silence_s, objects, differ)
+    return Examined(study, state, go_on, silence_s, survey, differ, proof if mine else None)
 
 
 def to_json(found: Examined) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def to_json(found: Examined) -> dict[str, Any]:
         "silent": [one.number for one in found.silent],
         "waiting": [one.number for one in found.status.running if not one.held],
         "artifacts": str(folder),
+        "proven": None if found.proof is None else proven.holds(found.proof),
         "free_bytes": room.free_bytes(folder),
         "needed_bytes": objects.needed_bytes if objects else None,
         "copies_differ": found.copies_differ,
@@ -175,3 +181,11 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
         why = best.attributes.get("model_error", "its file is gone")
         says = f"the best, has no saved model ({why})"
         yield Finding(f"trial {best.number},", says, "it can't be exported", needs_you=True)
+
+
+def _proof(found: Examined) -> Iterator[Finding]:
+    """A best model that was tried and is not proven."""
+    if found.proof is not None and not proven.holds(found.proof):
+        says = f"is not proven: {proven.why_not(found.proof)}"
+        do = proven.instead(found.study.name, found.proof)
+        yield Finding("the best model", says, do, needs_you=True)

@@ -73,10 +73,18 @@ def command(study: str, *words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "search", *(words or ("worker",)), study]
 
 
-def finish(study: Study, url: str, *, again: bool = False) -> subprocess.CompletedProcess[str]:
-    """Export, prove and test the best model in a process that never saw the training."""
+def finish(
+    study: Study, url: str, *, again: bool = False, number: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Export, prove and test the best model in a process that never saw the training.
+
+    Args:
+        again: use the test set for it, whatever it was used for.
+        number: of the trial that is asked for instead of the best.
+    """
+    chosen = [] if number is None else ["--trial", str(number)]
     return subprocess.run(
-        [*command(study.name, "finish"), *(["--again"] if again else [])],
+        [*command(study.name, "finish"), *(["--again"] if again else []), *chosen],
         env={**os.environ, **wire.IN_UTF8, "STUDYHALL_STORAGE": url},
         capture_output=True,
         encoding="utf-8",

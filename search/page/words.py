@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from search import proven
 from search.page import evaluation
 from search.report import score_tables, show
 
@@ -60,7 +61,10 @@ def _best(
         )
         if (quadrant := verdict["quadrant"]) and not data_tried:
             yield f"More data, or tuning? {_sentence(quadrant['data'])}"
-    if proof := best["proof"]:
+    if (proof := best["proof"]) and not proven.holds(proof):
+        yield f"Not proven: {proven.why_not(proof)}."
+        yield _sentence(proven.instead(best["study"], proof))
+    elif proof:
         same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
         which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
         yield f"Reloaded in a fresh process its model{which} scored {same}."

@@ -126,10 +126,14 @@ def _saved(shared: Shared, one: Retraining, trained: Trained) -> dict[str, Any]:
     fold, run = len(trained.values) - 1, trained.run
     data = shared.anew.plan.data
     try:
-        name = shared.keeper.saved(lambda: best_model.write(objects, owner, data, run, fold))
+        name = shared.keeper.saved(
+            lambda: best_model.write(
+                objects, owner, data, run.best_model(), fold, own=run.settings.data_loss is None
+            )
+        )
     except best_model.UNSAVABLE as error:
         LOG.warning("trial %d: its model can't be saved: %s", one.trial, error)
-        return {"model_error": reasons.one_line(error)}
+        return {"model_error": reasons.innermost(error)}
     about = {"model": name, "model_sha256": objects.sha256(name), "model_fold": fold}
     return {**about, "model_value": trained.values[-1]}
 

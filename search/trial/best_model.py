@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
+
 from search import exporting
 from search.data.loading import Data
 from search.training.engine import Training
@@ -14,24 +16,36 @@ from search.trial.parts import Part
 from storage import bucket
 from storage.artifacts import ArtifactError, ArtifactStore
 
+WEIGHTS_ALONE = ".h5"  # how the names of objects end that hold no more
 # What comes of a full disk, or of a model that Keras can't write.
 UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 
 
-def write(objects: ArtifactStore, owner: str, data: Data, run: Training, fold: int) -> str:
+def write(
+    objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int, *, own: bool
+) -> str:
     """Write a trained model so that it takes raw samples; the name of its object.
+
+    Of a model that Keras can't write, as a class of the user's doesn't say how it is made, the
+    weights alone, which fit what its builder makes anew.
 
     Args:
         owner: whose it is, as `Context.owner` says.
-        run: whose best model it is.
         fold: that it was trained on, whose normalisation goes with it.
+        own: whether the user's code has compiled it.
     """
-    name = objects.new_name("model", owner, ".keras")
-    preparation, model = data.folds[fold].preparation, run.best_model()
-    of_the_user = run.settings.data_loss is None
-    shape = forms.taken_shape(model, data) if of_the_user else data.input_shape
+    preparation = data.folds[fold].preparation
+    shape = forms.taken_shape(model, data) if own else data.input_shape
     whole = exporting.with_preparation(model, preparation, shape)
-    exporting.save(whole, objects.path(name))
+    name = objects.new_name("model", owner, ".keras")
+    try:
+        exporting.save(whole, objects.path(name))
+    except ArtifactError:
+        raise
+    except Exception as error:  # whatever the user's get_config raises
+        LOG.info("Keras can't write the model, its weights are kept: %s", reasons.one_line(error))
+        name = objects.new_name("model", owner, WEIGHTS_ALONE)
+        exporting.save_weights(model, objects.path(name))
     return bucket.shared(objects, name)
 
 
@@ -58,7 +72,7 @@ class BestModel:
                 model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
             LOG.warning("trial %d: its model can't be saved: %s", number, error)
-            return {"model_error": reasons.one_line(error)}
+            return {"model_error": reasons.innermost(error)}
         self._saved = bool(model)
         return model
 
@@ -83,4 +97,6 @@ class BestModel:
 
     def _save(self, run: Training, fold: int) -> str:
         owner = self._context.owner(self._number)
-        return write(self._context.artifacts, owner, self._context.plan.data, run, fold)
+        own = run.settings.data_loss is None
+        about = self._context.artifacts, owner, self._context.plan.data
+        return write(*about, run.best_model(), fold, own=own)

@@ -16,6 +16,7 @@ _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 _NO_MEMORY = re.compile(r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED", re.IGNORECASE)
 REFUSED = tf.errors.InvalidArgumentError  # shapes that don't fit, found while training
 LONGEST = 400  # characters
+_PASSED_ON, _WHOLE = "Exception encountered: ", " Full object config:"
 _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
 
 
@@ -44,6 +45,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, tf.errors.OpError) and _NO_MEMORY.search(str(error)):
         return True
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
+
+
+def innermost(error: BaseException) -> str:
+    """What Keras says in the end, where each layer of a model passes on why it can't be loaded."""
+    said = str(error).rpartition(_PASSED_ON)[2].partition(_WHOLE)[0].strip()
+    return " ".join(said.partition("\n\n")[0].split())[:LONGEST] or type(error).__name__
 
 
 def one_line(error: BaseException) -> str:

@@ -1,0 +1,116 @@
+"""Classes and functions of the user's own that a saved model names, and where they are written."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from spaces import user_code
+
+LIBRARIES = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a saved model needs of others than Keras.
+
+    Attributes:
+        classes: names of classes and functions that were not registered with Keras.
+        registered: names of those that were: to import their module is enough.
+        lambdas: whether code is stored with the model, which Keras runs only when told to.
+    """
+
+    classes: frozenset[str] = frozenset()
+    registered: frozenset[str] = frozenset()
+    lambdas: bool = False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether plain Keras is enough."""
+        return not (self.classes or self.registered or self.lambdas)
+
+
+def named(config: Any) -> Named:
+    """What the configuration of a saved model names.
+
+    Args:
+        config: the `config.json` of a `.keras` file.
+    """
+    classes, registered, lambdas = set[str](), set[str](), False
+    for each in _objects(config):
+        module, name = str(each.get("module")), each["class_name"]
+        if name == "__lambda__":
+            lambdas = True
+        elif name == "function" and isinstance(each.get("config"), str):
+            (registered if ">" in each["config"] else classes).add(each["config"])
+        elif each.get("registered_name") and module.partition(".")[0] != "keras":
+            whole = each["registered_name"]
+            (registered if ">" in whole else classes).add(whole)
+    return Named(frozenset(classes), frozenset(registered), lambdas)
+
+
+def modules() -> list[ModuleType]:
+    """The user's modules: the files that a study names, and what lies beside them."""
+    named = user_code.loaded()
+    folders = {Path(str(module.__file__)).parent for module in named}
+    beside = [module for module in list(sys.modules.values()) if _lies_in(module, folders)]
+    return [*named, *(module for module in beside if module not in named)]
+
+
+def needed(first: list[ModuleType]) -> list[ModuleType]:
+    """Those modules with what they import of the user's, and so on."""
+    own = {module.__name__: module for module in modules()}
+    found, new = list[ModuleType](), list(first)
+    while new:
+        module = new.pop(0)
+        if module in found:
+            continue
+        found.append(module)
+        values = vars(module).values()
+        names = {v.__name__ if inspect.ismodule(v) else _written_in(v) for v in values}
+        new += [own[name] for name in sorted(names & own.keys())]
+    return found
+
+
+def path_below(module: ModuleType) -> Path:
+    """Where a module's file must lie below a folder to be imported from there by its name."""
+    path = Path(*module.__name__.split("."))
+    is_package = Path(str(module.__file__)).name == "__init__.py"
+    return path / "__init__.py" if is_package else path.with_suffix(".py")
+
+
+def find(name: str) -> Any:
+    """The class or function of that name that is written in a module of the user's, or None."""
+    for module in modules():
+        found = vars(module).get(name.rpartition(">")[2])
+        is_one = inspect.isclass(found) or inspect.isfunction(found)
+        if is_one and getattr(found, "__module__", None) == module.__name__:
+            return found
+    return None
+
+
+def _written_in(value: Any) -> str:
+    return str(getattr(value, "__module__", ""))
+
+
+def _lies_in(module: ModuleType, folders: set[Path]) -> bool:
+    path = getattr(module, "__file__", None)
+    if not path or not path.endswith(".py") or {*LIBRARIES} & {*Path(path).parts}:
+        return False
+    return any(Path(path).is_relative_to(folder) for folder in folders)
+
+
+def _objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Every object in it, inner ones too."""
+    if isinstance(config, dict):
+        if "class_name" in config:
+            yield config
+        config = list(config.values())
+    if isinstance(config, list):
+        for each in config:
+            yield from _objects(each)
