@@ -53,7 +53,7 @@ def test_code_may_be_mended_while_every_trial_failed(studio, opened):
         "import keras\n\ndef build(trial, input_shape, outputs):\n"
         "    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs)])\n"
     )
-    user_code._LOADED.clear()  # as in the process of the next launch
+    user_code.forget("mine.py:build", studio.folder)  # as in the process of the next launch
     study = opened(**own)
     assert [outcome.value for outcome in studio.finish(study)] == ["complete"]
     code.write_text(code.read_text() + "# other\n")
