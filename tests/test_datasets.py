@@ -44,6 +44,10 @@ def from_generator(arrays, size=None):
             of(SCALARS, Y).batch(4, drop_remainder=True).prefetch(2),
             (SCALARS, Y),
         ),
+        "equal batches, cached and repeated": (
+            of(SCALARS, Y).batch(4, drop_remainder=True).cache().repeat(1).take(9).skip(0),
+            (SCALARS, Y),
+        ),
         "as many targets as features": (of(WIDE, TARGETS), (WIDE, TARGETS)),
         "the same, in batches": (of(WIDE, TARGETS).batch(5), (WIDE, TARGETS)),
         "the same, in equal batches": (

@@ -19,25 +19,8 @@ ENDLESS = -1  # as tf.data says it
 
 _BATCH = ("_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset", "_MapAndBatchDataset")
 _MAP = ("_MapDataset", "_ParallelMapDataset")
-_SAME = (  # steps that leave the elements as they are
-    "_AssertCardinalityDataset",
-    "_CacheDataset",
-    "_CacheDatasetV2",
-    "_ConcatenateDataset",
-    "_FilterDataset",
-    "_IgnoreErrorsDataset",
-    "_OptionsDataset",
-    "_PrefetchDataset",
-    "_RebatchDataset",
-    "_RepeatDataset",
-    "_ShardDataset",
-    "_ShuffleDataset",
-    "_SkipDataset",
-    "_SnapshotDataset",
-    "_TakeDataset",
-    "_TakeWhileDataset",
-    "_UniqueDataset",
-)
+_SAME = ("_ConcatenateDataset", "_RebatchDataset")  # steps that leave the elements as they are,
+_SAME_TOO = "UnaryUnchangedStructureDataset"  # as does every step of this class: cache, shuffle …
 
 
 def is_dataset(found: Any) -> bool:
@@ -114,8 +97,11 @@ def _depth(dataset: Any) -> int | None:
         return 0
     if kind == "_TensorDataset":
         return 1
-    if before is None or kind not in (*_BATCH, *_MAP, *_SAME, "_UnbatchDataset"):
-        return _depth_of_zip(dataset) if kind == "_ZipDataset" else None
+    if kind == "_ZipDataset":
+        return _depth_of_zip(dataset)
+    same = kind in _SAME or _SAME_TOO in [base.__name__ for base in type(dataset).__mro__]
+    if before is None or not (same or kind in (*_BATCH, *_MAP, "_UnbatchDataset")):
+        return None
     known = _depth(before)
     if kind in _BATCH:
         return (known or 0) + 1

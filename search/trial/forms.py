@@ -133,24 +133,15 @@ def _coding(model: keras.Model, data: Data) -> Coding:
     if model._compile_loss is None or (own_steps and candidates[0] == "given"):
         return candidates[0]
     predicted, few = _answers(model, data)
-    refused: list[Exception] = []
-    not_finite: list[Coding] = []
-    for coding in candidates:
-        try:
-            value = _tried(model, targets(few, Form(coding), len(data.classes)), predicted)
-        except optuna.TrialPruned:
-            raise
-        except Exception as error:  # whatever Keras, TensorFlow or the user's code says of it
-            if reasons.is_out_of_memory(error):
-                return coding  # what comes of that the training tells
-            refused.append(error)
-            continue
-        if math.isfinite(value):
-            return coding
-        not_finite.append(coding)  # on a GPU, what a label out of range gives
-    if not_finite or own_steps:
-        return [*not_finite, candidates[0]][0]
-    raise UserCodeError(_misfit(few, predicted, refused[0]))
+    found = {
+        coding: _tried(model, targets(few, Form(coding), len(data.classes)), predicted)
+        for coding in candidates
+    }
+    taken = [coding for coding, value in found.items() if isinstance(value, float)]
+    finite = [coding for coding in taken if math.isfinite(found[coding])]  # type: ignore[arg-type]
+    if taken or own_steps:  # on a GPU, a label out of range gives NaN
+        return [*finite, *taken, candidates[0]][0]
+    raise UserCodeError(_misfit(few, predicted, found[candidates[0]]))
 
 
 def _candidates(data: Data) -> list[Coding]:
@@ -190,15 +181,26 @@ def _output_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
     return tuple(size or 1 for size in shape)
 
 
-def _tried(model: keras.Model, y: Array, predicted: Array) -> float:
-    """What the loss of a model comes to; a copy, as Keras' notes how it was called first."""
+def _tried(model: keras.Model, y: Array, predicted: Array) -> float | Exception:
+    """What the loss of a model comes to, or why it takes no such targets."""
+    try:
+        return _loss(model, y, predicted)
+    except optuna.TrialPruned:
+        raise
+    except Exception as error:  # whatever Keras, TensorFlow or the user's code says of it
+        # What comes of too little memory the training tells.
+        return 0.0 if reasons.is_out_of_memory(error) else error
+
+
+def _loss(model: keras.Model, y: Array, predicted: Array) -> float:
+    """By a copy of the model's, as Keras' notes how it was called first."""
     own = model._compile_loss
     loss = CompileLoss(own._user_loss, own._user_loss_weights, output_names=own.output_names)
     found = loss(keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predicted))
     return float(keras.ops.mean(found))
 
 
-def _misfit(few: Part, predicted: Array, error: Exception) -> str:
+def _misfit(few: Part, predicted: Array, error: float | Exception) -> str:
     y = few.y if few.given is None else few.given
     shapes = f"targets of shape {_any(y)} and outputs of shape {_any(predicted)}"
     said = " ".join(str(error).strip().partition("\n\n")[0].split())
