@@ -20,6 +20,7 @@ In this folder: from load_model import load; model = load()
 """
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
