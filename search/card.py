@@ -50,7 +50,7 @@ def export(
             _write(content, folder)
             _tidy(folder, {CARD})
         return content
-    used = usage.of(reloaded, plan.file.model.family)
+    used = usage.of(reloaded, plan)
     folder.mkdir(parents=True, exist_ok=True)
     files = {CARD, *_model(creation.objects(study), found, reloaded, used, folder)}
     files |= _predictions(predictions, folder / best.PREDICTIONS)

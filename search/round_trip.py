@@ -126,7 +126,7 @@ def _refusal(plan: Blueprint, why: str) -> ConfigError:
 
 
 def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
-    used = usage.of(loaded, plan.file.model.family)
+    used = usage.of(loaded, plan)
     if used.loader:
         why = problems[0] if problems else "Keras can't write it"
         return f"weights, and your code, which builds the model anew: {why}"

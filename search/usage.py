@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
 from search import best
 from search.reloading import Reloaded, own_objects
+from search.trial.modelling import Blueprint
 from spaces import own_classes
 
 MODEL, WEIGHTS, LOADER = best.FILES[0], "model.weights.h5", "load_model.py"
@@ -85,14 +85,10 @@ class Usage:
         return WEIGHTS if self.loader else MODEL
 
 
-def of(reloaded: Reloaded, family: str) -> Usage:
-    """How this model is loaded.
-
-    Args:
-        family: of the study file: `my_model.py:build`.
-    """
+def of(reloaded: Reloaded, plan: Blueprint) -> Usage:
+    """How this model of a study is loaded."""
     if reloaded.named is None:
-        return _built_anew(family)
+        return _built_anew(plan)
     if reloaded.named.nothing:
         return Usage()
     return _with_own_classes(reloaded.named)
@@ -116,10 +112,9 @@ def _with_own_classes(named: own_classes.Named) -> Usage:
     return Usage(("import keras", *(f"import {home}" for home in homes), load), tuple(modules))
 
 
-def _built_anew(family: str) -> Usage:
-    file, _, function = family.rpartition(":")
-    stem = Path(file).stem
-    home = next(m for m in own_classes.modules() if Path(str(m.__file__)).stem == stem)
+def _built_anew(plan: Blueprint) -> Usage:
+    function = plan.file.model.family.rpartition(":")[2]
+    home = next(m for m in own_classes.modules() if vars(m).get(function) is plan.builder)
     loader = _LOADER.format(module=home.__name__, function=function)
     lines = ("from load_model import load", "model = load()")
     return Usage(lines, tuple(own_classes.needed([home])), loader)

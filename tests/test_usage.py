@@ -11,7 +11,7 @@ import pytest
 from search import best, proof
 from search.data import loading
 from search.study_file.sections import DataSection
-from spaces import own_classes
+from spaces import own_classes, user_code
 
 BARE = {"space": {"width": None, "learning_rate": 0.01}, "study": {"trials": 1}}
 
@@ -116,6 +116,12 @@ def exported(studio, monkeypatch):
 
     monkeypatch.setattr(sys, "path", [*sys.path])  # to which the study's folder is appended
 
+    def forget():
+        for name in ("parts", "mine"):
+            sys.modules.pop(name, None)
+            user_code._LOADED.pop(name, None)
+        keras.saving.get_custom_objects().clear()
+
     def export(code):
         (studio.folder / "parts.py").write_text(PARTS)
         study = studio.study(code, **BARE)
@@ -126,10 +132,9 @@ def exported(studio, monkeypatch):
             best.copy(found, studio.folder / "elsewhere")
         return card, found, studio.folder / "elsewhere"
 
+    forget()  # what other tests have loaded
     yield export
-    for name in ("parts", "mine"):
-        sys.modules.pop(name, None)
-    keras.saving.get_custom_objects().clear()
+    forget()
 
 
 def elsewhere(card, folder, x):
