@@ -133,7 +133,10 @@ class PlainEpochs:
 
     def _metrics(self, logs: dict[str, float]) -> dict[str, float]:
         """The value and the epoch's metrics by our names."""
-        known = {"loss": math.nan, "val_loss": math.nan, **logs}
+        if missing := {"loss", "val_loss"} - {*logs}:
+            step = "train_step" if "loss" in missing else "test_step"
+            raise ValueError(f'its {step} returns no "loss", only {", ".join(logs) or "nothing"}')
+        known = {**logs}
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
         loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
         rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))

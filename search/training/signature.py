@@ -85,8 +85,11 @@ def _reasons(model: Any) -> Iterator[str]:
         yield f"its batches have a fixed size of {model.inputs[0].shape[0]} samples"
     if model.run_eagerly:
         yield "it was compiled with run_eagerly"
-    if model._compile_config.config["loss"] is None:
+    losses = keras.tree.flatten(model._compile_config.config["loss"])
+    if None in losses:
         yield "it was compiled without a loss"
+    if any(getattr(loss, "reduction", "mean") in (None, "none") for loss in losses):
+        yield "its loss is a number for each sample"
     if not model.trainable_variables:
         yield "nothing of it is trainable"
     if not sharing.is_known(type(updates.inner(optimizer))):

@@ -281,6 +281,7 @@ COMPILING: dict[str, Callable[[int], dict[str, Any]]] = {
     "own loss": lambda n: {"loss": OwnLoss(n + 1.0)},
     "own function": lambda n: {"loss": lambda y, p: ops.mean(ops.abs(y - p), axis=-1) * (n + 1)},
     "of a whole batch": lambda n: {"loss": whole_batch},
+    "a number for each sample": lambda n: {"loss": keras.losses.MeanSquaredError(reduction=None)},
     "a sum": lambda n: {"loss": keras.losses.MeanSquaredError(reduction="sum")},
     "weighted": lambda n: {"loss": "mse", "loss_weights": 1.0 + n},
     "own metrics": lambda n: {"metrics": [OwnMetric(), whole_batch, "mae"]},
@@ -335,6 +336,22 @@ def test_the_value_of_a_subclass_is_what_its_test_step_says(comparison: Any) -> 
     assert [e.value for e in training.history] == [
         e.metrics["keras_val_loss"] for e in training.history
     ]
+
+
+def test_steps_that_give_no_loss_are_named(comparison: Any) -> None:
+    class Silent(OwnSteps):
+        def train_step(self, data: Any) -> dict[str, Any]:
+            return {"score": ops.mean(self(data[0]))}
+
+    def build(n: int) -> keras.Model:
+        model = Silent()
+        model.compile(keras.optimizers.SGD(0.01), "mse")
+        return model
+
+    both = comparison(build, X, Y)
+    training = both.engine.training(both.built(0), Settings(epochs=1, batch_size=8))
+    with pytest.raises(ValueError, match='its train_step returns no "loss", only score'):
+        list(training.epochs())
 
 
 def test_a_stateful_model_keeps_its_batches(comparison: Any) -> None:
