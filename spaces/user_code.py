@@ -324,6 +324,10 @@ def _check_shapes(
     """The model takes one batch of samples and gives `outputs` numbers for each."""
     import keras
 
+    inputs = getattr(model, "inputs", None)
+    if inputs and inputs[0].shape[0] is not None:  # the last batch of an epoch has fewer samples
+        received = f"takes batches of {inputs[0].shape[0]} samples alone"
+        raise UnusableCodeError(f"the model of {name} {received}, expected batches of any size")
     try:
         given = model(keras.Input(input_shape, name="sample"))
     except Exception as error:
@@ -332,7 +336,7 @@ def _check_shapes(
         ) from error
     shape = getattr(given, "shape", None)
     if shape is None:
-        raise UserCodeError(f"the model of {name} has several outputs, expected one")
+        raise UnusableCodeError(f"the model of {name} has several outputs, expected one")
     # A loss of the user's own choice may want another number of them.
     if shape != (None, outputs) and not model.compiled:
         raise UserCodeError(

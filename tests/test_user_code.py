@@ -268,6 +268,10 @@ RETURNED = [
     ("net(4, 2)", r"doesn't take samples of shape \(3,\): .*expected shape=\(None, 4\)"),
     ("Broken()", r"doesn't take samples .*my_model.py, line \d+: AttributeError: .*no_such"),
     ("two_outputs()", "has several outputs, expected one"),
+    (
+        "keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(2)])",
+        "takes batches of 4 samples alone, expected batches of any size",
+    ),
 ]
 
 
