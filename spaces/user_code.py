@@ -12,23 +12,16 @@ import re
 import sys
 import sysconfig
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from spaces import before_running, hyperparameters, randomness
-from spaces.entry import Value
+from spaces import before_running
 from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
-from spaces.space import Space
-from spaces.spelling import as_toml, nearest
+from spaces.spelling import nearest
 
-if TYPE_CHECKING:
-    import keras
-    from optuna.trial import BaseTrial
-
-__all__ = ["UserCodeError", "build_model", "call", "find", "forget", "load", "loaded"]
+__all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "told", "where_it_belongs"]
 
 # Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -86,7 +79,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         UserCodeError: If it raises; the message names file and line, the cause is its own.
     """
-    with _where_it_belongs(function):
+    with where_it_belongs(function):
         try:
             return function(*arguments)
         except UserCodeError as error:  # of the trial that it was given
@@ -95,55 +88,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
         except Exception as error:
             if type(error).__name__ in PASSED_ON:
                 raise
-            raise UserCodeError(_where(error)) from error
-
-
-def build_model(
-    build: Callable[..., Any],
-    trial: BaseTrial,
-    space: Space,
-    values: dict[str, Value],
-    input_shape: tuple[int, ...],
-    outputs: int,
-    sample_shape: tuple[int, ...] | None = None,
-) -> keras.Model:
-    """Let the user's ``build(trial, input_shape, outputs)`` make the model of a trial.
-
-    Args:
-        build: From `load`.
-        trial: Optuna's; the function sees it as a `spaces.user_trial.UserTrial`.
-        space: The study's ``[space]``.
-        values: What was chosen so far; gains what the function asks for beyond ``[space]``.
-        input_shape: Of one prepared sample.
-        outputs: Numbers that the model must give per sample.
-        sample_shape: Of one sample as the user's own source has it: what a compiled model gets
-            that takes it, as Keras' own fit would give it.
-
-    Raises:
-        UserCodeError: If it fails or returns anything else than a fitting model.
-    """
-    from spaces.user_trial import UserTrial  # with Optuna, which questions need not wait for
-
-    name = getattr(build, "__name__", "the function")
-
-    def built() -> keras.Model:
-        made = call(build, UserTrial(trial, space, values), input_shape, outputs)
-        _check_model(made, name)
-        return made
-
-    shape, others = input_shape, sample_shape not in (None, input_shape)
-    state = randomness.state() if others else ()
-    model = built()
-    with _where_it_belongs(build):
-        if others and model.compiled and not model.built:
-            if takes(model, sample_shape):
-                shape = sample_shape or ()
-            else:  # what was half built for that shape is of no use
-                randomness.restore(state)
-                model = built()
-        _check_shapes(model, name, shape, outputs)
-    _check_training(model, name, values)
-    return model
+            raise UserCodeError(told(error)) from error
 
 
 # Finding the function
@@ -153,7 +98,7 @@ _LOADED: dict[str, ModuleType] = {}  # by name in sys.modules
 _FOLDERS: dict[Callable[..., Any], Path] = {}  # of the study file that named the function
 
 
-def _where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContextManager[None]:
+def where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContextManager[None]:
     """The study file's folder as working directory, wherever this process was started."""
     with contextlib.suppress(KeyError, TypeError):
         return contextlib.chdir(_FOLDERS[function])
@@ -261,7 +206,7 @@ def _check_signature(function: Callable[..., Any], takes: tuple[str, ...], name:
         raise UserCodeError(f"{name} takes {signature}, expected ({', '.join(takes)})") from None
 
 
-def _where(error: Exception) -> str:
+def told(error: Exception) -> str:
     """File and line of the user's that an exception came from, and what it says."""
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError) and error.filename:
@@ -292,64 +237,3 @@ def _is_library(file: str) -> bool:
     libraries = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
     elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # of another environment
     return bool(elsewhere) or file.startswith(("<", *libraries))
-
-
-# Checking what it returned
-
-
-def _check_model(model: object, name: str) -> None:
-    import keras
-
-    if not isinstance(model, keras.Model):
-        found = "a class, not an instance" if isinstance(model, type) else type(model).__name__
-        found = "nothing (is its return missing?)" if model is None else found
-        raise UnusableCodeError(f"{name} returned {found}, expected a keras.Model")
-
-
-def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
-    """Whether a model takes samples of a shape."""
-    import keras
-
-    with warnings.catch_warnings(action="ignore"):  # of what is half built then
-        try:
-            model(keras.Input(shape, name="sample"))
-        except Exception:  # whatever its layers, or the user's code, say of it
-            return False
-    return True
-
-
-def _check_shapes(
-    model: keras.Model, name: str, input_shape: tuple[int, ...], outputs: int
-) -> None:
-    """The model takes one batch of samples and gives `outputs` numbers for each."""
-    import keras
-
-    inputs = getattr(model, "inputs", None)
-    if inputs and inputs[0].shape[0] is not None:  # the last batch of an epoch has fewer samples
-        received = f"takes batches of {inputs[0].shape[0]} samples alone"
-        raise UnusableCodeError(f"the model of {name} {received}, expected batches of any size")
-    try:
-        given = model(keras.Input(input_shape, name="sample"))
-    except Exception as error:
-        raise UserCodeError(
-            f"the model of {name} doesn't take samples of shape {input_shape}: {_where(error)}"
-        ) from error
-    shape = getattr(given, "shape", None)
-    if shape is None:
-        raise UnusableCodeError(f"the model of {name} has several outputs, expected one")
-    # A loss of the user's own choice may want another number of them.
-    if shape != (None, outputs) and not model.compiled:
-        raise UserCodeError(
-            f"the model of {name} gives outputs of shape {shape}, expected (None, {outputs})"
-        )
-
-
-def _check_training(model: keras.Model, name: str, values: Mapping[str, Value]) -> None:
-    """Names that steer training mean in the code what they mean in the study file."""
-    for each in hyperparameters.known("user").values():
-        steers = not model.compiled or each.name in ("batch_size", "class_weights")
-        if steers and each.name in values and not each.allows(values[each.name]):
-            raise UserCodeError(
-                f"{name} asks for {each.name} = {as_toml(values[each.name])}, but studyhall "
-                f"trains by it and expects {each.expected()}: give it another name"
-            )

@@ -282,7 +282,7 @@ import keras, numpy, optuna
 from search.data import loading
 from search import exporting
 from search.study_file.sections import DataSection
-from spaces import user_code
+from spaces import user_code, user_model
 from spaces.space import read_space
 
 here = pathlib.Path.cwd()
@@ -290,7 +290,7 @@ for python in sorted(here.glob("my_model*.py")):
     build = user_code.load(f"{python.name}:build", here, ("trial", "input_shape", "outputs"))
     space = read_space({}, family=f"{python.name}:build")
     trial = optuna.create_study().ask()
-    model = user_code.build_model(build, trial, space, {}, (64,), 10)
+    model = user_model.build(build, trial, space, {}, (64,), 10)
     assert trial.params and model.count_params() > 640
 for python in sorted(here.glob("my_data*.py")):
     found = loading.load(DataSection(source=f"{python.name}:load"), seed=0, folder=here)

@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
-from spaces import space, user_code
+from spaces import space, user_code, user_model
 from spaces.user_code import UserCodeError
 
 TAKES = ("trial", "input_shape", "outputs")
@@ -55,7 +55,7 @@ def build(folder, table=None, outputs=2, input_shape=(3,), trial=None):
     trial = trial or optuna.create_study().ask()
     values = a_space.suggest(trial)
     function = load(folder)
-    model = user_code.build_model(function, trial, a_space, values, input_shape, outputs)
+    model = user_model.build(function, trial, a_space, values, input_shape, outputs)
     return model, values, trial.params
 
 

@@ -25,7 +25,7 @@ from search.study_file.losses import BINARY, MULTICLASS
 from search.training import sharing
 from search.training.engine import Engine
 from search.trial import reasons
-from spaces import regularization, user_code
+from spaces import regularization, user_model
 from spaces.entry import Value
 from spaces.failures import UserCodeError
 
@@ -70,7 +70,7 @@ def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
         return data.input_shape
     if inputs := getattr(model, "inputs", None):
         return own if len(inputs[0].shape) == len(own) + 1 else data.input_shape
-    return own if user_code.takes(model, own) else data.input_shape
+    return own if user_model.takes(model, own) else data.input_shape
 
 
 def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:

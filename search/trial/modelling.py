@@ -20,7 +20,14 @@ from search.training import measures
 from search.training.engine import Settings
 from search.trial import forms
 from search.trial.forms import Form
-from spaces import architecture, hyperparameters, optimization, regularization, user_code
+from spaces import (
+    architecture,
+    hyperparameters,
+    optimization,
+    regularization,
+    user_code,
+    user_model,
+)
 from spaces.failures import UserCodeError
 from spaces.space import Space, Value, read_space
 
@@ -178,7 +185,7 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         keras.config.set_image_data_format("channels_last")  # whatever code beside it has set
         family = plan.file.model.family
         return architecture.build(family, values, data.input_shape, data.outputs, data.task)
-    return user_code.build_model(
+    return user_model.build(
         plan.builder,
         trial,
         plan.space,
