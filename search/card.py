@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ def export(
     if reloaded is None:
         content = _content(db, study, plan, found, None)
         if not _stays(folder, found.model_sha256):
-            _write(content, folder)
-            _tidy(folder, {CARD})
+            with suppress(artifacts.ArtifactError):  # a full disk: the database has the proof
+                _write(content, folder)
+                _tidy(folder, {CARD})
         return content
     used = usage.of(reloaded, plan)
     folder.mkdir(parents=True, exist_ok=True)

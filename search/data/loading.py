@@ -89,7 +89,8 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     Raises:
         DataError: the data cannot be used as they are; every problem in one line.
     """
-    folder = folder.resolve()
+    if ".py:" in section.source:  # the user's code gets another working directory
+        folder = folder.resolve()
     with _where_code_runs(section, folder):  # a Dataset of the user's reads its files when asked
         arrays = sources.read(section, folder)
     key = "target" if section.target else "source"

@@ -1,6 +1,8 @@
 """What users get wrong: a line per mistake naming key, received and expected; nothing written."""
 
+import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -382,8 +384,9 @@ def test_a_disk_that_is_full_while_training(folder, small_disk):
         study={"trials": 1, "artifacts": str(small_disk)}, space={"width": 256, "depth": 2}
     )
     answer = folder.answer("launch", "study.toml")
-    assert answer.returncode == 2, answer.stdout + answer.stderr
-    assert said(answer.stderr, "trial 0, the best, has no saved model", "No space left on device")
+    assert answer.returncode == 3, answer.stdout + answer.stderr
+    lost = r"NOT PROVEN: trial 0: it has no saved model: \S+: No space left on device; "
+    assert re.search(lost, answer.stdout)
     (trial,) = folder.trials("iris")
     assert trial.state == "COMPLETE" and trial.value is not None
     assert list((small_disk / "iris").glob("*.keras")) == []
@@ -402,8 +405,10 @@ def test_a_damaged_model_of_the_winner(finished):
     model.write_bytes(whole[:-100])
     answer = finished.answer("finish", "iris")
     model.write_bytes(whole)
-    assert answer.returncode == 2
-    assert answer.stderr == f"the model of trial 0 at {model} was altered or cut off\n"
+    assert answer.returncode == 3
+    proof = json.loads(answer.stdout)["proof"]
+    assert (proof["proven"], proof["trial"]) == (False, 0)
+    assert proof["why"] == f"its saved model at {model} was altered or cut off"
 
 
 def test_trials_to_come_in_words(finished):
