@@ -50,8 +50,7 @@ def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
             raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
         yield _rows("models", [(name, _size(each)) for name, each in found.items()])
         yield from _fixed(plan)
-        if plan.builder is not None:
-            yield _rows("export", list(_exports(plan, found)))
+        yield _rows("export", list(_exports(plan, found)))
         yield _rows("cost", _cost(plan, built[0], built[-1]))
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from search import check
@@ -59,6 +60,15 @@ def test_data_space_sizes_and_cost(report):
         r"at most 25 trials × 40 epochs: (\S+ \w+ to )?\S+ \w+ on one worker",
     ):
         assert re.search(part, shown), (part, shown)
+
+
+def test_a_model_goes_through_its_file_and_back(report, tmp_path):
+    """With columns in units that float32 does not hold, as they come."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(5, 1, (90, 3)) * [1e-30, 1.0, 1e30]
+    np.savez(tmp_path / "units.npz", x=x, y=(x[:, 0] > 5e-30).astype(int))
+    shown = report(data={"source": "units.npz"})
+    assert len(re.findall(r"(smallest|largest) +one file, which Keras loads alone", shown)) == 2
 
 
 def test_folds_are_counted(report):
