@@ -191,6 +191,7 @@ def shown(best: Best) -> list[RenderableType]:
     ]
     if best.verdict:
         parts.append(f"verdict  {best.verdict.sentence()}")
+    if best.verdict and best.verdict.advice:
         parts.append(f"advice   {'; '.join(best.verdict.advice)}")
     if best.proof and not best.failed:
         parts.append(

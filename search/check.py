@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,15 +159,32 @@ def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
     if plan.builder is None:
         return
     file = family.rpartition(":")[0]
-    words = set(re.findall(r"\w+", (folder / file).read_text(encoding="utf-8")))
+    with tokenize.open(folder / file) as opened:
+        code = opened.read()
     space = plan.file.space
     places = {name: "[space]" for name in space if name not in hyperparameters.known(family)}
     for number, trial in enumerate(plan.file.trials, start=1):
         own = [key for key in trial if key not in (fixed.NAME, *space)]
         places |= dict.fromkeys(own, f"[[trials]] {number}")
     for name, place in places.items():
-        if name not in words:
+        if not _speaks_of(code, name):
             yield f"{place} {spelling.as_key(name)}: {file} does not name it; is it spelled right?"
+
+
+def _speaks_of(code: str, name: str) -> bool:
+    """Whether code has the name, as a word or as what one of its f-strings may come to."""
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", code):
+        return True
+    texts = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.JoinedStr)]
+    return any(re.fullmatch(_pattern(text), name) for text in texts)
+
+
+def _pattern(text: ast.JoinedStr) -> str:
+    """Of what it may come to; of nothing where no word of it is written out."""
+    parts = [part.value if isinstance(part, ast.Constant) else None for part in text.values]
+    if not any(re.search(r"\w", str(part)) for part in parts if part is not None):
+        return r"(?!)"
+    return "".join(".*" if part is None else re.escape(str(part)) for part in parts)
 
 
 def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:

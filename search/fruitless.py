@@ -47,6 +47,7 @@ def reasons(ended: Sequence[TrialRecord]) -> Iterator[str]:
 
 
 def _reason(trial: TrialRecord) -> str:
+    reason = trial.attributes.get("reason")
     if trial.state == "PRUNED":
-        return PRUNED
-    return f"failed: {trial.attributes.get('reason', 'no reason given')}"
+        return f"pruned: {reason}" if reason else PRUNED
+    return f"failed: {reason or 'no reason given'}"

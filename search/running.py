@@ -8,7 +8,7 @@ from shlex import quote
 
 from rich.console import RenderableType
 
-from search import best, creation, fruitless, inspection, stopping
+from search import best, creation, exported, fruitless, inspection, stopping
 from search.launching import launch
 from search.notifying.following import following
 from search.process.device import Device
@@ -127,7 +127,7 @@ def confirmed(
 def finish(
     db: Database, study: Study, url: str, *, again: bool = False, number: int | None = None
 ) -> int:
-    """Prove and test the best model, unless that has been done.
+    """Prove and test the best model, unless that has been done and its files are as they were.
 
     Args:
         again: use the test set for it, whatever it was used for.
@@ -139,7 +139,8 @@ def finish(
     Raises:
         ConfigError: it can't be done; the reason in a line.
     """
-    if best.read(db, study, number).finished and not again:
+    found = best.read(db, study, number)
+    if found.finished and exported.is_whole(found) and not again:
         return 0
     remark("proving the best model in a fresh process …")
     answer = launch.finish(study, url, again=again, number=number)

@@ -113,6 +113,20 @@ def build(trial, input_shape, outputs):
     assert "learning_rate: mine.py" not in shown  # studyhall itself reads it
 
 
+@pytest.mark.parametrize("name", ["dense.units", "hidden act", "units_2", "units"])
+def test_a_name_that_the_code_asks_for_is_not_taken_for_misspelt(name):
+    code = """
+trial.suggest_int("dense.units", 4, 16)
+trial.suggest_categorical("hidden act", ["relu", "tanh"])
+for i in range(units):
+    trial.suggest_int(f"units_{i}", 4, 16)
+    print(f"{i}: {width}")
+"""
+    assert check._speaks_of(code, name)
+    assert not check._speaks_of(code, f"{name}z") or name == "units_2"
+    assert not check._speaks_of(code, "nits")
+
+
 @pytest.mark.parametrize(
     ("compiled", "objective", "problem"),
     [

@@ -49,6 +49,13 @@ def test_pruned_trials_are_no_result_either(studio: Any, capsys: Any) -> None:
     assert "  1 × pruned: it fell behind, or somebody stopped it" in capsys.readouterr().out
 
 
+def test_a_builder_that_prunes_is_quoted() -> None:
+    from tests.test_literal import trial
+
+    ended = trial("x", state="PRUNED", attributes={"reason": "too big"})
+    assert [*fruitless.reasons([ended])] == ["  1 × pruned: too big"]
+
+
 def test_only_the_most_frequent_reasons_are_told() -> None:
     from tests.test_literal import trial
 

@@ -78,5 +78,8 @@ def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
     if best >= LATE * epochs and evidence.fall > CLEAR * evidence.noise:
         why = f"{fell} in the last quarter of {epochs} epochs, and its last ones are its best"
         return YES, why
+    if best == epochs:  # it may go on falling, however short or rough the curve is
+        why = f"its last epoch is its best, and what it fell by in the last quarter of {epochs} "
+        return UNKNOWN, f"{why}epochs is within the noise"
     why = f"in the last quarter of {epochs} epochs {fell}, which is within the noise or before it"
     return NO, why

@@ -274,5 +274,9 @@ class Run:
 
 def _diverged(run: Training, epoch: Epoch, sign: float) -> str:
     best = run.best
-    before = f"; before, {sign * best.value:.5g} at epoch {best.number}" if best else ""
+    before = (
+        f"; before, {sign * best.value:.5g} at epoch {best.number}"
+        if best and math.isfinite(best.value)
+        else ""
+    )
     return f"{NO_NUMBER} at epoch {epoch.number}{before}"
