@@ -402,8 +402,8 @@ def test_a_damaged_model_of_the_winner(finished):
     model.write_bytes(whole[:-100])
     answer = finished.answer("finish", "iris")
     model.write_bytes(whole)
-    assert answer.returncode == 2
-    assert answer.stderr == f"the model of trial 0 at {model} was altered or cut off\n"
+    assert answer.returncode == 3
+    assert f"its saved model at {model} was altered or cut off" in answer.stdout
 
 
 def test_trials_to_come_in_words(finished):
