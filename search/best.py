@@ -217,7 +217,7 @@ def shown(best: Best) -> list[RenderableType]:
         how = f"studyhall best {best.study.name}{_option(best)} --export FOLDER does it"
         parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
     if best.proof and best.failed:
-        parts += proven.sentences(best.study.name, best.proof)
+        parts += proven.sentences(best.study.name, best.proof, tested=best.test is not None)
     return parts
 
 

@@ -37,10 +37,15 @@ def differs(recorded: float, reloaded: float, tolerance: float | None) -> str:
     )
 
 
-def sentences(study: str, proof: Mapping[str, Any]) -> list[str]:
-    """A model that is not proven, why, and which one is."""
+def sentences(study: str, proof: Mapping[str, Any], *, tested: bool = False) -> list[str]:
+    """A model that is not proven, why, and which one is.
+
+    Args:
+        tested: it was proven once, and scored on the test set then.
+    """
+    missing = "not exported, and was tested before" if tested else "neither exported nor tested"
     return [
-        f"NOT PROVEN: {why_not(proof)}; it is neither exported nor tested",
+        f"NOT PROVEN: {why_not(proof)}; it is {missing}",
         instead(study, proof),
     ]
 
