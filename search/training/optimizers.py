@@ -36,6 +36,10 @@ def hidden_state(optimizer: Any) -> str | None:
     inner = updates.inner(optimizer)
     if callable(getattr(inner, "_learning_rate", None)) and not learning_rates.is_scheduled(inner):
         return "its learning rate is a function"
+    try:
+        inner.get_config()
+    except NotImplementedError:
+        return "its learning rate has no configuration"
     if int(inner.iterations) != 0:
         return f"its optimizer has made {int(inner.iterations)} steps already"
     if hasattr(inner, "_exclude_from_weight_decay"):

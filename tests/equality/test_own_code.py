@@ -289,6 +289,25 @@ COMPILING: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
+class Falling(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Without a configuration, as it stands in many notebooks."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def __call__(self, step: Any) -> Any:
+        return self.rate / (1.0 + ops.cast(step, "float32"))
+
+
+def test_a_schedule_of_its_own_gives_the_rates(comparison: Any) -> None:
+    def build(n: int) -> keras.Model:
+        model = keras.Sequential([keras.Input((FEATURES,)), layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(Falling(0.1 * (n + 1))), "mse")
+        return model
+
+    comparison(build, X, Y).run()
+
+
 @pytest.mark.parametrize("name", COMPILING)
 def test_losses_and_metrics_are_those_of_fit(comparison: Any, name: str) -> None:
     dense = lambda n: layers.Dense(4)  # noqa: E731
