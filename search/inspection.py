@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,16 +147,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     named = (file.data.source, file.model.family)
     if not any(OWN_FILE in name or name.startswith(KERAS) for name in named):
         return inspect(file, path)
-    command = [sys.executable, "-P", "-m", "search", "inspect", str(path)]
-    command += ["--seed", str(file.study.seed)]
-    answer = subprocess.run(
-        command,
-        env={**os.environ, **wire.IN_UTF8},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:
         return Inspection(**json.loads(answer.stdout.splitlines()[-1]))
     if answer.returncode == 2:

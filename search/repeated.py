@@ -7,12 +7,11 @@ process, as a worker would: what a module draws at its import may go on in this 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.data.data_error import refusal
+from search.process import wire
 from search.study_file.sections import StudyFile
 from spaces import user_code
 
@@ -51,9 +50,7 @@ def _again(file: StudyFile, path: Path) -> str:
 
 def _apart(file: StudyFile, path: Path) -> str | None:
     """The fingerprint in a fresh process; None where it comes to nothing there."""
-    command = [sys.executable, "-P", "-m", "search", "inspect", str(path), "--once"]
-    command += ["--seed", str(file.study.seed)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = wire.answer("inspect", str(path), "--once", "--seed", str(file.study.seed))
     if answer.returncode != 0:
         return None
     return str(json.loads(answer.stdout.splitlines()[-1])["data"])

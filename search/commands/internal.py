@@ -26,7 +26,8 @@ def inspect(
     quiet.import_tensorflow()  # the user's code will, as a rule
     from search import round_trip
 
-    found = inspection.inspect(study_file, file, once=once, tried=round_trip.refuse)
+    tried = None if once else round_trip.refuse  # whoever asks for the data again has done that
+    found = inspection.inspect(study_file, file, once=once, tried=tried)
     print(inspection.to_json(found))
 
 

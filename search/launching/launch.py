@@ -5,7 +5,6 @@ The launcher never imports TensorFlow: it would hold memory of the GPUs that its
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -83,14 +82,8 @@ def finish(
         number: of the trial that is asked for instead of the best.
     """
     chosen = [] if number is None else ["--trial", str(number)]
-    return subprocess.run(
-        [*command(study.name, "finish"), *(["--again"] if again else []), *chosen],
-        env={**os.environ, **wire.IN_UTF8, "STUDYHALL_STORAGE": url},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    words = [study.name, *(["--again"] if again else []), *chosen]
+    return wire.answer("finish", *words, STUDYHALL_STORAGE=url)
 
 
 def _watch(

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,23 @@ STANDBY = "STUDYHALL_STANDBY"  # set likewise: it begins when it is told to
 IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # what a command of ours prints for another
 STDIN = 0  # read without Python's buffer, whose lock would outlive the main thread
 GO = b"go\n"
+
+
+def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours in a process of its own, to its end; what it prints is kept as text.
+
+    Args:
+        words: the command's.
+        environment: what is set for it beyond our own.
+    """
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "search", *words],
+        env={**os.environ, **IN_UTF8, **environment},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 class WorkerProcess(subprocess.Popen[bytes]):
