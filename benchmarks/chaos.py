@@ -22,11 +22,12 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's name hides the package
 
-from search import creation, inspection  # noqa: E402
-from search.study_file import config  # noqa: E402
-from storage import records, status, studies  # noqa: E402
-from storage.database import Database  # noqa: E402
-from storage.study import Study  # noqa: E402
+from studyhall.search.study import creation, inspection  # noqa: E402
+from studyhall.search.study_file import config  # noqa: E402
+from studyhall.storage.database import Database  # noqa: E402
+from studyhall.storage.queries import records, status
+from studyhall.storage.studies import studies  # noqa: E402
+from studyhall.storage.studies.rows import Study  # noqa: E402
 
 POLL_S = 0.1
 LIFE_S = 2.0  # mean time from a worker's first epoch to its death
@@ -132,7 +133,7 @@ class Workers:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "search", "worker", "chaos"]
+        command = [sys.executable, "-P", "-m", "studyhall", "worker", "chaos"]
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 

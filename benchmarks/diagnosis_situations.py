@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import optuna
 
-from search import diagnosis
-from search.data import guessing, loading, sources
-from search.data.loading import Data
-from search.diagnosis import (
+from studyhall.search.data import baseline, loading, sources
+from studyhall.search.data.loading import Data
+from studyhall.search.diagnosis import rules
+from studyhall.search.diagnosis.evidence import measure
+from studyhall.search.diagnosis.rules import (
     CUT_SHORT,
     DIVERGED,
     GOOD,
@@ -24,11 +25,11 @@ from search.diagnosis import (
     Finding,
     Standard,
 )
-from search.findings.evidence import measure
-from search.study_file import config
-from search.study_file.sections import DataSection
-from search.training.engine import Settings, seed_everything
-from search.trial import forms, modelling
+from studyhall.search.study_file import config
+from studyhall.search.study_file.sections import DataSection
+from studyhall.search.training.engine import seed_everything
+from studyhall.search.training.settings import Settings
+from studyhall.search.trial import forms, modelling
 
 SOURCES = {
     "digits": "sklearn:digits",
@@ -135,7 +136,7 @@ def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained
     )
     epochs = forms.engine(data.split).training(built.model, settings).epochs()
     history = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
-    unit = guessing.guess_loss(data.task, data.train.y)
+    unit = baseline.guess_loss(data.task, data.train.y)
     return Trained(situation, source, seed, history, unit, len(data.validation))
 
 
@@ -194,5 +195,5 @@ def _same_data(trained: Trained) -> tuple[object, ...]:
 def _finding(trained: Trained, standard: Standard) -> Finding:
     evidence = measure(trained.history, trained.guess_loss)
     if evidence is None:  # no epoch had a finite loss
-        return Finding(diagnosis.DIVERGED, 1.0, 1.0, "")
-    return diagnosis.judge(evidence, standard)
+        return Finding(rules.DIVERGED, 1.0, 1.0, "")
+    return rules.judge(evidence, standard)

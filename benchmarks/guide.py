@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import guide_data, guide_table  # noqa: E402
 from benchmarks.guide_recipes import AS_IT_STANDS, SYSTEMS, System  # noqa: E402
-from search.study_file import config, written  # noqa: E402
+from studyhall.search.study_file import config, written  # noqa: E402
 
 RESULTS = ROOT / "docs" / "guide.json"
 TABLE = ROOT / "docs" / "guide.md"
@@ -59,12 +59,12 @@ def _run(system: System, folder: Path, full: bool) -> dict[str, Any]:
         file = config.overridden(file, changes)
     path.write_text(written.text(config.to_dict(file)), encoding="utf-8")
     url = f"sqlite:///{folder}/guide.db"
-    command = [sys.executable, "-P", "-m", "search", "launch", path.name, "--storage", url]
+    command = [sys.executable, "-P", "-m", "studyhall", "launch", path.name, "--storage", url]
     began = time.time()
     subprocess.run(command, cwd=folder, env=environment, check=True)
     os.environ.update(environment)
     from benchmarks import guide_scores
-    from storage.database import Database
+    from studyhall.storage.database import Database
 
     with closing(Database.open(url, create=False)) as db:
         found = guide_scores.read(db, system.name)

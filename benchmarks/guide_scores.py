@@ -4,15 +4,18 @@ from typing import Any
 
 import keras
 
-from search import creation, exporting, valuation
-from search.data import loading
-from search.report import curves, scores
-from search.trial import modelling
-from search.trial.modelling import Blueprint
-from storage import bucket, status, studies
-from storage.database import Database
-from storage.records import TrialRecord
-from storage.studies import Study
+from studyhall.search.data import loading
+from studyhall.search.display import curves
+from studyhall.search.evaluation import scores, valuation
+from studyhall.search.study import creation
+from studyhall.search.trial import exporting, modelling
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.database import Database
+from studyhall.storage.queries import status
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
 
 
 def read(db: Database, name: str) -> dict[str, Any]:

@@ -22,11 +22,11 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hi
 
 import psutil  # noqa: E402
 
-from search import creation, inspection  # noqa: E402
-from search.study_file import config  # noqa: E402
-from storage import status  # noqa: E402
-from storage.database import Database  # noqa: E402
-from storage.studies import Study  # noqa: E402
+from studyhall.search.study import creation, inspection  # noqa: E402
+from studyhall.search.study_file import config  # noqa: E402
+from studyhall.storage.database import Database  # noqa: E402
+from studyhall.storage.queries import status  # noqa: E402
+from studyhall.storage.studies.rows import Study  # noqa: E402
 
 POLL_S = 0.2
 WARM_UP = 0.2  # of the trials
@@ -66,7 +66,7 @@ batch_size = [16, 32, 64, 128]
 """
 
 BUILDER = """
-from spaces import architecture
+from studyhall.spaces import architecture
 
 def build(trial, input_shape, outputs):
     family = trial.params["family"]
@@ -103,7 +103,7 @@ def _measure(folder: Path, trials: int) -> list[float]:
     db = Database.open(url)
     study = _create(db, folder, trials)
     mib: list[float] = []
-    command = [sys.executable, "-P", "-m", "search", "worker", study.name, "--storage", url]
+    command = [sys.executable, "-P", "-m", "studyhall", "worker", study.name, "--storage", url]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
         memory = psutil.Process(worker.pid)
         while len(mib) < trials and worker.poll() is None:

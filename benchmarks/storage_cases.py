@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from benchmarks import storage_filling as filling
 from benchmarks import storage_worker as stub
-from storage import studies
-from storage.claim import Claim
-from storage.database import Database, Transaction
-from storage.trials import TrialStore
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.studies import studies
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 WORKER = str(Path(stub.__file__))
 

@@ -10,9 +10,9 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from storage import packing, studies
-from storage.database import Database, Transaction
-from storage.study import Study
+from studyhall.storage.database import Database, Transaction, encoding
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
 
 EPOCHS = 30
 SPACE: dict[str, BaseDistribution] = {
@@ -92,7 +92,7 @@ def _trials(t: Transaction, study_id: int, finished: int, running: int) -> int:
 
 
 def _done(t: Transaction, study_id: int, first: int, finished: int) -> None:
-    params, spaces = packing.pack_params(VALUES, SPACE)
+    params, spaces = encoding.pack_params(VALUES, SPACE)
     curve = array.array("d", [0.0, *(1.0 / epoch for epoch in range(1, EPOCHS + 1))]).tobytes()
     t.run(
         f"""
@@ -120,7 +120,7 @@ def _blob(t: Transaction) -> str:
 def _leases(t: Transaction, study_id: int, first: int, number: int, running: int) -> None:
     if not running:
         return
-    params, spaces = packing.pack_params(VALUES, SPACE)
+    params, spaces = encoding.pack_params(VALUES, SPACE)
     t.run(
         f"""
         INSERT INTO studyhall_leases (trial_id, study_id, number, token, worker, host, pid, device,
@@ -165,5 +165,5 @@ def _reports(t: Transaction, study_id: int) -> None:
             study_id=study_id,
             name=name,
             value=space.to_internal_repr(VALUES[name]),
-            space=packing.distribution_json(space),
+            space=encoding.distribution_json(space),
         )

@@ -12,10 +12,12 @@ sys.path[0] = str(ROOT)  # not this folder, whose storage.py would hide the pack
 
 import optuna  # noqa: E402
 
-from storage import pruning, studies  # noqa: E402
-from storage.claim import Claim  # noqa: E402
-from storage.database import Database  # noqa: E402
-from storage.trials import TrialStore, Worker  # noqa: E402
+from studyhall.storage.database import Database  # noqa: E402
+from studyhall.storage.leases.lease import Worker  # noqa: E402
+from studyhall.storage.sampling import pruning
+from studyhall.storage.studies import studies  # noqa: E402
+from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
+from studyhall.storage.trials.trial_store import TrialStore
 
 EPOCHS = 30
 Trials = Iterator[None]

@@ -21,10 +21,11 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hide packages
 
 from benchmarks import throughput_cases as cases  # noqa: E402
-from search import creation, inspection  # noqa: E402
-from search.study_file import config  # noqa: E402
-from storage import records, studies  # noqa: E402
-from storage.database import Database  # noqa: E402
+from studyhall.search.study import creation, inspection  # noqa: E402
+from studyhall.search.study_file import config  # noqa: E402
+from studyhall.storage.database import Database  # noqa: E402
+from studyhall.storage.queries import records
+from studyhall.storage.studies import studies  # noqa: E402
 
 TRIALS = {"digits-mlp": 24, "fashion-cnn": 5}  # of each worker
 
@@ -67,7 +68,7 @@ def _rate(name: str, folder: Path, workers: int, threads: int) -> float:
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "CUDA_VISIBLE_DEVICES": "",
     }
-    command = [sys.executable, "-P", "-m", "search", "worker", name]
+    command = [sys.executable, "-P", "-m", "studyhall", "worker", name]
     with (folder / "log").open("w") as log:
         started = [
             subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import optuna
 
-from search.study_file import config
-from search.study_file.sections import StudyFile
-from spaces.space import Space, Value, read_space
+from studyhall.search.study_file import config
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces.entry import Value
+from studyhall.spaces.space import Space, read_space
 
 COMMON = """
 [training]

@@ -16,19 +16,22 @@ import keras  # noqa: E402
 import optuna  # noqa: E402
 
 from benchmarks.throughput_cases import CASES, Case  # noqa: E402
-from search import creation  # noqa: E402
-from search.data import loading  # noqa: E402
-from search.inspection import Inspection  # noqa: E402
-from search.process.stop import Stop  # noqa: E402
-from search.trial import modelling, sampling  # noqa: E402
-from search.trial.context import Context, trial_seed  # noqa: E402
-from search.trial.keeper import Keeper  # noqa: E402
-from search.trial.objective import Objective  # noqa: E402
-from spaces import architecture, hyperparameters, optimization  # noqa: E402
-from spaces.space import Value  # noqa: E402
-from storage import samplers, studies  # noqa: E402
-from storage.database import Database  # noqa: E402
-from storage.trials import Claim, TrialStore, Worker  # noqa: E402
+from studyhall.search.data import loading  # noqa: E402
+from studyhall.search.process.stop import Stop  # noqa: E402
+from studyhall.search.study import creation  # noqa: E402
+from studyhall.search.study.inspection import Inspection  # noqa: E402
+from studyhall.search.trial import modelling, sampling  # noqa: E402
+from studyhall.search.trial.context import Context, trial_seed  # noqa: E402
+from studyhall.search.trial.disk_quota import Keeper  # noqa: E402
+from studyhall.search.trial.objective import Objective  # noqa: E402
+from studyhall.spaces import architecture, hyperparameters, optimization  # noqa: E402
+from studyhall.spaces.entry import Value  # noqa: E402
+from studyhall.storage.database import Database  # noqa: E402
+from studyhall.storage.leases.lease import Worker  # noqa: E402
+from studyhall.storage.sampling import samplers
+from studyhall.storage.studies import studies  # noqa: E402
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 Train = Callable[[int], Callable[[], float]]  # number -> (what finds the best val_loss, untimed)
 

@@ -14,8 +14,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from search.service import users
-from search.service.users import Role
+from studyhall.search.dashboard import users
+from studyhall.search.dashboard.users import Role
 
 DATABASE = "studyhall"
 ROLES = {"owner": "studyhall", "reader": "studyhall_reader"}

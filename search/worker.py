@@ -8,27 +8,32 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from search import creation, inspection, warm_start
-from search.creation import Stored
-from search.data import loading
-from search.launching import launch
-from search.launching.streak import Streak
-from search.process import device, identity, recycling
-from search.process.stop import STOPPED, Stop
-from search.process.wire import LAUNCHED, STANDBY
-from search.report import show
-from search.study_file.config import ConfigError
-from search.trial import modelling, sampling
-from search.trial.context import LOG, Context, Outcome, trial_seed
-from search.trial.keeper import Keeper
-from search.trial.objective import Objective
-from storage import records, samplers, status
-from storage.database import Database, StorageAway, Transaction
-from storage.leases import LeaseLost
-from storage.records import TrialRecord
-from storage.status import Status
-from storage.studies import Study
-from storage.trials import Claim, Exhausted, Terms, TrialStore
+from studyhall.search.data import loading
+from studyhall.search.display import show
+from studyhall.search.launcher import launch
+from studyhall.search.launcher.streak import Streak
+from studyhall.search.process import device, identity, recycling
+from studyhall.search.process.stop import STOPPED, Stop
+from studyhall.search.process.wire import LAUNCHED, STANDBY
+from studyhall.search.study import creation, inspection, warm_start
+from studyhall.search.study.creation import Stored
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.trial import modelling, sampling
+from studyhall.search.trial.context import LOG, Context, Outcome, trial_seed
+from studyhall.search.trial.disk_quota import Keeper
+from studyhall.search.trial.objective import Objective
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database.urls import StorageAway
+from studyhall.storage.leases.lease import Terms
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.queries import records, status
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Status
+from studyhall.storage.sampling import samplers
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.claim import Exhausted
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
 

@@ -14,11 +14,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from spaces import hyperparameters
-from spaces.entry import Value
-from spaces.failures import ArchitectureError
-from spaces.hyperparameters import Scalar
-from spaces.regularization import augmentation, regularizer
+from studyhall.spaces import hyperparameters
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import ArchitectureError
+from studyhall.spaces.legal import Scalar
+from studyhall.spaces.regularization import augmentation, regularizer
 
 __all__ = ["ArchitectureError", "build"]
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from spaces.failures import UnusableCodeError
-from spaces.spelling import as_toml
+from studyhall.spaces.failures import UnusableCodeError
+from studyhall.spaces.spelling import as_toml
 
 LONGEST_NAME = 200  # characters; databases hold 512 bytes
 LONGEST = 60  # characters of a value that is shown

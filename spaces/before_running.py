@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from spaces.failures import UnusableCodeError
-from spaces.spelling import nearest
+from studyhall.spaces.failures import UnusableCodeError
+from studyhall.spaces.spelling import nearest
 
 FITTING = {"epochs", "validation_data", "validation_split", "steps_per_epoch", "callbacks"}
 TUNERS = {"Hyperband", "RandomSearch", "BayesianOptimization", "GridSearch", "Tuner"}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from spaces.hyperparameters import Scalar
-from spaces.spelling import as_toml
+from studyhall.spaces.legal import Scalar
+from studyhall.spaces.spelling import as_toml
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spaces import hyperparameters
-from spaces.entry import Entry, Value
-from spaces.reading import MOST
-from spaces.space import Scalar, Space
-from spaces.spelling import as_toml, one_of
+from studyhall.spaces import hyperparameters
+from studyhall.spaces.entry import Entry, Value
+from studyhall.spaces.legal import Scalar
+from studyhall.spaces.reading import MOST
+from studyhall.spaces.space import Space
+from studyhall.spaces.spelling import as_toml, one_of
 
 NAME = "name"  # the key that is no hyperparameter
 _LEGAL_NAME = re.compile(r'[^"\\]{1,100}')

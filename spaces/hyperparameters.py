@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spaces.legal import Hyperparameter, Scalar
+from studyhall.spaces.legal import Hyperparameter, Scalar
 
 __all__ = [
     "BUILT_IN_FAMILIES",

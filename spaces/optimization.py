@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from spaces import schedules
-from spaces.entry import Value
-from spaces.failures import ArchitectureError
-from spaces.hyperparameters import find
+from studyhall.spaces import schedules
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import ArchitectureError
+from studyhall.spaces.hyperparameters import find
 
 # Where the study file gives no decay_rate and decay_epochs; cosine takes all epochs.
 DECAY_RATES = {

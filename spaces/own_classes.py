@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spaces import user_code
+from studyhall.spaces import user_code
 
 LIBRARIES = ("site-packages", "dist-packages")
 

@@ -8,9 +8,9 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from spaces.entry import Entry
-from spaces.hyperparameters import Hyperparameter, Scalar
-from spaces.spelling import as_key, as_toml, one_of
+from studyhall.spaces.entry import Entry
+from studyhall.spaces.legal import Hyperparameter, Scalar
+from studyhall.spaces.spelling import as_key, as_toml, one_of
 
 Problem = tuple[str, str, str]  # name of the hyperparameter, what was received, what is expected
 

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from spaces.entry import Value
-from spaces.failures import ArchitectureError
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import ArchitectureError
 
 
 def regularizer(values: Mapping[str, Value]) -> keras.regularizers.Regularizer | None:

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from spaces import hyperparameters
-from spaces.entry import Entry, Value
-from spaces.hyperparameters import Scalar
-from spaces.reading import Problem, SpaceError, read_entry
-from spaces.spelling import as_toml, nearest, one_of
+from studyhall.spaces import hyperparameters
+from studyhall.spaces.entry import Entry, Value
+from studyhall.spaces.legal import Scalar
+from studyhall.spaces.reading import Problem, SpaceError, read_entry
+from studyhall.spaces.spelling import as_toml, nearest, one_of
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

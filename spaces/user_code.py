@@ -17,9 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spaces import before_running
-from spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
-from spaces.spelling import nearest
+from studyhall.spaces import before_running
+from studyhall.spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
+from studyhall.spaces.spelling import nearest
 
 __all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "told", "where_it_belongs"]
 

@@ -6,12 +6,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from spaces import hyperparameters, randomness
-from spaces.entry import Value
-from spaces.failures import UnusableCodeError, UserCodeError
-from spaces.space import Space
-from spaces.spelling import as_toml
-from spaces.user_code import call, told, where_it_belongs
+from studyhall.spaces import hyperparameters, randomness
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import UnusableCodeError, UserCodeError
+from studyhall.spaces.space import Space
+from studyhall.spaces.spelling import as_toml
+from studyhall.spaces.user_code import call, told, where_it_belongs
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,9 @@ def build(
     Raises:
         UserCodeError: If it fails or returns anything else than a fitting model.
     """
-    from spaces.user_trial import UserTrial  # with Optuna, which questions need not wait for
+    from studyhall.spaces.user_trial import (
+        UserTrial,  # with Optuna, which questions need not wait for
+    )
 
     name = getattr(builder, "__name__", "the function")
 

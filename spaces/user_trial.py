@@ -12,11 +12,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from spaces import asked
-from spaces.entry import Value
-from spaces.failures import UnusableCodeError, UserCodeError
-from spaces.space import Space
-from spaces.spelling import as_key, as_toml
+from studyhall.spaces import asked
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import UnusableCodeError, UserCodeError
+from studyhall.spaces.space import Space
+from studyhall.spaces.spelling import as_key, as_toml
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -27,9 +27,9 @@ import optuna
 import psycopg
 import pytest
 
-from spaces import spelling
-from storage.database import Database
-from storage.trials import Claim
+from studyhall.spaces import spelling
+from studyhall.storage.database import Database
+from studyhall.storage.trials.claimed_trial import Claim
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # In the background of a shell it is ignored, and so it would be by all that the tests start.
@@ -211,7 +211,16 @@ def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     with contextlib.ExitStack() as running:
 
         def start(url: str, *options: str, **environment: str) -> Dashboard:
-            command = [sys.executable, "-P", "-m", "search", "dashboard", "--port", "0", *options]
+            command = [
+                sys.executable,
+                "-P",
+                "-m",
+                "studyhall",
+                "dashboard",
+                "--port",
+                "0",
+                *options,
+            ]
             process = subprocess.Popen(
                 command,
                 cwd=tmp_path_factory.mktemp("dashboard"),
@@ -334,8 +343,8 @@ class Studio:
 
     def study(self, code: str = "", **changes: Any) -> Any:
         """Create a study; with code, its model is built by `mine.py:build`."""
-        from search import creation, inspection
-        from search.study_file import config
+        from studyhall.search.study import creation, inspection
+        from studyhall.search.study_file import config
 
         if code:
             (self.folder / "mine.py").write_text(textwrap.dedent(code))
@@ -346,11 +355,12 @@ class Studio:
 
     def worker(self, study: Any, stop: Any = None) -> Any:
         """What runs the trials of a study in a worker process: an `Objective`."""
-        from search import creation, worker
-        from search.process.stop import Stop
-        from search.trial.context import Context
-        from search.trial.keeper import Keeper
-        from search.trial.objective import Objective
+        from studyhall.search import worker
+        from studyhall.search.process.stop import Stop
+        from studyhall.search.study import creation
+        from studyhall.search.trial.context import Context
+        from studyhall.search.trial.disk_quota import Keeper
+        from studyhall.search.trial.objective import Objective
 
         stored = creation.stored(study)
         plan = worker.plan_of(stored, stored.folder, study)
@@ -372,8 +382,8 @@ class Studio:
         """Let the saved model of a trial, the best unless said, be another than was trained."""
         import keras
 
-        from search import creation
-        from storage import records
+        from studyhall.search.study import creation
+        from studyhall.storage.queries import records
 
         saved = [t for t in records.trials(self.db, study) if "model" in t.attributes]
         wrong = trial or min(saved, key=lambda each: each.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from search import cli
+from studyhall.search.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,7 +23,7 @@ def test_what_the_demo_says_to_type_next_is_understood() -> None:
     typed = re.findall(r"studyhall (\w+) ?([\w./]*)", recipe.replace("\\n", "\n"))
     assert typed[0] == ("launch", "recipes/digits.toml")
     assert {"status", "best", "dashboard"} <= {command for command, _ in typed}
-    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app.app).commands  # type: ignore[attr-defined]
     for command, argument in typed:
         commands[command].make_context(command, argument.split())  # raises for a wrong one
 

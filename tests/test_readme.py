@@ -18,22 +18,23 @@ import optuna
 import pytest
 import typer
 
-from search import best, cli
-from search.data import keras_sets, sklearn_sets
-from search.findings.evidence import Evidence
-from search.findings.verdicts import Verdict
-from search.report import json_keys
-from search.retraining.confirmation import Confirmation
-from search.retraining.confirmed import Confirmed
-from search.retraining.datacurve import DataCurve
-from search.retraining.reproduction import Replay
-from search.study_file import config, reference, template
-from spaces import hyperparameters, spelling
-from spaces.hyperparameters import Hyperparameter
-from storage import schema, studies
-from storage.database import Database
-from storage.records import TrialRecord
-from storage.status import Running, status
+from studyhall.search.cli import app
+from studyhall.search.data import keras_sets, sklearn_sets
+from studyhall.search.diagnosis.evidence import Evidence
+from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.display import json_keys
+from studyhall.search.evaluation import best
+from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining.confirmed_trial import Confirmed
+from studyhall.search.retraining.datacurve import DataCurve
+from studyhall.search.retraining.replay_result import Replay
+from studyhall.search.study_file import config, reference, template
+from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces.legal import Hyperparameter
+from studyhall.storage.database import Database, schema
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Running, status
+from studyhall.storage.studies import studies
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -41,7 +42,7 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
 PICTURE_BYTES = 200_000
 
-APP = typer.main.get_command(cli.app)
+APP = typer.main.get_command(app.app)
 GROUPS = {
     name: group for name, group in APP.commands.items() if isinstance(group, typer.core.TyperGroup)
 }
@@ -279,11 +280,11 @@ def test_a_study_opens_in_optuna_as_shown(
 TRIED = """
 import pathlib
 import keras, numpy, optuna
-from search.data import loading
-from search import exporting
-from search.study_file.sections import DataSection
-from spaces import user_code, user_model
-from spaces.space import read_space
+from studyhall.search.data import loading
+from studyhall.search.trial import exporting
+from studyhall.search.study_file.sections import DataSection
+from studyhall.spaces import user_code, user_model
+from studyhall.spaces.space import read_space
 
 here = pathlib.Path.cwd()
 for python in sorted(here.glob("my_model*.py")):

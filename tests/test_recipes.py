@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from search.study_file import config
-from spaces import fixed
-from spaces.space import read_space
+from studyhall.search.study_file import config
+from studyhall.spaces import fixed
+from studyhall.spaces.space import read_space
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
@@ -36,7 +36,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("recipe", SIZES)
 def test_a_fixed_trial_is_the_documents_network(recipe):
-    from spaces import architecture
+    from studyhall.spaces import architecture
 
     file = config.load(ROOT / "recipes" / f"{recipe}.toml")
     space = read_space(dict(file.space), family=file.model.family)

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from search.data import widths
-from search.data.data_error import refusal
+from studyhall.search.data import widths
+from studyhall.search.data.errors import refusal
 
 Samples: TypeAlias = Any  # np.ndarray (N, …), or scipy.sparse.csr_matrix (N, words)
 Targets: TypeAlias = np.ndarray[Any, Any]

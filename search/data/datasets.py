@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from search.data.arrays import Pair
-from search.data.data_error import DataError, refusal
-from spaces import user_code
+from studyhall.search.data.arrays import Pair
+from studyhall.search.data.errors import DataError, refusal
+from studyhall.spaces import user_code
 
 ENDLESS = -1  # as tf.data says it
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from search.data.archives import PARTS
-from search.data.arrays import Arrays
-from search.data.data_error import refusal, shortened
+from studyhall.search.data.arrays import Arrays
+from studyhall.search.data.errors import refusal, shortened
+from studyhall.search.data.npz import PARTS
 
 EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # Pillow's modes
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

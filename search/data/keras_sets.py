@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from search.data.arrays import Arrays
-from search.data.data_error import refusal
-from search.study_file import paths
+from studyhall.search.data.arrays import Arrays
+from studyhall.search.data.errors import refusal
+from studyhall.search.study_file import paths
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from search.data import sources, splits, targets
-from search.data.arrays import Arrays, Pair
-from search.data.data_error import DataError, refusal, shortened
-from search.data.parts import Fold, Part, joined
-from search.data.preparation import Preparation
-from search.study_file.sections import DataSection, StudyFile
+from studyhall.search.data import sources, splits, targets
+from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data.errors import DataError, refusal, shortened
+from studyhall.search.data.parts import Fold, Part, joined
+from studyhall.search.data.preparation import Preparation
+from studyhall.search.study_file.sections import DataSection, StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from search.data import preparation
-from search.data.arrays import Samples
-from search.data.splits import Labels, Rows
+from studyhall.search.data import preparation
+from studyhall.search.data.arrays import Samples
+from studyhall.search.data.splits import Labels, Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from search.data.arrays import Samples
-from search.data.data_error import refusal
+from studyhall.search.data.arrays import Samples
+from studyhall.search.data.errors import refusal
 
 Floats = NDArray[np.float64]
 Kind = Literal["none", "standard", "scale"]

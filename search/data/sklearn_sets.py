@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import datasets
 
-from search.data.arrays import Arrays
+from studyhall.search.data.arrays import Arrays
 
 
 @dataclass(frozen=True)

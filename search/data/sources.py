@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search.data import archives, images, keras_sets, sklearn_sets, tables, user_data
-from search.data.arrays import Arrays, checked
-from search.data.data_error import DataError, problem, refusal
-from search.study_file import paths
-from search.study_file.sections import DataSection
-from spaces import spelling
+from studyhall.search.data import images, keras_sets, npz, sklearn_sets, tables, user_data
+from studyhall.search.data.arrays import Arrays, checked
+from studyhall.search.data.errors import DataError, problem, refusal
+from studyhall.search.study_file import paths
+from studyhall.search.study_file.sections import DataSection
+from studyhall.spaces import spelling
 
 COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
 FORMS = (
@@ -103,7 +103,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
     if path.is_dir():
         return images.read(path, section.image_size, section.grey)
     if path.suffix.lower() == ".npz":
-        return archives.read(path, section.group)
+        return npz.read(path, section.group)
     if path.suffix.lower() in tables.READERS:
         return tables.read(path, section.target, section.group)
     raise refusal("source", f'"{section.source}"', FORMS)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import model_selection
 
-from search.data.arrays import Targets
-from search.data.data_error import DataError, problem, refusal, shortened
+from studyhall.search.data.arrays import Targets
+from studyhall.search.data.errors import DataError, problem, refusal, shortened
 
 Rows = NDArray[np.int64]
 

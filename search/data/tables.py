@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from search.data import widths
-from search.data.arrays import Arrays
-from search.data.data_error import DataError, problem, refusal, shortened
-from spaces import spelling
+from studyhall.search.data import widths
+from studyhall.search.data.arrays import Arrays
+from studyhall.search.data.errors import DataError, problem, refusal, shortened
+from studyhall.spaces import spelling
 
 CATEGORIES = 1000  # a column of more different texts is no category
 SEPARATORS = ",;\t|"

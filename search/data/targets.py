@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.arrays import Targets, flat
-from search.data.data_error import refusal, shortened
+from studyhall.search.data.arrays import Targets, flat
+from studyhall.search.data.errors import refusal, shortened
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from search.data import datasets
-from search.data.arrays import Arrays, Pair
-from search.data.data_error import DataError, refusal
-from spaces import user_code
+from studyhall.search.data import datasets
+from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data.errors import DataError, refusal
+from studyhall.spaces import user_code
 
 EXPECTED = (
     "(x, y), or ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.data_error import refusal
+from studyhall.search.data.errors import refusal
 
 if TYPE_CHECKING:
     import pandas as pd

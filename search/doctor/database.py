@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from search import room
-from search.doctor.finding import Finding, size
-from storage.health import Health
+from studyhall.search.doctor.finding import Finding, size
+from studyhall.search.process import disk
+from studyhall.storage.database.health import Health
 
 SLOW_MS = 100.0  # a round trip, at which an epoch's report costs as much as a short epoch
 CROWDED = 0.9  # of the connections that the server takes
@@ -33,7 +33,7 @@ def _trouble(health: Health) -> Iterator[Finding]:
     if health.journal_mode not in (None, "wal"):
         how = f"keeps its journal as {health.journal_mode}, not as wal"
         yield _needs(how, "close every program that has it open, then launch again")
-    if health.free_bytes is not None and health.free_bytes < room.LEAST:
+    if health.free_bytes is not None and health.free_bytes < disk.LEAST:
         yield _needs(f"has {size(health.free_bytes)} of disk left", "make room there")
     used, limit = health.connections, health.connections_limit
     if used is not None and limit is not None and used >= CROWDED * limit:

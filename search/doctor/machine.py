@@ -7,8 +7,8 @@ import platform
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 
-from search.doctor.finding import Finding
-from search.process import gpus
+from studyhall.search.doctor.finding import Finding
+from studyhall.search.process import gpus
 
 LIBRARIES = ("studyhall", "tensorflow", "keras", "optuna", "sqlalchemy", "psycopg", "numpy")
 

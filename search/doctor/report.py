@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.doctor import database, machine, study
-from search.doctor.finding import Finding
-from search.doctor.study import Examined
-from storage import health
-from storage.database import Database
-from storage.health import Health
-from storage.studies import Study
+from studyhall.search.doctor import database, machine, study
+from studyhall.search.doctor.finding import Finding
+from studyhall.search.doctor.study import Examined
+from studyhall.storage.database import Database, health
+from studyhall.storage.database.health import Health
+from studyhall.storage.studies.rows import Study
 
 NEEDS_YOU = 3  # exit code
 

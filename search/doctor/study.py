@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from search import creation, proven, room, winner
-from search.doctor.finding import Finding, size
-from search.report import show
-from search.trial import keeper
-from storage import bucket, records, retention, status, studies
-from storage.artifacts import ArtifactError
-from storage.database import Database
-from storage.retention import Survey
-from storage.status import Running, Status
-from storage.studies import Study
+from studyhall.search.display import show
+from studyhall.search.doctor.finding import Finding, size
+from studyhall.search.evaluation import proof_result, winner
+from studyhall.search.process import disk
+from studyhall.search.study import creation
+from studyhall.search.trial import disk_quota
+from studyhall.storage.artifacts import bucket, retention
+from studyhall.storage.artifacts.artifact_store import ArtifactError
+from studyhall.storage.artifacts.retention import Survey
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
+from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
 
 COPY_DIFFERS = "copy_differs"  # an attribute of trials
 
@@ -80,8 +84,8 @@ def to_json(found: Examined) -> dict[str, Any]:
         "silent": [one.number for one in found.silent],
         "waiting": [one.number for one in found.status.running if not one.held],
         "artifacts": str(folder),
-        "proven": None if found.proof is None else proven.holds(found.proof),
-        "free_bytes": room.free_bytes(folder),
+        "proven": None if found.proof is None else proof_result.holds(found.proof),
+        "free_bytes": disk.free_bytes(folder),
         "needed_bytes": objects.needed_bytes if objects else None,
         "copies_differ": found.copies_differ,
         "orphans": len(objects.orphans) if objects else None,
@@ -152,16 +156,16 @@ def _folder(found: Examined) -> Iterator[Finding]:
         do = "work on the machine that has it, or mount it there"
         yield Finding("artifacts", f"not found at {stored.artifacts}", do, needs_you=True)
         return
-    free = room.free_bytes(stored.artifacts)
+    free = disk.free_bytes(stored.artifacts)
     left = f", {size(free)} of disk left" if free is not None else ""
     yield Finding("artifacts", f"in {stored.artifacts}: {size(objects.needed_bytes)} needed{left}")
-    if shortage := room.shortage(stored.artifacts):
+    if shortage := disk.shortage(stored.artifacts):
         yield Finding("artifacts", "have little room", shortage, needs_you=True)
     max_gib = stored.file.study.artifacts_max_gib
-    excess = objects.needed_bytes - round(max_gib * keeper.GIB)
+    excess = objects.needed_bytes - round(max_gib * disk_quota.GIB)
     if excess > 0:
         says = f"need {size(excess)} more than allowed"
-        yield Finding("artifacts", says, keeper.too_small(max_gib, excess), needs_you=True)
+        yield Finding("artifacts", says, disk_quota.too_small(max_gib, excess), needs_you=True)
     yield from _objects(found, objects)
 
 
@@ -185,7 +189,7 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
 
 def _proof(found: Examined) -> Iterator[Finding]:
     """A best model that was tried and is not proven."""
-    if found.proof is not None and not proven.holds(found.proof):
-        says = f"is not proven: {proven.why_not(found.proof)}"
-        do = proven.instead(found.study.name, found.proof)
+    if found.proof is not None and not proof_result.holds(found.proof):
+        says = f"is not proven: {proof_result.why_not(found.proof)}"
+        do = proof_result.instead(found.study.name, found.proof)
         yield Finding("the best model", says, do, needs_you=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from search.process import gpus
-from search.study_file.config import ConfigError
+from studyhall.search.process import gpus
+from studyhall.search.study_file.config import ConfigError
 
 CONTEXT_MIB = 600  # of a GPU, which each process takes beside the memory that TensorFlow manages
 LEAST_MIB = 256  # below which nothing can be trained

@@ -6,8 +6,8 @@ import getpass
 import os
 import socket
 
-from search.process import device
-from storage.leases import Worker
+from studyhall.search.process import device
+from studyhall.storage.leases.lease import Worker
 
 PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fills
 

@@ -65,7 +65,9 @@ def check_code(code: Path) -> None:
     Raises:
         UserCodeError: it may: the file asks for channels first, and the code does not.
     """
-    from spaces.failures import UserCodeError  # this module runs before packages are checked
+    from studyhall.spaces.failures import (
+        UserCodeError,  # this module runs before packages are checked
+    )
 
     file = home() / "keras.json"
     if _wants_channels_first(file) and SETS_FORMAT not in code.read_text(encoding="utf-8"):

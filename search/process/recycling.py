@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from search.process.wire import LAUNCHED, tell_launcher
-from search.study_file.sections import WorkersSection
+from studyhall.search.process.wire import LAUNCHED, tell_launcher
+from studyhall.search.study_file.sections import WorkersSection
 
 EXIT_CODE = 75  # to the launcher: start another in my place (EX_TEMPFAIL of sysexits.h)
 MIB = 2**20

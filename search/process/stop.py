@@ -8,8 +8,8 @@ import threading
 import time
 from types import FrameType
 
-from search.process.recycling import EXIT_CODE
-from search.process.wire import LAUNCHED, STDIN
+from studyhall.search.process.recycling import EXIT_CODE
+from studyhall.search.process.wire import LAUNCHED, STDIN
 
 STOPPED = 128 + signal.SIGTERM  # exit code once somebody has stopped the study
 GLANCE_S = 0.05  # between two looks at whether somebody asks

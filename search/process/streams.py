@@ -14,7 +14,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from search.process.wire import LAUNCHED
+from studyhall.search.process.wire import LAUNCHED
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -31,7 +31,7 @@ def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         environment: what is set for it beyond our own.
     """
     return subprocess.run(
-        [sys.executable, "-P", "-m", "search", *words],
+        [sys.executable, "-P", "-m", "studyhall", *words],
         env={**os.environ, **IN_UTF8, **environment},
         capture_output=True,
         encoding="utf-8",

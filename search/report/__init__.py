@@ -1,1 +1,1 @@
-"""What people and programs see of a study: tables, curves, notes, scores."""
+"""The report of a study: what it holds, in words, as Markdown, as figures, as one HTML file."""

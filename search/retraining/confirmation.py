@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from search.report import show
-from search.retraining import seeds
-from search.retraining.confirmed import Confirmed, alike
-from search.study_file import objectives
-from storage import records, retrainings, studies
-from storage.database import Database
-from storage.retrainings import CONFIRM, Retraining
-from storage.studies import Study
+from studyhall.search.display import show
+from studyhall.search.retraining import seeds
+from studyhall.search.retraining.confirmed_trial import Confirmed, alike
+from studyhall.search.study_file import objectives
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.studies import retrainings, studies
+from studyhall.storage.studies.retrainings import CONFIRM, Retraining
+from studyhall.storage.studies.rows import Study
 
 FACT = "confirmation"  # how many trials and seeds were asked for last
 

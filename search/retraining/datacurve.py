@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from search.report import show
-from search.retraining import power_law, seeds
-from search.study_file import objectives
-from storage import retrainings, studies
-from storage.database import Database
-from storage.retrainings import DATACURVE, Retraining
-from storage.studies import Study
+from studyhall.search.display import show
+from studyhall.search.retraining import power_law, seeds
+from studyhall.search.study_file import objectives
+from studyhall.storage.database import Database
+from studyhall.storage.studies import retrainings, studies
+from studyhall.storage.studies.retrainings import DATACURVE, Retraining
+from studyhall.storage.studies.rows import Study
 
 PERCENTS = (25, 50, 75, 100)
 SEEDS = 3

@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from search.retraining.anew import Anew
-from search.retraining.reproduction import Difference, Replay
-from search.study_file.config import ConfigError
-from search.trial.context import trial_seed
-from search.trial.modelling import Blueprint
-from storage import records
-from storage.database import Database
-from storage.records import TrialRecord
-from storage.studies import Study
+from studyhall.search.retraining.replay_result import Difference, Replay
+from studyhall.search.retraining.trainer import Anew
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.trial.context import trial_seed
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies.rows import Study
 
 TOLERANCE = 1e-3  # relative; what other processors and threads make of the same arithmetic
 ENDED = ("COMPLETE", "PRUNED", "FAIL")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.data import splits
-from search.data.parts import Fold
+from studyhall.search.data import splits
+from studyhall.search.data.parts import Fold
 
 SMALLER = (75, 50, 25)  # percent, each cut from the one before it
 

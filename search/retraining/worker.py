@@ -9,25 +9,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from search import creation, worker
-from search.data.data_error import DataError
-from search.launching import launch
-from search.process import device, identity
-from search.process.stop import STOPPED, Stop
-from search.retraining.anew import Anew, Trained
-from search.retraining.course import Course, Left
-from search.retraining.hands import Hands
-from search.study_file.sections import StudyFile
-from search.trial import best_model, objective, reasons
-from search.trial.checkpoints import Checkpoints
-from search.trial.keeper import Keeper
-from storage import records, retrainings, status
-from storage.artifacts import ArtifactStore
-from storage.database import Database
-from storage.lease import Worker
-from storage.leases import LeaseLost
-from storage.retrainings import CONFIRM, Retraining
-from storage.studies import Study
+from studyhall.search import worker
+from studyhall.search.data.errors import DataError
+from studyhall.search.launcher import launch
+from studyhall.search.process import device, identity
+from studyhall.search.process.stop import STOPPED, Stop
+from studyhall.search.retraining.heartbeat import Hands
+from studyhall.search.retraining.run import Course, Left
+from studyhall.search.retraining.trainer import Anew, Trained
+from studyhall.search.study import creation
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.trial import best_model, failures, objective
+from studyhall.search.trial.checkpoints import Checkpoints
+from studyhall.search.trial.disk_quota import Keeper
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.queries import records, status
+from studyhall.storage.studies import retrainings
+from studyhall.storage.studies.retrainings import CONFIRM, Retraining
+from studyhall.storage.studies.rows import Study
 
 LOG = logging.getLogger("studyhall")
 GONE = (Left, LeaseLost)  # it is for somebody else to go on with
@@ -111,11 +113,11 @@ def _result(shared: Shared, one: Retraining, course: Course) -> dict[str, Any]:
     except GONE:
         raise
     except (*objective.FAILURES, DataError) as failure:
-        return {"reason": reasons.one_line(failure)}
+        return {"reason": failures.one_line(failure)}
     except Exception as error:
-        if not reasons.is_out_of_memory(error):
+        if not failures.is_out_of_memory(error):
             raise
-        return {"reason": f"out of memory: {reasons.of_tensorflow(error)}"}
+        return {"reason": f"out of memory: {failures.of_tensorflow(error)}"}
     model = _saved(shared, one, trained) if one.purpose == CONFIRM else {}
     return {**trained.to_json(), **model}
 
@@ -133,7 +135,7 @@ def _saved(shared: Shared, one: Retraining, trained: Trained) -> dict[str, Any]:
         )
     except best_model.UNSAVABLE as error:
         LOG.warning("trial %d: its model can't be saved: %s", one.trial, error)
-        return {"model_error": reasons.innermost(error)}
+        return {"model_error": failures.innermost(error)}
     about = {"model": name, "model_sha256": objects.sha256(name), "model_fold": fold}
     return {**about, "model_value": trained.values[-1]}
 

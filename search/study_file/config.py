@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.study_file import mistakes, toml_text
-from search.study_file.differences import Difference, added_trials, differences
-from search.study_file.sections import (
+from studyhall.search.study_file import mistakes, toml_text
+from studyhall.search.study_file.differences import Difference, added_trials, differences
+from studyhall.search.study_file.sections import (
     DataSection,
     ModelSection,
     SearchSection,
@@ -22,7 +22,7 @@ from search.study_file.sections import (
     TrainingSection,
     WorkersSection,
 )
-from spaces import spelling
+from studyhall.spaces import spelling
 
 __all__ = [
     "ConfigError",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from search.study_file.sections import StudyFile
+from studyhall.search.study_file.sections import StudyFile
 
 Effect = Literal["applies", "kept", "refused"]
 

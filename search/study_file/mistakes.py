@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search.study_file import objectives, reference
-from search.study_file.sections import USER_FAMILY, StudyFile
-from spaces import fixed, hyperparameters, space, spelling
+from studyhall.search.study_file import objectives, reference
+from studyhall.search.study_file.sections import USER_FAMILY, StudyFile
+from studyhall.spaces import fixed, hyperparameters, space, spelling
 
 Tables = dict[str, Any]
 

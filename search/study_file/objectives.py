@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.study_file.losses import METRICS
+from studyhall.search.study_file.losses import METRICS
 
 LOSS = "validation loss"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"

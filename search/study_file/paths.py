@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spaces.spelling import visible
+from studyhall.spaces.spelling import visible
 
 ESCAPES = "a path; \\t and \\n are no backslash in double quotes: write /, or use single quotes"
 

@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from search.study_file.sections import MOST, MOST_LOSS, MOST_TIME, Section, StudyFile
-from spaces import spelling
+from studyhall.search.study_file.sections import MOST, MOST_LOSS, MOST_TIME, Section, StudyFile
+from studyhall.spaces import spelling
 
 
 @dataclass(frozen=True)

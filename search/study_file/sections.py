@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from search.study_file import objectives, paths
-from search.study_file.losses import LOSSES, METRICS
-from spaces import hyperparameters, spelling
+from studyhall.search.study_file import objectives, paths
+from studyhall.search.study_file.losses import LOSSES, METRICS
+from studyhall.spaces import hyperparameters, spelling
 
 CONFIRM_TOP = 5  # trials that are confirmed where nobody says how many
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")

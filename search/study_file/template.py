@@ -6,10 +6,10 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from search.study_file import reference
-from search.study_file.sections import StudyFile
-from spaces import hyperparameters, spelling
-from spaces.hyperparameters import Hyperparameter
+from studyhall.search.study_file import reference
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces.legal import Hyperparameter
 
 WIDTH = 100  # columns
 

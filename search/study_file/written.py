@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from search.study_file import reference
-from spaces import spelling
+from studyhall.search.study_file import reference
+from studyhall.spaces import spelling
 
 
 def tables(checked: Mapping[str, Any]) -> Iterator[str]:

@@ -23,16 +23,16 @@ import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.random import seed_generator
 
-from search.training import checkpoint, memory, progress
-from search.training.checkpoint import CheckpointError
-from search.training.epoch import Epoch
-from search.training.feeding import Samples, TrainingData
-from search.training.likeness import CopyDiffersError
-from search.training.plain import PlainEpochs
-from search.training.reuse import OF_THIS_PROCESS, CompiledModels
-from search.training.settings import Settings
-from search.training.signature import NotCompilableError
-from search.training.whole import WholeEpochs
+from studyhall.search.training import checkpoint, memory, progress
+from studyhall.search.training.checkpoint import CheckpointError
+from studyhall.search.training.compiled.cache import OF_THIS_PROCESS, CompiledModels
+from studyhall.search.training.compiled.likeness import CopyDiffersError
+from studyhall.search.training.compiled.path import WholeEpochs
+from studyhall.search.training.compiled.signature import NotCompilableError
+from studyhall.search.training.epoch import Epoch
+from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.keras_fit import PlainEpochs
+from studyhall.search.training.settings import Settings
 
 __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_everything"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
-from search.training import sparse
+from studyhall.search.training import sparse
 
 Feed = dict[str, Any]  # named tensors: x or splits, columns, values; y; weights
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from search.training.settings import Settings
+    from studyhall.search.training.settings import Settings
 
 RUNNING, PATIENCE, DIVERGED = 0.0, 1.0, 2.0
 STOPPED = {PATIENCE: "patience", DIVERGED: "diverged"}

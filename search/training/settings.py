@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from spaces.optimization import Plateau
+from studyhall.spaces.optimization import Plateau
 
 
 class UnknownMetric(ValueError):  # noqa: N818  not an error of the program

@@ -6,15 +6,14 @@ from typing import Any
 
 import keras
 
-from search import exporting
-from search.data.loading import Data
-from search.training.engine import Training
-from search.trial import forms, reasons
-from search.trial.context import LOG, Context
-from search.trial.out_of_fold import OutOfFold
-from search.trial.parts import Part
-from storage import bucket
-from storage.artifacts import ArtifactError, ArtifactStore
+from studyhall.search.data.loading import Data
+from studyhall.search.training.engine import Training
+from studyhall.search.trial import exporting, failures, forms
+from studyhall.search.trial.context import LOG, Context
+from studyhall.search.trial.out_of_fold import OutOfFold
+from studyhall.search.trial.trainings import Part
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
 
 WEIGHTS_ALONE = ".h5"  # how the names of objects end that hold no more
 # What comes of a full disk, or of a model that Keras can't write.
@@ -43,7 +42,7 @@ def write(
     except ArtifactError:
         raise
     except Exception as error:  # whatever the user's get_config raises
-        LOG.info("Keras can't write the model, its weights are kept: %s", reasons.one_line(error))
+        LOG.info("Keras can't write the model, its weights are kept: %s", failures.one_line(error))
         name = objects.new_name("model", owner, WEIGHTS_ALONE)
         exporting.save_weights(model, objects.path(name))
     return bucket.shared(objects, name)
@@ -72,7 +71,7 @@ class BestModel:
                 model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
             LOG.warning("trial %d: its model can't be saved: %s", number, error)
-            return {"model_error": reasons.innermost(error)}
+            return {"model_error": failures.innermost(error)}
         self._saved = bool(model)
         return model
 

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from search.study_file.sections import TrainingSection
-from search.training.engine import CheckpointError, Training
-from search.trial import parts
-from search.trial.context import LOG, Context
-from search.trial.keeper import Keeper
-from search.trial.parts import Progress
-from storage import artifacts
-from storage.artifacts import ArtifactError, ArtifactStore
-from storage.leases import LeaseLost
-from storage.trials import Claim
+from studyhall.search.study_file.sections import TrainingSection
+from studyhall.search.training.checkpoint import CheckpointError
+from studyhall.search.training.engine import Training
+from studyhall.search.trial import trainings
+from studyhall.search.trial.context import LOG, Context
+from studyhall.search.trial.disk_quota import Keeper
+from studyhall.search.trial.trainings import Progress
+from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.trials.claimed_trial import Claim
 
 COST = 0.02  # of a trial's time that its checkpoints may take, unless every epoch is asked for
 
@@ -85,7 +86,7 @@ class Checkpoints:
     ) -> None:
         self._objects, self._keeper = objects, keeper
         self._spacing, self._held = spacing, held
-        self._own = artifacts.start("checkpoint", held.owner)
+        self._own = artifact_store.start("checkpoint", held.owner)
         self._saved_at = time.monotonic()
         self._saved_step = 0
         self._took_s = 0.0
@@ -94,7 +95,7 @@ class Checkpoints:
     def find(self) -> tuple[Progress, bytes | None, bytes]:
         """What an earlier worker left, as `parts.read` says; a damaged one is as good as none."""
         try:
-            return parts.read(self._blob())
+            return trainings.read(self._blob())
         except (OSError, ArtifactError, ValueError) as error:
             self._begin_again(error)
             return Progress(), None, b""
@@ -137,7 +138,7 @@ class Checkpoints:
         self._took_s = time.monotonic() - self._saved_at
 
     def _replace(self, progress: Progress, part: int, run: Training, carried: bytes) -> None:
-        blob = parts.write(progress, run.save(), carried)
+        blob = trainings.write(progress, run.save(), carried)
         try:
             pointer, older = self._write(blob)
         except ArtifactError as error:  # a full disk: the older checkpoint still stands

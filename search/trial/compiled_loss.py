@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
-from search.training import sharing
-from search.training.engine import Training
-from search.training.plain import PlainEpochs
-from search.trial.modelling import Built
+from studyhall.search.training.compiled import sharing
+from studyhall.search.training.engine import Training
+from studyhall.search.training.keras_fit import PlainEpochs
+from studyhall.search.trial.modelling import Built
 
 UNKNOWN = "unknown"
 HARMLESS = ("from_logits", "axis")  # arguments that change no loss of guessing

@@ -8,15 +8,15 @@ from enum import Enum
 
 import numpy as np
 
-from search.creation import Stored
-from search.process import identity
-from search.process.stop import Stop
-from search.trial.keeper import Keeper
-from search.trial.modelling import Blueprint
-from storage.artifacts import ArtifactStore
-from storage.database import Database
-from storage.studies import Study
-from storage.trials import TrialStore
+from studyhall.search.process import identity
+from studyhall.search.process.stop import Stop
+from studyhall.search.study.creation import Stored
+from studyhall.search.trial.disk_quota import Keeper
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.database import Database
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.trial_store import TrialStore
 
 LOG = logging.getLogger("studyhall")
 

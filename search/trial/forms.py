@@ -19,15 +19,15 @@ from keras.src.trainers.compile_utils import CompileLoss
 from numpy.typing import NDArray
 from scipy import sparse
 
-from search.data.loading import Data
-from search.data.parts import Fold, Part
-from search.study_file.losses import BINARY, MULTICLASS
-from search.training import sharing
-from search.training.engine import Engine
-from search.trial import reasons
-from spaces import regularization, user_model
-from spaces.entry import Value
-from spaces.failures import UserCodeError
+from studyhall.search.data.loading import Data
+from studyhall.search.data.parts import Fold, Part
+from studyhall.search.study_file.losses import BINARY, MULTICLASS
+from studyhall.search.training.compiled import sharing
+from studyhall.search.training.engine import Engine
+from studyhall.search.trial import failures
+from studyhall.spaces import regularization, user_model
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import UserCodeError
 
 Coding = Literal["coded", "one-hot", "given"]
 Array = NDArray[Any]
@@ -189,7 +189,7 @@ def _tried(model: keras.Model, y: Array, predicted: Array) -> float | Exception:
         raise
     except Exception as error:  # whatever Keras, TensorFlow or the user's code says of it
         # What comes of too little memory the training tells.
-        return 0.0 if reasons.is_out_of_memory(error) else error
+        return 0.0 if failures.is_out_of_memory(error) else error
 
 
 def _loss(model: keras.Model, y: Array, predicted: Array) -> float:

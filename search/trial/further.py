@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from search.study_file import objectives
-from search.training.engine import Engine
-from search.training.settings import UnknownMetric
+from studyhall.search.study_file import objectives
+from studyhall.search.training.engine import Engine
+from studyhall.search.training.settings import UnknownMetric
 
 
 def check(names: Sequence[str], metrics: Mapping[str, float]) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search.diagnosis import NO_NUMBER
-from search.findings.reached import Reached, weights
-from search.findings.verdicts import Judge
-from search.study_file import objectives
-from search.trial.context import Context
-from storage.part_pruning import PARTS
-from storage.trials import Claim
+from studyhall.search.diagnosis.reached import Reached, weights
+from studyhall.search.diagnosis.rules import NO_NUMBER
+from studyhall.search.diagnosis.verdicts import Judge
+from studyhall.search.study_file import objectives
+from studyhall.search.trial.context import Context
+from studyhall.storage.sampling.part_pruning import PARTS
+from studyhall.storage.trials.claimed_trial import Claim
 
 __all__ = ["NO_NUMBER", "in_words"]
 

@@ -11,16 +11,16 @@ from typing import Any
 import keras
 import optuna
 
-from search import inspection
-from search.data.loading import Data
-from search.study_file import losses, objectives
-from search.study_file.losses import METRICS
-from search.study_file.sections import StudyFile
-from search.training import measures
-from search.training.engine import Settings
-from search.trial import forms
-from search.trial.forms import Form
-from spaces import (
+from studyhall.search.data.loading import Data
+from studyhall.search.study import inspection
+from studyhall.search.study_file import losses, objectives
+from studyhall.search.study_file.losses import METRICS
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.training import metrics as measures
+from studyhall.search.training.settings import Settings
+from studyhall.search.trial import forms
+from studyhall.search.trial.forms import Form
+from studyhall.spaces import (
     architecture,
     hyperparameters,
     optimization,
@@ -28,8 +28,9 @@ from spaces import (
     user_code,
     user_model,
 )
-from spaces.failures import UserCodeError
-from spaces.space import Space, Value, read_space
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.space import Space, read_space
 
 
 @dataclass(frozen=True)

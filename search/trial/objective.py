@@ -10,26 +10,25 @@ import contextlib
 
 import optuna
 
-from search import model_size
-from search.process import recycling
-from search.training.engine import Engine
-from search.training.settings import UnknownMetric
-from search.trial import forms, reasons
-from search.trial.context import LOG, Context, Outcome, TrialFailed
-from search.trial.forms import Form
-from search.trial.run import Run
-from spaces.failures import ArchitectureError, UserCodeError
-from storage.database import StorageError
-from storage.leases import LeaseLost
-from storage.results import OUT_OF_MEMORY
-from storage.trials import Claim
+from studyhall.search.process import model_size, recycling
+from studyhall.search.training.engine import Engine
+from studyhall.search.training.settings import UnknownMetric
+from studyhall.search.trial import failures, forms
+from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
+from studyhall.search.trial.forms import Form
+from studyhall.search.trial.run import Run
+from studyhall.spaces.failures import ArchitectureError, UserCodeError
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.results import OUT_OF_MEMORY
 
 FAILURES = (
     UserCodeError,
     TrialFailed,
     UnknownMetric,
     ArchitectureError,
-    reasons.REFUSED,
+    failures.REFUSED,
 )  # of one trial
 
 
@@ -66,7 +65,7 @@ class Objective:
             run.give_up(str(wish))
             return Outcome.PRUNED
         except BaseException as error:
-            if reasons.is_out_of_memory(error):
+            if failures.is_out_of_memory(error):
                 return self._out_of_memory(run, error)
             if not isinstance(error, FAILURES):
                 self._give_back(run.claim)
@@ -77,7 +76,7 @@ class Objective:
 
     def _out_of_memory(self, run: Run, error: BaseException) -> Outcome:
         """Once more on a fresh process; the second time the trial has failed."""
-        claim, said = run.claim, reasons.of_tensorflow(error)
+        claim, said = run.claim, failures.of_tensorflow(error)
         if not claim.memory_failures:
             LOG.warning("trial %d is tried again, as it ran out of memory: %s", claim.number, said)
             self.context.store.release(claim, out_of_memory=True)
@@ -91,8 +90,8 @@ class Objective:
     def _reason(self, failure: BaseException) -> str:
         if isinstance(failure, UserCodeError):
             self._show_once(failure)
-        if isinstance(failure, reasons.REFUSED):
-            return f"TensorFlow refused the model: {reasons.of_tensorflow(failure)}"
+        if isinstance(failure, failures.REFUSED):
+            return f"TensorFlow refused the model: {failures.of_tensorflow(failure)}"
         return str(failure)
 
     def _give_back(self, claim: Claim) -> None:

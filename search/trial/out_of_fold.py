@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.data.loading import Data
-from search.trial.parts import Part
+from studyhall.search.data.loading import Data
+from studyhall.search.trial.trainings import Part
 
 Predictions = NDArray[np.float32]
 

@@ -10,35 +10,36 @@ from typing import Any
 import numpy as np
 from optuna.trial import BaseTrial
 
-from search.findings import reached
-from search.process.stop import STOPPED
-from search.process.wire import tell_launcher
-from search.training import engine
-from search.training.engine import Engine, Training
-from search.training.epoch import Epoch
-from search.trial import (
+from studyhall.search.diagnosis import reached
+from studyhall.search.diagnosis.rules import NO_NUMBER
+from studyhall.search.process.stop import STOPPED
+from studyhall.search.process.wire import tell_launcher
+from studyhall.search.training import engine
+from studyhall.search.training.engine import Engine, Training
+from studyhall.search.training.epoch import Epoch
+from studyhall.search.trial import (
     checkpoints,
     compiled_loss,
+    failures,
     further,
     modelling,
-    parts,
-    reasons,
-    telling,
+    result,
     time_limit,
 )
-from search.trial.best_model import BestModel
-from search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
-from search.trial.forms import Form
-from search.trial.further import Further
-from search.trial.judging import NO_NUMBER
-from search.trial.modelling import Built
-from search.trial.noting import noting
-from search.trial.out_of_fold import OutOfFold
-from search.trial.parts import Part, Progress
-from search.trial.stopwatch import Stopwatch
-from search.trial.telling import Ended
-from search.trial.time_limit import TimeLimit
-from storage.trials import Claim, Order
+from studyhall.search.trial import trainings as parts
+from studyhall.search.trial.best_model import BestModel
+from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
+from studyhall.search.trial.forms import Form
+from studyhall.search.trial.further import Further
+from studyhall.search.trial.modelling import Built
+from studyhall.search.trial.noting import noting
+from studyhall.search.trial.out_of_fold import OutOfFold
+from studyhall.search.trial.result import Ended
+from studyhall.search.trial.stopwatch import Stopwatch
+from studyhall.search.trial.time_limit import TimeLimit
+from studyhall.search.trial.trainings import Part, Progress
+from studyhall.storage.leases.orders import Order
+from studyhall.storage.trials.claimed_trial import Claim
 
 
 class Run:
@@ -141,7 +142,7 @@ class Run:
     def _training(self, part: Part, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
         self._engine = self.engine(part.fold, built.form)
-        with reasons.of_training(own_model=self.context.plan.builder is not None):
+        with failures.of_training(own_model=self.context.plan.builder is not None):
             training = self._engine.training(built.model, settings)
         if training.copy_differs is not None:
             self.attributes["copy_differs"] = training.copy_differs
@@ -190,7 +191,7 @@ class Run:
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """The epochs to come, each with every objective."""
-        with reasons.of_training(own_model=self.context.plan.builder is not None):
+        with failures.of_training(own_model=self.context.plan.builder is not None):
             for epoch in run.epochs(after):
                 further.check(self.context.plan.objectives, epoch.metrics)
                 yield epoch
@@ -268,7 +269,7 @@ class Run:
         parts = self.progress.values if len(self.parts) > 1 else ()
         if len(self.parts) > 1:
             self.attributes["best_epochs"] = list(self.progress.best_epochs)
-        telling.tell(self.context, self.claim, state, value, self.attributes, parts)
+        result.tell(self.context, self.claim, state, value, self.attributes, parts)
         self.checkpoints.drop()
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from search.study_file import objectives
-from search.study_file.sections import StudyFile
-from spaces.space import Entry, Space
-from storage import pruning, samplers
-from storage.part_pruning import PartPruner
-from storage.pruning import Pruner
+from studyhall.search.study_file import objectives
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces.entry import Entry
+from studyhall.spaces.space import Space
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.sampling.part_pruning import PartPruner
+from studyhall.storage.sampling.pruning import Pruner
 
 
 def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSampler]:

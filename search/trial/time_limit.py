@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from search.process import recycling
-from search.trial.context import LOG, Context
-from storage import control
-from storage.database import StorageError
-from storage.trials import Claim
+from studyhall.search.process import recycling
+from studyhall.search.trial.context import LOG, Context
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.trials import control
+from studyhall.storage.trials.claimed_trial import Claim
 
 STOPPED = "time"  # `stopped` of a trial that has reached its limit
 HUNG = "hung"  # … and of one that was failed, since its epoch or its builder never ended

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from search import creation, inspection
-from search.study_file import config
-from storage import records, status, studies
-from storage.database import Database
-from storage.records import TrialRecord
-from storage.status import Status
+from studyhall.search.study import creation, inspection
+from studyhall.search.study_file import config
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Status
+from studyhall.storage.studies import studies
 
-COMMAND = [sys.executable, "-P", "-m", "search"]
+COMMAND = [sys.executable, "-P", "-m", "studyhall"]
 DEADLINE_S = 120.0
 
 
@@ -164,7 +165,7 @@ def typed(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """Runs the command in this process, which is quicker: (exit code, stdout, stderr)."""
-    from search import cli
+    from studyhall.search.cli import app
 
     monkeypatch.chdir(folder.path)
     monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
@@ -172,7 +173,7 @@ def typed(
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["studyhall", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.run()
+            app.run()
         out, err = capsys.readouterr()
         return int(ended.value.code or 0), out, err
 

@@ -17,9 +17,15 @@ from typing import Any
 
 import optuna
 
-from storage import pruning, samplers, studies
-from storage.database import Database
-from storage.trials import Claim, Exhausted, LeaseLost, Order, Terms, TrialStore, Waiting, Worker
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.orders import Order
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.trials.claim import Exhausted, Waiting
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 DEFAULTS = {"epochs": 6, "epoch_s": 0.03, "silence_s": 2.0, "heartbeat_s": 0.3, "pruner": "none"}
 

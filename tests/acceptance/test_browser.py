@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from search.report import notes
-from search.service import users
-from search.service.users import Role
-from storage import pruning, samplers, studies, trash
-from storage.database import Database
-from storage.study import Study
-from storage.trials import TrialStore, Worker
+from studyhall.search.dashboard import users
+from studyhall.search.dashboard.users import Role
+from studyhall.search.display import notes
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies, trash
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.trial_store import TrialStore
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 60_000

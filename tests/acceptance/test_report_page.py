@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from search.page import elements
+from studyhall.search.report import elements
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 120_000

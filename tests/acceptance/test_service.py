@@ -18,8 +18,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import make_url
 
-from storage import records, status, studies
-from storage.database import Database
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
+from studyhall.storage.studies import studies
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_S = 400.0
@@ -80,7 +81,7 @@ class Team:
         folder = self.machines[machine]
         with (folder.path / "printed").open("w") as printed:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "search", *arguments],
+                [sys.executable, "-P", "-m", "studyhall", *arguments],
                 cwd=folder.path,
                 env=folder.environment,
                 stdout=printed,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from storage import studies
-from storage.database import Database
-from storage.study import Study
+from studyhall.storage.database import Database
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
 
 EPOCHS = 6
 
@@ -136,8 +136,8 @@ def test_stopping_hands_trials_back_and_they_are_continued(
 def test_sixteen_processes_open_one_new_database(database_url: str) -> None:
     program = (
         "import sys\n"
-        "from storage import studies\n"
-        "from storage.database import Database\n"
+        "from studyhall.storage.studies import studies\n"
+        "from studyhall.storage.database import Database\n"
         "db = Database.open(sys.argv[1])\n"
         "print(studies.create(db, 'study', config={}, seed=0, trials=1)[1])\n"
     )

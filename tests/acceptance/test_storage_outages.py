@@ -14,10 +14,13 @@ import psutil
 import psycopg
 import pytest
 
-from storage import pruning, samplers, studies
-from storage.database import Database
-from storage.study import Study
-from storage.trials import Claim, Terms, TrialStore, Worker
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Terms, Worker
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 OUTAGE_S = 30.0
 

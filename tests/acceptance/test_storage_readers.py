@@ -14,11 +14,14 @@ import optuna
 import optuna_dashboard
 import pytest
 
-from storage import pruning, samplers, studies
-from storage.database import Database
-from storage.records import TrialRecord
-from storage.study import Study
-from storage.trials import Claim, TrialStore, Worker
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 TRIALS = 60
 OPTUNA = str(Path(sys.executable).with_name("optuna"))

@@ -14,10 +14,10 @@ import optuna
 import pexpect
 import pytest
 
-from search.data import loading
-from search.study_file import config
-from storage import records
-from storage.database import Database
+from studyhall.search.data import loading
+from studyhall.search.study_file import config
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
 
 SIX = {
     "study": {"trials": 6, "seed": 3},
@@ -162,10 +162,10 @@ def test_an_export_to_a_full_disk_is_one_line(six, small_disk):
 
 @pytest.mark.parametrize("command", [["status"], ["trials", "iris"], ["best", "iris"], ["doctor"]])
 def test_questions_never_wait_for_tensorflow(six, command):
-    ask = [sys.executable, "-X", "importtime", "-m", "search", *command]
+    ask = [sys.executable, "-X", "importtime", "-m", "studyhall", *command]
     answer = subprocess.run(ask, cwd=six.path, capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
-    assert "storage.status" in imported
+    assert "studyhall.storage.queries.status" in imported
     assert imported.isdisjoint({"tensorflow", "keras", "sklearn", "pandas"})
 
 
@@ -226,7 +226,7 @@ SLOW = {
 
 def on_a_terminal(folder, *arguments):
     """The command as a user sees it: on a real terminal."""
-    command = ["-P", "-m", "search", *arguments]
+    command = ["-P", "-m", "studyhall", *arguments]
     environment = {**folder.environment, "TERM": "xterm"}
     return pexpect.spawn(
         sys.executable, command, cwd=folder.path, env=environment, encoding="utf-8",

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import records, retention, status, studies
-from storage.artifacts import ArtifactStore
-from storage.database import Database
+from studyhall.storage.artifacts import retention
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
+from studyhall.storage.studies import studies
 
 pytestmark = pytest.mark.slow
 STUDYHALL = Path(sysconfig.get_path("scripts")) / "studyhall"  # the command as it is installed

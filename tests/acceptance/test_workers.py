@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-COMMAND = [sys.executable, "-P", "-m", "search"]
+COMMAND = [sys.executable, "-P", "-m", "studyhall"]
 DEADLINE_S = 400.0
 
 # Models that can't be trained

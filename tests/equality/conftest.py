@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from search.training import feeding
-from search.training.engine import Engine, Settings, Training, seed_everything
-from search.training.reuse import CompiledModels
+from studyhall.search.training import feeding
+from studyhall.search.training.compiled.cache import CompiledModels
+from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.settings import Settings
 
 Part = tuple[Any, Any]
 TRAIN, VALIDATION, BATCH, EPOCHS = 20, 12, 8, 2  # the last batch of an epoch is ragged

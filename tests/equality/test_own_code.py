@@ -14,11 +14,12 @@ import tensorflow as tf
 from keras import ops
 from scipy import sparse
 
-from search.training import likeness
-from search.training.engine import Engine, Settings, Training, seed_everything
-from search.training.plain import PlainEpochs
-from search.training.reuse import CompiledModels
-from search.training.unshared import Unshared
+from studyhall.search.training.compiled import likeness
+from studyhall.search.training.compiled.cache import CompiledModels
+from studyhall.search.training.compiled.unshared import Unshared
+from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.keras_fit import PlainEpochs
+from studyhall.search.training.settings import Settings
 
 layers = keras.layers
 SAMPLES, FEATURES = 32, 6

@@ -1,0 +1,197 @@
+"""What a study file resolves to: its data, its space, the sizes of its models, the cost."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from studyhall.search.data import loading
+from studyhall.search.display import show, tables
+from studyhall.search.evaluation import round_trip
+from studyhall.search.study import inspection
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.training.settings import UnknownMetric
+from studyhall.search.trial import failures, forms, further, modelling
+from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.spaces import fixed, hyperparameters, spelling
+from studyhall.spaces.entry import Value
+from studyhall.spaces.failures import ArchitectureError
+from studyhall.spaces.legal import Scalar
+
+TRIED_EPOCHS = 2  # the first one traces, the second one is timed
+
+
+def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
+    """Every finding, as soon as it is known.
+
+    Args:
+        file: the study file, checked.
+        path: where it lies.
+
+    Raises:
+        ConfigError: the data can't be used, or neither the smallest nor the largest model can be
+            built.
+        UserCodeError: a function of the user can't be used.
+    """
+    loaded = inspection.load(file, path)
+    yield _rows("data", loading.describe(loaded))
+    with inspection.naming(path.name, inspection.builder(file)):
+        plan = modelling.blueprint(file, loaded, path.parent)
+        yield _space(plan)
+        yield from _never_named(plan, path.parent)
+        extremes = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
+        found = {name: _tried(plan, values) for name, values in extremes.items()}
+        built = [each for each in found.values() if isinstance(each, Built)]
+        if not built:
+            raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
+        yield _rows("models", [(name, _size(each)) for name, each in found.items()])
+        yield from _fixed(plan)
+        yield _rows("export", list(_exports(plan, found)))
+        yield _rows("cost", _cost(plan, built[0], built[-1]))
+
+
+def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureError:
+    """The model, or why there is none: a trial with these values would fail."""
+    try:
+        return _built(plan, values)
+    except ArchitectureError as error:
+        return error
+
+
+def _size(found: Built | ArchitectureError) -> str:
+    if isinstance(found, Built):
+        return f"{found.model.count_params():,} parameters"
+    return f"can't be built, such trials will fail: {found}"
+
+
+def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
+    return _drawn(plan, plan.space.params(values))
+
+
+def _drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> Built:
+    return round_trip.drawn(plan, params)[0]
+
+
+def _exports(
+    plan: Blueprint, found: Mapping[str, Built | ArchitectureError]
+) -> Iterator[tuple[str, str]]:
+    """What it takes to load each model once it is exported: they are saved and loaded here.
+
+    Raises:
+        ConfigError: that can't be done.
+    """
+    values = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
+    for name, each in found.items():
+        if isinstance(each, Built):
+            yield name, round_trip.takes(plan, plan.space.params(values[name]))
+
+
+def _fixed(plan: Blueprint) -> Iterator[Table]:
+    """Every fixed trial with what it fixes, and the size of its model."""
+    rows = []
+    for number, trial in enumerate(fixed.read(plan.file.trials, plan.space), start=1):
+        values = " ".join(f"{name}={show.value(value)}" for name, value in trial.params.items())
+        try:
+            size = _size(_drawn(plan, trial.params))
+        except ArchitectureError as error:
+            size = _size(error)
+        rows.append((show.called(number, trial.name), values, size))
+    if rows:
+        yield _rows("fixed trials", rows)
+
+
+def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
+    """Time by measurement: an epoch of either model, on this machine, by one worker."""
+    quick, slow = _epoch_s(plan, small), _epoch_s(plan, large)
+    file, loaded = plan.file, plan.data
+    epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
+    return [
+        ("an epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
+        (
+            "the study",
+            f"at most {file.study.trials} trials × {file.training.epochs} epochs"
+            f"{_times(len(loaded.folds), 'folds')}{_times(file.training.repeats, 'repeats')}: "
+            f"{_between(show.duration(quick * epochs), show.duration(slow * epochs))}"
+            " on one worker; "
+            "pruning and early stopping end most trials sooner",
+        ),
+    ]
+
+
+def _times(count: int, what: str) -> str:
+    return f" × {count} {what}" if count > 1 else ""
+
+
+def _between(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
+
+
+def _epoch_s(plan: Blueprint, built: Built) -> float:
+    """Seconds of an epoch, trained as a trial's are.
+
+    Raises:
+        ConfigError: so would every trial fail: no objective, or shapes that don't fit.
+        UserCodeError: likewise, by what the user's own model raises.
+    """
+    engine = forms.engine(plan.data.split, built.form, len(plan.data.classes))
+    settings = replace(modelling.settings(plan, built, 0), epochs=TRIED_EPOCHS, patience=None)
+    try:
+        with failures.of_training(own_model=plan.builder is not None):
+            epochs = [*engine.training(built.model, settings).epochs()]
+        further.check(plan.objectives, epochs[-1].metrics)
+    except UnknownMetric as error:
+        raise ConfigError([str(error)]) from error
+    except failures.REFUSED as error:
+        said = f"TensorFlow refused the model: {failures.of_tensorflow(error)}"
+        raise ConfigError([f"[model] family: {said}"]) from error
+    return epochs[-1].seconds
+
+
+def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
+    """Names in the study file that neither studyhall nor the user's reads: misspelt, perhaps."""
+    family = plan.file.model.family
+    if plan.builder is None:
+        return
+    file = family.rpartition(":")[0]
+    with tokenize.open(folder / file) as opened:
+        code = opened.read()
+    space = plan.file.space
+    places = {name: "[space]" for name in space if name not in hyperparameters.known(family)}
+    for number, trial in enumerate(plan.file.trials, start=1):
+        own = [key for key in trial if key not in (fixed.NAME, *space)]
+        places |= dict.fromkeys(own, f"[[trials]] {number}")
+    for name, place in places.items():
+        if not _speaks_of(code, name):
+            yield f"{place} {spelling.as_key(name)}: {file} does not name it; is it spelled right?"
+
+
+def _speaks_of(code: str, name: str) -> bool:
+    """Whether code has the name, as a word or as what one of its f-strings may come to."""
+    if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", code):
+        return True
+    texts = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.JoinedStr)]
+    return any(re.fullmatch(_pattern(text), name) for text in texts)
+
+
+def _pattern(text: ast.JoinedStr) -> str:
+    """Of what it may come to; of nothing where no word of it is written out."""
+    parts = [part.value if isinstance(part, ast.Constant) else None for part in text.values]
+    if not any(re.search(r"\w", str(part)) for part in parts if part is not None):
+        return r"(?!)"
+    return "".join(".*" if part is None else re.escape(str(part)) for part in parts)
+
+
+def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
+    return tables.table((), rows, title=title)
+
+
+def _space(plan: Blueprint) -> Table:
+    return tables.table(("name", "kind", "range", "condition"), plan.space.rows(), title="space")

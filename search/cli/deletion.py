@@ -1,0 +1,86 @@
+"""The commands that remove a study and bring one back: `delete`, `trash`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli import trash as trash_report
+from studyhall.search.cli.options import Name, Storage, find
+from studyhall.search.cli.terminal import say
+from studyhall.search.study import creation
+from studyhall.search.study_file.config import ConfigError
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries import status as standing
+from studyhall.storage.studies import studies
+from studyhall.storage.studies import trash as kept
+
+
+def delete(
+    name: Name,
+    storage: Storage = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study: its trials, its history, its checkpoints and models."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        state = standing.status(db, study)
+        what = f'study "{name}" with {state.finished} trials and {creation.stored(study).artifacts}'
+        if not yes and not typer.confirm(f"Delete {what}?"):
+            say("kept")
+            return
+        studies.delete(db, study)
+        creation.remove_artifacts(study)
+    say(f"{what}: deleted")
+
+
+def trash(
+    storage: Storage = None,
+    restore: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Bring this study back.")
+    ] = None,
+    purge: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Delete this study for good.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Show the studies that were deleted in the dashboard; bring one back, or remove it."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        deleted = kept.contents(db)
+        if restore is not None:
+            _restore(db, _chosen(deleted, "--restore", restore))
+        elif purge is not None:
+            _purge(db, _chosen(deleted, "--purge", purge), yes)
+        else:
+            say(trash_report.table(deleted) if deleted else "the trash is empty")
+
+
+def _restore(db: Database, study: kept.Deleted) -> None:
+    kept.restore(db, study)
+    say(f'study "{study.name}" is back, with {study.trials} trials')
+
+
+def _purge(db: Database, study: kept.Deleted, yes: bool) -> None:
+    what = f'study "{study.name}" with {study.trials} trials'
+    what += f" and {study.artifacts}" if study.artifacts else ""
+    if not yes and not typer.confirm(f"Delete {what}, for good?"):
+        say("kept")
+        return
+    kept.purge(db, study)
+    if study.artifacts is not None:
+        bucket.remove_all(study.artifacts)
+    say(f"{what}: deleted")
+
+
+def _chosen(deleted: list[kept.Deleted], option: str, wanted: str) -> kept.Deleted:
+    """The study of that name which was deleted last, or the one with that number."""
+    for study in deleted:
+        if wanted in (study.name, str(study.study_id)):
+            return study
+    known = ", ".join(study.name for study in deleted)
+    expected = f"one of {known}" if known else "a study in the trash, which is empty"
+    raise ConfigError([f"{option}: received {wanted!r}, expected {expected}"])

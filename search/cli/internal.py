@@ -1,0 +1,68 @@
+"""Commands that studyhall calls itself, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing, suppress
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import File, Name, Storage, find
+from studyhall.search.evaluation.proof_result import NOT_PROVEN
+from studyhall.search.process import device, quiet
+from studyhall.search.process.stop import Stop, StopNow
+from studyhall.search.study import inspection
+from studyhall.search.study_file import config
+from studyhall.search.study_file.config import ConfigError
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+
+
+def inspect(
+    file: File, seed: int = 0, once: Annotated[bool, typer.Option("--once")] = False
+) -> None:
+    """Print the fingerprints of a study file's data and code as JSON."""
+    study_file = config.load(file, {"study": {"seed": seed}})
+    quiet.import_tensorflow()  # the user's code will, as a rule
+    from studyhall.search.evaluation import round_trip
+
+    tried = None if once else round_trip.refuse  # whoever asks for the data again has done that
+    found = inspection.inspect(study_file, file, once=once, tried=tried)
+    print(inspection.to_json(found))
+
+
+def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
+    """Train anew what a study has planned, until nothing is left."""
+    stop = Stop()
+    stop.listen()  # before the long import
+    with suppress(StopNow):
+        quiet.import_tensorflow()
+        device.limit_memory()
+        from studyhall.search.retraining import worker
+
+        with closing(Database.open(storage or default_url(), create=False)) as db:
+            worker.work(db, find(db, name), purpose, stop)
+    raise typer.Exit(stop.code)
+
+
+def finish(
+    name: Name,
+    storage: Storage = None,
+    again: Annotated[bool, typer.Option("--again")] = False,
+    trial: Annotated[int | None, typer.Option()] = None,
+) -> None:
+    """Export, prove and test a study's best model; print its card as JSON."""
+    quiet.import_tensorflow()
+    from studyhall.search.evaluation import proof
+    from studyhall.search.report import dashboard_note
+
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        try:
+            card = proof.finish(db, study, again=again, number=trial)
+            dashboard_note.pin(db, study)
+        except (proof.ProofError, OSError) as error:
+            raise ConfigError([str(error)]) from error
+    print(json.dumps(card))
+    raise typer.Exit(0 if card["proven"] else NOT_PROVEN)

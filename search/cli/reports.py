@@ -1,0 +1,128 @@
+"""Commands that say what a study has found out and what to do: `report`, `compare`, `refine`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studyhall.search.cli.options import Name, Storage, find, writing
+from studyhall.search.cli.terminal import remark, say
+from studyhall.search.display.tables import table
+from studyhall.search.study_file.config import ConfigError
+from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies import studies
+
+if TYPE_CHECKING:
+    from studyhall.search.evaluation.comparison import Side
+
+
+def report(
+    name: Name,
+    storage: Storage = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="html|md|json", help="What it is written in.")
+    ] = None,
+) -> None:
+    """Write a report of a study: one HTML file that opens offline, Markdown or JSON."""
+    from studyhall.search.report import report as page
+
+    chosen = _format(form, output, page.FORMATS)
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        text = page.report(db, find(db, name), chosen)
+    path = output or Path(f"{name}{page.FORMATS[chosen]}")
+    with writing(path):
+        artifact_store.write_whole(path, text.encode(errors="backslashreplace"))
+    say(str(path))
+
+
+def _format(given: str | None, output: Path | None, known: Mapping[str, str]) -> str:
+    """The format that is asked for, or that the file's name says."""
+    by_name = {ending: form for form, ending in known.items()}
+    chosen = given or by_name.get("" if output is None else output.suffix.lower(), "html")
+    if chosen not in known:
+        raise ConfigError([f"--format: received {chosen}, expected one of {', '.join(known)}"])
+    return chosen
+
+
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="STUDY|STUDY:TRIAL …", help="Studies, or their trials.")
+    ],
+    storage: Storage = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Their curves: FILE.html or FILE.png."),
+    ] = None,
+) -> None:
+    """Put studies or trials side by side: what they came to and what differs."""
+    from studyhall.search.evaluation import comparison
+
+    if output is not None and output.suffix.lower() not in (".html", ".png"):
+        raise ConfigError([f"--output: received {output}, expected FILE.html or FILE.png"])
+    if len(names) < 2:
+        raise ConfigError([f"study: received {names[0]!r} alone, expected two or more to compare"])
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        compared = comparison.sides(db, names)
+    say(table(*comparison.outcomes(compared)), "", table(*comparison.differing(compared)), "")
+    say(*comparison.remarks(compared))
+    if output is not None:
+        _write_compared(compared, output)
+
+
+def _write_compared(compared: list[Side], output: Path) -> None:
+    from studyhall.search.report import side_by_side as page
+
+    as_picture = output.suffix.lower() == ".png"
+    whole = (
+        page.picture(compared)
+        if as_picture
+        else page.page(compared).encode(errors="backslashreplace")
+    )
+    with writing(output):
+        artifact_store.write_whole(output, whole)
+    say(str(output))
+
+
+def refine(
+    name: Name,
+    storage: Storage = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a study file with the space that a study's results propose, warm-started with them."""
+    from studyhall.search.diagnosis import findings, refinement
+
+    if output is not None and output.exists() and not force:
+        raise ConfigError([f"{output}: received a file that exists, expected another, or --force"])
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        found = findings.read(db, find(db, name))
+        following = refinement.next_name(name, studies.names(db))
+    if not found.complete:
+        raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
+    text = refinement.study_file(
+        found.stored,
+        following,
+        found.hyperparameters,
+        found.tried,
+        len(found.complete),
+        None if output is None else output.parent,
+    )
+    if output is None:
+        print(text)
+        return
+    with writing(output):
+        artifact_store.write_whole(output, text.encode(errors="backslashreplace"))
+    say(f"{output}: study {following}")
+    remark(f"it begins with what {name} has found: studyhall launch {quote(str(output))}")

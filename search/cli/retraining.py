@@ -1,0 +1,170 @@
+"""Commands that train trials anew: `confirm`, `replay`, `datacurve`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studyhall.search.cli import lifecycle, stopping
+from studyhall.search.cli.options import (
+    Again,
+    AsJson,
+    Gpu,
+    Gpus,
+    Name,
+    PerGpu,
+    QuietFlag,
+    Storage,
+    Workers,
+    find,
+    finite,
+    typed_options,
+)
+from studyhall.search.cli.terminal import err, out, say
+from studyhall.search.display import live, show, tables
+from studyhall.search.evaluation import best, winner
+from studyhall.search.launcher import places
+from studyhall.search.process import device, quiet
+from studyhall.search.retraining import confirm as confirming
+from studyhall.search.retraining import datacurve as data
+from studyhall.search.retraining import launch
+from studyhall.search.study import creation
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.sections import MOST
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies.retrainings import DATACURVE
+from studyhall.storage.studies.rows import Study
+
+if TYPE_CHECKING:
+    from studyhall.search.retraining.replay_result import Replay
+
+
+def confirm(
+    name: Name,
+    storage: Storage = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="How many of the best trials.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=100, help="How often each.")] = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
+    as_json: AsJson = False,
+    silent: QuietFlag = False,
+    again: Again = False,
+) -> None:
+    """Train the best trials anew with new seeds, and prove the one with the best mean."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        file = creation.stored(study).file
+        devices = places.devices(file, places.given(workers, gpus, per_gpu), name)
+        stopping.lift(db, study)
+        most, each = confirming.asked(db, study, top, seeds, file.study)
+        view = live.lines(err if as_json else out, quiet=silent)
+        code = lifecycle.confirm(db, study, devices, view, url, most, each)
+        proved = 0 if code else lifecycle.finish(db, study, url, again=again)
+        if as_json:
+            print(json.dumps(confirming.known(db, study).to_json(), indent=2))
+        else:
+            typed = typed_options(
+                top=top, seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu,
+                again=again,
+            )  # fmt: skip
+            say("", *lifecycle.confirmed(db, study, url, code, typed))
+            if code == 0:
+                say("", *best.shown(best.read(db, study)))
+    raise typer.Exit(code or proved)
+
+
+def replay(
+    name: Name,
+    trial: Annotated[
+        int, typer.Argument(min=0, max=MOST, metavar="TRIAL", help="Number of the trial.")
+    ],
+    storage: Storage = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, callback=finite, help="Relative difference up to which it reproduces."),
+    ] = None,
+    gpu: Gpu = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train a trial anew from what is stored, and say whether it reproduces."""
+    device.pin(gpu)
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        found = _replayed(db, study, trial, tolerance)
+    if as_json:
+        print(json.dumps({"study": name, **found.to_json()}, indent=2))
+    else:
+        say(*found.sentences())
+    raise typer.Exit(0 if found.reproduces else 1)
+
+
+def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -> Replay:
+    quiet.import_tensorflow()
+    device.limit_memory()
+    from studyhall.search import worker
+    from studyhall.search.retraining import replay as replaying
+    from studyhall.search.trial.objective import FAILURES
+
+    stored = creation.stored(study)
+    plan = worker.plan_of(stored, stored.folder, study)
+    limit = replaying.TOLERANCE if tolerance is None else tolerance
+    try:
+        return replaying.replay(db, study, plan, trial, limit)
+    except FAILURES as failure:
+        line = f"trial: received {trial}, expected one that can still be built: {failure}"
+        raise ConfigError([line]) from failure
+
+
+def datacurve(
+    name: Name,
+    storage: Storage = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Trainings on each share of the data.")
+    ] = data.SEEDS,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
+    as_json: AsJson = False,
+    silent: QuietFlag = False,
+) -> None:
+    """Train the best trial on 25, 50, 75 and 100 % of the training data: would more help?"""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        best_so_far = winner.read(db, study)
+        if best_so_far is None:
+            raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
+        devices = places.devices(
+            creation.stored(study).file, places.given(workers, gpus, per_gpu), name
+        )
+        stopping.lift(db, study)
+        data.plan(db, study, best_so_far.trial.number, seeds)
+        view = live.lines(err if as_json else out, quiet=silent)
+        code = launch.run(db, study, DATACURVE, devices, view, url)
+        found = data.read(db, study)
+        if code == 0:
+            _show_in_dashboard(db, study)
+    assert found is not None
+    if as_json:
+        print(json.dumps({"study": name, **found.to_json()}, indent=2))
+    else:
+        say("", tables.table(*data.rows(found)), *found.sentences())
+        say(show.beside_budget(found.gpu_seconds))
+        if code != 0:
+            typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
+            say(f"it goes on with: studyhall datacurve {name}{typed}{lifecycle.at(url)}")
+    raise typer.Exit(code)
+
+
+def _show_in_dashboard(db: Database, study: Study) -> None:
+    from studyhall.search.report import dashboard_note  # takes a second
+
+    dashboard_note.pin(db, study)

@@ -1,0 +1,42 @@
+"""Commands on a study file: `new`, `check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import File
+from studyhall.search.cli.terminal import say
+from studyhall.search.process import quiet
+from studyhall.search.study_file import config, template
+from studyhall.search.study_file.config import ConfigError
+
+NEW = "my-study"  # name in a study file that goes to the terminal
+
+
+def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -> None:
+    """Write a commented study file, to FILE or to the terminal."""
+    if file is None:
+        print(template.template(NEW), end="")
+        return
+    if file.exists():
+        raise ConfigError([f"{file}: received a file that exists, expected a new name"])
+    try:
+        file.write_text(template.template(file.stem), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            [f"{file}: received {error.strerror}, expected a file to write"]
+        ) from error
+    say(f"{file} written; next: studyhall check {quote(str(file))}")
+
+
+def check(file: File) -> None:
+    """Check a study file and show what it resolves to: data, space, model sizes, cost."""
+    quiet.import_tensorflow()
+    from studyhall.search.cli import check as checking
+
+    for part in checking.report(config.load(file), file):
+        say(part)

@@ -1,0 +1,181 @@
+"""The guard before the dashboard: who sends a request, from where, and whether it may write."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.wrappers import Request, Response
+
+from studyhall.search.dashboard import headers, hosts, prometheus, routes
+from studyhall.search.dashboard.application import Application
+from studyhall.search.dashboard.audit import Audit
+from studyhall.search.dashboard.cache import Cache
+from studyhall.search.dashboard.login import Login, Visitor
+from studyhall.search.dashboard.routes import SAFE, Write
+from studyhall.search.dashboard.users import Role
+from studyhall.search.dashboard.writes import Writes
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageError
+
+HEALTH, METRICS = "/healthz", "/metrics"
+LARGEST = 64 * 2**20  # bytes of a request; files that are attached come whole
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What a service needs that takes writes.
+
+    Attributes:
+        app: The dashboard on a connection that can write.
+        writes: What is done here instead.
+    """
+
+    app: Application
+    writes: Writes
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A WSGI application around optuna-dashboard's.
+
+    Attributes:
+        db: A connection that can't write.
+        reading: The dashboard on such a connection, for everything that only looks.
+        writing: None for a service that is read-only for everybody.
+        login: None where whoever reaches the service may do everything.
+        hosts: The names that it answers to.
+        audit: Where every write is noted.
+    """
+
+    db: Database
+    reading: Cache
+    writing: Writing | None
+    login: Login | None
+    hosts: list[str]
+    audit: Audit
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer one request."""
+        request = Request(environ)
+        request.max_content_length = LARGEST
+        try:
+            answer = self._answer(request)
+        except HTTPException as refusal:
+            answer = _shown(refusal, request)
+        return answer(environ, headers.starting(request.path, start_response))
+
+    def _answer(self, request: Request) -> Any:
+        hosts.check(request, self.hosts)
+        if request.path == HEALTH:
+            return self._health()
+        visitor = self._visitor(request)
+        if request.method not in SAFE:
+            return self._write(request, visitor)
+        if request.path == METRICS:
+            return Response(prometheus.text(self.db), content_type=prometheus.CONTENT_TYPE)
+        return self.reading
+
+    def _visitor(self, request: Request) -> Visitor:
+        if self.login is None:
+            return Visitor("local", Role.ADMIN)
+        try:
+            return self.login.visitor(request)
+        except Unauthorized as refusal:
+            if request.authorization is not None:
+                self._note(request, refusal.code, who=request.authorization.get("username"))
+            raise
+
+    def _write(self, request: Request, visitor: Visitor) -> Any:
+        try:
+            answer = self._permitted(request, visitor)
+        except HTTPException as refusal:
+            self._note(request, refusal.code, visitor, refusal.description)
+            raise
+        return self._noting(request, visitor, answer)
+
+    def _permitted(self, request: Request, visitor: Visitor) -> Any:
+        """What answers a write.
+
+        Raises:
+            HTTPException: it may not be done.
+        """
+        hosts.check_origin(request)
+        write = routes.find(request.method, request.path)
+        if write is None:
+            raise Forbidden("this is nothing that may be written")
+        if self.writing is None:
+            raise Forbidden("this dashboard is read-only")
+        if not visitor.role.includes(write.route.role):
+            raise Forbidden(
+                f"{write.route.what}: received {_a(visitor.role)}, expected {_a(write.route.role)}"
+            )
+        return self._carried_out(self.writing, write, request, visitor)
+
+    def _carried_out(
+        self, writing: Writing, write: Write, request: Request, visitor: Visitor
+    ) -> Any:
+        body = request.get_data()  # raises where it is too large
+        answer = writing.writes.answer(write, request, visitor)
+        request.environ["wsgi.input"] = io.BytesIO(body)
+        return writing.app if answer is None else answer
+
+    def _noting(self, request: Request, visitor: Visitor, answer: Any) -> Application:
+        """The same answer, noted before it is sent."""
+
+        def noted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            found = Response.from_app(answer, environ)
+            self._note(request, found.status_code, visitor)
+            if found.status_code == HTTPStatus.NO_CONTENT:  # the page reads JSON from every answer
+                found = Response("{}", mimetype="application/json")
+            parts: Iterable[bytes] = found(environ, start_response)
+            return parts
+
+        return noted
+
+    def _note(
+        self,
+        request: Request,
+        code: int | None,
+        visitor: Visitor | None = None,
+        why: str | None = None,
+        who: str | None = None,
+    ) -> None:
+        self.audit.note(
+            user=visitor.name if visitor else who,
+            role=visitor.role if visitor else None,
+            address=request.remote_addr,
+            method=request.method,
+            path=request.path,
+            status=code,
+            why=why,
+        )
+
+    def _health(self) -> Response:
+        try:
+            self.db.statement(lambda transaction: transaction.run("SELECT 1"), patience_s=0)
+        except StorageError:
+            return Response("the database is out of reach\n", status=503)
+        return Response("ok\n")
+
+
+def _shown(refusal: HTTPException, request: Request) -> Any:
+    """A refusal as optuna-dashboard's page shows it, or as text."""
+    if not request.path.startswith("/api/"):
+        answer = Response(f"{refusal.description}\n", status=refusal.code)
+    else:
+        said = json.dumps({"reason": refusal.description})
+        answer = Response(said, status=refusal.code, mimetype="application/json")
+    for name, value in refusal.get_headers(request.environ):
+        if name.lower() in ("www-authenticate", "retry-after"):
+            answer.headers.add(name, value)
+    return answer
+
+
+def _a(role: Role) -> str:
+    return f"{'a' if role is Role.VIEWER else 'an'} {role}"

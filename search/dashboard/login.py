@@ -1,0 +1,116 @@
+"""Who sends a request: HTTP Basic or a bearer token, held against the users file."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import os
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug.datastructures import Authorization, WWWAuthenticate
+from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Request
+
+from studyhall.search.dashboard import users
+from studyhall.search.dashboard.tries import Tries
+from studyhall.search.dashboard.users import Role, User
+from studyhall.search.study_file.config import ConfigError
+
+REALM = "studyhall"
+REMEMBERED = 1000  # right passwords whose slow check is not repeated
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who has sent a request."""
+
+    name: str
+    role: Role
+
+
+class Login:
+    """Tells who sends a request; a change of the users file holds from the next request on.
+
+    Raises:
+        ConfigError: the file can't be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._users: dict[str, User] = {}
+        self._right: set[bytes] = set()
+        self._key = secrets.token_bytes(32)
+        self._nobody = generate_password_hash(secrets.token_urlsafe())
+        self._tries = Tries()
+        self._refresh()
+
+    def visitor(self, request: Request) -> Visitor:
+        """Who has sent this.
+
+        Raises:
+            Unauthorized: nobody that the file knows.
+            TooManyRequests: there were too many wrong tries.
+        """
+        given = request.authorization
+        if given is None:
+            raise _unauthorized("log in")
+        who = f"{request.remote_addr} {given.username if given.type == 'basic' else ''}"
+        wait_s = self._tries.wait_s(who)
+        if wait_s > 0:
+            raise TooManyRequests("too many wrong logins", retry_after=math.ceil(wait_s))
+        user = self._known(given)
+        if user is None:
+            self._tries.wrong(who)
+            raise _unauthorized("wrong name, password or token")
+        self._tries.right(who)
+        return Visitor(user.name, user.role)
+
+    def _known(self, given: Authorization) -> User | None:
+        known = self._refresh()
+        if given.type == "basic":
+            user = known.get(given.username or "")
+            hashed = user.password if user is not None else None
+            right = self._is_right(hashed or self._nobody, given.password or "")
+            return user if right and hashed is not None else None
+        mark = users.fingerprint(given.token or "")
+        same = (user for user in known.values() if hmac.compare_digest(user.token or "", mark))
+        return next(same, None)
+
+    def _is_right(self, hashed: str, password: str) -> bool:
+        """Whether it is the hashed password; unknown names cost as much as known ones."""
+        pair = hashed.encode() + b"\0" + password.encode()
+        mark = hashlib.blake2b(pair, key=self._key).digest()
+        if mark in self._right:
+            return True
+        if not check_password_hash(hashed, password):
+            return False
+        if len(self._right) >= REMEMBERED:
+            self._right.clear()
+        self._right.add(mark)
+        return True
+
+    def _refresh(self) -> dict[str, User]:
+        """The users as the file has them now; one that has become unusable lets nobody in."""
+        with self._lock:
+            try:
+                found = os.stat(self._path)
+                stamp = (found.st_mtime_ns, found.st_ino)
+                if stamp != self._stamp:
+                    self._users, self._stamp = users.read(self._path), stamp
+            except (OSError, ConfigError):
+                if self._stamp is None:
+                    users.read(self._path)  # says at the start what is wrong
+                self._users, self._stamp = {}, (0, 0)
+            return self._users
+
+
+def _unauthorized(why: str) -> Unauthorized:
+    basic = WWWAuthenticate("basic", {"realm": REALM, "charset": "UTF-8"})
+    return Unauthorized(why, www_authenticate=[basic, WWWAuthenticate("bearer", {"realm": REALM})])

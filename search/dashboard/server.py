@@ -1,0 +1,155 @@
+"""Serving the dashboard: the address it listens on, the parts that it is made of."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import waitress
+
+from studyhall.search.dashboard import application, files, hosts
+from studyhall.search.dashboard.audit import Audit
+from studyhall.search.dashboard.cache import Cache
+from studyhall.search.dashboard.files import Files
+from studyhall.search.dashboard.guard import LARGEST, Guard, Writing
+from studyhall.search.dashboard.login import Login
+from studyhall.search.dashboard.writes import Writes
+from studyhall.search.study_file.config import ConfigError
+from studyhall.storage.database import Database, read_only
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.queries.optuna_reader import Reader
+from studyhall.storage.studies import studies
+
+HOST, PORT = "127.0.0.1", 8080
+THREADS = 8  # a browser holds up to six connections
+AUDIT = Path("studyhall-audit.jsonl")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may reach the service, and what for.
+
+    Attributes:
+        users: The users file; without one whoever reaches the service may do everything.
+        read_only: Nobody may write.
+        names: Further names that it answers to, such as a proxy's.
+        audit: The audit log.
+    """
+
+    users: Path | None = None
+    read_only: bool = False
+    names: Sequence[str] = ()
+    audit: Path = AUDIT
+
+
+def serve(
+    db: Database,
+    host: str = HOST,
+    port: int = PORT,
+    access: Access | None = None,
+    *,
+    started: Callable[[str], object] = lambda url: None,
+    remark: Callable[[str], object] = lambda line: None,
+) -> None:
+    """Serve the dashboard until interrupted.
+
+    Args:
+        db: The database with the studies.
+        host: A loopback address, unless there are users.
+        port: 0 takes any free one.
+        access: Who may reach it; unless given, whoever is on this machine may do everything.
+        started: Called with the address once it answers.
+        remark: Called with what the user should know besides.
+
+    Raises:
+        ConfigError: The host, the port or the users file cannot be used.
+    """
+    access = access or Access()
+    _refuse_strangers(host, access)
+    with _listening(host, port) as listener:
+        app = guarded(db, access, remark)
+        server = waitress.create_server(
+            app, sockets=[listener], threads=THREADS, max_request_body_size=LARGEST, ident=None
+        )
+        threading.Thread(target=_warm, args=(app,), daemon=True).start()
+        with _ended_by_sigterm(), contextlib.suppress(KeyboardInterrupt):
+            started(f"http://{_bracketed(host)}:{listener.getsockname()[1]}")
+            server.run()
+
+
+def guarded(
+    db: Database, access: Access, remark: Callable[[str], object] = lambda line: None
+) -> Guard:
+    """The dashboard behind its guard.
+
+    Raises:
+        ConfigError: The users file or the audit log cannot be used.
+    """
+    login = None if access.users is None else Login(access.users)
+    refused = read_only.prepare_role(db)
+    if refused is not None:
+        remark(f"viewers' connections are read-only by their session alone: {refused}")
+    reader, looking = Reader(db), read_only.opened(db)
+    reading = application.application(reader, Files(looking, reader, lambda: files.stores(looking)))
+    writable = not access.read_only and read_only.may_write(db)
+    return Guard(
+        db=looking,
+        reading=Cache(reading, looking),
+        writing=_writing(db, reader) if writable else None,
+        login=login,
+        hosts=hosts.names(access.names),
+        audit=Audit(access.audit),
+    )
+
+
+def _warm(app: Guard) -> None:
+    """Read every study, the newest first; what fails here is said to whoever asks for it."""
+    with contextlib.suppress(StorageError):
+        ids = [studies.find(app.db, name) for name in reversed(studies.names(app.db))]
+        app.reading.warm(study.study_id for study in ids if study is not None)
+
+
+def _writing(db: Database, reader: Reader) -> Writing:
+    storage = optuna.storages.get_storage(db.optuna_storage())
+    app = application.application(storage, Files(db, storage, lambda: files.stores(db)))
+    return Writing(app, Writes(db, reader))
+
+
+def _refuse_strangers(host: str, access: Access) -> None:
+    if access.users is None and not hosts.is_loopback(host):
+        expected = "127.0.0.1 or localhost, unless --users says who may reach the dashboard"
+        raise ConfigError([f"--host: received {host}, expected {expected}"])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        expected = f"a free port ({reason})"
+        raise ConfigError([f"--port: received {port}, expected {expected}"]) from error
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM, with which containers are stopped, ends the service as Ctrl-C does."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

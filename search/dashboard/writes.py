@@ -1,0 +1,137 @@
+"""Writes that mean something else to us than to optuna-dashboard: delete, rename, stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
+from optuna_dashboard import _serializer
+from werkzeug.exceptions import BadRequest, Conflict, NotFound
+from werkzeug.wrappers import Request, Response
+
+from studyhall.search.dashboard.login import Visitor
+from studyhall.search.dashboard.routes import Write
+from studyhall.search.study_file import sections
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.queries import status
+from studyhall.storage.studies import identifiers, studies, trash
+from studyhall.storage.studies.rows import Study
+
+SILENT_S = 120.0  # a worker that has not been heard of for so long is not waited for
+OURS_ALONE = ("attributes", "preference")  # would spoil what the workers have written
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What the guard does itself instead of handing it on.
+
+    Attributes:
+        db: To be written.
+        storage: The same, as the dashboard reads it.
+    """
+
+    db: Database
+    storage: BaseStorage
+
+    def answer(self, write: Write, request: Request, visitor: Visitor) -> Response | None:
+        """The answer to what concerns leases, names and the trash; None for all else.
+
+        Raises:
+            Conflict: workers are on the study, or it is not for the dashboard to write.
+            NotFound: there is no such study or trial.
+            BadRequest: the name won't do.
+        """
+        self._check_nobody_is_disturbed(write)
+        study = self._study(write)
+        if write.route.what in OURS_ALONE and study is not None:
+            raise Conflict("Only its workers write what their trials say.")
+        own: dict[str, Callable[[], Response | None]] = {
+            "delete": lambda: self._delete(write, visitor),
+            "rename": lambda: self._rename(write, request),
+            "create": lambda: self._check_name(request),
+            "stop": lambda: None if study is None else self._stop(study, write, request),
+        }
+        return own.get(write.route.what, lambda: None)()
+
+    def _delete(self, write: Write, visitor: Visitor) -> Response:
+        assert write.study_id is not None
+        try:
+            trash.put(self.db, write.study_id, visitor.name)
+        except LookupError as error:
+            raise NotFound(str(error)) from error
+        return Response(status=204)
+
+    def _rename(self, write: Write, request: Request) -> Response:
+        """Rename the study itself; optuna-dashboard would copy it, without all that is ours."""
+        assert write.study_id is not None
+        name = _said(request).get("study_name")
+        try:
+            pydantic.TypeAdapter(sections.Name).validate_python(name)
+            found = identifiers.rename(self.db, write.study_id, str(name))
+        except pydantic.ValidationError as error:
+            expected = "at most 100 letters, digits, dots, - and _"
+            raise BadRequest(f"study_name: received {name!r}, expected {expected}") from error
+        except StorageError as error:
+            raise BadRequest(str(error)) from error
+        listed = {study._study_id: study for study in self.storage.get_all_studies()}
+        if not found or write.study_id not in listed:
+            raise NotFound(f"no study has the identifier {write.study_id}")
+        shown: dict[str, Any] = _serializer.serialize_frozen_study(listed[write.study_id])
+        return _json(shown, 201)
+
+    def _stop(self, study: Study, write: Write, request: Request) -> Response:
+        """End a running trial as pruned, by its worker: its lease is the worker's."""
+        assert write.trial_id is not None
+        if str(_said(request).get("state", "")).lower() != "fail":
+            raise Conflict("A trial's value is its worker's to tell; it can be stopped: Fail.")
+        of = identifiers.trial(self.db, write.trial_id)
+        if of is None or not studies.stop_trial(self.db, study, of[1]):
+            raise Conflict("This trial is not running.")
+        return Response(status=204)
+
+    def _check_name(self, request: Request) -> None:
+        name = str(_said(request).get("study_name"))
+        if trash.holds(name):
+            raise BadRequest(f"study_name: received {name!r}, which is kept for the trash")
+
+    def _check_nobody_is_disturbed(self, write: Write) -> None:
+        names: list[str | None] = []
+        if write.route.closed == "study":
+            names = [identifiers.study_name(self.db, write.study_id or 0)]
+        elif write.route.closed == "database":
+            names = [study.study_name for study in self.storage.get_all_studies()]
+        for name in names:
+            if name is not None and self._is_busy(name):
+                raise Conflict(f'Workers are on study "{name}": stop them first.')
+
+    def _is_busy(self, name: str) -> bool:
+        study = studies.find(self.db, name)
+        if study is not None:
+            workers = status.status(self.db, study).workers
+            return any(worker.silent_s < SILENT_S for worker in workers)
+        study_id = self.storage.get_study_id_from_name(name)
+        return bool(self.storage.get_all_trials(study_id, states=(TrialState.RUNNING,)))
+
+    def _study(self, write: Write) -> Study | None:
+        """The study that a write is about, if studyhall has created it."""
+        study_id = write.study_id
+        if study_id is None and write.trial_id is not None:
+            of = identifiers.trial(self.db, write.trial_id)
+            study_id = None if of is None else of[0]
+        name = None if study_id is None else identifiers.study_name(self.db, study_id)
+        return None if name is None else studies.find(self.db, name)
+
+
+def _said(request: Request) -> dict[str, Any]:
+    said = request.get_json(force=True, silent=True)
+    return said if isinstance(said, dict) else {}
+
+
+def _json(said: dict[str, Any], status_code: int) -> Response:
+    return Response(json.dumps(said), status=status_code, mimetype="application/json")

@@ -1,0 +1,135 @@
+"""All that is found out about a study, read once: for its report, its note and its next file."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, cast
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from studyhall.search.diagnosis import tendencies, verdicts
+from studyhall.search.diagnosis.tendencies import OfHyperparameter
+from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.study import creation
+from studyhall.search.study.creation import Stored
+from studyhall.search.study_file import objectives
+from studyhall.spaces.entry import Entry
+from studyhall.spaces.legal import Scalar
+from studyhall.spaces.space import Space, read_space
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries import status as standing
+from studyhall.storage.queries.optuna_reader import Reader
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Status
+from studyhall.storage.studies.rows import Study
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A study with its trials and what they say.
+
+    Attributes:
+        trials: by number.
+        verdicts: on each of them, by number.
+        optuna: the same trials as Optuna's, in memory.
+    """
+
+    study: Study
+    stored: Stored
+    status: Status
+    trials: Sequence[TrialRecord]
+    verdicts: Mapping[int, Verdict | None]
+    optuna: optuna.Study
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """Trials with a value, the best first."""
+        found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        sign = objectives.sign(self.study.direction)
+        return sorted(found, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+
+    @cached_property
+    def space(self) -> Space:
+        """The study's search space, with what the user's own function asks for besides."""
+        file = self.stored.file
+        written = read_space(dict(file.space), family=file.model.family)
+        trials = self.optuna.get_trials(deepcopy=False)
+        return replace(written, entries=(*written.entries, *_asked_for(written, trials)))
+
+    @cached_property
+    def hyperparameters(self) -> list[OfHyperparameter]:
+        """The verdict on each searched hyperparameter, the most important first."""
+        return tendencies.of_study(self.space, self.optuna, self.verdicts)
+
+    @property
+    def tried(self) -> dict[str, Counter[Any]]:
+        """How often each value of each entry was taken."""
+        trials = self.optuna.get_trials(deepcopy=False)
+        return {
+            entry.name: Counter(
+                value for trial in trials for value in tendencies.values_of(entry, trial)
+            )
+            for entry in self.space.entries
+        }
+
+
+def _asked_for(written: Space, trials: Sequence[FrozenTrial]) -> list[Entry]:
+    """What the code asked for beyond ``[space]``; of ranges that move, all that any trial had."""
+    found: dict[str, Entry] = {}
+    for trial in trials:
+        for name, asked in trial.distributions.items():
+            if not any(tendencies.is_of(entry, name) for entry in written.entries):
+                found[name] = _wider(_entry(name, asked), found.get(name))
+    return list(found.values())
+
+
+def _entry(name: str, asked: Any) -> Entry:
+    if isinstance(asked, CategoricalDistribution):
+        return Entry(name, choices=cast(tuple[Scalar, ...], asked.choices))
+    step = asked.step if isinstance(asked.low, float) or asked.step != 1 else None
+    return Entry(name, low=asked.low, high=asked.high, step=step, log=asked.log)
+
+
+def _wider(one: Entry, other: Entry | None) -> Entry:
+    if other is None or one.choices or other.choices:
+        return one if other is None else other
+    return replace(one, low=min(one.low, other.low), high=max(one.high, other.high))
+
+
+def read(db: Database, study: Study) -> Findings:
+    """Read a study and judge its trials."""
+    trials = records.trials(db, study)
+    return Findings(
+        study,
+        creation.stored(study),
+        standing.status(db, study),
+        trials,
+        verdicts.of_study(db, study, trials),
+        in_memory(db, study),
+    )
+
+
+def in_memory(db: Database, study: Study, count: int = 1) -> optuna.Study:
+    """A study as Optuna's, so that importances and plots read the database once.
+
+    Args:
+        count: of several objectives it has the first so many; trials are ranked by the first one.
+    """
+    directions = [StudyDirection[each.upper()] for each in study.directions[:count]]
+    found = optuna.create_study(study_name=study.name, directions=directions)
+    with warnings.catch_warnings():  # Optuna calls it experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        found.set_metric_names(objectives.of_study(study.config)[:count])
+    for trial in Reader(db).get_all_trials(study.study_id):
+        known = (trial.values or [])[:count]
+        trial.values = known if len(known) == count else None  # stopped by hand: the first only
+        found.add_trial(trial)
+    return found

@@ -1,0 +1,101 @@
+"""The next study file: the space that the results propose, warm-started with what they found."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.diagnosis import next_space
+from studyhall.search.diagnosis.next_space import Proposal
+from studyhall.search.diagnosis.tendencies import OfHyperparameter
+from studyhall.search.study.creation import Stored
+from studyhall.search.study_file import config, written
+from studyhall.spaces import spelling
+
+WIDTH = 98  # columns of a comment
+OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
+
+
+def next_name(name: str, taken: Iterable[str]) -> str:
+    """``digits-2`` after ``digits``, ``digits-3`` after ``digits-2``, and so on to a free one."""
+    stem, number = name, 2
+    if found := re.fullmatch(r"(.+)-(\d+)", name):
+        stem, number = found[1], int(found[2]) + 1
+    while f"{stem}-{number}" in set(taken):
+        number += 1
+    ending = f"-{number}"
+    return stem[: 100 - len(ending)] + ending
+
+
+def study_file(
+    stored: Stored,
+    name: str,
+    found: Sequence[OfHyperparameter],
+    tried: Mapping[str, Mapping[Any, int]],
+    complete: int,
+    folder: Path | None = None,
+) -> str:
+    """The text of the next study file, checked.
+
+    Args:
+        stored: the old study's record.
+        name: of the next study.
+        found, tried, complete: as `next_space.propose` takes them.
+        folder: where the file will lie, if not beside the old one.
+    """
+    old = stored.file
+    proposals = next_space.propose(old.space, found, tried, complete)
+    tables = old.model_dump(mode="json")
+    tables["study"]["name"] = name
+    tables["search"] |= {"warm_start": old.study.name, "first": "textbook"}
+    if folder is not None:
+        tables["data"]["source"] = _moved(old.data.source, stored.folder, folder)
+        tables["model"]["family"] = _moved(old.model.family, stored.folder, folder)
+    if old.study.storage is not None:
+        tables["study"]["storage"] = config.without_password(old.study.storage)
+    head = f"What {complete} complete trials of {old.study.name} propose to try next."
+    text = "\n".join([_comment(head), *written.tables(tables), *_space(proposals, found)])
+    config.parse(text, name)
+    return text
+
+
+def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> Iterator[str]:
+    yield "[space]"
+    known = {each.entry.name: each for each in found}
+    for each in proposals:
+        yield from (_comment(line) for line in _reasons(each, known.get(each.name)))
+        yield f"{spelling.as_key(each.name)} = {spelling.as_toml(each.written)}"
+    written_ones = {each.name for each in proposals}
+    for name in (name for name in known if name not in written_ones):
+        reasons = _reasons(Proposal(name, None), known[name])
+        yield from (_comment(f"{name}, which the code asks for: {line}") for line in reasons)
+    yield ""
+
+
+def _reasons(proposal: Proposal, found: OfHyperparameter | None) -> Iterator[str]:
+    if found is None:
+        return
+    weight = "" if found.importance is None else f"importance {found.importance:.2f}; "
+    changed = f"; {proposal.why}" if proposal.why else ""
+    yield f"{weight}the best: {found.good_range}{changed}"
+    yield from (tendency.sentence() for tendency in found.tendencies)
+
+
+def _moved(reference: str, old: Path, new: Path) -> str:
+    """A path of the old study file as one beside the new file has to write it."""
+    own = OWN_FILE.fullmatch(reference)
+    path, ending = (own[1], own[2]) if own else (reference, "")
+    there = old / path
+    if not there.exists() or Path(path).is_absolute():
+        return reference
+    return os.path.relpath(there, new.resolve()) + ending
+
+
+def _comment(text: str) -> str:
+    return "\n".join(
+        f"# {line}" for line in textwrap.wrap(spelling.visible(text), WIDTH, break_on_hyphens=False)
+    )

@@ -1,0 +1,278 @@
+"""Why a trial is poor: the table of rules by which its curves are judged.
+
+A rule gives a degree from 0 (no) to 1 (surely): the least of its conditions' degrees, each of
+which rises from 0 to 1 between two bounds. The first verdict of `VERDICTS` that reaches one half is
+given: what says more of the cause goes before what says less. Bounds are in units of the loss of
+guessing (`search.diagnosis.evidence`); they were set by looking at 270 trainings on scikit-learn's
+digits, moons, breast_cancer, wine and diabetes; ``benchmarks/diagnosis.py`` tries them with other
+seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan, sqrt
+
+from studyhall.search.diagnosis.evidence import Evidence
+from studyhall.spaces.hyperparameters import BLOG, BOOK, OVERFITTING, SCRATCH
+
+GOOD = "good fit"
+OVERFIT = "overfitting (gap)"
+TOO_LONG = "overfitting (too long)"
+UNDERFIT = "underfitting"
+UNSTABLE = "unstable"
+CUT_SHORT = "cut short"
+DIVERGED = "diverged"
+TOO_EARLY = "too early to tell"
+
+VERDICTS = (DIVERGED, UNSTABLE, TOO_LONG, OVERFIT, UNDERFIT, CUT_SHORT, TOO_EARLY, GOOD)
+HALF = 0.5  # the degree from which a verdict is given
+FEWEST = 4  # epochs that show the shape of a curve
+NO_NUMBER = "the validation loss was no finite number"  # how such a failure's reason begins
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What a trial is measured against, in units of the loss of guessing but for the errors.
+
+    Attributes:
+        achievable: the least validation loss of the study's complete trials.
+        fitted: the least training loss that any trial has come to.
+        human_error: ``[study] human_error``.
+        validation_samples: how many there are.
+        guess_error: share of wrong answers of the most frequent class, on the training set.
+    """
+
+    achievable: float | None = None
+    fitted: float | None = None
+    human_error: float | None = None
+    validation_samples: int | None = None
+    guess_error: float | None = None
+
+
+Degree = Callable[[Evidence, Standard], float]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table.
+
+    Attributes:
+        verdict: what it says of a trial.
+        shows: what the curves show, in words.
+        degree: how clearly they do.
+        source: who teaches it.
+    """
+
+    verdict: str
+    shows: str
+    degree: Degree
+    source: str
+
+
+def above(number: float, low: float, high: float) -> float:
+    """0 up to `low`, 1 from `high` on, a straight line between."""
+    return min(1.0, max(0.0, (number - low) / (high - low)))
+
+
+def below(number: float, low: float, high: float) -> float:
+    """1 up to `low`, 0 from `high` on."""
+    return 1.0 - above(number, low, high)
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    Rule(
+        DIVERGED, "a loss is no finite number", lambda e, s: float(e.diverged_at is not None), BOOK,
+    ),
+    Rule(
+        UNSTABLE, "the validation loss oscillates and the training loss leads nowhere",
+        lambda e, s: min(
+            above(e.noise, 0.01, 0.025), above(_share(e.noise, e.level), 0.03, 0.05),
+            above(e.train_noise, 0.008, 0.016),
+            below(_share(e.train_fall, e.train_noise), 3, 5), _unsettled(e),
+        ), BOOK,
+    ),
+    Rule(
+        UNSTABLE, "both losses grow",
+        lambda e, s: min(
+            above(e.rise, 0.03, 0.08), above(-e.train_fall, 0.02, 0.05),
+            above(-_share(e.train_fall, e.train_noise), 2, 4),
+        ), BOOK,
+    ),
+    Rule(
+        UNSTABLE, "the first steps throw the training loss far above that of guessing",
+        lambda e, s: min(
+            above(e.start, 5, 12), _unsettled(e), float(e.train_error is not None), _guessed(e),
+        ),
+        BOOK,
+    ),
+    Rule(
+        UNSTABLE, "nothing is learned, while the losses jitter around that of guessing",
+        lambda e, s: min(
+            above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
+            below(_share(e.fall, e.noise), 2, 4), _guessed(e), _no_better(e, s),
+        ), BOOK,
+    ),
+    Rule(
+        CUT_SHORT, "the validation loss still falls at the last epoch",
+        lambda e, s: min(
+            above(e.fall_share, 0.08, 0.16), above(_share(e.fall, e.noise), 2, 4), _poor(e, s),
+        ), BOOK,
+    ),
+    Rule(
+        TOO_LONG, "the validation loss turns worse while the training loss improves",
+        lambda e, s: min(
+            above(e.rise, 0.01, 0.03), above(_share(e.rise, _least(e)), 0.04, 0.1),
+            above(_share(e.rise, e.noise), 2, 4), _left_behind(e),
+        ), OVERFITTING,
+    ),
+    Rule(
+        OVERFIT, "the training loss leaves the validation loss behind",
+        lambda e, s: min(above(e.gap, 0.06, 0.14), above(_share(e.gap, _least(e)), 0.15, 0.35)),
+        SCRATCH,
+    ),
+    Rule(
+        OVERFIT, "far more wrong answers on the validation set than on the training set",
+        lambda e, s: min(above(e.gap, 0.02, 0.06), _more_errors(e, s)), BOOK,
+    ),
+    Rule(
+        UNDERFIT, "both losses stay far above what is achievable",
+        lambda e, s: min(_bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2)),
+        BLOG,
+    ),
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, how clearly the curves show it (0 to 1), and what they show."""
+
+    verdict: str
+    degree: float
+    confidence: float
+    shows: str
+
+
+def judge(evidence: Evidence, standard: Standard) -> Finding:
+    """The verdict on one training.
+
+    The confidence is the verdict's degree, less where another verdict has a degree as well, and
+    less for a short curve.
+    """
+    found = degrees(evidence, standard)
+    name = next((each for each in VERDICTS[:-1] if found[each][0] >= HALF), GOOD)
+    degree, shows = found[name]
+    if name == DIVERGED:
+        return Finding(name, degree, 1.0, shows)
+    others = [d for other, (d, _) in found.items() if _family(other) != _family(name)]
+    doubt = 0.0 if name == GOOD else max(others)
+    sure = degree * (1 - doubt / 2) * evidence.epochs / (evidence.epochs + 2)
+    return Finding(name, degree, round(sure, 2), shows)
+
+
+def degrees(evidence: Evidence, standard: Standard) -> dict[str, tuple[float, str]]:
+    """For each verdict the highest degree of its rules, and what that rule sees."""
+    if evidence.epochs < FEWEST:
+        rules = [rule for rule in RULES if rule.verdict in (DIVERGED, UNSTABLE)]
+        found = {TOO_EARLY: (HALF, f"fewer than {FEWEST} epochs")}
+    else:
+        rules, found = [*RULES], {}
+    for rule in rules:
+        degree = rule.degree(evidence, standard)
+        if degree >= found.get(rule.verdict, (0.0, ""))[0]:
+            found[rule.verdict] = (degree, rule.shows)
+    faults = max(degree for degree, _ in found.values())
+    found[GOOD] = (1.0 - faults, "both losses have fallen and stay close")
+    return {name: found.get(name, (0.0, "")) for name in VERDICTS}
+
+
+def _family(verdict: str) -> str:
+    return verdict.partition(" (")[0]
+
+
+def _share(part: float, whole: float) -> float:
+    """How many times `whole`; of nearly nothing, any part is many times."""
+    return part / max(whole, 1e-9)
+
+
+def _unsettled(evidence: Evidence) -> float:
+    """Whether any loss is left at the end: what has come to nothing and stays there is calm."""
+    return above(evidence.late, 0.02, 0.05)
+
+
+def _guessed(evidence: Evidence) -> float:
+    """Whether it is known what guessing gets: no rule speaks of it otherwise."""
+    return float(evidence.guess_loss is not None)
+
+
+def _no_better(evidence: Evidence, standard: Standard) -> float:
+    """Whether the answers are no better than guesses either, however wrong the probabilities.
+
+    A model that ranks well has learned, though its loss may be above that of guessing.
+    """
+    ranks = below(evidence.auc or 0.5, 0.6, 0.7)
+    if evidence.validation_error is None or standard.guess_error is None:
+        return ranks
+    deviation = _deviation(standard.guess_error, standard)
+    fewer = standard.guess_error - evidence.validation_error
+    return min(ranks, below(_share(fewer, deviation), 2, 4))
+
+
+def _left_behind(evidence: Evidence) -> float:
+    """The gap; where it can't be told, whether the training loss still fell, by itself."""
+    if isnan(evidence.gap):
+        return above(evidence.train_fall, 0.02, 0.06)
+    return above(evidence.gap, 0.02, 0.06)
+
+
+def _least(evidence: Evidence) -> float:
+    return abs(evidence.validation_best) / evidence.unit
+
+
+def _poor(evidence: Evidence, standard: Standard) -> float:
+    """Whether there is anything left to gain: another trial has shown it, or all is still there."""
+    if standard.achievable is None:
+        return 1.0
+    unlearned = min(above(evidence.level, 0.85, 0.95), _guessed(evidence))
+    return max(unlearned, above(evidence.level - standard.achievable, 0.03, 0.08))
+
+
+def _bias(evidence: Evidence, standard: Standard) -> float:
+    """How far the fit stays behind what is achievable: people's error, or the study's best trial.
+
+    Where there is neither, or the trial is itself the best one, a fit that leaves a large part of
+    the loss of guessing is suspect, unless another trial fits the training set much better, which
+    shows that the networks are large enough.
+    """
+    if standard.human_error is not None and evidence.validation_error is not None:
+        return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
+    if standard.achievable is not None:
+        behind = above(evidence.level - standard.achievable, 0.08, 0.2)
+        if behind > 0:
+            return behind
+    if evidence.guess_loss is None:
+        return 0.0
+    others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15
+    return 0.0 if others_fit else 0.8 * above(evidence.level, 0.3, 0.6)
+
+
+def _lower_error(evidence: Evidence) -> float:
+    errors = evidence.train_error, evidence.validation_error
+    return min((error for error in errors if error is not None), default=0.0)
+
+
+def _more_errors(evidence: Evidence, standard: Standard) -> float:
+    """The gap between the errors, as far as it is more than chance among so few samples."""
+    if evidence.train_error is None or evidence.validation_error is None:
+        return 0.0
+    wrong = evidence.validation_error
+    gap = wrong - evidence.train_error
+    return min(above(gap, 0.03, 0.07), above(_share(gap, _deviation(wrong, standard)), 1.5, 2.5))
+
+
+def _deviation(share: float, standard: Standard) -> float:
+    """Of a share of wrong answers among the validation samples (standard deviation)."""
+    return sqrt(share * (1 - share) / (standard.validation_samples or 1_000_000))

@@ -1,0 +1,234 @@
+"""The verdict on each trial of a study, with its evidence, its quadrant and the advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from studyhall.search.data import baseline
+from studyhall.search.diagnosis import longer, quadrant, reached, rules
+from studyhall.search.diagnosis.advice import Remedies
+from studyhall.search.diagnosis.evidence import Evidence, measure
+from studyhall.search.diagnosis.quadrant import Quadrant
+from studyhall.search.diagnosis.reached import Reached
+from studyhall.search.diagnosis.rules import Finding, Standard
+from studyhall.search.display import curves
+from studyhall.search.study import creation
+from studyhall.search.study.creation import Stored
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces import hyperparameters
+from studyhall.spaces.space import read_space
+from studyhall.storage.database import Database
+from studyhall.storage.queries import histories, records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies.rows import Study
+
+OWN_LOSS = "own_loss"  # attribute: what the user's own code compiled the model with
+TRAINING_LOSS = "training_loss"  # attribute: how it is measured, where the validation loss is not
+SO_FAR = "both losses have fallen and stay close, as far as it came"
+STILL_FALLING = "it was ended while the validation loss still fell"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a trial's curves say, and what to do about it.
+
+    Attributes:
+        name: one of `diagnosis.VERDICTS`.
+        confidence: from 0 to 1.
+        shows: what the curves show, in words.
+        evidence: in numbers; None where there is no epoch with a finite loss.
+        quadrant: bias and variance, where there is evidence.
+        advice: what to change, a sentence each.
+    """
+
+    name: str
+    confidence: float
+    shows: str
+    evidence: Evidence | None
+    quadrant: Quadrant | None
+    advice: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "name": self.name,
+            "confidence": self.confidence,
+            "shows": self.shows,
+            "evidence": None if self.evidence is None else self.evidence.to_json(),
+            "quadrant": None if self.quadrant is None else self.quadrant.to_json(),
+            "advice": list(self.advice),
+        }
+
+    def sentence(self) -> str:
+        """In words: ``overfitting (gap), 0.92 sure: the training loss leaves …``."""
+        return f"{self.name}, confidence {self.confidence:g}: {self.shows}"
+
+
+class Judge:
+    """Judges the trials of one study.
+
+    Args:
+        stored: the study's record.
+        trials: what its complete trials have come to.
+    """
+
+    def __init__(self, stored: Stored, trials: Iterable[Reached] = ()) -> None:
+        self._about, self._file = stored.inspection.about, stored.file
+        self._constants = _constants(stored.file)
+        self._remedies = Remedies(stored.file, self._about.get("samples", {}).get("training"))
+        self._reached = reached.by_weights(trials)
+
+    def verdict(
+        self,
+        state: str,
+        history: Sequence[Mapping[str, Any]],
+        attributes: Mapping[str, Any],
+        params: Mapping[str, Any],
+    ) -> Verdict | None:
+        """The verdict on one trial; None where its curves have nothing to do with its end.
+
+        Args:
+            state: COMPLETE, PRUNED, FAIL or RUNNING.
+            history: its epochs, flat or as the database keeps them.
+            attributes: those that are told with its result.
+            params: what was suggested, where `attributes` has no values.
+        """
+        lost = str(attributes.get("reason", "")).startswith(rules.NO_NUMBER)
+        if state == "FAIL" and not lost:
+            return None
+        values = {**self._constants, **(attributes.get("values") or params)}
+        trained = _Trained(values, attributes)
+        found = self._findings(
+            curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
+        )
+        if lost:
+            ended = Finding(rules.DIVERGED, 1.0, 1.0, "a loss is no finite number")
+            found = [(evidence, ended, standard) for evidence, _, standard in found[-1:]]
+            if not found:
+                return self._verdict(None, ended, Standard(), trained)
+        if not found:
+            return None
+        names = [finding.verdict for _, finding, _ in found]
+        name = max(names, key=names.count)  # of the folds
+        agreeing = [each for each in found if each[1].verdict == name]
+        evidence, finding, standard = max(agreeing, key=lambda each: each[1].confidence)
+        sure = mean(each.confidence for _, each, _ in agreeing) * len(agreeing) / len(found)
+        summed = Finding(name, finding.degree, round(sure, 2), finding.shows)
+        return self._verdict(evidence, summed, standard, trained)
+
+    def _findings(
+        self, history: list[dict[str, Any]], trained: _Trained, *, unfinished: bool
+    ) -> list[tuple[Evidence, Finding, Standard]]:
+        """What each fold's curves say."""
+        found, guess_loss = [], self._guess_loss(trained)
+        for fold in curves.folds(history):
+            evidence = measure(fold, guess_loss, alike=not trained.unlike)
+            if evidence is not None:
+                standard = self._standard(evidence, trained, int(fold[0].get("fold", 0)))
+                finding = rules.judge(evidence, standard)
+                finding = _as_far_as_it_came(finding, evidence) if unfinished else finding
+                found.append((evidence, finding, standard))
+        return found
+
+    def _verdict(
+        self,
+        evidence: Evidence | None,
+        finding: Finding,
+        standard: Standard,
+        trained: _Trained,
+    ) -> Verdict:
+        best = 0 if evidence is None else evidence.best_epoch
+        more, _ = longer.answered(evidence, trained.attributes.get("stopped"))
+        advice = self._remedies.against(finding.verdict, trained.values, best, more)
+        return Verdict(
+            finding.verdict,
+            finding.confidence,
+            f"{finding.shows}{trained.unlike}",
+            evidence,
+            None if evidence is None else quadrant.place(evidence, standard),
+            () if finding.shows == SO_FAR else tuple(advice),
+        )
+
+    def _guess_loss(self, trained: _Trained) -> float | None:
+        """What guessing gets by the loss of this trial; None where that is not known."""
+        own = trained.attributes.get(OWN_LOSS)
+        own_family = self._file.model.family not in hyperparameters.BUILT_IN_FAMILIES
+        if own is None and own_family and "values" not in trained.attributes:
+            return None  # it has not ended: whether its own code compiles it is not known yet
+        return baseline.of_trial(self._about, self._file.training.loss, trained.values, own)
+
+    def _standard(self, evidence: Evidence, trained: _Trained, part: int) -> Standard:
+        best, unit = self._reached.get(reached.weights(trained.values)), evidence.unit
+        fitted = None if best is None else best.fitted
+        return Standard(
+            None if best is None else best.of_part(part) / unit,
+            None if fitted is None else fitted / unit,
+            self._file.study.human_error,
+            self._about.get("samples", {}).get("validation"),
+            self._about.get("guess_error"),
+        )
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """How a trial was trained: with which values, and what else was told of it."""
+
+    values: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+
+    @property
+    def unlike(self) -> str:
+        """Why its training loss can't be compared with its validation loss; empty where it can."""
+        found = self.attributes.get(TRAINING_LOSS)
+        said = "and the validation loss is not, so that the gap between them is not judged"
+        return f"; the training loss is {found}, {said}" if found else ""
+
+
+def _constants(file: StudyFile) -> dict[str, Any]:
+    """Values that every trial of the study has."""
+    entries = read_space(dict(file.space), family=file.model.family).entries
+    return {
+        each.name: list(each.layers) or each.choices[0]
+        for each in entries
+        if each.constant and not each.when
+    }
+
+
+def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
+    """The judge of a study, who knows what its trials have achieved."""
+    stored = creation.stored(study)
+    return Judge(stored, reached.of_trials(study.config, trials, _constants(stored.file)))
+
+
+def of_study(
+    db: Database, study: Study, trials: Sequence[TrialRecord]
+) -> dict[int, Verdict | None]:
+    """The verdict on each trial, by its number."""
+    judging, epochs = judge(study, trials), histories.of_study(db, study)
+    return {trial.number: _of(judging, trial, epochs.get(trial.trial_id, [])) for trial in trials}
+
+
+def of_trial(
+    db: Database, study: Study, trials: Sequence[TrialRecord], trial: TrialRecord
+) -> Verdict | None:
+    """The verdict on one trial among all of its study."""
+    return _of(judge(study, trials), trial, records.history(db, trial.trial_id))
+
+
+def _of(judging: Judge, trial: TrialRecord, history: Sequence[Mapping[str, Any]]) -> Verdict | None:
+    return judging.verdict(trial.state, history, trial.attributes, trial.params)
+
+
+def _as_far_as_it_came(finding: Finding, evidence: Evidence) -> Finding:
+    """A trial that was not allowed to go on is not blamed for what it might have come to."""
+    falls = evidence.fall > 2 * evidence.noise and evidence.rise == 0
+    if finding.verdict == rules.UNDERFIT and falls:
+        return Finding(rules.CUT_SHORT, finding.degree, finding.confidence / 2, STILL_FALLING)
+    if finding.verdict == rules.CUT_SHORT:
+        return Finding(rules.CUT_SHORT, finding.degree, finding.confidence, STILL_FALLING)
+    if finding.verdict == rules.GOOD:
+        return Finding(finding.verdict, finding.degree, finding.confidence, SO_FAR)
+    return finding

@@ -1,0 +1,97 @@
+"""Studies and trials for programs; the keys are stable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from studyhall.search.display import show
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.studies.rows import Study
+
+if TYPE_CHECKING:
+    from studyhall.search.diagnosis.verdicts import Verdict
+
+
+def of_study(
+    study: Study,
+    status: Status,
+    seconds: dict[str, float],
+    confirmation: dict[str, Any] | None = None,
+    pareto: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """One study for programs.
+
+    Args:
+        seconds: what its trials' time went into.
+        confirmation: of its best trials, for programs.
+        pareto: front of several objectives, for programs.
+    """
+    held = show.held(status)
+    return {
+        "study": study.name,
+        "objective": status.objective,
+        "directions": list(study.directions),
+        "finished": status.finished,
+        "complete": status.counts["COMPLETE"],
+        "pruned": status.counts["PRUNED"],
+        "failed": status.counts["FAIL"],
+        "running": len(held),
+        "waiting": len(status.running) - len(held),
+        "stopping": status.stopping,
+        "left": show.left(status),
+        "trials": status.limit,
+        "best": None if status.incumbent is None else of_trial(status.incumbent),
+        "pareto": pareto,
+        "seconds": seconds,
+        "takeovers": status.takeovers,
+        "repeated_epochs": status.repeated_epochs,
+        "repeated_s": status.repeated_s,
+        "out_of_memory": status.out_of_memory.trials,
+        "out_of_memory_share": show.memory_share(status),
+        "confirmation": confirmation,
+        "workers": [of_running(each) for each in held],
+    }
+
+
+def of_running(running: Running) -> dict[str, Any]:
+    """A trial that a worker holds, for programs."""
+    return {
+        "trial": running.number,
+        "name": running.name,
+        "worker": running.worker,
+        "host": running.host,
+        "device": running.device,
+        "epoch": running.epoch,
+        "value": running.value,
+        "silent_s": running.silent_s,
+        "attempt": running.attempt,
+    }
+
+
+def of_trial(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, Any]:
+    """One trial for programs."""
+    return {
+        "trial": trial.number,
+        "name": show.name(trial),
+        "state": show.state(trial),
+        "value": trial.value,
+        "best_epoch": trial.best_epoch,
+        "best_epochs": trial.attributes.get("best_epochs"),
+        "epochs": trial.epochs,
+        "objectives": trial.attributes.get("objectives"),
+        "standard_error": trial.attributes.get("standard_error"),
+        "folds": trial.attributes.get("folds"),
+        "repeats": trial.attributes.get("repeats"),
+        "params": trial.params,
+        "reason": trial.attributes.get("reason"),
+        "stopped": trial.attributes.get("stopped"),
+        "verdict": None if verdict is None else verdict.to_json(),
+        "seconds": trial.attributes.get("seconds"),
+        "started_at": trial.started_at,
+        "finished_at": trial.finished_at,
+        "worker": trial.worker,
+        "attempt": trial.attempt,
+        "repeated_epochs": trial.repeated_epochs,
+        "repeated_s": trial.repeated_s,
+    }

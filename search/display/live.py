@@ -1,0 +1,118 @@
+"""What a launch shows while it runs: a live table on a terminal, else a line per finished trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from studyhall.search.cli.terminal import tell
+from studyhall.search.display import show
+from studyhall.spaces.spelling import visible
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Status
+
+
+class View(Protocol):
+    """Shows a study as it goes on."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
+        """Show how the study stands, and the trials that finished since the last time."""
+
+    def say(self, line: str) -> None:
+        """Show a remark."""
+
+
+class Lines:
+    """For logs: one line per finished trial."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
+        """Print the trials that finished."""
+        before = status.finished - len(finished)
+        for count, trial in enumerate(finished, start=before + 1):
+            self.say(show.finished_line(trial, status, count))
+
+    def say(self, line: str) -> None:
+        """Print a remark."""
+        tell(self.console, line)
+
+
+class Quiet(Lines):
+    """Remarks only."""
+
+    def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
+        """Nothing, as asked for."""
+        return None
+
+
+class Screen(Lines):
+    """For terminals: the study's counts, its best trial, each worker's epoch, the time left."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        super().__init__(console)
+        self.title = title
+        self._live = Live(Text("starting …"), console=console, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
+        """Draw the table anew."""
+        self._live.update(picture(self.title, status))
+
+
+def picture(title: str, status: Status) -> RenderableType:
+    """The live table: counts, incumbent, workers."""
+    left = show.duration(show.left_s(status))
+    ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
+    counts += f", {show.left(status)} left of {status.limit}, about {left}"
+    best = status.incumbent
+    incumbent = (
+        f"best  {status.objective} {show.number(best.value)} by trial "
+        f"{show.called(best.number, show.name(best))}"
+        f"{f', epoch {best.best_epoch}' if best.best_epoch else ''}"
+        if best
+        else "best  none yet"
+    )
+    return Group(
+        Text(f"{title}  {counts}", "bold"), Text(visible(incumbent)), show.running_table(status)
+    )
+
+
+def view(console: Console, title: str, *, quiet: bool) -> View:
+    """The view that suits where the output goes."""
+    if not quiet and console.is_terminal and not console.is_dumb_terminal:
+        return Screen(console, title)
+    return lines(console, quiet=quiet)
+
+
+def lines(console: Console, *, quiet: bool) -> View:
+    """The view of what has no live table."""
+    return Quiet(console) if quiet else Lines(console)

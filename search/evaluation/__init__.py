@@ -1,0 +1,1 @@
+"""The best model: which it is, its proof, its scores, its file."""

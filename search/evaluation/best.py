@@ -1,0 +1,322 @@
+"""The best trial of a study: its model's proof, its scores on the test set, what is still to do."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+
+from studyhall.search.diagnosis import verdicts
+from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.display import json_keys, score_tables, show, tables
+from studyhall.search.evaluation import pareto, proof_result
+from studyhall.search.evaluation import winner as winners
+from studyhall.search.evaluation.winner import Winner
+from studyhall.search.study_file import objectives
+from studyhall.search.study_file.config import ConfigError
+from studyhall.spaces import hyperparameters
+from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+PREDICTIONS = "out_of_fold.npz"  # beside the exported model
+FILES = ("model.keras", "best.json")
+PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # all that most need
+PARTS = ("fold", "repeat")
+MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
+
+
+@dataclass(frozen=True)
+class Best:
+    """The winner so far and what was done for it.
+
+    Attributes:
+        trial: its attributes are those of the model that stands for it.
+        proof: the reloaded model's value beside the recorded one, or None.
+        test: scores on the test set, or None.
+        folder: of the exported model and its card, or None.
+        out_of_fold: scores of what its folds predict, or None.
+        pareto: trials that no other is better than in all objectives, if there are several.
+        verdict: what its curves say.
+        winner: its confirmation, and how the test set was used.
+        files: in that folder.
+        load: lines of Python that load the model there.
+    """
+
+    study: Study
+    trial: TrialRecord
+    proof: dict[str, Any] | None
+    test: dict[str, Any] | None
+    folder: Path | None
+    verdict: Verdict | None = None
+    out_of_fold: dict[str, Any] | None = None
+    winner: Winner | None = None
+    pareto: Sequence[TrialRecord] = ()
+    files: Sequence[str] = FILES
+    load: Sequence[str] = ()
+
+    @property
+    def locked(self) -> bool:
+        """Whether the test set is not for this model: another was scored, or it is not final."""
+        return self.winner is not None and (bool(self.winner.scorings) or not self.winner.final)
+
+    @property
+    def objective(self) -> str:
+        """What the trial's value is."""
+        return objectives.of_study(self.study.config)[0]
+
+    @property
+    def model(self) -> str:
+        """The exported model's file, or that of its weights."""
+        return next(name for name in self.files if name in (FILES[0], "model.weights.h5"))
+
+    @property
+    def failed(self) -> bool:
+        """Whether the model was tried and is not proven."""
+        return self.proof is not None and not proof_result.holds(self.proof)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model is exported, proven, and tested if the test set is for it."""
+        return not self.failed and not self.missing
+
+    @property
+    def missing(self) -> list[str]:
+        """What has not been done for this trial yet, and can be."""
+        if self.failed:
+            return []
+        done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
+        if not self.locked:
+            done["test scores"] = self.test
+        return [name for name, found in done.items() if found is None]
+
+
+def read(db: Database, study: Study, number: int | None = None) -> Best:
+    """The incumbent, with those facts that are about it and not about an earlier one.
+
+    Args:
+        number: of the trial that is asked for instead.
+
+    Raises:
+        ConfigError: there is no complete trial, or none of that number.
+    """
+    found = winners.read(db, study, number)
+    if found is None:
+        raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+    trial, facts = found.trial, studies.facts(db, study)
+    known = {key: facts.get(found.key(key)) for key in ("proof", "export")}
+    about = {key: dict(fact) for key, fact in known.items() if fact and _is_of(fact, found)}
+    if facts.get(found.key("out_of_fold"), {}).get("trial") == trial.number:
+        about["out_of_fold"] = facts[found.key("out_of_fold")]
+    if "proof" in about and not proof_result.holds(
+        about["proof"]
+    ):  # an earlier version exported it
+        about.pop("export", None)
+    folder = about.get("export", {}).get("folder")
+    trials = records.trials(db, study)
+    return Best(
+        study,
+        trial,
+        about.get("proof"),
+        test_json(found),
+        Path(folder) if folder else None,
+        verdicts.of_trial(db, study, trials, trial),
+        about.get("out_of_fold", {}).get("scores"),
+        found,
+        pareto.front(study, trials),
+        about.get("export", {}).get("files", FILES),
+        about.get("export", {}).get("load") or (),
+    )
+
+
+def test_json(found: Winner) -> dict[str, Any] | None:
+    """The scores of the winner's model on the test set, if it has any."""
+    scoring = found.scoring
+    if scoring is None:
+        return None
+    return {
+        "trial": scoring.trial,
+        "times": len(found.scorings),
+        "scored_at": scoring.scored_at,
+        "who": scoring.who,
+        "model_sha256": scoring.model_sha256,
+        "scores": scoring.scores,
+    }
+
+
+def uses_json(found: Winner) -> list[dict[str, Any]]:
+    """Every use of the test set."""
+    names = ("number", "trial", "model_sha256", "who", "scored_at")
+    return [{name: getattr(use, name) for name in names} for use in found.scorings]
+
+
+def _is_of(fact: Any, found: Winner) -> bool:
+    return fact is not None and fact.get("model_sha256") == found.model_sha256
+
+
+def to_json(best: Best) -> dict[str, Any]:
+    """The best trial for programs."""
+    confirmed = best.winner.confirmation if best.winner else None
+    return {
+        "study": best.study.name,
+        **json_keys.of_trial(best.trial, best.verdict),
+        "hyperparameters": best.trial.attributes.get("values"),
+        "metrics": best.trial.attributes.get("metrics"),
+        "model": _model(best.trial.attributes),
+        "proof": best.proof and {**best.proof, "proven": proof_result.holds(best.proof)},
+        "test": best.test,
+        "out_of_fold": best.out_of_fold,
+        "test_uses": [] if best.winner is None else uses_json(best.winner),
+        "confirmation": None if confirmed is None else confirmed.to_json(),
+        "folder": None if best.folder is None else str(best.folder),
+        "load": list(best.load) or None,
+        "missing": best.missing,
+        "pareto": pareto.to_json(best.pareto) or None,
+    }
+
+
+def shown(best: Best) -> list[RenderableType]:
+    """The best trial for people."""
+    trial = best.trial
+    parts: list[RenderableType] = [
+        f"{_whose(best)}: trial {show.called(trial.number, show.name(trial))}, "
+        f"{best.objective} {show.number(trial.value)} "
+        f"{show.reached(trial.best_epoch, trial.epochs, trial.attributes.get('best_epochs'))}",
+        *_parts(trial),
+        _values(_chosen(best)),
+    ]
+    if best.verdict:
+        parts.append(f"verdict  {best.verdict.sentence()}")
+    if best.verdict and best.verdict.advice:
+        parts.append(f"advice   {'; '.join(best.verdict.advice)}")
+    if best.proof and not best.failed:
+        parts.append(
+            f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "
+            f"{best.proof['recorded']:.7g}, difference {best.proof['difference']:.1e}"
+        )
+    if best.winner and best.winner.confirmation:
+        parts += best.winner.confirmation.sentences()
+    if best.test:
+        parts += _test(best.test)
+    elif best.winner and best.locked and not best.failed:
+        parts.append(f"test   {_kept(best.winner, best.study, _option(best))}")
+    if best.out_of_fold:
+        parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
+    if best.folder:
+        parts.append(f"model  {best.folder / best.model}")
+        if best.load and tuple(best.load) != PLAIN:
+            parts.append(f"load   in its folder: {'; '.join(best.load)}")
+    if best.pareto:
+        parts.append("Pareto front: no trial is better than these in every objective")
+        parts.append(tables.table(*pareto.rows(pareto.to_json(best.pareto))))
+    if best.missing:
+        how = f"studyhall best {best.study.name}{_option(best)} --export FOLDER does it"
+        parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
+    if best.proof and best.failed:
+        parts += proof_result.sentences(best.study.name, best.proof, tested=best.test is not None)
+    return parts
+
+
+def _whose(best: Best) -> str:
+    """What this trial is to its study."""
+    chosen = best.winner is not None and best.winner.chosen
+    return f"chosen of {best.study.name}, not the best" if chosen else f"best of {best.study.name}"
+
+
+def _option(best: Best) -> str:
+    """What names this trial on the command line, where another has won."""
+    chosen = best.winner is not None and best.winner.chosen
+    return f" --trial {best.trial.number}" if chosen else ""
+
+
+def copy(best: Best, target: Path) -> None:
+    """Copy model and card into a folder, each whole or not at all.
+
+    Raises:
+        ArtifactError: the folder can't be written, or the disk is full.
+        ConfigError: there is no exported model, as one that is not proven has none.
+    """
+    if best.folder is None:
+        raise ConfigError([f'study "{best.study.name}": received no exported model'])
+    target.mkdir(parents=True, exist_ok=True)
+    for name in best.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        with artifact_store.replacing(target / name) as unfinished:
+            shutil.copyfile(best.folder / name, unfinished)
+
+
+def _model(about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Which training of the trial the model is of, and what that one scored."""
+    if "model_value" not in about:
+        return None
+    part = {key: about.get(f"model_{key}", 0) for key in PARTS}
+    return {**part, "of": _which(about), "value": about["model_value"]}
+
+
+def _which(about: Mapping[str, Any]) -> str | None:
+    """Of which training the model is, in words; None where there is one only."""
+    if about.get("model_confirmed"):
+        return "one of its confirmation"
+    parts = [f"{key} {about.get(f'model_{key}', 0) + 1}" for key in PARTS if f"{key}s" in about]
+    return f"that of {' '.join(parts)}" if parts else None
+
+
+def _parts(trial: TrialRecord) -> list[str]:
+    """What the value is the mean of, and which of these trainings gave the model."""
+    about = trial.attributes
+    trainings = {key: about[key] for key in ("folds", "repeats") if key in about}
+    if not trainings:
+        return []
+    counts = " × ".join(f"{len(values)} {name}" for name, values in trainings.items())
+    said = f"the mean of {counts}, standard error {show.number(about.get('standard_error'))}"
+    model = _model(about)
+    if model is None:
+        return [said]
+    return [f"{said}; the model is {model['of']}: {show.number(model['value'])}"]
+
+
+def _chosen(best: Best) -> dict[str, Any]:
+    """What the study file or the user's own function chose; defaults stay in the JSON."""
+    file, asked = best.study.config["file"], best.trial.params
+    written = [*file["space"], *asked]
+    values = best.trial.attributes.get("values") or asked
+    return hyperparameters.chosen(values, written, file["model"]["family"])
+
+
+def _values(values: dict[str, Any]) -> RenderableType:
+    return tables.table((), [(name, show.value(value)) for name, value in values.items()])
+
+
+def _kept(found: Winner, study: Study, option: str) -> str:
+    """Why this model has no scores on the test set."""
+    if not found.scorings and found.chosen:
+        return "set not used: it is kept for the best trial, unless that one is not proven"
+    if not found.scorings:
+        return "set not used: it is kept for the winner, which is not final yet"
+    last = found.scorings[-1]
+    at = time.strftime("%Y-%m-%d", time.localtime(last.scored_at))
+    scores = f": {score_tables.sentence(last.scores)}" if last.scores else ""
+    return (
+        f"set was used for another model, of trial {last.trial}, on {at} by {last.who}{scores}; "
+        f"this one stays untested, unless: studyhall best {study.name}{option} --again"
+    )
+
+
+def _test(test: dict[str, Any]) -> list[RenderableType]:
+    found = test["scores"]
+    times = "once" if test["times"] == 1 else f"{test['times']} times by this study"
+    lines: list[RenderableType] = [
+        f"test   set used {times}: {score_tables.sentence(found)}",
+        tables.table(*score_tables.rows(found)),
+    ]
+    if len(found.get("classes", [])) > MOST_CLASSES or "confusion" not in found:
+        return lines
+    return [*lines, tables.table(*score_tables.confusion_rows(found))]

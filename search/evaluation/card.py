@@ -1,0 +1,178 @@
+"""The exported model and its card: `best/model.keras`, and `best/best.json` beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.display import notes
+from studyhall.search.evaluation import best, proof_result, usage
+from studyhall.search.evaluation.reloading import Reloaded
+from studyhall.search.evaluation.winner import Winner
+from studyhall.search.study import creation
+from studyhall.search.trial import exporting
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.spaces import own_classes
+from studyhall.storage.artifacts import artifact_store, bucket
+from studyhall.storage.database import Database
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+CARD = "best.json"
+
+
+def export(
+    db: Database,
+    study: Study,
+    plan: Blueprint,
+    found: Winner,
+    reloaded: Reloaded | None,
+    predictions: Path | None,
+) -> dict[str, Any]:
+    """Write card, model and out-of-fold predictions; of a model that is not proven, the card alone.
+
+    A card that stands beside an earlier model, which is proven, stays.
+
+    Args:
+        reloaded: the model, if it is proven.
+        predictions: the file of its out-of-fold predictions, if it has folds.
+
+    Returns:
+        What the card says.
+    """
+    folder = creation.stored(study).artifacts / found.folder
+    if reloaded is None:
+        content = _content(db, study, plan, found, None)
+        if not _stays(folder, found.model_sha256):
+            with suppress(artifact_store.ArtifactError):  # a full disk: the database has the proof
+                _write(content, folder)
+                _tidy(folder, {CARD})
+        return content
+    used = usage.of(reloaded, plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {CARD, *_model(creation.objects(study), found, reloaded, used, folder)}
+    files |= _predictions(predictions, folder / best.PREDICTIONS)
+    content = {
+        **_content(db, study, plan, found, used),
+        "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),
+    }
+    _write(content, folder)
+    _tidy(folder, files)
+    about: dict[str, Any] = {"trial": found.trial.number, "model_sha256": found.model_sha256}
+    about |= {
+        "folder": str(folder),
+        "files": sorted(files, key=_largest_first),
+        "load": content["load"],
+    }
+    studies.set_fact(db, study, found.key("export"), about)
+    if used.model == usage.MODEL:
+        _link(db, study, found.trial)
+    return content
+
+
+def _largest_first(name: str) -> tuple[bool, str]:
+    """So that a copy to a full disk fails before there is half an export."""
+    return name not in (usage.MODEL, usage.WEIGHTS), name
+
+
+def _stays(folder: Path, sha256: str | None) -> bool:
+    """Whether what lies there is another model, which is proven."""
+    try:
+        there = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        return there["proof"]["model_sha256"] != sha256 and proof_result.holds(there["proof"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _write(content: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact_store.write_whole(folder / CARD, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _tidy(folder: Path, files: set[str]) -> None:
+    """Remove what an earlier winner has left there."""
+    for path in folder.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder)) not in files:
+            path.unlink()
+
+
+def _content(
+    db: Database, study: Study, plan: Blueprint, found: Winner, used: usage.Usage | None
+) -> dict[str, Any]:
+    winner, confirmed, facts = found.trial, found.confirmation, studies.facts(db, study)
+    loaded, proof = plan.data, facts[found.key("proof")]
+    folds = facts.get(found.key("out_of_fold"), {})
+    fold = loaded.folds[winner.attributes.get("model_fold", 0)]
+    return {
+        "study": study.name,
+        "trial": winner.number,
+        "value": winner.value,
+        "best_epoch": winner.best_epoch,
+        "hyperparameters": winner.attributes["values"],
+        "metrics": winner.attributes["metrics"],
+        "parameters": winner.attributes["parameters"],
+        "task": loaded.task,
+        "classes": list(loaded.classes),
+        "input_shape": list(loaded.input_shape),
+        "outputs": loaded.outputs,
+        "precision": plan.file.training.precision,
+        "preparation": fold.preparation.to_dict(),
+        "proven": proof_result.holds(proof),
+        "model": None if used is None else used.model,
+        "load": None if used is None else list(used.lines),
+        "model_sha256": found.model_sha256,
+        "proof": proof,
+        "test": best.test_json(found),
+        "out_of_fold": folds.get("scores") if folds.get("trial") == winner.number else None,
+        "confirmation": confirmed.to_json() if confirmed and confirmed.current else None,
+        "seed": study.seed,
+        "model_seed": winner.attributes.get("seed"),
+        "data_fingerprint": loaded.fingerprint,
+        "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _model(
+    objects: artifact_store.ArtifactStore,
+    found: Winner,
+    reloaded: Reloaded,
+    used: usage.Usage,
+    folder: Path,
+) -> set[str]:
+    """The model, or its weights with what builds it; names of the files."""
+    if reloaded.built is not None:
+        exporting.save_weights(reloaded.built, folder / used.model)
+        artifact_store.write_whole(folder / usage.LOADER, used.loader.encode())
+    else:
+        with artifact_store.replacing(folder / used.model) as unfinished:
+            shutil.copyfile(bucket.fetched(objects, found.trial.attributes["model"]), unfinished)
+    copied = {str(own_classes.path_below(each)): each for each in used.modules}
+    for name, module in copied.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        artifact_store.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
+    return {used.model, *copied, *([usage.LOADER] if used.loader else [])}
+
+
+def _predictions(path: Path | None, target: Path) -> set[str]:
+    """Copy them beside the model; the name of the file."""
+    if path is None:
+        return set()
+    with artifact_store.replacing(target) as unfinished:
+        shutil.copyfile(path, unfinished)
+    return {target.name}
+
+
+def _link(db: Database, study: Study, winner: TrialRecord) -> None:
+    """Let the dashboard offer the model at the study and at its winning trial."""
+    name = f"{study.name}.keras"
+    links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
+    storage = db.optuna_storage()
+    for key, value in links.items():
+        storage.set_study_system_attr(study.study_id, key, value)

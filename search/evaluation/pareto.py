@@ -1,0 +1,48 @@
+"""The Pareto front of a study of several objectives: no trial is better in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import optuna
+
+from studyhall.search.study_file import objectives
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies.rows import Study
+
+Directions = list[Literal["minimize", "maximize"]]
+
+
+def front(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials of the front, by number, as Optuna finds it; none with a single objective."""
+    if len(study.directions) == 1:
+        return []
+    found = optuna.create_study(directions=cast(Directions, list(study.directions)))
+    complete = [t for t in trials if t.state == "COMPLETE" and "objectives" in t.attributes]
+    for trial in complete:
+        values = list(trial.attributes["objectives"].values())
+        found.add_trial(optuna.trial.create_trial(values=values))
+    return [complete[trial.number] for trial in found.best_trials]
+
+
+def read(db: Database, study: Study) -> list[dict[str, Any]] | None:
+    """Likewise from the database, for programs; None with a single objective."""
+    return to_json(front(study, records.trials(db, study))) if len(study.directions) > 1 else None
+
+
+def to_json(found: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """For programs: numbers and values."""
+    return [{"trial": each.number, "objectives": each.attributes["objectives"]} for each in found]
+
+
+def rows(found: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """For people: a header, and a row for each trial of `to_json`."""
+    names = list(found[0]["objectives"]) if found else []
+    body = [
+        [str(each["trial"]), *(f"{each['objectives'][name]:.5g}" for name in names)]
+        for each in found
+    ]
+    return ["trial", *map(objectives.shown, names)], body

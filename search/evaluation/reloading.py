@@ -1,0 +1,132 @@
+"""A saved model, loaded as anybody would load it, or built anew with its weights; or why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import optuna
+
+from studyhall.search.trial import best_model, exporting, failures, modelling
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.spaces import own_classes
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+
+
+class NotProvenError(Exception):
+    """A saved model can't be proven; the message says why, in a line."""
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """A model that was loaded.
+
+    Attributes:
+        model: takes raw samples.
+        built: the model behind the normalisation, where the user's builder has made it anew.
+        named: classes and functions that the file names; None where it was built anew.
+    """
+
+    model: keras.Model
+    built: keras.Model | None = None
+    named: own_classes.Named | None = None
+
+
+class Saved(Protocol):
+    """What is known of a saved model: a trial, as a rule."""
+
+    @property
+    def number(self) -> int:
+        """Of the trial."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """That its builder has asked for."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Where the model lies, its SHA-256, and on which fold it was trained."""
+
+
+def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reloaded]]:
+    """How the model of a trial may be loaded, the plainest first; each raises NotProvenError.
+
+    What Keras can't read back of a user's own class, such as an argument that its configuration
+    leaves out, the user's builder knows.
+    """
+    from_file, anew = partial(_from_file, trial, plan), partial(_anew, trial, plan)
+    if plan.builder is None:
+        return [from_file]
+    return [anew] if _is_weights_alone(trial) else [from_file, anew]
+
+
+def own_objects(named: own_classes.Named) -> dict[str, Any]:
+    """The user's classes and functions by the names that a file has for them."""
+    found = {name: own_classes.find(name) for name in sorted(named.classes)}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _from_file(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
+    path = _file(objects, trial)
+    try:
+        named = _named(path)
+        own, safe = own_objects(named), plan.builder is None
+        model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=safe)
+    except Exception as error:  # whatever a model's own classes raise, its file can't be used
+        reason = failures.innermost(error)
+        raise NotProvenError(f"its saved model can't be loaded: {reason}") from error
+    return Reloaded(model, named=named)
+
+
+def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
+    path = _file(objects, trial)
+    try:
+        fixed = optuna.trial.FixedTrial(trial.params, trial.number)
+        made = modelling.build(plan, fixed, len(plan.data.train))
+        built, shape = made.model, made.form.samples or plan.data.input_shape
+        preparation = plan.data.folds[trial.attributes["model_fold"]].preparation
+        model = exporting.with_preparation(built, preparation, shape)
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder) / "model.weights.h5"
+            if _is_weights_alone(trial):
+                shutil.copyfile(path, weights)
+                built.load_weights(weights)
+            else:
+                with zipfile.ZipFile(path) as archive:
+                    weights.write_bytes(archive.read(weights.name))
+                model.load_weights(weights)
+    except Exception as error:
+        reason = failures.innermost(error)
+        raise NotProvenError(f"its weights don't fit the model built anew: {reason}") from error
+    return Reloaded(model, built=built)
+
+
+def _named(path: Path) -> own_classes.Named:
+    with zipfile.ZipFile(path) as archive:
+        return own_classes.named(json.loads(archive.read("config.json")))
+
+
+def _is_weights_alone(trial: Saved) -> bool:
+    return str(trial.attributes.get("model", "")).endswith(best_model.WEIGHTS_ALONE)
+
+
+def _file(objects: ArtifactStore, trial: Saved) -> Path:
+    if "model" not in trial.attributes:
+        why = trial.attributes.get("model_error", "only the best trials' models are kept")
+        raise NotProvenError(f"it has no saved model: {why}")
+    path = bucket.fetched(objects, trial.attributes["model"])
+    if not path.is_file():
+        raise NotProvenError(f"its saved model is not at {path}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != trial.attributes["model_sha256"]:
+        raise NotProvenError(f"its saved model at {path} was altered or cut off")
+    return path

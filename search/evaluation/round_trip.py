@@ -1,0 +1,168 @@
+"""A model through its file and back, before the budget is spent: can what is found be exported?
+
+It happens in the process that has built it, but without the classes that building has registered:
+where the model is exported nobody has built one before.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from studyhall.search.data.loading import Data
+from studyhall.search.evaluation import reloading, usage
+from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
+from studyhall.search.process.patience import TooLong, at_most
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.trial import best_model, exporting, failures, forms, modelling
+from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.spaces import hyperparameters, user_code
+from studyhall.spaces.failures import ArchitectureError, UnusableCodeError, UserCodeError
+from studyhall.spaces.legal import Scalar
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+
+SAMPLES = 8
+LONGEST_S = 20.0  # that a launch waits for it
+CLOSE = 1e-2  # of the largest output: whatever the precision, another model is further off
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What a trial says of its saved model."""
+
+    params: dict[str, Any]
+    attributes: dict[str, Any]
+    number: int = 0
+
+
+def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[str, Any]]:
+    """The model of some parameters, and all of them; what they leave open is drawn at random."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.enqueue_trial(dict(params))
+    trial = study.ask()
+    return modelling.build(plan, trial, len(plan.data.train)), trial.params
+
+
+def refuse(file: StudyFile, data: Data, folder: Path) -> None:
+    """See that the model that a study tries first can be built, and exported.
+
+    A builder may be slow, or fail with these values alone: a trial will tell of that.
+
+    Args:
+        folder: where the study file lies.
+
+    Raises:
+        ConfigError: it can't be exported; the reason in Keras' own words.
+        UnusableCodeError: the builder fails whatever the values are.
+    """
+    plan = modelling.blueprint(file, data, folder)
+    first = plan.space.params(hyperparameters.textbook(file.model.family))
+    try:
+        with suppress(ArchitectureError, optuna.TrialPruned, TooLong), at_most(LONGEST_S):
+            takes(plan, first)
+    except UnusableCodeError:
+        raise
+    except UserCodeError:
+        return
+
+
+def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
+    """What it takes to load an exported model, in words.
+
+    Raises:
+        ConfigError: it can't be saved, or what is loaded is another model.
+        ArchitectureError, UserCodeError: it can't be built.
+    """
+    registered = dict(keras.saving.get_custom_objects())
+    built, chosen = drawn(plan, params)
+    _shift(built.model)
+    fold = plan.data.folds[0]
+    few = fold.pool.rows(fold.train_rows[:SAMPLES])
+    prepared = exporting.dense(forms.pair(fold, few, built.form, len(plan.data.classes))[0])
+    expected = [user_code.call(partial(built.model, training=False), prepared) for _ in range(2)]
+    problems = []
+    with tempfile.TemporaryDirectory() as folder, _registered(registered):
+        objects = ArtifactStore(Path(folder))
+        saved = _saved(plan, objects, built, chosen)
+        for way in reloading.ways(saved, plan):
+            try:
+                loaded = way(objects)
+                found = user_code.call(
+                    loaded.model.predict_on_batch, exporting.taken(loaded.model, few.x)
+                )
+            except (NotProvenError, UserCodeError) as error:
+                problems.append(str(error))
+                continue
+            if not _alike(*expected) or _alike(expected[0], found):
+                return _words(loaded, plan, problems)
+            problems.append("its saved model, loaded, gives other numbers")
+    raise _refusal(plan, problems[0])
+
+
+def _saved(plan: Blueprint, objects: ArtifactStore, built: Built, params: dict[str, Any]) -> _Saved:
+    try:
+        own = built.data_loss is None
+        name = best_model.write(objects, "check-0", plan.data, built.model, 0, own=own)
+    except best_model.UNSAVABLE as error:
+        raise _refusal(plan, f"it can't be saved: {failures.innermost(error)}") from error
+    about = {"model": name, "model_sha256": objects.sha256(name), "model_fold": 0}
+    return _Saved(params, about)
+
+
+def _refusal(plan: Blueprint, why: str) -> ConfigError:
+    expected = "a model that can be saved and loaded, or built anew and given its weights"
+    received = f'"{plan.file.model.family}", whose models can\'t be exported: {why}'
+    return ConfigError([f"[model] family: received {received}, expected {expected}"])
+
+
+def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
+    used = usage.of(loaded, plan)
+    if used.loader:
+        why = problems[0] if problems else "Keras can't write it"
+        return f"weights, and your code, which builds the model anew: {why}"
+    if used == usage.Usage():
+        return "one file, which Keras loads alone"
+    return f"loaded with your code: {used.lines[-1]}"
+
+
+def _shift(model: keras.Model) -> None:
+    """Weights as of a trained model: those that are made anew would be found to be the same."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if weight.dtype.startswith("float"):
+            value = np.asarray(weight)
+            weight.assign(value + 0.1 * np.abs(random.normal(size=value.shape)))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    first, second = (np.asarray(keras.ops.convert_to_numpy(each), float) for each in (one, other))
+    return first.shape == second.shape and _close(first, second)
+
+
+def _close(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    size = np.nanmax(np.abs(first), initial=0.0)
+    return bool(np.allclose(first, second, rtol=0.0, atol=CLOSE * size, equal_nan=True))
+
+
+@contextmanager
+def _registered(before: dict[str, Any]) -> Iterator[None]:
+    """Let Keras know the classes that it knew then."""
+    known = keras.saving.get_custom_objects()
+    now = dict(known)
+    known.clear()
+    known.update(before)
+    try:
+        yield
+    finally:
+        known.update(now)

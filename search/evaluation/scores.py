@@ -1,0 +1,180 @@
+"""How good predictions are: accuracy, precision, recall, F-scores, calibration, or errors.
+
+Precision, recall, F-score and the confusion matrix are what the book chapter 'structuring DL
+projects and hyperparameter tuning' judges classifiers by; scikit-learn computes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import metrics
+
+from studyhall.search.evaluation import calibration
+
+Scores = dict[str, Any]
+
+BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
+BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}  # weight of recall in an F-score
+THRESHOLD = 0.5  # a probability from here on is a yes
+
+
+def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLike) -> Scores:
+    """Score predictions by what the task asks for, as JSON-able values.
+
+    Args:
+        task: binary, multiclass, multilabel or regression.
+        classes: Names, in the order of the indexes; of the labels where multilabel, of the
+            target columns (or nothing) where regression.
+        y: Targets: class indexes (N,), labels of 0 and 1 (N, k), numbers (N,) or (N, k).
+        prediction: What the model gave: probabilities (N, 1) or (N,), (N, classes) or (N, k),
+            numbers (N,) or (N, k).
+
+    Returns:
+        Classification: ``task``, ``samples``, ``accuracy``, ``macro`` (means over classes) and
+        ``micro`` (over all decisions) of ``precision``, ``recall``, ``f1``, ``f0.5``, ``f2``,
+        ``macro`` of ``roc_auc`` too; ``classes`` (a list of ``name``, these, ``samples``),
+        ``calibration`` and ``confusion`` (rows are true classes, columns predicted ones).
+        Multilabel: the same, accuracy being the share of samples with every label right,
+        ``confusion`` one 2 × 2 matrix per label. Regression: ``task``, ``samples``, ``mae``,
+        ``rmse``, ``r2``. None where a score has no meaning, as the ROC-AUC of an absent class.
+
+    Raises:
+        ValueError: The shapes do not belong together, or there is no such task.
+    """
+    predicted = np.asarray(prediction)
+    wanted = np.asarray(y)
+    if len(predicted) != len(wanted):
+        raise ValueError(f"received {len(predicted)} predictions, expected {len(wanted)}")
+    if task == REGRESSION:
+        return _of_numbers(wanted, predicted)
+    if task == MULTILABEL:
+        return _of_labels(classes, wanted, predicted)
+    if task in (BINARY, MULTICLASS):
+        return _of_classes(task, classes, wanted, predicted)
+    raise ValueError(
+        f"task: received {task}, expected {BINARY}, {MULTICLASS}, {MULTILABEL} or {REGRESSION}"
+    )
+
+
+def decided(task: str, prediction: ArrayLike) -> NDArray[np.int64]:
+    """Class indexes (N,), or labels of 0 and 1 (N, k), from a model's probabilities."""
+    predicted: NDArray[Any] = np.asarray(prediction)
+    if task == MULTICLASS:
+        return np.asarray(np.argmax(predicted, axis=-1), dtype=np.int64)
+    yes = (predicted >= THRESHOLD).astype(np.int64)
+    return yes.reshape(len(yes)) if task == BINARY else yes
+
+
+def _of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
+    y = y.reshape(len(y), -1)  # sequences and masks too, value by value
+    predicted = predicted.reshape(y.shape)
+    return {
+        "task": REGRESSION,
+        "samples": len(y),
+        "mae": float(metrics.mean_absolute_error(y, predicted)),
+        "rmse": float(metrics.root_mean_squared_error(y, predicted)),
+        # A single sample has no variance to explain.
+        "r2": float(metrics.r2_score(y, predicted)) if len(y) > 1 else None,
+    }
+
+
+def _of_classes(
+    task: str, classes: Sequence[str], y: NDArray[Any], predicted: NDArray[Any]
+) -> Scores:
+    chosen = decided(task, predicted)
+    indexes = list(range(len(classes)))
+    matrix = metrics.confusion_matrix(y, chosen, labels=indexes)
+    return {
+        "task": task,
+        "samples": len(y),
+        "accuracy": float(metrics.accuracy_score(y, chosen)),
+        **_per_class(classes, y, chosen, indexes, _of_each(task, predicted)),
+        "calibration": _calibration(task, y, chosen, predicted),
+        "confusion": matrix.tolist(),
+    }
+
+
+def _of_labels(classes: Sequence[str], y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
+    chosen = decided(MULTILABEL, predicted)
+    wanted = y.astype(np.int64)
+    return {
+        "task": MULTILABEL,
+        "samples": len(y),
+        "accuracy": float(metrics.accuracy_score(wanted, chosen)),
+        **_per_class(classes, wanted, chosen, list(range(len(classes))), predicted),
+        "calibration": _calibration(MULTILABEL, wanted, chosen, predicted),
+        "confusion": metrics.multilabel_confusion_matrix(wanted, chosen).tolist(),
+    }
+
+
+def _per_class(
+    classes: Sequence[str],
+    y: NDArray[Any],
+    chosen: NDArray[Any],
+    indexes: list[int],
+    probabilities: NDArray[Any],
+) -> Scores:
+    """Scores of each class, their means, and those of all decisions together.
+
+    Args:
+        probabilities: of each class, (N, classes).
+    """
+    known = {"labels": indexes, "zero_division": 0.0}
+    columns = _f_scores(y, chosen, average=None, **known)
+    samples = metrics.precision_recall_fscore_support(y, chosen, **known)[3]
+    lines: list[Scores] = [
+        {
+            "name": name,
+            **{key: float(values[index]) for key, values in columns.items()},
+            "roc_auc": _roc_auc(y[:, index] if y.ndim > 1 else y == index, probabilities[:, index]),
+            "samples": int(samples[index]),
+        }
+        for index, name in enumerate(classes)
+    ]
+    macro: Scores = {key: float(np.mean(values)) for key, values in columns.items()}
+    areas = [line["roc_auc"] for line in lines if line["roc_auc"] is not None]
+    macro["roc_auc"] = float(np.mean(areas)) if areas else None
+    micro = {key: float(value) for key, value in _f_scores(y, chosen, "micro", **known).items()}
+    return {"macro": macro, "micro": micro, "classes": lines}
+
+
+def _f_scores(y: NDArray[Any], chosen: NDArray[Any], average: str | None, **known: Any) -> Scores:
+    """Precision, recall and F-scores of both equally, precision first, and recall first."""
+    with_beta = {
+        name: metrics.precision_recall_fscore_support(
+            y, chosen, beta=beta, average=average, **known
+        )
+        for name, beta in BETAS.items()
+    }
+    precision, recall, *_ = with_beta["f1"]
+    scored = {name: found[2] for name, found in with_beta.items()}
+    return {"precision": precision, "recall": recall, **scored}
+
+
+def _of_each(task: str, predicted: NDArray[Any]) -> NDArray[Any]:
+    """Probabilities (N, classes), where two classes have one column or none."""
+    if task != BINARY:
+        return predicted
+    yes = predicted.reshape(len(predicted))
+    return np.stack([1 - yes, yes], axis=1)
+
+
+def _roc_auc(y: NDArray[Any], probability: NDArray[Any]) -> float | None:
+    """Of one class against the others; None where there are none of either."""
+    return float(metrics.roc_auc_score(y, probability)) if 0 < np.sum(y) < len(y) else None
+
+
+def _calibration(
+    task: str, y: NDArray[Any], chosen: NDArray[Any], predicted: NDArray[Any]
+) -> Scores:
+    """Of the class that was chosen; for labels, of each yes and no."""
+    if task == MULTICLASS:
+        confidence = predicted.max(axis=-1)
+    else:
+        yes = predicted.reshape(chosen.shape)
+        confidence = np.where(chosen == 1, yes, 1 - yes)
+    return calibration.calibration(confidence.ravel(), (chosen == y).ravel())

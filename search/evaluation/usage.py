@@ -1,0 +1,120 @@
+"""How an exported model is loaded anywhere: lines to paste, the user's modules that it needs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+
+from studyhall.search.evaluation import best
+from studyhall.search.evaluation.reloading import Reloaded, own_objects
+from studyhall.search.trial.modelling import Blueprint
+from studyhall.spaces import own_classes
+
+MODEL, WEIGHTS, LOADER = best.FILES[0], "model.weights.h5", "load_model.py"
+
+_LOADER = '''\
+"""The best model of a study, made by its own builder, with the weights that lie beside this file.
+
+In this folder: from load_model import load; model = load()
+"""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import {module}
+
+FOLDER = Path(__file__).resolve().parent
+CARD = json.loads((FOLDER / "best.json").read_text(encoding="utf-8"))
+
+
+class Trial:
+    """Gives the builder the hyperparameters of the trial."""
+
+    number, params, user_attrs = CARD["trial"], CARD["hyperparameters"], {{}}
+
+    def suggest_categorical(self, name, *_, **__):
+        return self.params[name]
+
+    suggest_float = suggest_int = suggest_uniform = suggest_categorical
+    suggest_loguniform = suggest_discrete_uniform = suggest_categorical
+
+    def set_user_attr(self, *_):
+        pass
+
+
+def load():
+    """The model, which takes raw samples: call it, or its predict_on_batch."""
+    keras.config.set_dtype_policy(CARD["precision"])
+    shape, prepared = tuple(CARD["input_shape"]), CARD["preparation"]
+    built = {module}.{function}(Trial(), shape, CARD["outputs"])
+    built(keras.Input(shape))
+    built.load_weights(FOLDER / "model.weights.h5")
+    raw = keras.Input(shape, dtype=prepared.get("dtype", "float32"))
+    found = raw
+    if prepared["kind"] != "none":
+        dtype = prepared["dtype"]
+        less, parts = (np.asarray(prepared[key]) for key in ("subtract", "divide"))
+        found = keras.layers.Rescaling(np.ones(()), -less, dtype=dtype)(found)
+        found = keras.layers.Rescaling(1 / parts, np.zeros(()), dtype=dtype)(found)
+        found = keras.layers.Identity(dtype="float32")(found)
+    return keras.Model(raw, built(found, training=False))
+'''
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What it takes to load a model from the folder of its export.
+
+    Attributes:
+        lines: Python, to be run in that folder.
+        modules: the user's, to lie there.
+        loader: a module of its own that builds it anew; empty where Keras can load it.
+    """
+
+    lines: tuple[str, ...] = best.PLAIN
+    modules: tuple[ModuleType, ...] = ()
+    loader: str = ""
+
+    @property
+    def model(self) -> str:
+        """The name of the exported file."""
+        return WEIGHTS if self.loader else MODEL
+
+
+def of(reloaded: Reloaded, plan: Blueprint) -> Usage:
+    """How this model of a study is loaded."""
+    if reloaded.named is None:
+        return _built_anew(plan)
+    if reloaded.named.nothing:
+        return Usage()
+    return _with_own_classes(reloaded.named)
+
+
+def _with_own_classes(named: own_classes.Named) -> Usage:
+    own = own_objects(named)
+    names = [*own, *sorted(named.registered)]
+    written = {name: own_classes.find(name) for name in names}
+    homes = sorted({each.__module__ for each in written.values() if each is not None})
+    options = [f'"{MODEL}"', "compile=False"]
+    if own:
+        pairs = (f'"{name}": {each.__module__}.{each.__name__}' for name, each in own.items())
+        options.append(f"custom_objects={{{', '.join(pairs)}}}")
+    if named.lambdas:
+        options.append("safe_mode=False")
+    load = f"model = keras.models.load_model({', '.join(options)})"
+    if named.lambdas:
+        load += "  # its lambdas are code of Python {}.{}".format(*sys.version_info)
+    modules = own_classes.needed([m for m in own_classes.modules() if m.__name__ in homes])
+    return Usage(("import keras", *(f"import {home}" for home in homes), load), tuple(modules))
+
+
+def _built_anew(plan: Blueprint) -> Usage:
+    function = plan.file.model.family.rpartition(":")[2]
+    home = next(m for m in own_classes.modules() if vars(m).get(function) is plan.builder)
+    loader = _LOADER.format(module=home.__name__, function=function)
+    lines = ("from load_model import load", "model = load()")
+    return Usage(lines, tuple(own_classes.needed([home])), loader)

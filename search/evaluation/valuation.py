@@ -1,0 +1,158 @@
+"""What a reloaded model comes to: the very quantity that its training recorded, computed again.
+
+The same loss or metric gets the same targets, in the same batches where batching matters. What only
+the user's own `test_step` gives, that step computes, in a freshly compiled model with the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+
+from studyhall.search.data.parts import Fold, Part
+from studyhall.search.evaluation import scoring, worst
+from studyhall.search.evaluation.scores import Scores
+from studyhall.search.study_file import objectives
+from studyhall.search.training.batching import validation_batch
+from studyhall.search.training.compiled import sharing
+from studyhall.search.training.keras_fit import VALIDATION_BATCH
+from studyhall.search.trial import exporting, forms, modelling
+from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.storage.queries.records import TrialRecord
+
+
+class ValuationError(RuntimeError):
+    """The value can't be computed again; the message says why."""
+
+
+class Valuation:
+    """How the models of a trial are valued.
+
+    Args:
+        plan: the study's.
+        trial: whose model is built and compiled anew: what it was valued by only its code knows.
+    """
+
+    def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:
+        fixed = optuna.trial.FixedTrial(trial.params, trial.number)
+        self.plan = plan
+        self.built: Built = modelling.build(plan, fixed, len(plan.data.train))
+
+    @property
+    def loss(self) -> Any:
+        """That the trial's model was trained with, as compile takes it."""
+        return self.built.data_loss or self.built.model.loss
+
+    def value(self, model: keras.Model, fold: Fold, part: Part) -> float:
+        """The study's first objective, of a reloaded model.
+
+        Args:
+            model: takes raw samples.
+            fold: that it was trained on.
+            part: what it is valued on.
+
+        Raises:
+            ValuationError: the reloaded model is not like that of the trial.
+        """
+        name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        if name == "loss":
+            by_step = self._evaluated if self._by_step else self._loss_of
+            return by_step(name, model, fold, part)
+        own = sharing.overrides(self.built.model, "test_step", "compute_metrics")
+        found = {} if own else self._measured(model, part)
+        return found[name] if name in found else self._evaluated(name, model, fold, part)
+
+    def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
+        """Scores of what a model gives for a part; see `scoring.scored`."""
+        return scoring.scored(self.plan.data, self.built.form, self.loss, part, outputs)
+
+    def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
+        """Scores on the test set, and the samples that the model is most wrong about.
+
+        Where no scores fit, the study's first objective stands for them.
+        """
+        data, part = self.plan.data, self.plan.data.test
+        outputs = exporting.predict(model, part.x)
+        found = self.scores(part, outputs)
+        if "no_scores" in found:
+            value = self.value(model, fold, part)
+            return {**found, "objective": self.plan.objectives[0], "value": value}, []
+        predicted = exporting.probabilities(data.task, self.loss, outputs)
+        return found, worst.samples(data.task, data.classes, part.x, part.y, predicted)
+
+    @property
+    def _by_step(self) -> bool:
+        """Whether the validation loss of Keras' own fit was the value."""
+        known = self.built.data_loss or self.built.model._compile_loss
+        return known is None or sharing.overrides(self.built.model, "test_step", "compute_loss")
+
+    def _loss_of(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
+        loss = self.built.data_loss or self.built.model._compile_loss
+        return data_loss(loss, self._batches(model, part))
+
+    def _measured(self, model: keras.Model, part: Part) -> dict[str, float]:
+        """What the metrics of the compiled model say."""
+        metrics = self.built.model._compile_metrics
+        return {} if metrics is None else measured(metrics, self._batches(model, part))
+
+    def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
+        """Targets and what the model says, in their order."""
+        size = validation_batch(self.built.model) or exporting.BATCH
+        y = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        for start in range(0, len(part), size):
+            some = slice(start, start + size)
+            x = exporting.taken(model, part.x[some])
+            yield keras.ops.convert_to_tensor(y[some]), model(x, training=False)
+
+    def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
+        """What Keras' own evaluate says of the trial's model with the reloaded weights."""
+        own = self.built.model
+        own.set_weights(_weights(model, own))
+        x, y = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
+        size = validation_batch(own) or VALIDATION_BATCH
+        found = own.evaluate(exporting.dense(x), y, size, verbose=0, return_dict=True)
+        if name not in found:
+            known = ", ".join(found)
+            raise ValuationError(f"{name} is not measured any more, only {known}")
+        return float(found[name])
+
+
+def data_loss(loss: Any, batches: Iterable[tuple[Any, Any]]) -> float:
+    """Mean loss over samples, without penalties.
+
+    Args:
+        loss: of targets and predictions, as Keras calls it in training.
+        batches: of both.
+    """
+    total, samples = 0.0, 0
+    for y, predicted in batches:
+        total += float(keras.ops.mean(loss(y, predicted))) * len(y)
+        samples += len(y)
+    return total / samples
+
+
+def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+    """Metrics of predictions, by name.
+
+    Args:
+        metrics: a compiled model's.
+        batches: of targets and predictions.
+    """
+    metrics.reset_state()
+    for y, predicted in batches:
+        metrics.update_state(y, predicted)
+    return {name: float(keras.ops.mean(found)) for name, found in metrics.result().items()}
+
+
+def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:
+    """Those of the trained model in an exported one, which has its normalisation in front."""
+    shapes = [tuple(weight.shape) for weight in model.weights]
+    for part in (reloaded, *reloaded._flatten_layers(include_self=False)):
+        if [tuple(weight.shape) for weight in part.weights] == shapes:
+            return [np.asarray(weight) for weight in part.weights]
+    raise ValuationError("the reloaded model has other weights than the one that was trained")

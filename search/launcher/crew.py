@@ -1,0 +1,162 @@
+"""The worker processes of one launch: started, watched, restarted, stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studyhall.search.launcher.memory_kills import MemoryKills
+from studyhall.search.launcher.place import Place
+from studyhall.search.process import identity, recycling
+from studyhall.storage.queries.records import TrialRecord
+
+HEALTHY_S = 60.0  # a worker that lived so long starts its next back-off at one second
+LONGEST_WAIT_S = 60.0
+MOST_CRASHES = 7  # in a row, until its place is given up: after 1, 2, 4 … 60 s
+FINAL = (0, 1, 2, 130, 143)  # exit codes after which a new process would do no better
+LEFT_WELL = (0, 130, 143, recycling.EXIT_CODE)  # with nothing in hand
+BAD_ALLOC = b"std::bad_alloc"  # the last word of a C++ library that got no memory
+
+
+@dataclass(frozen=True)
+class Dead:
+    """A worker process that ended without handing anything back.
+
+    Attributes:
+        worker: its name.
+        how: the signal's name, or its exit code, in words.
+        out_of_memory: whether it died for want of memory.
+        model: what it has said of the model that it trained.
+    """
+
+    worker: str
+    how: str
+    out_of_memory: bool
+    model: dict[str, Any]
+
+
+class Crew:
+    """Keeps one process per place running until each has ended for good.
+
+    Args:
+        command: a worker's.
+        places: where they run.
+        bury: called for each process that died; whether it had a trial in hand.
+        kills: what the kernel has ended for want of memory.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        places: Sequence[Place],
+        bury: Callable[[Dead], bool] = lambda dead: False,
+        kills: MemoryKills | None = None,
+    ) -> None:
+        self.command = command
+        self.places = places
+        self._bury = bury
+        self._kills = kills or MemoryKills()
+        self._stopping = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether every place's last process is gone."""
+        return all(place.code is not None and place.standby is None for place in self.places)
+
+    def tend(self, now: float | None = None) -> list[str]:
+        """Start what is due and notice what ended; what happened, as lines for the user."""
+        now = time.monotonic() if now is None else now
+        self._kills.look(now)
+        for place in self.places:
+            place.reap()
+        return [line for place in self.places for line in self._tend(place, now)]
+
+    def hear(self, trial: TrialRecord) -> None:
+        """Take in how a trial ended: a place whose trials end is no crash loop."""
+        failed = trial.state == "FAIL"
+        for place in self.places:
+            if not failed:
+                place.streak.went_on(well=True)
+            if trial.worker in place.workers:
+                place.crashes = 0
+                if failed:
+                    place.streak.failed(trial.number, str(trial.attributes.get("reason")))
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to every running worker; nothing is started any more."""
+        self._stopping = True
+        for place in self.places:
+            for process in place.processes:
+                process.send_signal(number)
+            if place.process is None and place.code is None:
+                place.close(128 + number)
+
+    def kill(self) -> None:
+        """Take every worker down at once, with all its children."""
+        self._stopping = True
+        for place in self.places:
+            for process in place.processes:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _tend(self, place: Place, now: float) -> list[str]:
+        if place.code is not None:
+            return []
+        if place.process is None:
+            return self._fill(place, now) if now >= place.next_start_at else []
+        code = place.process.poll()
+        place.listen(now)
+        if code is not None:
+            return self._ended(place, code, now)
+        if not self._stopping:
+            place.prepare(self.command, now)
+        return []
+
+    def _fill(self, place: Place, now: float) -> list[str]:
+        """Start the next process, unless its place has seen nothing but failures."""
+        problems = place.streak.problems
+        if problems:
+            place.close(2)
+        else:
+            place.fill(self.command, now)
+        return problems
+
+    def _ended(self, place: Place, code: int, now: float) -> list[str]:
+        assert place.process is not None
+        place.process.hang_up()
+        dead = self._dead(place, place.process.pid, code, now)
+        had_trial = code not in LEFT_WELL and self._bury(dead)
+        if self._stopping or code in FINAL:
+            place.close(0 if code == recycling.EXIT_CODE else code)
+            return []
+        place.process = None
+        if code == recycling.EXIT_CODE:
+            return self._fill(place, now)
+        if dead.out_of_memory and had_trial:
+            return [f"{place.name} ran out of memory: {dead.how}", *self._fill(place, now)]
+        return self._crashed(place, code, dead.how, now)
+
+    def _dead(self, place: Place, pid: int, code: int, now: float) -> Dead:
+        killed = code == -signal.SIGKILL and self._kills.explain(now)
+        aborted = code == -signal.SIGABRT and BAD_ALLOC in _end(place)
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Dead(identity.name(place.name, pid), how, killed or aborted, place.model)
+
+    def _crashed(self, place: Place, code: int, how: str, now: float) -> list[str]:
+        place.crashes = 1 if now - place.started_at > HEALTHY_S else place.crashes + 1
+        if place.crashes > MOST_CRASHES:
+            place.close(code)
+            return [f"{place.name} ended by {how}, {place.crashes} times in a row: given up"]
+        wait_s = min(LONGEST_WAIT_S, 2.0 ** (place.crashes - 1))
+        place.next_start_at = now + wait_s
+        return [f"{place.name} ended by {how}; it starts again in {wait_s:.0f} s"]
+
+
+def _end(place: Place) -> bytes:
+    """The last lines of a place's log."""
+    with place.log.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
+        return log.read()

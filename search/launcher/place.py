@@ -1,0 +1,94 @@
+"""One worker's place in a launch: the process in it, and the one that will follow it."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.launcher.streak import Streak
+from studyhall.search.process import identity
+from studyhall.search.process.wire import STANDBY, WorkerProcess
+
+
+@dataclass
+class Place:
+    """One worker's place: the process in it now, and how it fared.
+
+    Attributes:
+        name: as its workers' names begin.
+        environment: what its processes are told.
+        log: where they write.
+        process: the one that works, if any.
+        standby: the next one, which has imported and loaded everything and waits for its turn.
+        standby_at: when to start that one; infinite while it is not known.
+        started_at: when the process began to work.
+        crashes: how many in a row.
+        next_start_at: when the next process may start after a crash.
+        model: what the process has said of the model that it trains.
+        workers: names of all its processes so far.
+        streak: its trials that failed in a row.
+        code: exit code of the last process once no other follows it, else None.
+    """
+
+    name: str
+    environment: Mapping[str, str]
+    log: Path
+    process: WorkerProcess | None = None
+    standby: WorkerProcess | None = None
+    standby_at: float = math.inf
+    started_at: float = 0.0
+    crashes: int = 0
+    next_start_at: float = 0.0
+    model: dict[str, Any] = field(default_factory=dict)
+    workers: set[str] = field(default_factory=set)
+    streak: Streak = field(default_factory=Streak)
+    code: int | None = None
+
+    @property
+    def processes(self) -> Iterator[WorkerProcess]:
+        """Those that run."""
+        for process in (self.process, self.standby):
+            if process is not None and process.poll() is None:
+                yield process
+
+    def fill(self, command: Sequence[str], now: float) -> None:
+        """Let the stand-by begin, or where there is none start a process."""
+        self.reap()
+        if self.standby is not None:
+            self.process, self.standby = self.standby, None
+            self.process.let_begin()
+        else:
+            self.process = WorkerProcess(command, self.environment, self.log)
+        self.started_at, self.standby_at, self.model = now, math.inf, {}
+        self.workers.add(identity.name(self.name, self.process.pid))
+
+    def listen(self, now: float) -> None:
+        """Take in what the worker says: what it trains, when it will leave."""
+        said = self.process.heard() if self.process is not None else {}
+        if "successor_in_s" in said:
+            self.standby_at = now + said["successor_in_s"]
+        self.model = said.get("model", self.model)
+
+    def prepare(self, command: Sequence[str], now: float) -> None:
+        """Start the stand-by if it is time: one for each process, whatever becomes of it."""
+        if now >= self.standby_at and self.standby is None:
+            environment = {**self.environment, STANDBY: "1"}
+            self.standby = WorkerProcess(command, environment, self.log)
+            self.standby_at = math.inf
+
+    def close(self, code: int) -> None:
+        """No process follows any more."""
+        self.code = code
+        if self.standby is not None:
+            self.standby.hang_up()
+            self.standby.send_signal(signal.SIGTERM)
+
+    def reap(self) -> None:
+        """Forget a stand-by that is gone."""
+        if self.standby is not None and self.standby.poll() is not None:
+            self.standby.hang_up()
+            self.standby = None

@@ -1,0 +1,80 @@
+"""Following a study for those who are not there: what happens is queued, and what waits is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from studyhall.search.notices import events, webhook
+from studyhall.search.notices.webhook import Webhook
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.queries import latest, status
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import notices
+from studyhall.storage.studies.rows import Study
+
+POLL_S = 2.0
+LAST_S = 30.0  # that the end waits for what is still to be sent
+
+
+class Follower:
+    """Looks at a study, queues what is worth it, and delivers."""
+
+    def __init__(self, db: Database, study: Study, hook: Webhook) -> None:
+        self._db, self._study, self._hook = db, study, hook
+        self._seen: int | None = None
+        self._latest: list[TrialRecord] = []
+
+    def look(self) -> None:
+        """Queue what has happened.
+
+        Raises:
+            StorageError: the database is away.
+            LookupError: the study is gone.
+        """
+        ended, self._seen = latest.finished_since(self._db, self._study, self._seen)
+        self._latest = [*self._latest, *ended][-100:]
+        state = status.status(self._db, self._study)
+        for event in events.found(self._study.name, state, self._latest):
+            notices.add(self._db, self._study, event.key, event.said)
+
+    def deliver(self) -> None:
+        """Send what is due, one after the other; what the receiver refuses waits."""
+        while (notice := notices.take(self._db, self._study)) is not None:
+            delivered = self._hook.send(notice)
+            notices.settle(self._db, self._study, notice, delivered=delivered)
+
+
+@contextlib.contextmanager
+def following(db: Database, study: Study) -> Iterator[None]:
+    """Follow a study in a thread of its own while something goes on, if there is a webhook.
+
+    Raises:
+        ConfigError: the environment's webhook won't do.
+    """
+    hook = webhook.chosen()
+    if hook is None:
+        yield
+        return
+    ended = threading.Event()
+    with contextlib.closing(db.another()) as own:
+        thread = threading.Thread(
+            target=_follow, args=(Follower(own, study, hook), ended), daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(LAST_S)
+
+
+def _follow(follower: Follower, ended: threading.Event) -> None:
+    last = False
+    while not last:
+        last = ended.wait(POLL_S)
+        with contextlib.suppress(StorageError, LookupError):  # the next look sees it
+            follower.look()
+            follower.deliver()

@@ -1,0 +1,128 @@
+"""Everything that a report tells, as JSON-able values; the keys are stable."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.diagnosis import longer, tendencies
+from studyhall.search.diagnosis.findings import Findings
+from studyhall.search.display import json_keys, time_split
+from studyhall.search.evaluation import best as winner
+from studyhall.search.report import summary
+from studyhall.search.retraining import datacurve
+from studyhall.search.study_file import written
+from studyhall.storage.database import Database
+from studyhall.storage.queries.records import TrialRecord
+
+Content = dict[str, Any]
+
+LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+
+
+def gather(db: Database, found: Findings) -> Content:
+    """Read what is told of a study beside its findings, and put it in the order of the page."""
+    study, state = found.study, found.status
+    split, curve = time_split.read(db, study), datacurve.read(db, study)
+    found_best = winner.read(db, study) if state.incumbent else None
+    best = None if found_best is None else winner.to_json(found_best)
+    content: Content = {
+        "study": study.name,
+        "written_at": time.time(),
+        "status": json_keys.of_study(
+            study, state, split, (best or {}).get("confirmation"), (best or {}).get("pareto")
+        ),
+        "best": best,
+        "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
+        "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
+        "trials": [json_keys.of_trial(t, found.verdicts[t.number]) for t in found.trials],
+        "lost": _lost(found),
+        "worst": _worst(found_best),
+        "longer": None if found_best is None else _longer(found_best),
+        "data_curve": None if curve is None else curve.to_json(),
+        "reproduce": _reproduce(found, best),
+    }
+    return {**content, "summary": summary.summary(content)}
+
+
+def leading(found: Findings, content: Content) -> list[TrialRecord]:
+    """The trials with a value, the best first: the winner, which a confirmation may have chosen."""
+    winner = (content["best"] or {}).get("trial")
+    return sorted(found.complete, key=lambda trial: trial.number != winner)
+
+
+def _longer(best: winner.Best) -> dict[str, Any]:
+    return longer.ask(best.trial, best.verdict).to_json()
+
+
+def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
+    name, kind, span, when = found.entry.row()
+    return {
+        "name": name,
+        "kind": kind,
+        "searched": span,
+        "when": when,
+        "importance": found.importance,
+        "good": found.good_range,
+        "tendencies": [each.sentence() for each in found.tendencies],
+    }
+
+
+def _lost(found: Findings) -> dict[str, Any]:
+    """What of the budget has brought nothing: seconds of device time, and how many trials."""
+    seconds = dict.fromkeys(("FAIL", "PRUNED", "COMPLETE", "RUNNING"), 0.0)
+    for trial in found.trials:
+        seconds[trial.state] += trial.gpu_seconds_used
+    failed = [trial for trial in found.trials if trial.state == "FAIL"]
+    reasons = Counter(str(trial.attributes.get("reason", "not told")) for trial in failed)
+    return {
+        "failed_s": seconds["FAIL"],
+        "pruned_s": seconds["PRUNED"],
+        "repeated_s": found.status.repeated_s,
+        "all_s": sum(seconds.values()),
+        "reasons": dict(reasons.most_common(10)),
+    }
+
+
+def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
+    """What it takes to do it again; the versions are those of the best model's card, if any."""
+    stored, card = found.stored, _card(best)
+    return {
+        "study_file": written.text(stored.file.model_dump(mode="json")),
+        "seed": found.study.seed,
+        "model_seed": card.get("model_seed"),
+        "best_seed": None if best is None else _attribute(found, best["trial"], "seed"),
+        "data": stored.inspection.data,
+        "samples": stored.inspection.about.get("samples"),
+        "code": stored.inspection.code,
+        "folder": str(stored.folder),
+        "created_at": found.study.created_at,
+        "replay": None if best is None else f"studyhall replay {found.study.name} {best['trial']}",
+        "model_sha256": card.get("model_sha256"),
+        "python": platform.python_version(),
+        "versions": card.get("versions") or {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _worst(best: winner.Best | None) -> list[dict[str, Any]]:
+    """The test samples that the best trial's model is most wrong about."""
+    scoring = best.winner.scoring if best is not None and best.winner is not None else None
+    return [] if scoring is None else scoring.worst
+
+
+def _card(best: dict[str, Any] | None) -> dict[str, Any]:
+    """What lies beside the exported model; nothing where it isn't exported, or was moved."""
+    path = Path((best or {}).get("folder") or "nowhere") / "best.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _attribute(found: Findings, number: int, key: str) -> Any:
+    return next(t.attributes.get(key) for t in found.trials if t.number == number)

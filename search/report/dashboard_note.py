@@ -1,0 +1,56 @@
+"""What the dashboard's page of a study shows: its summary as a note, the best one's curves."""
+
+from __future__ import annotations
+
+import hashlib
+
+import optuna
+from optuna_dashboard import get_note, save_note, save_plotly_graph_object
+
+from studyhall.search.diagnosis import findings
+from studyhall.search.display import curves
+from studyhall.search.display.markdown_text import plain
+from studyhall.search.report import content as contents
+from studyhall.search.report import figures
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+FIGURE = "learning-curves"  # always the same, so that a new one takes the old one's place
+FACT = "note"
+GRID = "rgba(128, 128, 128, 0.25)"  # seen on light and on dark ground
+
+
+def pin(db: Database, study: Study) -> None:
+    """Write both, unless somebody has written a note of their own, which stays."""
+    found = findings.read(db, study)
+    content = contents.gather(db, found)
+    shown = optuna.load_study(study_name=study.name, storage=db.optuna_storage())
+    _note(db, study, shown, "\n\n".join(map(plain, content["summary"])))
+    leading = contents.leading(found, content)[: figures.BEST]
+    flat = [curves.flat(records.history(db, trial.trial_id)) for trial in leading]
+    figure = figures.learning_curves(flat[0], flat) if flat else None
+    if figure is not None:
+        where = f" in {found.status.objective}" if len(study.directions) > 1 else ""
+        title = f"Loss of trial {leading[0].number}, the best{where}"
+        figure.update_layout(
+            title=figures.literal(title), font={"color": figures.QUIET}, margin={"t": 80}
+        )
+        figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
+        figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
+        save_plotly_graph_object(shown, figure, graph_object_id=FIGURE)
+
+
+def _note(db: Database, study: Study, shown: optuna.Study, body: str) -> None:
+    known = get_note(shown)
+    ours = studies.facts(db, study).get(FACT)
+    if known and ours != _mark(known):
+        return
+    save_note(shown, body)
+    studies.set_fact(db, study, FACT, _mark(body))
+
+
+def _mark(text: str) -> str:
+    """What tells our note from one that somebody has changed."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,180 @@
+"""Optuna's own plots of a study, in the colours of the report."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna import visualization
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
+
+from studyhall.search.diagnosis import tendencies
+from studyhall.search.display.curves import TRAIN
+from studyhall.search.report import figures
+from studyhall.search.report.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
+from studyhall.search.study_file import objectives
+
+SLICE, SCENE = 240, 480  # pixels of height
+CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
+MOST_SLICES, LEAST_DOTS = 12, 3
+EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+
+
+def literal(study: optuna.Study) -> optuna.Study:
+    """The study with names and choices as plotly shows them as they are."""
+    shown = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    if study.metric_names:
+        with warnings.catch_warnings():  # Optuna calls it experimental
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            shown.set_metric_names([*map(figures.literal, study.metric_names)])
+    for trial in study.get_trials():
+        spaces = {figures.literal(n): _shown_space(d) for n, d in trial.distributions.items()}
+        trial.params = {figures.literal(n): _shown_value(v) for n, v in trial.params.items()}
+        trial.distributions = spaces
+        shown.add_trial(trial)
+    return shown
+
+
+def _shown_space(space: BaseDistribution) -> BaseDistribution:
+    if not isinstance(space, CategoricalDistribution):
+        return space
+    return CategoricalDistribution([*map(_shown_value, space.choices)])
+
+
+def _shown_value(value: Any) -> Any:
+    return figures.literal(value) if isinstance(value, str) else value
+
+
+def over_trials(study: optuna.Study) -> Figure | None:
+    """The value of each trial and of the best so far (Optuna's plot)."""
+    figure = _optunas(visualization.plot_optimization_history, study, log=True)
+    if figure is not None:
+        figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
+        figure.update_traces(line_color=LINE, selector={"mode": "lines"})
+    return figure
+
+
+def importance(study: optuna.Study) -> Figure | None:
+    """How much each hyperparameter matters (Optuna's plot of PED-ANOVA)."""
+    if not (weights := tendencies.importances(study)):
+        return None
+    by = tendencies.evaluator(study)
+    figure = _optunas(visualization.plot_param_importances, study, evaluator=by)
+    if figure is not None:
+        figure.update_traces(marker_color=TRAIN)
+        figure.update_layout(height=90 + 28 * len(weights), showlegend=False)
+        figure.update_yaxes(title=None)
+    return figure
+
+
+def slices(study: optuna.Study) -> dict[str, Figure]:
+    """The value against each parameter, the most important ones first (Optuna's plots)."""
+    complete = [t for t in study.get_trials(deepcopy=False) if _is_complete(t)]
+    often = Counter(name for trial in complete for name in trial.params)
+    weights = tendencies.importances(study)
+    names = [name for name, count in often.items() if count >= LEAST_DOTS]
+    ranked = sorted(names, key=lambda name: -weights.get(name, 0.0))[:MOST_SLICES]
+    drawn = {
+        name: _optunas(visualization.plot_slice, study, params=[name], log=True) for name in ranked
+    }
+    for figure in drawn.values():
+        if figure is not None:
+            figure.update_traces(
+                marker={"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
+            )
+            figure.update_layout(
+                height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44}
+            )
+            figure.update_yaxes(title=None)
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def parallel(study: optuna.Study) -> Figure | None:
+    """Each trial as a line through its hyperparameters, the best ones on top (Optuna's plot)."""
+    figure = _optunas(visualization.plot_parallel_coordinate, study)
+    if figure is None:
+        return None
+    lines = figure.data[: len(_values(study))]  # a line per complete trial; then a scale
+    sign = objectives.sign(study.direction.name.lower())
+    ranked = sorted(lines, key=lambda line: sign * line.y[0])  # its first axis is the value's
+    count = tendencies.marked_count(len(ranked))
+    for place, line in enumerate(ranked):
+        is_best = place < count
+        line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
+        line.update(opacity=0.9 if is_best else 0.4)
+    figure.data = ()
+    figure.add_traces(ranked[::-1])  # the best on top
+    figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 30})
+    return figure
+
+
+def pareto(study: optuna.Study) -> Figure | None:
+    """Two or three objectives against each other, the Pareto front in colour (Optuna's plot)."""
+    trials = study.get_trials(deepcopy=False)
+    if len(study.directions) not in (2, 3) or not any(t.state.name == "COMPLETE" for t in trials):
+        return None
+    for trial in trials:
+        trial.user_attrs = {}  # the plot's texts would hold every metric
+    figure = visualization.plot_pareto_front(study, target_names=_titles(study))
+    styles = (("dominated", QUIET, 5), ("on the front", LINE, 9))
+    for points, (name, colour, size) in zip(figure.data, styles, strict=True):
+        marker = {"color": colour, "size": size, "line": {"width": 0}}
+        points.update(name=name, showlegend=True, marker=None)
+        points.update(marker=marker, hovertemplate="%{text}<extra></extra>")
+    figure.update_layout(title=None)
+    return _on_axes(figure, study)
+
+
+def _titles(study: optuna.Study) -> list[str]:
+    better = ("more" if each.name == "MAXIMIZE" else "less" for each in study.directions)
+    names = [objectives.shown(name) for name in study.metric_names or []]
+    return [f"{name}, {way} is better" for name, way in zip(names, better, strict=True)]
+
+
+def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
+    """Objectives that span decades on logarithmic axes."""
+    values = [t.values for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+    columns = zip(zip(*values, strict=True), study.directions, strict=True)
+    kinds = ["log" if is_wide(each, way.name.lower()) else "linear" for each, way in columns]
+    if len(kinds) == 3:
+        axes = zip("xyz", kinds, strict=True)
+        figure.update_scenes({f"{name}axis": {"type": kind, "nticks": 5} for name, kind in axes})
+        figure.update_scenes(camera=CAMERA)
+        return dressed(figure, None, None, height=SCENE).update_layout(margin={"l": 0, "r": 0})
+    for axis, kind in zip((figure.update_xaxes, figure.update_yaxes), kinds, strict=True):
+        axis(type=kind, nticks=LOG_TICKS if kind == "log" else None)
+    return dressed(figure, None, None)
+
+
+def _optunas(
+    plot: Callable[..., Figure], study: optuna.Study, *, log: bool = False, **options: object
+) -> Figure | None:
+    """One of Optuna's plots; None where it has nothing to show."""
+    if not any(map(_is_complete, study.get_trials(deepcopy=False))):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # optuna tells of what is experimental
+        target = (study.metric_names or [objectives.LOSS])[0]
+        named = {} if "evaluator" in options else {"target_name": target}
+        figure = plot(study, **named, **options)
+    if not figure.data:
+        return None
+    figure.update_layout(title=None)
+    if log and is_wide(_values(study), study.direction.name.lower()):
+        figure.update_yaxes(type="log", nticks=LOG_TICKS)
+    return dressed(figure, None, None)
+
+
+def _values(study: optuna.Study) -> list[float]:
+    trials = study.get_trials(deepcopy=False)
+    return [trial.values[0] for trial in trials if _is_complete(trial)]
+
+
+def _is_complete(trial: FrozenTrial) -> bool:
+    """Whether it has a finite value, as Optuna's plots want it."""
+    return trial.state.name == "COMPLETE" and math.isfinite(trial.values[0])

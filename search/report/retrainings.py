@@ -1,0 +1,139 @@
+"""What a report tells of confirmation, more data and longer training: tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+
+from studyhall.search.display import show
+from studyhall.search.display.curves import TRAIN
+from studyhall.search.report.elements import paragraphs, plot, table
+from studyhall.search.report.figures import LINE, Figure, dressed
+
+Rows = tuple[list[str], list[list[str]]]
+ROW = 34  # pixels per trial
+
+
+def figures(content: Mapping[str, Any]) -> dict[str, Figure | None]:
+    """Both figures by their places."""
+    confirmed = (content["best"] or {}).get("confirmation")
+    return {
+        "confirmation": None
+        if confirmed is None
+        else intervals(confirmed, content["status"]["objective"]),
+        "data_curve": None if content["data_curve"] is None else data_curve(content["data_curve"]),
+    }
+
+
+def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
+    """The mean of each trial with its interval, its values, and what the search had found."""
+    found = [each for each in confirmed["trials"] if each["mean"] is not None]
+    if not found:
+        return None
+    names = [f"trial {each['trial']}" for each in found]
+    above, below = (
+        [0.0 if each[end] is None else abs(each[end] - each["mean"]) for each in found]
+        for end in ("high", "low")
+    )
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[value for each in found for value in each["values"]],
+        y=[name for name, each in zip(names, found, strict=True) for _ in each["values"]],
+        mode="markers", name="a new seed", marker={"color": TRAIN, "size": 6, "opacity": 0.6},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[each["mean"] for each in found], y=names, mode="markers", name="mean, 95 %",
+        marker={"color": LINE, "size": 10},
+        error_x={"array": above, "arrayminus": below, "symmetric": False, "color": LINE},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[each["value"] for each in found], y=names, mode="markers", name="in the search",
+        marker={"color": "#8a94a6", "size": 10, "symbol": "x"},
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", type="category")
+    return dressed(figure, objective, "", height=130 + ROW * len(found))
+
+
+def data_curve(found: Mapping[str, Any]) -> Figure | None:
+    """The objective against the number of training samples."""
+    points = found["points"]
+    if len(points) < 2:
+        return None
+    samples = [point["samples"] for point in points]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=samples, y=[point["train"] for point in points], mode="lines+markers", name="train",
+        line={"color": TRAIN},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=samples, y=[point["mean"] for point in points], mode="lines+markers", name="validation",
+        line={"color": LINE}, error_y={"array": [point["error"] for point in points]},
+    )  # fmt: skip
+    if found["doubled"] is not None:
+        figure.add_scatter(
+            x=[samples[-1], 2 * samples[-1]], y=[points[-1]["mean"], found["doubled"]],
+            mode="lines+markers", name="twice the data, fitted",
+            line={"color": LINE, "dash": "dot"},
+        )  # fmt: skip
+    return dressed(figure, "training samples", found["objective"])
+
+
+def confirmation_rows(confirmed: Mapping[str, Any]) -> Rows:
+    """A row per confirmed trial."""
+    body = [
+        [
+            str(each["trial"]),
+            *(show.number(each[name]) for name in ("value", "mean", "low", "high")),
+            ", ".join(map(show.number, each["values"])) or "; ".join(each["reasons"]),
+        ]
+        for each in confirmed["trials"]
+    ]
+    return ["trial", "in the search", "mean", "95 % from", "to", "each seed"], body
+
+
+def data_rows(found: Mapping[str, Any]) -> Rows:
+    """A row per share of the training data."""
+    body = [
+        [
+            f"{point['percent']} %",
+            str(point["samples"]),
+            show.number(point["mean"]),
+            f"{point['error']:.2g}",
+            show.number(point["train"]),
+        ]
+        for point in found["points"]
+    ]
+    return ["training data", "samples", found["objective"], "standard error", "in training"], body
+
+
+def uses(best: Mapping[str, Any]) -> Iterator[str]:
+    """How often the test set was used, and for whom."""
+    found = best["test_uses"]
+    if best["test"] is None and found:
+        yield (
+            f"The test set was used for another model, of trial {found[-1]['trial']}, by "
+            f"{found[-1]['who']}; the best one now is untested."
+        )
+    if len(found) > 1:
+        yield f"The test set was used {len(found)} times: its scores are worth less each time."
+
+
+def sections(
+    content: Mapping[str, Any], drawn: Mapping[str, Figure]
+) -> Iterator[tuple[str, str, str]]:
+    """The sections of the page: key, title, body."""
+    confirmed = (content["best"] or {}).get("confirmation")
+    if confirmed is not None:
+        spent = show.duration(confirmed["gpu_seconds"])
+        took = f"It took {spent} of device time, which is no part of the budget."
+        body = paragraphs([*confirmed["summary"], took]) + plot("confirmation", drawn)
+        yield "confirmation", "Confirmation", body + table(*confirmation_rows(confirmed))
+    if content["longer"] is not None:
+        said, curve = [content["longer"]["sentence"]], content["data_curve"]
+        rest = ""
+        if curve is not None:
+            said += curve["summary"]
+            rest = plot("data_curve", drawn) + table(*data_rows(curve))
+        yield "more", "More data, or longer?", paragraphs(said) + rest

@@ -1,0 +1,126 @@
+"""A study in words: the summary of its report and of its note in the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from studyhall.search.display import score_tables, show
+from studyhall.search.evaluation import proof_result
+from studyhall.search.report import retrainings
+
+COMMON = 0.15  # share of the judged trials from which a fault is told
+TELLING = 0.15  # importance from which a hyperparameter is told
+MOST = 3  # hyperparameters that are told
+
+
+def summary(content: Mapping[str, Any]) -> list[str]:
+    """The study in sentences, the most telling first.
+
+    Args:
+        content: of the report, without its summary.
+    """
+    return [
+        *_best(content["best"], content["status"]["objective"], content["data_curve"] is not None),
+        *_more(content),
+        _spent(content),
+        *_faults(content),
+        *_matters(content),
+    ]
+
+
+def _more(content: Mapping[str, Any]) -> Iterator[str]:
+    """Whether longer training or more data would help."""
+    if content["longer"] is not None:
+        yield content["longer"]["sentence"]
+    if content["data_curve"] is not None:
+        yield from content["data_curve"]["summary"][:1]
+
+
+def _best(
+    best: Mapping[str, Any] | None, objective: str, data_tried: bool = False
+) -> Iterator[str]:
+    """The best trial: its curves, its proof, its scores.
+
+    Args:
+        data_tried: whether a data curve answers what its curves can only guess.
+    """
+    if best is None:
+        yield "No trial has been completed yet."
+        return
+    at = show.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
+    called = show.called(best["trial"], best["name"])
+    where = " in the first objective" if best["pareto"] else ""
+    yield f"Trial {called} is the best{where}: {objective} {show.number(best['value'])} {at}."
+    if best["pareto"]:
+        yield of_front(best["pareto"])
+    if verdict := best["verdict"]:
+        yield (
+            f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
+            f"{verdict['shows']}. To do: {'; '.join(verdict['advice'])}."
+        )
+        if (quadrant := verdict["quadrant"]) and not data_tried:
+            yield f"More data, or tuning? {_sentence(quadrant['data'])}"
+    if (proof := best["proof"]) and not proof_result.holds(proof):
+        yield f"Not proven: {proof_result.why_not(proof)}."
+        yield _sentence(proof_result.instead(best["study"], proof))
+    elif proof:
+        same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
+        which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
+        yield f"Reloaded in a fresh process its model{which} scored {same}."
+    if confirmed := best["confirmation"]:
+        yield from confirmed["summary"]
+    if best["test"]:
+        yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
+    yield from retrainings.uses(best)
+
+
+def of_front(front: Sequence[Mapping[str, Any]]) -> str:
+    """The trials of a Pareto front."""
+    numbers = ", ".join(str(each["trial"]) for each in front)
+    return f"No trial is better in every objective than these, the Pareto front: {numbers}."
+
+
+def _spent(content: Mapping[str, Any]) -> str:
+    state, lost = content["status"], content["lost"]
+    counts = ", ".join(f"{state[name]} {name}" for name in ("complete", "pruned", "failed"))
+    ended = f"{state['finished']} of {state['trials']} trials have ended: {counts}."
+    if not lost["all_s"]:
+        return ended
+    gone = (lost["failed_s"] + lost["repeated_s"]) / lost["all_s"]
+    spent = f"They took {show.duration(lost['all_s'])} of device time"
+    return f"{ended} {spent}; failures and repeated epochs took {percent(gone, 1)} of it."
+
+
+def _faults(content: Mapping[str, Any]) -> Iterator[str]:
+    """The faults that many trials have."""
+    judged = sum(content["verdicts"].values())
+    common = {
+        name: count
+        for name, count in sorted(content["verdicts"].items(), key=lambda item: -item[1])
+        if count >= COMMON * judged
+    }
+    if common:
+        shares = ", ".join(f"{percent(count / judged)} {name}" for name, count in common.items())
+        yield f"Of {judged} trials with a verdict: {shares}."
+
+
+def _matters(content: Mapping[str, Any]) -> Iterator[str]:
+    telling = [
+        f"{each['name']} ({percent(each['importance'])}; the best: {each['good']})"
+        for each in content["hyperparameters"][:MOST]
+        if (each["importance"] or 0.0) >= TELLING
+    ]
+    if telling:
+        yield f"What matters most: {', '.join(telling)}."
+    for each in content["hyperparameters"]:
+        yield from (_sentence(tendency) for tendency in each["tendencies"][:1])
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """`45 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,121 @@
+"""Confirming a study's best trials: planned, trained on every device, the winner's model kept."""
+
+from __future__ import annotations
+
+from studyhall.search.display import show
+from studyhall.search.display.live import View
+from studyhall.search.process.device import Device
+from studyhall.search.retraining import confirmation, launch
+from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining.confirmed_trial import Confirmed
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.sections import CONFIRM_TOP, StudySection
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import retrainings
+from studyhall.storage.studies.retrainings import CONFIRM
+from studyhall.storage.studies.rows import Study
+
+
+def confirm(
+    db: Database, study: Study, devices: list[Device], view: View, url: str, top: int, seeds: int
+) -> int:
+    """Train the best trials anew, unless that has been done, and keep the winner's best model.
+
+    Args:
+        top: how many trials.
+        seeds: how often each.
+
+    Returns:
+        Exit code, as `launch.launch`.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    _choose(db, study, top)
+    confirmation.plan(db, study, top, seeds)
+    for _ in range(2):  # a winner that had once been beaten has lost its models
+        if code := launch.run(db, study, CONFIRM, devices, view, url):
+            return code
+        found = known(db, study)
+        if not found.current or not _reopened(db, study, found):
+            break
+    if found.current:
+        confirmation.settle(db, study, found)
+        _drop_beaten(db, study, found)
+    return 0
+
+
+def asked(
+    db: Database, study: Study, top: int | None, seeds: int | None, file: StudySection
+) -> tuple[int, int]:
+    """How many trials and seeds.
+
+    What is given goes before what was asked for last, that before the study file and its defaults.
+    """
+    last = confirmation.read(db, study)
+    if last is not None:
+        return top or last.top, seeds or last.seeds
+    return top or file.confirm_top or CONFIRM_TOP, seeds or file.confirm_seeds
+
+
+def announced(db: Database, study: Study, top: int, seeds: int) -> str:
+    """What is to be done, in a line.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    count = len(_choose(db, study, top))
+    trials = "trial" if count == 1 else f"{count} trials"
+    return f"confirming the best {trials} with {show.counted(seeds, 'new seed')} each …"
+
+
+def known(db: Database, study: Study) -> Confirmation:
+    """What has been confirmed.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    found = confirmation.read(db, study)
+    if found is None or not (found.ranked or found.missing):
+        raise _empty(study)
+    return found
+
+
+def _choose(db: Database, study: Study, top: int) -> list[TrialRecord]:
+    """The best so many trials, or all that there are."""
+    best, _ = records.best(db, study, top)
+    if not best:
+        raise _empty(study)
+    return best
+
+
+def _empty(study: Study) -> ConfigError:
+    return ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+
+
+def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
+    """Whether the winner's best training has to be done again, as its model is gone."""
+    winner = found.winner
+    if winner is None or winner.model is not None or _unsavable(winner):
+        return False
+    runs = [run for run in winner.runs if run.result is not None and "value" in run.result]
+    best = min(runs, key=lambda run: winner.sign * run.result["value"] if run.result else 0.0)
+    retrainings.revise(db, study, best, None)
+    return True
+
+
+def _unsavable(winner: Confirmed) -> bool:
+    return any(run.result and "model_error" in run.result for run in winner.runs)
+
+
+def _drop_beaten(db: Database, study: Study, found: Confirmation) -> None:
+    """Forget all models but the winner's best; their objects go with the next tidying."""
+    if found.winner is None or found.winner.model is None:
+        return
+    keep = found.winner.model.key
+    for run in (run for each in found.ranked for run in each.runs):
+        if run.result and run.result.get("model") and run.key != keep:
+            bare = {k: v for k, v in run.result.items() if k != "model"}
+            retrainings.revise(db, study, run, bare)

@@ -1,0 +1,76 @@
+"""Worker processes that train anew: started, watched and stopped as those of a launch are."""
+
+from __future__ import annotations
+
+import contextlib
+
+from studyhall.search.display import show
+from studyhall.search.display.live import View
+from studyhall.search.launcher import launch, places
+from studyhall.search.launcher.crew import Crew, Dead
+from studyhall.search.process.device import Device
+from studyhall.search.study_file import objectives
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageAway
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import retrainings
+from studyhall.storage.studies.retrainings import Retraining
+from studyhall.storage.studies.rows import Study
+
+
+def run(
+    db: Database, study: Study, purpose: str, devices: list[Device], view: View, url: str
+) -> int:
+    """Train what is planned, on every device.
+
+    Returns:
+        Exit code, as `launch.launch`.
+    """
+    left = sum(one.result is None for one in retrainings.read(db, study, purpose))
+    if left == 0:
+        return 0
+    command = launch.command(study.name, "retrain", purpose)
+    crew = Crew(
+        command, places.places(study, devices[:left], url), lambda dead: _bury(db, study, dead)
+    )
+    return launch.attend(crew, Progress(db, study, purpose, view).look, view)
+
+
+class Progress:
+    """Says how each training has ended."""
+
+    def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
+        self._db, self._study, self._purpose, self._view = db, study, purpose, view
+        self._objective = objectives.of_study(study.config)[0]
+        self._told = {one.id for one in self._read() if one.result is not None}
+
+    def look(self) -> list[TrialRecord]:
+        """Say what has ended since the last time; none of it is a trial of the search."""
+        found = self._read()
+        for one in found:
+            if one.result is not None and one.id not in self._told:
+                self._told.add(one.id)
+                line = _line(one, self._objective)
+                self._view.say(f"{line}; {len(self._told)} of {len(found)}")
+        return []
+
+    def _read(self) -> list[Retraining]:
+        try:
+            return retrainings.read(self._db, self._study, self._purpose)
+        except StorageAway:
+            return []
+
+
+def _line(one: Retraining, objective: str) -> str:
+    assert one.result is not None
+    came_to = one.result.get("reason") or f"{objective} {show.number(one.result['value'])}"
+    less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
+    return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
+
+
+def _bury(db: Database, study: Study, dead: Dead) -> bool:
+    """Free what it had in hand; a place where all of them die is given up."""
+    if db.away_since is None:
+        with contextlib.suppress(StorageAway):
+            retrainings.release(db, study, dead.worker)
+    return False

@@ -1,0 +1,1 @@
+"""A study: made from a checked study file, and read back from the database."""

@@ -1,0 +1,173 @@
+"""What another study has found out, as the sampler's knowledge from the first trial on.
+
+The other study's complete trials that fit the new space are written into the new study's record, so
+that every worker knows the same, and goes on knowing it when the other study is deleted. They count
+for nothing but sampling: not for the budget, not for pruning, and none of them can be the best.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from studyhall.search.study.inspection import Inspection
+from studyhall.search.study_file import objectives
+from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces import hyperparameters
+from studyhall.spaces.space import Space, read_space
+from studyhall.storage.database import Database, encoding
+from studyhall.storage.queries.optuna_reader import Reader
+from studyhall.storage.sampling.feed import Finished
+from studyhall.storage.sampling.window import Window
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+BEST, LATEST = 100, 200  # trials that are taken over, at most
+KEY = "[search] warm_start"
+
+Known = dict[str, Any]  # ``params`` and ``value`` of a trial, as a cost
+
+
+def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
+    """What a study file's `warm_start` gives, for the study's record; the best trials first.
+
+    Args:
+        db: where both studies are.
+        file: the new study's.
+        found: its data.
+
+    Returns:
+        ``study``, ``trials`` (a list of params and value) and ``distributions`` by name, packed;
+        nothing where the file names no study.
+
+    Raises:
+        ConfigError: there is no such study, or its values mean something else.
+    """
+    if file.search.warm_start is None:
+        return {}
+    other = _comparable(db, file, found)
+    sign = objectives.sign(other.direction)
+    space = read_space(dict(file.space), family=file.model.family)
+    fitting = [
+        (trial, params)
+        for trial in _chosen(Reader(db).get_all_trials(other.study_id, deepcopy=False), sign)
+        if (params := params_in(space, trial, file.model.family)) is not None
+    ]
+    spaces: dict[str, BaseDistribution] = {}
+    for trial, params in fitting:
+        spaces |= {name: trial.distributions[name] for name in params if name not in spaces}
+        spaces |= _distributions(space, params)
+    trials = [
+        {"params": params, "value": sign * (trial.values or [0.0])[0]} for trial, params in fitting
+    ]
+    texts = {name: encoding.distribution_json(each) for name, each in spaces.items()}
+    return {"study": other.name, "trials": trials, "distributions": texts}
+
+
+def params_in(space: Space, trial: FrozenTrial, family: str) -> dict[str, Any] | None:
+    """A trial's parameters as another space draws them; None where it doesn't fit.
+
+    It fits if every value that the space gives is the trial's own, and every value that the space
+    doesn't give is the family's default.
+    """
+    values = {**trial.user_attrs.get("values", {}), **_own(trial)}
+    params = space.params(values)
+    try:
+        given = space.values(params)
+    except KeyError:
+        return None
+    if not all(name in values and values[name] == value for name, value in given.items()):
+        return None
+    ours, defaults = hyperparameters.known(family), hyperparameters.defaults(family)
+    left = {name: value for name, value in values.items() if name in ours and name not in given}
+    if any(defaults.get(name) != value for name, value in left.items()):
+        return None
+    return {**{name: value for name, value in _own(trial).items() if name not in given}, **params}
+
+
+def fill(window: Window, study: Study) -> Window:
+    """Let a sampler's window begin with what the study's record knows."""
+    record = study.config.get("warm_start") or {"trials": [], "distributions": {}}
+    spaces = {name: encoding.distribution(text) for name, text in record["distributions"].items()}
+    for place, trial in enumerate(record["trials"], start=1):
+        window.add(_finished(-place, trial, spaces))
+    return window
+
+
+def _comparable(db: Database, file: StudyFile, found: Inspection) -> Study:
+    """The study that the file names, if its values mean the same as the new one's will."""
+    name = file.search.warm_start or ""
+    other = studies.find(db, name)
+    if other is None:
+        known_names = ", ".join(studies.names(db)) or "nothing; this database has none"
+        raise ConfigError([f'{KEY}: received "{name}", expected one of {known_names}'])
+    differing = [*_differing(other, file, found)]
+    if differing:
+        what = " and ".join(differing)
+        raise ConfigError([f'{KEY}: received "{name}", expected a study with the same {what}'])
+    return other
+
+
+def _differing(other: Study, file: StudyFile, found: Inspection) -> Sequence[str]:
+    theirs, named = other.config["file"], objectives.of_file(dict(file.study))
+    pairs = {
+        "data": (other.config["inspection"]["data"], found.data),
+        "code": (other.config["inspection"]["code"], found.code),
+        "[model] family": (theirs["model"]["family"], file.model.family),
+        "[study] objective": (objectives.of_file(theirs["study"])[:1], named[:1]),
+        "[training] loss": (theirs["training"]["loss"], file.training.loss),
+    }
+    return [name for name, (old, new) in pairs.items() if old != new]
+
+
+def _chosen(trials: Sequence[FrozenTrial], sign: float) -> list[FrozenTrial]:
+    """The best complete trials, the best of all first, and the latest ones."""
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.values]
+    ranked = sorted(complete, key=lambda trial: (sign * (trial.values or [0.0])[0], trial.number))
+    latest = sorted(ranked[BEST:], key=lambda trial: trial.number)[-LATEST:]
+    return [*ranked[:BEST], *latest]
+
+
+def _own(trial: FrozenTrial) -> dict[str, Any]:
+    """What the user's own function has asked for."""
+    values = trial.user_attrs.get("values", {})
+    layered = {f"{name}_{n}" for name, v in values.items() if isinstance(v, list)
+               for n in range(1, len(v) + 1)}  # fmt: skip
+    return {
+        name: value
+        for name, value in trial.params.items()
+        if name not in values and name not in layered
+    }
+
+
+def _distributions(space: Space, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+    """Those of the new space: Optuna's samplers want one and the same for all trials."""
+    trial = FixedTrial(dict(params))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        space.suggest(trial)
+    return dict(trial.distributions)
+
+
+def _finished(number: int, trial: Known, spaces: Mapping[str, BaseDistribution]) -> Finished:
+    """As the feed tells of a trial; negative numbers keep it apart from the study's own."""
+    params, distributions = encoding.pack_params(trial["params"], spaces)
+    return Finished(
+        sequence=0,
+        trial_id=number,
+        number=number,
+        state="COMPLETE",
+        value=trial["value"],
+        last_step=None,
+        last_value=None,
+        params=params,
+        distributions=distributions,
+        attributes="{}",
+        reports=None,
+    )

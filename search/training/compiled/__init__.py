@@ -1,0 +1,1 @@
+"""Whole epochs compiled into one graph, and models that trials share."""

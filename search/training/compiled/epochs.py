@@ -1,0 +1,142 @@
+"""Several epochs of a model as one compiled function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from studyhall.search.training import memory, progress
+from studyhall.search.training.compiled import executors
+from studyhall.search.training.compiled.steps import Steps
+from studyhall.search.training.feeding import Feed, Samples
+
+TABLES = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)
+SIZE = tf.TensorSpec((), tf.int32)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What some epochs do.
+
+    Attributes:
+        orders: (epochs, samples) int32, the shuffled indexes of each epoch.
+        rates: (epochs, steps) float32 learning rates; negative where it stays as it is.
+        size: Samples per step.
+        side_by_side: Whether independent operations of a step run at the same time.
+    """
+
+    orders: np.ndarray
+    rates: np.ndarray
+    size: int
+    side_by_side: bool
+
+
+class Functions:
+    """Compiled functions, each traced once for its kinds of arguments."""
+
+    def __init__(self) -> None:
+        self._traced: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._traced)
+
+    @property
+    def operations(self) -> int:
+        """Of all their graphs together."""
+        return sum(_operations(function.graph) for function in self._traced.values())
+
+    def call(
+        self, function: Any, *arguments: Any, kinds: Any, side_by_side: bool, **options: Any
+    ) -> Any:
+        """Call the compiled form of a function of tensors.
+
+        Args:
+            function: What to compile, if it has not been yet.
+            arguments: For it.
+            kinds: Of the arguments.
+            side_by_side: As in `Plan`.
+            options: Of `tf.function`.
+        """
+        name = repr((function.__qualname__, kinds, side_by_side))
+        with executors.running(side_by_side=side_by_side):
+            if name not in self._traced:
+                compiled = tf.function(function, autograph=False, **options)
+                self._traced[name] = compiled.get_concrete_function(*kinds)
+                memory.forget_gradients()
+            return self._traced[name](*arguments)
+
+
+def _operations(graph: Any) -> int:
+    functions = graph._functions.values()
+    inner = [
+        it.graph for it in functions if getattr(it, "graph", None)
+    ]  # not of an operation's own
+    return len(graph.get_operations()) + sum(map(_operations, inner))
+
+
+class Whole:
+    """Whole epochs over samples that are held as tensors.
+
+    Args:
+        steps: The arithmetic of the model.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps, self._functions = steps, Functions()
+
+    @property
+    def traced(self) -> int:
+        """How many functions have been traced."""
+        return len(self._functions)
+
+    @property
+    def operations(self) -> int:
+        """Of these functions together."""
+        return self._functions.operations
+
+    def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
+        """Several epochs, fewer if a rule stops the training.
+
+        Args:
+            train: Training samples.
+            validation: Validation samples.
+            plan: What to do with them.
+
+        Returns:
+            A row per epoch, as `Steps.row` returns it.
+        """
+        kinds = train.specification(), validation.specification(), *TABLES, SIZE
+        tables = tf.constant(plan.orders), tf.constant(plan.rates), tf.constant(plan.size)
+        feeds = train.tensors(), validation.tensors()
+        options: dict[str, Any] = {"kinds": kinds, "side_by_side": plan.side_by_side}
+        done, rows = self._functions.call(self._epochs, *feeds, *tables, **options)
+        return rows.numpy()[: int(done)]  # type: ignore[no-any-return]
+
+    def _epochs(
+        self, train: Feed, validation: Feed, orders: Any, rates: Any, size: Any
+    ) -> tuple[Any, Any]:
+        return self._several(
+            self._steps, train, validation, (orders, rates, size), tf.shape(orders)[0]
+        )
+
+    @staticmethod
+    def _several(
+        steps: Steps, train: Feed, validation: Feed, plan: tuple[Any, Any, Any], count: Any
+    ) -> tuple[Any, Any]:
+        """How many epochs ran, at most `count`, and their rows."""
+        orders, rates, size = plan
+        most = tf.shape(orders)[0] if orders.shape[0] is None else orders.shape[0]
+        rows = tf.TensorArray(tf.float64, size=most, element_shape=(steps.columns,))
+
+        def going(epoch: Any, rows: Any) -> Any:
+            return (epoch < count) & (steps.progress[1] == progress.RUNNING)
+
+        def one(epoch: Any, rows: Any) -> Any:
+            row = steps.epoch(train, validation, orders[epoch], rates[epoch], size)
+            return epoch + 1, rows.write(epoch, row)
+
+        done, rows = tf.while_loop(going, one, [tf.constant(0), rows], parallel_iterations=1)
+        return done, rows.stack()

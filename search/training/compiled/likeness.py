@@ -1,0 +1,113 @@
+"""What is tried on a few samples before a compiled function trains in the place of Keras' fit.
+
+A copy is held against the user's own model. A model that is compiled as it stands is called once,
+to see whether its code depends on how often it is called.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+
+from studyhall.search.training.compiled.signature import NotCompilableError
+from studyhall.search.training.compiled.twin import Twin
+from studyhall.search.training.feeding import Samples
+
+SAMPLES = 4
+# Of the largest output: rounding, where the copy multiplies in another order.
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
+_PLAIN = (bool, int, float, str)
+
+
+class CopyDiffersError(NotCompilableError):
+    """The compiled copy doesn't compute what the model does."""
+
+
+def require(twin: Twin, model: Any, samples: Samples) -> None:
+    """Compare predictions and penalties of a copy and its model on a few samples.
+
+    Args:
+        twin: Made of the model; takes over its weights.
+        model: As its builder returned it.
+        samples: Some of these are predicted.
+
+    Raises:
+        CopyDiffersError: They differ by more than rounding.
+    """
+    twin.load(model, learning_rate=0.0)
+    x = tf.constant(samples.dense(slice(0, SAMPLES)))
+    kept = [(v, v.value.numpy()) for v in model.variables if not v.trainable]
+    theirs = _measured(model, x)
+    for variable, value in kept:
+        variable.assign(value)
+    sparse = samples.features is not None and not twin.densify
+    mine = _measured(twin.model, tf.sparse.from_dense(x) if sparse else x)
+    tolerance = TOLERANCE.get(model.compute_dtype, TOLERANCE["float32"])
+    for one, other in zip(mine, theirs, strict=True):
+        least = tolerance * max(float(np.max(np.abs(other), initial=0.0)), 1e-6)
+        if not np.allclose(one, other, rtol=0.0, atol=least, equal_nan=True):
+            raise CopyDiffersError("its compiled copy predicts something else than it does")
+
+
+def require_steady(model: Any, samples: Samples) -> None:
+    """Trace a model once, and see whether that drew random numbers or changed its layers.
+
+    Python runs only while a function is traced, which Keras' fit does at other times. Nothing of
+    the model changes by this: no operation is run.
+
+    Raises:
+        NotCompilableError: With what it did.
+    """
+    few = tf.constant(samples.dense(slice(0, SAMPLES)))
+    x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
+    seeds, start = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR), _random_states()
+    global_seed_generator()  # which draws its own seed when it is first needed
+    before, drawn = _attributes(model), _random_states()
+    tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
+    changed = list(_changed(model, before))
+    if _random_states() == drawn and not changed:
+        return
+    for layer, key, value in changed:
+        setattr(layer, key, value)
+    _set_random_states(start)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, seeds)
+    what = f"changes its {changed[0][1]}" if changed else "draws by Python's or NumPy's random"
+    raise NotCompilableError(f"its code {what} whenever it is traced")
+
+
+def _random_states() -> tuple[Any, ...]:
+    kind, keys, *place = np.random.get_state()
+    return random.getstate(), (kind, tuple(keys), *place)
+
+
+def _set_random_states(states: tuple[Any, ...]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+
+
+def _attributes(model: Any) -> list[dict[str, Any]]:
+    """The plain attributes of each of its layers."""
+    return [
+        {key: value for key, value in vars(layer).items() if isinstance(value, _PLAIN)}
+        for layer in model._flatten_layers()
+    ]
+
+
+def _changed(model: Any, before: list[dict[str, Any]]) -> Iterator[tuple[Any, str, Any]]:
+    """Layers with an attribute that has changed and what it was; `_called` is Keras' own note."""
+    for layer, attributes in zip(model._flatten_layers(), before, strict=True):
+        for key, value in attributes.items():
+            if key != "_called" and vars(layer).get(key) != value:
+                yield layer, key, value
+
+
+def _measured(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What a model predicts, and the sum of its penalties."""
+    predicted = np.asarray(model(x, training=False), np.float64)
+    return predicted, np.asarray(sum(float(tf.reduce_sum(loss)) for loss in model.losses))

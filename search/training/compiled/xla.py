@@ -1,0 +1,136 @@
+"""Whole epochs compiled by XLA: fixed shapes, one compilation per number of samples and batch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from studyhall.search.training import progress
+from studyhall.search.training.compiled.epochs import Plan, Whole
+from studyhall.search.training.compiled.steps import Steps, Sums
+from studyhall.search.training.feeding import Feed, Samples
+
+AT_ONCE = 8  # epochs per call; fixed, because another number would compile anew
+# On a GPU a compilation of some seconds is repaid after about so many steps. On a CPU never: there
+# a step takes as long without (digits, 2 × 64 units: 8 ms an epoch either way).
+REPAID_STEPS = 20_000
+
+_log = logging.getLogger("studyhall")
+
+
+def pays(steps: int) -> bool:
+    """Whether so many steps to come repay a compilation on this machine."""
+    return steps >= REPAID_STEPS and bool(tf.config.list_logical_devices("GPU"))
+
+
+class StaticSteps(Steps):
+    """The arithmetic of an epoch with every shape known.
+
+    Args:
+        steps: The same for any shapes; its variables are shared.
+        chunk: Validation samples that are predicted at once.
+    """
+
+    def __init__(self, steps: Steps, chunk: int) -> None:
+        vars(self).update(vars(steps))
+        self._static_chunk = chunk
+
+    def train(self, feed: Feed, order: Any, rates: Any, size: Any, sums: Sums) -> Sums:
+        """As `Steps.train`; the ragged last batch is a step of its own."""
+        full, rest = divmod(int(order.shape[0]), size)
+        rates = tf.where(rates < 0, self._rate, rates)
+
+        def step(number: Any, *sums: Any) -> Any:
+            chosen = tf.slice(order, [number * size], [size])
+            return number + 1, *self.step(feed, chosen, rates[number], Sums(*sums))
+
+        def going(number: Any, *sums: Any) -> Any:
+            return (number < full) & tf.math.is_finite(sums[0])
+
+        first = [tf.constant(0), *sums]
+        sums = Sums(*tf.while_loop(going, step, first, parallel_iterations=1)[1:])
+        return self.step(feed, order[full * size :], rates[full], sums) if rest else sums
+
+    def validate(self, feed: Feed, sums: Sums) -> Sums:
+        """As `Steps.validate`."""
+        samples = int(feed["y"].shape[0])
+        chunk = min(self._static_chunk, samples)
+        full, rest = divmod(samples, chunk)
+
+        def step(number: Any, *sums: Any) -> Any:
+            chosen = number * chunk + tf.range(chunk)
+            return number + 1, *self.check(feed, chosen, Sums(*sums))
+
+        first = [tf.constant(0), *sums]
+        loop = tf.while_loop(lambda n, *_: n < full, step, first, parallel_iterations=1)
+        sums = Sums(*loop[1:])
+        return self.check(feed, tf.range(samples - rest, samples), sums) if rest else sums
+
+    def _now(self, after: list[Any]) -> Any:
+        return tf.constant(0.0, tf.float64)  # XLA has no clock
+
+
+class Fused(Whole):
+    """`Whole` through XLA; without it where XLA can't compile the model.
+
+    Args:
+        steps: The arithmetic of the model, for any shapes.
+        chunk: Validation samples that are predicted at once.
+    """
+
+    def __init__(self, steps: Steps, chunk: int) -> None:
+        super().__init__(steps)
+        self._static = StaticSteps(steps, chunk)
+        self._compilable = True
+
+    def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
+        """As `Whole.run`; epochs of one call are timed together, steps and validation as one."""
+        feeds = train.tensors(), validation.tensors()
+        if not (self._compilable and self._compiles(feeds, plan)):
+            return super().run(train, validation, plan)
+        rows = []
+        for start in range(0, len(plan.orders), AT_ONCE):
+            rows.append(self._call(feeds, plan, slice(start, start + AT_ONCE)))
+            if self._steps.progress[1] != progress.RUNNING:
+                break
+        return np.concatenate(rows)
+
+    def _compiles(self, feeds: Any, plan: Plan) -> bool:
+        """Whether XLA takes the model: no epochs are trained, but that compiles it."""
+        try:
+            self._call(feeds, plan, slice(0))
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            _log.info(f"XLA can't compile this model: {str(error).splitlines()[0]}")
+            self._compilable = False
+        return self._compilable
+
+    def _call(self, feeds: Any, plan: Plan, epochs: slice) -> np.ndarray:
+        began, orders, rates = time.time(), plan.orders[epochs], plan.rates[epochs]
+        tables = [_padded(orders), _padded(rates), tf.constant(len(orders))]
+        kinds = tf.nest.map_structure(tf.TensorSpec.from_tensor, (*feeds, *tables))
+        options: dict[str, Any] = {"kinds": (*kinds, plan.size), "side_by_side": True}
+        arguments = (*feeds, *tables, plan.size)
+        done, rows = self._functions.call(self._fixed, *arguments, **options, jit_compile=True)
+        return _timed(rows.numpy()[: int(done)], began)
+
+    def _fixed(
+        self, train: Feed, validation: Feed, orders: Any, rates: Any, count: Any, size: int
+    ) -> tuple[Any, Any]:
+        return self._several(self._static, train, validation, (orders, rates, size), count)
+
+
+def _padded(table: np.ndarray) -> Any:
+    """A table of `AT_ONCE` rows."""
+    return tf.constant(np.pad(table, [(0, AT_ONCE - len(table)), (0, 0)]))
+
+
+def _timed(rows: np.ndarray, began: float) -> np.ndarray:
+    """Rows with an equal share of the time since for each."""
+    rows, now = rows.copy(), time.time()
+    ends = np.linspace(began, now, len(rows) + 1)
+    rows[:, -3], rows[:, -2], rows[:, -1] = ends[:-1], ends[1:], ends[1:]
+    return rows

@@ -1,0 +1,228 @@
+"""The plain path of a training: Keras' own fit, an epoch at a time, and just as resumable."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.random.seed_generator import global_seed_generator
+
+from studyhall.search.training import batching, callbacks, feeding, memory, progress
+from studyhall.search.training.checkpoint import CheckpointError
+from studyhall.search.training.compiled import sharing, stream
+from studyhall.search.training.epoch import Epoch
+from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.settings import Settings, UnknownMetric
+
+VALIDATION_BATCH = 256  # samples, where their number doesn't matter
+
+
+class PlainEpochs:
+    """One training by `fit`. The model that it is given is the one that trains.
+
+    Args:
+        data: Training and validation samples.
+        model: Compiled.
+        settings: How to train it.
+    """
+
+    def __init__(self, data: TrainingData, model: Any, settings: Settings) -> None:
+        memory.release()  # of the plain training before this one: each traces functions anew
+        self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
+        self._model, self._settings, self._stream = model, settings, data.stream
+        self._train = data.train.weighted(settings.class_weight)
+        self._validation = data.validation
+        self._state, self._rules = progress.start(), progress.rules(settings)
+        self._best: list[np.ndarray] = []
+        self._watch = callbacks.Watch()
+        listening = [*settings.callbacks, self._watch]
+        self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
+        self._validated = self._dataset(
+            self._validation,
+            np.arange(data.validation.number),
+            batching.validation_batch(model) or VALIDATION_BATCH,
+        )
+        self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
+        self._prepared = False
+
+    def run(self, first: int, count: int) -> list[Epoch]:
+        """Train epochs first … first + count - 1, or until a rule stops the training."""
+        self._prepare()
+        epochs = []
+        for number in range(first, first + count):
+            epochs.append(self._epoch(number))
+            if progress.Progress(*self._state).stopped != progress.RUNNING:
+                break
+        ended = progress.Progress(*self._state).stopped != progress.RUNNING
+        if ended or epochs[-1].number >= self._settings.epochs:
+            self._callbacks.end()
+        return epochs
+
+    def progress(self) -> np.ndarray:
+        """`progress.Progress` after the last epoch."""
+        return self._state
+
+    def layout(self) -> list[tuple[Any, ...]]:
+        """Shape and type of each weight."""
+        return [(tuple(w.shape), str(w.dtype)) for w in self._built().weights]
+
+    def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Weights, seeds, optimizers, best weights, and what callbacks remember."""
+        variables = [v.numpy() for v in self._variables()]
+        facts, remembered = callbacks.read(self._settings.callbacks)
+        parts = {"variables": len(variables), "best": len(self._best), "callbacks": facts}
+        return parts, [*variables, *self._best, *remembered]
+
+    def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
+        """Take a state over."""
+        self._prepare()
+        self._one_batch()  # makes what only a first step makes
+        variables = self._variables()
+        if [v.shape for v in variables] != [a.shape for a in state[: facts["variables"]]]:
+            raise CheckpointError("the checkpoint's variables are of another model")
+        for variable, array in zip(variables, state, strict=False):
+            variable.assign(array)
+        following = iter(state[len(variables) :])
+        self._best = [next(following) for _ in range(facts["best"])]
+        callbacks.write(self._settings.callbacks, facts["callbacks"], following)
+        self._state = done
+
+    def best_weights(self) -> list[np.ndarray]:
+        """Weights of the best epoch, in the order of the model's."""
+        return self._best
+
+    def _built(self) -> Any:
+        if not self._model.built:
+            ((x, *_),) = self._dataset(self._train, np.arange(1), 1)
+            self._model(x, training=False)
+        return self._model
+
+    def _prepare(self) -> None:
+        """What fit does once before its first epoch."""
+        if self._prepared:
+            return
+        self._prepared = True
+        model = self._built()
+        for optimizer in _optimizers(model):
+            if optimizer is model.optimizer and not optimizer.built:
+                optimizer.build(model.trainable_variables)
+            # Averaged weights replace the trained ones when fit ends: the whole fit, not an epoch.
+            optimizer.finalize_variable_values = lambda variables: None
+        self._callbacks.begin()
+
+    def _epoch(self, number: int) -> Epoch:
+        began, settings = time.perf_counter(), self._settings
+        order = feeding.shuffled(settings.seed, number, self._train.number)
+        self._model.fit(
+            self._dataset(self._train, order, settings.batch_size),
+            validation_data=self._validated,
+            initial_epoch=number - 1,
+            epochs=number,
+            callbacks=self._callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+        metrics = self._metrics(self._watch.logs)
+        self._follow_rules(metrics)
+        wall = time.perf_counter() - began
+        self._count_seconds(wall, first=number == 1)
+        return Epoch(number, metrics.pop("value"), metrics, wall)
+
+    def _metrics(self, logs: dict[str, float]) -> dict[str, float]:
+        """The value and the epoch's metrics by our names."""
+        if missing := {"loss", "val_loss"} - {*logs}:
+            step = "train_step" if "loss" in missing else "test_step"
+            raise ValueError(f'its {step} returns no "loss", only {", ".join(logs) or "nothing"}')
+        known = {**logs}
+        keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
+        loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
+        rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
+        measured = {
+            "loss": keras_loss - self._penalties(),
+            "val_loss": loss,
+            "keras_loss": keras_loss,
+            "keras_val_loss": keras_val_loss,
+            "learning_rate": rate,
+            **known,
+        }
+        return {"value": self._cost(measured) if math.isfinite(loss) else math.nan, **measured}
+
+    def _cost(self, measured: dict[str, float]) -> float:
+        name = self._settings.objective
+        if name not in measured:
+            raise UnknownMetric(name, measured)
+        return self._settings.sign * measured[name]
+
+    def _value(self, keras_val_loss: float) -> float:
+        """The validation loss of the data alone, or what a subclass's own `test_step` says."""
+        loss = self._settings.data_loss or self._model._compile_loss
+        if loss is None or sharing.overrides(self._model, "test_step", "compute_loss"):
+            return keras_val_loss
+        if self._settings.data_loss is None and not self._model.losses:
+            return keras_val_loss
+        total = sum(float(loss(y, self._predict(x))) * y.shape[0] for x, y, *_ in self._validated)
+        return float(total / self._validation.number)
+
+    def _penalties(self) -> float:
+        """L1 and L2 as they are now: what Keras' training loss contains beside the data's."""
+        weights = [w for w in self._model.trainable_weights if w.regularizer is not None]
+        return float(sum(float(weight.regularizer(weight)) for weight in weights))
+
+    def _follow_rules(self, metrics: dict[str, float]) -> None:
+        rate = tf.constant(metrics["learning_rate"], tf.float32)
+        value = tf.constant(metrics["value"], tf.float64)
+        state, best, rate = progress.advance(self._state, self._rules, value, rate)
+        self._state = state.numpy()
+        if best:
+            self._best = [weight.numpy() for weight in self._model.weights]
+        if self._settings.plateau is not None:
+            self._model.optimizer.learning_rate = float(rate)
+        if self._model.stop_training and self._state[1] == progress.RUNNING:
+            self._state[1] = progress.PATIENCE  # a callback of the user's had enough
+
+    def _count_seconds(self, wall: float, *, first: bool) -> None:
+        trace = self._watch.first_batch_s if first else 0.0
+        validate = self._watch.validation_s
+        spent = {"trace": trace, "validate": validate, "train": wall - trace - validate}
+        for name, seconds in spent.items():
+            self.seconds[name] += seconds
+
+    def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
+        """Batches of samples in an order, as fit takes them."""
+        dense = samples.features is None
+
+        def batch(feed: feeding.Feed, chosen: Any) -> tuple[Any, ...]:
+            x, y, weights = feeding.take(feed, chosen, samples.features)
+            x = x if dense else tf.sparse.to_dense(x)
+            return (x, y) if weights is None else (x, y, weights)
+
+        if self._stream:
+            blocks = stream.blocks(samples, order, size)
+            return blocks.map(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0])))
+        everything = samples.tensors()
+        indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
+        return indexes.map(lambda chosen: batch(everything, chosen)).prefetch(2)
+
+    def _one_batch(self) -> None:
+        """A step on the first samples, so that optimizers and metrics make their variables."""
+        order = np.arange(min(self._settings.batch_size, self._train.number))
+        batches = self._dataset(self._train, order, len(order))
+        self._model.fit(batches, shuffle=False, verbose=0)
+
+    def _variables(self) -> list[Any]:
+        """Everything that training changes, in a fixed order."""
+        held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
+        known = [*self._model.variables, *held, global_seed_generator().state]
+        return [variable.value for variable in known]
+
+
+def _optimizers(model: Any) -> list[Any]:
+    """The optimizer of `compile`, or those that it is made of, and those that a subclass keeps."""
+    own = [value for _, value in sorted(vars(model).items(), key=lambda item: item[0])]
+    kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
+    parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]
+    return list({id(optimizer): optimizer for each in parts for optimizer in each}.values())

@@ -1,0 +1,1 @@
+"""Checkpoints, models and pictures: where they lie, and when they go."""

@@ -1,0 +1,6 @@
+"""The database: connections, tables, transactions, for SQLite and PostgreSQL."""
+
+from studyhall.storage.database.connection import Database, StorageAway, StorageError
+from studyhall.storage.database.transaction import Row, Transaction
+
+__all__ = ["Database", "Row", "StorageAway", "StorageError", "Transaction"]

@@ -1,0 +1,83 @@
+"""The same database for those who only look: a connection that the database itself lets not write.
+
+On SQLite the file is opened with `mode=ro`. On PostgreSQL the session takes on a role that may do
+nothing but SELECT, and its transactions are read-only besides.
+"""
+
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from studyhall.storage.database import dialects
+from studyhall.storage.database.connection import Database
+from studyhall.storage.database.transaction import Transaction
+
+ROLE = "studyhall_reader"
+
+_MAY_WRITE = "SELECT has_table_privilege(current_user, 'trials', 'INSERT, UPDATE, DELETE')"
+_READY = """
+    SELECT count(*) = 1 AND bool_and(pg_has_role(current_user, oid, 'MEMBER'))
+        AND bool_and(has_table_privilege(oid, 'studyhall_budget', 'SELECT'))
+    FROM pg_roles WHERE rolname = :role"""
+_CREATE = f"""
+    DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') THEN
+            CREATE ROLE {ROLE} NOLOGIN;
+        END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $$"""
+_GRANT = (
+    f"GRANT {ROLE} TO CURRENT_USER",
+    f'GRANT USAGE ON SCHEMA "{{schema}}" TO {ROLE}',
+    f'GRANT SELECT ON ALL TABLES IN SCHEMA "{{schema}}" TO {ROLE}',
+    f'ALTER DEFAULT PRIVILEGES IN SCHEMA "{{schema}}" GRANT SELECT ON TABLES TO {ROLE}',
+)
+
+
+def opened(db: Database) -> Database:
+    """The same database through a connection that can't write."""
+    reading = url(db)
+    return Database(reading, dialects.engine(reading))
+
+
+def url(db: Database) -> sa.URL:
+    """The URL of such connections; on PostgreSQL with the role, if it is there."""
+    if db.kind == "sqlite":
+        file = f"file:{quote(db.url.database or '')}"
+        return db.url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
+    options = "-c default_transaction_read_only=on"
+    if may_write(db) and _ready(db):
+        options += f" -c role={ROLE}"
+    return db.url.update_query_dict({"options": options})
+
+
+def may_write(db: Database) -> bool:
+    """Whether the database's user may change anything at all."""
+    if db.kind == "sqlite":
+        return True  # `Database.open` has seen to it
+    return bool(db.snapshot(lambda transaction: transaction.run(_MAY_WRITE).scalar_one()))
+
+
+def prepare_role(db: Database) -> str | None:
+    """Makes the role where it is missing, and lets it read every table.
+
+    Returns:
+        Why there is none, or None where all is well.
+    """
+    if db.kind == "sqlite" or not may_write(db):
+        return None
+    try:
+        db.statement(_make_role, patience_s=0)
+    except sa.exc.ProgrammingError as error:  # others have to make it
+        return None if _ready(db) else str(error.orig).splitlines()[0]
+    return None
+
+
+def _make_role(transaction: Transaction) -> None:
+    schema = transaction.run("SELECT current_schema()").scalar_one()
+    for statement in (_CREATE, *_GRANT):
+        transaction.connection.exec_driver_sql(statement.format(schema=schema))
+
+
+def _ready(db: Database) -> bool:
+    return bool(db.snapshot(lambda t: t.run(_READY, role=ROLE).scalar_one()))

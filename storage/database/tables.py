@@ -1,0 +1,92 @@
+"""The one moment at which a database gets its tables, Optuna's and ours."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+
+from studyhall.storage.database import dialects, migration
+from studyhall.storage.database.schema import VERSION, metadata, schema
+
+_LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Tells whether both schemas are there and in order for this version of Optuna.
+
+    Raises:
+        RuntimeError: the database was made by a later studyhall.
+    """
+    tables = set(sa.inspect(connection).get_table_names())
+    if not {"studyhall_schema", "alembic_version"} <= tables:
+        return False
+    row = connection.execute(sa.select(schema)).one_or_none()
+    if row is not None and row.version > VERSION:
+        raise RuntimeError(
+            f"its tables have version {row.version}, this studyhall knows {VERSION}: update it"
+        )
+    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return row is not None and tuple(row) == (VERSION, optuna.__version__, revision)
+
+
+def create(connection: sa.Connection, url: sa.URL) -> None:
+    """Creates what is missing of both schemas, one process at a time; Optuna checks its own.
+
+    Raises:
+        RuntimeError: Optuna's tables belong to another version of Optuna.
+    """
+    with _creation_lock(connection, url):
+        if is_current(connection):
+            return
+        optuna_storage = reading_storage(url, poolclass=sa.NullPool)
+        metadata.create_all(connection)
+        migration.migrate(connection, url.get_backend_name())
+        connection.execute(sa.delete(schema))
+        connection.execute(
+            sa.insert(schema).values(
+                version=VERSION,
+                optuna_version=optuna.__version__,
+                optuna_revision=optuna_storage.get_current_version(),
+            )
+        )
+
+
+def reading_storage(url: sa.URL, **options: Any) -> RDBStorage:
+    """Optuna's own storage on this database; creates its tables, checks their version.
+
+    Args:
+        options: for SQLAlchemy's engine.
+    """
+    text = url.render_as_string(hide_password=False)
+    escaped = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in {SCHEMA_VERSION}
+    return RDBStorage(escaped, engine_kwargs={**dialects.reading_options(url), **options})
+
+
+@contextlib.contextmanager
+def _creation_lock(connection: sa.Connection, url: sa.URL) -> Iterator[None]:
+    if url.get_backend_name() == "sqlite":
+        with _folder_lock(Path(url.database or ".").resolve().parent):
+            yield
+        return
+    connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
+    try:
+        yield
+    finally:
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Locks the folder itself, so that no lock file is left behind."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

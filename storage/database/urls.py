@@ -1,0 +1,83 @@
+"""Where a database is: its URL read, shown without the password, refused if it can't work."""
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from studyhall.storage.database import dialects, file_systems
+
+
+class StorageError(RuntimeError):
+    """The database cannot be used; the message says which one and why, in one line."""
+
+
+class StorageAway(StorageError):  # noqa: N818 - it will be back
+    """The database has been out of reach for as long as the caller was willing to wait."""
+
+
+def default_url() -> str:
+    """Where studies live unless the user says otherwise."""
+    return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
+
+
+def shown(url: str | sa.URL) -> str:
+    """The URL as it may be printed: without its password.
+
+    Examples:
+        >>> shown("postgresql://ann:secret@host/db")
+        'postgresql://ann:***@host/db'
+    """
+    try:
+        return _plain(sa.make_url(url).render_as_string(hide_password=True))
+    except (sa.exc.ArgumentError, ValueError):
+        return re.sub(r":[^:/@]*@", ":***@", str(url))
+
+
+def parse(url: str) -> sa.URL:
+    """Reads a URL and names the driver.
+
+    Raises:
+        StorageError: it is none, or leads to neither SQLite nor PostgreSQL.
+    """
+    expected = "expected sqlite:///file or postgresql://user@host/name"
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StorageError(f"storage: received {shown(url)!r}, {expected}") from error
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername=dialects.DRIVERS["postgresql"])
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername=dialects.DRIVERS["sqlite"])
+    raise StorageError(f"storage: received {shown(url)!r}, {expected}")
+
+
+def check_file(url: sa.URL, create: bool) -> None:
+    """Checks that SQLite can work with the file.
+
+    Raises:
+        StorageError: it can't, with the reason.
+    """
+    path = Path(url.database or "")
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
+    if not path.exists() and not create:
+        raise StorageError(
+            f"{shown(url)}: there is no such file; the first launch makes it"
+            " (--storage or STUDYHALL_STORAGE name another)"
+        )
+    if not path.parent.is_dir():
+        raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise StorageError(f"{shown(url)}: the folder {path.parent} cannot be written to")
+    if file_systems.is_network(kind := file_systems.kind(path)):
+        raise StorageError(
+            f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
+            "with several workers: use postgresql://, or move it to a local disk"
+        )
+
+
+def _plain(text: str) -> str:
+    return text.replace("postgresql+psycopg://", "postgresql://")

@@ -1,0 +1,1 @@
+"""Who works on which trial, and how much of the budget is left."""

@@ -1,0 +1,1 @@
+"""Questions about a study that change nothing."""

@@ -1,0 +1,64 @@
+"""Whether anything in a study has changed, in a few milliseconds."""
+
+import hashlib
+from typing import NamedTuple
+
+from studyhall.storage.database import Database, Row, Transaction
+
+_STANDING = """
+    SELECT s.study_name, b.sequence, b.used,
+        (SELECT coalesce(sum(l.progress), 0) FROM studyhall_leases l WHERE l.study_id = b.study_id),
+        (SELECT coalesce(sum(length(a.value_json)), 0) FROM trial_system_attributes a
+            JOIN studyhall_leases l ON l.trial_id = a.trial_id WHERE l.study_id = b.study_id)
+    FROM studyhall_budget b JOIN studies s ON s.study_id = b.study_id
+        JOIN studyhall_studies h ON h.study_id = b.study_id
+    WHERE b.study_id = :study_id"""
+
+_ATTRIBUTES = """
+    SELECT 1, key, value_json FROM study_system_attributes WHERE study_id = :study_id
+    UNION ALL SELECT 2, key, value_json FROM study_user_attributes WHERE study_id = :study_id
+    ORDER BY 1, 2"""
+_DIGEST = f"""
+    SELECT md5(string_agg(md5(key || '=' || value_json), '')) FROM ({_ATTRIBUTES}) attributes"""
+
+
+class State(NamedTuple):
+    """Differs from an earlier one if anything has changed that a study's page shows.
+
+    Attributes:
+        sequence: grows with each trial that ends.
+        started: trials that have been started.
+        progress: epochs of the trials under way.
+        attached: length of what is attached to these.
+        attributes: fingerprint of the study's notes and other attributes.
+    """
+
+    name: str
+    sequence: int
+    started: int
+    progress: int
+    attached: int
+    attributes: str
+
+
+def state(db: Database, study_id: int) -> State | None:
+    """The state of a study; None if studyhall has not created it."""
+    return db.snapshot(lambda transaction: _state(transaction, study_id))
+
+
+def _state(transaction: Transaction, study_id: int) -> State | None:
+    row: Row | None = transaction.row(_STANDING, study_id=study_id)
+    if row is None:
+        return None
+    name, sequence, started, progress, attached = row
+    attributes = _attributes(transaction, study_id)
+    return State(name, sequence, started, progress, attached, attributes)
+
+
+def _attributes(transaction: Transaction, study_id: int) -> str:
+    if transaction.kind == "postgresql":  # saves sending every note
+        return str(transaction.run(_DIGEST, study_id=study_id).scalar_one())
+    digest = hashlib.blake2b(digest_size=16)
+    for _, key, value in transaction.run(_ATTRIBUTES, study_id=study_id):
+        digest.update(f"{key}={value}\0".encode())
+    return digest.hexdigest()

@@ -1,0 +1,250 @@
+"""How a study stands: a few indexed look-ups, however many trials it has."""
+
+import json
+from dataclasses import dataclass, replace
+
+from studyhall.storage.database import Database, Transaction, connection
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import directions
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials import results
+
+_RATE_WINDOW_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial that has been begun and not ended; `held` is False if it waits to be continued."""
+
+    number: int
+    worker: str
+    host: str
+    pid: int
+    device: str
+    epoch: int
+    value: float | None  # of the last epoch
+    best: float | None
+    silent_s: float
+    attempt: int
+    held: bool
+    lost: int  # how often its worker fell silent
+    repeated_epochs: int  # trained again after takeovers
+    repeated_s: float
+    started_at: float
+    checkpoint: str | None
+    fence: int
+    memory_failures: int  # how often it was handed back out of memory
+    epochs: int  # in its history
+    name: str | None  # of a fixed trial
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A worker process, with or without a trial, as last seen."""
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    started_at: float
+    silent_s: float
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """What trials that failed for want of memory have cost; the seconds are times devices."""
+
+    trials: int
+    gpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study at one moment of the database's clock.
+
+    Args:
+        counts: trials by state: RUNNING, COMPLETE, PRUNED, FAIL.
+        used: trials that have been started; `limit` may be.
+        queued: configurations that wait to be run first.
+        seconds_used: while anybody worked on it; `seconds_limit` None is endless.
+        gpu_seconds_used: likewise, summed over devices.
+        incumbent: the best complete trial.
+        running: trials begun and not ended, by number.
+        workers: every worker that has not left.
+        finished_per_hour: by the results of the last hour; None before there are two.
+        takeovers: how often a worker has gone on with another's trial.
+        repeated_epochs: epochs that takeovers had to train again.
+        repeated_s: what these took at first.
+        out_of_memory: what trials have cost that failed for want of memory.
+        stopping: whether the workers have been asked to stop.
+        objective: what a value is called.
+    """
+
+    now: float
+    counts: dict[str, int]
+    used: int
+    limit: int
+    queued: int
+    seconds_used: float
+    seconds_limit: float | None
+    gpu_seconds_used: float
+    gpu_seconds_limit: float | None
+    incumbent: TrialRecord | None
+    running: list[Running]
+    workers: list[Sight]
+    finished_per_hour: float | None
+    takeovers: int
+    repeated_epochs: int
+    repeated_s: float
+    out_of_memory: OutOfMemory
+    stopping: bool
+    objective: str
+
+    @property
+    def finished(self) -> int:
+        """Trials that have ended."""
+        return sum(count for state, count in self.counts.items() if state != "RUNNING")
+
+
+def status(db: Database, study: Study) -> Status:
+    """How a study stands now.
+
+    Raises:
+        LookupError: the study is gone.
+    """
+    return db.snapshot(lambda transaction: read(transaction, study.study_id))
+
+
+def read(transaction: Transaction, study_id: int) -> Status:
+    """Reads it in one transaction, so that the numbers agree."""
+    limits = _limits(transaction, study_id)
+    running = _running(transaction, study_id)
+    counts, takeovers, epochs, seconds = _counts(transaction, study_id)
+    return Status(
+        now=limits.now,
+        counts={"RUNNING": len(running), "COMPLETE": 0, "PRUNED": 0, "FAIL": 0, **counts},
+        used=limits.used,
+        limit=limits.trials,
+        queued=limits.queued,
+        seconds_used=limits.seconds_used,
+        seconds_limit=limits.seconds,
+        gpu_seconds_used=limits.gpu_seconds_used,
+        gpu_seconds_limit=limits.gpu_seconds,
+        incumbent=_incumbent(transaction, study_id),
+        running=running,
+        workers=_workers(transaction, study_id),
+        finished_per_hour=_rate(transaction, study_id),
+        takeovers=takeovers + sum(one.attempt - 1 for one in running),
+        repeated_epochs=epochs + sum(one.repeated_epochs for one in running),
+        repeated_s=seconds + sum(one.repeated_s for one in running),
+        out_of_memory=_out_of_memory(transaction, study_id),
+        stopping=bool(limits.stop),
+        objective=json.loads(limits.objectives or "[null]")[0] or "value",
+    )
+
+
+def _limits(transaction: Transaction, study_id: int) -> connection.Row:
+    row = transaction.row(
+        """
+        SELECT used, trials, seconds, gpu_seconds, stop, {now} AS now,
+            coalesce((CASE WHEN EXISTS (SELECT 1 FROM studyhall_leases l
+                    WHERE l.study_id = b.study_id AND l.held = 1) THEN {now} ELSE active_at END)
+                - started_at - idle_s, 0.0) AS seconds_used,
+            gpu_seconds_used + (
+                SELECT coalesce(sum(l.held * l.devices * (l.heard_at - l.claimed_at)), 0.0)
+                FROM studyhall_leases l WHERE l.study_id = b.study_id) AS gpu_seconds_used,
+            (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued,
+            (SELECT a.value_json FROM study_system_attributes a
+                WHERE a.study_id = b.study_id AND a.key = 'study:metric_names') AS objectives
+        FROM studyhall_budget b WHERE study_id = :study_id""",
+        study_id=study_id,
+    )
+    if row is None:
+        raise LookupError("the study has been deleted")
+    return row
+
+
+def _counts(transaction: Transaction, study_id: int) -> tuple[dict[str, int], int, int, float]:
+    """Finished trials by state; takeovers, repeated epochs and their seconds of all of them."""
+    rows = transaction.rows(
+        """
+        SELECT state, count(*), sum(attempt - 1), sum(repeated_epochs), sum(repeated_s)
+        FROM studyhall_done WHERE study_id = :study_id GROUP BY state""",
+        study_id=study_id,
+    )
+    counts = {row[0]: int(row[1]) for row in rows}
+    takeovers, epochs = (sum(int(row[at]) for row in rows) for at in (2, 3))
+    return counts, takeovers, epochs, sum(float(row[4]) for row in rows)
+
+
+def _out_of_memory(transaction: Transaction, study_id: int) -> OutOfMemory:
+    row = transaction.row(
+        """
+        SELECT count(*), coalesce(sum(d.gpu_seconds_used), 0.0) FROM studyhall_done d
+            JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = 'stopped'
+        WHERE d.study_id = :study_id AND d.state = 'FAIL' AND a.value_json = :stopped""",
+        study_id=study_id,
+        stopped=json.dumps(results.OUT_OF_MEMORY),
+    )
+    assert row is not None
+    return OutOfMemory(int(row[0]), float(row[1]))
+
+
+def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
+    row = transaction.row(
+        """
+        SELECT number FROM studyhall_done WHERE study_id = :study_id AND state = 'COMPLETE'
+        ORDER BY value, number LIMIT 1""",
+        study_id=study_id,
+    )
+    return None if row is None else records.read(transaction, study_id, row[0])[0]
+
+
+def _running(transaction: Transaction, study_id: int) -> list[Running]:
+    rows = transaction.rows(
+        """
+        SELECT number, worker, host, pid, device, epoch, value,
+            (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
+            {now} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
+            checkpoint, fence, memory_failures, progress,
+            (SELECT a.value_json FROM trial_user_attributes a
+                WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
+        FROM studyhall_leases l
+            JOIN study_directions s ON s.study_id = l.study_id AND s.objective = 0
+        WHERE l.study_id = :study_id ORDER BY number""",
+        study_id=study_id,
+    )
+    return [_read(Running(*row[:-1]), row[-1]) for row in rows]
+
+
+def _read(running: Running, direction: str) -> Running:
+    """With values as the study has them, and types that SQLite does not have."""
+    value, best = (directions.turned(cost, direction) for cost in (running.value, running.best))
+    name = running.name and json.loads(running.name)
+    return replace(running, held=bool(running.held), name=name, value=value, best=best)
+
+
+def _workers(transaction: Transaction, study_id: int) -> list[Sight]:
+    rows = transaction.rows(
+        """
+        SELECT name, host, pid, device, started_at, {now} - seen_at FROM studyhall_workers
+        WHERE study_id = :study_id ORDER BY name""",
+        study_id=study_id,
+    )
+    return [Sight(*row) for row in rows]
+
+
+def _rate(transaction: Transaction, study_id: int) -> float | None:
+    row = transaction.row(
+        """
+        SELECT count(*), min(finished_at), max(finished_at) FROM (
+            SELECT finished_at FROM studyhall_done WHERE study_id = :study_id
+            ORDER BY sequence DESC LIMIT 1000) latest
+        WHERE finished_at > {now} - :window_s""",
+        study_id=study_id,
+        window_s=_RATE_WINDOW_S,
+    )
+    if row is None or row[0] < 2 or row[2] <= row[1]:
+        return None
+    return float((row[0] - 1) * 3600.0 / (row[2] - row[1]))

@@ -1,0 +1,1 @@
+"""What samplers and pruners know of a study, and what they decide."""

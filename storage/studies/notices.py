@@ -1,0 +1,113 @@
+"""Notices about a study that wait to be delivered: each once, whoever of several senders is first.
+
+They are facts of the study. A sender takes a notice for a while by comparing and swapping its row,
+so that no two send it; if it dies meanwhile, another sends it, under the same identifier.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from studyhall.storage.database import Database
+from studyhall.storage.studies.rows import Study
+
+TAKEN_S = 120.0  # longer than any delivery takes
+MOST_TRIES = 14  # the last one after about a day
+_PREFIX = "notice:"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice and how far its delivery has come.
+
+    Attributes:
+        key: tells it from every other of the study, such as "incumbent:17".
+        said: what is delivered.
+        at: epoch seconds of what it is about.
+        tries: how often it has been sent in vain.
+        next_at: epoch seconds before which nobody tries.
+        state: waiting, delivered or given up.
+    """
+
+    key: str
+    said: dict[str, Any]
+    at: float
+    tries: int = 0
+    next_at: float = 0.0
+    state: str = "waiting"
+
+
+def add(db: Database, study: Study, key: str, said: dict[str, Any]) -> bool:
+    """Adds a notice, unless there has been one of that key; whether it is new."""
+    return db.transaction(
+        lambda transaction: bool(
+            transaction.run(
+                """
+                INSERT INTO studyhall_facts (study_id, key, value) VALUES (:study_id, :key, :value)
+                ON CONFLICT (study_id, key) DO NOTHING""",
+                study_id=study.study_id,
+                key=_PREFIX + key,
+                value=_text(Notice(key, said, transaction.run("SELECT {now}").scalar_one())),
+            ).rowcount
+        )
+    )
+
+
+def take(db: Database, study: Study) -> Notice | None:
+    """A notice that is due, for the caller alone to deliver; None where there is none."""
+    now, waiting = _waiting(db, study)
+    for text in waiting:
+        notice = Notice(**json.loads(text))
+        if notice.state == "waiting" and notice.next_at <= now:
+            taken = replace(notice, next_at=now + TAKEN_S, tries=notice.tries + 1)
+            if _swap(db, study, text, taken):
+                return taken
+    return None
+
+
+def settle(db: Database, study: Study, notice: Notice, *, delivered: bool) -> None:
+    """Says what became of a notice that was taken; in vain, it waits 2, 4, 8 … s longer."""
+    if delivered:
+        after = replace(notice, state="delivered")
+    elif notice.tries >= MOST_TRIES:
+        after = replace(notice, state="given up")
+    else:
+        later_s = notice.next_at - TAKEN_S + 2.0**notice.tries
+        after = replace(notice, next_at=later_s)
+    _swap(db, study, _text(notice), after)
+
+
+def _waiting(db: Database, study: Study) -> tuple[float, list[str]]:
+    rows = db.snapshot(
+        lambda transaction: transaction.rows(
+            """
+            SELECT {now}, value FROM studyhall_facts
+            WHERE study_id = :study_id AND key LIKE :like AND value LIKE :waiting ORDER BY key""",
+            study_id=study.study_id,
+            like=f"{_PREFIX}%",
+            waiting='%"waiting"%',
+        )
+    )
+    return (float(rows[0][0]) if rows else 0.0), [row[1] for row in rows]
+
+
+def _swap(db: Database, study: Study, before: str, after: Notice) -> bool:
+    return bool(
+        db.transaction(
+            lambda transaction: (
+                transaction.run(
+                    """
+                UPDATE studyhall_facts SET value = :after
+                WHERE study_id = :study_id AND key = :key AND value = :before""",
+                    study_id=study.study_id,
+                    key=_PREFIX + after.key,
+                    before=before,
+                    after=_text(after),
+                ).rowcount
+            )
+        )
+    )
+
+
+def _text(notice: Notice) -> str:
+    return json.dumps(asdict(notice), sort_keys=True)

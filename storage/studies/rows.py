@@ -1,0 +1,194 @@
+"""A study as it was created, and its rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studyhall.storage.database import Transaction
+from studyhall.storage.studies.directions import MINIMIZE, as_optunas
+
+# Tables whose rows belong to a trial, and those whose rows belong to a study, parents last.
+_OF_TRIALS = (
+    "trial_intermediate_values", "trial_values", "trial_params", "trial_user_attributes",
+    "trial_system_attributes", "trial_heartbeats", "studyhall_history",
+)  # fmt: skip
+_OURS = (
+    "leases", "done", "rungs", "queue", "workers", "facts", "retrainings", "scorings", "budget",
+    "studies",
+)  # fmt: skip
+_OF_STUDIES = (
+    *(f"studyhall_{name}" for name in _OURS),
+    "trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study; `config` is the checked study file."""
+
+    study_id: int
+    name: str
+    seed: int
+    config: dict[str, Any]
+    created_at: float  # epoch seconds, by the database's clock
+    directions: tuple[str, ...] = (MINIMIZE,)  # of its objectives
+
+    @property
+    def direction(self) -> str:
+        """Of the objective that trials are ranked by, the first one."""
+        return self.directions[0]
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A configuration that runs before the search goes on.
+
+    Args:
+        params: a value per hyperparameter, not necessarily all.
+        attributes: user attributes that its trial has from the beginning.
+    """
+
+    params: Mapping[str, Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find(transaction: Transaction, name: str) -> Study | None:
+    """The study of that name, if studyhall has created it."""
+    row = transaction.row(
+        """
+        SELECT s.study_id, s.study_name, h.seed, h.config, h.created_at
+        FROM studies s JOIN studyhall_studies h ON h.study_id = s.study_id
+        WHERE s.study_name = :name""",
+        name=name,
+    )
+    if row is None:
+        return None
+    directions = transaction.rows(
+        "SELECT direction FROM study_directions WHERE study_id = :study_id ORDER BY objective",
+        study_id=row.study_id,
+    )
+    return Study(
+        row.study_id,
+        row.study_name,
+        row.seed,
+        json.loads(row.config),
+        row.created_at,
+        tuple(direction.lower() for (direction,) in directions) or (MINIMIZE,),
+    )
+
+
+def token(transaction: Transaction, study: Study) -> str:
+    """The token of the call that created a study."""
+    row = transaction.row(
+        "SELECT token FROM studyhall_studies WHERE study_id = :study_id", study_id=study.study_id
+    )
+    return "" if row is None else str(row[0])
+
+
+def insert(
+    transaction: Transaction,
+    name: str,
+    token: str,
+    config: Mapping[str, Any],
+    seed: int,
+    directions: Sequence[str] = (MINIMIZE,),
+) -> int:
+    """Creates a study in Optuna's tables and in ours; returns its id."""
+    study_id = transaction.run(
+        "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
+    ).scalar_one()
+    for objective, direction in enumerate(as_optunas(directions)):
+        transaction.run(
+            """
+            INSERT INTO study_directions (direction, study_id, objective)
+            VALUES (:direction, :study_id, :objective)""",
+            direction=direction,
+            study_id=study_id,
+            objective=objective,
+        )
+    transaction.run(
+        """
+        INSERT INTO studyhall_studies (study_id, seed, config, created_at, token)
+        VALUES (:study_id, :seed, :config, {now}, :token)""",
+        study_id=study_id,
+        seed=seed,
+        config=json.dumps(config),
+        token=token,
+    )
+    return int(study_id)
+
+
+def set_config(transaction: Transaction, study_id: int, config: Mapping[str, Any]) -> None:
+    """Replaces a study's configuration."""
+    transaction.run(
+        "UPDATE studyhall_studies SET config = :config WHERE study_id = :study_id",
+        study_id=study_id,
+        config=json.dumps(config),
+    )
+
+
+def insert_budget(
+    transaction: Transaction,
+    study_id: int,
+    trials: int,
+    seconds: float | None,
+    gpu_seconds: float | None,
+) -> None:
+    """Opens a study's budget."""
+    transaction.run(
+        """
+        INSERT INTO studyhall_budget (study_id, trials, seconds, gpu_seconds)
+        VALUES (:study_id, :trials, :seconds, :gpu_seconds)""",
+        study_id=study_id,
+        trials=trials,
+        seconds=seconds,
+        gpu_seconds=gpu_seconds,
+    )
+
+
+def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str) -> None:
+    """Puts a configuration into the queue; the same token twice changes nothing."""
+    transaction.run(
+        """
+        INSERT INTO studyhall_queue (study_id, params, attributes, token)
+        VALUES (:study_id, :params, :attributes, :token) ON CONFLICT (token) DO NOTHING""",
+        study_id=study_id,
+        params=json.dumps(queued.params),
+        attributes=json.dumps(queued.attributes) if queued.attributes else None,
+        token=token,
+    )
+
+
+def delete(transaction: Transaction, study_id: int) -> None:
+    """Deletes all rows of a study."""
+    for table in _OF_TRIALS:
+        transaction.run(
+            f"""
+            DELETE FROM {table} WHERE trial_id IN
+                (SELECT trial_id FROM trials WHERE study_id = :study_id)""",
+            study_id=study_id,
+        )
+    for table in _OF_STUDIES:
+        transaction.run(f"DELETE FROM {table} WHERE study_id = :study_id", study_id=study_id)
+
+
+def forget_orphans(transaction: Transaction) -> None:
+    """Deletes our rows of studies that another of Optuna's clients has deleted.
+
+    SQLite gives the ids of deleted rows to new ones, which would inherit them.
+    """
+    orphans = transaction.rows(
+        """
+        SELECT study_id FROM studyhall_studies
+        WHERE study_id NOT IN (SELECT study_id FROM studies)"""
+    )
+    for (study_id,) in orphans:
+        for name in _OURS:
+            transaction.run(
+                f"DELETE FROM studyhall_{name} WHERE study_id = :study_id", study_id=study_id
+            )
+    if orphans:
+        transaction.run(
+            "DELETE FROM studyhall_history WHERE trial_id NOT IN (SELECT trial_id FROM trials)"
+        )

@@ -1,0 +1,203 @@
+"""Deleted studies, until somebody restores them or removes them for good.
+
+Nothing is moved: a study in the trash is renamed, so that its name is free and no command finds
+it, and what `studyhall_studies` says of it is kept as a fact. Its workers are asked to leave.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.studies import rows
+
+PREFIX = "trash/"  # no study's own name holds a slash
+_FACT = "trash"
+_RECORD = ("seed", "config", "created_at", "token")
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A study in the trash.
+
+    Attributes:
+        deleted_at: epoch seconds, by the database's clock.
+        deleted_by: who has deleted it.
+        trials: how many it has.
+        artifacts: its folder of checkpoints and models, if studyhall has created it.
+    """
+
+    study_id: int
+    name: str
+    deleted_at: float
+    deleted_by: str
+    trials: int
+    artifacts: str | None
+
+
+def holds(name: str) -> bool:
+    """Whether a study of this name is in the trash."""
+    return name.startswith(PREFIX)
+
+
+def put(db: Database, study_id: int, who: str) -> str:
+    """Puts a study into the trash and asks its workers to leave.
+
+    Args:
+        db: where the study is.
+        study_id: Optuna's identifier, of a study that studyhall or another client has created.
+        who: deletes it.
+
+    Returns:
+        Its name.
+
+    Raises:
+        LookupError: there is no such study, or it is in the trash already.
+    """
+
+    def work(transaction: Transaction) -> str:
+        name = _name(transaction, study_id)
+        if name is None or holds(name):
+            raise LookupError(f"no study has the identifier {study_id}")
+        record = _record(transaction, study_id)
+        about = {"name": name, "by": who, "record": record, **_stop(transaction, study_id)}
+        _remember(transaction, study_id, about)
+        transaction.run("DELETE FROM studyhall_studies WHERE study_id = :id", id=study_id)
+        _rename(transaction, study_id, f"{PREFIX}{study_id}/{name}")
+        return name
+
+    return db.transaction(work)
+
+
+def contents(db: Database) -> list[Deleted]:
+    """What is in the trash, what was deleted last first."""
+    found = db.snapshot(
+        lambda transaction: transaction.rows(
+            """
+            SELECT s.study_id, f.value,
+                (SELECT count(*) FROM trials t WHERE t.study_id = s.study_id)
+            FROM studies s JOIN studyhall_facts f ON f.study_id = s.study_id AND f.key = :key
+            WHERE s.study_name LIKE :like""",
+            key=_FACT,
+            like=f"{PREFIX}%",
+        )
+    )
+    deleted = [_deleted(study_id, json.loads(about), trials) for study_id, about, trials in found]
+    return sorted(deleted, key=lambda each: (-each.deleted_at, -each.study_id))
+
+
+def restore(db: Database, deleted: Deleted) -> None:
+    """Gives a study its name back, with all that belongs to it.
+
+    Raises:
+        LookupError: it is not in the trash any more.
+        StorageError: another study has its name by now.
+    """
+
+    def work(transaction: Transaction) -> None:
+        about = _about(transaction, deleted.study_id)
+        taken = transaction.row(
+            "SELECT study_id FROM studies WHERE study_name = :name", name=deleted.name
+        )
+        if taken is not None:
+            raise StorageError(
+                f"study: received {deleted.name!r}, expected a name that is free: "
+                "rename or delete the study that has it now"
+            )
+        _restore_record(transaction, deleted.study_id, about)
+        _rename(transaction, deleted.study_id, deleted.name)
+        transaction.run(
+            "DELETE FROM studyhall_facts WHERE study_id = :id AND key = :key",
+            id=deleted.study_id,
+            key=_FACT,
+        )
+
+    db.transaction(work)
+
+
+def purge(db: Database, deleted: Deleted) -> None:
+    """Deletes all rows of a study in the trash; its files are the caller's.
+
+    Raises:
+        LookupError: it is not in the trash any more.
+    """
+
+    def work(transaction: Transaction) -> None:
+        _about(transaction, deleted.study_id)
+        rows.delete(transaction, deleted.study_id)
+
+    db.transaction(work)
+
+
+def _name(transaction: Transaction, study_id: int) -> str | None:
+    row = transaction.row("SELECT study_name FROM studies WHERE study_id = :id", id=study_id)
+    return None if row is None else str(row[0])
+
+
+def _record(transaction: Transaction, study_id: int) -> dict[str, Any] | None:
+    columns = ", ".join(_RECORD)
+    row = transaction.row(
+        f"SELECT {columns} FROM studyhall_studies WHERE study_id = :id", id=study_id
+    )
+    return None if row is None else dict(zip(_RECORD, row, strict=True))
+
+
+def _stop(transaction: Transaction, study_id: int) -> dict[str, Any]:
+    """Asks the workers to leave; whether they had been asked before, and what time it is."""
+    before = transaction.row("SELECT stop FROM studyhall_budget WHERE study_id = :id", id=study_id)
+    transaction.run("UPDATE studyhall_budget SET stop = 1 WHERE study_id = :id", id=study_id)
+    now = transaction.run("SELECT {now}").scalar_one()
+    return {"stop": 0 if before is None else int(before[0]), "at": float(now)}
+
+
+def _remember(transaction: Transaction, study_id: int, about: dict[str, Any]) -> None:
+    transaction.run(
+        """
+        INSERT INTO studyhall_facts (study_id, key, value) VALUES (:id, :key, :value)
+        ON CONFLICT (study_id, key) DO UPDATE SET value = excluded.value""",
+        id=study_id,
+        key=_FACT,
+        value=json.dumps(about),
+    )
+
+
+def _rename(transaction: Transaction, study_id: int, name: str) -> None:
+    transaction.run(
+        "UPDATE studies SET study_name = :name WHERE study_id = :id", id=study_id, name=name
+    )
+
+
+def _about(transaction: Transaction, study_id: int) -> dict[str, Any]:
+    name = _name(transaction, study_id)
+    row = transaction.row(
+        "SELECT value FROM studyhall_facts WHERE study_id = :id AND key = :key",
+        id=study_id,
+        key=_FACT,
+    )
+    if name is None or not holds(name) or row is None:
+        raise LookupError(f"the study {study_id} is not in the trash")
+    about: dict[str, Any] = json.loads(row[0])
+    return about
+
+
+def _restore_record(transaction: Transaction, study_id: int, about: dict[str, Any]) -> None:
+    if about["record"] is not None:
+        transaction.run(
+            f"""
+            INSERT INTO studyhall_studies (study_id, {", ".join(_RECORD)})
+            VALUES (:id, {", ".join(f":{name}" for name in _RECORD)})""",
+            id=study_id,
+            **about["record"],
+        )
+    transaction.run(
+        "UPDATE studyhall_budget SET stop = :stop WHERE study_id = :id",
+        id=study_id,
+        stop=about["stop"],
+    )
+
+
+def _deleted(study_id: int, about: dict[str, Any], trials: int) -> Deleted:
+    config = json.loads(about["record"]["config"]) if about["record"] else {}
+    where = config.get("artifacts")
+    return Deleted(study_id, about["name"], about["at"], about["by"], trials, where)

@@ -1,0 +1,1 @@
+"""A trial from its claim to its result."""

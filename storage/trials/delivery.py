@@ -1,0 +1,81 @@
+"""Carrying what a worker has to say of its trial to the database, in one transaction."""
+
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.leases import leases
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.sampling import feed
+from studyhall.storage.trials import epochs, optuna_rows
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.epochs import Answer
+
+
+def deliver(
+    db: Database, study_id: int, claim: Claim, seen: feed.Seen | None, patience_s: float
+) -> Answer | None:
+    """Writes what waits: hyperparameters, reports, the pointer to a checkpoint.
+
+    Args:
+        db: where to.
+        study_id: of the study.
+        claim: the trial.
+        seen: how far the worker has read the feed; None if it does not want to hear of it.
+        patience_s: how long to go on trying.
+
+    Returns:
+        What the worker hears, if a report was among it.
+
+    Raises:
+        LeaseLost: somebody else holds the trial; nothing was written.
+        StorageAway: the database stayed away; everything still waits.
+    """
+    outbox, params = claim.outbox, len(claim.frozen._params)
+    old_params = params == outbox.params
+    if old_params and not outbox.waiting and outbox.pointer is None:
+        return None
+    through: list[int] = []
+
+    def work(transaction: Transaction) -> Answer | None:
+        through.append(transaction.connection_number)
+        answer = _write(transaction, study_id, claim, seen, with_params=not old_params)
+        _point(transaction, claim)
+        return answer
+
+    single = old_params and outbox.pointer is None and epochs.is_single(db.kind, outbox.waiting)
+    run = db.statement if single else db.transaction
+    answer = run(work, patience_s=patience_s)
+    claim.checkpoint = outbox.delivered(params, through[-1], claim.checkpoint)
+    return answer
+
+
+def repeat(transaction: Transaction, study_id: int, claim: Claim) -> None:
+    """Before a transaction that ends a trial: delivers again what may have been forgotten.
+
+    Raises:
+        LeaseLost: somebody else holds the trial.
+    """
+    if not claim.outbox.is_complete(transaction.connection_number):
+        _write(transaction, study_id, claim, None, with_params=True)
+
+
+def _write(
+    transaction: Transaction,
+    study_id: int,
+    claim: Claim,
+    seen: feed.Seen | None,
+    *,
+    with_params: bool,
+) -> Answer | None:
+    complete = claim.outbox.is_complete(transaction.connection_number)
+    if claim.frozen._params and (with_params or not complete):
+        optuna_rows.params(transaction, claim.lease, claim.frozen)
+    reports = claim.outbox.waiting if complete else claim.outbox.everything()
+    return epochs.write(transaction, study_id, claim.lease, reports, seen) if reports else None
+
+
+def _point(transaction: Transaction, claim: Claim) -> None:
+    """Moves the pointer to the last checkpoint, if a new one waits."""
+    pointer = claim.outbox.pointer
+    if pointer is not None and not leases.point(
+        transaction, claim.lease, pointer.name, pointer.progress
+    ):
+        raise LeaseLost

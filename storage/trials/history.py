@@ -1,0 +1,75 @@
+"""What the database holds of a trial that somebody has begun."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from studyhall.storage.database import Transaction, encoding
+from studyhall.storage.studies import directions
+
+_SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+
+
+@dataclass(frozen=True)
+class Past:
+    """A begun trial: its reports by step, its history, its sampler's notes."""
+
+    reports: dict[int, float] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def read(transaction: Transaction, trial_id: int) -> Past:
+    """Reads all that is known."""
+    return Past(
+        reports(transaction, trial_id), history(transaction, trial_id), notes(transaction, trial_id)
+    )
+
+
+def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
+    """Costs by step, from the values in Optuna's table."""
+    rows = transaction.rows(
+        """
+        SELECT v.step, v.intermediate_value, v.intermediate_value_type, s.direction
+        FROM trial_intermediate_values v JOIN trials t ON t.trial_id = v.trial_id
+            JOIN study_directions s ON s.study_id = t.study_id AND s.objective = 0
+        WHERE v.trial_id = :trial_id ORDER BY v.step""",
+        trial_id=trial_id,
+    )
+    found = {step: (_SPECIAL.get(kind, value), way) for step, value, kind, way in rows}
+    return {step: directions.turned(value, way) or 0.0 for step, (value, way) in found.items()}
+
+
+def direction(transaction: Transaction, trial_id: int) -> str:
+    """Which way its study's first objective gets better."""
+    found = transaction.value(
+        """
+        SELECT s.direction FROM study_directions s JOIN trials t ON t.study_id = s.study_id
+        WHERE t.trial_id = :trial_id AND s.objective = 0""",
+        trial_id=trial_id,
+    )
+    return str(found or directions.MINIMIZE).lower()
+
+
+def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:
+    """All metrics of all epochs: dicts of fold, epoch, value, metrics."""
+    rows = transaction.rows(
+        """
+        SELECT fold, epoch, value, metrics FROM studyhall_history
+        WHERE trial_id = :trial_id ORDER BY fold, epoch""",
+        trial_id=trial_id,
+    )
+    return [
+        {"fold": fold, "epoch": epoch, "value": value, "metrics": encoding.unpack_metrics(metrics)}
+        for fold, epoch, value, metrics in rows
+    ]
+
+
+def notes(transaction: Transaction, trial_id: int) -> dict[str, Any]:
+    """What the sampler has noted, from Optuna's table."""
+    rows = transaction.rows(
+        "SELECT key, value_json FROM trial_system_attributes WHERE trial_id = :trial_id",
+        trial_id=trial_id,
+    )
+    return {key: json.loads(text) for key, text in rows}

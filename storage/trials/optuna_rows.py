@@ -1,0 +1,66 @@
+"""Rows of Optuna's tables that hold hyperparameters and attributes, several in one statement."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from studyhall.storage.database import Transaction, encoding
+from studyhall.storage.leases import leases
+from studyhall.storage.leases.lease import Lease
+from studyhall.storage.leases.leases import LeaseLost
+
+# A sampler's notes for the time while a trial runs, or too large to keep.
+_PASSING_NOTES = ("tpe:relative_params", "cma:optimizer", "studyhall:draw")
+
+
+def params(transaction: Transaction, lease: Lease, trial: FrozenTrial) -> None:
+    """Writes what has been suggested for a trial, and what the sampler has noted about it.
+
+    Raises:
+        LeaseLost: nothing is written.
+    """
+    packed = encoding.pack_params(trial._params, trial._distributions)
+    if not leases.show_params(transaction, lease, *packed):
+        raise LeaseLost
+    binds: dict[str, Any] = {"trial_id": lease.trial_id}
+    for i, (name, value) in enumerate(trial._params.items()):
+        space = trial._distributions[name]
+        binds |= {f"name{i}": name, f"value{i}": space.to_internal_repr(value)}
+        binds[f"space{i}"] = encoding.distribution_json(space)
+    rows = ", ".join(
+        f"(:trial_id, :name{i}, :value{i}, :space{i})" for i in range(len(trial._params))
+    )
+    transaction.write(
+        f"""
+        INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
+        VALUES {rows} ON CONFLICT (trial_id, param_name) DO NOTHING""",
+        **binds,
+    )
+    attributes(transaction, "trial_system", lease.trial_id, kept(trial._system_attrs))
+
+
+def attributes(
+    transaction: Transaction, kind: str, owner_id: int, values: Mapping[str, Any]
+) -> None:
+    """Writes attributes into one of Optuna's three tables of them: all in one statement."""
+    if not values:
+        return
+    owner = f"{kind.split('_')[0]}_id"
+    rows = ", ".join(f"(:owner_id, :key{i}, :value{i})" for i in range(len(values)))
+    binds: dict[str, Any] = {"owner_id": owner_id}
+    for i, (key, value) in enumerate(values.items()):
+        binds |= {f"key{i}": key, f"value{i}": encoding.to_json(value)}
+    transaction.write(
+        f"""
+        INSERT INTO {kind}_attributes ({owner}, key, value_json) VALUES {rows}
+        ON CONFLICT ({owner}, key) DO UPDATE SET value_json = excluded.value_json""",
+        **binds,
+    )
+
+
+def kept(system_attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The sampler's notes that are worth keeping with the trial."""
+    return {
+        key: value for key, value in system_attributes.items() if not key.startswith(_PASSING_NOTES)
+    }

@@ -1,0 +1,197 @@
+"""How a trial ends: its result into Optuna's tables, its summary into the feed, its lease gone."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from studyhall.storage.database import Transaction, encoding
+from studyhall.storage.leases import budget
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.studies import directions
+from studyhall.storage.trials import epochs, optuna_rows
+
+COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
+OUT_OF_MEMORY = "out of memory"  # `stopped` of a trial that failed for want of memory
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a trial.
+
+    Args:
+        state: COMPLETE, PRUNED or FAIL.
+        value: the cost of the best epoch, or None.
+        reports: values by step.
+        best_epoch: the epoch of the best report, if there is one.
+        params, distributions: packed.
+        attributes, system_attributes, study_system_attributes: for Optuna's tables.
+        direction: of the study; Optuna's tables show the cost as a value.
+        further: values of the objectives after the first, in their own directions.
+    """
+
+    state: str
+    value: float | None
+    reports: Mapping[int, float]
+    best_epoch: int | None
+    params: str
+    distributions: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    system_attributes: Mapping[str, Any] = field(default_factory=dict)
+    study_system_attributes: Mapping[str, Any] = field(default_factory=dict)
+    direction: str = directions.MINIMIZE
+    further: Sequence[float] = ()
+
+
+def of_trial(
+    trial: FrozenTrial,
+    reports: Mapping[int, float],
+    *,
+    state: str,
+    value: float | None,
+    attributes: Mapping[str, Any],
+    system_attributes: Mapping[str, Any],
+    study_system_attributes: Mapping[str, Any],
+    direction: str,
+    further: Sequence[float],
+) -> Result:
+    """A worker's result: what it says, with what the trial itself has gathered.
+
+    Steps are epochs, but not in a trial of several trainings, which has `best_epochs` instead.
+    """
+    return Result(
+        state,
+        value,
+        reports,
+        None if "best_epochs" in attributes else best_step(reports),
+        *encoding.pack_params(trial._params, trial._distributions),
+        {**trial._user_attrs, **attributes},
+        {**trial._system_attrs, **system_attributes},
+        study_system_attributes,
+        direction,
+        further,
+    )
+
+
+def best_step(reports: Mapping[int, float]) -> int | None:
+    """The step of the best value; of equals, the first."""
+    steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
+    return min(steps, key=lambda step: reports[step], default=None)
+
+
+def finish(
+    transaction: Transaction, study_id: int, trial_id: int, fence: int, result: Result
+) -> None:
+    """Ends a trial, if the lease is still held under this fence.
+
+    Raises:
+        LeaseLost: somebody else holds it, or has ended it.
+    """
+    ended = transaction.row(
+        """
+        DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
+        RETURNING number, worker, host, device, attempt, repeated_epochs, repeated_s, progress,
+            created_at, gpu_seconds_used, held * devices * ({now} - claimed_at) AS gpu_seconds""",
+        trial_id=trial_id,
+        fence=fence,
+    )
+    if ended is None:
+        raise LeaseLost
+    _write_result(transaction, trial_id, result)
+    _write_attributes(transaction, study_id, trial_id, result)
+    sequence = budget.advance(transaction, study_id, ended.gpu_seconds)
+    _publish(transaction, study_id, trial_id, fence, sequence, ended, result)
+
+
+def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
+    """Whether the trial has been ended under this fence."""
+    return (
+        transaction.row(
+            "SELECT 1 FROM studyhall_done WHERE trial_id = :trial_id AND fence = :fence",
+            trial_id=trial_id,
+            fence=fence,
+        )
+        is not None
+    )
+
+
+def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
+    transaction.write(
+        """
+        UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
+        trial_id=trial_id,
+        state=result.state,
+    )
+    values = [directions.turned(result.value, result.direction), *result.further]
+    for objective, value in enumerate(values):
+        finite, kind = epochs.stored(value)
+        if kind is not None:
+            transaction.write(
+                """
+                INSERT INTO trial_values (trial_id, objective, value, value_type)
+                VALUES (:trial_id, :objective, :value, :kind)""",
+                trial_id=trial_id,
+                objective=objective,
+                value=finite,
+                kind=kind,
+            )
+
+
+def _write_attributes(
+    transaction: Transaction, study_id: int, trial_id: int, result: Result
+) -> None:
+    optuna_rows.attributes(transaction, "trial_user", trial_id, result.attributes)
+    optuna_rows.attributes(
+        transaction, "trial_system", trial_id, optuna_rows.kept(result.system_attributes)
+    )
+    optuna_rows.attributes(transaction, "study_system", study_id, result.study_system_attributes)
+
+
+def _publish(
+    transaction: Transaction,
+    study_id: int,
+    trial_id: int,
+    fence: int,
+    sequence: int,
+    ended: Any,
+    result: Result,
+) -> None:
+    """Puts the trial's summary into the feed."""
+    finite = {step: value for step, value in result.reports.items() if not math.isnan(value)}
+    last_step = max(result.reports, default=None)
+    transaction.write(
+        """
+        INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
+            epochs, last_step, last_value, params, distributions, attributes, reports, worker, host,
+            device, attempt, repeated_epochs, repeated_s, gpu_seconds_used, fence, started_at,
+            finished_at)
+        VALUES (:trial_id, :study_id, :sequence, :number, :state, :value, :best_epoch,
+            :epochs, :last_step, :last_value, :params, :distributions, :attributes, :reports,
+            :worker, :host, :device, :attempt, :repeated_epochs, :repeated_s, :gpu_seconds_used,
+            :fence, :started_at, {now})""",
+        trial_id=trial_id,
+        study_id=study_id,
+        sequence=sequence,
+        number=ended.number,
+        state=result.state,
+        value=result.value,
+        best_epoch=result.best_epoch,
+        epochs=ended.progress,
+        last_step=last_step,
+        last_value=None if last_step is None else result.reports[last_step],
+        params=result.params,
+        distributions=result.distributions,
+        attributes=encoding.to_json(optuna_rows.kept(result.system_attributes)),
+        reports=encoding.pack_reports(finite) if result.state == COMPLETE else None,
+        worker=ended.worker,
+        host=ended.host,
+        device=ended.device,
+        attempt=ended.attempt,
+        repeated_epochs=ended.repeated_epochs,
+        repeated_s=ended.repeated_s,
+        gpu_seconds_used=ended.gpu_seconds_used + ended.gpu_seconds,
+        fence=fence,
+        started_at=ended.created_at,
+    )

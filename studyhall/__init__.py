@@ -1,0 +1,1 @@
+"""Hyperparameter search for Keras models: the package that users install and import."""

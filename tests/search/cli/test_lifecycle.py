@@ -1,0 +1,98 @@
+"""A study created or found by its file, and what the user is told of it."""
+
+import json
+
+import pytest
+
+from studyhall.search.cli import app, lifecycle
+from studyhall.search.study import inspection
+from studyhall.search.study_file import config
+from studyhall.search.study_file.config import ConfigError
+from studyhall.spaces import user_code
+from studyhall.storage.studies import studies
+
+
+@pytest.fixture
+def opened(studio):
+    """Opens a study file as a launch does."""
+
+    def open_file(**changes):
+        path = studio.write(**changes)
+        file = config.load(path)
+        return lifecycle.open_or_create(studio.db, file, path, inspection.inspect(file, path))
+
+    return open_file
+
+
+def test_a_new_study_is_created_without_a_word(studio, opened, capsys):
+    opened()
+    assert studies.names(studio.db) == ["iris"] and capsys.readouterr().out == ""
+    opened()
+    assert studies.names(studio.db) == ["iris"] and capsys.readouterr().out == ""
+
+
+def test_what_differs_is_said(opened, capsys):
+    opened()
+    study = opened(study={"trials": 5, "seed": 7}, search={"sampler": "random"})
+    assert study.seed == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'study "iris" exists and goes on; study.toml differs:',
+        "  study.trials: 2 → 5: applies from now on",
+        "  study.seed: 0 → 7: does not apply, stays as it was",
+        '  search.sampler: "auto" → "random": applies from now on',
+    ]
+
+
+def test_code_may_be_mended_while_every_trial_failed(studio, opened):
+    code = studio.folder / "mine.py"
+    own = {"model": {"family": "mine.py:build"}, "space": {"width": None}}
+    code.write_text("def build(trial, input_shape, outputs):\n    raise KeyError('width')\n")
+    study = opened(**own)
+    objective = studio.worker(study)
+    objective.run(objective.context.store.claim())
+    code.write_text(
+        "import keras\n\ndef build(trial, input_shape, outputs):\n"
+        "    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs)])\n"
+    )
+    user_code.forget("mine.py:build", studio.folder)  # as in the process of the next launch
+    study = opened(**own)
+    assert [outcome.value for outcome in studio.finish(study)] == ["complete"]
+    code.write_text(code.read_text() + "# other\n")
+    with pytest.raises(ConfigError, match=r"^study.toml: mine.py: received a file with SHA-256"):
+        opened(**own)
+
+
+def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
+    monkeypatch.setenv("STUDYHALL_STORAGE", "postgresql://ann:sesame@host/db")
+    assert lifecycle.at("postgresql://ann:sesame@host/db") == ""
+    assert lifecycle.at("sqlite:///other.db") == " --storage sqlite:///other.db"
+    hint = lifecycle.at("postgresql://bob:sesame@host/db")
+    assert hint == " --storage 'postgresql://bob:***@host/db'"
+
+
+def test_a_best_model_that_is_not_proven_is_no_success(studio, monkeypatch, capsys):
+    """Of `resume`, `best` and `doctor`; none of them leaves it at the numbers."""
+    study = studio.study()
+    studio.finish(study)
+    wrong = studio.spoil(study)
+    monkeypatch.chdir(studio.folder)
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+
+    def typed(*arguments):
+        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app.run()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    for command in (["resume", "iris", "--workers", "1"], ["best", "iris"]):
+        code, printed = typed(*command)
+        assert code == 3
+        assert f"NOT PROVEN: trial {wrong.number}: its model, reloaded in a fresh" in printed
+        assert "it is neither exported nor tested" in printed and "not done yet" not in printed
+    code, printed = typed("best", "iris", "--json")
+    told = json.loads(printed)
+    assert code == 3 and not told["proof"]["proven"] and told["test"] is told["folder"] is None
+    code, printed = typed("doctor", "iris")
+    assert code == 3 and "! iris: the best model is not proven: trial" in printed
+    code, printed = typed("report", "iris", "--format", "md", "--output", "iris.md")
+    assert code == 0 and "Not proven: trial" in (studio.folder / "iris.md").read_text()

@@ -1,0 +1,124 @@
+"""Names that people have, through everything that shows names on a terminal: as they are."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studyhall.search.cli import check, trash
+from studyhall.search.cli.terminal import Literal, complain, remark, say
+from studyhall.search.display import live, score_tables, show, tables
+from studyhall.search.evaluation import fruitless
+from studyhall.search.study_file import config
+from studyhall.spaces.spelling import visible
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import OutOfMemory, Running, Sight, Status
+from studyhall.storage.studies.trash import Deleted
+
+NASTY = (
+    "[/degC]", "[red]hot[/red]", "[link=x]", "{name}", "%(x)s", "$x_1^2$", "$\\frac{", "100 %",
+    ":smile:", "a\nb", "a\tb", "\x1b[31mred", "\x00", '"', "'", "\\", "\\n", "|", "`", "```", "*b*",
+    "_i_", "# h", "<b>bold</b>", "<script>alert(1)</script>", "&lt;", "&", "~~s~~", "![i](u)",
+    "naïve", "日本語", "👨‍👩‍👧", "שלום", "\u202eevil", " ", "-", "=1+1", "{{ x }}", "%{y}", "<br>",
+    "x" * 300,
+)  # fmt: skip
+NAMES = st.one_of(
+    st.sampled_from(NASTY),
+    st.lists(st.sampled_from(NASTY[:-1]), min_size=1, max_size=3).map(" ".join),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
+)
+names = given(name=NAMES)
+
+
+def trial(name: str, **changes: Any) -> TrialRecord:
+    """A trial that has the name wherever it may stand."""
+    values: dict[str, Any] = {
+        "trial_id": 1, "number": 0, "state": "FAIL", "value": None, "best_epoch": None,
+        "epochs": 0, "params": {name: name}, "attributes": {"reason": name, "name": name},
+        "started_at": 0.0, "finished_at": 1.0, "worker": name, "attempt": 1,
+        "repeated_epochs": 0, "repeated_s": 0.0, "gpu_seconds_used": 0.0,
+    }  # fmt: skip
+    return TrialRecord(**{**values, **changes})
+
+
+def status(name: str) -> Status:
+    """A study with such a worker, such a fixed trial and such an objective."""
+    running = Running(
+        0, name, name, 1, "cpu", 1, 0.5, 0.5, 1.0, 1, True, 0, 0, 0.0, 0.0, None, 1, 0, 1, name
+    )
+    counts = dict.fromkeys(("RUNNING", "COMPLETE", "PRUNED", "FAIL"), 0)
+    best = trial(name, state="COMPLETE", value=0.5)
+    return Status(
+        0.0, counts, 0, 1, 0, 0.0, None, 0.0, None, best, [running],
+        [Sight(name, name, 1, "cpu", 0.0, 0.0)], None, 0, 0, 0.0, OutOfMemory(0, 0.0), False, name,
+    )  # fmt: skip
+
+
+def printed(*parts: Any) -> str:
+    """What a very wide terminal shows."""
+    file = io.StringIO()
+    console = Literal(file=file, width=10_000, force_terminal=False)
+    for part in parts:
+        console.print(part)
+    return file.getvalue()
+
+
+SCORES = {"task": "multiclass", "samples": 1, "macro": {}, "confusion": [[1, 0], [0, 1]]}
+
+
+def scores(name: str) -> dict[str, Any]:
+    return {**SCORES, "classes": [{"name": name, "samples": 1}, {"name": "other", "samples": 1}]}
+
+
+SHOWN: dict[str, Callable[[str], Any]] = {
+    "a table": lambda n: tables.table(("name",), [(n,)]),
+    "a header": lambda n: tables.table((n,), [("x",)]),
+    "a title": lambda n: tables.table((), [("x" * 1000,)], title=n),
+    "trials": lambda n: show.trials_table([trial(n)], {}),
+    "running": lambda n: show.running_table(status(n)),
+    "the live table": lambda n: live.picture("study", status(n)),
+    "the trash": lambda n: trash.table([Deleted(1, n, 0.0, n, 0, None)]),
+    "scores": lambda n: tables.table(*score_tables.rows(scores(n))),
+    "confusion": lambda n: tables.table(*score_tables.confusion_rows(scores(n))),
+    "check": lambda n: check._rows("data", [("classes", n)]),
+}
+
+
+@pytest.mark.parametrize("part", SHOWN)
+@settings(max_examples=40)
+@names
+def test_terminals_show_it_as_it_is(part: str, name: str) -> None:
+    shown = printed(SHOWN[part](name))
+    assert visible(name).strip() in shown
+    assert visible(shown, keep="\n") == shown
+
+
+@names
+def test_lines_show_it_as_it_is(name: str) -> None:
+    name = name.replace("\t", " ")  # drawn as spaces, up to the next stop
+    with pytest.MonkeyPatch.context() as patch:
+        out, err = io.StringIO(), io.StringIO()
+        patch.setattr("sys.stdout", out)
+        patch.setattr("sys.stderr", err)
+        say(f"<{name}>")
+        remark(f"<{name}>")
+        complain(config.ConfigError([f"<{name}>"]))
+        live.Lines(Literal(file=out)).say(f"<{name}>")
+    line = visible(f"<{name}>")
+    assert out.getvalue() == err.getvalue() == f"{line}\n{line}\n"
+
+
+def test_a_name_that_is_too_long_is_folded_not_cut() -> None:
+    name = "".join(map(str, range(1000)))
+    file = io.StringIO()
+    Literal(file=file, width=60).print(show.trials_table([trial(name)], {}))
+    assert name[-8:] in "".join(file.getvalue().split()) and "…" not in file.getvalue()
+
+
+@names
+def test_reasons_are_told_on_a_line_each(name: str) -> None:
+    (line,) = fruitless.reasons([trial(name)])
+    assert name in line

@@ -1,0 +1,109 @@
+"""Who sends a request, by password or by token."""
+
+import pytest
+from werkzeug.datastructures import Authorization
+from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from studyhall.search.dashboard import login, users
+from studyhall.search.dashboard.login import Login, Visitor
+from studyhall.search.dashboard.tries import FREE
+from studyhall.search.dashboard.users import Role
+from studyhall.search.study_file.config import ConfigError
+
+PASSWORD = "correct horse: battery"
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A users file with ann, who has a password, and ci, which has a token; and the token."""
+    path = tmp_path_factory.mktemp("users") / "users.json"
+    users.add(path, "ann", Role.EDITOR, PASSWORD)
+    token, _ = users.add_token(path, "ci", Role.VIEWER)
+    return path, token
+
+
+def request(kind="basic", address="192.0.2.1", **given):
+    if kind == "bearer":
+        auth = Authorization("bearer", token=given["token"])
+    else:
+        auth = Authorization("basic", given)
+    return Request(EnvironBuilder(auth=auth, environ_base={"REMOTE_ADDR": address}).get_environ())
+
+
+def test_a_password_and_a_token(people):
+    path, token = people
+    door = Login(path)
+    assert door.visitor(request(username="ann", password=PASSWORD)) == Visitor("ann", Role.EDITOR)
+    assert door.visitor(request("bearer", token=token)) == Visitor("ci", Role.VIEWER)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"username": "ann", "password": "wrong"},
+        {"username": "ann", "password": ""},
+        {"username": "bob", "password": PASSWORD},
+        {"username": "ci", "password": ""},
+        {"username": "", "password": ""},
+        {"kind": "bearer", "token": ""},
+        {"kind": "bearer", "token": "x" * 43},
+    ],
+)
+def test_anything_else_is_nobody(people, given):
+    with pytest.raises(Unauthorized) as refused:
+        Login(people[0]).visitor(request(**given))
+    asked = [value for name, value in refused.value.get_headers() if name == "WWW-Authenticate"]
+    assert [each.split()[0] for each in asked] == ["Basic", "Bearer"]
+
+
+def test_without_a_login_one_is_asked_for(people):
+    with pytest.raises(Unauthorized, match="log in"):
+        Login(people[0]).visitor(Request(EnvironBuilder().get_environ()))
+
+
+def test_too_many_wrong_tries_make_even_the_right_one_wait(people):
+    door = Login(people[0])
+    for _ in range(FREE + 1):
+        with pytest.raises(Unauthorized):
+            door.visitor(request(username="ann", password="wrong"))
+    with pytest.raises(TooManyRequests) as refused:
+        door.visitor(request(username="ann", password=PASSWORD))
+    assert dict(refused.value.get_headers())["Retry-After"] == "1"
+    elsewhere = request(username="ann", password=PASSWORD, address="192.0.2.2")
+    assert door.visitor(elsewhere).name == "ann"
+
+
+def test_the_slow_check_is_made_once_and_no_password_is_kept(people, monkeypatch):
+    checked = []
+    check = login.check_password_hash
+    monkeypatch.setattr(
+        login, "check_password_hash", lambda *pair: checked.append(pair) or check(*pair)
+    )
+    door = Login(people[0])
+    for _ in range(3):
+        door.visitor(request(username="ann", password=PASSWORD))
+    assert len(checked) == 1
+    assert PASSWORD.encode() not in b"".join(door._right)
+
+
+def test_a_change_of_the_file_holds_at_once(people, tmp_path):
+    path = tmp_path / "users.json"
+    users.add(path, "ann", Role.EDITOR, PASSWORD)
+    door = Login(path)
+    ann = request(username="ann", password=PASSWORD)
+    assert door.visitor(ann).role is Role.EDITOR
+    users.add(path, "ann", Role.VIEWER, PASSWORD)
+    assert door.visitor(ann).role is Role.VIEWER
+    users.add(path, "ann", Role.VIEWER, "another password")
+    with pytest.raises(Unauthorized):
+        door.visitor(ann)
+    path.unlink()
+    with pytest.raises(Unauthorized):
+        door.visitor(request(username="ann", password="another password"))
+
+
+def test_a_file_that_is_not_there_is_told_at_the_start(tmp_path):
+    with pytest.raises(ConfigError, match="--users: received"):
+        Login(tmp_path / "users.json")

@@ -1,0 +1,111 @@
+import textwrap
+
+import numpy as np
+import pytest
+
+from studyhall.search.data import user_data
+from studyhall.search.data.errors import DataError
+from studyhall.spaces.failures import UserCodeError
+
+PRELUDE = "import numpy as np\nx, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)\n"
+DATASET = "import tensorflow as tf\nd = tf.data.Dataset.from_tensor_slices((x, y))\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def of(body, prelude=PRELUDE):
+        code = f"{prelude}\ndef load():\n{textwrap.indent(body, '    ')}\n"
+        (tmp_path / "my_data.py").write_text(code)
+        return user_data.read("my_data.py:load", tmp_path)
+
+    return of
+
+
+def lengths(arrays):
+    parts = (arrays.validation, arrays.test)
+    return [len(arrays.y), *(None if part is None else len(part[1]) for part in parts)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return x, y", [6, None, None]),
+        ("return x.tolist(), y.tolist()", [6, None, None]),
+        ("return (x, y), (x[:2], y[:2])", [6, None, 2]),
+        ("return [(x, y), (x[:2], y[:2])]", [6, None, 2]),
+        ("return (x, y), (x[:3], y[:3]), (x[:2], y[:2])", [6, 3, 2]),
+    ],
+)
+def test_arrays(read, body, expected):
+    arrays = read(body)
+    assert lengths(arrays) == expected and np.shape(arrays.x) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return d", [6, None, None]),
+        ("return d.batch(4), d.take(2).batch(2)", [6, None, 2]),
+        ("return d, d.take(3), d.take(2)", [6, 3, 2]),
+        ("return d.batch(2, drop_remainder=True), (x[:2], y[:2])", [6, None, 2]),
+    ],
+)
+def test_datasets_batched_or_not(read, body, expected):
+    arrays = read(body, PRELUDE + DATASET)
+    assert lengths(arrays) == expected
+    assert arrays.x.tolist() == np.arange(12.0).reshape(6, 2).tolist()
+    assert arrays.y.tolist() == [0, 1] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "received"),
+    [
+        ("return None", "NoneType"),
+        ("return x", "ndarray"),
+        ("return x, y, y", "a tuple of 3 (ndarray, ndarray, ndarray)"),
+        ("return {'x': x, 'y': y}", "dict"),
+        ("return (x, y), (x,)", "a tuple of 1 (ndarray)"),
+        ("return ((x, y),) * 4", "a tuple of 4 (tuple, tuple, tuple, tuple)"),
+        ("return ()", "a tuple of 0 ()"),
+        ("return d.map(lambda x, y: x)", "a Dataset of a tensor of shape (2,)"),
+        ("return d.repeat()", "an endless Dataset"),
+        ("return d.take(0)", "an empty Dataset"),
+    ],
+)
+def test_anything_else_is_refused_by_name(read, body, received):
+    with pytest.raises(DataError) as caught:
+        read(body, PRELUDE + (DATASET if "d." in body else ""))
+    [line] = caught.value.problems
+    assert line.startswith(f"[data] source: received {received}")
+    assert "from my_data.py:load, expected " in line
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("my_data.py:lode", 'has no function "lode"; it has load; did you mean "load"?'),
+        ("my_date.py:load", 'did you mean "my_data.py"?'),
+        ("my_data.py:x", "expected a function"),
+    ],
+)
+def test_a_missing_function(tmp_path, reference, said):
+    (tmp_path / "my_data.py").write_text("x = 1\ndef load(): ...\n")
+    with pytest.raises(DataError) as caught:
+        user_data.read(reference, tmp_path)
+    [line] = caught.value.problems
+    assert line.startswith(f'[data] source: received "{reference}": ') and said in line
+
+
+def test_a_function_that_wants_arguments(tmp_path):
+    (tmp_path / "my_data.py").write_text("def load(path): ...\n")
+    with pytest.raises(DataError, match=r"takes \(path\), expected \(\)"):
+        user_data.read("my_data.py:load", tmp_path)
+
+
+@pytest.mark.parametrize("code", ["def load():\n    return 1 / 0\n", "1 / 0\ndef load(): ...\n"])
+def test_its_own_exception_keeps_its_traceback(tmp_path, code):
+    (tmp_path / "my_data.py").write_text(code)
+    with pytest.raises(UserCodeError) as caught:
+        user_data.read("my_data.py:load", tmp_path)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert "1 / 0" in caught.value.own_traceback and "my_data.py" in caught.value.own_traceback

@@ -1,0 +1,139 @@
+"""Verdicts on drawn curves: each shape the guide teaches, with and without noise."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studyhall.search.diagnosis import rules
+from studyhall.search.diagnosis.evidence import Evidence, measure
+from studyhall.search.diagnosis.rules import Standard
+
+EPOCHS = 40
+GUESS = 2.3
+X = np.arange(1, EPOCHS + 1)
+FALLING = np.exp(-X / 6)  # from one to nothing
+
+# Training and validation loss in units of the loss of guessing, and the verdict.
+DRAWN: dict[str, tuple[Any, Any, str]] = {
+    "both fall and stay close": (0.04 + FALLING, 0.05 + FALLING, rules.GOOD),
+    "dropout makes training harder": (0.15 + FALLING, 0.06 + FALLING, rules.GOOD),
+    "a constant gap": (0.02 + FALLING, 0.3 + 0.7 * FALLING, rules.OVERFIT),
+    "validation turns worse": (FALLING, 0.25 + FALLING + 0.01 * X, rules.TOO_LONG),
+    "both stay high": (0.7 + 0.3 * FALLING, 0.72 + 0.3 * FALLING, rules.UNDERFIT),
+    "a straight line down": (1.02 - 0.003 * X, 1.0 - 0.003 * X, rules.CUT_SHORT),
+    "hardly any movement": (1.02 - 1e-5 * X, 1.0 - 1e-5 * X, rules.CUT_SHORT),
+    "both jump about": (0.5 + 0.1 * (X % 2), 0.5 + 0.2 * (X % 3), rules.UNSTABLE),
+    "thrown far away at first": (1 + 40.0 * (X == 1), 1 + 0 * X, rules.UNSTABLE),
+    "both grow": (0.5 + 0.01 * X, 0.5 + 0.012 * X, rules.UNSTABLE),
+}
+
+
+def history(train: Any, validation: Any, **more: Any) -> list[dict[str, Any]]:
+    pairs = zip(train, validation, strict=True)
+    return [
+        {"epoch": epoch, "loss": GUESS * loss, "val_loss": GUESS * val_loss, **more}
+        for epoch, (loss, val_loss) in enumerate(pairs, start=1)
+    ]
+
+
+def evidence(train: Any, validation: Any, **more: Any) -> Evidence:
+    found = measure(history(train, validation, **more), GUESS)
+    assert found is not None
+    return found
+
+
+def verdict(train: Any, validation: Any, standard: Standard | None = None, **more: Any) -> str:
+    answers = {"accuracy": 0.5, "val_accuracy": 0.5, **more}
+    return rules.judge(evidence(train, validation, **answers), standard or Standard()).verdict
+
+
+@pytest.mark.parametrize("shape", DRAWN)
+def test_a_drawn_curve_gets_its_verdict(shape: str) -> None:
+    train, validation, expected = DRAWN[shape]
+    assert verdict(train, validation) == expected
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "shape", ["both fall and stay close", "a constant gap", "validation turns worse"]
+)
+def test_noise_gives_no_false_alarm(shape: str, seed: int) -> None:
+    train, validation, expected = DRAWN[shape]
+    noise = np.random.default_rng(seed).normal(0, 0.008, (2, EPOCHS))
+    noise[1, seed] += 0.5  # a single spike
+    assert verdict(np.abs(train + noise[0]), np.abs(validation + noise[1])) == expected
+
+
+def test_a_loss_that_is_no_number_has_diverged() -> None:
+    found = measure(history([0.9, 0.8, np.nan], [0.9, 0.9, np.nan]), GUESS)
+    assert found is not None and found.diverged_at == 3
+    finding = rules.judge(found, Standard())
+    assert (finding.verdict, finding.confidence) == (rules.DIVERGED, 1.0)
+    assert measure(history([np.nan], [np.nan]), GUESS) is None
+    assert found.to_json()["start"] is None  # what JSON can't hold
+
+
+def test_few_epochs_tell_nothing_but_an_explosion() -> None:
+    assert verdict([0.9, 0.5], [0.8, 0.6]) == rules.TOO_EARLY
+    assert verdict([50.0, 1.0], [1.1, 1.0]) == rules.UNSTABLE
+
+
+def test_who_has_come_to_nothing_and_stays_there_is_not_unstable() -> None:
+    """Seven samples, learned by heart within two epochs: all that is left to see is noise."""
+    nothing = 1e-9 * (1 + X % 3)
+    thrown, jumping = nothing + 14.0 * (X == 2), nothing + 0.4 * (X % 2) * (X < 29)
+    right = {"accuracy": 1.0, "val_accuracy": 1.0}
+    for curves in ((thrown, nothing), (thrown, thrown), (jumping, jumping)):
+        assert verdict(*curves, **right) == rules.GOOD
+        assert verdict(curves[0] + 3 * (X == EPOCHS), curves[1], **right) == rules.UNSTABLE
+
+
+def test_what_others_achieve_makes_a_fit_poor() -> None:
+    """Noisy labels keep every loss high: only another trial shows that more can be had."""
+    curves = 0.45 + 0.5 * FALLING, 0.46 + 0.5 * FALLING
+    assert verdict(*curves, Standard(achievable=0.44, fitted=0.1)) == rules.GOOD
+    assert verdict(*curves, Standard(achievable=0.1)) == rules.UNDERFIT
+
+
+def test_a_human_error_decides_what_is_underfitting() -> None:
+    """The book chapter's example: 14 % and 15 % wrong, where people make few mistakes."""
+    curves = 0.2 + FALLING, 0.21 + FALLING
+    errors = {"accuracy": 0.86, "val_accuracy": 0.85}
+    assert verdict(*curves, Standard(human_error=0.0), **errors) == rules.UNDERFIT
+    assert verdict(*curves, Standard(human_error=0.13), **errors) == rules.GOOD
+
+
+def test_few_samples_make_a_gap_between_errors_chance() -> None:
+    curves = 0.05 + FALLING, 0.11 + FALLING
+    errors = {"accuracy": 1.0, "val_accuracy": 0.93}
+    assert verdict(*curves, Standard(validation_samples=1000), **errors) == rules.OVERFIT
+    assert verdict(*curves, Standard(validation_samples=15), **errors) == rules.GOOD
+
+
+def test_the_confidence_follows_the_curves() -> None:
+    def sure(gap: float, epochs: int = EPOCHS) -> float:
+        curves = 0.02 + FALLING, 0.02 + gap + FALLING
+        found = evidence(*(each[:epochs] for each in curves))
+        return rules.judge(found, Standard()).confidence
+
+    assert 0 < sure(0.1) < sure(0.2) <= 1
+    assert sure(0.3, epochs=12) < sure(0.3)
+
+
+def test_evidence_is_what_the_curves_show() -> None:
+    found = evidence(FALLING, 0.25 + FALLING + 0.01 * X)
+    assert found.epochs == EPOCHS and found.best_epoch == 17
+    assert found.validation_best == pytest.approx(GUESS * (0.25 + FALLING[16] + 0.17))
+    assert found.train_last == pytest.approx(GUESS * FALLING[-1])
+    assert found.rise == pytest.approx(0.17, abs=0.02)
+    assert found.gap == pytest.approx(0.48, abs=0.02)
+    assert found.noise < 0.001
+
+
+def test_every_rule_has_words_and_a_source() -> None:
+    assert {rule.verdict for rule in rules.RULES} == set(rules.VERDICTS) - {
+        rules.GOOD,
+        rules.TOO_EARLY,
+    }
+    assert all(rule.shows and rule.source for rule in rules.RULES)

@@ -1,0 +1,145 @@
+"""Verdicts of a real study: from its history, for programs and for people."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from studyhall.search.diagnosis import longer, verdicts
+from studyhall.search.diagnosis.reached import Reached
+from studyhall.search.diagnosis.verdicts import Judge
+from studyhall.search.display import json_keys
+from studyhall.search.evaluation import best
+from studyhall.search.study.creation import stored
+from studyhall.storage.queries import histories, records, status
+
+DIVERGING = """
+    import keras
+
+    def build(trial, input_shape, outputs):
+        inputs = keras.Input(input_shape)
+        output = keras.layers.Dense(outputs)(inputs)
+        model = keras.Model(inputs, output)
+        rate = 1e30 if trial.number == 1 else 1e-2
+        model.compile(keras.optimizers.SGD(rate), "mean_squared_error")
+        return model
+
+"""
+
+
+@pytest.fixture(scope="module")
+def run(shared_studio):
+    """Three finished trials on iris, of 12 epochs, and what they came to."""
+    space = {"width": 8, "learning_rate": {"low": 1e-5, "high": 1e-1, "log": True}}
+    study = shared_studio.study(
+        study={"trials": 3, "human_error": 0.02}, training={"epochs": 12}, space=space
+    )
+    shared_studio.finish(study)
+    return shared_studio.db, study, records.trials(shared_studio.db, study)
+
+
+def test_every_trial_gets_a_verdict(run):
+    db, study, trials = run
+    found = verdicts.of_study(db, study, trials)
+    assert [*found] == [0, 1, 2]
+    for number, verdict in found.items():
+        assert verdict == verdicts.of_trial(db, study, trials, trials[number])
+        shown = json.loads(json.dumps(json_keys.of_trial(trials[number], verdict)))["verdict"]
+        assert shown["name"] == verdict.name and 0 <= shown["confidence"] <= 1
+        assert shown["evidence"]["epochs"] == 12 and shown["advice"]
+        assert shown["quadrant"]["reference"] == "[study] human_error = 0.02"
+
+
+def test_the_histories_are_those_of_the_trials(run):
+    db, study, trials = run
+    assert histories.of_study(db, study) == {
+        trial.trial_id: records.history(db, trial.trial_id) for trial in trials
+    }
+
+
+def test_the_unit_is_the_loss_of_guessing(run):
+    db, study, trials = run
+    assert stored(study).inspection.about["samples"] == {
+        "training": 90, "validation": 30, "test": 30
+    }  # fmt: skip
+    evidence = verdicts.of_trial(db, study, trials, trials[0]).evidence
+    assert evidence.guess_loss == pytest.approx(1.0986, abs=1e-3)  # ln 3
+
+
+def test_the_best_trial_shows_its_verdict(run):
+    db, study, trials = run
+    found = best.read(db, study)
+    incumbent = status.status(db, study).incumbent
+    assert found.verdict == verdicts.of_trial(db, study, trials, incumbent)
+    assert best.to_json(found)["verdict"]["name"] == found.verdict.name
+    lines = [line for line in best.shown(found) if isinstance(line, str)]
+    assert any(line.startswith(f"verdict  {found.verdict.name}") for line in lines)
+
+
+def test_the_note_in_the_dashboard_has_it_too(run):
+    db, study, trials = run
+    attributes = db.optuna_storage().get_study_system_attrs(study.study_id)
+    for trial in trials:
+        note = attributes[f"dashboard:{trial.trial_id}:note_str:0"]
+        assert "**Verdict:** " in note and "confidence" in note
+
+
+def test_a_loss_that_is_no_number_is_said_so(studio):
+    study = studio.study(
+        DIVERGING, data={"source": "sklearn:diabetes"}, training={"epochs": 4}, space={
+            "width": None, "learning_rate": None}
+    )  # fmt: skip
+    studio.finish(study)
+    trials = records.trials(studio.db, study)
+    found = verdicts.of_study(studio.db, study, trials)
+    assert found[1].name == "diverged" and found[1].confidence == 1.0
+
+
+def curve(epochs, rate):
+    return [{"epoch": e, "loss": 1 - rate * e, "val_loss": 1 - rate * e} for e in range(1, epochs)]
+
+
+def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
+    judge = Judge(stored(run[1]), [Reached("none", [0.05])])
+    falling = curve(11, 0.02)
+    assert judge.verdict("COMPLETE", falling, {}, {}).name == "cut short"
+    pruned = judge.verdict("PRUNED", falling, {}, {})
+    assert (pruned.name, pruned.shows) == ("cut short", verdicts.STILL_FALLING)
+
+
+def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
+    judge = Judge(stored(run[1]), [Reached("none", [0.3])])
+    falling = [{"epoch": e, "loss": 3 / (e + 2), "val_loss": 3 / (e + 2)} for e in range(1, 13)]
+    for attributes, answer, said in (
+        ({"stopped": "epochs"}, "yes", "train longer, as"),
+        ({"stopped": "patience"}, "no", "would not make it better"),
+    ):
+        verdict = judge.verdict("COMPLETE", falling, attributes, {})
+        trial = replace(run[2][0], attributes=attributes)
+        assert longer.ask(trial, verdict).answer == answer
+        assert verdict.name == "good fit" and said in verdict.advice[0]
+
+
+def test_a_loss_that_rose_a_little_did_not_fall_by_less_than_nothing(run):
+    flat = [{"epoch": e, "loss": 0.3, "val_loss": 0.3} for e in range(1, 13)]
+    found = longer.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
+    assert (found.answer, found.why.endswith("did not fall")) == ("no", True)
+
+
+def test_folds_are_judged_together(run):
+    judge = Judge(stored(run[1]))
+    poor = [{"epoch": e, "loss": 1.0, "val_loss": 1.0, "fold": 2} for e in range(1, 11)]
+    fine = [
+        {"epoch": e, "loss": 0.5**e, "val_loss": 0.5**e, "fold": fold}
+        for fold in (0, 1)
+        for e in range(1, 11)
+    ]
+    whole, alone = (judge.verdict("COMPLETE", rows, {}, {}) for rows in (fine + poor, fine))
+    assert whole.name == alone.name == "good fit"
+    assert whole.confidence == pytest.approx(alone.confidence * 2 / 3, abs=0.01)
+
+
+def test_other_failures_and_empty_histories_have_none(run):
+    judge = Judge(stored(run[1]))
+    assert judge.verdict("FAIL", curve(9, 0.01), {"reason": "out of memory"}, {}) is None
+    assert judge.verdict("RUNNING", [], {}, {}) is None

@@ -1,0 +1,112 @@
+"""Studies and trials side by side, from real runs with folds and without."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+from typer.testing import CliRunner
+
+from studyhall.search.cli import app
+from studyhall.search.evaluation import comparison
+from studyhall.search.report import side_by_side as page
+from studyhall.search.study_file.config import ConfigError
+from studyhall.storage.queries import records
+
+
+@pytest.fixture(scope="module")
+def db(shared_studio):
+    """One study with three folds and two trials, another with one, and one on other data."""
+    folds = {"source": "sklearn:iris", "folds": 3}
+    rate = {"low": 1e-3, "high": 1e-1, "log": True}
+    for name, data, trials, width in (
+        ("small", folds, 2, 2), ("wide", folds, 1, 16), ("wine", {"source": "sklearn:wine"}, 1, 4)
+    ):  # fmt: skip
+        study = shared_studio.study(
+            study={"name": name, "trials": trials},
+            data=data,
+            space={"width": width, "learning_rate": rate},
+        )
+        shared_studio.finish(study)
+    return shared_studio.db
+
+
+def test_a_study_stands_for_its_best_trial(db):
+    whole, one = comparison.sides(db, ["small", "small:1"])
+    best = min(records.trials(db, whole.study), key=lambda trial: trial.value)
+    assert whole.trial == best and one.trial.number == 1 and one.name == "small:1"
+
+
+def test_outcomes_and_what_differs(db):
+    both = comparison.sides(db, ["small", "wide"])
+    head, rows = comparison.outcomes(both)
+    assert head == ["", "small", "wide"]
+    told = {name: cells for name, *cells in rows}
+    assert told["validation loss"][0] != "–" and told["best epoch"][1].endswith(" of 9")
+    differing = {name: cells for name, *cells in comparison.differing(both)[1]}
+    assert differing["width"] == ["2", "16"] and "dropout" not in differing
+
+
+def test_the_same_folds_tell_a_difference_from_chance(db):
+    both = comparison.sides(db, ["small", "wide"])
+    (difference,) = comparison.paired(both)
+    off = np.subtract(both[1].folds, both[0].folds)
+    assert difference.mean == pytest.approx(both[1].trial.value - both[0].trial.value)
+    # Three folds: a plain paired t-test would have sqrt(var / 3).
+    assert difference.error == pytest.approx(np.sqrt((1 / 3 + 1 / 2) * np.var(off, ddof=1)))
+    assert 0 < difference.chance < 1
+    assert [*comparison.remarks(both)] == [difference.sentence()]
+
+
+def test_seeds_tell_a_difference_from_chance(studio):
+    for width in (1, 16):
+        study = studio.study(
+            study={"name": f"seeds-{width}", "trials": 1},
+            training={"repeats": 3},
+            space={"width": width},
+        )
+        studio.finish(study)
+    both = comparison.sides(studio.db, ["seeds-1", "seeds-16"])
+    (difference,) = comparison.by_seeds(both)
+    expected = stats.ttest_ind(both[1].repeats, both[0].repeats, equal_var=False)
+    assert difference.chance == pytest.approx(expected.pvalue)
+    assert difference.mean / difference.error == pytest.approx(expected.statistic)
+    assert "over the seeds" in next(comparison.remarks(both))
+
+
+def test_equal_values_are_no_difference(db):
+    (difference,) = comparison.paired(comparison.sides(db, ["small", "small"]))
+    assert (difference.mean, difference.chance) == (0, 1)
+
+
+def test_other_data_are_not_compared_in_silence(db):
+    (remark,) = comparison.remarks(comparison.sides(db, ["wide", "wine"]))
+    assert remark.startswith("their data or splits differ")
+
+
+def test_every_name_that_means_nothing_is_told(db):
+    with pytest.raises(ConfigError) as refused:
+        comparison.sides(db, ["gone", "small:7", "wide"])
+    assert refused.value.problems == [
+        "study: received 'gone', expected one of small, wide, wine, or STUDY:NUMBER",
+        "study: received 'small:7', expected a trial of small",
+    ]
+
+
+def test_the_page_and_the_picture(db, tmp_path):
+    both = comparison.sides(db, ["small", "wide"])
+    text = page.page(both)
+    assert "<h1>small · wide</h1>" in text and 'id="plot-curves"' in text
+    (tmp_path / "curves.png").write_bytes(page.picture(both))
+    with Image.open(tmp_path / "curves.png") as image:
+        assert image.size == (1080, 432) and len(image.getcolors(1_000_000)) > 50
+
+
+def test_the_command(db, tmp_path):
+    url = db.url.render_as_string(hide_password=False)
+    path = tmp_path / "both.html"
+    command = ["compare", "small", "wide", "--storage", url, "--output", str(path)]
+    result = CliRunner().invoke(app.app, command)
+    assert result.exit_code == 0, result.output
+    assert path.stat().st_size > 1_000_000
+    refused = CliRunner().invoke(app.app, ["compare", "small", "--storage", url])
+    assert isinstance(refused.exception, ConfigError)

@@ -1,0 +1,47 @@
+"""A study as its launcher sees it, with its database and without."""
+
+from studyhall.search.launcher.watched import Watched
+from studyhall.storage.database import Database
+from studyhall.storage.studies import studies
+
+
+class Heard:
+    def __init__(self):
+        self.lines, self.finished = [], []
+
+    def say(self, line):
+        self.lines.append(line)
+
+    def update(self, state, finished):
+        self.finished += [trial.number for trial in finished]
+
+
+def test_each_trial_that_ends_meanwhile_is_shown_once(studio):
+    study, view = studio.study(study={"trials": 3}), Heard()
+    worker = studio.worker(study)
+    worker.run(worker.context.store.claim())  # before: nobody's business
+    watched = Watched(studio.db, study, view)
+    assert watched.look() == []
+    worker.run(worker.context.store.claim())
+    assert [trial.number for trial in watched.look()] == [1] and watched.look() == []
+    worker.run(worker.context.store.claim())
+    watched.look()
+    assert view.finished == [1, 2] and view.lines == []
+
+
+def test_while_the_database_is_away_nobody_waits(own_postgres, tmp_path):
+    """Said once, and once more when it is back."""
+    db = Database.open(own_postgres.get_uri())
+    config = {"artifacts": str(tmp_path)}
+    study, _ = studies.create(db, "study", config=config, seed=0, trials=3)
+    view = Heard()
+    watched = Watched(db, study, view)
+    own_postgres.stop()
+    for _ in range(3):
+        assert watched.look() == []
+    own_postgres.start()
+    watched.look()
+    (away, back) = view.lines
+    assert "out of reach" in away and away.endswith("; the workers train on")
+    assert back == "the database is back"
+    db.close()

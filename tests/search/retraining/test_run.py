@@ -1,0 +1,219 @@
+"""Trainings anew that are killed, stopped or hang: they go on where they were, and end in time."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from studyhall.search import worker
+from studyhall.search.process import identity
+from studyhall.search.process.stop import Stop
+from studyhall.search.retraining import confirmation
+from studyhall.search.retraining import worker as working
+from studyhall.search.retraining.trainer import Anew
+from studyhall.search.study import creation
+from studyhall.search.training import engine
+from studyhall.search.trial import time_limit
+from studyhall.search.trial.time_limit import TimeLimit
+from studyhall.storage.artifacts import retention
+from studyhall.storage.queries import records
+from studyhall.storage.studies import retrainings, studies
+from studyhall.storage.studies.retrainings import CONFIRM
+
+LONG = {"epochs": 80, "patience": "none", "checkpoint_every_s": 0}
+
+
+class Killed(BaseException):
+    """Nothing catches it: the process is gone."""
+
+
+def planned(studio, count=1, **about):
+    """A study of one trial, which is to be trained anew so often."""
+    study = studio.study(study={"trials": 1}, **about)
+    studio.finish(study)
+    confirmation.plan(studio.db, study, 1, count)
+    return study
+
+
+def rows(studio, study):
+    return retrainings.read(studio.db, study, CONFIRM)
+
+
+def objects(study, kind):
+    return [one.name for one in creation.objects(study).objects() if one.kind == kind]
+
+
+def whole(studio, study, row):
+    """The values of all epochs of each fold, trained without a break."""
+    stored = creation.stored(study)
+    plan = worker.plan_of(stored, stored.folder, study)
+    trial = records.trial(studio.db, study, row.trial)
+    folds = range(len(plan.data.folds))
+    runs = [Anew(plan).training(trial, row.seed + fold, fold) for fold in folds]
+    return [[epoch.value for epoch in run.epochs()] for run in runs]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Epochs that were trained here, one by one; at which of them to do what."""
+    counted, then = [], {}
+    count = TimeLimit.count_epoch
+
+    def one_more(limit):
+        counted.append(1)
+        then.get(len(counted), lambda: None)()
+        count(limit)
+
+    monkeypatch.setattr(TimeLimit, "count_epoch", one_more)
+    monkeypatch.setattr(engine, "CALL_S", 0.0)  # or a checkpoint would hold later epochs too
+    return counted, then
+
+
+def kill(*_):
+    raise Killed
+
+
+@pytest.mark.parametrize("about", [{}, {"data": {"folds": 2}}], ids=["one", "folds"])
+def test_a_kill_costs_the_epochs_since_the_checkpoint(studio, monkeypatch, trained, about):
+    """In the last fold, and nothing is left in the folder but the model."""
+    training = {**LONG, "epochs": 6, "checkpoint_every_epochs": 2}
+    study = planned(studio, training=training, **about)
+    folds = about.get("data", {}).get("folds", 1)
+    counted, then = trained
+    counted.clear()
+    killed_at = 6 * (folds - 1) + 5  # after the fourth epoch's checkpoint
+    then[killed_at] = kill
+    with monkeypatch.context() as dying:
+        dying.setattr(retrainings, "release", lambda *_: None)
+        with pytest.raises(Killed):
+            working.work(studio.db, study, CONFIRM, Stop())
+    (left,) = rows(studio, study)
+    assert [left.checkpoint] == objects(study, "checkpoint") and left.result is None
+    retention.tidy(studio.db, study, creation.objects(study), keep_models=1, max_bytes=10**9)
+    assert [left.checkpoint] == objects(study, "checkpoint")
+    counted.clear()
+    working.work(studio.db, study, CONFIRM, Stop())
+    assert len(counted) == 2
+    (row,) = rows(studio, study)
+    values = [min(each) for each in whole(studio, study, row)]
+    assert row.result.get("folds", [row.result["value"]]) == values
+    assert row.result["epochs"] == 6 and row.checkpoint is None
+    assert objects(study, "checkpoint") == []
+
+
+def test_what_is_handed_back_goes_on_after_another_call(studio, trained):
+    training = {**LONG, "epochs": 6, "checkpoint_every_epochs": 100}
+    study = planned(studio, count=2, training=training)
+    counted, then = trained
+    counted.clear()
+    stop = Stop()
+    then[3] = stop.ask
+    working.work(studio.db, study, CONFIRM, stop)
+    left, other = rows(studio, study)
+    assert left.worker is None and left.checkpoint and left.gpu_seconds > 0
+    confirmation.plan(studio.db, study, 1, 2)
+    assert rows(studio, study) == [left, other]
+    counted.clear()
+    working.work(studio.db, study, CONFIRM, Stop())
+    assert len(counted) == 3 + 6
+    first, second = rows(studio, study)
+    assert [first.result["value"]] == [min(each) for each in whole(studio, study, first)]
+    assert first.result["epochs"] == 6 and first.gpu_seconds > left.gpu_seconds
+    assert second.result["value"] != first.result["value"] and not objects(study, "checkpoint")
+
+
+def test_a_damaged_checkpoint_costs_the_training(studio, trained, caplog):
+    study = planned(studio, training={**LONG, "epochs": 6, "checkpoint_every_epochs": 100})
+    counted, then = trained
+    counted.clear()
+    stop = Stop()
+    then[3] = stop.ask
+    working.work(studio.db, study, CONFIRM, stop)
+    (left,) = rows(studio, study)
+    creation.objects(study).path(left.checkpoint).write_bytes(b"nonsense")
+    counted.clear()
+    working.work(studio.db, study, CONFIRM, Stop())
+    (row,) = rows(studio, study)
+    assert len(counted) == 6 and "trial 0 begins again" in caplog.text
+    assert [row.result["value"]] == [min(each) for each in whole(studio, study, row)]
+
+
+def test_whoever_has_lost_it_leaves_the_others_checkpoint_alone(studio, trained):
+    study = planned(studio, training={**LONG, "epochs": 6, "checkpoint_every_epochs": 2})
+    counted, then = trained
+    counted.clear()
+    other = dataclasses.replace(identity.this_process(), name="other")
+    taken = []
+
+    def take():
+        taken.append(retrainings.claim(studio.db, study, CONFIRM, other, -1.0))
+        assert taken[0].checkpoint is not None
+
+    then[3] = take
+    stop = Stop()
+    then[4] = stop.ask  # and so it would save it
+    working.work(studio.db, study, CONFIRM, stop)
+    (row,) = rows(studio, study)
+    assert row == taken[0] and objects(study, "checkpoint") == [row.checkpoint]
+
+
+def test_a_process_that_is_killed_costs_no_epoch_before_its_checkpoint(studio, trained):
+    """SIGKILL within the second training; the first one's result stays."""
+    counted, _ = trained
+    study = planned(studio, count=2, training={**LONG, "checkpoint_every_epochs": 1})
+    command = [sys.executable, "-P", "-m", "studyhall", "retrain", CONFIRM, study.name]
+    url = studio.db.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "STUDYHALL_STORAGE": url, identity.PLACE: "worker-1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not rows(studio, study)[1].checkpoint and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done, left = rows(studio, study)
+    assert done.result is not None and done.worker.startswith("worker-1@")
+    assert left.result is None and left.checkpoint
+    counted.clear()
+    working.work(studio.db, study, CONFIRM, Stop())
+    again, row = rows(studio, study)
+    assert again == done and row.result is not None
+    assert 0 < len(counted) < LONG["epochs"] and not objects(study, "checkpoint")
+    for each in (done, row):
+        assert [each.result["value"]] == [min(values) for values in whole(studio, study, each)]
+
+
+HANGING = """
+    import keras, pathlib, time
+
+    def build(trial, input_shape, outputs):
+        here = pathlib.Path(__file__).parent
+        while (here / "hang").exists():
+            time.sleep(0.01)
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(3, "softmax")])
+"""
+
+
+def test_one_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch, caplog):
+    study = studio.study(
+        HANGING,
+        study={"trials": 1},
+        training={"epochs": 2, "trial_minutes": 0.001},
+        space={"width": None},
+    )
+    studio.finish(study)
+    confirmation.plan(studio.db, study, 1, 1)
+    (studio.folder / "hang").touch()
+    monkeypatch.setattr(time_limit, "GRACE_S", 0.2)
+    monkeypatch.setattr(
+        time_limit.recycling, "leave_at_once", lambda: (studio.folder / "hang").unlink(True)
+    )
+    working.work(studio.db, study, CONFIRM, Stop())
+    (row,) = rows(studio, study)
+    reason = "hung: no first epoch beyond its limit of 0.001 minutes"
+    assert row.result == {"reason": reason} and f"trial 0 {reason}" in caplog.text
+    assert studies.trials(studio.db, study)[0].state == "COMPLETE"
+    assert confirmation.read(studio.db, study).ranked[0].reasons == [reason]

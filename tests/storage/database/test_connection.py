@@ -1,0 +1,232 @@
+"""Opening databases, and transactions that outlive trouble."""
+
+import contextlib
+import os
+import random
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from studyhall.storage.database import (
+    Database,
+    Transaction,
+    connection,
+    dialects,
+    file_systems,
+    urls,
+)
+from studyhall.storage.database import tables as creation
+from studyhall.storage.database.schema import VERSION
+from studyhall.storage.database.urls import StorageAway, StorageError
+from studyhall.storage.studies import studies
+
+
+def test_creates_both_schemas_once_and_opens_them_again(database_url: str) -> None:
+    Database.open(database_url).close()
+    db = Database.open(database_url)
+    tables = db.transaction(lambda t: set(sa.inspect(t.connection).get_table_names()))
+    assert {"studies", "trials", "alembic_version", "studyhall_leases"} <= tables
+    assert db.transaction(lambda t: t.row("SELECT version FROM studyhall_schema")) == (VERSION,)
+    db.close()
+
+
+def test_adds_our_tables_to_a_database_that_optuna_has_made(database_url: str) -> None:
+    storage = creation.reading_storage(urls.parse(database_url))
+    study = optuna.create_study(storage=storage, study_name="theirs")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    db = Database.open(database_url)
+    assert studies.names(db) == []
+    with pytest.raises(StorageError, match="studyhall has not created"):
+        studies.create(db, "theirs", config={}, seed=0, trials=1)
+    assert len(optuna.load_study(storage=storage, study_name="theirs").trials) == 2
+    storage.remove_session()
+    storage.engine.dispose()
+    db.close()
+
+
+def test_clocks_agree_with_ours(db: Database) -> None:
+    row = db.transaction(lambda t: t.row("SELECT {now}, CAST({utc} AS text)"))
+    assert row is not None
+    assert row[0] == pytest.approx(time.time(), abs=2)
+    shown = time.strftime("%Y-%m-%d %H:", time.gmtime(row[0]))
+    assert row[1].startswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://ann:secret@host/db", "expected sqlite:///file or postgresql://user@host/name"),
+        ("nonsense:secret@", "expected sqlite:///file or postgresql://user@host/name"),
+        ("sqlite://", "expected sqlite:///file"),
+        ("sqlite:////nowhere/at/all.db", "there is no folder /nowhere/at"),
+        ("postgresql://ann:secret@localhost:1/db", "Connection refused"),
+    ],
+)
+def test_refuses_in_one_line_without_the_password(url: str, reason: str) -> None:
+    with pytest.raises(StorageError) as refused:
+        Database.open(url, patience_s=0)
+    assert reason in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database at all\n" * 100)
+    with pytest.raises(StorageError, match="file is not a database"):
+        Database.open(f"sqlite:///{tmp_path}/notes.txt")
+
+
+def test_refuses_a_network_file_system(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_systems, "kind", lambda path: "nfs4")
+    with pytest.raises(StorageError, match=r"lies on a network file system \(nfs4\).*postgresql"):
+        Database.open(sqlite_url)
+
+
+def test_refuses_a_missing_file_when_it_may_not_create_one(sqlite_url: str) -> None:
+    with pytest.raises(StorageError, match="there is no such file"):
+        Database.open(sqlite_url, create=False)
+
+
+def test_refuses_a_server_without_that_database(postgres_url: str) -> None:
+    with pytest.raises(StorageError, match="does not exist"):
+        Database.open(postgres_url.replace("/test_", "/other_"))
+
+
+def test_refuses_a_read_only_folder() -> None:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    with _not_as_root(), pytest.raises(StorageError, match="cannot be written to"):
+        Database.open(f"sqlite:///{folder}/studyhall.db")
+    folder.rmdir()
+
+
+@contextlib.contextmanager
+def _not_as_root() -> Iterator[None]:
+    """Root may write anywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_refuses_tables_of_a_later_version(db: Database) -> None:
+    db.transaction(lambda t: t.run("UPDATE studyhall_schema SET version = version + 1"))
+    with pytest.raises(StorageError, match="update it"):
+        Database.open(db.url.render_as_string(hide_password=False))
+
+
+def test_refuses_tables_of_another_optuna(db: Database) -> None:
+    db.transaction(lambda t: t.run("UPDATE alembic_version SET version_num = 'v9.0.0.a'"))
+    with pytest.raises(StorageError, match="no longer compatible with the table schema"):
+        Database.open(db.url.render_as_string(hide_password=False))
+
+
+def test_waits_for_another_process_that_writes(sqlite_url: str) -> None:
+    db = Database.open(sqlite_url)
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, other.commit).start()
+    db.transaction(lambda t: t.run("DELETE FROM studyhall_facts"))
+    other.close()
+    db.close()
+
+
+def test_a_dropped_connection_is_replaced(postgres_url: str) -> None:
+    db = Database.open(postgres_url)
+    pid = db.transaction(lambda t: t.run("SELECT pg_backend_pid()").scalar_one())
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+    again = []
+    db.transaction(lambda t: again.append(t.again) or t.run("SELECT 1"))
+    assert again[-1], "the second try must know that it is one"
+    assert db.transaction(lambda t: t.run("SELECT pg_backend_pid()").scalar_one()) != pid
+    db.close()
+
+
+def test_gives_up_after_its_patience_and_keeps_the_cause(postgres_url: str) -> None:
+    db = Database.open(postgres_url)
+    db.close()
+    name = sa.make_url(postgres_url).database
+    with psycopg.connect(postgres_url, dbname="postgres", autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    started = time.monotonic()
+    with pytest.raises(StorageAway) as gave_up:
+        db.transaction(lambda t: t.run("SELECT 1"), patience_s=0.5)
+    assert 0.2 < time.monotonic() - started < 5
+    assert isinstance(gave_up.value.__cause__, psycopg.OperationalError)
+
+
+def test_what_fails_is_undone(db: Database) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.run("INSERT INTO studyhall_facts VALUES (1, 'key', '1')")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        db.transaction(work)
+    assert db.transaction(lambda t: t.rows("SELECT * FROM studyhall_facts")) == []
+
+
+def test_a_mistake_in_a_statement_is_not_tried_again(db: Database) -> None:
+    tries = []
+    with pytest.raises((sa.exc.DBAPIError, StorageError)):
+        db.transaction(lambda t: tries.append(1) or t.run("SELECT nonsense FROM nowhere"))
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@host/db", "postgresql://ann:***@host/db"),
+        ("postgresql+psycopg://ann:se%40cret@host/db", "postgresql://ann:***@host/db"),
+        ("sqlite:///studyhall.db", "sqlite:///studyhall.db"),
+        ("postgresql://ann:secret@host:port/db", "postgresql://ann:***@host:port/db"),
+    ],
+)
+def test_never_shows_a_password(url: str, shown: str) -> None:
+    assert connection.shown(url) == shown
+
+
+def test_the_default_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+    assert connection.default_url() == "sqlite:///studyhall.db"
+    monkeypatch.setenv("STUDYHALL_STORAGE", "postgresql://host/db")
+    assert connection.default_url() == "postgresql://host/db"
+
+
+def test_a_client_frozen_in_a_transaction_blocks_nobody_for_long(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialects, "FROZEN_S", 0.3)
+    frozen, other = Database.open(postgres_url), Database.open(postgres_url)
+    tries = []
+
+    def work(transaction: Transaction) -> None:
+        tries.append(transaction.again)
+        transaction.run("UPDATE studyhall_schema SET version = version")
+        if len(tries) == 1:
+            other.transaction(lambda t: t.run("UPDATE studyhall_schema SET version = version"))
+        transaction.run("SELECT 1")
+
+    frozen.transaction(work)
+    assert tries == [False, True]
+    frozen.close()
+    other.close()
+
+
+def test_the_global_random_numbers_are_left_to_the_models(db: Database) -> None:
+    """Keras draws the seeds of its weights from them, while a heartbeat writes."""
+    state = random.getstate()
+    db.transaction(lambda transaction: transaction.row("SELECT 1"))
+    db.statement(lambda transaction: transaction.row("SELECT 1"))
+    assert random.getstate() == state

@@ -1,0 +1,181 @@
+"""Trials as records: what a table, a report or an export shows of them."""
+
+import math
+from collections.abc import Iterator
+
+import pytest
+
+from studyhall.storage.database import Database
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries import records
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
+
+
+@pytest.fixture
+def study(db: Database) -> Study:
+    queue = [studies.Queued({"rate": 0.01, "kind": "steep", "units": 24}, {"name": "steep"})]
+    return studies.create(db, "study", config={}, seed=0, trials=9, queue=queue)[0]
+
+
+def opened(db: Database, study: Study, name: str) -> TrialStore:
+    return TrialStore(
+        db,
+        study,
+        Worker(name, "host", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+
+
+@pytest.fixture
+def store(db: Database, study: Study) -> Iterator[TrialStore]:
+    made = opened(db, study, "worker-1")
+    yield made
+    made.close()
+
+
+def begun(store: TrialStore) -> Claim:
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    claim.trial.suggest_float("rate", 1e-4, 1.0, log=True)
+    claim.trial.suggest_categorical("kind", ["flat", "steep"])
+    claim.trial.suggest_int("units", 8, 64, step=8)
+    store.write_params(claim)
+    return claim
+
+
+def test_trial_that_has_not_been_started_has_no_record(db: Database, study: Study) -> None:
+    assert studies.trials(db, study) == []
+    assert studies.trial(db, study, 0) is None
+
+
+def test_finished_trial_is_recorded_with_its_best_epoch(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    claim = begun(store)
+    for epoch, value in enumerate((0.5, 0.2, 0.4), start=1):
+        store.report(claim, epoch, value, {"accuracy": 1 - value})
+    store.tell(claim, "COMPLETE", 0.2, attributes={"stopped": "end", "sizes": [1, 2]})
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.trial_id, record.number, record.state) == (claim.lease.trial_id, 0, "COMPLETE")
+    assert (record.value, record.best_epoch, record.epochs) == (0.2, 2, 3)
+    assert record.params == {"rate": 0.01, "kind": "steep", "units": 24}
+    assert isinstance(record.params["units"], int)
+    assert record.attributes == {"name": "steep", "stopped": "end", "sizes": [1, 2]}
+    assert (record.worker, record.attempt, record.repeated_epochs) == ("worker-1", 1, 0)
+    assert record.started_at is not None
+    assert record.finished_at is not None
+    assert record.started_at <= record.finished_at <= studies.status(db, study).now
+
+
+def test_the_best_are_found_without_reading_the_others(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    for value in (0.5, 0.2, None, 0.3):
+        claim = begun(store)
+        store.report(claim, 1, value or 1.0, {})
+        store.tell(claim, "FAIL" if value is None else "COMPLETE", value)
+    best, others = records.best(db, study, 2, [0, 2])
+    assert [trial.number for trial in best] == [1, 3] and best[0].value == 0.2
+    assert [trial.number for trial in others] == [0, 2]
+    assert [trial.number for trial in records.best(db, study, 9)[0]] == [1, 3, 0]
+
+
+def test_running_trial_shows_its_best_so_far(db: Database, study: Study, store: TrialStore) -> None:
+    claim = begun(store)
+    for epoch, value in enumerate((0.5, 0.3, math.nan, 0.4), start=1):
+        store.report(claim, epoch, value, {})
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value, record.epochs) == ("RUNNING", 0.3, 4)
+    assert (record.best_epoch, record.finished_at) == (None, None)
+    assert record.params == claim.trial.params
+    assert record.attributes == {"name": "steep"}
+    assert studies.status(db, study).running[0].name == "steep"
+
+
+def test_failed_trial_keeps_its_reason_and_has_no_value(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    claim = begun(store)
+    store.report(claim, 1, 0.5, {})
+    store.tell(claim, "FAIL", None, attributes={"reason": "out of memory"})
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value) == ("FAIL", None)
+    assert record.attributes == {"name": "steep", "reason": "out of memory"}
+
+
+def test_records_come_by_number_and_of_one_study_only(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    other, _ = studies.create(db, "other", config={}, seed=0, trials=1)
+    neighbour = opened(db, other, "neighbour")
+    theirs = begun(neighbour)
+    first, second = begun(store), begun(store)
+    store.tell(second, "COMPLETE", 0.2, attributes={"of": 1})
+    store.tell(first, "PRUNED", 0.1, attributes={"of": 0})
+    neighbour.tell(theirs, "COMPLETE", 0.0, attributes={"of": "other"})
+    neighbour.close()
+    records = studies.trials(db, study)
+    assert [(one.number, one.state, one.attributes) for one in records] == [
+        (0, "PRUNED", {"name": "steep", "of": 0}),
+        (1, "COMPLETE", {"of": 1}),
+    ]
+    assert records[1] == studies.trial(db, study, 1)
+
+
+def test_continued_trial_says_who_had_it_and_what_was_repeated(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    claim = begun(store)
+    for epoch in (1, 2, 3):
+        store.report(claim, epoch, 1 / epoch, {}, seconds=10.0 + epoch)
+        if epoch == 2:
+            store.checkpoint(claim, "after-2", 2)
+    store.release(claim)
+    waiting = studies.trial(db, study, 0)
+    assert waiting is not None
+    assert (waiting.repeated_epochs, waiting.repeated_s) == (0, 0.0), "nobody has repeated it yet"
+    heir = opened(db, study, "heir")
+    continued = heir.claim()
+    assert isinstance(continued, Claim)
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.worker, record.attempt) == ("heir", 2)
+    assert (record.repeated_epochs, record.repeated_s) == (1, 13.0)
+    heir.tell(continued, "COMPLETE", 1 / 3)
+    ended = studies.trial(db, study, 0)
+    assert ended is not None
+    assert (ended.worker, ended.attempt) == ("heir", 2)
+    assert (ended.repeated_epochs, ended.repeated_s) == (1, 13.0)
+    assert 0 < ended.gpu_seconds_used < 60
+    status = studies.status(db, study)
+    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (1, 1, 13.0)
+    assert ended.params == record.params
+    heir.close()
+
+
+def test_history_holds_every_metric_of_every_epoch_and_fold(
+    db: Database, study: Study, store: TrialStore
+) -> None:
+    claim = begun(store)
+    store.report(claim, 1, None, {"loss": 1.0, "grads": math.inf}, fold=1)
+    store.report(claim, 2, 0.5, {"loss": math.nan, "note": "NaNs seen"})
+    store.report(claim, 1, 0.75, {"loss": 0.5, "rates": [0.1, 0.2]})
+    rows = studies.history(db, claim.lease.trial_id)
+    assert [(row["fold"], row["epoch"], row["value"]) for row in rows] == [
+        (0, 1, 0.75),
+        (0, 2, 0.5),
+        (1, 1, None),
+    ]
+    assert rows[0]["metrics"] == {"loss": 0.5, "rates": [0.1, 0.2]}
+    assert math.isnan(rows[1]["metrics"]["loss"])
+    assert rows[1]["metrics"]["note"] == "NaNs seen"
+    assert rows[2]["metrics"] == {"loss": 1.0, "grads": math.inf}

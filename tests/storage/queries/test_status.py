@@ -1,0 +1,138 @@
+"""How a study stands, at once even when it is large."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from studyhall.storage.database import Database
+from studyhall.storage.leases import workers
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
+
+sys.path.append(str(Path(__file__).parents[3]))
+from benchmarks import storage_filling
+
+
+def test_a_fresh_study_has_nothing_to_show(db: Database) -> None:
+    study, _ = studies.create(
+        db, "fresh", config={}, seed=0, trials=4, queue=[studies.Queued({"x": 1})]
+    )
+    status = studies.status(db, study)
+    assert status.counts == {"RUNNING": 0, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
+    assert (status.used, status.limit, status.queued, status.finished) == (0, 4, 1, 0)
+    assert (status.incumbent, status.running, status.finished_per_hour) == (None, [], None)
+    assert (status.seconds_used, status.gpu_seconds_used, status.stopping) == (0, 0, False)
+
+
+def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=9)
+    store = TrialStore(
+        db,
+        study,
+        Worker("worker-1", "host-1", 42, "gpu 0"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    for state, value in (("COMPLETE", 0.3), ("COMPLETE", 0.2), ("PRUNED", 0.1), ("FAIL", None)):
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        store.tell(claim, state, value)
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    for epoch, value in ((1, 0.5), (2, 0.4), (3, 0.45)):
+        store.report(claim, epoch, value, {})
+    status = studies.status(db, study)
+    assert status.counts == {"RUNNING": 1, "COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
+    assert (status.used, status.finished) == (5, 4)
+    assert status.incumbent is not None
+    assert (status.incumbent.number, status.incumbent.value) == (1, 0.2)
+    (running,) = status.running
+    assert (running.number, running.worker, running.host, running.pid, running.device) == (
+        4, "worker-1", "host-1", 42, "gpu 0",
+    )  # fmt: skip
+    assert running.name is None
+    assert (running.epoch, running.value, running.best, running.held) == (3, 0.45, 0.4, True)
+    assert 0 <= running.silent_s < 5
+    assert status.finished_per_hour is not None
+    assert (running.fence, running.epochs, running.memory_failures) == (1, 3, 0)
+    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (0, 0, 0.0)
+    store.close()
+
+
+def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
+    study, _ = studies.create(db, "tight", config={}, seed=0, trials=9)
+    store = TrialStore(
+        db,
+        study,
+        Worker("worker-1", "host-1", 42, "gpu 0", devices=2.0),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    stopped = ("out of memory", "out of memory", "diverged", None)
+    for seconds, stop in zip((10, 20, 40, 80), stopped, strict=True):
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        db.transaction(
+            lambda t, s=seconds: t.run(
+                "UPDATE studyhall_leases SET claimed_at = claimed_at - :s", s=s
+            )
+        )
+        store.tell(claim, "FAIL", None, attributes={"stopped": stop} if stop else {})
+    status = studies.status(db, study)
+    assert status.out_of_memory.trials == 2
+    assert status.out_of_memory.gpu_seconds == pytest.approx(60, abs=3)
+    assert status.gpu_seconds_used == pytest.approx(300, abs=6)
+    store.close()
+
+
+def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
+    store = TrialStore(
+        db,
+        study,
+        Worker("idle", "host", 7, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    until = time.monotonic() + 10
+    while not (seen := studies.status(db, study).workers):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert [(one.name, one.host, one.pid, one.device) for one in seen] == [
+        ("idle", "host", 7, "cpu")
+    ]
+    store.close()
+    assert studies.status(db, study).workers == []
+
+
+def test_a_worker_that_was_killed_is_seen_for_a_day(db: Database) -> None:
+    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
+    worker = Worker("killed", "host", 7, "cpu")
+    db.transaction(lambda t: workers.note(t, study.study_id, worker))
+    for hours, seen in ((23, 1), (2, 0)):
+        db.transaction(
+            lambda t, s=hours * 3600: t.run(
+                "UPDATE studyhall_workers SET seen_at = seen_at - :s", s=s
+            )
+        )
+        studies.reap(db, study)
+        assert len(studies.status(db, study).workers) == seen
+
+
+@pytest.mark.timeout(120)
+def test_a_large_study_answers_within_a_second(db: Database) -> None:
+    study = storage_filling.fill(db, "large", finished=100_000, running=8, reports=False)
+    started = time.perf_counter()
+    status = studies.status(db, study)
+    assert time.perf_counter() - started < 1.0
+    assert status.counts == {"RUNNING": 8, "COMPLETE": 75_000, "PRUNED": 25_000, "FAIL": 0}
+    assert status.incumbent is not None
+    assert status.incumbent.number == 0

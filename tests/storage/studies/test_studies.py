@@ -1,0 +1,272 @@
+"""Creating, finding, changing and deleting studies."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import optuna
+import pytest
+import sqlalchemy as sa
+
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.leases import workers
+from studyhall.storage.leases.lease import Worker
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Queued, Study
+from studyhall.storage.trials.claim import Exhausted
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
+
+TABLES = (
+    "studies", "study_directions", "study_system_attributes", "trials", "trial_params",
+    "trial_values", "trial_intermediate_values", "trial_user_attributes",
+    "trial_system_attributes", "studyhall_studies", "studyhall_budget", "studyhall_leases",
+    "studyhall_queue", "studyhall_history", "studyhall_done", "studyhall_rungs", "studyhall_facts",
+)  # fmt: skip
+
+
+def fill(db: Database, study: Study, finish: int) -> None:
+    """Finishes so many trials and leaves one running, with every kind of row."""
+    store = TrialStore(
+        db,
+        study,
+        Worker("w", "h", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Halving(),
+        trial_seed=lambda number: number,
+    )
+    for ended in [*[True] * finish, False]:
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        claim.trial.suggest_float("x", 0.0, 1.0)
+        store.report(claim, 1, 0.5, {"val_loss": 0.5})
+        if ended:
+            notes = {"note": 1}
+            store.tell(
+                claim,
+                "COMPLETE",
+                0.5,
+                attributes=notes,
+                system_attributes=notes,
+                study_system_attributes=notes,
+            )
+    store.close()
+
+
+def counts(db: Database) -> dict[str, int]:
+    """Rows by table."""
+    return db.snapshot(
+        lambda t: {name: t.run(f"SELECT count(*) FROM {name}").scalar_one() for name in TABLES}
+    )
+
+
+def test_a_study_is_found_as_it_was_created(db: Database) -> None:
+    config = {"training": {"epochs": 10}, "space": {"x": [1, 2.5, "ü", None, True]}}
+    study, created = studies.create(db, "digits", config=config, seed=7, trials=3)
+    assert created
+    assert studies.find(db, "digits") == study
+    assert (study.name, study.seed, study.config) == ("digits", 7, config)
+    assert studies.find(db, "letters") is None
+    assert studies.create(db, "digits", config={}, seed=8, trials=4) == (study, False)
+    assert studies.names(db) == ["digits"]
+
+
+def test_optuna_finds_it_too(db: Database) -> None:
+    studies.create(db, "digits", config={}, seed=0, trials=3)
+    storage = db.optuna_storage()
+    study = optuna.load_study(study_name="digits", storage=storage)
+    assert study.direction == optuna.study.StudyDirection.MINIMIZE
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def test_a_config_may_be_replaced(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={"a": 1}, seed=0, trials=3)
+    changed = studies.change_config(db, study, {"a": 2})
+    assert changed.config == {"a": 2}
+    assert studies.find(db, "digits") == changed
+
+
+def test_a_config_that_changed_meanwhile_stays_and_nothing_is_queued(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={"a": 1}, seed=0, trials=3)
+    first = studies.change_config(db, study, {"a": 2}, [Queued({"x": 1})])
+    assert studies.change_config(db, study, {"a": 3}, [Queued({"x": 1})] * 2) == first
+    assert studies.status(db, study).queued == 1
+
+
+def test_limits_are_added_to_or_set(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={}, seed=0, trials=3, seconds=60.0)
+    studies.extend(db, study, trials=2, seconds=30.0, gpu_seconds=5.0)
+    status = studies.status(db, study)
+    assert (status.limit, status.seconds_limit, status.gpu_seconds_limit) == (5, 90.0, None)
+    studies.set_limits(db, study, trials=1, gpu_seconds=7.0)
+    status = studies.status(db, study)
+    assert (status.limit, status.seconds_limit, status.gpu_seconds_limit) == (1, None, 7.0)
+
+
+def test_a_limit_below_what_was_started_only_stops_new_trials(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={}, seed=0, trials=5)
+    fill(db, study, finish=2)
+    studies.set_limits(db, study, trials=1)
+    status = studies.status(db, study)
+    assert (status.used, status.limit, status.finished) == (3, 1, 2)
+
+
+def test_facts_are_remembered(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={}, seed=0, trials=3)
+    studies.set_fact(db, study, "proof", {"difference": 0.0, "at": [1, None]})
+    studies.set_fact(db, study, "fingerprint", "abc")
+    studies.set_fact(db, study, "fingerprint", "def")
+    assert studies.facts(db, study) == {
+        "proof": {"difference": 0.0, "at": [1, None]},
+        "fingerprint": "def",
+    }
+
+
+def test_a_deleted_study_leaves_nothing_and_others_alone(db: Database) -> None:
+    kept, _ = studies.create(db, "kept", config={}, seed=0, trials=3, queue=[Queued({})] * 3)
+    fill(db, kept, finish=1)
+    studies.set_fact(db, kept, "key", 1)
+    before = counts(db)
+    assert all(before.values()), before
+    gone, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[Queued({})] * 4)
+    fill(db, gone, finish=2)
+    studies.set_fact(db, gone, "key", 1)
+    studies.delete(db, gone)
+    assert counts(db) == before
+    assert studies.names(db) == ["kept"]
+
+
+def test_a_worker_of_a_deleted_study_is_told(db: Database) -> None:
+    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9)
+    studies.delete(db, study)
+    store = TrialStore(
+        db,
+        study,
+        Worker("w", "h", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    with pytest.raises(LookupError, match="deleted"):
+        store.claim()
+    store.close()
+    with pytest.raises(LookupError, match="deleted"):
+        studies.status(db, study)
+
+
+def test_rows_of_a_study_that_optuna_deleted_are_not_inherited(db: Database) -> None:
+    """SQLite gives a deleted study's id to the next one."""
+    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9)
+    fill(db, study, finish=2)
+    storage = db.optuna_storage()
+    optuna.delete_study(study_name="gone", storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+    heir, _ = studies.create(db, "heir", config={}, seed=0, trials=1)
+    status = studies.status(db, heir)
+    assert (status.used, status.finished, status.running, status.incumbent) == (0, 0, [], None)
+    fill(db, heir, finish=0)
+    assert len(studies.history(db, studies.trials(db, heir)[0].trial_id)) == 1
+
+
+def test_a_configuration_may_be_put_in_front_later(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
+    studies.enqueue(db, study, {"x": 0.125})
+    assert studies.status(db, study).queued == 1
+    store = TrialStore(
+        db,
+        study,
+        Worker("w", "h", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        pruning.Never(),
+        trial_seed=lambda number: number,
+    )
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    assert claim.trial.suggest_float("x", 0.0, 1.0) == 0.125
+    store.tell(claim, "COMPLETE", 0.5)
+    assert store.claim() == Exhausted("trials")
+    store.close()
+
+
+def test_a_trial_without_a_worker_is_stopped_at_once(db: Database) -> None:
+    study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
+    fill(db, study, finish=0)
+    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET held = 0"))
+    assert studies.stop_trial(db, study, 0)
+    record = studies.trial(db, study, 0)
+    assert record is not None
+    assert (record.state, record.value, record.attributes) == (
+        "PRUNED",
+        0.5,
+        {"stopped": "by hand"},
+    )
+    assert not studies.stop_trial(db, study, 0)
+    assert not studies.stop_trial(db, study, 1)
+
+
+def test_of_many_creators_at_once_exactly_one_creates(database_url: str) -> None:
+    Database.open(database_url).close()
+    barrier = threading.Barrier(6)
+
+    def create(seed: int) -> tuple[Study, bool]:
+        db = Database.open(database_url)
+        try:
+            barrier.wait()
+            queue = [Queued({"x": 0.5})]
+            return studies.create(db, "raced", config={}, seed=seed, trials=3, queue=queue)
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(create, range(6)))
+    (creator,) = [seed for seed, (_, created) in enumerate(answers) if created]
+    assert {study.seed for study, _ in answers} == {creator}
+    assert len({study.study_id for study, _ in answers}) == 1
+    db = Database.open(database_url)
+    assert studies.status(db, answers[0][0]).queued == 1
+    db.close()
+
+
+def test_the_name_of_a_study_that_optuna_has_made_is_refused(db: Database) -> None:
+    storage = db.optuna_storage()
+    optuna.create_study(study_name="theirs", storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+    with pytest.raises(StorageError, match="'theirs' belongs to a study that studyhall has not"):
+        studies.create(db, "theirs", config={}, seed=0, trials=1)
+    assert studies.find(db, "theirs") is None
+    assert studies.names(db) == []
+
+
+def test_after_the_last_study_was_deleted_every_table_is_empty(db: Database) -> None:
+    study, _ = studies.create(db, "gone", config={}, seed=0, trials=9, queue=[Queued({})] * 3)
+    fill(db, study, finish=1)
+    studies.set_fact(db, study, "key", 1)
+    storage = db.optuna_storage()
+    optuna.load_study(study_name="gone", storage=storage).set_user_attr("note", "by hand")
+    storage.remove_session()
+    storage.engine.dispose()
+    db.transaction(lambda t: workers.note(t, study.study_id, Worker("killed", "h", 2, "cpu")))
+    assert {name for name, rows in sizes(db).items() if rows} >= {
+        *TABLES,
+        "study_user_attributes",
+        "studyhall_workers",
+    }
+    studies.delete(db, study)
+    versions = {"alembic_version", "version_info", "studyhall_schema"}
+    assert {name for name, rows in sizes(db).items() if rows} == versions
+
+
+def sizes(db: Database) -> dict[str, int]:
+    """Rows by table, for every table that the database has."""
+
+    def work(transaction: Transaction) -> dict[str, int]:
+        names = sa.inspect(transaction.connection).get_table_names()
+        return {
+            name: transaction.run(f"SELECT count(*) FROM {name}").scalar_one() for name in names
+        }
+
+    return db.snapshot(work)
