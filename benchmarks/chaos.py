@@ -25,7 +25,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's name hid
 from studyhall.search.study import creation, inspection  # noqa: E402
 from studyhall.search.study_file import config  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.queries import records, status
+from studyhall.storage.queries import records, status  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.studies.rows import Study  # noqa: E402
 

@@ -14,10 +14,10 @@ import optuna  # noqa: E402
 
 from studyhall.storage.database import Database  # noqa: E402
 from studyhall.storage.leases.lease import Worker  # noqa: E402
-from studyhall.storage.sampling import pruning
+from studyhall.storage.sampling import pruning  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
-from studyhall.storage.trials.trial_store import TrialStore
+from studyhall.storage.trials.trial_store import TrialStore  # noqa: E402
 
 EPOCHS = 30
 Trials = Iterator[None]

@@ -24,7 +24,7 @@ from benchmarks import throughput_cases as cases  # noqa: E402
 from studyhall.search.study import creation, inspection  # noqa: E402
 from studyhall.search.study_file import config  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.queries import records
+from studyhall.storage.queries import records  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 
 TRIALS = {"digits-mlp": 24, "fashion-cnn": 5}  # of each worker

@@ -28,10 +28,10 @@ from studyhall.spaces import architecture, hyperparameters, optimization  # noqa
 from studyhall.spaces.entry import Value  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
 from studyhall.storage.leases.lease import Worker  # noqa: E402
-from studyhall.storage.sampling import samplers
+from studyhall.storage.sampling import samplers  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
-from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.trial_store import TrialStore
+from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
+from studyhall.storage.trials.trial_store import TrialStore  # noqa: E402
 
 Train = Callable[[int], Callable[[], float]]  # number -> (what finds the best val_loss, untimed)
 

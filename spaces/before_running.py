@@ -16,7 +16,7 @@ from studyhall.spaces.spelling import nearest
 
 FITTING = {"epochs", "validation_data", "validation_split", "steps_per_epoch", "callbacks"}
 TUNERS = {"Hyperband", "RandomSearch", "BayesianOptimization", "GridSearch", "Tuner"}
-OURS = ("search", "spaces", "storage")  # packages that are imported already
+OURS = "studyhall"  # is imported already when a user's file is run
 DYNAMIC = {"globals", "vars", "exec", "setattr"}  # calls that may bind any name
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -45,17 +45,16 @@ def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
 
 def _check_imports(path: Path, tree: ast.Module) -> None:
     """Refuse to give a file our package where it means a file of its own beside it."""
-    for each in ast.walk(tree):
+    files = (f"{OURS}.py", f"{OURS}/__init__.py")
+    own = next((file for file in files if (path.parent / file).exists()), None)
+    for each in ast.walk(tree) if own else ():
         names = [each.module or ""] if isinstance(each, ast.ImportFrom) and not each.level else []
         names += [alias.name for alias in each.names] if isinstance(each, ast.Import) else []
-        for name in {name.partition(".")[0] for name in names} & {*OURS}:
-            own = next((path.parent / f for f in (f"{name}.py", name)
-                        if (path.parent / f).exists()), None)  # fmt: skip
-            if own is not None and isinstance(each, ast.stmt):
-                raise UnusableCodeError(
-                    f"{path.name}, line {each.lineno}: imports {name}, which would be studyhall's "
-                    f"own package and not {own.name} beside it; expected another name for that"
-                )
+        if OURS in {name.partition(".")[0] for name in names} and isinstance(each, ast.stmt):
+            raise UnusableCodeError(
+                f"{path.name}, line {each.lineno}: imports {OURS}, which is the package that runs "
+                f"this study and not {own} beside it; expected another name for that"
+            )
 
 
 def _check_function(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 from studyhall.search.process import keras_settings
@@ -20,7 +18,6 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 
 def main() -> None:
     """Run the command line; the user's mistakes end in one line each and exit code 2."""
-    _check_packages()
     _let_libraries_warn()
     from studyhall.search.process import streams
 
@@ -44,20 +41,6 @@ def _let_libraries_warn() -> None:
     """A warning of a library is no failure of a command, whatever PYTHONWARNINGS says."""
     for strict in [each for each in warnings.filters if each[0] == "error"]:
         warnings.filters.remove(strict)  # type: ignore[attr-defined]
-
-
-def _check_packages() -> None:
-    """Refuse to run on somebody else's modules: PyPI has another distribution named spaces."""
-    here = Path(__file__).resolve().parent.parent
-    for package in ("spaces", "storage"):
-        spec = importlib.util.find_spec(package)
-        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
-        if found != here / package:
-            sys.exit(
-                f"{package}: received the package at {found}, expected {here / package}; another "
-                f"distribution of that name is in the way: pip uninstall {package}, and install "
-                "studyhall again"
-            )
 
 
 if __name__ == "__main__":

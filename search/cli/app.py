@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import optuna
 import typer
 from typer.exceptions import TyperException
 
+from studyhall import __version__
 from studyhall.search.cli import (
     dashboard,
     deletion,
@@ -67,7 +67,7 @@ HIDDEN: tuple[Callable[..., None], ...] = (
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"studyhall {version('studyhall')}")
+        typer.echo(f"studyhall {__version__}")
         raise typer.Exit
 
 

@@ -1,7 +1,7 @@
 """Metrics that Keras lacks, as Keras metrics: F-scores, ROC-AUC and calibration of any task.
 
-They say what scikit-learn says of the same predictions (`search.evaluation.scores`), but for ROC-AUC,
-which goes by thresholds; and they are part of a compiled epoch.
+They say what scikit-learn says of the same predictions (`search.evaluation.scores`), but for
+ROC-AUC, which goes by thresholds; and they are part of a compiled epoch.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class RocAuc(keras.metrics.AUC):  # type: ignore[misc]
 
 
 class CalibrationError(_Measure):
-    """The expected calibration error of what is decided, as `search.evaluation.calibration` has it."""
+    """The expected calibration error of the decisions, as in `search.evaluation.scores`."""
 
     def __init__(
         self, task: str, outputs: int, name: str = "calibration_error", **known: Any

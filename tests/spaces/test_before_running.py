@@ -89,14 +89,14 @@ def test_what_does_not_parse_is_left_to_python(tmp_path):
     before_running.check(tmp_path / "m.py", "build", TAKES)
 
 
-@pytest.mark.parametrize(
-    "line", ["from studyhall.storage import read", "import storage.files as f"]
-)
-def test_a_file_named_like_a_package_of_ours_is_not_taken_for_it(tmp_path, line):
+@pytest.mark.parametrize("line", ["from studyhall.files import read", "import studyhall as s"])
+@pytest.mark.parametrize("own", ["studyhall.py", "studyhall/__init__.py"])
+def test_a_file_named_like_our_package_is_not_taken_for_it(tmp_path, line, own):
     (tmp_path / "m.py").write_text(f"{line}\n{BUILD}")
+    (tmp_path / "studyhall").mkdir()
     before_running.check(tmp_path / "m.py", "build", TAKES)  # it may well mean ours
-    (tmp_path / "storage.py").write_text("def read(): pass")
-    with pytest.raises(UserCodeError, match=r"m.py, line 1: imports storage, .*not storage.py"):
+    (tmp_path / own).write_text("def read(): pass")
+    with pytest.raises(UserCodeError, match=rf"m.py, line 1: imports studyhall, .*not {own}"):
         before_running.check(tmp_path / "m.py", "build", TAKES)
 
 

@@ -367,7 +367,7 @@ def test_the_users_own_family_is_checked_too(written, expected):
 
 def test_asking_about_a_space_needs_neither_keras_nor_optuna():
     code = (
-        "import sys, studyhall.spaces.space, studyhall.spaces.hyperparameters, studyhall.spaces.user_code\n"
+        "import sys; from studyhall.spaces import hyperparameters, space, user_code\n"
         "assert not {'keras', 'tensorflow', 'optuna'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

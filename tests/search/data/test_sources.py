@@ -125,7 +125,8 @@ def test_a_file_of_another_kind(tmp_path):
 def as_nobody(folder, code):
     """What a user without rights sees: root may read and write everything."""
     code = (
-        "import os; from pathlib import Path; from studyhall.search.data import keras_sets, loading;"
+        "import os; from pathlib import Path;"
+        " from studyhall.search.data import keras_sets, loading;"
         " from studyhall.search.study_file import sections;"
         f"os.getuid() or os.setuid(65534)\ntry:\n    {code}\n"
         "except loading.DataError as error:\n    print(error)"
@@ -224,7 +225,8 @@ def test_a_value_that_keras_refuses(keras_home):
 
 def test_reading_needs_no_tensorflow():
     code = (
-        "import sys; from studyhall.search.data import loading; from studyhall.search.study_file import sections;"
+        "import sys; from studyhall.search.data import loading;"
+        " from studyhall.search.study_file import sections;"
         " from pathlib import Path;"
         " loading.load(sections.DataSection(source='sklearn:iris'), seed=0, folder=Path());"
         " sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
-QUIETLY = "from studyhall.search.process import quiet; quiet.import_tensorflow(); import keras; print('loaded')"
+QUIETLY = (
+    "from studyhall.search.process import quiet; quiet.import_tensorflow();"
+    " import keras; print('loaded')"
+)
 
 
 def load(**environment):

@@ -194,7 +194,8 @@ def test_the_findings_are_read_once(run):
 def test_a_report_needs_no_tensorflow(run):
     db, study = run
     code = (
-        "import sys; from studyhall.storage.database import Database; from studyhall.storage.studies import studies;"
+        "import sys; from studyhall.storage.database import Database;"
+        "from studyhall.storage.studies import studies;"
         "from studyhall.search.report import report; db = Database.open(sys.argv[1]);"
         "report.report(db, studies.find(db, sys.argv[2]), 'html');"
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
