@@ -7,12 +7,12 @@ import keras
 from studyhall.search.data import loading
 from studyhall.search.display import curves
 from studyhall.search.evaluation import scores, valuation
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.trial import exporting, modelling
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
-from studyhall.storage.queries import status
+from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -22,10 +22,10 @@ def read(db: Database, name: str) -> dict[str, Any]:
     """The fixed trials by name, the winner, and how many trials there were."""
     study = studies.find(db, name)
     assert study is not None
-    stored = creation.stored(study)
+    stored = record.stored(study)
     data = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, data, stored.folder)
-    found = studies.trials(db, study)
+    found = records.trials(db, study)
     winner = status.status(db, study).incumbent
     assert winner is not None
     fixed = [trial for trial in found if "name" in trial.attributes]
@@ -37,7 +37,7 @@ def read(db: Database, name: str) -> dict[str, Any]:
 
 
 def _told(db: Database, study: Study, plan: Blueprint, trial: TrialRecord) -> dict[str, Any]:
-    history = curves.flat(studies.history(db, trial.trial_id))
+    history = curves.flat(records.history(db, trial.trial_id))
     last, best = history[-1], history[(trial.best_epoch or 1) - 1]
     return {
         "trial": trial.number,
@@ -57,7 +57,7 @@ def _told(db: Database, study: Study, plan: Blueprint, trial: TrialRecord) -> di
 
 def _tested(study: Study, plan: Blueprint, trial: TrialRecord) -> dict[str, float]:
     """Loss and accuracy of a trial's best weights on the test set."""
-    path = bucket.fetched(creation.objects(study), trial.attributes["model"])
+    path = bucket.fetched(record.objects(study), trial.attributes["model"])
     model = keras.models.load_model(path, compile=False)
     data, loss = plan.data, modelling.loss(plan, 0.0)
     outputs = exporting.predict(model, data.test.x)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from benchmarks import storage_filling as filling
 from benchmarks import storage_worker as stub
 from studyhall.storage.database import Database, Transaction
-from studyhall.storage.studies import studies
+from studyhall.storage.queries.status import status as read_status
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
@@ -142,7 +142,7 @@ def status(place: Place) -> list[Measure]:
     db = place.open()
     study = filling.fill(db, "study", finished=place.many, running=8, reports=False)
     started = time.perf_counter()
-    studies.status(db, study)
+    read_status(db, study)
     seconds = time.perf_counter() - started
     db.close()
     return [Measure("seconds", seconds, at_most=1.0), Measure("finished", place.many)]

@@ -18,7 +18,7 @@ import optuna  # noqa: E402
 from benchmarks.throughput_cases import CASES, Case  # noqa: E402
 from studyhall.search.data import loading  # noqa: E402
 from studyhall.search.process.stop import Stop  # noqa: E402
-from studyhall.search.study import creation  # noqa: E402
+from studyhall.search.study import creation, record  # noqa: E402
 from studyhall.search.study.inspection import Inspection  # noqa: E402
 from studyhall.search.trial import modelling, sampling  # noqa: E402
 from studyhall.search.trial.context import Context, trial_seed  # noqa: E402
@@ -28,6 +28,7 @@ from studyhall.spaces import architecture, hyperparameters, optimization  # noqa
 from studyhall.spaces.entry import Value  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
 from studyhall.storage.leases.lease import Worker  # noqa: E402
+from studyhall.storage.queries import records  # noqa: E402
 from studyhall.storage.sampling import samplers  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
@@ -152,7 +153,7 @@ def studyhall(work: Work, folder: Path) -> Train:
     study = creation.create(db, work.file, folder, Inspection(work.data.fingerprint, {}))
     for values in work.configurations:
         studies.enqueue(db, study, dict(space.params(values)))
-    stored, plan = creation.stored(study), modelling.blueprint(work.file, work.data, folder)
+    stored, plan = record.stored(study), modelling.blueprint(work.file, work.data, folder)
     store = TrialStore(
         db,
         study,
@@ -162,7 +163,7 @@ def studyhall(work: Work, folder: Path) -> Train:
         trial_seed=lambda number: trial_seed(0, number),
         window=samplers.window(work.file.search.sampler),
     )
-    artifacts = creation.objects(study)
+    artifacts = record.objects(study)
     keeper = Keeper(db, study, artifacts, work.file.study)
     objective = Objective(Context(db, study, stored, plan, store, artifacts, keeper, Stop()))
 
@@ -176,7 +177,7 @@ def studyhall(work: Work, folder: Path) -> Train:
 
 
 def _best(db: Database, trial_id: int) -> float:
-    epochs = studies.history(db, trial_id)
+    epochs = records.history(db, trial_id)
     return float(min(epoch["metrics"]["keras_val_loss"] for epoch in epochs))
 
 

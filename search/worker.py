@@ -10,18 +10,17 @@ from pathlib import Path
 
 from studyhall.search.data import loading
 from studyhall.search.display import show
-from studyhall.search.launcher import launch
-from studyhall.search.launcher.streak import Streak
-from studyhall.search.process import device, identity, recycling
+from studyhall.search.process import device, identity, recycling, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
-from studyhall.search.study import creation, inspection, warm_start
-from studyhall.search.study.creation import Stored
+from studyhall.search.study import inspection, record, warm_start
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.trial import modelling, sampling
 from studyhall.search.trial.context import LOG, Context, Outcome, trial_seed
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.objective import Objective
+from studyhall.search.trial.streak import Streak
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.lease import Terms
@@ -53,7 +52,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
             trial fails.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stored, state = creation.stored(study), status.status(db, study)
+    stored, state = record.stored(study), status.status(db, study)
     print(_first_line(study, state), flush=True)
     plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT
@@ -62,11 +61,11 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     if stop.asked:
         return
     store = _store(db, study, stored, plan)
-    objects = creation.objects(study)
+    objects = record.objects(study)
     keeper = Keeper(db, study, objects, stored.file.study)
     objective = Objective(Context(db, study, stored, plan, store, objects, keeper, stop))
     try:
-        _trials(objective, recycling.Age(stored.file.workers, ready_s, show.left(state)))
+        _trials(objective, recycling.Age(stored.file.workers, ready_s, state.left))
     finally:
         store.close()
 
@@ -128,9 +127,9 @@ def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
 
 def _first_line(study: Study, state: Status) -> str:
     """What this process is about to work on, with what, and how much of it is left."""
-    left = f"{show.left(state)} of {state.limit} trials left"
+    left = f"{state.left} of {state.limit} trials left"
     waits = ", as a stand-by" if STANDBY in os.environ else ""
-    return f"{launch.STARTED}: {study.name} on {device.name()}, {left}{waits}"
+    return f"{wire.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
 def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:

@@ -27,6 +27,7 @@ import optuna
 import psycopg
 import pytest
 
+from studyhall.search.study import record
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.trials.claimed_trial import Claim
@@ -357,16 +358,15 @@ class Studio:
         """What runs the trials of a study in a worker process: an `Objective`."""
         from studyhall.search import worker
         from studyhall.search.process.stop import Stop
-        from studyhall.search.study import creation
         from studyhall.search.trial.context import Context
         from studyhall.search.trial.disk_quota import Keeper
         from studyhall.search.trial.objective import Objective
 
-        stored = creation.stored(study)
+        stored = record.stored(study)
         plan = worker.plan_of(stored, stored.folder, study)
         store = worker._store(self.db, study, stored, plan)
         self._stores.append(store)
-        objects = creation.objects(study)
+        objects = record.objects(study)
         keeper = Keeper(self.db, study, objects, stored.file.study)
         shared = (self.db, study, stored, plan, store, objects, keeper, stop or Stop())
         return Objective(Context(*shared))
@@ -382,12 +382,11 @@ class Studio:
         """Let the saved model of a trial, the best unless said, be another than was trained."""
         import keras
 
-        from studyhall.search.study import creation
         from studyhall.storage.queries import records
 
         saved = [t for t in records.trials(self.db, study) if "model" in t.attributes]
         wrong = trial or min(saved, key=lambda each: each.value)
-        path = creation.objects(study).path(wrong.attributes["model"])
+        path = record.objects(study).path(wrong.attributes["model"])
         model = keras.models.load_model(path, compile=False, safe_mode=False)
         model.set_weights([weight + 0.5 for weight in model.get_weights()])
         model.save(path)

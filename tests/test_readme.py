@@ -21,7 +21,7 @@ import typer
 from studyhall.search.cli import app
 from studyhall.search.data import keras_sets, sklearn_sets
 from studyhall.search.diagnosis.evidence import Evidence
-from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best
 from studyhall.search.retraining.confirmation import Confirmation

@@ -24,8 +24,8 @@ from studyhall.search.cli import (
     users,
     watch,
 )
-from studyhall.search.cli.terminal import complain, remark
 from studyhall.search.data.errors import DataError
+from studyhall.search.display.terminal import complain, remark
 from studyhall.search.study_file.config import ConfigError
 from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.database.urls import StorageError

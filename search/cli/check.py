@@ -13,7 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from studyhall.search.data import loading
-from studyhall.search.display import show, tables
+from studyhall.search.display import tables, words
 from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
 from studyhall.search.study_file.config import ConfigError
@@ -98,12 +98,12 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
     """Every fixed trial with what it fixes, and the size of its model."""
     rows = []
     for number, trial in enumerate(fixed.read(plan.file.trials, plan.space), start=1):
-        values = " ".join(f"{name}={show.value(value)}" for name, value in trial.params.items())
+        values = " ".join(f"{name}={words.value(value)}" for name, value in trial.params.items())
         try:
             size = _size(_drawn(plan, trial.params))
         except ArchitectureError as error:
             size = _size(error)
-        rows.append((show.called(number, trial.name), values, size))
+        rows.append((words.called(number, trial.name), values, size))
     if rows:
         yield _rows("fixed trials", rows)
 
@@ -119,7 +119,7 @@ def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
             "the study",
             f"at most {file.study.trials} trials × {file.training.epochs} epochs"
             f"{_times(len(loaded.folds), 'folds')}{_times(file.training.repeats, 'repeats')}: "
-            f"{_between(show.duration(quick * epochs), show.duration(slow * epochs))}"
+            f"{_between(words.duration(quick * epochs), words.duration(slow * epochs))}"
             " on one worker; "
             "pruning and early stopping end most trials sooner",
         ),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import Storage
-from studyhall.search.cli.terminal import remark, say
+from studyhall.search.display.terminal import remark, say
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 

@@ -9,8 +9,8 @@ import typer
 
 from studyhall.search.cli import trash as trash_report
 from studyhall.search.cli.options import Name, Storage, find
-from studyhall.search.cli.terminal import say
-from studyhall.search.study import creation
+from studyhall.search.display.terminal import say
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
@@ -29,12 +29,12 @@ def delete(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         state = standing.status(db, study)
-        what = f'study "{name}" with {state.finished} trials and {creation.stored(study).artifacts}'
+        what = f'study "{name}" with {state.finished} trials and {record.stored(study).artifacts}'
         if not yes and not typer.confirm(f"Delete {what}?"):
             say("kept")
             return
         studies.delete(db, study)
-        creation.remove_artifacts(study)
+        record.remove_artifacts(study)
     say(f"{what}: deleted")
 
 

@@ -9,9 +9,9 @@ from shlex import quote
 from rich.console import RenderableType
 
 from studyhall.search.cli import stopping
-from studyhall.search.cli.terminal import out, remark, say
-from studyhall.search.display import live, show, tables
+from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
+from studyhall.search.display.terminal import out, remark, say
 from studyhall.search.evaluation import best, exported, fruitless
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import launch
@@ -20,7 +20,7 @@ from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import confirmation
-from studyhall.search.study import creation, inspection
+from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.study_file.sections import MOST, StudyFile
@@ -68,7 +68,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     _tidy(db, study)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
-    if not show.spent(state):
+    if not state.spent:
         if state.stopping:
             code = code or STOPPED
             say("somebody has stopped it: its workers have handed their trials back")
@@ -86,7 +86,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
 
 def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, quiet: bool) -> int:
     """Confirm the best trials, where the study file asks for it; exit code, as the launch's."""
-    chosen = creation.stored(study).file.study
+    chosen = record.stored(study).file.study
     if chosen.confirm_top is None:
         return 0
     view = live.lines(out, quiet=quiet)
@@ -123,7 +123,7 @@ def confirmed(
     """
     found = confirming.known(db, study)
     yield tables.table(*confirmation.rows(found))
-    yield show.beside_budget(found.gpu_seconds)
+    yield words.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
         yield f"it goes on with: studyhall confirm {study.name}{options}{at(url)}"
@@ -179,7 +179,7 @@ def more(written: str, limit: int) -> int:
 
 def _tidy(db: Database, study: Study) -> None:
     """Remove the objects that the study needs no more."""
-    Keeper(db, study, creation.objects(study), creation.stored(study).file.study).tidy()
+    Keeper(db, study, record.objects(study), record.stored(study).file.study).tidy()
 
 
 def _change(change: config.Difference) -> str:

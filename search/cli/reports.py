@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from studyhall.search.cli.options import Name, Storage, find, writing
-from studyhall.search.cli.terminal import remark, say
 from studyhall.search.display.tables import table
+from studyhall.search.display.terminal import remark, say
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.database import Database

@@ -23,15 +23,15 @@ from studyhall.search.cli.options import (
     finite,
     typed_options,
 )
-from studyhall.search.cli.terminal import err, out, say
-from studyhall.search.display import live, show, tables
+from studyhall.search.display import live, tables, words
+from studyhall.search.display.terminal import err, out, say
 from studyhall.search.evaluation import best, winner
 from studyhall.search.launcher import places
 from studyhall.search.process import device, quiet
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import datacurve as data
 from studyhall.search.retraining import launch
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.study_file.sections import MOST
 from studyhall.storage.database import Database
@@ -61,7 +61,7 @@ def confirm(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
-        file = creation.stored(study).file
+        file = record.stored(study).file
         devices = places.devices(file, places.given(workers, gpus, per_gpu), name)
         stopping.lift(db, study)
         most, each = confirming.asked(db, study, top, seeds, file.study)
@@ -113,7 +113,7 @@ def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -
     from studyhall.search.retraining import replay as replaying
     from studyhall.search.trial.objective import FAILURES
 
-    stored = creation.stored(study)
+    stored = record.stored(study)
     plan = worker.plan_of(stored, stored.folder, study)
     limit = replaying.TOLERANCE if tolerance is None else tolerance
     try:
@@ -143,7 +143,7 @@ def datacurve(
         if best_so_far is None:
             raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
         devices = places.devices(
-            creation.stored(study).file, places.given(workers, gpus, per_gpu), name
+            record.stored(study).file, places.given(workers, gpus, per_gpu), name
         )
         stopping.lift(db, study)
         data.plan(db, study, best_so_far.trial.number, seeds)
@@ -157,7 +157,7 @@ def datacurve(
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
         say("", tables.table(*data.rows(found)), *found.sentences())
-        say(show.beside_budget(found.gpu_seconds))
+        say(words.beside_budget(found.gpu_seconds))
         if code != 0:
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
             say(f"it goes on with: studyhall datacurve {name}{typed}{lifecycle.at(url)}")

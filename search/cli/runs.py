@@ -22,13 +22,13 @@ from studyhall.search.cli.options import (
     find,
     finite,
 )
-from studyhall.search.cli.terminal import say
+from studyhall.search.display.terminal import say
 from studyhall.search.evaluation import fruitless
 from studyhall.search.launcher import places
 from studyhall.search.process import device, quiet, recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import LAUNCHED
-from studyhall.search.study import creation, inspection
+from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import MOST, MOST_TIME
 from studyhall.storage.database import Database
@@ -77,7 +77,7 @@ def resume(
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         given = places.given(workers, gpus, per_gpu)
-        devices = places.devices(creation.stored(study).file, given, name)
+        devices = places.devices(record.stored(study).file, given, name)
         if trials is not None:
             added = lifecycle.more(trials, standing.status(db, study).limit)
             studies.extend(db, study, trials=added)

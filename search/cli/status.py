@@ -11,9 +11,9 @@ import typer
 
 from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Again, AsJson, Name, Storage, find, writing
-from studyhall.search.cli.terminal import remark, say
 from studyhall.search.diagnosis import verdicts
 from studyhall.search.display import json_keys, show, tables, time_split
+from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import pareto
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import reaping
@@ -76,16 +76,18 @@ def trials(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         found = records.trials(db, study)
-        judged = verdicts.of_study(db, study, found)
+        judged = {n: v for n, v in verdicts.of_study(db, study, found).items() if v is not None}
+    names = {number: verdict.name for number, verdict in judged.items()}
     if csv is not None:
         with writing(csv):
-            show.trials_csv(found, judged, csv)
+            show.trials_csv(found, names, csv)
         say(f"{csv}: {len(found)} trials")
     elif as_json:
-        shown = [json_keys.of_trial(trial, judged[trial.number]) for trial in found]
+        told = {number: verdict.to_json() for number, verdict in judged.items()}
+        shown = [json_keys.of_trial(trial, told.get(trial.number)) for trial in found]
         print(json.dumps(shown, indent=2))
     else:
-        say(show.trials_table(found, judged))
+        say(show.trials_table(found, names))
 
 
 def best(

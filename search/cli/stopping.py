@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from studyhall.search.cli.terminal import say
-from studyhall.search.display import show
-from studyhall.search.study import creation
+from studyhall.search.display.terminal import say
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
@@ -31,7 +30,7 @@ def stop(db: Database, study: Study, wait_s: float, go_on: str) -> int:
         Exit code: 0, or 3 if some still work after ``wait_s``.
     """
     state = status.status(db, study)
-    if show.spent(state) and not show.held(state):
+    if state.spent and not state.held:
         say(f'study "{study.name}" has spent its budget: there is nothing to stop')
         return 0
     control.set_stop(db, study, True)
@@ -67,11 +66,11 @@ def lift(db: Database, study: Study) -> None:
 
 def busy(state: Status, study: Study) -> dict[str, str]:
     """What each worker does that has not left: by its name; one that fell silent is gone."""
-    silence_s = creation.stored(study).file.workers.silence
+    silence_s = record.stored(study).file.workers.silence
     idle = {one.name: "between two trials" for one in state.workers if one.silent_s < silence_s}
     training = {
         one.worker: f"trial {one.number}, epoch {one.epoch}"
-        for one in show.held(state)
+        for one in state.held
         if one.silent_s < silence_s
     }
     return idle | training

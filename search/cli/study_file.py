@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import File
-from studyhall.search.cli.terminal import say
+from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
 from studyhall.search.study_file import config, template
 from studyhall.search.study_file.config import ConfigError

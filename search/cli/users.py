@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.terminal import remark, say
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role
+from studyhall.search.display.terminal import remark, say
 
 app = typer.Typer(no_args_is_help=True, help="Say who may log in to the dashboard.")
 

@@ -8,8 +8,8 @@ import typer
 
 from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Name, QuietFlag, Storage, find
-from studyhall.search.cli.terminal import out, say
 from studyhall.search.display import live, show
+from studyhall.search.display.terminal import out, say
 from studyhall.search.evaluation import fruitless
 from studyhall.search.launcher import watch as watching
 from studyhall.search.notices.following import following

@@ -22,6 +22,7 @@ from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
 from studyhall.storage.studies import identifiers, studies, trash
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials import control
 
 SILENT_S = 120.0  # a worker that has not been heard of for so long is not waited for
 OURS_ALONE = ("attributes", "preference")  # would spoil what the workers have written
@@ -91,7 +92,7 @@ class Writes:
         if str(_said(request).get("state", "")).lower() != "fail":
             raise Conflict("A trial's value is its worker's to tell; it can be stopped: Fail.")
         of = identifiers.trial(self.db, write.trial_id)
-        if of is None or not studies.stop_trial(self.db, study, of[1]):
+        if of is None or not control.stop_trial(self.db, study, of[1]):
             raise Conflict("This trial is not running.")
         return Response(status=204)
 

@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial
 
 from studyhall.search.diagnosis import tendencies, verdicts
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
-from studyhall.search.diagnosis.verdicts import Verdict
-from studyhall.search.study import creation
-from studyhall.search.study.creation import Stored
+from studyhall.search.diagnosis.verdict import Verdict
+from studyhall.search.study import record
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import Scalar
@@ -109,7 +109,7 @@ def read(db: Database, study: Study) -> Findings:
     trials = records.trials(db, study)
     return Findings(
         study,
-        creation.stored(study),
+        record.stored(study),
         standing.status(db, study),
         trials,
         verdicts.of_study(db, study, trials),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.diagnosis.evidence import Evidence
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.storage.queries.records import TrialRecord
 
 if TYPE_CHECKING:
-    from studyhall.search.diagnosis.verdicts import Verdict
+    from studyhall.search.diagnosis.verdict import Verdict
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 LATE = 0.9  # of the epochs: a best one from here on may have others behind it
@@ -66,7 +66,7 @@ def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
         return UNKNOWN, "it has too few epochs with a finite loss"
     best, epochs = evidence.best_epoch, evidence.epochs
     if evidence.rise > CLEAR * evidence.noise and best < LATE * epochs:
-        least, last = map(show.number, (evidence.validation_best, evidence.validation_last))
+        least, last = map(words.number, (evidence.validation_best, evidence.validation_last))
         why = f"after epoch {best} of {epochs} the validation loss rose, from {least} to {last}"
         return NO, why
     if stopped == "patience":

@@ -12,7 +12,7 @@ from typing import Any
 from studyhall.search.diagnosis import next_space
 from studyhall.search.diagnosis.next_space import Proposal
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
-from studyhall.search.study.creation import Stored
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file import config, written
 from studyhall.spaces import spelling
 

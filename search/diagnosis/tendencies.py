@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from scipy.stats import fisher_exact
 
-from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.space import Space
 

@@ -11,12 +11,12 @@ from studyhall.search.data import baseline
 from studyhall.search.diagnosis import longer, quadrant, reached, rules
 from studyhall.search.diagnosis.advice import Remedies
 from studyhall.search.diagnosis.evidence import Evidence, measure
-from studyhall.search.diagnosis.quadrant import Quadrant
 from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.rules import Finding, Standard
+from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves
-from studyhall.search.study import creation
-from studyhall.search.study.creation import Stored
+from studyhall.search.study import record
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.space import read_space
@@ -29,42 +29,6 @@ OWN_LOSS = "own_loss"  # attribute: what the user's own code compiled the model 
 TRAINING_LOSS = "training_loss"  # attribute: how it is measured, where the validation loss is not
 SO_FAR = "both losses have fallen and stay close, as far as it came"
 STILL_FALLING = "it was ended while the validation loss still fell"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a trial's curves say, and what to do about it.
-
-    Attributes:
-        name: one of `diagnosis.VERDICTS`.
-        confidence: from 0 to 1.
-        shows: what the curves show, in words.
-        evidence: in numbers; None where there is no epoch with a finite loss.
-        quadrant: bias and variance, where there is evidence.
-        advice: what to change, a sentence each.
-    """
-
-    name: str
-    confidence: float
-    shows: str
-    evidence: Evidence | None
-    quadrant: Quadrant | None
-    advice: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "name": self.name,
-            "confidence": self.confidence,
-            "shows": self.shows,
-            "evidence": None if self.evidence is None else self.evidence.to_json(),
-            "quadrant": None if self.quadrant is None else self.quadrant.to_json(),
-            "advice": list(self.advice),
-        }
-
-    def sentence(self) -> str:
-        """In words: ``overfitting (gap), 0.92 sure: the training loss leaves …``."""
-        return f"{self.name}, confidence {self.confidence:g}: {self.shows}"
 
 
 class Judge:
@@ -199,7 +163,7 @@ def _constants(file: StudyFile) -> dict[str, Any]:
 
 def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
     """The judge of a study, who knows what its trials have achieved."""
-    stored = creation.stored(study)
+    stored = record.stored(study)
     return Judge(stored, reached.of_trials(study.config, trials, _constants(stored.file)))
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Running, Status
 from studyhall.storage.studies.rows import Study
-
-if TYPE_CHECKING:
-    from studyhall.search.diagnosis.verdicts import Verdict
 
 
 def of_study(
@@ -27,7 +24,7 @@ def of_study(
         confirmation: of its best trials, for programs.
         pareto: front of several objectives, for programs.
     """
-    held = show.held(status)
+    held = status.held
     return {
         "study": study.name,
         "objective": status.objective,
@@ -39,7 +36,7 @@ def of_study(
         "running": len(held),
         "waiting": len(status.running) - len(held),
         "stopping": status.stopping,
-        "left": show.left(status),
+        "left": status.left,
         "trials": status.limit,
         "best": None if status.incumbent is None else of_trial(status.incumbent),
         "pareto": pareto,
@@ -48,7 +45,7 @@ def of_study(
         "repeated_epochs": status.repeated_epochs,
         "repeated_s": status.repeated_s,
         "out_of_memory": status.out_of_memory.trials,
-        "out_of_memory_share": show.memory_share(status),
+        "out_of_memory_share": status.memory_share,
         "confirmation": confirmation,
         "workers": [of_running(each) for each in held],
     }
@@ -69,12 +66,12 @@ def of_running(running: Running) -> dict[str, Any]:
     }
 
 
-def of_trial(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, Any]:
-    """One trial for programs."""
+def of_trial(trial: TrialRecord, verdict: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One trial for programs, with its verdict, for programs."""
     return {
         "trial": trial.number,
-        "name": show.name(trial),
-        "state": show.state(trial),
+        "name": words.name(trial),
+        "state": words.state(trial),
         "value": trial.value,
         "best_epoch": trial.best_epoch,
         "best_epochs": trial.attributes.get("best_epochs"),
@@ -86,7 +83,7 @@ def of_trial(trial: TrialRecord, verdict: Verdict | None = None) -> dict[str, An
         "params": trial.params,
         "reason": trial.attributes.get("reason"),
         "stopped": trial.attributes.get("stopped"),
-        "verdict": None if verdict is None else verdict.to_json(),
+        "verdict": verdict,
         "seconds": trial.attributes.get("seconds"),
         "started_at": trial.started_at,
         "finished_at": trial.finished_at,

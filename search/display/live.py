@@ -10,8 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from studyhall.search.cli.terminal import tell
-from studyhall.search.display import show
+from studyhall.search.display import show, words
+from studyhall.search.display.terminal import tell
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
@@ -89,14 +89,14 @@ class Screen(Lines):
 
 def picture(title: str, status: Status) -> RenderableType:
     """The live table: counts, incumbent, workers."""
-    left = show.duration(show.left_s(status))
+    left = words.duration(status.left_s)
     ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
-    counts += f", {show.left(status)} left of {status.limit}, about {left}"
+    counts += f", {status.left} left of {status.limit}, about {left}"
     best = status.incumbent
     incumbent = (
-        f"best  {status.objective} {show.number(best.value)} by trial "
-        f"{show.called(best.number, show.name(best))}"
+        f"best  {status.objective} {words.number(best.value)} by trial "
+        f"{words.called(best.number, words.name(best))}"
         f"{f', epoch {best.best_epoch}' if best.best_epoch else ''}"
         if best
         else "best  none yet"

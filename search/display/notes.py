@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from studyhall.search.display import curves, markdown_text, show
+from studyhall.search.display import curves, markdown_text, words
 from studyhall.search.display.curves import Epoch, History
 from studyhall.search.study_file import objectives
 
@@ -148,7 +148,7 @@ def _outcome(
     reason: str | None,
     objective: str,
 ) -> str:
-    after = f"after {show.counted(len(history), 'epoch')}"
+    after = f"after {words.counted(len(history), 'epoch')}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.doctor.finding import Finding, size
 from studyhall.search.evaluation import proof_result, winner
 from studyhall.search.process import disk
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.trial import disk_quota
 from studyhall.storage.artifacts import bucket, retention
 from studyhall.storage.artifacts.artifact_store import ArtifactError
@@ -48,13 +48,13 @@ class Examined:
     def alive(self) -> list[str]:
         """Names of the workers that were heard of lately."""
         seen = [(one.name, one.silent_s) for one in self.status.workers]
-        seen += [(one.worker, one.silent_s) for one in show.held(self.status)]
+        seen += [(one.worker, one.silent_s) for one in self.status.held]
         return sorted({name for name, silent_s in seen if silent_s < self.silence_s})
 
     @property
     def silent(self) -> list[Running]:
         """The trials whose workers are gone without a word."""
-        return [one for one in show.held(self.status) if one.silent_s >= self.silence_s]
+        return [one for one in self.status.held if one.silent_s >= self.silence_s]
 
     @property
     def findings(self) -> list[Finding]:
@@ -65,7 +65,7 @@ class Examined:
 
 def examine(db: Database, study: Study, go_on: str) -> Examined:
     """Look at a study; change nothing."""
-    silence_s = creation.stored(study).file.workers.silence
+    silence_s = record.stored(study).file.workers.silence
     found, proof = winner.read(db, study), studies.facts(db, study).get("proof")
     mine = found is not None and proof and proof.get("model_sha256") == found.model_sha256
     state, survey = status.status(db, study), _survey(db, study)
@@ -75,10 +75,10 @@ def examine(db: Database, study: Study, go_on: str) -> Examined:
 
 def to_json(found: Examined) -> dict[str, Any]:
     """One study for programs."""
-    objects, folder = found.objects, creation.stored(found.study).artifacts
+    objects, folder = found.objects, record.stored(found.study).artifacts
     return {
         "study": found.study.name,
-        "left": show.left(found.status),
+        "left": found.status.left,
         "stopping": found.status.stopping,
         "workers": found.alive,
         "silent": [one.number for one in found.silent],
@@ -103,7 +103,7 @@ def _survey(db: Database, study: Study) -> Survey | None:
 def _standing(found: Examined) -> Iterator[Finding]:
     state, about = found.status, f'study "{found.study.name}"'
     done = f"has {state.finished} of {state.limit} results"
-    if show.spent(state):
+    if state.spent:
         yield Finding(about, f"{done}, and is done")
     elif state.stopping:
         yield Finding(about, f"{done}, and somebody has stopped it", found.go_on)
@@ -114,18 +114,18 @@ def _standing(found: Examined) -> Iterator[Finding]:
 
 
 def _workers(found: Examined) -> Iterator[Finding]:
-    trials = {one.worker: one for one in show.held(found.status)}
+    trials = {one.worker: one for one in found.status.held}
     for one in found.status.workers:
         trial = trials.get(one.name)
         what = f"with trial {trial.number}, epoch {trial.epoch}" if trial else "between two trials"
-        heard = f"on {one.device}, {what}, heard {show.duration(one.silent_s)} ago"
+        heard = f"on {one.device}, {what}, heard {words.duration(one.silent_s)} ago"
         gone = one.silent_s >= found.silence_s
         yield Finding(f"worker {one.name}", heard, "it is gone, and forgotten in a day" * gone)
 
 
 def _trials(found: Examined) -> Iterator[Finding]:
     for one in found.silent:
-        says = f"silent for {show.duration(one.silent_s)}"
+        says = f"silent for {words.duration(one.silent_s)}"
         do = "any worker takes it over"
         if not found.alive and not found.status.stopping:
             do += f"; none is running: {found.go_on}"
@@ -143,15 +143,15 @@ def _engine(found: Examined) -> Iterator[Finding]:
     if found.copies_differ:
         says = "had a compiled copy that predicted something else than their model"
         do = "Keras' own fit trained them, which is slower and right"
-        yield Finding(show.counted(found.copies_differ, "trial"), says, do)
+        yield Finding(words.counted(found.copies_differ, "trial"), says, do)
 
 
 def _logs(found: Examined) -> str:
-    return f"their logs are in {creation.stored(found.study).artifacts / 'logs'}"
+    return f"their logs are in {record.stored(found.study).artifacts / 'logs'}"
 
 
 def _folder(found: Examined) -> Iterator[Finding]:
-    stored, objects = creation.stored(found.study), found.objects
+    stored, objects = record.stored(found.study), found.objects
     if objects is None:
         do = "work on the machine that has it, or mount it there"
         yield Finding("artifacts", f"not found at {stored.artifacts}", do, needs_you=True)

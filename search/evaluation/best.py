@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import RenderableType
 
 from studyhall.search.diagnosis import verdicts
-from studyhall.search.diagnosis.verdicts import Verdict
-from studyhall.search.display import json_keys, score_tables, show, tables
+from studyhall.search.diagnosis.verdict import Verdict
+from studyhall.search.display import json_keys, score_tables, tables, words
 from studyhall.search.evaluation import pareto, proof_result
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
@@ -165,9 +165,10 @@ def _is_of(fact: Any, found: Winner) -> bool:
 def to_json(best: Best) -> dict[str, Any]:
     """The best trial for programs."""
     confirmed = best.winner.confirmation if best.winner else None
+    verdict = None if best.verdict is None else best.verdict.to_json()
     return {
         "study": best.study.name,
-        **json_keys.of_trial(best.trial, best.verdict),
+        **json_keys.of_trial(best.trial, verdict),
         "hyperparameters": best.trial.attributes.get("values"),
         "metrics": best.trial.attributes.get("metrics"),
         "model": _model(best.trial.attributes),
@@ -187,9 +188,9 @@ def shown(best: Best) -> list[RenderableType]:
     """The best trial for people."""
     trial = best.trial
     parts: list[RenderableType] = [
-        f"{_whose(best)}: trial {show.called(trial.number, show.name(trial))}, "
-        f"{best.objective} {show.number(trial.value)} "
-        f"{show.reached(trial.best_epoch, trial.epochs, trial.attributes.get('best_epochs'))}",
+        f"{_whose(best)}: trial {words.called(trial.number, words.name(trial))}, "
+        f"{best.objective} {words.number(trial.value)} "
+        f"{words.reached(trial.best_epoch, trial.epochs, trial.attributes.get('best_epochs'))}",
         *_parts(trial),
         _values(_chosen(best)),
     ]
@@ -276,11 +277,11 @@ def _parts(trial: TrialRecord) -> list[str]:
     if not trainings:
         return []
     counts = " × ".join(f"{len(values)} {name}" for name, values in trainings.items())
-    said = f"the mean of {counts}, standard error {show.number(about.get('standard_error'))}"
+    said = f"the mean of {counts}, standard error {words.number(about.get('standard_error'))}"
     model = _model(about)
     if model is None:
         return [said]
-    return [f"{said}; the model is {model['of']}: {show.number(model['value'])}"]
+    return [f"{said}; the model is {model['of']}: {words.number(model['value'])}"]
 
 
 def _chosen(best: Best) -> dict[str, Any]:
@@ -292,7 +293,7 @@ def _chosen(best: Best) -> dict[str, Any]:
 
 
 def _values(values: dict[str, Any]) -> RenderableType:
-    return tables.table((), [(name, show.value(value)) for name, value in values.items()])
+    return tables.table((), [(name, words.value(value)) for name, value in values.items()])
 
 
 def _kept(found: Winner, study: Study, option: str) -> str:

@@ -14,7 +14,7 @@ from studyhall.search.display import notes
 from studyhall.search.evaluation import best, proof_result, usage
 from studyhall.search.evaluation.reloading import Reloaded
 from studyhall.search.evaluation.winner import Winner
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.spaces import own_classes
@@ -47,7 +47,7 @@ def export(
     Returns:
         What the card says.
     """
-    folder = creation.stored(study).artifacts / found.folder
+    folder = record.stored(study).artifacts / found.folder
     if reloaded is None:
         content = _content(db, study, plan, found, None)
         if not _stays(folder, found.model_sha256):
@@ -57,7 +57,7 @@ def export(
         return content
     used = usage.of(reloaded, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {CARD, *_model(creation.objects(study), found, reloaded, used, folder)}
+    files = {CARD, *_model(record.objects(study), found, reloaded, used, folder)}
     files |= _predictions(predictions, folder / best.PREDICTIONS)
     content = {
         **_content(db, study, plan, found, used),

@@ -16,8 +16,8 @@ import numpy as np
 from scipy import stats
 
 from studyhall.search.diagnosis import verdicts
-from studyhall.search.diagnosis.verdicts import Verdict
-from studyhall.search.display import curves, show
+from studyhall.search.diagnosis.verdict import Verdict
+from studyhall.search.display import curves, words
 from studyhall.search.evaluation import winner
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config import ConfigError
@@ -109,13 +109,13 @@ def sides(db: Database, names: Sequence[str]) -> list[Side]:
 def outcomes(compared: Sequence[Side]) -> Rows:
     """What each came to, a column each."""
     lines = {
-        _objective(compared): [show.number(side.trial.value) for side in compared],
+        _objective(compared): [words.number(side.trial.value) for side in compared],
         "best epoch": [_best_epoch(side.trial) for side in compared],
         "training loss there": [_at_best(side, "loss") for side in compared],
         "loss at the last epoch": [_at_last(side) for side in compared],
         "verdict": [side.verdict.name if side.verdict else "–" for side in compared],
         "parameters": [str(side.trial.attributes.get("parameters", "–")) for side in compared],
-        "time": [show.duration(_seconds(side.trial)) for side in compared],
+        "time": [words.duration(_seconds(side.trial)) for side in compared],
     }
     return ["", *(side.name for side in compared)], [[name, *row] for name, row in lines.items()]
 
@@ -236,7 +236,7 @@ def _at_best(side: Side, name: str) -> str:
     """A metric of the best epoch: the mean over folds and repeats."""
     first, way = objectives.of_study(side.study.config)[0], side.study.direction
     best = curves.at_best(side.history, objectives.recorded(first), objectives.sign(way))
-    return "–" if best is None else show.number(best[name])
+    return "–" if best is None else words.number(best[name])
 
 
 def _at_last(side: Side) -> str:
@@ -244,7 +244,7 @@ def _at_last(side: Side) -> str:
     if not side.history:
         return "–"
     last = side.history[-1]
-    numbers = [show.number(curves.number(last, name)) for name in ("val_loss", "loss")]
+    numbers = [words.number(curves.number(last, name)) for name in ("val_loss", "loss")]
     return f"{numbers[0]}, training {numbers[1]}"
 
 
@@ -255,4 +255,4 @@ def _seconds(trial: TrialRecord) -> float | None:
 
 
 def _shown(value: Any) -> str:
-    return "–" if value is None else show.value(value)
+    return "–" if value is None else words.value(value)

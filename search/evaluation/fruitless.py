@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
@@ -19,7 +19,7 @@ PRUNED = "pruned: it fell behind, or somebody stopped it"
 def is_so(db: Database, study: Study) -> bool:
     """Whether nothing is to come any more, and nothing has come."""
     state = status.status(db, study)
-    return state.incumbent is None and show.spent(state) and not state.running
+    return state.incumbent is None and state.spent and not state.running
 
 
 def told(db: Database, study: Study, at: str) -> Iterator[str]:
@@ -30,7 +30,7 @@ def told(db: Database, study: Study, at: str) -> Iterator[str]:
     """
     found = records.trials(db, study)
     ended = [trial for trial in found if trial.state in ("FAIL", "PRUNED")]
-    trials = show.counted(len(ended), "trial")
+    trials = words.counted(len(ended), "trial")
     yield f'study "{study.name}" has no result: of {trials} none completed'
     yield from reasons(ended)
     yield f"every trial: studyhall trials {study.name}{at}"

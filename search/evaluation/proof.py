@@ -27,8 +27,8 @@ from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.valuation import Valuation, ValuationError
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.process import identity
-from studyhall.search.study import creation, inspection
-from studyhall.search.study.creation import Stored
+from studyhall.search.study import inspection, record
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
 from studyhall.search.trial import exporting, failures, modelling
 from studyhall.storage.artifacts import bucket
@@ -61,7 +61,7 @@ def finish(
         ProofError: no trial is complete yet.
         ConfigError: there is no such trial.
     """
-    stored, found = creation.stored(study), winners.read(db, study, number)
+    stored, found = record.stored(study), winners.read(db, study, number)
     if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
@@ -103,7 +103,7 @@ def _out_of_fold(path: Path | None, valuation: Valuation, winner: TrialRecord) -
 def _predictions(study: Study, winner: TrialRecord) -> Path | None:
     """The file of the winner's out-of-fold predictions; None where it has no folds."""
     name = winner.attributes.get("predictions")
-    return None if name is None else bucket.fetched(creation.objects(study), name)
+    return None if name is None else bucket.fetched(record.objects(study), name)
 
 
 def _failed(
@@ -140,7 +140,7 @@ def _proof(
     """Reload a model and score it again: what comes of it, and the model where it is proven."""
     found = []
     for way in reloading.ways(winner, plan):
-        proof, reloaded = _tried(partial(way, creation.objects(study)), plan, winner)
+        proof, reloaded = _tried(partial(way, record.objects(study)), plan, winner)
         if reloaded is not None:
             return proof, reloaded
         found.append(proof)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 
 NOT_PROVEN = 3  # exit code
 EARLIER_SHARE = 1e-2  # of the recorded value: what proofs without a verdict of their own may be off
@@ -55,7 +55,7 @@ def instead(study: str, proof: Mapping[str, Any]) -> str:
     other = proof.get("instead")
     if other is not None:
         how = f"studyhall best {study} --trial {other['trial']} --export FOLDER"
-        return f"trial {other['trial']} ({show.number(other['value'])}) is proven: {how}"
+        return f"trial {other['trial']} ({words.number(other['value'])}) is proven: {how}"
     return (
         "no other trial has a saved model that is proven; [study] keep_models keeps more of them, "
         f"and studyhall confirm {study} trains the best trials anew"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from studyhall.search.display import show
 from studyhall.search.evaluation import proof_result
 from studyhall.search.retraining import confirmation
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
@@ -95,8 +94,8 @@ def _read(db: Database, study: Study) -> Winner | None:
     trial = state.incumbent
     if found is not None and found.current and found.winner is not None:
         trial = _confirmed(found.winner)
-    wanted = creation.stored(study).file.study.confirm_top is not None
-    final = show.spent(state) and (asked.current if asked is not None else not wanted)
+    wanted = record.stored(study).file.study.confirm_top is not None
+    final = state.spent and (asked.current if asked is not None else not wanted)
     return Winner(trial, found, final, tuple(scorings.read(db, study)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studyhall.search.launcher.crew import Dead
 from studyhall.search.process import model_size
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.lease import Silent, Terms
@@ -24,7 +24,7 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
     Returns:
         Whether the worker had a trial.
     """
-    chosen = creation.stored(study).file.workers
+    chosen = record.stored(study).file.workers
     retries = UNCOUNTED if dead.out_of_memory else chosen.retries
     terms = Terms(chosen.silence, retries, chosen.heartbeat)
     if db.away_since is not None:

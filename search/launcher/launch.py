@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from studyhall.search.display import show
 from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, places
 from studyhall.search.launcher.crew import Crew
@@ -27,7 +26,6 @@ from studyhall.storage.studies.rows import Study
 
 POLL_S = 0.5
 GRACE_S = 30.0  # a worker's longest wait for the end of its epoch, once it was told twice
-STARTED = "worker started"  # a worker's first line in its log
 TAIL = 40  # lines of a worker's log that are shown when it ends by a bug
 
 
@@ -44,7 +42,7 @@ def launch(db: Database, study: Study, *, devices: list[Device], view: View, url
     Returns:
         Exit code: 0 done, 1 a worker ended by a bug, 2 by the user's mistake, 130 interrupted.
     """
-    if show.spent(status.status(db, study)):
+    if status.status(db, study).spent:
         return 0
     there = places.places(study, devices, url)
     crew = Crew(command(study.name), there, lambda dead: dead_workers.bury(db, study, dead))
@@ -147,5 +145,5 @@ def _complaints(crew: Crew) -> Iterator[str]:
 
 def _last_words(lines: list[str]) -> list[str]:
     """The lines after the last start: a user's mistake, told in one line each."""
-    starts = [index for index, line in enumerate(lines) if line.startswith(STARTED)]
+    starts = [index for index, line in enumerate(lines) if line.startswith(wire.STARTED)]
     return lines[starts[-1] + 1 :] if starts else lines

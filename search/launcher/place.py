@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.launcher.streak import Streak
 from studyhall.search.process import identity
 from studyhall.search.process.wire import STANDBY, WorkerProcess
+from studyhall.search.trial.streak import Streak
 
 
 @dataclass

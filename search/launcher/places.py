@@ -9,7 +9,7 @@ from typing import Any
 from studyhall.search.launcher.place import Place
 from studyhall.search.process import gpus, identity, threads
 from studyhall.search.process.device import Device
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.studies.rows import Study
@@ -54,7 +54,7 @@ def devices(file: StudyFile, given: Given, name: str) -> list[Device]:
 
 def places(study: Study, devices: list[Device], url: str) -> list[Place]:
     """A place per worker: its device, its share of the processor's threads, its log."""
-    logs = creation.objects(study).root / "logs"
+    logs = record.objects(study).root / "logs"
     logs.mkdir(exist_ok=True)
     shared = {"STUDYHALL_STORAGE": url, **threads.environment(len(devices))}
     return [

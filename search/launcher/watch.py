@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from studyhall.search.display import show
 from studyhall.search.display.live import View
 from studyhall.search.launcher.watched import Watched
 from studyhall.storage.database import Database
@@ -33,4 +32,4 @@ def watch(db: Database, study: Study, view: View) -> bool:
 
 
 def _has_ended(state: status.Status) -> bool:
-    return not state.running and show.spent(state)
+    return not state.running and state.spent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studyhall.search.display.live import View
 from studyhall.search.process import disk
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.queries import latest, status
@@ -41,7 +41,7 @@ class Watched:
 
     def _look_at_the_disk(self) -> None:
         """Say once that there is little room for checkpoints and models."""
-        line = "" if self._told_of_the_disk else disk.shortage(creation.local_folder(self._study))
+        line = "" if self._told_of_the_disk else disk.shortage(record.local_folder(self._study))
         if line:
             self._told_of_the_disk = True
             self._view.say(line)

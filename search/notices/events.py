@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.search.display import show
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 
@@ -40,7 +39,7 @@ def found(name: str, state: Status, latest: Sequence[TrialRecord]) -> Iterator[E
     if best is not None:
         said = {"event": "incumbent", **about, "trial": best.number, "value": best.value}
         yield Event(f"incumbent:{best.number}", {**said, "params": best.params})
-    if show.spent(state) and not state.running:
+    if state.spent and not state.running:
         value = None if best is None else best.value
         yield Event(f"finished:{state.limit}", {"event": "finished", **about, "value": value})
     elif _stalls(state):

@@ -19,6 +19,7 @@ from typing import Any
 LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is a wire
 STANDBY = "STUDYHALL_STANDBY"  # set likewise: it begins when it is told to
 IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # what a command of ours prints for another
+STARTED = "worker started"  # a worker's first line in its log
 STDIN = 0  # read without Python's buffer, whose lock would outlive the main thread
 GO = b"go\n"
 

@@ -31,6 +31,7 @@ def gather(db: Database, found: Findings) -> Content:
     split, curve = time_split.read(db, study), datacurve.read(db, study)
     found_best = winner.read(db, study) if state.incumbent else None
     best = None if found_best is None else winner.to_json(found_best)
+    told = {number: v.to_json() for number, v in found.verdicts.items() if v is not None}
     content: Content = {
         "study": study.name,
         "written_at": time.time(),
@@ -40,7 +41,7 @@ def gather(db: Database, found: Findings) -> Content:
         "best": best,
         "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
-        "trials": [json_keys.of_trial(t, found.verdicts[t.number]) for t in found.trials],
+        "trials": [json_keys.of_trial(t, told.get(t.number)) for t in found.trials],
         "lost": _lost(found),
         "worst": _worst(found_best),
         "longer": None if found_best is None else _longer(found_best),

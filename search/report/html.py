@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from studyhall.search.diagnosis import tendencies
-from studyhall.search.display import score_tables, show
+from studyhall.search.display import score_tables, words
 from studyhall.search.evaluation import pareto
 from studyhall.search.report import markdown, retrainings, summary
 from studyhall.search.report.elements import document, paragraphs, plot, table
@@ -69,11 +69,11 @@ def _summary(content: Mapping[str, Any]) -> str:
     best, state = content["best"], content["status"]
     facts = [("trials ended", f"{state['finished']} of {state['trials']}")]
     if best:
-        facts.insert(0, (f"best {state['objective']}", show.number(best["value"])))
-        facts.insert(1, ("by trial", show.called(best["trial"], best["name"])))
+        facts.insert(0, (f"best {state['objective']}", words.number(best["value"])))
+        facts.insert(1, ("by trial", words.called(best["trial"], best["name"])))
         if best["test"]:
             facts.insert(2, _tested(best["test"]["scores"]))
-    facts.append(("device time", show.duration(content["lost"]["all_s"])))
+    facts.append(("device time", words.duration(content["lost"]["all_s"])))
     cards = "".join(
         f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
         for name, value in facts

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from studyhall.search.diagnosis import tendencies
-from studyhall.search.display import markdown_text, score_tables, show
+from studyhall.search.display import markdown_text, score_tables, words
 from studyhall.search.display.markdown_text import plain
 from studyhall.search.evaluation import pareto
 from studyhall.search.report import retrainings
@@ -96,9 +96,9 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
     verdict = trial["verdict"] or {}
     evidence = verdict.get("evidence") or {}
     return [
-        show.called(trial["trial"], trial["name"]),
+        words.called(trial["trial"], trial["name"]),
         trial["state"],
-        show.number(trial["value"]),
+        words.number(trial["value"]),
         f"{trial['best_epoch'] or '–'}/{trial['epochs']}",
         verdict.get("name", "–"),
         "" if not verdict else f"{verdict['confidence']:.2f}",
@@ -110,13 +110,13 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
 def time_spent(content: Mapping[str, Any]) -> Rows:
     """What the time of the trials went into, and what of it brought nothing."""
     lost = content["lost"]
-    rows = [[what, show.duration(seconds)] for what, seconds in _longest(content)]
+    rows = [[what, words.duration(seconds)] for what, seconds in _longest(content)]
     gone = {
         "in failed trials": lost["failed_s"],
         "in pruned trials": lost["pruned_s"],
         "trained again after takeovers": lost["repeated_s"],
     }
-    rows += [[what, show.duration(seconds)] for what, seconds in gone.items()]
+    rows += [[what, words.duration(seconds)] for what, seconds in gone.items()]
     reasons = [[f"failed {n} ×", why] for why, n in lost["reasons"].items()]
     return ["what", "time"], [*rows, *reasons]
 

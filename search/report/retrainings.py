@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.display.curves import TRAIN
 from studyhall.search.report.elements import paragraphs, plot, table
 from studyhall.search.report.figures import LINE, Figure, dressed
@@ -85,8 +85,8 @@ def confirmation_rows(confirmed: Mapping[str, Any]) -> Rows:
     body = [
         [
             str(each["trial"]),
-            *(show.number(each[name]) for name in ("value", "mean", "low", "high")),
-            ", ".join(map(show.number, each["values"])) or "; ".join(each["reasons"]),
+            *(words.number(each[name]) for name in ("value", "mean", "low", "high")),
+            ", ".join(map(words.number, each["values"])) or "; ".join(each["reasons"]),
         ]
         for each in confirmed["trials"]
     ]
@@ -99,9 +99,9 @@ def data_rows(found: Mapping[str, Any]) -> Rows:
         [
             f"{point['percent']} %",
             str(point["samples"]),
-            show.number(point["mean"]),
+            words.number(point["mean"]),
             f"{point['error']:.2g}",
-            show.number(point["train"]),
+            words.number(point["train"]),
         ]
         for point in found["points"]
     ]
@@ -126,7 +126,7 @@ def sections(
     """The sections of the page: key, title, body."""
     confirmed = (content["best"] or {}).get("confirmation")
     if confirmed is not None:
-        spent = show.duration(confirmed["gpu_seconds"])
+        spent = words.duration(confirmed["gpu_seconds"])
         took = f"It took {spent} of device time, which is no part of the budget."
         body = paragraphs([*confirmed["summary"], took]) + plot("confirmation", drawn)
         yield "confirmation", "Confirmation", body + table(*confirmation_rows(confirmed))

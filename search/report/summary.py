@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from studyhall.search.display import score_tables, show
+from studyhall.search.display import score_tables, words
 from studyhall.search.evaluation import proof_result
 from studyhall.search.report import retrainings
 
@@ -48,10 +48,10 @@ def _best(
     if best is None:
         yield "No trial has been completed yet."
         return
-    at = show.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
-    called = show.called(best["trial"], best["name"])
+    at = words.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
+    called = words.called(best["trial"], best["name"])
     where = " in the first objective" if best["pareto"] else ""
-    yield f"Trial {called} is the best{where}: {objective} {show.number(best['value'])} {at}."
+    yield f"Trial {called} is the best{where}: {objective} {words.number(best['value'])} {at}."
     if best["pareto"]:
         yield of_front(best["pareto"])
     if verdict := best["verdict"]:
@@ -88,7 +88,7 @@ def _spent(content: Mapping[str, Any]) -> str:
     if not lost["all_s"]:
         return ended
     gone = (lost["failed_s"] + lost["repeated_s"]) / lost["all_s"]
-    spent = f"They took {show.duration(lost['all_s'])} of device time"
+    spent = f"They took {words.duration(lost['all_s'])} of device time"
     return f"{ended} {spent}; failures and repeated epochs took {percent(gone, 1)} of it."
 
 

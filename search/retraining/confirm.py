@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.display.live import View
 from studyhall.search.process.device import Device
 from studyhall.search.retraining import confirmation, launch
@@ -68,7 +68,7 @@ def announced(db: Database, study: Study, top: int, seeds: int) -> str:
     """
     count = len(_choose(db, study, top))
     trials = "trial" if count == 1 else f"{count} trials"
-    return f"confirming the best {trials} with {show.counted(seeds, 'new seed')} each …"
+    return f"confirming the best {trials} with {words.counted(seeds, 'new seed')} each …"
 
 
 def known(db: Database, study: Study) -> Confirmation:

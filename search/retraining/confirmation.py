@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.retraining import seeds
 from studyhall.search.retraining.confirmed_trial import Confirmed, alike
 from studyhall.search.study_file import objectives
@@ -110,13 +110,13 @@ class Confirmation:
         if self.winner is None or self.winner.mean is None:
             yield "None of the best trials could be trained anew."
             return
-        within = f"mean {show.number(self.winner.mean)}"
+        within = f"mean {words.number(self.winner.mean)}"
         if self.winner.interval:
-            low, high = map(show.number, self.winner.interval)
+            low, high = map(words.number, self.winner.interval)
             within += f", with 95 % between {low} and {high}"
-        searched = show.number(self.winner.trial.value)
+        searched = words.number(self.winner.trial.value)
         yield (
-            f"Confirmed with {show.counted(self.seeds, 'new seed')} each, trial "
+            f"Confirmed with {words.counted(self.seeds, 'new seed')} each, trial "
             f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; the search "
             f"had given it {searched}."
         )
@@ -124,14 +124,15 @@ class Confirmation:
             others = ", ".join(map(str, self.equals))
             yield f"Chance alone may set it apart from trial {others}."
         if self.later:
-            yield f"Another confirmation is under way: {show.counted(self.later, 'training')} left."
+            left = words.counted(self.later, "training")
+            yield f"Another confirmation is under way: {left} left."
 
     def _unfinished(self) -> Iterator[str]:
         if self.missing:
             numbers = ", ".join(map(str, self.missing))
             yield f"Not confirmed, though among the best {self.top} by now: trial {numbers}."
         if self.left:
-            yield f"The confirmation is under way: {show.counted(self.left, 'training')} left."
+            yield f"The confirmation is under way: {words.counted(self.left, 'training')} left."
 
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
@@ -194,9 +195,9 @@ def rows(found: Confirmation) -> tuple[list[str], list[list[str]]]:
 
 def _row(each: Confirmed) -> list[str]:
     low, high = each.interval or (None, None)
-    values = ", ".join(map(show.number, each.values)) or "–"
+    values = ", ".join(map(words.number, each.values)) or "–"
     failed = f"; failed: {each.reasons[0]}" if each.reasons else ""
-    numbers = map(show.number, (each.trial.value, each.mean, low, high))
+    numbers = map(words.number, (each.trial.value, each.mean, low, high))
     return [str(each.trial.number), *numbers, f"{values}{failed}"]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.retraining import power_law, seeds
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
@@ -153,7 +153,7 @@ class DataCurve:
             return f"{said}: {found}; too few shares to tell what twice as many would give."
         if self.doubled is None:
             return f"{said}: {found}."
-        return f"{said}: {found}; twice as many would give about {show.number(self.doubled)}."
+        return f"{said}: {found}; twice as many would give about {words.number(self.doubled)}."
 
 
 def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
@@ -206,8 +206,8 @@ def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
             f"{point.percent} %",
             str(point.samples),
             _shown(point),
-            show.number(point.train),
-            ", ".join(map(show.number, point.values)),
+            words.number(point.train),
+            ", ".join(map(words.number, point.values)),
         ]
         for point in found.points
     ]
@@ -223,4 +223,4 @@ def _point(percent: int, results: Sequence[dict[str, Any]]) -> Point:
 
 def _shown(point: Point) -> str:
     error = f" ± {point.error:.2g}" if len(point.values) > 1 else ""
-    return f"{show.number(point.mean)}{error}"
+    return f"{words.number(point.mean)}{error}"

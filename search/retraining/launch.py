@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 from studyhall.search.display.live import View
 from studyhall.search.launcher import launch, places
 from studyhall.search.launcher.crew import Crew, Dead
@@ -63,7 +63,7 @@ class Progress:
 
 def _line(one: Retraining, objective: str) -> str:
     assert one.result is not None
-    came_to = one.result.get("reason") or f"{objective} {show.number(one.result['value'])}"
+    came_to = one.result.get("reason") or f"{objective} {words.number(one.result['value'])}"
     less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
     return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studyhall.search.display import show
+from studyhall.search.display import words
 
 
 @dataclass(frozen=True)
@@ -95,5 +95,5 @@ def _where(found: Difference) -> str:
         return f"{at}: the training ends before it"
     if found.relative < 1e-4:
         return f"{at}: {found.name} by {found.relative:.1e}"
-    recorded, now = show.number(found.recorded), show.number(found.replayed)
+    recorded, now = words.number(found.recorded), words.number(found.replayed)
     return f"{at}: {found.name} was {recorded}, and is {now}"

@@ -11,13 +11,12 @@ from typing import Any
 
 from studyhall.search import worker
 from studyhall.search.data.errors import DataError
-from studyhall.search.launcher import launch
-from studyhall.search.process import device, identity
+from studyhall.search.process import device, identity, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.retraining.heartbeat import Hands
 from studyhall.search.retraining.run import Course, Left
 from studyhall.search.retraining.trainer import Anew, Trained
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial import best_model, failures, objective
 from studyhall.search.trial.checkpoints import Checkpoints
@@ -61,9 +60,9 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
         ConfigError: data or code differ from those that the study began with.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stored, me = creation.stored(study), identity.this_process()
-    print(f"{launch.STARTED}: {study.name}, to {purpose}, on {device.name()}", flush=True)
-    anew, objects = Anew(worker.plan_of(stored, stored.folder, study)), creation.objects(study)
+    stored, me = record.stored(study), identity.this_process()
+    print(f"{wire.STARTED}: {study.name}, to {purpose}, on {device.name()}", flush=True)
+    anew, objects = Anew(worker.plan_of(stored, stored.folder, study)), record.objects(study)
     keeper = Keeper(db, study, objects, stored.file.study)
     shared = Shared(db, study, anew, objects, keeper, me, stop)
     silence_s = stored.file.workers.silence

@@ -7,12 +7,13 @@ import itertools
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from studyhall.search.study import inspection, warm_start
 from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, paths
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.study_file.differences import Difference
@@ -20,28 +21,11 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.space import read_space
 from studyhall.storage.artifacts import bucket
-from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
 
 SECONDS_PER_HOUR = 3600.0
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What a study's record says, checked again.
-
-    Attributes:
-        folder: where the study file lay; data and user code are looked for there.
-        artifacts: folder of checkpoints and models; for those in a bucket, of this machine's own.
-        inspection: fingerprints of data and code.
-    """
-
-    file: StudyFile
-    folder: Path
-    artifacts: Path
-    inspection: Inspection
 
 
 def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
@@ -75,21 +59,6 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
     elif not bucket.is_bucket(place):
         Path(place).rmdir()
     return study
-
-
-def stored(study: Study) -> Stored:
-    """Read a study's record.
-
-    Raises:
-        ConfigError: it was written by a version whose keys differ.
-    """
-    record: dict[str, Any] = study.config
-    return Stored(
-        config.from_dict(record["file"], study.name),
-        Path(record["folder"]),
-        local_folder(study),
-        Inspection(**record["inspection"]),
-    )
 
 
 def compare(
@@ -177,29 +146,6 @@ def with_seed(file: StudyFile, seed: int) -> StudyFile:
 def written(value: Any) -> str:
     """A value as a study file has it; nothing where it is not written."""
     return "nothing" if value is None else spelling.as_toml(value)
-
-
-def objects(study: Study) -> ArtifactStore:
-    """The study's checkpoints, models and figures.
-
-    Raises:
-        ArtifactError: its folder can't be written to.
-    """
-    return bucket.open_store(study.config["artifacts"])
-
-
-def local_folder(study: Study) -> Path:
-    """Where its files lie on this machine; if they are in a bucket, below the working directory."""
-    return bucket.folder(study.config["artifacts"])
-
-
-def remove_artifacts(study: Study) -> None:
-    """Remove a deleted study's checkpoints, models and logs.
-
-    Raises:
-        ArtifactError: they are in a bucket that can't be reached.
-    """
-    bucket.remove_all(study.config["artifacts"])
 
 
 def _new_place(file: StudyFile) -> str:

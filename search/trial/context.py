@@ -10,7 +10,7 @@ import numpy as np
 
 from studyhall.search.process import identity
 from studyhall.search.process.stop import Stop
-from studyhall.search.study.creation import Stored
+from studyhall.search.study.record import Stored
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.storage.artifacts.artifact_store import ArtifactStore

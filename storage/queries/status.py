@@ -106,6 +106,39 @@ class Status:
         """Trials that have ended."""
         return sum(count for state, count in self.counts.items() if state != "RUNNING")
 
+    @property
+    def left(self) -> int:
+        """Results that are still to come."""
+        return max(0, self.limit - self.finished)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the budget is spent, at the last hour's rate; None before that is known."""
+        return self.finished_per_hour and self.left / self.finished_per_hour * 3600
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget allows nothing more: all results are there, or its time is used up."""
+        return (
+            self.finished >= self.limit
+            or (self.seconds_limit is not None and self.seconds_used >= self.seconds_limit)
+            or (
+                self.gpu_seconds_limit is not None
+                and self.gpu_seconds_used >= self.gpu_seconds_limit
+            )
+        )
+
+    @property
+    def held(self) -> list[Running]:
+        """Trials that a worker holds; others that were begun wait to be continued."""
+        return [one for one in self.running if one.held]
+
+    @property
+    def memory_share(self) -> float:
+        """The share of the time used so far that out-of-memory trials have cost, 0 to 1."""
+        used = self.gpu_seconds_used
+        return min(1.0, self.out_of_memory.gpu_seconds / used) if used else 0.0
+
 
 def status(db: Database, study: Study) -> Status:
     """How a study stands now.

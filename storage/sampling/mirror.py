@@ -21,6 +21,7 @@ from studyhall.storage.sampling.feed import Finished
 from studyhall.storage.sampling.window import Window
 
 _INFEASIBLE = "constraints:failed"  # Optuna's key of a constraint: above 0 is infeasible
+DRAW = "studyhall:draw"  # system attribute: trials sampled, not queued, before this one
 FURTHER = "studyhall:further"  # system attribute: costs of the objectives after the first
 _STUDY_ID = 0
 

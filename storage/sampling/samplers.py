@@ -28,8 +28,8 @@ from optuna.samplers import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from studyhall.storage.sampling.mirror import DRAW
 from studyhall.storage.sampling.window import Window
-from studyhall.storage.trials.claimed_trial import DRAW
 
 NAMES = ("auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc")
 

@@ -11,39 +11,9 @@ import sqlalchemy as sa
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import budget
-from studyhall.storage.queries.records import TrialRecord, history, trial, trials
-from studyhall.storage.queries.status import Status, status
 from studyhall.storage.studies import rows
 from studyhall.storage.studies.directions import MINIMIZE
 from studyhall.storage.studies.rows import Queued, Study
-from studyhall.storage.trials.control import fail, free, reap, set_stop, stop_trial
-
-__all__ = [
-    "Queued",
-    "Status",
-    "Study",
-    "TrialRecord",
-    "change_config",
-    "create",
-    "delete",
-    "enqueue",
-    "extend",
-    "facts",
-    "fail",
-    "find",
-    "free",
-    "history",
-    "names",
-    "of_trial",
-    "reap",
-    "set_fact",
-    "set_limits",
-    "set_stop",
-    "status",
-    "stop_trial",
-    "trial",
-    "trials",
-]
 
 
 def create(

@@ -10,10 +10,9 @@ from optuna.trial import FrozenTrial, TrialState
 from studyhall.storage.database import encoding
 from studyhall.storage.leases.lease import Lease
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.sampling.mirror import DRAW
 from studyhall.storage.trials.history import Past
 from studyhall.storage.trials.outbox import Outbox
-
-DRAW = "studyhall:draw"  # how many trials were sampled, not queued, before this one
 
 
 @dataclass(kw_only=True)

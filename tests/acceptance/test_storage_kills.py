@@ -12,25 +12,27 @@ from typing import Any
 import pytest
 
 from studyhall.storage.database import Database
+from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials import control
 
 EPOCHS = 6
 
 
 def check_whole(db: Database, study: Study, trials: int, epochs: int = EPOCHS) -> None:
     """Exactly so many results, each with a gapless curve whose best epoch is its value."""
-    records = studies.trials(db, study)
-    assert [record.number for record in records] == list(range(trials))
-    assert {record.state for record in records} == {"COMPLETE"}
-    for record in records:
-        rows = studies.history(db, record.trial_id)
+    found = records.trials(db, study)
+    assert [record.number for record in found] == list(range(trials))
+    assert {record.state for record in found} == {"COMPLETE"}
+    for record in found:
+        rows = records.history(db, record.trial_id)
         assert [row["epoch"] for row in rows] == list(range(1, epochs + 1)), record
         assert record.value == min(row["value"] for row in rows)
         attempts = [row["metrics"]["attempt"] for row in rows]
         assert attempts == sorted(attempts), "an earlier worker has written after a later one"
-    status = studies.status(db, study)
-    assert (status.used, status.running) == (trials, [])
+    state = status.status(db, study)
+    assert (state.used, state.running) == (trials, [])
 
 
 @pytest.mark.timeout(600)
@@ -41,7 +43,7 @@ def test_exactly_200_results_with_a_kill_every_second(
     workers = crew(db, epochs=EPOCHS, epoch_s=0.05)
     workers.start(8)
     kills, next_kill = 0, time.monotonic() + 2.0
-    while studies.status(db, study).finished < 190:
+    while status.status(db, study).finished < 190:
         time.sleep(0.2)
         if time.monotonic() > next_kill and workers.kill_one():
             kills, next_kill = kills + 1, next_kill + 1.0
@@ -49,7 +51,7 @@ def test_exactly_200_results_with_a_kill_every_second(
     workers.join()
     check_whole(db, study, 200)
     assert workers.said("twice") == []
-    taken_over = [record for record in studies.trials(db, study) if record.attempt > 1]
+    taken_over = [record for record in records.trials(db, study) if record.attempt > 1]
     assert kills >= 3
     assert taken_over, "no kill has hit a running trial"
 
@@ -62,7 +64,7 @@ def test_a_frozen_worker_finds_its_lease_lost_and_harms_nothing(
     workers.start(2)
     frozen = _first_that_runs_a_trial(db, study)
     os.kill(frozen, signal.SIGSTOP)
-    _wait_until(lambda: studies.status(db, study).finished == 6)
+    _wait_until(lambda: status.status(db, study).finished == 6)
     os.kill(frozen, signal.SIGCONT)
     workers.join()
     assert [line.split()[1] for line in workers.said("lost")] == [str(frozen)]
@@ -109,7 +111,7 @@ def test_the_last_trial_is_taken_over_by_a_waiting_worker(
     os.kill(victim, signal.SIGKILL)
     workers.join()
     check_whole(db, study, 1)
-    (record,) = studies.trials(db, study)
+    (record,) = records.trials(db, study)
     assert record.attempt == 2
     assert record.repeated_epochs <= 2, "it went on from its checkpoint"
 
@@ -121,12 +123,12 @@ def test_stopping_hands_trials_back_and_they_are_continued(
     workers = crew(db, epochs=EPOCHS, epoch_s=0.1)
     workers.start(2)
     _first_that_runs_a_trial(db, study)
-    studies.set_stop(db, study, True)
+    control.set_stop(db, study, True)
     workers.join()
-    status = studies.status(db, study)
-    assert status.running
-    assert not any(one.held for one in status.running)
-    studies.set_stop(db, study, False)
+    state = status.status(db, study)
+    assert state.running
+    assert not any(one.held for one in state.running)
+    control.set_stop(db, study, False)
     more = crew(db, epochs=EPOCHS)
     more.start(2)
     more.join()
@@ -162,7 +164,7 @@ def test_workers_may_live_in_different_time_zones(db: Database, crew: Callable[.
     assert workers.said("lost") == []
     storage = db.optuna_storage()
     for record, trial in zip(
-        studies.trials(db, study), storage.get_all_trials(study.study_id), strict=True
+        records.trials(db, study), storage.get_all_trials(study.study_id), strict=True
     ):
         assert record.started_at is not None
         assert trial.datetime_start.timestamp() == pytest.approx(record.started_at, abs=1.0)
@@ -192,7 +194,7 @@ def _first_that_runs_a_trial(db: Database, study: Study, epoch: int = 1) -> int:
     found: list[int] = []
 
     def look() -> bool:
-        running = studies.status(db, study).running
+        running = status.status(db, study).running
         found.extend(one.pid for one in running if one.epoch >= epoch)
         return bool(found)
 

@@ -16,9 +16,11 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Terms, Worker
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
@@ -79,26 +81,26 @@ def test_postgres_stopped_for_half_a_minute(own_postgres: Any, crew: Callable[..
     study, _ = studies.create(db, "study", config={}, seed=0, trials=12)
     workers = crew(db, epochs=40, epoch_s=0.5, silence_s=90.0, heartbeat_s=1.0)
     workers.start(3)
-    while len(studies.status(db, study).running) < 3:
+    while len(status.status(db, study).running) < 3:
         time.sleep(0.1)
     own_postgres.stop()
     time.sleep(OUTAGE_S)
     own_postgres.start()
-    records = studies.trials(db, study)
-    assert {record.attempt for record in records} == {1}, "a live trial was declared dead"
-    _wait(lambda: all(one.epoch >= 15 for one in studies.status(db, study).running))
-    studies.set_stop(db, study, True)
+    found = records.trials(db, study)
+    assert {record.attempt for record in found} == {1}, "a live trial was declared dead"
+    _wait(lambda: all(one.epoch >= 15 for one in status.status(db, study).running))
+    control.set_stop(db, study, True)
     workers.join()
-    for record in studies.trials(db, study):
-        rows = studies.history(db, record.trial_id)
-        assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    for record in records.trials(db, study):
+        lines = records.history(db, record.trial_id)
+        assert [row["epoch"] for row in lines] == list(range(1, len(lines) + 1))
     db.close()
 
 
 def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     direct = Database.open(postgres_url)
     study, _ = studies.create(
-        direct, "study", config={}, seed=0, trials=15, queue=[studies.Queued({"x": 1.0})]
+        direct, "study", config={}, seed=0, trials=15, queue=[rows.Queued({"x": 1.0})]
     )
     folder = Path(psycopg.conninfo.conninfo_to_dict(postgres_url)["host"])
     proxy = Cutting(folder / ".s.PGSQL.5432")
@@ -109,12 +111,12 @@ def test_a_lost_answer_neither_doubles_nor_loses(postgres_url: str) -> None:
     db.close()
     proxy.stop()
     assert proxy.cuts > 20
-    records = studies.trials(direct, study)
-    assert [record.number for record in records] == list(range(15))
-    for record in records:
+    found = records.trials(direct, study)
+    assert [record.number for record in found] == list(range(15))
+    for record in found:
         assert (record.state, record.attempt, record.epochs) == ("COMPLETE", 1, 4)
-    status = studies.status(direct, study)
-    assert (status.used, status.queued, status.running) == (15, 0, [])
+    state = status.status(direct, study)
+    assert (state.used, state.queued, state.running) == (15, 0, [])
     direct.close()
 
 
@@ -134,12 +136,12 @@ def test_what_a_crashed_server_has_forgotten_is_told_again(own_postgres: Any) ->
         store.report(claim, epoch, x + 1 / epoch, {"val_loss": x})
     _crash(own_postgres)
     watcher = Database.open(url)
-    assert len(studies.history(watcher, claim.lease.trial_id)) < 4, "nothing was forgotten"
+    assert len(records.history(watcher, claim.lease.trial_id)) < 4, "nothing was forgotten"
     store.tell(claim, "COMPLETE", x + 0.25)
-    (record,) = studies.trials(watcher, study)
+    (record,) = records.trials(watcher, study)
     assert (record.epochs, record.params) == (4, {"x": x})
-    rows = studies.history(watcher, record.trial_id)
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    lines = records.history(watcher, record.trial_id)
+    assert [row["epoch"] for row in lines] == [1, 2, 3, 4]
     store.close()
     db.close()
     watcher.close()

@@ -16,6 +16,7 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
@@ -33,7 +34,7 @@ def written(db: Database, crew: Callable[..., Any]) -> tuple[Study, Any]:
     study, _ = studies.create(db, "study", config={}, seed=1, trials=TRIALS)
     workers = crew(db, epochs=5, epoch_s=0.2, pruner="median")
     workers.start(8)
-    while studies.status(db, study).finished < 2:
+    while status.status(db, study).finished < 2:
         time.sleep(0.1)
     return study, workers
 
@@ -53,8 +54,8 @@ def test_clients_read_while_eight_workers_write(db: Database, written: tuple[Stu
             check_dashboard(storage)
     workers.join()
     assert looks >= 2
-    check_same(studies.trials(db, study), theirs.get_trials(deepcopy=False), db)
-    best = studies.status(db, study).incumbent
+    check_same(records.trials(db, study), theirs.get_trials(deepcopy=False), db)
+    best = status.status(db, study).incumbent
     assert best is not None
     assert (theirs.best_trial.number, theirs.best_value) == (best.number, best.value)
     storage.remove_session()
@@ -89,7 +90,7 @@ def check_dashboard(storage: optuna.storages.RDBStorage) -> None:
             "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(),
         },
-        lambda status, headers, exc_info=None: said.append(status),
+        lambda state, headers, exc_info=None: said.append(state),
     )
     page = json.loads(b"".join(body))
     assert said == ["200 OK"]
@@ -107,7 +108,7 @@ def check_same(
         assert record.value == trial.value
         assert record.params == trial.params
         assert record.attributes == trial.user_attrs
-        rows = studies.history(db, record.trial_id)
+        rows = records.history(db, record.trial_id)
         assert {row["epoch"]: row["value"] for row in rows} == trial.intermediate_values
         assert record.best_epoch == min(
             trial.intermediate_values, key=lambda step: trial.intermediate_values[step]
@@ -134,13 +135,13 @@ def test_special_values_and_texts_are_read_as_written(db: Database) -> None:
     store.close()
     storage = db.optuna_storage()
     (trial,) = optuna.load_study(study_name="stüdy 'x'", storage=storage).trials
-    (record,) = studies.trials(db, study)
+    (record,) = records.trials(db, study)
     assert trial.params == record.params == claim.trial.params
     assert trial.user_attrs == record.attributes == {"reason": 'it\'s "NaN"', "n": [1, None]}
     values = list(trial.intermediate_values.values())
     assert math.isnan(values[0])
     assert values[1:] == [math.inf, -math.inf, 1e-300]
-    metrics = [row["metrics"]["val_loss"] for row in studies.history(db, record.trial_id)]
+    metrics = [row["metrics"]["val_loss"] for row in records.history(db, record.trial_id)]
     assert math.isnan(metrics[0])
     assert metrics[1:] == [math.inf, -math.inf, 1e-300]
     storage.remove_session()

@@ -10,11 +10,11 @@ from studyhall.search import worker
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import recycling
 from studyhall.search.process.stop import Stop
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.trial.objective import Objective
 from studyhall.storage.queries import records, status
-from studyhall.storage.studies import studies
+from studyhall.storage.trials import control
 
 FLAKY = """
     import keras
@@ -65,7 +65,7 @@ def test_a_worker_that_is_asked_to_stop_begins_nothing(studio):
 
 def test_a_stopped_study_lets_its_workers_go(studio):
     study = studio.study()
-    studies.set_stop(studio.db, study, True)
+    control.set_stop(studio.db, study, True)
     worker.work(studio.db, study, Stop())
     assert states(studio, study) == []
 
@@ -134,7 +134,7 @@ def test_a_worker_names_itself(studio, monkeypatch):
 
 def test_artifacts_that_cannot_be_written_are_told_before_the_first_trial(studio):
     study = studio.study()
-    folder = creation.stored(study).artifacts
+    folder = record.stored(study).artifacts
     folder.rmdir()
     folder.write_text("in the way")
     with pytest.raises(RuntimeError, match="File exists"):

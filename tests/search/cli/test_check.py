@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.cli import check
-from studyhall.search.cli.terminal import Literal
+from studyhall.search.display.terminal import Literal
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 from studyhall.spaces.failures import UserCodeError

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studyhall.search.cli import check, trash
-from studyhall.search.cli.terminal import Literal, complain, remark, say
 from studyhall.search.display import live, score_tables, show, tables
+from studyhall.search.display.terminal import Literal, complain, remark, say
 from studyhall.search.evaluation import fruitless
 from studyhall.search.study_file import config
 from studyhall.spaces.spelling import visible

@@ -10,7 +10,7 @@ from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.rules import Standard
 from studyhall.search.diagnosis.verdicts import Judge
-from studyhall.search.study.creation import stored
+from studyhall.search.study.record import stored
 from studyhall.search.trial import compiled_loss
 from studyhall.storage.queries import records
 

@@ -10,7 +10,7 @@ from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best
-from studyhall.search.study.creation import stored
+from studyhall.search.study.record import stored
 from studyhall.storage.queries import histories, records, status
 
 DIVERGING = """
@@ -44,7 +44,9 @@ def test_every_trial_gets_a_verdict(run):
     assert [*found] == [0, 1, 2]
     for number, verdict in found.items():
         assert verdict == verdicts.of_trial(db, study, trials, trials[number])
-        shown = json.loads(json.dumps(json_keys.of_trial(trials[number], verdict)))["verdict"]
+        shown = json.loads(json.dumps(json_keys.of_trial(trials[number], verdict.to_json())))[
+            "verdict"
+        ]
         assert shown["name"] == verdict.name and 0 <= shown["confidence"] <= 1
         assert shown["evidence"]["epochs"] == 12 and shown["advice"]
         assert shown["quadrant"]["reference"] == "[study] human_error = 0.02"

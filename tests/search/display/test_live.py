@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from studyhall.search.cli.terminal import Literal
 from studyhall.search.display import live
+from studyhall.search.display.terminal import Literal
 from studyhall.storage.queries import latest, status
 
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from studyhall.search.cli.terminal import Literal
 from studyhall.search.diagnosis import verdicts
-from studyhall.search.display import json_keys, show, time_split
+from studyhall.search.display import json_keys, show, time_split, words
+from studyhall.search.display.terminal import Literal
 from studyhall.search.process.stop import Stop
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.status import OutOfMemory
@@ -60,7 +60,7 @@ def told(run):
     [(None, "–"), (0.123456789, "0.12346"), (1234567.0, "1.2346e+06"), (3.0, "3")],
 )
 def test_numbers(value, expected):
-    assert show.number(value) == expected
+    assert words.number(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_numbers(value, expected):
     [(None, "–"), (0.2, "0 s"), (75, "75 s"), (720, "12 min"), (12240, "3.4 h")],
 )
 def test_durations(seconds, expected):
-    assert show.duration(seconds) == expected
+    assert words.duration(seconds) == expected
 
 
 def test_a_study_for_programs(run):
@@ -97,12 +97,16 @@ def test_the_keys_of_a_trial_are_stable(run):
     assert shown[3]["finished_at"] is None
 
 
+def judged(db, study, trials):
+    found = verdicts.of_study(db, study, trials)
+    return {number: verdict.name for number, verdict in found.items() if verdict is not None}
+
+
 def test_tables(run):
     study, state, found = told(run)
     studies = text(show.studies_table([(study, state)])).split()
     assert studies[-8:-2] == ["iris", "2", "0", "1", "0", "1"]
-    judged = verdicts.of_study(run[0].db, study, found)
-    trials = text(show.trials_table(found, judged)).splitlines()
+    trials = text(show.trials_table(found, judged(run[0].db, study, found))).splitlines()
     assert trials[0].split()[4] == "verdict" and "too early to tell" in trials[1]
     assert "units=" in trials[1] and "learning_rate=0.001" in trials[1]
     assert 'a reason, with [brackets] and "quotes"; learning_rate=0.0' in trials[2]
@@ -111,8 +115,7 @@ def test_tables(run):
 
 def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):
     study, _, found = told(run)
-    judged = verdicts.of_study(run[0].db, study, found)
-    show.trials_csv(found, judged, tmp_path / "trials.csv")
+    show.trials_csv(found, judged(run[0].db, study, found), tmp_path / "trials.csv")
     with (tmp_path / "trials.csv").open(newline="", encoding="utf-8") as file:
         rows = [*csv.DictReader(file)]
     assert [row["trial"] for row in rows] == ["0", "1", "2", "3"]
@@ -125,15 +128,15 @@ def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):
 def test_the_line_of_a_finished_trial(run):
     _, state, found = told(run)
     line = show.finished_line(found[0], state, 1)
-    assert f"trial 0 complete: {show.number(found[0].value)} at epoch" in line
+    assert f"trial 0 complete: {words.number(found[0].value)} at epoch" in line
     assert line.endswith("; 1 of 4")
     assert "trial 1 failed: " in show.finished_line(found[1], state, 2)
 
 
 def test_what_is_left_and_for_how_long(run):
     _, state, _ = told(run)
-    assert not show.spent(state) and show.left(state) == 1
-    left_s = show.left_s(state)
+    assert not state.spent and state.left == 1
+    left_s = state.left_s
     assert left_s is None or 0 < left_s < 3600
 
 
@@ -146,7 +149,7 @@ def test_what_takeovers_cost(run):
 
 def test_what_want_of_memory_cost(run):
     state = told(run)[1]
-    assert show.out_of_memory(state) == "out of memory: none" and show.memory_share(state) == 0
+    assert show.out_of_memory(state) == "out of memory: none" and state.memory_share == 0
     lost = OutOfMemory(trials=3, gpu_seconds=30.0)
     state = dataclasses.replace(state, limit=60, gpu_seconds_used=240.0, out_of_memory=lost)
     said = "out of memory: 3 failed, 30 s: 5.0% of the trials, 12.5% of the time"

@@ -13,7 +13,7 @@ from studyhall.search.cli import app
 from studyhall.search.doctor import database, machine, report
 from studyhall.search.doctor.finding import size
 from studyhall.search.process import disk
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.storage.database import health
 from studyhall.storage.database.health import Health
 from studyhall.storage.queries import records
@@ -105,7 +105,7 @@ def test_objects_that_nothing_points_to_are_counted(studio):
     study = studio.study()
     studio.finish(study)
     studio._stores[-1].close()  # the worker leaves
-    objects = creation.objects(study)
+    objects = record.objects(study)
     objects.write("checkpoint", "iris-0", b"x" * 2048)
     assert (
         "  iris: artifacts hold 1 orphaned objects, 2 KiB: studyhall resume iris removes them"
@@ -156,8 +156,8 @@ def test_a_limit_that_is_too_small(studio):
 def test_a_best_model_that_is_not_there(studio):
     study = studio.study()
     studio.finish(study)
-    for stored in creation.objects(study).objects():
-        creation.objects(study).remove(stored.name)
+    for stored in record.objects(study).objects():
+        record.objects(study).remove(stored.name)
     (line,) = [line for line in lines(studio, study) if "no saved model" in line]
     assert line.startswith("! ") and "(its file is gone)" in line
 
@@ -167,13 +167,13 @@ def test_a_checkpoint_that_is_not_there(studio):
     objective, claim = working(studio, study)
     objective.context.stop.ask()
     objective.run(claim)
-    creation.objects(study).remove(claim.checkpoint)
+    record.objects(study).remove(claim.checkpoint)
     assert any("not in the folder: whoever takes it begins" in e for e in lines(studio, study))
 
 
 def test_a_folder_that_this_machine_does_not_have(studio):
     study = studio.study()
-    shutil.rmtree(creation.stored(study).artifacts)
+    shutil.rmtree(record.stored(study).artifacts)
     assert any(line.startswith("! iris: artifacts not found at /") for line in lines(studio, study))
 
 
@@ -250,7 +250,7 @@ def test_the_exit_code_says_whether_the_user_is_needed(studio, typed):
     study = studio.study()
     code, printed = typed("doctor")
     assert code == 0 and printed.splitlines()[-1] == "all is well"
-    shutil.rmtree(creation.stored(study).artifacts)
+    shutil.rmtree(record.stored(study).artifacts)
     code, printed = typed("doctor", "iris")
     assert code == 3 and printed.splitlines()[-1] == "! 1 of these need you"
     assert typed("doctor", "iri")[0] == 2

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from studyhall.search.cli.terminal import Literal
+from studyhall.search.display.terminal import Literal
 from studyhall.search.evaluation import best, proof
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.artifacts.artifact_store import ArtifactError

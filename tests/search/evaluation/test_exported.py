@@ -7,7 +7,7 @@ import pytest
 
 from studyhall.search.cli import app
 from studyhall.search.evaluation import best, exported, proof
-from studyhall.search.study import creation
+from studyhall.search.study import record
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_is_not_as_it_was_written_is_not_whole(studio, done, damage):
 
 
 def test_a_model_altered_everywhere_is_not_exported(studio, done, monkeypatch, capsys):
-    folder = creation.stored(done).artifacts
+    folder = record.stored(done).artifacts
     for path in (folder / "best" / "model.keras", *folder.glob("model-*")):
         flip(path)
     monkeypatch.chdir(studio.folder)

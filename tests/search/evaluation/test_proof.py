@@ -12,7 +12,7 @@ from studyhall.search.evaluation.proof import ProofError
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import confirmation
 from studyhall.search.retraining import worker as working
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.queries import records
 from studyhall.storage.studies import retrainings, scorings
@@ -61,7 +61,7 @@ def finished(studio):
 
 def test_the_card_beside_the_model(studio, finished):
     study, card = finished()
-    folder = creation.stored(study).artifacts / "best"
+    folder = record.stored(study).artifacts / "best"
     assert json.loads((folder / "best.json").read_text()) == card
     model = (folder / "model.keras").read_bytes()
     assert hashlib.sha256(model).hexdigest() == card["model_sha256"]
@@ -225,7 +225,7 @@ def test_a_model_that_scores_otherwise_is_neither_exported_nor_tested(studio):
     studio.finish(study)
     wrong = studio.spoil(study)
     card = proof.finish(studio.db, study, again=True)
-    told, folder = card["proof"], creation.stored(study).artifacts / "best"
+    told, folder = card["proof"], record.stored(study).artifacts / "best"
     assert not card["proven"] and not told["proven"] and told["scores"] is None
     assert told["recorded"] == wrong.value and told["difference"] > told["tolerance"]
     for said in (f"scores {told['reloaded']:.7g}", f"{wrong.value:.7g} was recorded", "rounding"):
@@ -266,7 +266,7 @@ def test_a_chosen_trial_leaves_the_test_set_to_a_winner_that_may_be_proven(studi
 def test_an_earlier_export_that_is_proven_stays(studio, finished):
     study, card = finished()
     ours = {**card, "model_sha256": "of an earlier winner"}
-    folder = creation.stored(study).artifacts / "best"
+    folder = record.stored(study).artifacts / "best"
     (folder / "best.json").write_text(json.dumps(ours))
     studio.spoil(study)
     assert not proof.finish(studio.db, study)["proven"]
@@ -293,7 +293,7 @@ def test_data_that_have_changed_are_named(studio):
 def test_a_model_that_is_gone_or_damaged(studio, damage, message):
     study = studio.study()
     studio.finish(study)
-    (model,) = creation.stored(study).artifacts.glob("model-*")
+    (model,) = record.stored(study).artifacts.glob("model-*")
     whole = model.read_bytes()
     damage(model)
     card = proof.finish(studio.db, study)
@@ -314,7 +314,7 @@ def test_a_model_that_can_neither_be_written_nor_its_weights(studio):
 def test_a_file_that_keras_cant_read(studio, monkeypatch):
     study = studio.study()
     studio.finish(study)
-    path = studio.spoil(study) and next(creation.stored(study).artifacts.glob("model-*"))
+    path = studio.spoil(study) and next(record.stored(study).artifacts.glob("model-*"))
     path.write_bytes(b"no model")
     monkeypatch.setattr(reloading, "_file", lambda *_: path)  # as if it had been saved so
     why = proof.finish(studio.db, study)["proof"]["why"]

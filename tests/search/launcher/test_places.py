@@ -7,7 +7,7 @@ import pytest
 from studyhall.search.launcher import launch, places
 from studyhall.search.process import device, gpus
 from studyhall.search.process.device import Device
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 
@@ -101,5 +101,5 @@ def test_what_a_place_is_told(studio):
         assert place.environment["STUDYHALL_STORAGE"] == "postgresql://ann:sesame@host/db"
         threads = int(place.environment["TF_NUM_INTRAOP_THREADS"])
         assert threads == max(1, (os.cpu_count() or 1) // 2)
-        assert place.log.parent == creation.stored(study).artifacts / "logs"
+        assert place.log.parent == record.stored(study).artifacts / "logs"
     assert not any("sesame" in word for word in launch.command(study.name))

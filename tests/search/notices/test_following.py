@@ -252,13 +252,13 @@ def test_mistakes_are_told_without_secrets(environment):
 def test_watching_ends_with_the_study(studio, capsys):
     study = studio.study()
     studio.finish(study)
-    from studyhall.search.cli.terminal import out
+    from studyhall.search.display.terminal import out
 
     assert watch.watch(studio.db, study, live.view(out, "iris", quiet=False))
 
 
 def test_watching_a_study_that_is_deleted(tmp_path):
-    from studyhall.search.cli.terminal import out
+    from studyhall.search.display.terminal import out
 
     db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
     study, _ = studies.create(db, "digits", config={"artifacts": str(tmp_path)}, seed=0, trials=1)

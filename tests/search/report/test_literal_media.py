@@ -21,8 +21,8 @@ from studyhall.search.diagnosis import refinement
 from studyhall.search.display import markdown_text, notes, plots, show
 from studyhall.search.report import elements, figures, markdown, optuna_figures
 from studyhall.search.report import html as page
-from studyhall.search.study.creation import Stored
 from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file import config, written
 from studyhall.spaces.spelling import visible
 from studyhall.storage.studies.rows import Study

@@ -9,8 +9,8 @@ import typer
 
 from studyhall.search.cli import retraining as commands
 from studyhall.search.cli import status
-from studyhall.search.cli.terminal import out
 from studyhall.search.display import live
+from studyhall.search.display.terminal import out
 from studyhall.search.evaluation import best, comparison, proof, winner
 from studyhall.search.process import identity
 from studyhall.search.process.device import Device
@@ -20,7 +20,7 @@ from studyhall.search.retraining import confirm, confirmation, launch, seeds
 from studyhall.search.retraining import worker as working
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -155,7 +155,7 @@ def test_the_winners_own_model_is_proven_and_scored(studio, study):
     assert card["confirmation"]["trials"][0]["mean"] == found.winner.mean
     shown = best.to_json(best.read(studio.db, study))
     assert shown["missing"] == [] and shown["confirmation"]["winner"] == card["trial"]
-    left = [o.name for o in creation.objects(study).objects() if o.kind == "model"]
+    left = [o.name for o in record.objects(study).objects() if o.kind == "model"]
     assert run.result["model"] in left
 
 
@@ -175,7 +175,7 @@ def test_processes_of_their_own_confirm(studio, study):
     found = confirm.known(studio.db, study)
     assert found.current and found.winner.model is not None
     models = [
-        o for o in creation.objects(study).objects() if o.name == found.winner.model.result["model"]
+        o for o in record.objects(study).objects() if o.name == found.winner.model.result["model"]
     ]
     assert len(models) == 1
 

@@ -10,17 +10,17 @@ import typer
 
 from studyhall.search import worker
 from studyhall.search.cli import retraining as commands
-from studyhall.search.cli.terminal import out
 from studyhall.search.diagnosis import longer
 from studyhall.search.diagnosis.evidence import Evidence
-from studyhall.search.diagnosis.verdicts import Verdict
+from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import live
+from studyhall.search.display.terminal import out
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import datacurve, launch, shares
 from studyhall.search.retraining import worker as working
 from studyhall.search.retraining.datacurve import DataCurve, Point
 from studyhall.search.retraining.launch import Progress
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.retrainings import DATACURVE
@@ -129,7 +129,7 @@ def test_what_is_left_is_no_answer():
 
 def test_shares_are_nested_and_stratified(studio):
     study = studio.study()
-    stored = creation.stored(study)
+    stored = record.stored(study)
     data = worker.plan_of(stored, stored.folder, study).data
     (fold,) = data.folds
     parts = {p: shares.share(fold, p) for p in (25, 50, 75)}
@@ -149,7 +149,7 @@ def test_shares_keep_groups_whole(studio, folds):
     frame.to_csv(studio.folder / "t.csv", index=False)
     about = {"source": "t.csv", "target": "y", "group": "patient", "folds": folds}
     study = studio.study(data={**about, "normalize": "none"})
-    stored = creation.stored(study)
+    stored = record.stored(study)
     for fold in worker.plan_of(stored, stored.folder, study).data.folds:
         seen = [shares.share(fold, p).train.x[:, 0] for p in (25, 50, 75, 100)]
         for smaller, larger in itertools.pairwise(seen):

@@ -7,7 +7,7 @@ import pytest
 from studyhall.search import worker
 from studyhall.search.retraining import replay as replaying
 from studyhall.search.retraining.replay_result import Difference, Replay
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.queries import records
 
@@ -21,7 +21,7 @@ def study(studio):
 
 
 def replay(studio, study, number=1, tolerance=replaying.TOLERANCE):
-    stored = creation.stored(study)
+    stored = record.stored(study)
     plan = worker.plan_of(stored, stored.folder, study)
     return replaying.replay(studio.db, study, plan, number, tolerance)
 

@@ -15,13 +15,13 @@ from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import confirmation
 from studyhall.search.retraining import worker as working
 from studyhall.search.retraining.trainer import Anew
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.training import engine
 from studyhall.search.trial import time_limit
 from studyhall.search.trial.time_limit import TimeLimit
 from studyhall.storage.artifacts import retention
 from studyhall.storage.queries import records
-from studyhall.storage.studies import retrainings, studies
+from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.retrainings import CONFIRM
 
 LONG = {"epochs": 80, "patience": "none", "checkpoint_every_s": 0}
@@ -44,12 +44,12 @@ def rows(studio, study):
 
 
 def objects(study, kind):
-    return [one.name for one in creation.objects(study).objects() if one.kind == kind]
+    return [one.name for one in record.objects(study).objects() if one.kind == kind]
 
 
 def whole(studio, study, row):
     """The values of all epochs of each fold, trained without a break."""
-    stored = creation.stored(study)
+    stored = record.stored(study)
     plan = worker.plan_of(stored, stored.folder, study)
     trial = records.trial(studio.db, study, row.trial)
     folds = range(len(plan.data.folds))
@@ -93,7 +93,7 @@ def test_a_kill_costs_the_epochs_since_the_checkpoint(studio, monkeypatch, train
             working.work(studio.db, study, CONFIRM, Stop())
     (left,) = rows(studio, study)
     assert [left.checkpoint] == objects(study, "checkpoint") and left.result is None
-    retention.tidy(studio.db, study, creation.objects(study), keep_models=1, max_bytes=10**9)
+    retention.tidy(studio.db, study, record.objects(study), keep_models=1, max_bytes=10**9)
     assert [left.checkpoint] == objects(study, "checkpoint")
     counted.clear()
     working.work(studio.db, study, CONFIRM, Stop())
@@ -134,7 +134,7 @@ def test_a_damaged_checkpoint_costs_the_training(studio, trained, caplog):
     then[3] = stop.ask
     working.work(studio.db, study, CONFIRM, stop)
     (left,) = rows(studio, study)
-    creation.objects(study).path(left.checkpoint).write_bytes(b"nonsense")
+    record.objects(study).path(left.checkpoint).write_bytes(b"nonsense")
     counted.clear()
     working.work(studio.db, study, CONFIRM, Stop())
     (row,) = rows(studio, study)
@@ -215,5 +215,5 @@ def test_one_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch, cap
     (row,) = rows(studio, study)
     reason = "hung: no first epoch beyond its limit of 0.001 minutes"
     assert row.result == {"reason": reason} and f"trial 0 {reason}" in caplog.text
-    assert studies.trials(studio.db, study)[0].state == "COMPLETE"
+    assert records.trials(studio.db, study)[0].state == "COMPLETE"
     assert confirmation.read(studio.db, study).ranked[0].reasons == [reason]

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from studyhall.search.study import creation, inspection
+from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.database import Database
-from studyhall.storage.queries import status
+from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 
 
@@ -37,7 +37,7 @@ def told(differences):
 
 def test_a_study_remembers_its_file(studio, launched):
     study, _ = launched(study={"trials": 7, "hours": 2.0, "seed": 5})
-    found = creation.stored(studies.find(studio.db, "iris"))
+    found = record.stored(studies.find(studio.db, "iris"))
     assert found.file == config.load(studio.folder / "study.toml")
     assert found.folder == studio.folder.resolve()
     assert found.artifacts == studio.folder / "artifacts" / "iris"
@@ -72,7 +72,7 @@ def test_fixed_trials_come_before_the_textbooks_and_are_queued_once(studio, laun
         store.claim().trial.suggest_float("learning_rate", 1e-3, 1e-1, log=True) for _ in range(3)
     ]
     assert rates == [0.1, 0.01, 1e-3]
-    names = [trial.attributes.get("name") for trial in studies.trials(studio.db, study)]
+    names = [trial.attributes.get("name") for trial in records.trials(studio.db, study)]
     assert names == ["fast", None, None]
 
 
@@ -92,12 +92,12 @@ def test_fixed_trials_that_a_file_gains_are_queued_and_those_it_loses_stay(studi
 def test_of_several_launches_at_once_one_queues_what_a_file_gains(studio, launched):
     study, _ = launched()
     file = config.load(studio.write(study={"trials": 4}, trials=[{"learning_rate": 0.01}]))
-    found = creation.stored(study).inspection
+    found = record.stored(study).inspection
     barrier = threading.Barrier(4)
 
     def launch(_):
         db = Database.open(f"sqlite:///{studio.folder}/studyhall.db")
-        changes = config.differences(creation.stored(study).file, file)
+        changes = config.differences(record.stored(study).file, file)
         barrier.wait()
         changed = creation.apply(db, study, file, changes, found)
         db.close()
@@ -135,7 +135,7 @@ def test_what_applies_is_stored_and_what_is_kept_is_not(studio, launched):
         "search.first": ("textbook", "none", "kept"),
         "workers.heartbeat": (15.0, 3.0, "applies"),
     }
-    again = creation.stored(studies.find(studio.db, "iris"))
+    again = record.stored(studies.find(studio.db, "iris"))
     assert (again.file.search.sampler, again.file.search.first) == ("random", "textbook")
     assert again.file.workers.heartbeat == 3.0
     state = status.status(studio.db, study)
@@ -166,7 +166,7 @@ def test_what_would_change_the_values_is_refused(studio, launched, changes, line
         launched(**changes)
     assert refused.value.problems[0] == f"study.toml: {line}"
     assert "give [study] name another value" in refused.value.problems[-1]
-    assert creation.stored(studies.find(studio.db, "iris")).file.training.epochs == 3
+    assert record.stored(studies.find(studio.db, "iris")).file.training.epochs == 3
 
 
 def test_data_that_changed_under_the_same_name_are_refused(studio, launched):
@@ -187,18 +187,18 @@ def test_code_may_be_mended_until_a_trial_has_a_value(studio, launched):
     launched(**own)
     code.write_text("def build(trial, input_shape, outputs): ...")
     study, _ = launched(begun=False, **own)
-    mended = inspection.code_fingerprints(creation.stored(study).file, studio.folder)
-    assert creation.stored(studies.find(studio.db, "iris")).inspection.code == mended
+    mended = inspection.code_fingerprints(record.stored(study).file, studio.folder)
+    assert record.stored(studies.find(studio.db, "iris")).inspection.code == mended
     code.write_text("def build(trial, input_shape, outputs): return 3")
     with pytest.raises(ConfigError, match=r"^study.toml: mine.py: received a file with SHA-256"):
         launched(**own)
-    assert creation.stored(studies.find(studio.db, "iris")).inspection.code == mended
+    assert record.stored(studies.find(studio.db, "iris")).inspection.code == mended
 
 
 def test_a_storage_urls_password_is_not_stored(studio, launched):
     study, _ = launched(study={"storage": "postgresql://ann:sesame@host/db"})
     assert "sesame" not in str(study.config)
-    assert creation.stored(study).file.study.storage == "postgresql://ann@host/db"
+    assert record.stored(study).file.study.storage == "postgresql://ann@host/db"
     _, differences = launched(study={"storage": "postgresql://ann:sesame@host/db"})
     assert differences == []
 
@@ -222,8 +222,8 @@ def test_a_folder_for_artifacts_that_cannot_be_made(studio, monkeypatch, folder)
 
 def test_deleted_artifacts_are_gone(studio, launched):
     study, _ = launched()
-    objects = creation.objects(study)
+    objects = record.objects(study)
     objects.write("model", "iris-0", b"weights")
-    creation.remove_artifacts(study)
+    record.remove_artifacts(study)
     assert not objects.root.exists()
-    creation.remove_artifacts(study)  # and may be gone already
+    record.remove_artifacts(study)  # and may be gone already

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from studyhall.search.study import creation, inspection, warm_start
+from studyhall.search.study import creation, inspection, record, warm_start
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.queries import records, status
@@ -90,4 +90,4 @@ def test_a_study_that_teaches_nothing_is_refused(old, changes, expected):
 def test_without_it_nothing_is_known(old):
     assert old[1].config["warm_start"] == {}
     file = config.from_dict(old[1].config["file"])
-    assert warm_start.known(old[0].db, file, creation.stored(old[1]).inspection) == {}
+    assert warm_start.known(old[0].db, file, record.stored(old[1]).inspection) == {}

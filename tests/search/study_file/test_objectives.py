@@ -12,7 +12,7 @@ import pytest
 
 from studyhall.search.cli import status as questions
 from studyhall.search.diagnosis import findings
-from studyhall.search.display import live, show
+from studyhall.search.display import live, words
 from studyhall.search.evaluation import best, pareto, proof
 from studyhall.search.report import content
 from studyhall.search.report import report as page
@@ -101,7 +101,7 @@ def test_what_is_shown_names_the_objective(studio):
     assert gathered["status"]["directions"] == ["maximize"]
     assert "is the best: roc_auc 0." in gathered["summary"][0]
     first = str(best.shown(best.read(studio.db, study))[0])
-    assert f"roc_auc {show.number(found.complete[0].value)} at epoch" in first
+    assert f"roc_auc {words.number(found.complete[0].value)} at epoch" in first
     assert studies.of_trial(studio.db, found.trials[0].trial_id) == study  # whose curves it draws
     assert studies.of_trial(studio.db, 12345) is None
     lines = live.picture("x", status.status(studio.db, study)).renderables

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.evaluation import proof
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.training.compiled import learning_rates, signature, updates
 from studyhall.search.training.compiled.cache import CompiledModels
 from studyhall.search.training.engine import Engine, Training, seed_everything
@@ -127,7 +127,7 @@ def test_a_study_ends_with_a_model_that_proves_its_value(studio: Any, precision:
     assert studio.finish(study) == [Outcome.COMPLETE]
     keras.config.set_dtype_policy("float32")  # as in a fresh process
     card = proof.finish(studio.db, study)
-    exported = keras.models.load_model(creation.stored(study).artifacts / "best" / "model.keras")
+    exported = keras.models.load_model(record.stored(study).artifacts / "best" / "model.keras")
     trained = exported.get_layer("mlp")
     assert [layer.compute_dtype for layer in trained.layers if layer.weights] == [
         *[precision.removeprefix("mixed_")] * 2,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.trial import checkpoints
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import Outcome
@@ -33,7 +33,7 @@ def study(studio):
 
 def everything(study):
     """The names of all files of the study's folder, unfinished ones too."""
-    return sorted(name for name in os.listdir(creation.objects(study).root) if name != "logs")
+    return sorted(name for name in os.listdir(record.objects(study).root) if name != "logs")
 
 
 def while_writing(monkeypatch):

@@ -13,7 +13,7 @@ from studyhall.search.data import loading
 from studyhall.search.display import show
 from studyhall.search.process import recycling
 from studyhall.search.process.stop import Stop, StopNow
-from studyhall.search.study import creation
+from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
 from studyhall.search.trial.context import Outcome, trial_seed
 from studyhall.storage.leases.lease import Terms
@@ -93,7 +93,7 @@ def test_only_the_best_trials_model_is_kept(studio):
     studio.finish(study)
     found = trials(studio, study)
     best = min(found, key=lambda trial: trial.value)
-    objects = creation.objects(study)
+    objects = record.objects(study)
     assert [stored.name for stored in objects.objects()] == [best.attributes["model"]]
     assert objects.sha256(best.attributes["model"]) == best.attributes["model_sha256"]
     model = keras.models.load_model(objects.path(best.attributes["model"]))
@@ -115,7 +115,7 @@ def test_of_equal_trials_the_model_of_the_first_is_kept(studio, monkeypatch):
     assert found[0].value == found[1].value
     winner = status.status(studio.db, study).incumbent
     assert winner.number == 0
-    assert creation.objects(study).path(winner.attributes["model"]).is_file()
+    assert record.objects(study).path(winner.attributes["model"]).is_file()
 
 
 def test_two_studies_of_one_seed_are_equal(studio):
@@ -186,7 +186,7 @@ def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
     assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     studio.finish(study)
     best = min(trials(studio, study), key=lambda trial: trial.value)
-    objects = creation.objects(study)
+    objects = record.objects(study)
     assert sorted(each.kind for each in objects.objects()) == ["model", *2 * ["predictions"]]
     plan, name = objective.context.plan, best.attributes["predictions"]
     with np.load(objects.path(name)) as found:
@@ -293,7 +293,7 @@ def test_a_trial_handed_back_continues_to_the_last_bit(studio, engine):
     (one,), (other,) = trials(studio, whole), trials(studio, broken)
     assert (other.value, other.attempt, other.repeated_epochs) == (one.value, 3, 0)
     assert curve(studio, other) == curve(studio, one)
-    assert [s.name[:6] for s in creation.objects(broken).objects()] == ["model-"]
+    assert [s.name[:6] for s in record.objects(broken).objects()] == ["model-"]
 
 
 def damaged(blob, how):
@@ -313,7 +313,7 @@ def test_with_a_damaged_checkpoint_the_trial_begins_again(studio, caplog, how):
     study = studio.study(study={"trials": 1}, training=LONG)
     objective = studio.worker(study, StopAfter(3))
     objective.run(objective.context.store.claim())
-    objects = creation.objects(study)
+    objects = record.objects(study)
     path = objects.path(objects.objects()[0].name)
     content = damaged(path.read_bytes(), how)
     path.unlink() if content is None else path.write_bytes(content)
@@ -344,7 +344,7 @@ def test_a_checkpoint_is_written_when_it_is_due(studio, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         objective.run(store.claim())
     (running,) = status.status(studio.db, study).running
-    objects = creation.objects(study)
+    objects = record.objects(study)
     assert [stored.name for stored in objects.objects()] == [running.checkpoint]
     assert running.epoch == 5 and running.held
 
@@ -501,7 +501,7 @@ def test_a_trial_that_somebody_else_took_is_dropped(studio, monkeypatch):
 def test_a_full_disk_costs_the_checkpoint_not_the_trial(studio, caplog):
     study = studio.study(study={"trials": 1}, training={**LONG, "checkpoint_every_s": 0})
     objective = studio.worker(study)
-    folder = creation.objects(study).root
+    folder = record.objects(study).root
     folder.rmdir()
     folder.write_text("in the way")
     assert objective.run(objective.context.store.claim()) is Outcome.COMPLETE
@@ -616,8 +616,8 @@ def test_a_trial_whose_time_is_up_has_its_best_epochs_value(studio):
     assert trial.attributes["stopped"] == "time" and len(values) == trial.epochs < 100_000
     assert trial.value == min(values) == values[trial.best_epoch - 1]
     assert trial.attributes["model_value"] == trial.value
-    model = keras.models.load_model(creation.objects(study).path(trial.attributes["model"]))
-    part = loading.load(creation.stored(study).file.data, seed=0, folder=studio.folder).validation
+    model = keras.models.load_model(record.objects(study).path(trial.attributes["model"]))
+    part = loading.load(record.stored(study).file.data, seed=0, folder=studio.folder).validation
     predicted = model.predict(part.x, verbose=0)
     loss = -np.log(predicted[np.arange(len(predicted)), part.y]).mean()
     assert loss == pytest.approx(trial.value, rel=1e-4)
@@ -637,11 +637,11 @@ def test_the_time_of_earlier_workers_counts(studio):
     study = studio.study(study={"trials": 1}, training=training)
     first = studio.worker(study, StopAfter(2))
     assert first.run(first.context.store.claim()) is Outcome.HANDED_BACK
-    (stored,) = creation.objects(study).objects()
-    progress, blob, _ = trainings.read(creation.objects(study).read(stored.name))
+    (stored,) = record.objects(study).objects()
+    progress, blob, _ = trainings.read(record.objects(study).read(stored.name))
     assert 0 < progress.spent_s < 60
     later = trainings.write(dataclasses.replace(progress, spent_s=1000.0), blob)
-    creation.objects(study).path(stored.name).write_bytes(later)
+    record.objects(study).path(stored.name).write_bytes(later)
     before = trials(studio, study)[0].epochs
     assert studio.finish(study) == [Outcome.COMPLETE]
     (trial,) = trials(studio, study)

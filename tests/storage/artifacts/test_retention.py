@@ -11,6 +11,7 @@ from studyhall.storage.artifacts import artifact_store, retention
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries import records
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -92,7 +93,7 @@ def test_what_the_folds_predict_stays_longer_than_the_model(
     assert tidied(db, study, store, 2, 450, 3) == {*models[1:], *predictions[1:]}
     assert tidied(db, study, store, 2, 350, 3) == {*models[1:], predictions[2]}
     assert tidied(db, study, store) == {models[2], predictions[2]}
-    kept = [{"model", "predictions"} & t.attributes.keys() for t in studies.trials(db, study)]
+    kept = [{"model", "predictions"} & t.attributes.keys() for t in records.trials(db, study)]
     assert kept == [set(), set(), {"model", "predictions"}]
 
 
@@ -117,7 +118,7 @@ def test_the_best_models_stay(
     assert tidied(db, study, store, models=3) == {names[4], names[1], names[3]}
     assert tidied(db, study, store, models=2) == {names[4], names[1]}  # the earlier of equals
     assert tidied(db, study, store, models=1) == {names[4]}
-    pointers = [trial.attributes.get("model") for trial in studies.trials(db, study)]
+    pointers = [trial.attributes.get("model") for trial in records.trials(db, study)]
     assert pointers == [None, None, None, None, names[4]]
 
 
@@ -190,7 +191,7 @@ def test_a_kill_between_pointer_and_object_leaves_what_goes_the_next_time(
         killed.setattr(ArtifactStore, "remove", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             tidied(db, study, store)
-    assert "model" not in studies.trials(db, study)[0].attributes  # no pointer leads nowhere
+    assert "model" not in records.trials(db, study)[0].attributes  # no pointer leads nowhere
     assert {stored.name for stored in store.objects()} == {beaten, best}
     assert tidied(db, study, store) == {best}
 

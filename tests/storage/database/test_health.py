@@ -9,6 +9,7 @@ from studyhall.storage.database import Database, Transaction, health
 from studyhall.storage.database.schema import VERSION
 from studyhall.storage.leases import budget
 from studyhall.storage.studies import studies
+from studyhall.storage.trials import control
 
 
 def test_a_database_is_told_as_it_is(db: Database) -> None:
@@ -54,7 +55,7 @@ def test_postgres_tells_who_waits_for_a_lock(postgres_url: str) -> None:
         holder.transaction(work)
 
     threads = [threading.Thread(target=hold)]
-    threads.append(threading.Thread(target=lambda: studies.set_stop(waiter, study, True)))
+    threads.append(threading.Thread(target=lambda: control.set_stop(waiter, study, True)))
     for thread in threads:
         thread.start()
         time.sleep(0.2)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.schema import VERSION, metadata
+from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 
 # What takes this version back to version 1.
@@ -78,7 +79,7 @@ def test_an_older_database_is_migrated_with_all_it_holds(db: Database, database_
     for _ in range(2):
         newer = Database.open(database_url)
         assert columns(newer) == fresh
-        (record,) = studies.trials(newer, study)
+        (record,) = records.trials(newer, study)
         assert (record.attempt, record.repeated_epochs, record.repeated_s) == (2, 5, 0.0)
         version = newer.snapshot(lambda t: t.rows("SELECT version FROM studyhall_schema"))
         assert version == [(VERSION,)]

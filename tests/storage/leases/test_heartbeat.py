@@ -12,9 +12,10 @@ from studyhall.storage.database import Database
 from studyhall.storage.leases.heartbeat import Heartbeat
 from studyhall.storage.leases.lease import Lease, Terms, Worker
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
-from studyhall.storage.trials import claim
+from studyhall.storage.trials import claim, control
 
 WORKER = Worker("worker-1", "host", 42, "gpu 0")
 PATIENCE_S = 20.0  # only a failure takes as long
@@ -71,11 +72,11 @@ def test_hears_what_the_worker_is_asked_to_do(
 ) -> None:
     lease = claimed(db, study)
     heartbeat.hold(lease)
-    studies.set_stop(db, study, True)
+    control.set_stop(db, study, True)
     wait_for(heard, lambda _, order: order is Order.STOP)
-    studies.set_stop(db, study, False)
+    control.set_stop(db, study, False)
     wait_for(heard, lambda _, order: order is Order.GO_ON)
-    studies.stop_trial(db, study, lease.number)
+    control.stop_trial(db, study, lease.number)
     wait_for(heard, lambda _, order: order is Order.PRUNE)
 
 
@@ -140,9 +141,9 @@ def test_worker_is_on_the_list_until_it_leaves(
 ) -> None:
     heartbeat.hold(claimed(db, study))
     heard.get(timeout=PATIENCE_S)
-    (seen,) = studies.status(db, study).workers
+    (seen,) = status.status(db, study).workers
     assert (seen.name, seen.host, seen.pid, seen.device) == ("worker-1", "host", 42, "gpu 0")
     heartbeat.stop()
     heartbeat._thread.join(PATIENCE_S)
     assert not heartbeat._thread.is_alive()
-    assert studies.status(db, study).workers == []
+    assert status.status(db, study).workers == []

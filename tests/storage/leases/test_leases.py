@@ -21,6 +21,7 @@ from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases
 from studyhall.storage.leases.lease import Lease, Terms, Worker
 from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import feed
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import claim as claiming
@@ -256,7 +257,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        found = studies.trials(self.db, self.study)
+        found = records.trials(self.db, self.study)
         assert [record.number for record in found] == sorted(self.trials)
         for record in found:
             trial = self.trials[record.number]
@@ -264,9 +265,9 @@ class Leases(RuleBasedStateMachine):
             assert record.epochs == trial.progress
             assert record.attempt == trial.attempt
             assert record.repeated_epochs == trial.repeated
-        status = studies.status(self.db, self.study)
-        assert status.used == len(self.trials) <= status.limit == self.limit
-        assert {one.number: one.held for one in status.running} == {
+        state = status.status(self.db, self.study)
+        assert state.used == len(self.trials) <= state.limit == self.limit
+        assert {one.number: one.held for one in state.running} == {
             number: trial.held for number, trial in self.trials.items() if trial.state == "RUNNING"
         }
 

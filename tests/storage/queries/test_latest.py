@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Worker
-from studyhall.storage.queries import latest
+from studyhall.storage.queries import latest, records
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -55,7 +55,7 @@ def test_brings_each_ended_trial_once_in_the_order_of_ending(
         (quick.number, "PRUNED", 0.4),
         (slow.number, "COMPLETE", 0.3),
     ]
-    assert ended[1] == studies.trial(db, study, slow.number)
+    assert ended[1] == records.trial(db, study, slow.number)
     assert latest.finished_since(db, study, seen) == ([], seen)
     store.tell(running, "FAIL", None)
     (last,), _ = latest.finished_since(db, study, seen)

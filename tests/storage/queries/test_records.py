@@ -7,9 +7,9 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Worker
-from studyhall.storage.queries import records
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -17,7 +17,7 @@ from studyhall.storage.trials.trial_store import TrialStore
 
 @pytest.fixture
 def study(db: Database) -> Study:
-    queue = [studies.Queued({"rate": 0.01, "kind": "steep", "units": 24}, {"name": "steep"})]
+    queue = [rows.Queued({"rate": 0.01, "kind": "steep", "units": 24}, {"name": "steep"})]
     return studies.create(db, "study", config={}, seed=0, trials=9, queue=queue)[0]
 
 
@@ -50,8 +50,8 @@ def begun(store: TrialStore) -> Claim:
 
 
 def test_trial_that_has_not_been_started_has_no_record(db: Database, study: Study) -> None:
-    assert studies.trials(db, study) == []
-    assert studies.trial(db, study, 0) is None
+    assert records.trials(db, study) == []
+    assert records.trial(db, study, 0) is None
 
 
 def test_finished_trial_is_recorded_with_its_best_epoch(
@@ -61,7 +61,7 @@ def test_finished_trial_is_recorded_with_its_best_epoch(
     for epoch, value in enumerate((0.5, 0.2, 0.4), start=1):
         store.report(claim, epoch, value, {"accuracy": 1 - value})
     store.tell(claim, "COMPLETE", 0.2, attributes={"stopped": "end", "sizes": [1, 2]})
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.trial_id, record.number, record.state) == (claim.lease.trial_id, 0, "COMPLETE")
     assert (record.value, record.best_epoch, record.epochs) == (0.2, 2, 3)
@@ -71,7 +71,7 @@ def test_finished_trial_is_recorded_with_its_best_epoch(
     assert (record.worker, record.attempt, record.repeated_epochs) == ("worker-1", 1, 0)
     assert record.started_at is not None
     assert record.finished_at is not None
-    assert record.started_at <= record.finished_at <= studies.status(db, study).now
+    assert record.started_at <= record.finished_at <= status.status(db, study).now
 
 
 def test_the_best_are_found_without_reading_the_others(
@@ -91,13 +91,13 @@ def test_running_trial_shows_its_best_so_far(db: Database, study: Study, store: 
     claim = begun(store)
     for epoch, value in enumerate((0.5, 0.3, math.nan, 0.4), start=1):
         store.report(claim, epoch, value, {})
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value, record.epochs) == ("RUNNING", 0.3, 4)
     assert (record.best_epoch, record.finished_at) == (None, None)
     assert record.params == claim.trial.params
     assert record.attributes == {"name": "steep"}
-    assert studies.status(db, study).running[0].name == "steep"
+    assert status.status(db, study).running[0].name == "steep"
 
 
 def test_failed_trial_keeps_its_reason_and_has_no_value(
@@ -106,7 +106,7 @@ def test_failed_trial_keeps_its_reason_and_has_no_value(
     claim = begun(store)
     store.report(claim, 1, 0.5, {})
     store.tell(claim, "FAIL", None, attributes={"reason": "out of memory"})
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value) == ("FAIL", None)
     assert record.attributes == {"name": "steep", "reason": "out of memory"}
@@ -123,12 +123,12 @@ def test_records_come_by_number_and_of_one_study_only(
     store.tell(first, "PRUNED", 0.1, attributes={"of": 0})
     neighbour.tell(theirs, "COMPLETE", 0.0, attributes={"of": "other"})
     neighbour.close()
-    records = studies.trials(db, study)
-    assert [(one.number, one.state, one.attributes) for one in records] == [
+    found = records.trials(db, study)
+    assert [(one.number, one.state, one.attributes) for one in found] == [
         (0, "PRUNED", {"name": "steep", "of": 0}),
         (1, "COMPLETE", {"of": 1}),
     ]
-    assert records[1] == studies.trial(db, study, 1)
+    assert found[1] == records.trial(db, study, 1)
 
 
 def test_continued_trial_says_who_had_it_and_what_was_repeated(
@@ -140,24 +140,24 @@ def test_continued_trial_says_who_had_it_and_what_was_repeated(
         if epoch == 2:
             store.checkpoint(claim, "after-2", 2)
     store.release(claim)
-    waiting = studies.trial(db, study, 0)
+    waiting = records.trial(db, study, 0)
     assert waiting is not None
     assert (waiting.repeated_epochs, waiting.repeated_s) == (0, 0.0), "nobody has repeated it yet"
     heir = opened(db, study, "heir")
     continued = heir.claim()
     assert isinstance(continued, Claim)
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.worker, record.attempt) == ("heir", 2)
     assert (record.repeated_epochs, record.repeated_s) == (1, 13.0)
     heir.tell(continued, "COMPLETE", 1 / 3)
-    ended = studies.trial(db, study, 0)
+    ended = records.trial(db, study, 0)
     assert ended is not None
     assert (ended.worker, ended.attempt) == ("heir", 2)
     assert (ended.repeated_epochs, ended.repeated_s) == (1, 13.0)
     assert 0 < ended.gpu_seconds_used < 60
-    status = studies.status(db, study)
-    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (1, 1, 13.0)
+    state = status.status(db, study)
+    assert (state.takeovers, state.repeated_epochs, state.repeated_s) == (1, 1, 13.0)
     assert ended.params == record.params
     heir.close()
 
@@ -169,13 +169,13 @@ def test_history_holds_every_metric_of_every_epoch_and_fold(
     store.report(claim, 1, None, {"loss": 1.0, "grads": math.inf}, fold=1)
     store.report(claim, 2, 0.5, {"loss": math.nan, "note": "NaNs seen"})
     store.report(claim, 1, 0.75, {"loss": 0.5, "rates": [0.1, 0.2]})
-    rows = studies.history(db, claim.lease.trial_id)
-    assert [(row["fold"], row["epoch"], row["value"]) for row in rows] == [
+    lines = records.history(db, claim.lease.trial_id)
+    assert [(row["fold"], row["epoch"], row["value"]) for row in lines] == [
         (0, 1, 0.75),
         (0, 2, 0.5),
         (1, 1, None),
     ]
-    assert rows[0]["metrics"] == {"loss": 0.5, "rates": [0.1, 0.2]}
-    assert math.isnan(rows[1]["metrics"]["loss"])
-    assert rows[1]["metrics"]["note"] == "NaNs seen"
-    assert rows[2]["metrics"] == {"loss": 1.0, "grads": math.inf}
+    assert lines[0]["metrics"] == {"loss": 0.5, "rates": [0.1, 0.2]}
+    assert math.isnan(lines[1]["metrics"]["loss"])
+    assert lines[1]["metrics"]["note"] == "NaNs seen"
+    assert lines[2]["metrics"] == {"loss": 1.0, "grads": math.inf}

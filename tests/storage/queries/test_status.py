@@ -9,8 +9,10 @@ import pytest
 from studyhall.storage.database import Database
 from studyhall.storage.leases import workers
 from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries import status
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
+from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
@@ -20,13 +22,13 @@ from benchmarks import storage_filling
 
 def test_a_fresh_study_has_nothing_to_show(db: Database) -> None:
     study, _ = studies.create(
-        db, "fresh", config={}, seed=0, trials=4, queue=[studies.Queued({"x": 1})]
+        db, "fresh", config={}, seed=0, trials=4, queue=[rows.Queued({"x": 1})]
     )
-    status = studies.status(db, study)
-    assert status.counts == {"RUNNING": 0, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
-    assert (status.used, status.limit, status.queued, status.finished) == (0, 4, 1, 0)
-    assert (status.incumbent, status.running, status.finished_per_hour) == (None, [], None)
-    assert (status.seconds_used, status.gpu_seconds_used, status.stopping) == (0, 0, False)
+    state = status.status(db, study)
+    assert state.counts == {"RUNNING": 0, "COMPLETE": 0, "PRUNED": 0, "FAIL": 0}
+    assert (state.used, state.limit, state.queued, state.finished) == (0, 4, 1, 0)
+    assert (state.incumbent, state.running, state.finished_per_hour) == (None, [], None)
+    assert (state.seconds_used, state.gpu_seconds_used, state.stopping) == (0, 0, False)
 
 
 def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
@@ -47,21 +49,21 @@ def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
     assert isinstance(claim, Claim)
     for epoch, value in ((1, 0.5), (2, 0.4), (3, 0.45)):
         store.report(claim, epoch, value, {})
-    status = studies.status(db, study)
-    assert status.counts == {"RUNNING": 1, "COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
-    assert (status.used, status.finished) == (5, 4)
-    assert status.incumbent is not None
-    assert (status.incumbent.number, status.incumbent.value) == (1, 0.2)
-    (running,) = status.running
+    state = status.status(db, study)
+    assert state.counts == {"RUNNING": 1, "COMPLETE": 2, "PRUNED": 1, "FAIL": 1}
+    assert (state.used, state.finished) == (5, 4)
+    assert state.incumbent is not None
+    assert (state.incumbent.number, state.incumbent.value) == (1, 0.2)
+    (running,) = state.running
     assert (running.number, running.worker, running.host, running.pid, running.device) == (
         4, "worker-1", "host-1", 42, "gpu 0",
     )  # fmt: skip
     assert running.name is None
     assert (running.epoch, running.value, running.best, running.held) == (3, 0.45, 0.4, True)
     assert 0 <= running.silent_s < 5
-    assert status.finished_per_hour is not None
+    assert state.finished_per_hour is not None
     assert (running.fence, running.epochs, running.memory_failures) == (1, 3, 0)
-    assert (status.takeovers, status.repeated_epochs, status.repeated_s) == (0, 0, 0.0)
+    assert (state.takeovers, state.repeated_epochs, state.repeated_s) == (0, 0, 0.0)
     store.close()
 
 
@@ -85,10 +87,10 @@ def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
             )
         )
         store.tell(claim, "FAIL", None, attributes={"stopped": stop} if stop else {})
-    status = studies.status(db, study)
-    assert status.out_of_memory.trials == 2
-    assert status.out_of_memory.gpu_seconds == pytest.approx(60, abs=3)
-    assert status.gpu_seconds_used == pytest.approx(300, abs=6)
+    state = status.status(db, study)
+    assert state.out_of_memory.trials == 2
+    assert state.out_of_memory.gpu_seconds == pytest.approx(60, abs=3)
+    assert state.gpu_seconds_used == pytest.approx(300, abs=6)
     store.close()
 
 
@@ -103,14 +105,14 @@ def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) 
         trial_seed=lambda number: number,
     )
     until = time.monotonic() + 10
-    while not (seen := studies.status(db, study).workers):
+    while not (seen := status.status(db, study).workers):
         assert time.monotonic() < until
         time.sleep(0.02)
     assert [(one.name, one.host, one.pid, one.device) for one in seen] == [
         ("idle", "host", 7, "cpu")
     ]
     store.close()
-    assert studies.status(db, study).workers == []
+    assert status.status(db, study).workers == []
 
 
 def test_a_worker_that_was_killed_is_seen_for_a_day(db: Database) -> None:
@@ -123,16 +125,16 @@ def test_a_worker_that_was_killed_is_seen_for_a_day(db: Database) -> None:
                 "UPDATE studyhall_workers SET seen_at = seen_at - :s", s=s
             )
         )
-        studies.reap(db, study)
-        assert len(studies.status(db, study).workers) == seen
+        control.reap(db, study)
+        assert len(status.status(db, study).workers) == seen
 
 
 @pytest.mark.timeout(120)
 def test_a_large_study_answers_within_a_second(db: Database) -> None:
     study = storage_filling.fill(db, "large", finished=100_000, running=8, reports=False)
     started = time.perf_counter()
-    status = studies.status(db, study)
+    state = status.status(db, study)
     assert time.perf_counter() - started < 1.0
-    assert status.counts == {"RUNNING": 8, "COMPLETE": 75_000, "PRUNED": 25_000, "FAIL": 0}
-    assert status.incumbent is not None
-    assert status.incumbent.number == 0
+    assert state.counts == {"RUNNING": 8, "COMPLETE": 75_000, "PRUNED": 25_000, "FAIL": 0}
+    assert state.incumbent is not None
+    assert state.incumbent.number == 0

@@ -18,7 +18,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.leases.lease import Terms, Worker
 from studyhall.storage.sampling import feed, pruning, samplers
 from studyhall.storage.sampling.samplers import Cmaes, Factory
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -39,7 +39,7 @@ def local(sqlite_url: str) -> Iterator[Database]:
 def made(db: Database, trials: int = 100, queue: tuple[Params, ...] = ()) -> Study:
     """A new study, each with the same name and thus the same draws, in a database of its own."""
     name = f"study-{len(studies.names(db))}"
-    queued = map(studies.Queued, queue)
+    queued = map(rows.Queued, queue)
     return studies.create(db, name, config={}, seed=SEED, trials=trials, queue=queued)[0]
 
 

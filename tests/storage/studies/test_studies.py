@@ -11,9 +11,11 @@ from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import workers
 from studyhall.storage.leases.lease import Worker
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
+from studyhall.storage.trials import control
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -92,25 +94,25 @@ def test_a_config_that_changed_meanwhile_stays_and_nothing_is_queued(db: Databas
     study, _ = studies.create(db, "digits", config={"a": 1}, seed=0, trials=3)
     first = studies.change_config(db, study, {"a": 2}, [Queued({"x": 1})])
     assert studies.change_config(db, study, {"a": 3}, [Queued({"x": 1})] * 2) == first
-    assert studies.status(db, study).queued == 1
+    assert status.status(db, study).queued == 1
 
 
 def test_limits_are_added_to_or_set(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=3, seconds=60.0)
     studies.extend(db, study, trials=2, seconds=30.0, gpu_seconds=5.0)
-    status = studies.status(db, study)
-    assert (status.limit, status.seconds_limit, status.gpu_seconds_limit) == (5, 90.0, None)
+    state = status.status(db, study)
+    assert (state.limit, state.seconds_limit, state.gpu_seconds_limit) == (5, 90.0, None)
     studies.set_limits(db, study, trials=1, gpu_seconds=7.0)
-    status = studies.status(db, study)
-    assert (status.limit, status.seconds_limit, status.gpu_seconds_limit) == (1, None, 7.0)
+    state = status.status(db, study)
+    assert (state.limit, state.seconds_limit, state.gpu_seconds_limit) == (1, None, 7.0)
 
 
 def test_a_limit_below_what_was_started_only_stops_new_trials(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=5)
     fill(db, study, finish=2)
     studies.set_limits(db, study, trials=1)
-    status = studies.status(db, study)
-    assert (status.used, status.limit, status.finished) == (3, 1, 2)
+    state = status.status(db, study)
+    assert (state.used, state.limit, state.finished) == (3, 1, 2)
 
 
 def test_facts_are_remembered(db: Database) -> None:
@@ -153,7 +155,7 @@ def test_a_worker_of_a_deleted_study_is_told(db: Database) -> None:
         store.claim()
     store.close()
     with pytest.raises(LookupError, match="deleted"):
-        studies.status(db, study)
+        status.status(db, study)
 
 
 def test_rows_of_a_study_that_optuna_deleted_are_not_inherited(db: Database) -> None:
@@ -165,16 +167,16 @@ def test_rows_of_a_study_that_optuna_deleted_are_not_inherited(db: Database) -> 
     storage.remove_session()
     storage.engine.dispose()
     heir, _ = studies.create(db, "heir", config={}, seed=0, trials=1)
-    status = studies.status(db, heir)
-    assert (status.used, status.finished, status.running, status.incumbent) == (0, 0, [], None)
+    state = status.status(db, heir)
+    assert (state.used, state.finished, state.running, state.incumbent) == (0, 0, [], None)
     fill(db, heir, finish=0)
-    assert len(studies.history(db, studies.trials(db, heir)[0].trial_id)) == 1
+    assert len(records.history(db, records.trials(db, heir)[0].trial_id)) == 1
 
 
 def test_a_configuration_may_be_put_in_front_later(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
     studies.enqueue(db, study, {"x": 0.125})
-    assert studies.status(db, study).queued == 1
+    assert status.status(db, study).queued == 1
     store = TrialStore(
         db,
         study,
@@ -195,16 +197,16 @@ def test_a_trial_without_a_worker_is_stopped_at_once(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
     fill(db, study, finish=0)
     db.transaction(lambda t: t.run("UPDATE studyhall_leases SET held = 0"))
-    assert studies.stop_trial(db, study, 0)
-    record = studies.trial(db, study, 0)
+    assert control.stop_trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value, record.attributes) == (
         "PRUNED",
         0.5,
         {"stopped": "by hand"},
     )
-    assert not studies.stop_trial(db, study, 0)
-    assert not studies.stop_trial(db, study, 1)
+    assert not control.stop_trial(db, study, 0)
+    assert not control.stop_trial(db, study, 1)
 
 
 def test_of_many_creators_at_once_exactly_one_creates(database_url: str) -> None:
@@ -226,7 +228,7 @@ def test_of_many_creators_at_once_exactly_one_creates(database_url: str) -> None
     assert {study.seed for study, _ in answers} == {creator}
     assert len({study.study_id for study, _ in answers}) == 1
     db = Database.open(database_url)
-    assert studies.status(db, answers[0][0]).queued == 1
+    assert status.status(db, answers[0][0]).queued == 1
     db.close()
 
 

@@ -10,6 +10,7 @@ from studyhall.storage.leases import workers
 from studyhall.storage.leases.lease import Terms, Worker
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -81,7 +82,7 @@ def test_stopped_study_gives_no_trial_until_it_may_go_on(
     worker, other = store(), store()
     claim = claimed(worker)
     control.set_stop(db, study, True)
-    assert studies.status(db, study).stopping
+    assert status.status(db, study).stopping
     assert other.claim() == Exhausted("stopped")
     assert worker.report(claim, 1, 0.5, {}) is Order.STOP
     worker.release(claim)
@@ -123,7 +124,7 @@ def test_trial_that_waits_for_a_worker_is_stopped_at_once(
         worker.report(claim, epoch, value, {})
     worker.release(claim)
     assert control.stop_trial(db, study, 0)
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value, record.best_epoch) == ("PRUNED", 0.3, 2)
     assert record.params == claim.trial.params
@@ -145,7 +146,7 @@ def test_a_stopped_trial_ends_even_if_its_worker_never_hears_of_it(
         control.reap(db, study, TERMS)
     else:
         control.free(db, study, "worker-0")
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value, record.attributes) == (
         "PRUNED",
@@ -183,7 +184,7 @@ def test_trial_that_no_worker_survives_is_failed_with_the_reason(
         assert claim.number == 0
         silence(db, claim)
         assert len(control.reap(db, study, TERMS)) == 1
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value) == ("FAIL", None)
     assert record.attributes["reason"] == (
@@ -221,7 +222,7 @@ def test_a_freed_workers_row_goes_too(db: Database, study: Study) -> None:
     for worker in (Worker("dead", "host", 1, "cpu"), Worker("alive", "host", 2, "cpu")):
         db.transaction(lambda t, seen=worker: workers.note(t, study.study_id, seen))
     control.free(db, study, "dead")
-    assert [one.name for one in studies.status(db, study).workers] == ["alive"]
+    assert [one.name for one in status.status(db, study).workers] == ["alive"]
 
 
 @pytest.mark.parametrize("out_of_memory", [False, True])
@@ -231,12 +232,12 @@ def test_a_trial_that_kills_its_workers_is_failed_when_a_launcher_sees_them_die(
     for number in (0, 1):
         assert claimed(store()).number == 0
         assert control.free(db, study, f"worker-{number}", out_of_memory=out_of_memory, terms=TERMS)
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert record.state == "FAIL"
     assert record.attributes["stopped"] == ("out of memory" if out_of_memory else "worker died")
     assert ("2 times out of memory" in record.attributes["reason"]) == out_of_memory
-    assert studies.status(db, study).out_of_memory.trials == int(out_of_memory)
+    assert status.status(db, study).out_of_memory.trials == int(out_of_memory)
 
 
 def test_handing_back_out_of_memory_is_counted(db: Database, store: Make) -> None:
@@ -262,7 +263,7 @@ def test_a_hanging_workers_trial_is_failed_from_outside(
     assert not control.fail(watchdog, *told)
     with pytest.raises(LeaseLost):
         worker.report(claim, 2, 0.4, {})
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert (record.state, record.value, record.params) == ("FAIL", None, claim.trial.params)
     assert record.attributes == {"reason": "no epoch within 60 s", "stopped": "time limit"}

@@ -12,10 +12,11 @@ from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.lease import Terms, Worker
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
-from studyhall.storage.trials import knowledge, outbox
+from studyhall.storage.trials import control, knowledge, outbox
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -89,14 +90,14 @@ def test_a_trial_goes_from_claim_to_result(db: Database, study: Study, store: Ma
         value = abs(epoch - 2) + x
         assert worker.report(claim, epoch, value, {"val_loss": value}) is Order.GO_ON
     worker.tell(claim, "COMPLETE", x, attributes={"stopped": "patience"})
-    (record,) = studies.trials(db, study)
+    (record,) = records.trials(db, study)
     assert (record.state, record.value, record.best_epoch, record.epochs) == ("COMPLETE", x, 2, 3)
     assert record.params == {"x": x}
     assert record.attributes == {"by": "the user", "stopped": "patience"}
     assert record.started_at is not None
     assert record.finished_at is not None
     assert record.started_at <= record.finished_at
-    assert [row["epoch"] for row in studies.history(db, record.trial_id)] == [1, 2, 3]
+    assert [row["epoch"] for row in records.history(db, record.trial_id)] == [1, 2, 3]
 
 
 def test_the_budget_is_exact(db: Database, study: Study, store: Make) -> None:
@@ -123,7 +124,7 @@ def test_a_lost_lease_changes_nothing(db: Database, study: Study, store: Make) -
     assert (taken.number, taken.attempt, taken.checkpoint) == (0, 2, "first")
     assert (taken.reported, taken.reports) == (2, {1: 0.5, 2: 0.4})
     assert taken.trial.suggest_float("x", 0.0, 1.0) == x
-    before = studies.trials(db, study), studies.history(db, claim.lease.trial_id)
+    before = records.trials(db, study), records.history(db, claim.lease.trial_id)
     late: list[Callable[[], Any]] = [
         lambda: dead.report(claim, 3, 0.1, {"val_loss": 0.1}),
         lambda: dead.checkpoint(claim, "late", 3),
@@ -134,14 +135,14 @@ def test_a_lost_lease_changes_nothing(db: Database, study: Study, store: Make) -
         with pytest.raises(LeaseLost):
             write()
         assert claim.lost
-    assert before == (studies.trials(db, study), studies.history(db, claim.lease.trial_id))
+    assert before == (records.trials(db, study), records.history(db, claim.lease.trial_id))
     heir.report(taken, 2, 0.3, {"val_loss": 0.3})
     heir.tell(taken, "COMPLETE", 0.3)
-    (record,) = studies.trials(db, study)
+    (record,) = records.trials(db, study)
     assert (record.value, record.attempt, record.repeated_epochs, record.epochs) == (0.3, 2, 1, 2)
     assert record.worker == "worker-1"
-    rows = studies.history(db, claim.lease.trial_id)
-    assert [row["value"] for row in rows] == [0.5, 0.3], "what is trained again replaces"
+    lines = records.history(db, claim.lease.trial_id)
+    assert [row["value"] for row in lines] == [0.5, 0.3], "what is trained again replaces"
 
 
 def test_a_trial_that_kills_its_workers_is_failed(db: Database, study: Study, store: Make) -> None:
@@ -153,7 +154,7 @@ def test_a_trial_that_kills_its_workers_is_failed(db: Database, study: Study, st
         worker.write_params(claim)
         silence(db, claim)
     assert claimed(workers[3]).number == 1
-    record = studies.trial(db, study, 0)
+    record = records.trial(db, study, 0)
     assert record is not None
     assert record.state == "FAIL"
     assert record.attributes["reason"].startswith("its workers died 3 times in a row")
@@ -179,7 +180,7 @@ def test_handing_back_is_not_dying(store: Make) -> None:
 
 
 def test_queued_configurations_run_first_and_may_be_incomplete(db: Database, store: Make) -> None:
-    queue = map(studies.Queued, [{"x": 0.25}, {"x": 0.5, "k": "b"}])
+    queue = map(rows.Queued, [{"x": 0.25}, {"x": 0.5, "k": "b"}])
     study = studies.create(db, "queued", config={}, seed=0, trials=3, queue=queue)[0]
     worker = TrialStore(
         db,
@@ -259,24 +260,24 @@ def test_a_report_far_from_the_last_passes_rungs_until_it_is_too_poor(
         worker.report(claim, 17, value, {})
         passed.append(worker.should_prune(claim, 17))
     assert passed == [False, True]
-    rows = db.snapshot(
+    lines = db.snapshot(
         lambda t: t.rows("SELECT number, rung, value FROM studyhall_rungs ORDER BY sequence")
     )
-    assert rows == [(0, 0, 0.1), (0, 1, 0.1), (0, 2, 0.1), (1, 0, 0.5)]
+    assert lines == [(0, 0, 0.1), (0, 1, 0.1), (0, 2, 0.1), (1, 0, 0.5)]
 
 
 def test_orders_come_with_reports(db: Database, study: Study, store: Make) -> None:
     worker = store()
     claim = claimed(worker)
-    assert studies.stop_trial(db, study, 0)
+    assert control.stop_trial(db, study, 0)
     assert worker.report(claim, 1, 0.5, {}) is Order.PRUNE
     worker.tell(claim, "PRUNED", 0.5)
     claim = claimed(worker)
-    studies.set_stop(db, study, True)
+    control.set_stop(db, study, True)
     assert worker.report(claim, 1, 0.5, {}) is Order.STOP
     worker.release(claim)
     assert worker.claim() == Exhausted("stopped")
-    studies.set_stop(db, study, False)
+    control.set_stop(db, study, False)
     assert claimed(worker).number == claim.number
 
 
@@ -285,10 +286,10 @@ def test_orders_come_with_the_heartbeat_during_a_long_epoch(
 ) -> None:
     worker = store(terms=Terms(60.0, 2, heartbeat_s=0.05))
     claim = claimed(worker)
-    studies.set_stop(db, study, True)
+    control.set_stop(db, study, True)
     wait_until(lambda: claim.order is Order.STOP)
     silence(db, claim)
-    wait_until(lambda: studies.status(db, study).running[0].silent_s < 5)
+    wait_until(lambda: status.status(db, study).running[0].silent_s < 5)
     db.transaction(lambda t: t.run("UPDATE studyhall_leases SET fence = fence + 1"))
     wait_until(lambda: claim.lost)
 
@@ -335,7 +336,7 @@ def test_time_without_any_worker_is_not_counted(db: Database, study: Study, stor
     )
     db.transaction(lambda t: t.run("UPDATE studyhall_leases SET heard_at = heard_at - 4990"))
     claimed(worker)
-    assert studies.status(db, study).seconds_used == pytest.approx(10, abs=2)
+    assert status.status(db, study).seconds_used == pytest.approx(10, abs=2)
 
 
 def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Make) -> None:
@@ -356,12 +357,12 @@ def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Mak
     db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 20"))
     assert workers[0].report(claims[0], 1, 0.5, {}) is Order.GO_ON
     workers[0].tell(claims[0], "COMPLETE", 0.5)
-    assert studies.status(db, study).gpu_seconds_used == pytest.approx(80, abs=3)
+    assert status.status(db, study).gpu_seconds_used == pytest.approx(80, abs=3)
     db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 11"))
     assert workers[1].report(claims[1], 1, 0.5, {}) is Order.TIME_UP
     workers[1].release(claims[1])
     assert workers[0].claim() == Exhausted("gpu_seconds")
-    assert studies.status(db, study).gpu_seconds_used == pytest.approx(102, abs=3)
+    assert status.status(db, study).gpu_seconds_used == pytest.approx(102, abs=3)
     for worker in workers:
         worker.close()
 
@@ -375,11 +376,11 @@ def test_reports_wait_while_the_database_is_away(
     away = Away(worker)
     for epoch in (1, 2, 3):
         assert worker.report(claim, epoch, 1 / epoch, {"val_loss": 1 / epoch}) is Order.GO_ON
-    assert studies.trials(db, study)[0].epochs == 0
+    assert records.trials(db, study)[0].epochs == 0
     away.end()
     worker.report(claim, 4, 1 / 4, {"val_loss": 1 / 4})
-    rows = studies.history(db, claim.lease.trial_id)
-    assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    lines = records.history(db, claim.lease.trial_id)
+    assert [row["epoch"] for row in lines] == [1, 2, 3, 4]
     away = Away(worker)
     monkeypatch.setattr(outbox, "OUTAGE_S", 0.0)
     with pytest.raises(StorageAway):
@@ -400,14 +401,14 @@ def test_a_checkpoint_waits_while_the_database_is_away(
     assert worker.checkpoint(claim, "two", 2) is None
     worker.report(claim, 3, 0.5, {})
     assert worker.checkpoint(claim, "three", 3) is None
-    assert studies.status(db, study).running[0].checkpoint == "one"
+    assert status.status(db, study).running[0].checkpoint == "one"
     away.end()
     worker.report(claim, 4, 0.5, {})
-    assert studies.status(db, study).running[0].checkpoint == "three" == claim.checkpoint
+    assert status.status(db, study).running[0].checkpoint == "three" == claim.checkpoint
     removed = {worker.checkpoint(claim, "four", 4), worker.checkpoint(claim, "five", 4)}
     removed.add(worker.checkpoint(claim, "six", 4))
     assert removed == {"one", "two", "three"}
-    assert studies.status(db, study).running[0].checkpoint == "six"
+    assert status.status(db, study).running[0].checkpoint == "six"
 
 
 class Away:
@@ -464,5 +465,5 @@ def test_infeasible_trials_steer_the_sampler_away(db: Database) -> None:
             worker.tell(claim, "COMPLETE", 0.5 - x)  # the best lies beside the wall
     worker.close()
     assert len([number for number in failed if number >= 20]) <= 20
-    states = [record.state for record in studies.trials(db, study)]
+    states = [record.state for record in records.trials(db, study)]
     assert states.count("FAIL") == len(failed)

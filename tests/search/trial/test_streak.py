@@ -1,6 +1,6 @@
 """When failures in a row are reason to stop."""
 
-from studyhall.search.launcher.streak import FAILURES, Streak
+from studyhall.search.trial.streak import FAILURES, Streak
 
 
 def failing(streak, *numbers):
