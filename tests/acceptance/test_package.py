@@ -1,0 +1,74 @@
+"""What is installed: one package, beside which the user's own modules keep their names."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import studyhall
+
+ROOT = Path(__file__).parents[2]
+OWN_MODEL = """
+import keras
+from search import DEPTH
+from spaces.widths import WIDTH
+from storage import units
+
+
+def build(trial, input_shape, outputs):
+    layers = [keras.layers.Dense(units(WIDTH), "relu") for _ in range(DEPTH)]
+    rate = trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True)
+    model = keras.Sequential([keras.Input(input_shape), *layers, keras.layers.Dense(outputs)])
+    model.compile(keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(True))
+    return model
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_a_wheel_holds_one_package_and_all_of_it(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {"studyhall", f"studyhall-{studyhall.__version__}.dist-info"}
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "search", "spaces", "storage"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    assert {f"studyhall/{name}" for name in files if (ROOT / name).exists()} <= {*names}
+
+
+def test_a_wheel_works_away_from_its_sources(wheel, folder):
+    zipfile.ZipFile(wheel).extractall(folder.path / "site")
+    folder.environment["PYTHONPATH"] = str(folder.path / "site")
+    folder.study()
+    assert "multiclass" in folder.run("check", "study.toml")
+    code = "import studyhall; print(studyhall.__file__, studyhall.__version__)"
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env=folder.environment, cwd="/", capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert said == [str(folder.path / "site/studyhall/__init__.py"), studyhall.__version__]
+
+
+@pytest.mark.parametrize("python_path", [None, "."])
+def test_users_modules_may_be_called_search_spaces_and_storage(folder, python_path):
+    if python_path:
+        folder.environment["PYTHONPATH"] = python_path
+    folder.write("search.py", "DEPTH = 2\n")
+    folder.write("spaces/widths.py", "WIDTH = 4\n")
+    folder.write("storage.py", "def units(width):\n    return 2 * width\n")
+    folder.write("my_model.py", OWN_MODEL)
+    folder.study(study={"trials": 1}, model={"family": "my_model.py:build"}, space={"width": None, "depth": None})
+    folder.run("launch", "study.toml", "--workers", "1")
+    (trial,) = folder.json("trials", "iris")
+    assert trial["state"] == "complete"
+    assert folder.json("best", "iris")["proof"]["proven"]
