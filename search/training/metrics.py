@@ -131,7 +131,7 @@ class RocAuc(keras.metrics.AUC):  # type: ignore[misc]
 
 
 class CalibrationError(_Measure):
-    """The expected calibration error of what is decided, as `search.evaluation.calibration` has it."""
+    """The expected calibration error of what is decided, as `search.display.calibration` has it."""
 
     def __init__(
         self, task: str, outputs: int, name: str = "calibration_error", **known: Any

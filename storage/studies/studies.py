@@ -26,7 +26,6 @@ __all__ = [
     "change_config",
     "create",
     "delete",
-    "enqueue",
     "extend",
     "facts",
     "fail",
@@ -198,12 +197,6 @@ def change_config(
         return replace(study, config=dict(config))
 
     return db.transaction(work)
-
-
-def enqueue(db: Database, study: Study, params: Mapping[str, Any]) -> None:
-    """Puts a configuration in front; it takes its place in the budget when it is claimed."""
-    token, queued = uuid.uuid4().hex, Queued(params)
-    db.transaction(lambda transaction: rows.enqueue(transaction, study.study_id, queued, token))
 
 
 def delete(db: Database, study: Study) -> None:
