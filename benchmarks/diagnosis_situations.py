@@ -22,7 +22,7 @@ from studyhall.search.diagnosis.rules import (
     TOO_LONG,
     UNDERFIT,
     UNSTABLE,
-    Finding,
+    Judgement,
     Standard,
 )
 from studyhall.search.study_file import config
@@ -112,12 +112,12 @@ class Judged:
     """A training with its two verdicts."""
 
     trained: Trained
-    alone: Finding
-    in_study: Finding
+    alone: Judgement
+    in_study: Judgement
 
-    def is_right(self, finding: Finding) -> bool:
+    def is_right(self, judgement: Judgement) -> bool:
         """Whether a verdict fits the situation."""
-        return finding.verdict in self.trained.situation.expected
+        return judgement.verdict in self.trained.situation.expected
 
 
 def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained:
@@ -132,7 +132,6 @@ def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained
         patience=situation.patience,
         seed=seed,
         data_loss=built.data_loss,
-        xla="off",
     )
     epochs = forms.engine(data.split).training(built.model, settings).epochs()
     history = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
@@ -192,8 +191,8 @@ def _same_data(trained: Trained) -> tuple[object, ...]:
     return trained.source, trained.seed, situation.noise, situation.samples
 
 
-def _finding(trained: Trained, standard: Standard) -> Finding:
+def _finding(trained: Trained, standard: Standard) -> Judgement:
     evidence = measure(trained.history, trained.guess_loss)
     if evidence is None:  # no epoch had a finite loss
-        return Finding(rules.DIVERGED, 1.0, 1.0, "")
+        return Judgement(rules.DIVERGED, 1.0, 1.0, "")
     return rules.judge(evidence, standard)

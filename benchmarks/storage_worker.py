@@ -13,7 +13,7 @@ sys.path[0] = str(ROOT)  # not this folder, whose storage.py would hide the pack
 import optuna  # noqa: E402
 
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.leases.lease import Worker  # noqa: E402
+from studyhall.storage.leases.leases import Worker  # noqa: E402
 from studyhall.storage.sampling import pruning  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
@@ -72,7 +72,7 @@ def make_store(
         study,
         Worker(f"{os.getpid()}", "host", os.getpid(), "cpu"),
         lambda seed: sampler(seed=seed),
-        pruning.named("median", study_name=name, epochs=EPOCHS),
+        pruning.Percentile(50.0),
         trial_seed=lambda number: number,
     )
 

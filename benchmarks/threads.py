@@ -26,6 +26,7 @@ from studyhall.search.study_file import config  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
 from studyhall.storage.queries import records  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
+from studyhall.storage.studies.rows import Queued  # noqa: E402
 
 TRIALS = {"digits-mlp": 24, "fashion-cnn": 5}  # of each worker
 
@@ -87,8 +88,9 @@ def _create(name: str, folder: Path, url: str, trials: int) -> None:
     path.write_text(text + cases.COMMON.format(epochs=case.epochs))
     file, db = config.load(path), Database.open(url)
     study = creation.create(db, file, folder, inspection.inspect(file, path))
-    for values in islice(cycle(case.configurations()), trials):
-        studies.enqueue(db, study, dict(case.space().params(values)))
+    listed = islice(cycle(case.configurations()), trials)
+    queued = [Queued(dict(case.space().params(values))) for values in listed]
+    studies.change_config(db, study, study.config, queued)
     db.close()
 
 

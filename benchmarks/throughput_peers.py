@@ -27,10 +27,11 @@ from studyhall.search.trial.objective import Objective  # noqa: E402
 from studyhall.spaces import architecture, hyperparameters, optimization  # noqa: E402
 from studyhall.spaces.entry import Value  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.leases.lease import Worker  # noqa: E402
+from studyhall.storage.leases.leases import Worker  # noqa: E402
 from studyhall.storage.queries import records  # noqa: E402
 from studyhall.storage.sampling import samplers  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
+from studyhall.storage.studies.rows import Queued  # noqa: E402
 from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402
 from studyhall.storage.trials.trial_store import TrialStore  # noqa: E402
 
@@ -151,8 +152,8 @@ def studyhall(work: Work, folder: Path) -> Train:
     os.chdir(folder)
     db, space = Database.open(f"sqlite:///{folder}/studyhall.db"), work.case.space()
     study = creation.create(db, work.file, folder, Inspection(work.data.fingerprint, {}))
-    for values in work.configurations:
-        studies.enqueue(db, study, dict(space.params(values)))
+    queued = [Queued(dict(space.params(values))) for values in work.configurations]
+    studies.change_config(db, study, study.config, queued)
     stored, plan = record.stored(study), modelling.blueprint(work.file, work.data, folder)
     store = TrialStore(
         db,

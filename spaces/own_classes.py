@@ -16,7 +16,7 @@ LIBRARIES = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedObjects:
     """What a saved model needs of others than Keras.
 
     Attributes:
@@ -35,7 +35,7 @@ class Named:
         return not (self.classes or self.registered or self.lambdas)
 
 
-def named(config: Any) -> Named:
+def named(config: Any) -> NamedObjects:
     """What the configuration of a saved model names.
 
     Args:
@@ -51,7 +51,7 @@ def named(config: Any) -> Named:
         elif each.get("registered_name") and module.partition(".")[0] != "keras":
             whole = each["registered_name"]
             (registered if ">" in whole else classes).add(whole)
-    return Named(frozenset(classes), frozenset(registered), lambdas)
+    return NamedObjects(frozenset(classes), frozenset(registered), lambdas)
 
 
 def modules() -> list[ModuleType]:

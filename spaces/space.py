@@ -165,7 +165,7 @@ def _in_order(entries: Mapping[str, Entry]) -> list[Entry]:
 def _together(entries: Mapping[str, Entry], table: Mapping[str, Any]) -> Iterator[Problem]:
     conditions = [*_condition_problems(entries, table)]
     yield from conditions
-    yield from _layer_problems(entries, table)
+    yield from _layer_problems(entries)
     yield from _plateau_problems(entries)
     if not conditions:
         try:
@@ -203,7 +203,7 @@ def _impossible(name: str, other: Entry, values: tuple[Scalar, ...]) -> Iterator
             yield name, received, f"a value that {other.name} may have: {other.row()[2]}"
 
 
-def _layer_problems(entries: Mapping[str, Entry], table: Mapping[str, Any]) -> Iterator[Problem]:
+def _layer_problems(entries: Mapping[str, Entry]) -> Iterator[Problem]:
     depth = entries.get("depth")
     fixed = depth.choices[0] if depth and depth.constant and not depth.when else None
     for name, entry in entries.items():

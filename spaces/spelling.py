@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, time
 from difflib import get_close_matches
 
 import tomlkit
+from tomlkit import items
 
 LONGEST_NUMBER = 10**4000  # beyond it only hexadecimal is read, and written by Python
 # Control characters, halves of surrogate pairs, line separators, and what turns the direction of
@@ -36,28 +37,32 @@ def one_of(name: object, known: Iterable[str]) -> str:
     return f"one of {', '.join(names)}" + (f'; did you mean "{near}"?' if near else "")
 
 
+def as_item(value: object) -> items.Item:
+    """A value as tomlkit's item, in the form that a person would write on one line."""
+    match value:
+        case items.Item():
+            return value
+        case str():
+            return _text(value)
+        case list() | tuple():
+            return _array(value)
+        case dict():
+            return _inline_table(value)
+        case int() if abs(value) >= LONGEST_NUMBER:
+            return items.Integer(value, items.Trivia(), hex(value))
+        case bool() | int() | float() | date() | time():
+            return tomlkit.item(value)
+        case _:  # what no study file holds is shown in messages
+            return items.Integer(0, items.Trivia(), str(value))
+
+
 def as_toml(value: object) -> str:
     """A value as a study file spells it, on one line, from which it is read back.
 
     >>> as_toml({"low": 1, "log": True, "choices": ["adam"]})
     '{ low = 1, log = true, choices = ["adam"] }'
     """
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return _text(value)
-        case list() | tuple():
-            return f"[{', '.join(as_toml(item) for item in value)}]"
-        case dict():
-            pairs = ", ".join(f"{as_key(key)} = {as_toml(item)}" for key, item in value.items())
-            return f"{{ {pairs} }}" if pairs else "{}"
-        case date() | time():
-            return tomlkit.item(value).as_string()
-        case int() if abs(value) >= LONGEST_NUMBER:
-            return hex(value)
-        case _:
-            return str(value)
+    return as_item(value).as_string()
 
 
 def as_key(name: str) -> str:
@@ -66,7 +71,12 @@ def as_key(name: str) -> str:
     >>> as_key("dense.units")
     '"dense.units"'
     """
-    return _encodable(tomlkit.key(name).as_string())
+    return toml_key(name).as_string()
+
+
+def toml_key(name: str) -> items.Key:
+    """A name as tomlkit's key."""
+    return tomlkit.key(_encodable(name))
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -83,12 +93,29 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _text(value: str) -> str:
+def _text(value: str) -> items.String:
     """In single quotes where that spares escapes: paths of Windows, inches."""
-    literal = any(sign in value for sign in '\\"') and "'" not in value
-    if literal and not _UNSEEN.search(value):
-        return f"'{value}'"
-    return _encodable(tomlkit.item(value).as_string())
+    text = _encodable(value)
+    spares = any(sign in text for sign in '\\"') and "'" not in text
+    return tomlkit.string(text, literal=spares and not _UNSEEN.search(text))
+
+
+def _array(values: Iterable[object]) -> items.Array:
+    array = tomlkit.array()
+    for value in values:
+        array.append(as_item(value))
+    return array
+
+
+def _inline_table(values: Mapping[str, object]) -> items.InlineTable:
+    table = tomlkit.inline_table()
+    spelled = {name: as_item(value) for name, value in values.items()}
+    for name, value in spelled.items():
+        table.append(toml_key(name), value)
+    if spelled:  # { a = 1 } rather than {a = 1}
+        inside = [*spelled.values()]
+        inside[0].trivia.indent = inside[-1].trivia.trail = " "
+    return table
 
 
 def _encodable(text: str) -> str:

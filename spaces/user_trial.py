@@ -80,18 +80,6 @@ class UserTrial:
         listed = asked.choices(choices, where)
         return self._value(name, where, CategoricalDistribution(listed))
 
-    def suggest_uniform(self, name: str, low: float, high: float) -> float:
-        """`suggest_float`, as older code calls it."""
-        return self.suggest_float(name, low, high)
-
-    def suggest_loguniform(self, name: str, low: float, high: float) -> float:
-        """`suggest_float` on a log scale, as older code calls it."""
-        return self.suggest_float(name, low, high, log=True)
-
-    def suggest_discrete_uniform(self, name: str, low: float, high: float, q: float) -> float:
-        """`suggest_float` in steps, as older code calls it."""
-        return self.suggest_float(name, low, high, step=q)
-
     def set_user_attr(self, key: str, value: Any) -> None:
         """As `optuna.Trial.set_user_attr`; NumPy's numbers and arrays become Python's."""
         where = self._where("set_user_attr", key)

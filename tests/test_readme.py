@@ -29,6 +29,7 @@ from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.retraining.datacurve import DataCurve
 from studyhall.search.retraining.replay_result import Replay
 from studyhall.search.study_file import config, reference, template
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 from studyhall.storage.database import Database, schema
@@ -100,7 +101,10 @@ def typed() -> Iterator[list[str]]:
 
 def generated() -> Iterator[tuple[str, list[str]]]:
     """Heading and rows of the tables that the code writes."""
-    yield "#### Keys", [key_row(key) for key in reference.every_key()]
+    yield (
+        "#### Keys",
+        [key_row(key) for table in StudyFile.model_fields for key in reference.of_table(table)],
+    )
     yield "#### Hyperparameters", [hyperparameter_row(each) for each in hyperparameters.TABLE]
 
 

@@ -21,8 +21,6 @@ from studyhall.search.cli import (
     status,
     storage_file,
     study_file,
-    users,
-    watch,
 )
 from studyhall.search.data.errors import DataError
 from studyhall.search.display.terminal import complain, remark
@@ -43,7 +41,7 @@ SHOWN: tuple[Callable[..., None], ...] = (
     runs.resume,
     runs.stop,
     status.status,
-    watch.watch,
+    runs.watch,
     status.trials,
     status.best,
     retraining.confirm,
@@ -85,7 +83,7 @@ for each in SHOWN:
     app.command()(each)
 for each in HIDDEN:
     app.command(hidden=True)(each)
-app.add_typer(users.app, name="users")
+app.add_typer(dashboard.users_app, name="users")
 
 
 def run() -> None:

@@ -19,7 +19,7 @@ from studyhall.search.study import inspection
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training.settings import UnknownMetric
-from studyhall.search.trial import failures, forms, further, modelling
+from studyhall.search.trial import failures, forms, modelling, result
 from studyhall.search.trial.modelling import Blueprint, Built
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.entry import Value
@@ -146,7 +146,7 @@ def _epoch_s(plan: Blueprint, built: Built) -> float:
     try:
         with failures.of_training(own_model=plan.builder is not None):
             epochs = [*engine.training(built.model, settings).epochs()]
-        further.check(plan.objectives, epochs[-1].metrics)
+        result.check_objectives(plan.objectives, epochs[-1].metrics)
     except UnknownMetric as error:
         raise ConfigError([str(error)]) from error
     except failures.REFUSED as error:

@@ -1,7 +1,8 @@
-"""The command that serves the studies: `dashboard`."""
+"""Commands of the dashboard: `dashboard`, and who may log in: `users add`, `remove`, `list`."""
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,16 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import Storage
+from studyhall.search.dashboard import users
+from studyhall.search.dashboard.users import Role
 from studyhall.search.display.terminal import remark, say
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
+
+users_app = typer.Typer(no_args_is_help=True, help="Say who may log in to the dashboard.")
+
+UsersFile = Annotated[Path, typer.Option("--users", metavar="FILE", help="The users file.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="What the user logs in as.")]
 
 
 def dashboard(
@@ -44,3 +52,46 @@ def dashboard(
         server.serve(
             db, host, port, access, started=lambda url: say(url, "Ctrl-C ends"), remark=remark
         )
+
+
+@users_app.command("add")
+def add_user(
+    name: UserName,
+    file: UsersFile,
+    role: Annotated[Role, typer.Option(help="What the user may do.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    token: Annotated[
+        bool, typer.Option("--token", help="Make a bearer token, printed this once.")
+    ] = False,
+) -> None:
+    """Add a user to the file, or give one another role and password."""
+    if token:
+        secret, new = users.add_token(file, name, role)
+        print(secret)
+    else:
+        new = users.add(file, name, role, _password(password_stdin))
+    remark(f"{name}: {role}, {'added' if new else 'changed'}")
+
+
+@users_app.command("remove")
+def remove_user(name: UserName, file: UsersFile) -> None:
+    """Remove a user from the file."""
+    users.remove(file, name)
+    remark(f"{name}: removed")
+
+
+@users_app.command("list")
+def show_users(file: UsersFile) -> None:
+    """Show the users of the file."""
+    for user in users.read(file).values():
+        say(f"{user.name}: {user.role}, {'password' if user.password else 'token'}")
+
+
+def _password(from_stdin: bool) -> str:
+    """One line of standard input, or what is typed twice at the prompt."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return typed

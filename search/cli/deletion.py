@@ -15,9 +15,9 @@ from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
-from studyhall.storage.queries import status as standing
+from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
-from studyhall.storage.studies import trash as kept
+from studyhall.storage.studies.trash import Deleted, contents, purge, restore
 
 
 def delete(
@@ -28,7 +28,7 @@ def delete(
     """Delete a study: its trials, its history, its checkpoints and models."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
-        state = standing.status(db, study)
+        state = status.status(db, study)
         what = f'study "{name}" with {state.finished} trials and {record.stored(study).artifacts}'
         if not yes and not typer.confirm(f"Delete {what}?"):
             say("kept")
@@ -50,7 +50,7 @@ def trash(
 ) -> None:
     """Show the studies that were deleted in the dashboard; bring one back, or remove it."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        deleted = kept.contents(db)
+        deleted = contents(db)
         if restore is not None:
             _restore(db, _chosen(deleted, "--restore", restore))
         elif purge is not None:
@@ -59,24 +59,24 @@ def trash(
             say(trash_report.table(deleted) if deleted else "the trash is empty")
 
 
-def _restore(db: Database, study: kept.Deleted) -> None:
-    kept.restore(db, study)
+def _restore(db: Database, study: Deleted) -> None:
+    restore(db, study)
     say(f'study "{study.name}" is back, with {study.trials} trials')
 
 
-def _purge(db: Database, study: kept.Deleted, yes: bool) -> None:
+def _purge(db: Database, study: Deleted, yes: bool) -> None:
     what = f'study "{study.name}" with {study.trials} trials'
     what += f" and {study.artifacts}" if study.artifacts else ""
     if not yes and not typer.confirm(f"Delete {what}, for good?"):
         say("kept")
         return
-    kept.purge(db, study)
+    purge(db, study)
     if study.artifacts is not None:
         bucket.remove_all(study.artifacts)
     say(f"{what}: deleted")
 
 
-def _chosen(deleted: list[kept.Deleted], option: str, wanted: str) -> kept.Deleted:
+def _chosen(deleted: list[Deleted], option: str, wanted: str) -> Deleted:
     """The study of that name which was deleted last, or the one with that number."""
     for study in deleted:
         if wanted in (study.name, str(study.study_id)):

@@ -182,7 +182,7 @@ def _tidy(db: Database, study: Study) -> None:
     Keeper(db, study, record.objects(study), record.stored(study).file.study).tidy()
 
 
-def _change(change: config.Difference) -> str:
+def _change(change: config.Change) -> str:
     effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
     old, new = (creation.written(value) for value in (change.old, change.new))
     return f"  {change.key}: {old} → {new}: {effect[change.effect]}"

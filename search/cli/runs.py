@@ -1,4 +1,4 @@
-"""Commands that run a study and stop it: `launch`, `resume`, `worker`, `stop`."""
+"""Commands that run a study, watch and stop it: `launch`, `resume`, `worker`, `watch`, `stop`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from studyhall.search.cli.options import (
     find,
     finite,
 )
-from studyhall.search.display.terminal import say
+from studyhall.search.display import live, show
+from studyhall.search.display.terminal import out, say
 from studyhall.search.evaluation import fruitless
 from studyhall.search.launcher import places
+from studyhall.search.launcher import watch as watching
+from studyhall.search.notices.following import following
 from studyhall.search.process import device, quiet, recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import LAUNCHED
@@ -33,7 +36,7 @@ from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import MOST, MOST_TIME
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
-from studyhall.storage.queries import status as standing
+from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 
 
@@ -79,7 +82,7 @@ def resume(
         given = places.given(workers, gpus, per_gpu)
         devices = places.devices(record.stored(study).file, given, name)
         if trials is not None:
-            added = lifecycle.more(trials, standing.status(db, study).limit)
+            added = lifecycle.more(trials, status.status(db, study).limit)
             studies.extend(db, study, trials=added)
         code = lifecycle.run(db, study, url, devices, quiet=silent)
     raise typer.Exit(code)
@@ -139,3 +142,18 @@ def stop(
         go_on = f"studyhall resume {name}{lifecycle.at(url)}"
         code = stopping.stop(db, study, wait, go_on)
     raise typer.Exit(code)
+
+
+def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> None:
+    """Follow a study, as its launch shows it, until it ends."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        with following(db, study):
+            there = watching.watch(db, study, live.view(out, name, quiet=silent))
+        if not there:
+            say(f'study "{name}" has been deleted')
+            raise typer.Exit(2)
+        say("", show.studies_table([(study, status.status(db, study))]))
+        if fruitless.is_so(db, study):
+            say(*fruitless.told(db, study, lifecycle.at(storage or default_url())))
+            raise typer.Exit(fruitless.EXIT_CODE)

@@ -16,12 +16,12 @@ from studyhall.search.display import json_keys, show, tables, time_split
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import pareto
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
-from studyhall.search.launcher import reaping
+from studyhall.search.launcher import dead_workers
 from studyhall.search.retraining import confirmation
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import records
-from studyhall.storage.queries import status as standing
+from studyhall.storage.queries.status import status as read_status
 from studyhall.storage.studies import studies
 
 
@@ -37,9 +37,10 @@ def status(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         names = [name] if name else studies.names(db)
         found = [find(db, each) for each in names]
-        for line in [line for study in found for line in reaping.reap(db, study)] if reap else []:
-            remark(line)
-        rows = [(study, standing.status(db, study)) for study in found]
+        for study in found if reap else []:
+            for line in dead_workers.reap(db, study):
+                remark(line)
+        rows = [(study, read_status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
         confirmed = [confirmation.read(db, study) for study in found]
         fronts = [pareto.read(db, study) for study in found] if name or as_json else []
@@ -101,21 +102,21 @@ def best(
     ] = None,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
-    from studyhall.search.evaluation import best as winner
+    from studyhall.search.evaluation.best import copy, read, shown, to_json
 
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
             lifecycle.finish(db, study, url, again=again, number=trial)
-        found = winner.read(db, study, trial)
+        found = read(db, study, trial)
     if export is not None and not found.failed:
         with writing(export):
-            winner.copy(found, export)
+            copy(found, export)
     if as_json:
-        print(json.dumps(winner.to_json(found), indent=2))
+        print(json.dumps(to_json(found), indent=2))
     else:
-        say(*winner.shown(found))
+        say(*shown(found))
     raise typer.Exit(NOT_PROVEN if found.failed else 0)
 
 

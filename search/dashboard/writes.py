@@ -20,7 +20,7 @@ from studyhall.search.study_file import sections
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
-from studyhall.storage.studies import identifiers, studies, trash
+from studyhall.storage.studies import rows, studies, trash
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 
@@ -74,7 +74,7 @@ class Writes:
         name = _said(request).get("study_name")
         try:
             pydantic.TypeAdapter(sections.Name).validate_python(name)
-            found = identifiers.rename(self.db, write.study_id, str(name))
+            found = rows.rename(self.db, write.study_id, str(name))
         except pydantic.ValidationError as error:
             expected = "at most 100 letters, digits, dots, - and _"
             raise BadRequest(f"study_name: received {name!r}, expected {expected}") from error
@@ -91,7 +91,7 @@ class Writes:
         assert write.trial_id is not None
         if str(_said(request).get("state", "")).lower() != "fail":
             raise Conflict("A trial's value is its worker's to tell; it can be stopped: Fail.")
-        of = identifiers.trial(self.db, write.trial_id)
+        of = rows.of_trial(self.db, write.trial_id)
         if of is None or not control.stop_trial(self.db, study, of[1]):
             raise Conflict("This trial is not running.")
         return Response(status=204)
@@ -104,7 +104,7 @@ class Writes:
     def _check_nobody_is_disturbed(self, write: Write) -> None:
         names: list[str | None] = []
         if write.route.closed == "study":
-            names = [identifiers.study_name(self.db, write.study_id or 0)]
+            names = [rows.name_of(self.db, write.study_id or 0)]
         elif write.route.closed == "database":
             names = [study.study_name for study in self.storage.get_all_studies()]
         for name in names:
@@ -123,9 +123,9 @@ class Writes:
         """The study that a write is about, if studyhall has created it."""
         study_id = write.study_id
         if study_id is None and write.trial_id is not None:
-            of = identifiers.trial(self.db, write.trial_id)
+            of = rows.of_trial(self.db, write.trial_id)
             study_id = None if of is None else of[0]
-        name = None if study_id is None else identifiers.study_name(self.db, study_id)
+        name = None if study_id is None else rows.name_of(self.db, study_id)
         return None if name is None else studies.find(self.db, name)
 
 

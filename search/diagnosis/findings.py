@@ -24,8 +24,7 @@ from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import Scalar
 from studyhall.spaces.space import Space, read_space
 from studyhall.storage.database import Database
-from studyhall.storage.queries import records
-from studyhall.storage.queries import status as standing
+from studyhall.storage.queries import records, status
 from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
@@ -110,7 +109,7 @@ def read(db: Database, study: Study) -> Findings:
     return Findings(
         study,
         record.stored(study),
-        standing.status(db, study),
+        status.status(db, study),
         trials,
         verdicts.of_study(db, study, trials),
         in_memory(db, study),

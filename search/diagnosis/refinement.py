@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import tomlkit
+from tomlkit.items import Table
 
 from studyhall.search.diagnosis import next_space
 from studyhall.search.diagnosis.next_space import Proposal
@@ -16,7 +18,6 @@ from studyhall.search.study.record import Stored
 from studyhall.search.study_file import config, written
 from studyhall.spaces import spelling
 
-WIDTH = 98  # columns of a comment
 OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
 
 
@@ -58,22 +59,25 @@ def study_file(
     if old.study.storage is not None:
         tables["study"]["storage"] = config.without_password(old.study.storage)
     head = f"What {complete} complete trials of {old.study.name} propose to try next."
-    text = "\n".join([_comment(head), *written.tables(tables), *_space(proposals, found)])
+    document = tomlkit.document()
+    written.comment(document, head)
+    written.add_tables(document, tables)
+    written.add(document, "space", _space(proposals, found))
+    text = tomlkit.dumps(document)
     config.parse(text, name)
     return text
 
 
-def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> Iterator[str]:
-    yield "[space]"
-    known = {each.entry.name: each for each in found}
+def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> Table:
+    space, known = tomlkit.table(), {each.entry.name: each for each in found}
     for each in proposals:
-        yield from (_comment(line) for line in _reasons(each, known.get(each.name)))
-        yield f"{spelling.as_key(each.name)} = {spelling.as_toml(each.written)}"
-    written_ones = {each.name for each in proposals}
-    for name in (name for name in known if name not in written_ones):
-        reasons = _reasons(Proposal(name, None), known[name])
-        yield from (_comment(f"{name}, which the code asks for: {line}") for line in reasons)
-    yield ""
+        for line in _reasons(each, known.pop(each.name, None)):
+            written.comment(space, line)
+        space.append(spelling.toml_key(each.name), spelling.as_item(each.written))
+    for name, asked in known.items():
+        for line in _reasons(Proposal(name, None), asked):
+            written.comment(space, f"{name}, which the code asks for: {line}")
+    return space
 
 
 def _reasons(proposal: Proposal, found: OfHyperparameter | None) -> Iterator[str]:
@@ -93,9 +97,3 @@ def _moved(reference: str, old: Path, new: Path) -> str:
     if not there.exists() or Path(path).is_absolute():
         return reference
     return os.path.relpath(there, new.resolve()) + ending
-
-
-def _comment(text: str) -> str:
-    return "\n".join(
-        f"# {line}" for line in textwrap.wrap(spelling.visible(text), WIDTH, break_on_hyphens=False)
-    )

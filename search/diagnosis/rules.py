@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A verdict, how clearly the curves show it (0 to 1), and what they show."""
 
     verdict: str
@@ -156,7 +156,7 @@ class Finding:
     shows: str
 
 
-def judge(evidence: Evidence, standard: Standard) -> Finding:
+def judge(evidence: Evidence, standard: Standard) -> Judgement:
     """The verdict on one training.
 
     The confidence is the verdict's degree, less where another verdict has a degree as well, and
@@ -166,11 +166,11 @@ def judge(evidence: Evidence, standard: Standard) -> Finding:
     name = next((each for each in VERDICTS[:-1] if found[each][0] >= HALF), GOOD)
     degree, shows = found[name]
     if name == DIVERGED:
-        return Finding(name, degree, 1.0, shows)
+        return Judgement(name, degree, 1.0, shows)
     others = [d for other, (d, _) in found.items() if _family(other) != _family(name)]
     doubt = 0.0 if name == GOOD else max(others)
     sure = degree * (1 - doubt / 2) * evidence.epochs / (evidence.epochs + 2)
-    return Finding(name, degree, round(sure, 2), shows)
+    return Judgement(name, degree, round(sure, 2), shows)
 
 
 def degrees(evidence: Evidence, standard: Standard) -> dict[str, tuple[float, str]]:

@@ -12,7 +12,7 @@ from studyhall.search.diagnosis import longer, quadrant, reached, rules
 from studyhall.search.diagnosis.advice import Remedies
 from studyhall.search.diagnosis.evidence import Evidence, measure
 from studyhall.search.diagnosis.reached import Reached
-from studyhall.search.diagnosis.rules import Finding, Standard
+from studyhall.search.diagnosis.rules import Judgement, Standard
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves
 from studyhall.search.study import record
@@ -21,7 +21,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.space import read_space
 from studyhall.storage.database import Database
-from studyhall.storage.queries import histories, records
+from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
@@ -69,51 +69,51 @@ class Judge:
             curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
         )
         if lost:
-            ended = Finding(rules.DIVERGED, 1.0, 1.0, "a loss is no finite number")
+            ended = Judgement(rules.DIVERGED, 1.0, 1.0, "a loss is no finite number")
             found = [(evidence, ended, standard) for evidence, _, standard in found[-1:]]
             if not found:
                 return self._verdict(None, ended, Standard(), trained)
         if not found:
             return None
-        names = [finding.verdict for _, finding, _ in found]
+        names = [judgement.verdict for _, judgement, _ in found]
         name = max(names, key=names.count)  # of the folds
         agreeing = [each for each in found if each[1].verdict == name]
-        evidence, finding, standard = max(agreeing, key=lambda each: each[1].confidence)
+        evidence, judgement, standard = max(agreeing, key=lambda each: each[1].confidence)
         sure = mean(each.confidence for _, each, _ in agreeing) * len(agreeing) / len(found)
-        summed = Finding(name, finding.degree, round(sure, 2), finding.shows)
+        summed = Judgement(name, judgement.degree, round(sure, 2), judgement.shows)
         return self._verdict(evidence, summed, standard, trained)
 
     def _findings(
         self, history: list[dict[str, Any]], trained: _Trained, *, unfinished: bool
-    ) -> list[tuple[Evidence, Finding, Standard]]:
+    ) -> list[tuple[Evidence, Judgement, Standard]]:
         """What each fold's curves say."""
         found, guess_loss = [], self._guess_loss(trained)
         for fold in curves.folds(history):
             evidence = measure(fold, guess_loss, alike=not trained.unlike)
             if evidence is not None:
                 standard = self._standard(evidence, trained, int(fold[0].get("fold", 0)))
-                finding = rules.judge(evidence, standard)
-                finding = _as_far_as_it_came(finding, evidence) if unfinished else finding
-                found.append((evidence, finding, standard))
+                judgement = rules.judge(evidence, standard)
+                judgement = _as_far_as_it_came(judgement, evidence) if unfinished else judgement
+                found.append((evidence, judgement, standard))
         return found
 
     def _verdict(
         self,
         evidence: Evidence | None,
-        finding: Finding,
+        judgement: Judgement,
         standard: Standard,
         trained: _Trained,
     ) -> Verdict:
         best = 0 if evidence is None else evidence.best_epoch
         more, _ = longer.answered(evidence, trained.attributes.get("stopped"))
-        advice = self._remedies.against(finding.verdict, trained.values, best, more)
+        advice = self._remedies.against(judgement.verdict, trained.values, best, more)
         return Verdict(
-            finding.verdict,
-            finding.confidence,
-            f"{finding.shows}{trained.unlike}",
+            judgement.verdict,
+            judgement.confidence,
+            f"{judgement.shows}{trained.unlike}",
             evidence,
             None if evidence is None else quadrant.place(evidence, standard),
-            () if finding.shows == SO_FAR else tuple(advice),
+            () if judgement.shows == SO_FAR else tuple(advice),
         )
 
     def _guess_loss(self, trained: _Trained) -> float | None:
@@ -171,7 +171,7 @@ def of_study(
     db: Database, study: Study, trials: Sequence[TrialRecord]
 ) -> dict[int, Verdict | None]:
     """The verdict on each trial, by its number."""
-    judging, epochs = judge(study, trials), histories.of_study(db, study)
+    judging, epochs = judge(study, trials), records.histories(db, study)
     return {trial.number: _of(judging, trial, epochs.get(trial.trial_id, [])) for trial in trials}
 
 
@@ -186,13 +186,13 @@ def _of(judging: Judge, trial: TrialRecord, history: Sequence[Mapping[str, Any]]
     return judging.verdict(trial.state, history, trial.attributes, trial.params)
 
 
-def _as_far_as_it_came(finding: Finding, evidence: Evidence) -> Finding:
+def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:
     """A trial that was not allowed to go on is not blamed for what it might have come to."""
     falls = evidence.fall > 2 * evidence.noise and evidence.rise == 0
-    if finding.verdict == rules.UNDERFIT and falls:
-        return Finding(rules.CUT_SHORT, finding.degree, finding.confidence / 2, STILL_FALLING)
-    if finding.verdict == rules.CUT_SHORT:
-        return Finding(rules.CUT_SHORT, finding.degree, finding.confidence, STILL_FALLING)
-    if finding.verdict == rules.GOOD:
-        return Finding(finding.verdict, finding.degree, finding.confidence, SO_FAR)
-    return finding
+    if judgement.verdict == rules.UNDERFIT and falls:
+        return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence / 2, STILL_FALLING)
+    if judgement.verdict == rules.CUT_SHORT:
+        return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence, STILL_FALLING)
+    if judgement.verdict == rules.GOOD:
+        return Judgement(judgement.verdict, judgement.degree, judgement.confidence, SO_FAR)
+    return judgement

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import cast
 
 from studyhall.storage.database import Database
-from studyhall.storage.queries import latest
+from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 
 LATEST = 1000  # trials that are looked at, so that large studies answer at once
@@ -15,7 +15,7 @@ LATEST = 1000  # trials that are looked at, so that large studies answer at once
 def read(db: Database, study: Study) -> dict[str, float]:
     """Seconds by what they were spent on, summed over the trials that finished last."""
     total: Counter[str] = Counter()
-    for split in latest.attributes(db, study, "seconds", trials=LATEST):
+    for split in records.latest_attributes(db, study, "seconds", trials=LATEST):
         total.update(cast(dict[str, float], split))
     return dict(total)
 

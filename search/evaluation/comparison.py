@@ -64,7 +64,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Difference:
+class MeanDifference:
     """Of two sides, fold by fold or by their seeds.
 
     Attributes:
@@ -159,7 +159,7 @@ def _loss(side: Side) -> tuple[str, ...]:
     return (own or side.study.config["file"]["training"]["loss"], *code)
 
 
-def paired(compared: Sequence[Side]) -> Iterator[Difference]:
+def paired(compared: Sequence[Side]) -> Iterator[MeanDifference]:
     """Each pair that was valued on the same folds, by the corrected paired t-test.
 
     Folds share training samples, so their differences vary less than independent ones: Nadeau and
@@ -171,7 +171,7 @@ def paired(compared: Sequence[Side]) -> Iterator[Difference]:
             yield _tested(first.name, second.name, off)
 
 
-def by_seeds(compared: Sequence[Side]) -> Iterator[Difference]:
+def by_seeds(compared: Sequence[Side]) -> Iterator[MeanDifference]:
     """Each pair without folds whose trials were trained with several seeds, by Welch's t-test.
 
     Their seeds have nothing to do with each other, so that there is nothing to pair.
@@ -181,25 +181,25 @@ def by_seeds(compared: Sequence[Side]) -> Iterator[Difference]:
             yield _of_seeds(first, second)
 
 
-def _of_seeds(first: Side, second: Side) -> Difference:
+def _of_seeds(first: Side, second: Side) -> MeanDifference:
     mean = float(np.mean(second.repeats) - np.mean(first.repeats))
     both = (first.repeats, second.repeats)
     error = math.sqrt(sum(float(np.var(values, ddof=1)) / len(values) for values in both))
     if error == 0:
-        return Difference(first.name, second.name, mean, 0.0, float(mean == 0), "seeds")
+        return MeanDifference(first.name, second.name, mean, 0.0, float(mean == 0), "seeds")
     chance = float(stats.ttest_ind(second.repeats, first.repeats, equal_var=False).pvalue)
-    return Difference(first.name, second.name, mean, error, chance, "seeds")
+    return MeanDifference(first.name, second.name, mean, error, chance, "seeds")
 
 
-def _tested(first: str, second: str, off: Any) -> Difference:
+def _tested(first: str, second: str, off: Any) -> MeanDifference:
     count = len(off)
     share = 1 / (count - 1)  # samples of a fold's validation part per one of its training part
     error = math.sqrt((1 / count + share) * float(np.var(off, ddof=1)))
     mean = float(np.mean(off))
     if error == 0:
-        return Difference(first, second, mean, 0.0, float(mean == 0))
+        return MeanDifference(first, second, mean, 0.0, float(mean == 0))
     chance = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
-    return Difference(first, second, mean, error, chance)
+    return MeanDifference(first, second, mean, error, chance)
 
 
 def _side(db: Database, name: str) -> Side:

@@ -39,7 +39,7 @@ class Reloaded:
 
     model: keras.Model
     built: keras.Model | None = None
-    named: own_classes.Named | None = None
+    named: own_classes.NamedObjects | None = None
 
 
 class Saved(Protocol):
@@ -70,7 +70,7 @@ def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reload
     return [anew] if _is_weights_alone(trial) else [from_file, anew]
 
 
-def own_objects(named: own_classes.Named) -> dict[str, Any]:
+def own_objects(named: own_classes.NamedObjects) -> dict[str, Any]:
     """The user's classes and functions by the names that a file has for them."""
     found = {name: own_classes.find(name) for name in sorted(named.classes)}
     return {name: each for name, each in found.items() if each is not None}
@@ -111,7 +111,7 @@ def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
     return Reloaded(model, built=built)
 
 
-def _named(path: Path) -> own_classes.Named:
+def _named(path: Path) -> own_classes.NamedObjects:
     with zipfile.ZipFile(path) as archive:
         return own_classes.named(json.loads(archive.read("config.json")))
 

@@ -2,6 +2,8 @@
 
 Precision, recall, F-score and the confusion matrix are what the book chapter 'structuring DL
 projects and hyperparameter tuning' judges classifiers by; scikit-learn computes them.
+The calibration error is that of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
+networks", 2017.
 """
 
 from __future__ import annotations
@@ -13,13 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 
-from studyhall.search.evaluation import calibration
-
 Scores = dict[str, Any]
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
 BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}  # weight of recall in an F-score
 THRESHOLD = 0.5  # a probability from here on is a yes
+BINS = 10  # of probabilities, of equal width, from 0 to 1
 
 
 def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLike) -> Scores:
@@ -177,4 +178,34 @@ def _calibration(
     else:
         yes = predicted.reshape(chosen.shape)
         confidence = np.where(chosen == 1, yes, 1 - yes)
-    return calibration.calibration(confidence.ravel(), (chosen == y).ravel())
+    return calibration(confidence.ravel(), (chosen == y).ravel())
+
+
+def calibration(confidence: NDArray[Any], right: NDArray[Any]) -> dict[str, Any]:
+    """How sure a model was, against how often it was right.
+
+    Args:
+        confidence: (N,) the probability of what it decided for, 0 to 1.
+        right: (N,) whether that was so.
+
+    Returns:
+        ``error``, the mean over samples of the difference between confidence and accuracy in
+        their bin, and ``bins``, a list of ``above``, ``up_to``, ``samples``, ``confidence`` and
+        ``accuracy`` (the bin's means) for each bin that has samples.
+    """
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    bins = [_bin(number, confidence, right, place == number) for number in np.unique(place)]
+    off = sum(each["samples"] * abs(each["confidence"] - each["accuracy"]) for each in bins)
+    return {"error": float(off / max(len(place), 1)), "bins": bins}
+
+
+def _bin(
+    number: int, confidence: NDArray[Any], right: NDArray[Any], inside: NDArray[np.bool_]
+) -> dict[str, Any]:
+    return {
+        "above": int(number) / BINS,
+        "up_to": (int(number) + 1) / BINS,
+        "samples": int(inside.sum()),
+        "confidence": float(confidence[inside].mean()),
+        "accuracy": float(right[inside].mean()),
+    }

@@ -39,8 +39,7 @@ class Trial:
     def suggest_categorical(self, name, *_, **__):
         return self.params[name]
 
-    suggest_float = suggest_int = suggest_uniform = suggest_categorical
-    suggest_loguniform = suggest_discrete_uniform = suggest_categorical
+    suggest_float = suggest_int = suggest_categorical
 
     def set_user_attr(self, *_):
         pass
@@ -94,7 +93,7 @@ def of(reloaded: Reloaded, plan: Blueprint) -> Usage:
     return _with_own_classes(reloaded.named)
 
 
-def _with_own_classes(named: own_classes.Named) -> Usage:
+def _with_own_classes(named: own_classes.NamedObjects) -> Usage:
     own = own_objects(named)
     names = [*own, *sorted(named.registered)]
     written = {name: own_classes.find(name) for name in names}

@@ -1,13 +1,15 @@
-"""What becomes of the trial of a worker that the launcher has seen die."""
+"""What becomes of the trial of a worker that was seen to die, or that fell silent."""
 
 from __future__ import annotations
 
+from studyhall.search.display import words
 from studyhall.search.launcher.crew import Dead
 from studyhall.search.process import model_size
 from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.lease import Silent, Terms
+from studyhall.storage.leases.leases import Silent, Terms
+from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.results import OUT_OF_MEMORY
@@ -43,3 +45,24 @@ def _reason(dead: Dead, left: Silent) -> str:
     of_it = dead.model if dead.model.get("trial") == left.number else {}
     size = model_size.in_words(of_it)
     return f"out of memory, {left.memory_failures} times: {size}; {dead.how}"
+
+
+def reap(db: Database, study: Study) -> list[str]:
+    """Free every trial whose worker has been silent for longer than the study file allows.
+
+    Returns:
+        A line for each: who had it, and what has become of it.
+    """
+    chosen = record.stored(study).file.workers
+    terms = Terms(chosen.silence, chosen.retries, chosen.heartbeat)
+    freed = control.reap(db, study, terms)
+    return [f"{study.name}: {_told(db, study, silent, terms)}" for silent in freed]
+
+
+def _told(db: Database, study: Study, silent: Silent, terms: Terms) -> str:
+    who = f"{silent.worker} was silent for more than {words.duration(terms.silence_s)}"
+    trial = records.trial(db, study, silent.number)
+    if trial is None or trial.state == "RUNNING":
+        return f"trial {silent.number} waits for another worker: {who}"
+    why = trial.attributes.get("reason") or "it had been stopped"
+    return f"trial {silent.number} {words.state(trial)}: {who}; {why}"

@@ -16,7 +16,7 @@ from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, places
 from studyhall.search.launcher.crew import Crew
 from studyhall.search.launcher.place import Place
-from studyhall.search.launcher.watched import Watched
+from studyhall.search.launcher.watch import Watched
 from studyhall.search.process import wire
 from studyhall.search.process.device import Device
 from studyhall.storage.database import Database

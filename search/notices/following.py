@@ -10,7 +10,7 @@ from studyhall.search.notices import events, webhook
 from studyhall.search.notices.webhook import Webhook
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
-from studyhall.storage.queries import latest, status
+from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import notices
 from studyhall.storage.studies.rows import Study
@@ -34,7 +34,7 @@ class Follower:
             StorageError: the database is away.
             LookupError: the study is gone.
         """
-        ended, self._seen = latest.finished_since(self._db, self._study, self._seen)
+        ended, self._seen = records.finished_since(self._db, self._study, self._seen)
         self._latest = [*self._latest, *ended][-100:]
         state = status.status(self._db, self._study)
         for event in events.found(self._study.name, state, self._latest):

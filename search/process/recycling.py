@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
+
+import psutil
 
 from studyhall.search.process.wire import LAUNCHED, tell_launcher
 from studyhall.search.study_file.sections import WorkersSection
@@ -84,12 +85,8 @@ class Age:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds now; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:  # no Linux
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def leave_at_once() -> NoReturn:

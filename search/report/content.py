@@ -13,7 +13,7 @@ from typing import Any
 from studyhall.search.diagnosis import longer, tendencies
 from studyhall.search.diagnosis.findings import Findings
 from studyhall.search.display import json_keys, time_split
-from studyhall.search.evaluation import best as winner
+from studyhall.search.evaluation import best
 from studyhall.search.report import summary
 from studyhall.search.retraining import datacurve
 from studyhall.search.study_file import written
@@ -29,24 +29,24 @@ def gather(db: Database, found: Findings) -> Content:
     """Read what is told of a study beside its findings, and put it in the order of the page."""
     study, state = found.study, found.status
     split, curve = time_split.read(db, study), datacurve.read(db, study)
-    found_best = winner.read(db, study) if state.incumbent else None
-    best = None if found_best is None else winner.to_json(found_best)
-    told = {number: v.to_json() for number, v in found.verdicts.items() if v is not None}
+    winner = best.read(db, study) if state.incumbent else None
+    told = None if winner is None else best.to_json(winner)
+    verdicts = {number: v.to_json() for number, v in found.verdicts.items() if v is not None}
     content: Content = {
         "study": study.name,
         "written_at": time.time(),
         "status": json_keys.of_study(
-            study, state, split, (best or {}).get("confirmation"), (best or {}).get("pareto")
+            study, state, split, (told or {}).get("confirmation"), (told or {}).get("pareto")
         ),
-        "best": best,
+        "best": told,
         "hyperparameters": [_hyperparameter(each) for each in found.hyperparameters],
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
-        "trials": [json_keys.of_trial(t, told.get(t.number)) for t in found.trials],
+        "trials": [json_keys.of_trial(t, verdicts.get(t.number)) for t in found.trials],
         "lost": _lost(found),
-        "worst": _worst(found_best),
-        "longer": None if found_best is None else _longer(found_best),
+        "worst": _worst(winner),
+        "longer": None if winner is None else _longer(winner),
         "data_curve": None if curve is None else curve.to_json(),
-        "reproduce": _reproduce(found, best),
+        "reproduce": _reproduce(found, told),
     }
     return {**content, "summary": summary.summary(content)}
 
@@ -57,8 +57,8 @@ def leading(found: Findings, content: Content) -> list[TrialRecord]:
     return sorted(found.complete, key=lambda trial: trial.number != winner)
 
 
-def _longer(best: winner.Best) -> dict[str, Any]:
-    return longer.ask(best.trial, best.verdict).to_json()
+def _longer(winner: best.Best) -> dict[str, Any]:
+    return longer.ask(winner.trial, winner.verdict).to_json()
 
 
 def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
@@ -90,35 +90,36 @@ def _lost(found: Findings) -> dict[str, Any]:
     }
 
 
-def _reproduce(found: Findings, best: dict[str, Any] | None) -> dict[str, Any]:
+def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
     """What it takes to do it again; the versions are those of the best model's card, if any."""
-    stored, card = found.stored, _card(best)
+    stored, card = found.stored, _card(told)
     return {
         "study_file": written.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
         "model_seed": card.get("model_seed"),
-        "best_seed": None if best is None else _attribute(found, best["trial"], "seed"),
+        "best_seed": None if told is None else _attribute(found, told["trial"], "seed"),
         "data": stored.inspection.data,
         "samples": stored.inspection.about.get("samples"),
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,
-        "replay": None if best is None else f"studyhall replay {found.study.name} {best['trial']}",
+        "replay": None if told is None else f"studyhall replay {found.study.name} {told['trial']}",
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
         "versions": card.get("versions") or {name: version(name) for name in LIBRARIES},
     }
 
 
-def _worst(best: winner.Best | None) -> list[dict[str, Any]]:
+def _worst(winner: best.Best | None) -> list[dict[str, Any]]:
     """The test samples that the best trial's model is most wrong about."""
-    scoring = best.winner.scoring if best is not None and best.winner is not None else None
+    proven = None if winner is None else winner.winner
+    scoring = None if proven is None else proven.scoring
     return [] if scoring is None else scoring.worst
 
 
-def _card(best: dict[str, Any] | None) -> dict[str, Any]:
+def _card(told: dict[str, Any] | None) -> dict[str, Any]:
     """What lies beside the exported model; nothing where it isn't exported, or was moved."""
-    path = Path((best or {}).get("folder") or "nowhere") / "best.json"
+    path = Path((told or {}).get("folder") or "nowhere") / "best.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

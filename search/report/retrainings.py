@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 
 from studyhall.search.display import words
 from studyhall.search.display.curves import TRAIN
-from studyhall.search.report.elements import paragraphs, plot, table
 from studyhall.search.report.figures import LINE, Figure, dressed
 
 Rows = tuple[list[str], list[list[str]]]
@@ -120,20 +119,21 @@ def uses(best: Mapping[str, Any]) -> Iterator[str]:
         yield f"The test set was used {len(found)} times: its scores are worth less each time."
 
 
-def sections(
-    content: Mapping[str, Any], drawn: Mapping[str, Figure]
-) -> Iterator[tuple[str, str, str]]:
-    """The sections of the page: key, title, body."""
-    confirmed = (content["best"] or {}).get("confirmation")
-    if confirmed is not None:
-        spent = words.duration(confirmed["gpu_seconds"])
-        took = f"It took {spent} of device time, which is no part of the budget."
-        body = paragraphs([*confirmed["summary"], took]) + plot("confirmation", drawn)
-        yield "confirmation", "Confirmation", body + table(*confirmation_rows(confirmed))
-    if content["longer"] is not None:
-        said, curve = [content["longer"]["sentence"]], content["data_curve"]
-        rest = ""
-        if curve is not None:
-            said += curve["summary"]
-            rest = plot("data_curve", drawn) + table(*data_rows(curve))
-        yield "more", "More data, or longer?", paragraphs(said) + rest
+def confirmation_told(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Sentences and a table of a confirmation."""
+    if found is None:
+        return None
+    spent = words.duration(found["gpu_seconds"])
+    took = f"It took {spent} of device time, which is no part of the budget."
+    return {"said": [*found["summary"], took], "rows": confirmation_rows(found)}
+
+
+def more_told(
+    longer: Mapping[str, Any] | None, curve: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Sentences and a table on more data and longer training."""
+    if longer is None:
+        return None
+    if curve is None:
+        return {"said": [longer["sentence"]], "rows": ([], [])}
+    return {"said": [longer["sentence"], *curve["summary"]], "rows": data_rows(curve)}

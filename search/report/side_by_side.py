@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html as text
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,19 +14,14 @@ Curves = dict[str, list[dict[str, Any]]]
 
 def page(compared: Sequence[Side]) -> str:
     """One file that opens offline: curves on one plot, outcomes, what differs."""
-    drawn = {"curves": figures.compared(curves_of(compared))}
-    sections = {
-        "Learning curves": elements.plot("curves", drawn, "validation drawn, training dotted"),
-        "What they came to": elements.table(*comparison.outcomes(compared))
-        + elements.paragraphs([*comparison.remarks(compared)]),
-        "What differs": elements.table(*comparison.differing(compared)),
-    }
-    title = " · ".join(side.name for side in compared)
-    body = "".join(
-        f"<section><h2>{name}</h2>{part or '<p>nothing</p>'}</section>"
-        for name, part in sections.items()
+    return elements.page(
+        "compare.html",
+        " · ".join(side.name for side in compared),
+        {"curves": figures.compared(curves_of(compared))},
+        outcomes=comparison.outcomes(compared),
+        remarks=[*comparison.remarks(compared)],
+        differing=comparison.differing(compared),
     )
-    return elements.document(title, f"<h1>{text.escape(title)}</h1><br>", body, drawn)
 
 
 def picture(compared: Sequence[Side]) -> bytes:

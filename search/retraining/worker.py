@@ -23,8 +23,7 @@ from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Worker
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import LeaseLost, Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.retrainings import CONFIRM, Retraining

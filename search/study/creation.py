@@ -16,7 +16,7 @@ from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, paths
 from studyhall.search.study_file.config import ConfigError
-from studyhall.search.study_file.differences import Difference
+from studyhall.search.study_file.differences import Change
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.space import read_space
@@ -63,7 +63,7 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
 
 def compare(
     study: Study, file: StudyFile, found: Inspection, name: str, *, begun: bool = True
-) -> list[Difference]:
+) -> list[Change]:
     """What a changed study file would change in a study that exists.
 
     Args:
@@ -90,7 +90,7 @@ def compare(
 
 
 def apply(
-    db: Database, study: Study, file: StudyFile, changes: list[Difference], found: Inspection
+    db: Database, study: Study, file: StudyFile, changes: list[Change], found: Inspection
 ) -> Study:
     """Write what applies of a changed file, and code that was mended, into the study."""
     keys = [change.key for change in changes if change.effect == "applies"]
@@ -183,7 +183,7 @@ def _queued(file: StudyFile, trials: list[dict[str, Any]]) -> list[Queued]:
     ]
 
 
-def _refusals(changes: list[Difference], name: str) -> Iterator[str]:
+def _refusals(changes: list[Change], name: str) -> Iterator[str]:
     for change in changes:
         table, _, key = change.key.partition(".")
         new, old = written(change.new), written(change.old)

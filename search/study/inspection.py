@@ -44,7 +44,7 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFunction:
     """A function of the user's that a study file names: where, how, and what it should be."""
 
     key: str
@@ -98,7 +98,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         loading,  # scikit-learn takes a second that questions need not wait for
     )
 
-    own = Named("[data] source", file.data.source, "a function () that returns the data")
+    own = NamedFunction("[data] source", file.data.source, "a function () that returns the data")
     with naming(path.name, own):
         began = time.monotonic()
         loaded = loading.of_file(file, path.parent, file.study.seed)
@@ -113,7 +113,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
 
 
 @contextmanager
-def naming(name: str, own: Named) -> Iterator[None]:
+def naming(name: str, own: NamedFunction) -> Iterator[None]:
     """Put the study file's name in front of each mistake, and the key where user code fails."""
     try:
         yield
@@ -124,10 +124,12 @@ def naming(name: str, own: Named) -> Iterator[None]:
         raise UserCodeError(f"{name}: {line}") from error.__cause__
 
 
-def builder(file: StudyFile) -> Named:
+def builder(file: StudyFile) -> NamedFunction:
     """The user's builder, as `naming` tells of it."""
     takes = ", ".join(BUILDS_FROM)
-    return Named("[model] family", file.model.family, f"a function ({takes}) -> keras.Model")
+    return NamedFunction(
+        "[model] family", file.model.family, f"a function ({takes}) -> keras.Model"
+    )
 
 
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:

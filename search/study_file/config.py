@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studyhall.search.study_file import mistakes, toml_text
-from studyhall.search.study_file.differences import Difference, added_trials, differences
+from studyhall.search.study_file.differences import Change, added_trials, differences
 from studyhall.search.study_file.sections import (
     DataSection,
     ModelSection,
@@ -25,9 +25,9 @@ from studyhall.search.study_file.sections import (
 from studyhall.spaces import spelling
 
 __all__ = [
+    "Change",
     "ConfigError",
     "DataSection",
-    "Difference",
     "ModelSection",
     "SearchSection",
     "StudyFile",
@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 Tables = Mapping[str, Mapping[str, Any]]
+_GONE = [("metric", "val_loss"), ("xla", "auto")]  # keys or values that records may still hold
 
 
 class ConfigError(ValueError):
@@ -80,13 +81,14 @@ def parse(text: str, name: str = "study.toml") -> StudyFile:
 def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
     """Check what ``to_dict`` gave; keys that are newer than it get their defaults.
 
-    ``[training] metric``, which had one possible value, is left out of what older versions gave.
+    What ``[training]`` no longer has is left out of what older versions gave.
 
     Raises:
         ConfigError: where it was stored by a version whose keys differ.
     """
     tables = dict(stored)
-    tables["training"] = {k: v for k, v in stored.get("training", {}).items() if k != "metric"}
+    training = stored.get("training", {}).items()
+    tables["training"] = {key: value for key, value in training if (key, value) not in _GONE}
     return _checked(tables, name, {})
 
 

@@ -42,7 +42,7 @@ EFFECTS: dict[str, Effect | None] = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class Change:
     """One key that differs, as ``table.key``; None stands for what is not written.
 
     ``effect``: "applies" from now on, "kept" as it was, or "refused": it needs another study.
@@ -54,14 +54,14 @@ class Difference:
     effect: Effect
 
 
-def differences(old: StudyFile, new: StudyFile) -> list[Difference]:
+def differences(old: StudyFile, new: StudyFile) -> list[Change]:
     """Every key whose value differs between a stored study and a study file, in file order."""
     before, after = dict(_keys(old)), dict(_keys(new))
-    found: list[Difference] = []
+    found: list[Change] = []
     for key in [*before, *(key for key in after if key not in before)]:
         effect = EFFECTS.get(key, EFFECTS[key.partition(".")[0]])
         if effect and before.get(key) != after.get(key):
-            found.append(Difference(key, before.get(key), after.get(key), effect))
+            found.append(Change(key, before.get(key), after.get(key), effect))
     return [*found, *_of_fixed_trials(old, new)]
 
 
@@ -70,12 +70,12 @@ def added_trials(old: StudyFile, new: StudyFile) -> list[dict[str, Any]]:
     return [trial for trial in new.trials if trial not in old.trials]
 
 
-def _of_fixed_trials(old: StudyFile, new: StudyFile) -> Iterator[Difference]:
+def _of_fixed_trials(old: StudyFile, new: StudyFile) -> Iterator[Change]:
     """New ones are queued; those that are gone have been, and stay."""
     if added := added_trials(old, new):
-        yield Difference("trials", None, added, "applies")
+        yield Change("trials", None, added, "applies")
     if gone := added_trials(new, old):
-        yield Difference("trials", gone, None, "kept")
+        yield Change("trials", gone, None, "kept")
 
 
 def _keys(study_file: StudyFile) -> Iterator[tuple[str, Any]]:

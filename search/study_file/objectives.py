@@ -80,9 +80,3 @@ def cut(name: str, interval: tuple[float, float], values: Sequence[float]) -> tu
     (low, high), (least, most) = interval, limits(name)
     known = least <= min(values) and max(values) <= most
     return (max(low, least), min(high, most)) if known else interval
-
-
-def ranked(values: Sequence[tuple[float, int]], direction: str) -> list[int]:
-    """Places of (value, number) pairs, the best first; of equals, the lowest number."""
-    way = sign(direction)
-    return sorted(range(len(values)), key=lambda at: (way * values[at][0], values[at][1]))

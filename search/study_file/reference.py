@@ -32,12 +32,6 @@ class Key:
 
 
 @functools.cache
-def every_key() -> tuple[Key, ...]:
-    """Every key of every table but ``[space]``, in the order of the models."""
-    return tuple(key for table in StudyFile.model_fields for key in of_table(table))
-
-
-@functools.cache
 def of_table(table: str) -> tuple[Key, ...]:
     """The keys of one table; none for ``[space]``, whose names are hyperparameters."""
     section = StudyFile.model_fields[table].annotation

@@ -236,8 +236,8 @@ class TrainingSection(Section):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """arithmetic of the layers, as Keras names it; mixed: 16 bits for speed on GPUs, weights and
     loss in 32, the loss scaled for float16"""
-    xla: Literal["auto", "on", "off"] = "auto"
-    """compile by XLA; auto: where the epochs to come repay its seconds of compiling"""
+    xla: Literal["off", "on"] = "off"
+    """compile by XLA, seconds an architecture: pays for mlps of fixed widths or long trials"""
     checkpoint_every_epochs: Count = 1
     """epochs between two checkpoints; the rarer of this and the next key holds"""
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from studyhall.search.study_file import reference
+import tomlkit
+from tomlkit import TOMLDocument
+from tomlkit.items import Comment, Item, Table, Trivia
+
+from studyhall.search.study_file import reference, written
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
-
-WIDTH = 100  # columns
 
 HEAD = """\
 What to search, on which data, and how much to spend. A key behind "#", such as "#seed = 0", shows
@@ -78,43 +79,66 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
         source: Where the samples come from.
     """
     chosen = {"name": _legal(name), "family": family, "source": source}
-    blocks = [_comment(HEAD)]
+    document = tomlkit.document()
+    _say(document, HEAD)
     for table in (name for name in StudyFile.model_fields if name != "trials"):
-        blocks.append(f"[{table}]")
-        blocks += _space(family) if table == "space" else _keys(table, chosen)
-    return "\n".join([*blocks, *_fixed_trial(family)])
+        written.add(document, table, _table(table, family, chosen))
+    document.add(tomlkit.nl())
+    _say(document, FIXED_HEAD)
+    _switch_off(document, _fixed_trial(family))
+    return tomlkit.dumps(document)
 
 
 def _legal(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "study"
 
 
-def _keys(table: str, chosen: dict[str, str]) -> Iterator[str]:
-    for key in reference.of_table(table):
-        if key.name in chosen:
-            value = spelling.as_toml(chosen[key.name])
+def _table(name: str, family: str, chosen: Mapping[str, str]) -> Table:
+    """A table with a comment on each key, a blank line between them."""
+    table = tomlkit.table()
+    if name == "space":
+        _say(table, SPACE_HEAD)
+    keys = _space(family) if name == "space" else _keys(name, chosen)
+    for number, (key, value, meaning, active) in enumerate(keys):
+        if number or name == "space":
+            table.add(tomlkit.nl())
+        _say(table, meaning)
+        if active:
+            table.append(key, value)
         else:
-            value = key.default or spelling.as_toml(EXAMPLES[key.name])
+            _switch_off(table, written.table({key: value}).as_string())
+    return table
+
+
+Entry = tuple[str, Item, str, bool]  # a key, its value, its meaning, whether it is active
+
+
+def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
+    for key in reference.of_table(table):
+        if key.default and key.name not in chosen:
+            value = tomlkit.value(key.default)
+        else:
+            value = spelling.as_item({**EXAMPLES, **chosen}[key.name])
         # Where the value shows what is expected, the words for it would be noise.
-        plain = key.expected in ("text in quotes", value)
+        plain = key.expected in ("text in quotes", value.as_string())
         meaning = key.meaning if plain else f"{key.meaning} ({key.expected})"
-        yield _comment(meaning) + _switched(f"{key.name} = {value}", key.name in ACTIVE)
+        yield key.name, value, meaning, key.name in ACTIVE
 
 
-def _space(family: str) -> Iterator[str]:
-    yield _comment(SPACE_HEAD)
+def _space(family: str) -> Iterator[Entry]:
     searched = {**SEARCHED, **(SEARCHED_IN_CNN if family == "cnn" else {})}
     for name, each in hyperparameters.known(family).items():
-        entry = spelling.as_toml(searched.get(name, _suggestion(each)))
-        yield _comment(_meaning(each, family)) + _switched(f"{name} = {entry}", name in searched)
+        entry = spelling.as_item(searched.get(name, _suggestion(each)))
+        yield name, entry, _meaning(each, family), name in searched
 
 
-def _fixed_trial(family: str) -> Iterator[str]:
+def _fixed_trial(family: str) -> str:
     """An example of ``[[trials]]`` that the searched ranges hold."""
     values = {name: hyperparameters.defaults(family).get(name) for name in ("optimizer", "dropout")}
-    known = [f"{name} = {spelling.as_toml(value)}" for name, value in values.items() if value]
-    lines = ["[[trials]]", 'name = "textbook"', *known]
-    yield _comment(FIXED_HEAD) + "".join(f"#{line}\n" for line in lines)
+    known = {name: value for name, value in values.items() if value}
+    document = tomlkit.document()
+    document.append("trials", written.array_of_tables([{"name": "textbook", **known}]))
+    return tomlkit.dumps(document)
 
 
 def _meaning(each: Hyperparameter, family: str) -> str:
@@ -146,10 +170,11 @@ def _entry(each: Hyperparameter) -> dict[str, object] | list[object]:
     return {"low": number(bounds[1]), "high": number(bounds[2]), **log}
 
 
-def _comment(text: str) -> str:
-    lines = textwrap.wrap(" ".join(text.split()), WIDTH - 2, break_on_hyphens=False)
-    return "".join(f"# {line}\n" for line in lines)
+def _say(where: TOMLDocument | Table, text: str) -> None:
+    written.comment(where, " ".join(text.split()))
 
 
-def _switched(line: str, active: bool) -> str:
-    return f"{'' if active else '#'}{line}\n"
+def _switch_off(where: TOMLDocument | Table, lines: str) -> None:
+    """Add lines behind "#", without the space that comments have."""
+    for line in lines.splitlines():
+        where.add(Comment(Trivia(comment=f"#{line}")))

@@ -1,46 +1,12 @@
-"""Keras callbacks across an epoch-by-epoch fit: begun once, ended once, and their state kept."""
+"""What Keras tells during its own fit of one epoch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from keras.src.callbacks.monitor_callback import MonitorCallback
-
-_PLAIN = (bool, int, float, str, type(None))
-_OTHERS = {"_model", "model", "params", "validation_data"}  # set by Keras at every start
-
-
-class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
-    """Callbacks that live through several calls of fit as through a single one.
-
-    Args:
-        callbacks: The user's and ours.
-        model: The model that they watch.
-        epochs: Of the whole training.
-    """
-
-    def __init__(
-        self, callbacks: Sequence[keras.callbacks.Callback], model: Any, epochs: int
-    ) -> None:
-        super().__init__(list(callbacks), add_history=True, model=model, epochs=epochs, verbose=0)
-
-    def begin(self) -> None:
-        """The training begins."""
-        super().on_train_begin()
-
-    def end(self) -> None:
-        """The training has ended."""
-        super().on_train_end()
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """A call of fit begins: nothing that callbacks should know."""
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """A call of fit has ended, not the training."""
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -66,50 +32,3 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
-
-
-def read(callbacks: Sequence[Any]) -> tuple[list[dict[str, Any]], list[np.ndarray]]:
-    """What callbacks remember: plain attributes, and arrays apart from them.
-
-    Returns:
-        Per callback its attributes, JSON-able, an array as {"array": n, "list": bool} for the
-        next n arrays; and the arrays.
-    """
-    facts: list[dict[str, Any]] = []
-    arrays: list[np.ndarray] = []
-    for callback in callbacks:
-        facts.append({})
-        for name, value in vars(callback).items():
-            if name not in _OTHERS:
-                _read(name, value, facts[-1], arrays)
-    return facts, arrays
-
-
-def _read(name: str, value: Any, facts: dict[str, Any], arrays: list[np.ndarray]) -> None:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, _PLAIN):
-        facts[name] = {"plain": value}
-    elif isinstance(value, np.ndarray):
-        facts[name] = {"arrays": 1, "list": False}
-        arrays.append(value)
-    elif isinstance(value, list) and all(isinstance(part, np.ndarray) for part in value):
-        facts[name] = {"arrays": len(value), "list": True}
-        arrays += value
-    elif isinstance(value, list) and all(isinstance(part, _PLAIN) for part in value):
-        facts[name] = {"plain": list(value)}
-
-
-def write(
-    callbacks: Sequence[Any], facts: Sequence[dict[str, Any]], arrays: Iterator[np.ndarray]
-) -> None:
-    """Give callbacks back what `read` found; arrays in the same order."""
-    for callback, remembered in zip(callbacks, facts, strict=True):
-        if isinstance(callback, MonitorCallback) and remembered["best"]["plain"] is not None:
-            callback._set_monitor_op()  # else its first epoch would, and turn min_delta's sign
-        for name, value in remembered.items():
-            if "plain" in value:
-                setattr(callback, name, value["plain"])
-            else:
-                held = [np.array(next(arrays)) for _ in range(value["arrays"])]
-                setattr(callback, name, held if value["list"] else held[0])

@@ -44,7 +44,7 @@ LATENCY_BATCH, LATENCY_TIMES = 32, 20
 _log = logging.getLogger("studyhall")
 
 
-class Path(Protocol):
+class TrainingPath(Protocol):
     """One way to train: compiled epochs, or Keras' own fit."""
 
     seconds: dict[str, float]
@@ -53,7 +53,7 @@ class Path(Protocol):
         """Train epochs first … first + count - 1, or until a rule stops the training."""
 
     def progress(self) -> np.ndarray:
-        """`progress.Progress` after the last epoch."""
+        """`progress.RulesState` after the last epoch."""
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Everything else that the next epoch depends on, and the best weights."""
@@ -134,8 +134,6 @@ class Engine:
     def _compiled(self, model: keras.Model, settings: Settings) -> WholeEpochs:
         if settings.engine == "keras":
             raise NotCompilableError('engine = "keras" asks for it')
-        if settings.callbacks:
-            raise NotCompilableError("it has callbacks of its own")
         path = WholeEpochs(self._models, self._data, model, settings)
         if (hindrance := path.hindrance) is not None:
             self._say(f"compiled anew for each trial: {hindrance}")
@@ -156,7 +154,7 @@ class Training:
         copy_differs: How its compiled copy differed, where it is therefore trained by Keras' fit.
     """
 
-    def __init__(self, model: keras.Model, settings: Settings, path: Path) -> None:
+    def __init__(self, model: keras.Model, settings: Settings, path: TrainingPath) -> None:
         self.model, self.settings = model, settings
         self.history: list[Epoch] = []
         self.stopped: str | None = None
@@ -237,7 +235,7 @@ class Training:
         """Whether there is a further epoch to yield; trains when none is left over."""
         if len(self._trained) > len(self.history):
             return True
-        done, state = len(self._trained), progress.Progress(*self._path.progress())
+        done, state = len(self._trained), progress.RulesState(*self._path.progress())
         if done >= self.settings.epochs or state.stopped != progress.RUNNING:
             return False
         self._trained += self._path.run(done + 1, self._at_once(self.settings.epochs - done))
@@ -259,7 +257,7 @@ class Training:
     def _note_end(self, epoch: Epoch) -> None:
         if epoch.number < len(self._trained):
             return
-        state = progress.Progress(*self._path.progress())
+        state = progress.RulesState(*self._path.progress())
         last = "epochs" if epoch.number >= self.settings.epochs else None
         self.stopped = progress.STOPPED.get(float(state.stopped), last)
 

@@ -39,8 +39,6 @@ class PlainEpochs:
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
         self._watch = callbacks.Watch()
-        listening = [*settings.callbacks, self._watch]
-        self._callbacks = callbacks.OneTraining(listening, model, settings.epochs)
         self._validated = self._dataset(
             self._validation,
             np.arange(data.validation.number),
@@ -55,15 +53,12 @@ class PlainEpochs:
         epochs = []
         for number in range(first, first + count):
             epochs.append(self._epoch(number))
-            if progress.Progress(*self._state).stopped != progress.RUNNING:
+            if progress.RulesState(*self._state).stopped != progress.RUNNING:
                 break
-        ended = progress.Progress(*self._state).stopped != progress.RUNNING
-        if ended or epochs[-1].number >= self._settings.epochs:
-            self._callbacks.end()
         return epochs
 
     def progress(self) -> np.ndarray:
-        """`progress.Progress` after the last epoch."""
+        """`progress.RulesState` after the last epoch."""
         return self._state
 
     def layout(self) -> list[tuple[Any, ...]]:
@@ -71,11 +66,9 @@ class PlainEpochs:
         return [(tuple(w.shape), str(w.dtype)) for w in self._built().weights]
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Weights, seeds, optimizers, best weights, and what callbacks remember."""
+        """Weights, seeds, optimizers and best weights."""
         variables = [v.numpy() for v in self._variables()]
-        facts, remembered = callbacks.read(self._settings.callbacks)
-        parts = {"variables": len(variables), "best": len(self._best), "callbacks": facts}
-        return parts, [*variables, *self._best, *remembered]
+        return {"variables": len(variables)}, [*variables, *self._best]
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Take a state over."""
@@ -86,9 +79,7 @@ class PlainEpochs:
             raise CheckpointError("the checkpoint's variables are of another model")
         for variable, array in zip(variables, state, strict=False):
             variable.assign(array)
-        following = iter(state[len(variables) :])
-        self._best = [next(following) for _ in range(facts["best"])]
-        callbacks.write(self._settings.callbacks, facts["callbacks"], following)
+        self._best = state[len(variables) :]
         self._state = done
 
     def best_weights(self) -> list[np.ndarray]:
@@ -112,7 +103,6 @@ class PlainEpochs:
                 optimizer.build(model.trainable_variables)
             # Averaged weights replace the trained ones when fit ends: the whole fit, not an epoch.
             optimizer.finalize_variable_values = lambda variables: None
-        self._callbacks.begin()
 
     def _epoch(self, number: int) -> Epoch:
         began, settings = time.perf_counter(), self._settings
@@ -122,7 +112,7 @@ class PlainEpochs:
             validation_data=self._validated,
             initial_epoch=number - 1,
             epochs=number,
-            callbacks=self._callbacks,
+            callbacks=[self._watch],
             shuffle=False,
             verbose=0,
         )
@@ -182,7 +172,7 @@ class PlainEpochs:
         if self._settings.plateau is not None:
             self._model.optimizer.learning_rate = float(rate)
         if self._model.stop_training and self._state[1] == progress.RUNNING:
-            self._state[1] = progress.PATIENCE  # a callback of the user's had enough
+            self._state[1] = progress.PATIENCE  # a step of the user's own had enough
 
     def _count_seconds(self, wall: float, *, first: bool) -> None:
         trace = self._watch.first_batch_s if first else 0.0

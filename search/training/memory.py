@@ -13,6 +13,7 @@ import ctypes
 import gc
 import os
 
+import psutil
 import tensorflow as tf
 from keras.src.backend.common import global_state
 from tensorflow.python.eager import context
@@ -28,16 +29,7 @@ def spare_bytes() -> int:
     """Memory that may hold training data as tensors."""
     if tf.config.list_logical_devices("GPU"):
         return GPU_BYTES
-    return _available_bytes() // SHARE
-
-
-def _available_bytes() -> int:
-    try:
-        with open("/proc/meminfo") as lines:
-            known = dict(line.split(":") for line in lines)
-        return int(known["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):  # no Linux
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return int(psutil.virtual_memory().available) // SHARE
 
 
 def settle() -> None:

@@ -18,7 +18,7 @@ RUNNING, PATIENCE, DIVERGED = 0.0, 1.0, 2.0
 STOPPED = {PATIENCE: "patience", DIVERGED: "diverged"}
 
 
-class Progress(NamedTuple):
+class RulesState(NamedTuple):
     """What the rules remember from epoch to epoch (float64, each a scalar)."""
 
     epoch: Any = 0.0
@@ -44,7 +44,7 @@ class Rules(NamedTuple):
 
 def start() -> np.ndarray:
     """The state before the first epoch."""
-    return np.array(Progress(), np.float64)
+    return np.array(RulesState(), np.float64)
 
 
 def rules(settings: Settings) -> np.ndarray:
@@ -61,7 +61,7 @@ def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any
     """One epoch further, as Keras' EarlyStopping and ReduceLROnPlateau count.
 
     Args:
-        state: `Progress` as a float64 tensor of shape (8,).
+        state: `RulesState` as a float64 tensor of shape (8,).
         rules: `Rules` as a float64 tensor of shape (6,).
         value: The epoch's value, a float64 scalar.
         learning_rate: Of the next epoch if nothing lowers it, float32.
@@ -71,7 +71,7 @@ def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any
     """
     import tensorflow as tf
 
-    was, rule = Progress(*tf.unstack(state)), Rules(*tf.unstack(rules))
+    was, rule = RulesState(*tf.unstack(state)), Rules(*tf.unstack(rules))
     epoch = was.epoch + 1.0
     best = value < was.best
     better = value < was.watched - rule.min_delta
@@ -82,7 +82,7 @@ def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any
     fell = value < was.plateau_watched - rule.plateau_min_delta
     plateau_wait = tf.where(fell, tf.zeros_like(value), was.plateau_wait + 1.0)
     rate, lowered = _lowered(learning_rate, rule, plateau_wait >= rule.plateau_patience)
-    following = Progress(
+    following = RulesState(
         epoch=epoch,
         stopped=stopped,
         best=tf.where(best, value, was.best),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
@@ -37,7 +37,6 @@ class Settings:
         xla: Whether compiled epochs go through XLA.
         objective: The metric that is an epoch's value.
         sign: What it is multiplied with, so that less is better.
-        callbacks: The user's own Keras callbacks; with them Keras' own fit trains.
     """
 
     epochs: int
@@ -49,7 +48,6 @@ class Settings:
     plateau: Plateau | None = None
     data_loss: keras.losses.Loss | None = None
     engine: str = "auto"
-    xla: str = "auto"
+    xla: bool = False
     objective: str = "val_loss"
     sign: float = 1.0
-    callbacks: Sequence[keras.callbacks.Callback] = ()

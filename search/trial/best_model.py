@@ -11,7 +11,7 @@ from studyhall.search.training.engine import Training
 from studyhall.search.trial import exporting, failures, forms
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.out_of_fold import OutOfFold
-from studyhall.search.trial.trainings import Part
+from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
 
@@ -57,7 +57,7 @@ class BestModel:
         self._saved = False
 
     def keep(
-        self, cost: float, run: Training, part: Part, out_of_fold: OutOfFold
+        self, cost: float, run: Training, part: TrialTraining, out_of_fold: OutOfFold
     ) -> dict[str, Any]:
         """Save model and predictions if its trial is among the best so far, before it is told.
 
@@ -75,7 +75,7 @@ class BestModel:
         self._saved = bool(model)
         return model
 
-    def _model(self, run: Training, part: Part) -> dict[str, Any]:
+    def _model(self, run: Training, part: TrialTraining) -> dict[str, Any]:
         assert run.best is not None
         name = self._context.keeper.saved(lambda: self._save(run, part.fold))
         value = self._context.plan.turned(run.best.value)

@@ -14,7 +14,7 @@ from studyhall.search.training.engine import Training
 from studyhall.search.trial import trainings
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.disk_quota import Keeper
-from studyhall.search.trial.trainings import Progress
+from studyhall.search.trial.trainings import TrialProgress
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
 from studyhall.storage.leases.leases import LeaseLost
@@ -92,13 +92,13 @@ class Checkpoints:
         self._took_s = 0.0
         self._complained = False
 
-    def find(self) -> tuple[Progress, bytes | None, bytes]:
+    def find(self) -> tuple[TrialProgress, bytes | None, bytes]:
         """What an earlier worker left, as `parts.read` says; a damaged one is as good as none."""
         try:
             return trainings.read(self._blob())
         except (OSError, ArtifactError, ValueError) as error:
             self._begin_again(error)
-            return Progress(), None, b""
+            return TrialProgress(), None, b""
 
     def restore(self, run: Training, blob: bytes) -> bool:
         """Put a training where it was; false where the checkpoint can't be used."""
@@ -126,7 +126,7 @@ class Checkpoints:
         """Epochs are counted on from part to part."""
         return part * self._spacing.epochs + epoch
 
-    def save(self, progress: Progress, part: int, run: Training, carried: bytes = b"") -> None:
+    def save(self, progress: TrialProgress, part: int, run: Training, carried: bytes = b"") -> None:
         """Save a training between two epochs, and what is carried from part to part.
 
         Raises:
@@ -137,7 +137,7 @@ class Checkpoints:
         self._replace(progress, part, run, carried)
         self._took_s = time.monotonic() - self._saved_at
 
-    def _replace(self, progress: Progress, part: int, run: Training, carried: bytes) -> None:
+    def _replace(self, progress: TrialProgress, part: int, run: Training, carried: bytes) -> None:
         blob = trainings.write(progress, run.save(), carried)
         try:
             pointer, older = self._write(blob)

@@ -160,7 +160,7 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
         plateau=built.plateau,
         data_loss=built.data_loss,
         engine=chosen.engine,
-        xla=chosen.xla,
+        xla=chosen.xla == "on",
         objective=objectives.recorded(plan.objectives[0]),
         sign=plan.sign,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
-from studyhall.search.trial.trainings import Part
+from studyhall.search.trial.trainings import TrialTraining
 
 Predictions = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class OutOfFold:
         """Whether there are folds."""
         return len(self._data.folds) > 1
 
-    def add(self, part: Part, predictions: Predictions) -> None:
+    def add(self, part: TrialTraining, predictions: Predictions) -> None:
         """One more part is done.
 
         Args:

@@ -1,14 +1,21 @@
-"""How a trial's end is told: its result, its note for the dashboard, what others compare with."""
+"""How a trial's end is told: its result, its note with the verdict, what others compare with."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import keras
+from optuna.trial import TrialState
+
+from studyhall.search.diagnosis.reached import Reached, weights
+from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import curves, notes
 from studyhall.search.study_file import objectives
+from studyhall.search.training.engine import Engine
+from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial.context import Context
-from studyhall.search.trial.judging import in_words
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.spaces import hyperparameters
 from studyhall.storage.sampling.mirror import FURTHER
@@ -56,7 +63,7 @@ def tell(
         further=further,
         stopped=attributes.get("stopped"),
         reason=attributes.get("reason"),
-        verdict=in_words(context, claim, state, history, attributes),
+        verdict=_verdict_in_words(context, claim, state, history, attributes),
     )
     shown = notes.trial_artifacts(trial_id) if history else {}
     context.store.tell(
@@ -79,3 +86,69 @@ def _compared(
         signs = map(objectives.sign, plan.directions[1:])
         found[FURTHER] = [sign * value for sign, value in zip(signs, further, strict=True)]
     return found
+
+
+def _verdict_in_words(
+    context: Context,
+    claim: Claim,
+    state: str,
+    history: Sequence[Mapping[str, Any]],
+    attributes: Mapping[str, Any],
+) -> list[str]:
+    """What the trial's note says of its curves, and the advice; nothing where it has no verdict.
+
+    Args:
+        state: how it ends.
+        history: its epochs, flat or as the database keeps them.
+        attributes: those that are told with its result.
+    """
+    by_loss = context.plan.objectives[0] == objectives.LOSS
+    judge = Judge(context.stored, _reached(claim, attributes) if by_loss else ())
+    verdict = judge.verdict(state, history, attributes, claim.frozen.params)
+    return [] if verdict is None else [verdict.sentence(), *verdict.advice]
+
+
+def _reached(claim: Claim, attributes: Mapping[str, Any]) -> list[Reached]:
+    """What the complete trials have come to that the sampler has seen.
+
+    Where class_weights is not searched, all of them have this trial's.
+    """
+    complete = claim.trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    same = attributes.get("values", {})
+    return [
+        Reached(weights({**same, **each.params}), each.system_attrs.get(PARTS) or each.values)
+        for each in complete
+        if each.values and math.isfinite(each.values[0])
+    ]
+
+
+def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None:
+    """See that an epoch has measured every objective, before more epochs are trained for nothing.
+
+    Raises:
+        UnknownMetric: it hasn't.
+    """
+    for name in map(objectives.recorded, names):
+        if name not in metrics and name not in map(objectives.recorded, objectives.AT_THE_END):
+            raise UnknownMetric(name, metrics)
+
+
+class Further:
+    """What a trial has come to in any objective, looked up by its name.
+
+    Args:
+        engine: of its last part.
+        model: of its last part.
+        attributes: of the trial, with its metrics.
+    """
+
+    def __init__(self, engine: Engine, model: keras.Model, attributes: Mapping[str, Any]) -> None:
+        self._engine, self._model, self._attributes = engine, model, attributes
+
+    def __getitem__(self, name: str) -> float:
+        """Its value."""
+        if name == "parameters":
+            return float(self._attributes["parameters"])
+        if name == "latency":
+            return self._engine.latency_ms(self._model)
+        return float(self._attributes["metrics"][objectives.recorded(name)])

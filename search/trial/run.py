@@ -21,7 +21,6 @@ from studyhall.search.trial import (
     checkpoints,
     compiled_loss,
     failures,
-    further,
     modelling,
     result,
     time_limit,
@@ -30,14 +29,12 @@ from studyhall.search.trial import trainings as parts
 from studyhall.search.trial.best_model import BestModel
 from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from studyhall.search.trial.forms import Form
-from studyhall.search.trial.further import Further
 from studyhall.search.trial.modelling import Built
-from studyhall.search.trial.noting import noting
 from studyhall.search.trial.out_of_fold import OutOfFold
-from studyhall.search.trial.result import Ended
-from studyhall.search.trial.stopwatch import Stopwatch
-from studyhall.search.trial.time_limit import TimeLimit
-from studyhall.search.trial.trainings import Part, Progress
+from studyhall.search.trial.result import Ended, Further
+from studyhall.search.trial.sampling import noting
+from studyhall.search.trial.time_limit import Stopwatch, TimeLimit
+from studyhall.search.trial.trainings import TrialProgress, TrialTraining
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.trials.claimed_trial import Claim
 
@@ -66,7 +63,7 @@ class Run:
         self.parts = parts.of_trial(len(context.plan.data.folds), self.file.training.repeats)
         self.checkpoints = checkpoints.of_trial(context, claim)
         self.best_model = BestModel(context, claim.number)
-        self.progress = Progress()
+        self.progress = TrialProgress()
         self.attributes: dict[str, Any] = {"seed": self._seed(self.parts[0])}
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
@@ -113,10 +110,10 @@ class Run:
         self.attributes |= {"reason": reason, "stopped": "by the builder"}
         self._tell("PRUNED", None)
 
-    def _seed(self, part: Part) -> int:
+    def _seed(self, part: TrialTraining) -> int:
         return trial_seed(self.context.study.seed, self.claim.number, part.repeat) + part.fold
 
-    def _begin(self, part: Part, blob: bytes | None) -> Training:
+    def _begin(self, part: TrialTraining, blob: bytes | None) -> Training:
         """Build the part's model, and put its training where the checkpoint says."""
         with self._stopwatch.time("build"):
             engine.seed_everything(self._seed(part))
@@ -139,7 +136,7 @@ class Run:
             return self.claim.trial
         return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
 
-    def _training(self, part: Part, built: Built) -> Training:
+    def _training(self, part: TrialTraining, built: Built) -> Training:
         settings = modelling.settings(self.context.plan, built, self._seed(part))
         self._engine = self.engine(part.fold, built.form)
         with failures.of_training(own_model=self.context.plan.builder is not None):
@@ -148,7 +145,7 @@ class Run:
             self.attributes["copy_differs"] = training.copy_differs
         return training
 
-    def _predict(self, part: Part, run: Training) -> None:
+    def _predict(self, part: TrialTraining, run: Training) -> None:
         """Keep what the part's model says of its fold."""
         if self.out_of_fold.wanted:
             with self._stopwatch.time("validate"):
@@ -161,7 +158,7 @@ class Run:
         self._tell("PRUNED", self.progress.value)
         return True
 
-    def _epochs(self, part: Part, run: Training) -> Outcome | None:
+    def _epochs(self, part: TrialTraining, run: Training) -> Outcome | None:
         """Train one part; an outcome if the trial ends with it early."""
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
@@ -181,11 +178,11 @@ class Run:
         self.attributes["stopped"] = run.stopped
         return None
 
-    def _step(self, part: Part, epoch: Epoch) -> int:
+    def _step(self, part: TrialTraining, epoch: Epoch) -> int:
         """Optuna's step: epochs are counted on from part to part."""
         return self.checkpoints.step(part.number, epoch.number)
 
-    def _save(self, part: Part, run: Training) -> None:
+    def _save(self, part: TrialTraining, run: Training) -> None:
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
@@ -193,10 +190,10 @@ class Run:
         """The epochs to come, each with every objective."""
         with failures.of_training(own_model=self.context.plan.builder is not None):
             for epoch in run.epochs(after):
-                further.check(self.context.plan.objectives, epoch.metrics)
+                result.check_objectives(self.context.plan.objectives, epoch.metrics)
                 yield epoch
 
-    def _report(self, part: Part, epoch: Epoch) -> Order:
+    def _report(self, part: TrialTraining, epoch: Epoch) -> Order:
         """Write an epoch down; what to do next, by order of somebody or of the pruner."""
         step = self._step(part, epoch)
         value = self.progress.running(epoch.value)
@@ -223,7 +220,7 @@ class Run:
             self.context.stop.ask()
         return self.context.stop.asked
 
-    def _hand_back(self, part: Part, run: Training) -> Outcome:
+    def _hand_back(self, part: TrialTraining, run: Training) -> Outcome:
         self._save(part, run)
         self.context.store.release(self.claim)
         return Outcome.HANDED_BACK
@@ -233,7 +230,7 @@ class Run:
         self._tell("PRUNED", self.progress.running(run.best.value))
         return Outcome.PRUNED
 
-    def _complete(self, run: Training, part: Part, best: Epoch | None) -> Outcome:
+    def _complete(self, run: Training, part: TrialTraining, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = self._measured()
         self.attributes |= reached.least_losses(self.claim.history)

@@ -1,11 +1,12 @@
-"""The study file's sampler and pruner, by Optuna's definitions."""
+"""The study file's sampler and pruner, by Optuna's definitions; and how suggestions are noted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from optuna.samplers import BaseSampler
+from optuna.trial import BaseTrial
 
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.sections import StudyFile
@@ -75,3 +76,29 @@ def part_pruner(file: StudyFile) -> PartPruner:
     single = len(objectives.of_file(dict(file.study))) == 1
     by_parts = single and file.search.pruner in ("auto", "wilcoxon")
     return PartPruner(file.search.pruner_p_value if by_parts else 0.0)
+
+
+def noting(trial: BaseTrial, note: Callable[[], None]) -> BaseTrial:
+    """The same trial, which calls ``note`` after each suggestion.
+
+    A trial that ended an earlier worker may do so again while its model is built: what it tried
+    must be known by then, or samplers could not avoid the like.
+    """
+    return cast(BaseTrial, _Noting(trial, note))
+
+
+class _Noting:
+    def __init__(self, trial: BaseTrial, note: Callable[[], None]) -> None:
+        self._trial, self._note = trial, note
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._trial, name)
+        return self._noted(found) if name.startswith("suggest_") else found
+
+    def _noted(self, suggest: Callable[..., Any]) -> Callable[..., Any]:
+        def suggested(*arguments: Any, **named: Any) -> Any:
+            value = suggest(*arguments, **named)
+            self._note()
+            return value
+
+        return suggested

@@ -1,4 +1,4 @@
-"""How long a trial may train, and what ends one that hangs."""
+"""What a trial's time is spent on, how long it may train, and what ends one that hangs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 from studyhall.search.process import recycling
@@ -20,6 +22,30 @@ from studyhall.storage.trials.claimed_trial import Claim
 STOPPED = "time"  # `stopped` of a trial that has reached its limit
 HUNG = "hung"  # … and of one that was failed, since its epoch or its builder never ended
 GRACE_S = 5.0  # beyond the limit, at least, before a trial counts as hanging
+
+
+class Stopwatch:
+    """Adds up seconds by what they were spent on: wait, build, store, checkpoint, …"""
+
+    def __init__(self, **seconds: float) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def time(self, what: str) -> Iterator[None]:
+        """Count the seconds of a block."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - began
+            self._seconds[what] = self._seconds.get(what, 0.0) + spent
+
+    def with_others(self, others: Iterable[Mapping[str, float]]) -> dict[str, float]:
+        """These seconds, and those that others have counted."""
+        total = Counter(self._seconds)
+        for seconds in others:
+            total.update(seconds)
+        return dict(total)
 
 
 class TimeLimit:

@@ -16,7 +16,7 @@ from studyhall.search.training.epoch import Epoch
 
 
 @dataclass(frozen=True)
-class Part:
+class TrialTraining:
     """One training of a trial; all numbers are from 0.
 
     Attributes:
@@ -30,13 +30,13 @@ class Part:
     repeat: int
 
 
-def of_trial(folds: int, repeats: int) -> list[Part]:
+def of_trial(folds: int, repeats: int) -> list[TrialTraining]:
     """Every fold in turn, then all of them with the next seed."""
-    return [Part(n, n % folds, n // folds) for n in range(folds * repeats)]
+    return [TrialTraining(n, n % folds, n // folds) for n in range(folds * repeats)]
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrialProgress:
     """Results of the parts that are done.
 
     Attributes:
@@ -66,9 +66,9 @@ class Progress:
             return None
         return float(np.std(self.values, ddof=1) / np.sqrt(self.done))
 
-    def with_part(self, best: Epoch) -> Progress:
+    def with_part(self, best: Epoch) -> TrialProgress:
         """One more part is done."""
-        return Progress((*self.values, best.value), (*self.best_epochs, best.number))
+        return TrialProgress((*self.values, best.value), (*self.best_epochs, best.number))
 
     def described(self, folds: int, sign: float = 1.0) -> dict[str, Any]:
         """Attributes of a trial of several parts: standard error, value of each fold or repeat.
@@ -100,21 +100,21 @@ class Progress:
         return float(np.mean([*self.values, value]))
 
 
-def write(progress: Progress, blob: bytes, predictions: bytes = b"") -> bytes:
+def write(progress: TrialProgress, blob: bytes, predictions: bytes = b"") -> bytes:
     """A checkpoint: one line with its checksum and JSON, predictions, the training's own bytes."""
     about = {"predictions": [len(predictions), _checksum(predictions).decode()]}
     line = json.dumps({**asdict(progress), **about}).encode()
     return _checksum(line) + b" " + line + b"\n" + predictions + blob
 
 
-def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None, bytes]:
+def read(checkpoint: bytes | None) -> tuple[TrialProgress, bytes | None, bytes]:
     """Take a checkpoint apart: progress, the training's own bytes, predictions.
 
     Raises:
         ValueError: it is not one.
     """
     if checkpoint is None:
-        return Progress(), None, b""
+        return TrialProgress(), None, b""
     first, _, rest = checkpoint.partition(b"\n")
     checksum, _, line = first.partition(b" ")
     if checksum != _checksum(line):
@@ -124,7 +124,7 @@ def read(checkpoint: bytes | None) -> tuple[Progress, bytes | None, bytes]:
     size, wanted = found.get("predictions", [0, _checksum(b"").decode()])
     if _checksum(rest[:size]).decode() != wanted:
         raise ValueError("its predictions are damaged")
-    progress = Progress(tuple(found["values"]), tuple(found["best_epochs"]), spent_s)
+    progress = TrialProgress(tuple(found["values"]), tuple(found["best_epochs"]), spent_s)
     return progress, rest[size:], rest[:size]
 
 

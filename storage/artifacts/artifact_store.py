@@ -2,8 +2,7 @@
 
 Objects lie flat in one folder, which all machines of a study share, under names that say what
 they are: `checkpoint-digits-7-4f2c….bin`. An object is written beside and renamed, so that it is
-there as a whole or not at all, and never changes afterwards. Optuna's `FileSystemArtifactStore` on
-the same folder serves the same objects to the dashboard.
+there as a whole or not at all, and never changes afterwards.
 """
 
 import contextlib
@@ -16,8 +15,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from optuna.artifacts import FileSystemArtifactStore
 
 from studyhall.storage.database.urls import StorageError
 
@@ -33,7 +30,7 @@ class ArtifactError(StorageError):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredObject:
     """An object in the store."""
 
     name: str
@@ -129,7 +126,7 @@ class ArtifactStore:
             with _reported(self.path(name)):
                 self.path(name).unlink(missing_ok=True)
 
-    def objects(self) -> list[Stored]:
+    def objects(self) -> list[StoredObject]:
         """All objects, oldest first."""
         found = []
         with _reported(self.root):
@@ -137,7 +134,7 @@ class ArtifactStore:
                 with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
                     if entry.is_file() and not entry.name.startswith("."):
                         at = entry.stat()
-                        found.append(Stored(entry.name, at.st_size, at.st_mtime))
+                        found.append(StoredObject(entry.name, at.st_size, at.st_mtime))
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
 
     def total_bytes(self) -> int:
@@ -157,14 +154,10 @@ class ArtifactStore:
         """
         for path in self.root.glob(f"{_UNFINISHED}*"):
             with contextlib.suppress(OSError):
-                left = Stored(path.name, 0, path.stat().st_mtime)
+                left = StoredObject(path.name, 0, path.stat().st_mtime)
                 ours = bool(own) and _intended(path.name).startswith(own)
                 if ours or time.time() - left.modified_at > _FORGOTTEN_S:
                     path.unlink()
-
-    def optuna_store(self) -> FileSystemArtifactStore:
-        """The same objects as Optuna's dashboard wants them; an object's name is its id."""
-        return FileSystemArtifactStore(str(self.root))
 
 
 def start(kind: str, owner: str) -> str:

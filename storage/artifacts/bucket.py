@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore, Stored
+from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore, StoredObject
 
 SCHEME = "s3://"
 FOLDER = "studyhall-artifacts"  # below the working directory, beside objects that lie in folders
@@ -180,7 +180,7 @@ class BucketStore(ArtifactStore):
             with contextlib.suppress(OSError):
                 self.path(name).unlink()
 
-    def objects(self) -> list[Stored]:
+    def objects(self) -> list[StoredObject]:
         """All objects, oldest first."""
         with self._reported():
             pages = self._store.client.get_paginator("list_objects_v2").paginate(
@@ -196,9 +196,9 @@ class BucketStore(ArtifactStore):
     def _key(self, name: str) -> str:
         return self._prefix + self.path(name).name
 
-    def _stored(self, entry: dict[str, Any]) -> Stored:
+    def _stored(self, entry: dict[str, Any]) -> StoredObject:
         name = entry["Key"].removeprefix(self._prefix)
-        return Stored(name, entry["Size"], entry["LastModified"].timestamp())
+        return StoredObject(name, entry["Size"], entry["LastModified"].timestamp())
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:

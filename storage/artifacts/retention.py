@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from studyhall.storage.artifacts.artifact_store import ArtifactStore, Stored
+from studyhall.storage.artifacts.artifact_store import ArtifactStore, StoredObject
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.studies.rows import Study
 
@@ -27,19 +27,21 @@ class Kept:
     trial_id: int
     number: int
     value: float
-    stored: Stored
+    stored: StoredObject
 
 
 @dataclass
 class Survey:
     """The objects of a study by what they are for; `other_bytes` are files of other kinds."""
 
-    checkpoints: list[Stored] = field(default_factory=list)  # of what is under way
-    in_flight: list[Stored] = field(default_factory=list)  # written, the pointer is on its way
+    checkpoints: list[StoredObject] = field(default_factory=list)  # of what is under way
+    in_flight: list[StoredObject] = field(
+        default_factory=list
+    )  # written, the pointer is on its way
     models: list[Kept] = field(default_factory=list)  # the best trial's first
     predictions: list[Kept] = field(default_factory=list)  # likewise
-    retrained: list[Stored] = field(default_factory=list)  # models of confirmations
-    orphans: list[Stored] = field(default_factory=list)  # nothing points to them
+    retrained: list[StoredObject] = field(default_factory=list)  # models of confirmations
+    orphans: list[StoredObject] = field(default_factory=list)  # nothing points to them
     other_bytes: int = 0
 
     @property
@@ -123,7 +125,7 @@ def is_among_best(db: Database, study: Study, value: float, number: int, models:
     return row is None or (value, number) < (row.value, row.number)
 
 
-def _objects(kept: Iterable[Kept]) -> list[Stored]:
+def _objects(kept: Iterable[Kept]) -> list[StoredObject]:
     return [each.stored for each in kept]
 
 
@@ -134,7 +136,7 @@ def _fitting(kept: Iterable[Kept], free: int) -> int:
 
 
 def _sorted(
-    transaction: Transaction, study_id: int, objects: Iterable[Stored], now: float
+    transaction: Transaction, study_id: int, objects: Iterable[StoredObject], now: float
 ) -> Survey:
     pointers = _checkpoints(transaction, study_id)
     retrained, continued, in_hand = _retrained(transaction, study_id)
@@ -183,7 +185,7 @@ def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[s
     return models, checkpoints, {row.trial for row in under_way}
 
 
-def _kept(transaction: Transaction, study_id: int, stored: Stored) -> Kept | None:
+def _kept(transaction: Transaction, study_id: int, stored: StoredObject) -> Kept | None:
     """The complete trial that points to this object, if there is one."""
     row = transaction.row(
         """

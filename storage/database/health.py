@@ -11,11 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from studyhall.storage.database import file_systems
 from studyhall.storage.database.connection import Database
 from studyhall.storage.database.schema import schema
 from studyhall.storage.database.transaction import Transaction
-from studyhall.storage.database.urls import shown
+from studyhall.storage.database.urls import file_system, shown
 
 _ROUND_TRIPS = 5
 
@@ -92,7 +91,7 @@ def _of_file(db: Database) -> dict[str, Any]:
         "version": version,
         "journal_mode": mode,
         "size_bytes": _size(path) + _size(path.with_name(f"{path.name}-wal")),
-        "file_system": file_systems.kind(path),
+        "file_system": file_system(path),
         "free_bytes": shutil.disk_usage(path.parent).free,
         "connections": None,
         "connections_limit": None,

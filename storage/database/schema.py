@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 6  # `storage.migration` brings older ones to it
+VERSION = 6  # `storage.creation` brings older ones to it
 
 metadata = sa.MetaData()
 _Float = sa.Double

@@ -1,4 +1,4 @@
-"""The one moment at which a database gets its tables, Optuna's and ours."""
+"""The one moment at which a database gets its tables, Optuna's and ours, or those of today."""
 
 import contextlib
 import fcntl
@@ -11,26 +11,28 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects, migration
+from studyhall.storage.database import dialects
 from studyhall.storage.database.schema import VERSION, metadata, schema
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
+OLDEST = 6  # what can be brought to today's; there was no release before it
+# The statements that lead to each version after the oldest from the one before. Tables that were
+# not there before need none: what creates them does so in any database.
+_STEPS: dict[int, tuple[str, ...]] = {}
 
 
 def is_current(connection: sa.Connection) -> bool:
     """Tells whether both schemas are there and in order for this version of Optuna.
 
     Raises:
-        RuntimeError: the database was made by a later studyhall.
+        RuntimeError: a later studyhall has made the database, or one before the first release.
     """
     tables = set(sa.inspect(connection).get_table_names())
     if not {"studyhall_schema", "alembic_version"} <= tables:
         return False
     row = connection.execute(sa.select(schema)).one_or_none()
-    if row is not None and row.version > VERSION:
-        raise RuntimeError(
-            f"its tables have version {row.version}, this studyhall knows {VERSION}: update it"
-        )
+    if row is not None:
+        _refuse(row.version)
     revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     return row is not None and tuple(row) == (VERSION, optuna.__version__, revision)
 
@@ -46,7 +48,7 @@ def create(connection: sa.Connection, url: sa.URL) -> None:
             return
         optuna_storage = reading_storage(url, poolclass=sa.NullPool)
         metadata.create_all(connection)
-        migration.migrate(connection, url.get_backend_name())
+        _migrate(connection, url.get_backend_name())
         connection.execute(sa.delete(schema))
         connection.execute(
             sa.insert(schema).values(
@@ -90,3 +92,39 @@ def _folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _refuse(version: int) -> None:
+    """Refuse a database whose tables this version can't read.
+
+    Raises:
+        RuntimeError: with what to do.
+    """
+    if version > VERSION:
+        raise RuntimeError(
+            f"its tables have version {version}, this studyhall knows {VERSION}: update it"
+        )
+    if version < OLDEST:
+        raise RuntimeError(
+            f"its tables have version {version}, from before the first release, and this studyhall "
+            f"reads {OLDEST} and later: open it once with the studyhall of commit 8c80fff, which "
+            f"brings it to version 6, or begin a new database (--storage names another)"
+        )
+
+
+def _migrate(connection: sa.Connection, kind: str) -> None:
+    """Runs the steps that the database has not seen, each with its number in one transaction.
+
+    The caller lets one process at a time do so.
+    """
+    found = connection.execute(sa.select(schema.c.version)).scalar()
+    for version in range(VERSION if found is None else found, VERSION):
+        connection.exec_driver_sql(dialects.BEGIN[kind]["write"])
+        try:
+            for statement in _STEPS[version + 1]:
+                connection.exec_driver_sql(statement)
+            connection.execute(sa.update(schema).values(version=version + 1))
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise

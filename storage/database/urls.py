@@ -1,13 +1,26 @@
-"""Where a database is: its URL read, shown without the password, refused if it can't work."""
+"""Where a database is: its URL read, shown without the password, refused if it can't work.
 
+SQLite's write-ahead log needs memory that all its processes share and file locks that hold
+(sqlite.org/wal.html), which file systems over a network do not give.
+"""
+
+import contextlib
 import os
 import re
 import sqlite3
 from pathlib import Path
 
+import psutil
 import sqlalchemy as sa
 
-from studyhall.storage.database import dialects, file_systems
+from studyhall.storage.database import dialects
+
+_NETWORK = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
+    "nfs4", "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.davfs2",
+    "fuse.gcsfuse", "fuse.glusterfs", "fuse.juicefs", "fuse.mfs", "fuse.rclone", "fuse.s3fs",
+    "fuse.sshfs",
+}  # fmt: skip
 
 
 class StorageError(RuntimeError):
@@ -72,7 +85,7 @@ def check_file(url: sa.URL, create: bool) -> None:
         raise StorageError(f"{shown(url)}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise StorageError(f"{shown(url)}: the folder {path.parent} cannot be written to")
-    if file_systems.is_network(kind := file_systems.kind(path)):
+    if is_network(kind := file_system(path)):
         raise StorageError(
             f"{shown(url)}: lies on a network file system ({kind}), on which SQLite loses data "
             "with several workers: use postgresql://, or move it to a local disk"
@@ -81,3 +94,24 @@ def check_file(url: sa.URL, create: bool) -> None:
 
 def _plain(text: str) -> str:
     return text.replace("postgresql+psycopg://", "postgresql://")
+
+
+def file_system(path: Path) -> str | None:
+    """The type of the file system that `path` lies on, None where there is no list of mounts.
+
+    Args:
+        path: a file or folder, there or not; links are followed.
+    """
+    with contextlib.suppress(OSError):
+        real = Path(os.path.realpath(path))
+        mounts = psutil.disk_partitions(all=True)
+        holding = [mount for mount in mounts if real.is_relative_to(mount.mountpoint)]
+        # Of the deepest mount points the last one mounted hides the others.
+        deepest = max(enumerate(holding), key=lambda m: (len(m[1].mountpoint), m[0]), default=None)
+        return None if deepest is None else str(deepest[1].fstype)
+    return None
+
+
+def is_network(kind: str | None) -> bool:
+    """Whether a file system of this type is reached over a network."""
+    return kind in _NETWORK

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases, workers
-from studyhall.storage.leases.lease import Lease, Worker
+from studyhall.storage.leases.leases import Lease, Worker
 from studyhall.storage.leases.orders import Order
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """When each worker was last seen, whether it holds a trial or waits for one."""
 
 from studyhall.storage.database import Transaction
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 
 GONE_S = 86_400.0
 

@@ -1,4 +1,4 @@
-"""A study's trials as plain records, for tables, reports and exports."""
+"""A study's trials as plain records, all of them or the latest, for tables, reports and exports."""
 
 import json
 from collections import defaultdict
@@ -136,3 +136,79 @@ def _record(row: connection.Row, attributes: dict[str, Any]) -> TrialRecord:
     return TrialRecord(
         trial_id, number, state, value, best_epoch, epochs, values, attributes, *rest
     )
+
+
+_HISTORIES = """
+    SELECT h.trial_id, h.fold, h.epoch, h.value, h.metrics
+    FROM studyhall_history h JOIN trials t ON t.trial_id = h.trial_id
+    WHERE t.study_id = :study_id ORDER BY h.trial_id, h.fold, h.epoch"""
+
+
+def histories(db: Database, study: Study) -> dict[int, list[dict[str, Any]]]:
+    """All metrics of all epochs of all trials, by trial_id, as `history` has one's."""
+    rows = db.snapshot(lambda transaction: transaction.rows(_HISTORIES, study_id=study.study_id))
+    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    for trial_id, fold, epoch, value, metrics in rows:
+        known = encoding.unpack_metrics(metrics)
+        found[trial_id].append({"fold": fold, "epoch": epoch, "value": value, "metrics": known})
+    return dict(found)
+
+
+def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[TrialRecord], int]:
+    """Trials in the order in which they ended.
+
+    Args:
+        db: where the study is.
+        study: it.
+        seen: what the last call returned, or None to begin with those still to come.
+
+    Returns:
+        The trials, and what to give to the next call.
+    """
+
+    def work(transaction: Transaction) -> tuple[list[TrialRecord], int]:
+        if seen is None:
+            return [], _last_sequence(transaction, study.study_id)
+        rows = transaction.rows(
+            """
+            SELECT number, sequence FROM studyhall_done
+            WHERE study_id = :study_id AND sequence > :seen ORDER BY sequence""",
+            study_id=study.study_id,
+            seen=seen,
+        )
+        ended = [read(transaction, study.study_id, number)[0] for number, _ in rows]
+        return ended, max((sequence for _, sequence in rows), default=seen)
+
+    return db.snapshot(work)
+
+
+def _last_sequence(transaction: Transaction, study_id: int) -> int:
+    row = transaction.row(
+        "SELECT coalesce(max(sequence), 0) FROM studyhall_done WHERE study_id = :study_id",
+        study_id=study_id,
+    )
+    return 0 if row is None else int(row[0])
+
+
+def latest_attributes(db: Database, study: Study, key: str, *, trials: int) -> list[object]:
+    """One attribute of the trials that finished last.
+
+    Args:
+        db: where the study is.
+        study: it.
+        key: the attribute's name, as told with the trial's result.
+        trials: how many trials to look at, at most.
+    """
+    rows = db.transaction(
+        lambda transaction: transaction.rows(
+            """
+            SELECT a.value_json FROM trial_user_attributes a JOIN (
+                SELECT trial_id FROM studyhall_done WHERE study_id = :study_id
+                ORDER BY sequence DESC LIMIT :trials) d ON d.trial_id = a.trial_id
+            WHERE a.key = :key""",
+            study_id=study.study_id,
+            trials=trials,
+            key=key,
+        )
+    )
+    return [json.loads(row[0]) for row in rows]

@@ -15,7 +15,6 @@ from studyhall.storage.sampling.feed import Finished, Rung
 from studyhall.storage.sampling.sorted_values import SortedValues
 
 Reports = Mapping[int, float]  # validation loss by step
-NAMES = ("auto", "none", "median", "percentile", "hyperband", "halving")
 
 
 class Pruner(Protocol):
@@ -35,31 +34,6 @@ class Pruner(Protocol):
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
         """Whether trial `number` shall end with its report at `step`."""
-
-
-def named(name: str, *, study_name: str, epochs: int, percentile: float = 25.0) -> Pruner:
-    """Makes the pruner that a study file names; "auto" is the median, as Optuna ships it.
-
-    Args:
-        name: one of `NAMES`.
-        study_name: decides with the trial's number which Hyperband bracket a trial is in.
-        epochs: the most that a trial may train, Hyperband's greatest resource.
-        percentile: share of the trials, in per cent, that the percentile pruner keeps.
-
-    Raises:
-        ValueError: there is no pruner of that name.
-    """
-    if name in ("auto", "median"):
-        return Percentile(50.0)
-    if name == "percentile":
-        return Percentile(percentile)
-    if name == "hyperband":
-        return Hyperband(study_name, max_resource=epochs)
-    if name == "halving":
-        return Halving(min_resource=max(epochs // 100, 1))
-    if name == "none":
-        return Never()
-    raise ValueError(f"pruner: received {name!r}, expected one of {', '.join(NAMES)}")
 
 
 class Never:

@@ -12,7 +12,7 @@ from typing import Any
 from studyhall.storage.database import Database, Row, Transaction
 from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.leases import budget
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.studies.rows import Study
 
 CONFIRM, DATACURVE = "confirm", "datacurve"

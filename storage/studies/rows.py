@@ -1,11 +1,14 @@
-"""A study as it was created, and its rows."""
+"""A study as it was created, its rows, and what Optuna's identifiers stand for."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studyhall.storage.database import Transaction
+import sqlalchemy as sa
+
+from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
 # Tables whose rows belong to a trial, and those whose rows belong to a study, parents last.
@@ -192,3 +195,47 @@ def forget_orphans(transaction: Transaction) -> None:
         transaction.run(
             "DELETE FROM studyhall_history WHERE trial_id NOT IN (SELECT trial_id FROM trials)"
         )
+
+
+def name_of(db: Database, study_id: int) -> str | None:
+    """The name of a study, whoever has created it; None if there is none."""
+    return db.snapshot(
+        lambda transaction: transaction.run(
+            "SELECT study_name FROM studies WHERE study_id = :id", id=study_id
+        ).scalar_one_or_none()
+    )
+
+
+def of_trial(db: Database, trial_id: int) -> tuple[int, int] | None:
+    """The study of a trial and the trial's number; None if there is none."""
+    row = db.snapshot(
+        lambda transaction: transaction.row(
+            "SELECT study_id, number FROM trials WHERE trial_id = :id", id=trial_id
+        )
+    )
+    return None if row is None else (row[0], row[1])
+
+
+def rename(db: Database, study_id: int, name: str) -> bool:
+    """Gives a study another name; its trials, leases and files stay as they are.
+
+    Returns:
+        Whether there is such a study.
+
+    Raises:
+        StorageError: another study has the name.
+    """
+    try:
+        return bool(
+            db.transaction(
+                lambda transaction: (
+                    transaction.run(
+                        "UPDATE studies SET study_name = :name WHERE study_id = :id",
+                        id=study_id,
+                        name=name,
+                    ).rowcount
+                )
+            )
+        )
+    except sa.exc.IntegrityError as error:
+        raise StorageError(f"study: received {name!r}, expected a name that is free") from error

@@ -170,12 +170,6 @@ def change_config(
     return db.transaction(work)
 
 
-def enqueue(db: Database, study: Study, params: Mapping[str, Any]) -> None:
-    """Puts a configuration in front; it takes its place in the budget when it is claimed."""
-    token, queued = uuid.uuid4().hex, Queued(params)
-    db.transaction(lambda transaction: rows.enqueue(transaction, study.study_id, queued, token))
-
-
 def delete(db: Database, study: Study) -> None:
     """Deletes a study with all that belongs to it, in Optuna's tables and in ours."""
     db.transaction(lambda transaction: rows.delete(transaction, study.study_id))

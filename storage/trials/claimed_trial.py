@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.storage.database import encoding
-from studyhall.storage.leases.lease import Lease
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling.mirror import DRAW
 from studyhall.storage.trials.history import Past

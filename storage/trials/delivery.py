@@ -6,12 +6,12 @@ from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.sampling import feed
 from studyhall.storage.trials import epochs, optuna_rows
 from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.epochs import Answer
+from studyhall.storage.trials.epochs import Reply
 
 
 def deliver(
     db: Database, study_id: int, claim: Claim, seen: feed.Seen | None, patience_s: float
-) -> Answer | None:
+) -> Reply | None:
     """Writes what waits: hyperparameters, reports, the pointer to a checkpoint.
 
     Args:
@@ -34,7 +34,7 @@ def deliver(
         return None
     through: list[int] = []
 
-    def work(transaction: Transaction) -> Answer | None:
+    def work(transaction: Transaction) -> Reply | None:
         through.append(transaction.connection_number)
         answer = _write(transaction, study_id, claim, seen, with_params=not old_params)
         _point(transaction, claim)
@@ -64,7 +64,7 @@ def _write(
     seen: feed.Seen | None,
     *,
     with_params: bool,
-) -> Answer | None:
+) -> Reply | None:
     complete = claim.outbox.is_complete(transaction.connection_number)
     if claim.frozen._params and (with_params or not complete):
         optuna_rows.params(transaction, claim.lease, claim.frozen)

@@ -11,15 +11,14 @@ from typing import Any
 
 from studyhall.storage.database import Row, Transaction, encoding
 from studyhall.storage.leases import budget, orders
-from studyhall.storage.leases.lease import Lease
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling import feed
 from studyhall.storage.studies import directions
 
 
 @dataclass(frozen=True)
-class Report:
+class EpochReport:
     """What one epoch has brought; `value` is a cost, which Optuna's table shows as a value."""
 
     step: int
@@ -34,7 +33,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """What a worker hears when it reports; no news if it did not ask."""
 
     order: Order
@@ -92,9 +91,9 @@ def write(
     transaction: Transaction,
     study_id: int,
     lease: Lease,
-    reports: list[Report],
+    reports: list[EpochReport],
     seen: feed.Seen | None,
-) -> Answer:
+) -> Reply:
     """Writes reports, oldest first, and reads what the feed holds beyond what has been seen.
 
     Args:
@@ -115,10 +114,10 @@ def write(
         if report.rung is not None:
             _enter(transaction, study_id, lease, report.rung, report.value)
     news = None if seen is None else _news(transaction, study_id, reports, seen, sequence)
-    return Answer(Order(order), news)
+    return Reply(Order(order), news)
 
 
-def is_single(kind: str, reports: list[Report]) -> bool:
+def is_single(kind: str, reports: list[EpochReport]) -> bool:
     """Whether `write` will write by one statement, which needs no COMMIT."""
     return kind == "postgresql" and len(reports) == 1 and reports[0].rung is None
 
@@ -143,7 +142,11 @@ def _in_turn(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Ro
 
 
 def _news(
-    transaction: Transaction, study_id: int, reports: list[Report], seen: feed.Seen, sequence: int
+    transaction: Transaction,
+    study_id: int,
+    reports: list[EpochReport],
+    seen: feed.Seen,
+    sequence: int,
 ) -> feed.News:
     news = feed.News(reaches=sequence)
     if sequence > seen.finished:
@@ -172,7 +175,7 @@ def _enter(
     )
 
 
-def _values(lease: Lease, report: Report) -> dict[str, Any]:
+def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
     cost, _ = stored(report.value)
     finite, kind = stored(directions.turned(report.value, report.direction))
     return {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from optuna.samplers import BaseSampler
 
-from studyhall.storage.leases.lease import Lease
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.sampling import feed
 from studyhall.storage.sampling.feed import News
 from studyhall.storage.sampling.mirror import Mirror

@@ -7,8 +7,7 @@ from optuna.trial import FrozenTrial
 
 from studyhall.storage.database import Transaction, encoding
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.lease import Lease
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import Lease, LeaseLost
 
 # A sampler's notes for the time while a trial runs, or too large to keep.
 _PASSING_NOTES = ("tpe:relative_params", "cma:optimizer", "studyhall:draw")

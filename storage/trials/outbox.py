@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.trials.epochs import Report
+from studyhall.storage.trials.epochs import EpochReport
 
 OUTAGE_S = 600.0  # how long it waits before the worker is told to give up
 _RETRY_S = 2.0  # between attempts to deliver it
@@ -27,16 +27,16 @@ class Outbox:
     Its clients notice by their connections, and then deliver all of them again.
     """
 
-    waiting: list[Report] = field(default_factory=list)
+    waiting: list[EpochReport] = field(default_factory=list)
     params: int = 0  # how many hyperparameters were delivered
     pointer: Pointer | None = None  # to a checkpoint, which waits
-    _delivered: list[Report] = field(default_factory=list)
+    _delivered: list[EpochReport] = field(default_factory=list)
     _replaced: list[str] = field(default_factory=list)  # checkpoints
     _connection: int = _NONE
     _since: float | None = None  # time.monotonic()
     _retry_at: float = 0.0
 
-    def add(self, report: Report) -> None:
+    def add(self, report: EpochReport) -> None:
         """Puts in one more report."""
         self.waiting.append(report)
         self._since = self._since or time.monotonic()
@@ -57,7 +57,7 @@ class Outbox:
         """Whether the database, reached through this connection, has all but what waits."""
         return self._connection in (_NONE, connection)
 
-    def everything(self) -> list[Report]:
+    def everything(self) -> list[EpochReport]:
         """All reports, those that were delivered first."""
         return [*self._delivered, *self.waiting]
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from studyhall.storage.database import Transaction
 from studyhall.storage.leases import budget, leases
-from studyhall.storage.leases.lease import Lease, Silent, Terms
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import Lease, LeaseLost, Silent, Terms
 from studyhall.storage.trials import history as past
 from studyhall.storage.trials import results
 from studyhall.storage.trials.results import Result

@@ -12,8 +12,7 @@ from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases import leases
 from studyhall.storage.leases.heartbeat import Heartbeat
-from studyhall.storage.leases.lease import Lease, Terms, Worker
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling import feed
 from studyhall.storage.sampling.mirror import Mirror
@@ -25,7 +24,7 @@ from studyhall.storage.trials import claim as claiming
 from studyhall.storage.trials import delivery, recovery, results
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.epochs import Report
+from studyhall.storage.trials.epochs import EpochReport
 from studyhall.storage.trials.knowledge import Knowledge
 from studyhall.storage.trials.outbox import Pointer
 
@@ -141,7 +140,7 @@ class TrialStore:
         claim.report(step, epoch, fold, value, dict(metrics))
         place, rung = len(claim.rows), self._knowledge.rung(claim, step, value)
         about = (step, epoch, fold, place, value, dict(metrics), rung, seconds)
-        report = Report(*about, self._direction)
+        report = EpochReport(*about, self._direction)
         claim.outbox.add(report)
         self._try_to_deliver(claim)
         self._climb(claim, report)
@@ -276,7 +275,7 @@ class TrialStore:
             except StorageAway as error:
                 claim.outbox.keep(error)
 
-    def _climb(self, claim: Claim, report: Report) -> None:
+    def _climb(self, claim: Claim, report: EpochReport) -> None:
         """Delivers a report once more for each further rung that it enters."""
         while report.rung is not None and not claim.outbox.waiting:
             rung = self._knowledge.rung(claim, report.step, report.value)

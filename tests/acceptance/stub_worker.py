@@ -18,8 +18,7 @@ from typing import Any
 import optuna
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Terms, Worker
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
@@ -28,6 +27,7 @@ from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
 DEFAULTS = {"epochs": 6, "epoch_s": 0.03, "silence_s": 2.0, "heartbeat_s": 0.3, "pruner": "none"}
+PRUNERS = {"none": pruning.Never, "median": lambda: pruning.Percentile(50.0)}
 
 
 class Stub:
@@ -45,7 +45,7 @@ class Stub:
             study,
             Worker(who, os.uname().nodename, os.getpid(), "cpu"),
             samplers.named("auto", study_seed=study.seed),
-            pruning.named(self.options["pruner"], study_name=name, epochs=self.options["epochs"]),
+            PRUNERS[self.options["pruner"]](),
             trial_seed=lambda number: study.seed * 100_003 + number,
             terms=Terms(self.options["silence_s"], 100, self.options["heartbeat_s"]),
         )

@@ -20,10 +20,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     figure = go.Figure(go.Scatter(x=[1, 2], y=[3, 4]), {"height": 300})
     head = [f"column {n}" for n in range(20)]
-    body = elements.plot("one", {"one": figure}) + elements.table(head, [["value"] * 20])
     path = tmp_path_factory.mktemp("page") / "report.html"
-    whole = elements.document(
-        "digits", f"<h1>{'x' * 90}</h1>", f"<section>{body}</section>", {"one": figure}
+    whole = elements.page(
+        "compare.html",
+        "x" * 90,
+        {"curves": figure},
+        outcomes=(head, [["value"] * 20]),
+        remarks=[],
+        differing=(head, []),
     )
     path.write_text(whole, encoding="utf-8")
     return path.as_uri()
@@ -49,7 +53,7 @@ def test_it_draws_offline_and_fits(chromium: Any, written: str, width: int) -> N
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(written)
     page.wait_for_selector(
-        "body[data-drawn] #plot-one svg.main-svg", state="attached", timeout=WAIT_MS
+        "body[data-drawn] #plot-curves svg.main-svg", state="attached", timeout=WAIT_MS
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     _shaded_where_more_is(page)

@@ -22,9 +22,6 @@ def build(trial, input_shape, outputs):
 """
 
 
-NOTHING = "def build(t, i, o): pass"
-
-
 @pytest.fixture(autouse=True)
 def clean(monkeypatch):
     """Nothing of one test's user is left for the next."""
@@ -167,7 +164,7 @@ import keras
 SEEN = {}
 
 def build(trial, input_shape, outputs):
-    SEEN["rate"] = trial.suggest_loguniform("rate", 1e-4, 1e-2)
+    SEEN["rate"] = trial.suggest_float("rate", 1e-4, 1e-2, log=True)
     SEEN["kind"] = trial.suggest_categorical("kind", ["a", "b"])
     SEEN["share"] = trial.suggest_float("share", 0.0, 1.0, step=0.5)
     SEEN["number"], SEEN["params"] = trial.number, trial.params

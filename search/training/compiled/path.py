@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from studyhall.search.training import feeding, progress
-from studyhall.search.training.compiled import executors, learning_rates, signature, xla
+from studyhall.search.training.compiled import executors, learning_rates, signature
 from studyhall.search.training.compiled.cache import CompiledModels
 from studyhall.search.training.compiled.epochs import Plan
 from studyhall.search.training.epoch import Epoch
@@ -42,10 +42,9 @@ class WholeEpochs:
         self._train = data.train.weighted(settings.class_weight)
         self._validation = data.validation
         self._steps = math.ceil(self._train.number / settings.batch_size)
-        fused = settings.xla == "on" or (settings.xla == "auto" and xla.pays(self._steps_to_come()))
         data_loss = signature.unless_equal(settings.data_loss, model.loss)
         self._compiled = models.find(
-            model, data, data_loss, (settings.objective, settings.sign), xla=fused
+            model, data, data_loss, (settings.objective, settings.sign), xla=settings.xla
         )
         work = executors.multiplications(model, settings.batch_size, self._train.entries)
         self._side_by_side = work >= executors.PARALLEL_MULTIPLICATIONS
@@ -105,9 +104,6 @@ class WholeEpochs:
     def _enter(self) -> None:
         if self._parked:
             self.restore({}, *self._parked)
-
-    def _steps_to_come(self) -> int:
-        return self._settings.epochs * self._steps
 
     def _set(self, state: np.ndarray) -> None:
         self._compiled.steps.progress.assign(state)

@@ -46,7 +46,7 @@ class Steps:
 
     Attributes:
         best: Weights of the best epoch.
-        progress: `progress.Progress`, float64.
+        progress: `progress.RulesState`, float64.
         rules: `progress.Rules`, float64.
         chunk: Validation samples that are predicted at once, int32.
         names: Of the columns of a row; three times follow.

@@ -105,7 +105,7 @@ def server(folder: Path, dashboards: Callable[..., Any]) -> Server:
         study,
         trial_store.Worker("one", "here", 1, "cpu"),
         lambda seed: optuna.samplers.RandomSampler(seed),
-        pruning.named("none", study_name="digits", epochs=5),
+        pruning.Never(),
         trial_seed=lambda number: number,
     )
     plan = [("COMPLETE", 5), ("COMPLETE", 3), ("FAIL", 0)]

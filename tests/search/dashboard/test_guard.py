@@ -14,7 +14,7 @@ from studyhall.search.dashboard import users
 from studyhall.search.dashboard.routes import ROUTES, Route
 from studyhall.search.dashboard.users import Role
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies, trash
 from studyhall.storage.studies.rows import Study

@@ -7,8 +7,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from studyhall.search.dashboard import login, users
-from studyhall.search.dashboard.login import Login, Visitor
-from studyhall.search.dashboard.tries import FREE
+from studyhall.search.dashboard.login import FREE, Login, Tries, Visitor
 from studyhall.search.dashboard.users import Role
 from studyhall.search.study_file.config import ConfigError
 
@@ -107,3 +106,65 @@ def test_a_change_of_the_file_holds_at_once(people, tmp_path):
 def test_a_file_that_is_not_there_is_told_at_the_start(tmp_path):
     with pytest.raises(ConfigError, match="--users: received"):
         Login(tmp_path / "users.json")
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def wrong(clock):
+    return Tries(clock)
+
+
+def test_a_few_wrong_tries_are_free_then_each_doubles_the_wait(wrong):
+    waits = []
+    for _ in range(login.FREE + 10):
+        wrong.wrong("ann")
+        waits.append(wrong.wait_s("ann"))
+    assert waits[: login.FREE] == [0.0] * login.FREE
+    assert waits[login.FREE :] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+
+
+def test_the_wait_passes(wrong, clock):
+    for _ in range(login.FREE + 3):
+        wrong.wrong("ann")
+    clock.now += 3
+    assert wrong.wait_s("ann") == 1
+    clock.now += 1
+    assert wrong.wait_s("ann") == 0
+
+
+def test_one_waits_for_nobody_else(wrong):
+    for _ in range(20):
+        wrong.wrong("ann")
+    assert wrong.wait_s("bob") == 0
+
+
+def test_the_right_one_clears_the_account_and_so_does_an_hour(wrong, clock):
+    for _ in range(20):
+        wrong.wrong("ann")
+        wrong.wrong("bob")
+    wrong.right("ann")
+    wrong.wrong("ann")
+    assert wrong.wait_s("ann") == 0
+    clock.now += login.FORGOTTEN_S + 1
+    wrong.wrong("bob")
+    assert wrong.wait_s("bob") == 0
+
+
+def test_it_does_not_grow_without_end(wrong):
+    for number in range(login.MOST + 10):
+        wrong.wrong(str(number))
+    assert len(wrong._wrong) == login.MOST

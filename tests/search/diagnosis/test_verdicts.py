@@ -11,7 +11,7 @@ from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best
 from studyhall.search.study.record import stored
-from studyhall.storage.queries import histories, records, status
+from studyhall.storage.queries import records, status
 
 DIVERGING = """
     import keras
@@ -54,7 +54,7 @@ def test_every_trial_gets_a_verdict(run):
 
 def test_the_histories_are_those_of_the_trials(run):
     db, study, trials = run
-    assert histories.of_study(db, study) == {
+    assert records.histories(db, study) == {
         trial.trial_id: records.history(db, trial.trial_id) for trial in trials
     }
 

@@ -6,14 +6,14 @@ import pytest
 
 from studyhall.search.display import live
 from studyhall.search.display.terminal import Literal
-from studyhall.storage.queries import latest, status
+from studyhall.storage.queries import records, status
 
 
 @pytest.fixture
 def run(studio):
     study = studio.study()
     studio.finish(study)
-    finished, _ = latest.finished_since(studio.db, study, 0)
+    finished, _ = records.finished_since(studio.db, study, 0)
     return status.status(studio.db, study), finished
 
 

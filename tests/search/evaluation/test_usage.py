@@ -211,7 +211,7 @@ def test_names_of_a_configuration():
         },
     }
     found = own_classes.named(config)
-    assert found == own_classes.Named(
+    assert found == own_classes.NamedObjects(
         frozenset({"Scale", "bent"}), frozenset({"parts>Shift"}), lambdas=True
     )
     assert own_classes.named({**config, "config": {}}).nothing

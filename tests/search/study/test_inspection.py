@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from studyhall.search.study import inspection
-from studyhall.search.study.inspection import Inspection, Named
+from studyhall.search.study.inspection import Inspection, NamedFunction
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config import ConfigError
 from studyhall.spaces.failures import UserCodeError
@@ -117,7 +117,7 @@ def test_mistakes_are_named(written):
 
 
 def test_the_users_own_exception_stays_the_cause():
-    own = Named("[model] family", "mine.py:build", "a function")
+    own = NamedFunction("[model] family", "mine.py:build", "a function")
     cause = KeyError("width")
     with pytest.raises(UserCodeError) as caught, inspection.naming("study.toml", own):
         raise UserCodeError("line 3: KeyError") from cause

@@ -10,8 +10,6 @@ from studyhall.search.study_file.config import ConfigError
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 
-RATE = {"low": 1e-3, "high": 1e-1, "log": True}
-
 
 @pytest.fixture(scope="module")
 def old(shared_studio):

@@ -10,7 +10,7 @@ from studyhall.search.cli.options import finite
 from studyhall.search.launcher import places
 from studyhall.search.study_file import config, reference
 from studyhall.search.study_file.config import ConfigError
-from studyhall.search.study_file.sections import MOST, MOST_LOSS, MOST_TIME
+from studyhall.search.study_file.sections import MOST, MOST_LOSS, MOST_TIME, StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.legal import LARGEST
 from studyhall.spaces.reading import MOST as MOST_CHOICE
@@ -21,7 +21,12 @@ NUMBERS = (
     -1, 0, 1, 2**31, 2**53 + 1, 2**63, 10**19, 10**400, -(10**400), int("f" * 5000, 16),
     1e-320, 1e39, 1e308, -1e308, math.inf, -math.inf, math.nan,
 )  # fmt: skip
-KEYS = [each for each in reference.every_key() if "number" in each.expected]
+KEYS = [
+    each
+    for table in StudyFile.model_fields
+    for each in reference.of_table(table)
+    if "number" in each.expected
+]
 FORMS: dict[str, Any] = {
     "a value": lambda n: n,
     "a choice": lambda n: [n, 1],

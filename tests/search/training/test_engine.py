@@ -308,25 +308,6 @@ def test_the_best_model_is_plain_keras(engines: dict[str, Engine], tmp_path: Pat
     assert loss == pytest.approx(training.best.metrics["keras_val_loss"], rel=1e-5)
 
 
-def test_callbacks_see_one_training(engines: dict[str, Engine]) -> None:
-    seen: list[str] = []
-
-    class Watching(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_train_begin(self, logs: Any = None) -> None:
-            seen.append(f"begin of {self.params['epochs']}")
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            seen.append(f"{epoch}")
-            self.model.stop_training = epoch == 1
-
-        def on_train_end(self, logs: Any = None) -> None:
-            seen.append("end")
-
-    training = trained(engines["mlp"], built("mlp", {}), of({}, "mlp", callbacks=[Watching()]))
-    assert seen == [f"begin of {EPOCHS}", "0", "1", "end"]
-    assert training.stopped == "patience"
-
-
 def test_seconds_tell_what_the_time_went_into(engines: dict[str, Engine]) -> None:
     for engine in ("auto", "keras"):
         training = trained(engines["mlp"], built("mlp", {}), of({}, "mlp", engine=engine))

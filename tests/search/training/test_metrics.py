@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from studyhall.search.evaluation import calibration, scores
+from studyhall.search.evaluation import scores
 from studyhall.search.training import metrics
 
 
@@ -56,4 +56,4 @@ def test_one_hot_targets_and_two_outputs_are_taken_as_well() -> None:
 
 
 def test_the_bins_are_those_of_the_reliability_table() -> None:
-    assert metrics.BINS == calibration.BINS
+    assert metrics.BINS == scores.BINS

@@ -29,7 +29,7 @@ def followed(settings: Settings, values: np.ndarray, rate: float) -> list[tuple[
     for value in values:
         given = tf.constant(float(value), tf.float64)
         state, best, learning_rate = progress.advance(state, rules, given, learning_rate)
-        named = progress.Progress(*state.numpy())
+        named = progress.RulesState(*state.numpy())
         rows.append((int(named.epoch), bool(best), float(learning_rate), named))
         if named.stopped != progress.RUNNING:
             break

@@ -11,10 +11,10 @@ from studyhall.search.study import record
 from studyhall.search.trial import checkpoints
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import Outcome
-from studyhall.search.trial.trainings import Progress
+from studyhall.search.trial.trainings import TrialProgress
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
-from studyhall.storage.leases.lease import Terms
+from studyhall.storage.leases.leases import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -234,7 +234,7 @@ def test_what_takes_long_is_saved_more_rarely(studio, every_s):
             return b"state"
 
     slow = checkpoints.of_trial(context, context.store.claim())
-    slow.save(Progress(), 0, Slow())
+    slow.save(TrialProgress(), 0, Slow())
     time.sleep(0.01)
     assert slow.is_due(2) is (every_s == 0)
 

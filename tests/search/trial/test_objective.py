@@ -16,7 +16,7 @@ from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
 from studyhall.search.trial.context import Outcome, trial_seed
-from studyhall.storage.leases.lease import Terms
+from studyhall.storage.leases.leases import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 

@@ -5,6 +5,7 @@ import pytest
 
 from studyhall.search.study_file import config
 from studyhall.search.trial import sampling
+from studyhall.search.trial.sampling import noting
 from studyhall.spaces import space
 from studyhall.storage.sampling import pruning
 
@@ -89,3 +90,18 @@ def test_a_grid_over_widths_per_layer(study_file):
 def test_each_pruner_by_its_name(study_file, written, kind):
     file, _ = parsed(study_file, search=written)
     assert type(sampling.pruner(file, "iris")) is kind
+
+
+def test_each_suggestion_is_noted_and_is_the_trials_own():
+    trial = optuna.trial.FixedTrial({"units": 3, "rate": 0.1, "how": "relu"})
+    noted = []
+    careful = noting(trial, lambda: noted.append(dict(trial.params)))
+    assert careful.suggest_int("units", 1, 9) == 3
+    assert careful.suggest_float("rate", 0.0, high=1.0) == 0.1
+    assert careful.suggest_categorical("how", choices=["relu", "tanh"]) == "relu"
+    assert [list(params) for params in noted] == [
+        ["units"],
+        ["units", "rate"],
+        ["units", "rate", "how"],
+    ]
+    assert careful.params == trial.params and careful.number == trial.number and len(noted) == 3

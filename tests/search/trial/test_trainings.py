@@ -5,11 +5,11 @@ import pytest
 
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.trial import trainings
-from studyhall.search.trial.trainings import Progress
+from studyhall.search.trial.trainings import TrialProgress
 
 
 def progress(*values):
-    found = Progress()
+    found = TrialProgress()
     for number, value in enumerate(values, start=1):
         found = found.with_part(Epoch(number, value, {}, 0.0))
     return found
@@ -40,7 +40,7 @@ def test_a_checkpoint_gives_back_what_went_in(blob):
 
 
 def test_without_a_checkpoint_a_trial_begins():
-    assert trainings.read(None) == (Progress(), None, b"")
+    assert trainings.read(None) == (TrialProgress(), None, b"")
 
 
 def test_damage_to_what_is_carried_is_found():

@@ -200,12 +200,6 @@ def test_the_size_of_all_counts_subfolders(store: ArtifactStore) -> None:
     assert store.total_bytes() == 100
 
 
-def test_optuna_serves_the_same_objects(store: ArtifactStore) -> None:
-    name = store.write("figure", "study-1", b"<html>", ".html")
-    with store.optuna_store().open_reader(name) as reader:
-        assert reader.read() == b"<html>"
-
-
 def test_opening_creates_folders_and_takes_file_urls(tmp_path: Path) -> None:
     store = artifact_store.open_store(f"file://{tmp_path}/a/b")
     assert store.root == tmp_path / "a" / "b"

@@ -15,14 +15,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from studyhall.storage.database import (
-    Database,
-    Transaction,
-    connection,
-    dialects,
-    file_systems,
-    urls,
-)
+from studyhall.storage.database import Database, Transaction, connection, dialects, urls
 from studyhall.storage.database import tables as creation
 from studyhall.storage.database.schema import VERSION
 from studyhall.storage.database.urls import StorageAway, StorageError
@@ -85,7 +78,7 @@ def test_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
 
 
 def test_refuses_a_network_file_system(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_systems, "kind", lambda path: "nfs4")
+    monkeypatch.setattr(urls, "file_system", lambda path: "nfs4")
     with pytest.raises(StorageError, match=r"lies on a network file system \(nfs4\).*postgresql"):
         Database.open(sqlite_url)
 

@@ -10,7 +10,7 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.heartbeat import Heartbeat
-from studyhall.storage.leases.lease import Lease, Terms, Worker
+from studyhall.storage.leases.leases import Lease, Terms, Worker
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies

@@ -19,15 +19,14 @@ from hypothesis.stateful import (
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.lease import Lease, Terms, Worker
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import feed
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import claim as claiming
 from studyhall.storage.trials import control, epochs, history, recovery, results
 from studyhall.storage.trials.claim import Exhausted, Waiting
-from studyhall.storage.trials.epochs import Report
+from studyhall.storage.trials.epochs import EpochReport
 from studyhall.storage.trials.results import Result
 
 TERMS = Terms(silence_s=60.0, retries=2, heartbeat_s=0.0)
@@ -145,7 +144,7 @@ class Leases(RuleBasedStateMachine):
     def report(self, lease: Lease, epoch: int, value: float) -> None:
         trial = self.trials[lease.number]
         epoch = min(epoch, trial.progress + 1)  # a curve has no gaps
-        made = Report(epoch, epoch, 0, max(trial.progress, epoch), value, {"val_loss": value})
+        made = EpochReport(epoch, epoch, 0, max(trial.progress, epoch), value, {"val_loss": value})
         if self._fenced(
             lease,
             lambda t: epochs.write(t, self.study.study_id, lease, [made], feed.Seen()),

@@ -3,10 +3,10 @@
 import pytest
 
 from studyhall.search.display import notes
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.queries import changes
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import identifiers, studies, trash
+from studyhall.storage.studies import rows, studies, trash
 from studyhall.storage.trials.trial_store import TrialStore
 
 
@@ -53,7 +53,7 @@ def test_each_thing_that_a_page_shows_changes_it(db, study, store):
         lambda: optunas.set_study_user_attr(study.study_id, "owner", "ann"),
         lambda: optunas.set_trial_system_attr(trial_id, "artifacts:1", "{}"),
         lambda: store.tell(claim, "COMPLETE", 0.4),
-        lambda: identifiers.rename(db, study.study_id, "numbers"),
+        lambda: rows.rename(db, study.study_id, "numbers"),
     ):
         happens()
         seen.append(changes.state(db, study.study_id))

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.sampling.pruning import Halving
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
@@ -179,3 +180,73 @@ def test_history_holds_every_metric_of_every_epoch_and_fold(
     assert math.isnan(lines[1]["metrics"]["loss"])
     assert lines[1]["metrics"]["note"] == "NaNs seen"
     assert lines[2]["metrics"] == {"loss": 1.0, "grads": math.inf}
+
+
+# What has ended since somebody last looked.
+
+
+@pytest.fixture
+def rung_store(db: Database, study: Study) -> Iterator[TrialStore]:
+    made = TrialStore(
+        db,
+        study,
+        Worker("worker-1", "host", 1, "cpu"),
+        samplers.named("random", study_seed=0),
+        Halving(),
+        trial_seed=lambda number: number,
+    )
+    yield made
+    made.close()
+
+
+def claimed(rung_store: TrialStore) -> Claim:
+    claim = rung_store.claim()
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def test_brings_each_ended_trial_once_in_the_order_of_ending(
+    db: Database, study: Study, rung_store: TrialStore
+) -> None:
+    early = claimed(rung_store)
+    rung_store.tell(early, "COMPLETE", 0.9)
+    ended, seen = records.finished_since(db, study, None)
+    assert ended == []  # only those still to come
+    slow, quick, running = claimed(rung_store), claimed(rung_store), claimed(rung_store)
+    rung_store.report(
+        running, 1, 0.5, {}
+    )  # passes a rung, which takes a number of the same sequence
+    rung_store.tell(quick, "PRUNED", 0.4)
+    rung_store.tell(slow, "COMPLETE", 0.3, attributes={"stopped": "end"})
+    ended, seen = records.finished_since(db, study, seen)
+    assert [(one.number, one.state, one.value) for one in ended] == [
+        (quick.number, "PRUNED", 0.4),
+        (slow.number, "COMPLETE", 0.3),
+    ]
+    assert ended[1] == records.trial(db, study, slow.number)
+    assert records.finished_since(db, study, seen) == ([], seen)
+    rung_store.tell(running, "FAIL", None)
+    (last,), _ = records.finished_since(db, study, seen)
+    assert (last.number, last.state) == (running.number, "FAIL")
+
+
+def test_from_the_beginning_brings_all_of_this_study(
+    db: Database, study: Study, rung_store: TrialStore
+) -> None:
+    other, _ = studies.create(db, "other", config={}, seed=0, trials=1)
+    for value in (0.3, 0.2):
+        rung_store.tell(claimed(rung_store), "COMPLETE", value)
+    assert [one.value for one in records.finished_since(db, study, 0)[0]] == [0.3, 0.2]
+    assert records.finished_since(db, other, 0) == ([], 0)
+    assert records.finished_since(db, other, None) == ([], 0)
+
+
+def test_attributes_of_the_last_trials_only(
+    db: Database, study: Study, rung_store: TrialStore
+) -> None:
+    assert records.latest_attributes(db, study, "diagnosis", trials=3) == []
+    for number in range(5):
+        attributes = {"other": 0} if number == 3 else {"diagnosis": {"of": number}}
+        rung_store.tell(claimed(rung_store), "COMPLETE", 0.5, attributes=attributes)
+    found = records.latest_attributes(db, study, "diagnosis", trials=3)
+    assert sorted(found, key=str) == [{"of": 2}, {"of": 4}]

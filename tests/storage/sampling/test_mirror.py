@@ -8,7 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.storage.database import encoding
-from studyhall.storage.leases.lease import Lease
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.sampling.feed import Finished
 from studyhall.storage.sampling.mirror import Mirror
 from studyhall.storage.sampling.window import Window

@@ -15,9 +15,8 @@ import optuna
 import pytest
 
 from studyhall.storage.database import encoding
-from studyhall.storage.sampling import pruning
 from studyhall.storage.sampling.feed import Finished, Rung
-from studyhall.storage.sampling.pruning import Halving, Hyperband, Percentile, Pruner
+from studyhall.storage.sampling.pruning import Halving, Hyperband, Never, Percentile, Pruner
 
 NAME = "pruned"
 EPOCHS = 30
@@ -114,22 +113,15 @@ class Race:
 OPTUNAS = optuna.pruners
 CASES: dict[str, tuple[Callable[[], Pruner], Any]] = {
     "median": (lambda: Percentile(50.0), OPTUNAS.MedianPruner()),
-    "auto": (lambda: pruning.named("auto", study_name=NAME, epochs=EPOCHS), OPTUNAS.MedianPruner()),
     "warm-up": (lambda: Percentile(50.0, 3, 5, 4), OPTUNAS.MedianPruner(3, 5, 4)),
     "at once": (lambda: Percentile(50.0, 0), OPTUNAS.MedianPruner(0)),
-    "percentile": (
-        lambda: pruning.named("percentile", study_name=NAME, epochs=EPOCHS, percentile=30.0),
-        OPTUNAS.PercentilePruner(30.0),
-    ),
+    "percentile": (lambda: Percentile(30.0), OPTUNAS.PercentilePruner(30.0)),
     "best": (lambda: Percentile(0.0, 0), OPTUNAS.PercentilePruner(0.0, 0)),
     "percentile 99": (lambda: Percentile(99.0, 2), OPTUNAS.PercentilePruner(99.0, 2)),
-    "halving": (
-        lambda: pruning.named("halving", study_name=NAME, epochs=EPOCHS),
-        OPTUNAS.SuccessiveHalvingPruner(min_resource=1),
-    ),
+    "halving": (Halving, OPTUNAS.SuccessiveHalvingPruner(min_resource=1)),
     "halving late": (lambda: Halving(2, 3, 1), OPTUNAS.SuccessiveHalvingPruner(2, 3, 1)),
     "hyperband": (
-        lambda: pruning.named("hyperband", study_name=NAME, epochs=EPOCHS),
+        lambda: Hyperband(NAME, max_resource=EPOCHS),
         OPTUNAS.HyperbandPruner(max_resource=EPOCHS),
     ),
     "hyperband 4": (
@@ -179,13 +171,11 @@ def test_learning_all_at_once_is_learning_one_by_one() -> None:
         assert at_once.should_prune(0, reports, step) == one_by_one.should_prune(0, reports, step)
 
 
-def test_none_never_prunes_and_an_unknown_name_is_refused() -> None:
-    never = pruning.named("none", study_name=NAME, epochs=EPOCHS)
+def test_none_never_prunes() -> None:
+    never = Never()
     never.learn([finished(i, "COMPLETE", {1: 0.0}) for i in range(9)], [Rung(1, 0, 0, 0.0)])
     assert not never.should_prune(9, {1: math.nan}, 1)
     assert never.rung(9, {1: 1.0}, 1) is None
-    with pytest.raises(ValueError, match=r"pruner: received 'best', expected one of auto, "):
-        pruning.named("best", study_name=NAME, epochs=EPOCHS)
 
 
 @contextlib.contextmanager
@@ -210,15 +200,23 @@ def counted() -> Iterator[Counter[str]]:
         sys.setprofile(None)
 
 
+PRUNERS: dict[str, Callable[[], Pruner]] = {
+    "median": lambda: Percentile(50.0),
+    "percentile": lambda: Percentile(25.0),
+    "hyperband": lambda: Hyperband(NAME, max_resource=4),
+    "halving": Halving,
+}
+
+
 def taught(name: str, trials: int) -> Pruner:
-    pruner = pruning.named(name, study_name=NAME, epochs=4)
+    pruner = PRUNERS[name]()
     losses = np.random.default_rng(trials).random(trials)
     ended = [finished(i, "COMPLETE", {1: loss}) for i, loss in enumerate(losses)]
     pruner.learn(ended, [Rung(i, i, 0, loss) for i, loss in enumerate(losses)])
     return pruner
 
 
-@pytest.mark.parametrize("name", ["median", "percentile", "hyperband", "halving"])
+@pytest.mark.parametrize("name", PRUNERS)
 def test_decision_costs_a_look_up_whatever_the_number_of_trials(name: str) -> None:
     few, many = taught(name, 1_000), taught(name, 50_000)
     number = 50_000

@@ -15,7 +15,7 @@ import pytest
 from optuna.trial import TrialState
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Terms, Worker
+from studyhall.storage.leases.leases import Terms, Worker
 from studyhall.storage.sampling import feed, pruning, samplers
 from studyhall.storage.sampling.samplers import Cmaes, Factory
 from studyhall.storage.studies import rows, studies

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.studies import retrainings, studies
 from studyhall.storage.studies.retrainings import CONFIRM, DATACURVE, Retraining
 from studyhall.storage.studies.rows import Study

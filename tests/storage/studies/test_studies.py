@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import workers
-from studyhall.storage.leases.lease import Worker
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
@@ -175,7 +175,7 @@ def test_rows_of_a_study_that_optuna_deleted_are_not_inherited(db: Database) -> 
 
 def test_a_configuration_may_be_put_in_front_later(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
-    studies.enqueue(db, study, {"x": 0.125})
+    study = studies.change_config(db, study, {}, [Queued({"x": 0.125})])
     assert status.status(db, study).queued == 1
     store = TrialStore(
         db,

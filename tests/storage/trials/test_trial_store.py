@@ -9,11 +9,11 @@ import pytest
 
 from studyhall.storage.database import Database, connection, dialects
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.lease import Terms, Worker
-from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.queries import records, status
-from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.sampling import samplers
+from studyhall.storage.sampling.pruning import Halving, Never, Percentile, Pruner
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control, knowledge, outbox
@@ -42,7 +42,9 @@ def store(db: Database, study: Study) -> Iterator[Make]:
     """Makes stores of the study, each of another worker."""
     made: list[TrialStore] = []
 
-    def make(sampler: str = "random", pruner: str = "none", terms: Terms = TERMS) -> TrialStore:
+    def make(
+        sampler: str = "random", pruner: Pruner | None = None, terms: Terms = TERMS
+    ) -> TrialStore:
         number = len(made)
         made.append(
             TrialStore(
@@ -50,7 +52,7 @@ def store(db: Database, study: Study) -> Iterator[Make]:
                 study,
                 Worker(f"worker-{number}", "host", number, "cpu"),
                 samplers.named(sampler, study_seed=study.seed, grid={"x": [0.0, 0.5, 1.0]}),
-                pruning.named(pruner, study_name=study.name, epochs=9),
+                pruner or Never(),
                 trial_seed=lambda number: 1000 + number,
                 terms=terms,
                 window=samplers.window(sampler),
@@ -187,7 +189,7 @@ def test_queued_configurations_run_first_and_may_be_incomplete(db: Database, sto
         study,
         Worker("w", "h", 1, "cpu"),
         samplers.named("tpe", study_seed=0),
-        pruning.Never(),
+        Never(),
         trial_seed=lambda number: number,
     )
     drawn = []
@@ -225,7 +227,7 @@ def running(claim: Claim) -> dict[int, dict[str, Any]]:
 
 def test_workers_prune_by_each_others_results(store: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(knowledge, "FRESH_S", 3600.0)
-    one, other = store(pruner="median"), store(pruner="median")
+    one, other = store(pruner=Percentile(50.0)), store(pruner=Percentile(50.0))
     poor = claimed(other)
     for value in (0.5, 0.4, 0.3, 0.2, 0.1):
         claim = claimed(one)
@@ -241,7 +243,7 @@ def test_workers_prune_by_each_others_results(store: Make, monkeypatch: pytest.M
 
 
 def test_halving_sees_the_running_trials_of_others(store: Make) -> None:
-    workers = [store(pruner="halving") for _ in range(5)]
+    workers = [store(pruner=Halving()) for _ in range(5)]
     claims = [claimed(worker) for worker in workers]
     decisions = []
     for worker, claim, value in zip(workers, claims, (0.1, 0.5, 0.4, 0.3, 0.05), strict=True):
@@ -255,7 +257,7 @@ def test_a_report_far_from_the_last_passes_rungs_until_it_is_too_poor(
 ) -> None:
     """As in Optuna's pruners, rung 2 sees only those whom rung 1 has let pass."""
     passed = []
-    for worker, value in ((store(pruner="halving"), 0.1), (store(pruner="halving"), 0.5)):
+    for worker, value in ((store(pruner=Halving()), 0.1), (store(pruner=Halving()), 0.5)):
         claim = claimed(worker)
         worker.report(claim, 17, value, {})
         passed.append(worker.should_prune(claim, 17))
@@ -347,7 +349,7 @@ def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Mak
             study,
             Worker(f"w{k}", "h", k, f"gpu {k}", devices=2.0),
             samplers.named("random", study_seed=0),
-            pruning.Never(),
+            Never(),
             trial_seed=lambda number: number,
             terms=TERMS,
         )
@@ -452,7 +454,7 @@ def test_infeasible_trials_steer_the_sampler_away(db: Database) -> None:
         study,
         Worker("w", "h", 1, "cpu"),
         samplers.named("tpe", study_seed=0),
-        pruning.Never(),
+        Never(),
         trial_seed=lambda number: number,
     )
     failed = []

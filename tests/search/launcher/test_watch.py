@@ -1,6 +1,6 @@
 """A study as its launcher sees it, with its database and without."""
 
-from studyhall.search.launcher.watched import Watched
+from studyhall.search.launcher.watch import Watched
 from studyhall.storage.database import Database
 from studyhall.storage.studies import studies
 
