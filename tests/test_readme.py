@@ -18,7 +18,7 @@ import optuna
 import pytest
 import typer
 
-from studyhall.search.cli import app
+from studyhall.search.cli import app, listed
 from studyhall.search.data import keras_sets, sklearn_sets
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdicts import Verdict
@@ -42,15 +42,9 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
 PICTURE_BYTES = 200_000
 
-APP = typer.main.get_command(app.app)
-GROUPS = {
-    name: group for name, group in APP.commands.items() if isinstance(group, typer.core.TyperGroup)
-}
-COMMANDS = {
-    name: command
-    for name, command in APP.commands.items()
-    if not command.hidden and name not in GROUPS
-} | {
+SHOWN = {name: app.imported(name) for name in listed.SHOWN}
+GROUPS = {name: group for name, group in SHOWN.items() if isinstance(group, typer.core.TyperGroup)}
+COMMANDS = {name: command for name, command in SHOWN.items() if name not in GROUPS} | {
     f"{name} {inner}": command
     for name, group in GROUPS.items()
     for inner, command in group.commands.items()

@@ -7,7 +7,7 @@ import time
 from studyhall.search.cli.terminal import say
 from studyhall.search.display import show
 from studyhall.search.study import creation
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.tries import Tries
 from studyhall.search.dashboard.users import Role, User
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 REALM = "studyhall"
 REMEMBERED = 1000  # right passwords whose slow check is not repeated

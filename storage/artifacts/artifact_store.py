@@ -16,10 +16,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from optuna.artifacts import FileSystemArtifactStore
+from typing import TYPE_CHECKING
 
 from studyhall.storage.database.urls import StorageError
+
+if TYPE_CHECKING:
+    from optuna.artifacts import FileSystemArtifactStore
 
 _UNFINISHED = ".unfinished-"
 _NAME = re.compile(
@@ -162,8 +164,10 @@ class ArtifactStore:
                 if ours or time.time() - left.modified_at > _FORGOTTEN_S:
                     path.unlink()
 
-    def optuna_store(self) -> FileSystemArtifactStore:
+    def optuna_store(self) -> "FileSystemArtifactStore":
         """The same objects as Optuna's dashboard wants them; an object's name is its id."""
+        from optuna.artifacts import FileSystemArtifactStore  # and boto3 with it
+
         return FileSystemArtifactStore(str(self.root))
 
 

@@ -5,7 +5,8 @@ import re
 import sqlalchemy as sa
 
 from studyhall.storage.database import dialects
-from studyhall.storage.database.schema import VERSION, schema
+from studyhall.storage.database.schema import schema
+from studyhall.storage.database.versions import VERSION
 
 _COUNT, _SUM = "INTEGER DEFAULT 0 NOT NULL", "DOUBLE PRECISION DEFAULT 0 NOT NULL"
 

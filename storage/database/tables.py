@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +12,24 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from studyhall.storage.database import dialects, migration
-from studyhall.storage.database.schema import VERSION, metadata, schema
+from studyhall.storage.database.schema import metadata, schema
+from studyhall.storage.database.versions import VERSION
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
 
 
-def is_current(connection: sa.Connection) -> bool:
-    """Tells whether both schemas are there and in order for this version of Optuna.
-
-    Raises:
-        RuntimeError: the database was made by a later studyhall.
-    """
-    tables = set(sa.inspect(connection).get_table_names())
-    if not {"studyhall_schema", "alembic_version"} <= tables:
-        return False
-    row = connection.execute(sa.select(schema)).one_or_none()
-    if row is not None and row.version > VERSION:
-        raise RuntimeError(
-            f"its tables have version {row.version}, this studyhall knows {VERSION}: update it"
-        )
-    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return row is not None and tuple(row) == (VERSION, optuna.__version__, revision)
-
-
-def create(connection: sa.Connection, url: sa.URL) -> None:
+def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
     """Creates what is missing of both schemas, one process at a time; Optuna checks its own.
+
+    Args:
+        url: of the database.
+        is_current: whether another process has done so meanwhile.
 
     Raises:
         RuntimeError: Optuna's tables belong to another version of Optuna.
     """
-    with _creation_lock(connection, url):
-        if is_current(connection):
+    with dialects.engine(url).connect() as connection, _creation_lock(connection, url):
+        if is_current():
             return
         optuna_storage = reading_storage(url, poolclass=sa.NullPool)
         metadata.create_all(connection)

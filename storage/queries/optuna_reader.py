@@ -9,18 +9,13 @@ from collections import defaultdict
 from collections.abc import Container
 from datetime import datetime
 
-import sqlalchemy as sa
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.storage.database import Database, Transaction, dialects, read_only
 from studyhall.storage.queries import frozen
 from studyhall.storage.studies import trash
-
-_TRIALS = models.TrialModel.__table__.c
-_STUDIES = models.StudyModel.__table__.c
 
 
 class Reader(RDBStorage):
@@ -83,8 +78,10 @@ class Reader(RDBStorage):
 
 def _found(transaction: Transaction, study_id: int) -> list[tuple[int, datetime | None]]:
     """Every trial of a study by number, with the moment of its end."""
-    run = transaction.connection.execute
-    if run(sa.select(_STUDIES.study_id).where(_STUDIES.study_id == study_id)).first() is None:
+    if not transaction.rows("SELECT 1 FROM studies WHERE study_id = :id", id=study_id):
         raise KeyError(f"no study has the identifier {study_id}")
-    asked = sa.select(_TRIALS.trial_id, _TRIALS.datetime_complete).order_by(_TRIALS.number)
-    return [(row[0], row[1]) for row in run(asked.where(_TRIALS.study_id == study_id))]
+    rows = transaction.rows(
+        "SELECT trial_id, datetime_complete FROM trials WHERE study_id = :id ORDER BY number",
+        id=study_id,
+    )
+    return [(trial_id, frozen.moment(ended)) for trial_id, ended in rows]

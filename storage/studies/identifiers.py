@@ -1,18 +1,17 @@
 """What Optuna's identifiers of studies and trials stand for, and a study's other name."""
 
-import sqlalchemy as sa
-
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, dialects
 from studyhall.storage.database.urls import StorageError
 
 
 def study_name(db: Database, study_id: int) -> str | None:
     """The name of a study, whoever has created it; None if there is none."""
-    return db.snapshot(
-        lambda transaction: transaction.run(
+    row = db.snapshot(
+        lambda transaction: transaction.row(
             "SELECT study_name FROM studies WHERE study_id = :id", id=study_id
-        ).scalar_one_or_none()
+        )
     )
+    return None if row is None else str(row[0])
 
 
 def trial(db: Database, trial_id: int) -> tuple[int, int] | None:
@@ -37,14 +36,12 @@ def rename(db: Database, study_id: int, name: str) -> bool:
     try:
         return bool(
             db.transaction(
-                lambda transaction: (
-                    transaction.run(
-                        "UPDATE studies SET study_name = :name WHERE study_id = :id",
-                        id=study_id,
-                        name=name,
-                    ).rowcount
+                lambda transaction: transaction.run(
+                    "UPDATE studies SET study_name = :name WHERE study_id = :id",
+                    id=study_id,
+                    name=name,
                 )
             )
         )
-    except sa.exc.IntegrityError as error:
+    except dialects.driver(db.kind).IntegrityError as error:
         raise StorageError(f"study: received {name!r}, expected a name that is free") from error

@@ -95,9 +95,9 @@ def insert(
     directions: Sequence[str] = (MINIMIZE,),
 ) -> int:
     """Creates a study in Optuna's tables and in ours; returns its id."""
-    study_id = transaction.run(
+    study_id = transaction.value(
         "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
-    ).scalar_one()
+    )
     for objective, direction in enumerate(as_optunas(directions)):
         transaction.run(
             """

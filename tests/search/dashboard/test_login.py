@@ -10,7 +10,7 @@ from studyhall.search.dashboard import login, users
 from studyhall.search.dashboard.login import Login, Visitor
 from studyhall.search.dashboard.tries import FREE
 from studyhall.search.dashboard.users import Role
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 PASSWORD = "correct horse: battery"
 

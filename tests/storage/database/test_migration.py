@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from studyhall.storage.database import Database, Transaction, dialects
-from studyhall.storage.database.schema import VERSION, metadata
+from studyhall.storage.database.schema import metadata
+from studyhall.storage.database.versions import VERSION
 from studyhall.storage.studies import studies
 
 # What takes this version back to version 1.
@@ -64,11 +65,11 @@ def test_an_older_database_is_migrated_with_all_it_holds(db: Database, database_
     fresh = columns(db)
 
     def back(transaction: Transaction) -> None:
-        trial_id = transaction.run(
+        trial_id = transaction.value(
             "INSERT INTO trials (number, study_id, state) VALUES (0, :id, 'FAIL')"
             " RETURNING trial_id",
             id=study.study_id,
-        ).scalar_one()
+        )
         for statement in _BACK:
             transaction.run(statement)
         transaction.run(_OLD_TRIAL, trial_id=trial_id, study_id=study.study_id)
