@@ -87,8 +87,7 @@ def _trials(t: Transaction, study_id: int, finished: int, running: int) -> int:
         finished=finished,
         count=finished + running,
     )
-    first = t.run("SELECT min(trial_id) FROM trials WHERE study_id = :id", id=study_id)
-    return int(first.scalar_one())
+    return int(t.value("SELECT min(trial_id) FROM trials WHERE study_id = :id", id=study_id))
 
 
 def _done(t: Transaction, study_id: int, first: int, finished: int) -> None:

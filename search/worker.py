@@ -15,7 +15,7 @@ from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
 from studyhall.search.study import inspection, record, warm_start
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling, sampling
 from studyhall.search.trial.context import LOG, Context, Outcome, trial_seed
 from studyhall.search.trial.disk_quota import Keeper
@@ -54,7 +54,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     stored, state = record.stored(study), status.status(db, study)
     print(_first_line(study, state), flush=True)
     plan = plan_of(stored, folder or stored.folder, study)
-    ready_s = time.monotonic() - recycling.STARTED_AT
+    ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s
     if STANDBY in os.environ:
         stop.await_turn()
     if stop.asked:

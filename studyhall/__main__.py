@@ -28,8 +28,10 @@ def main() -> None:
 def _run() -> Any:
     """Run the command; its exit code."""
     try:
-        from studyhall.search.cli.app import run
+        from studyhall.search.process.garbage import uncollected
 
+        with uncollected():
+            from studyhall.search.cli.app import run
         run()
     except SystemExit as end:
         return end.code

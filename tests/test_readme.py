@@ -18,7 +18,7 @@ import optuna
 import pytest
 import typer
 
-from studyhall.search.cli import app
+from studyhall.search.cli import app, listed
 from studyhall.search.data import keras_sets, sklearn_sets
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdict import Verdict
@@ -28,7 +28,7 @@ from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.retraining.datacurve import DataCurve
 from studyhall.search.retraining.replay_result import Replay
-from studyhall.search.study_file import config, reference, template
+from studyhall.search.study_file import config, config_error, reference, template
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
@@ -43,15 +43,9 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
 PICTURE_BYTES = 200_000
 
-APP = typer.main.get_command(app.app)
-GROUPS = {
-    name: group for name, group in APP.commands.items() if isinstance(group, typer.core.TyperGroup)
-}
-COMMANDS = {
-    name: command
-    for name, command in APP.commands.items()
-    if not command.hidden and name not in GROUPS
-} | {
+SHOWN = {name: app.imported(name) for name in listed.SHOWN}
+GROUPS = {name: group for name, group in SHOWN.items() if isinstance(group, typer.core.TyperGroup)}
+COMMANDS = {name: command for name, command in SHOWN.items() if name not in GROUPS} | {
     f"{name} {inner}": command
     for name, group in GROUPS.items()
     for inner, command in group.commands.items()
@@ -251,7 +245,7 @@ def test_an_example_is_a_study_file_without_a_mistake(example: str) -> None:
 
 
 def test_a_mistake_reads_as_shown() -> None:
-    with pytest.raises(config.ConfigError) as refused:
+    with pytest.raises(config_error.ConfigError) as refused:
         config.parse(whole("[training]\npatience = 0\n"), "first.toml")
     assert f"`{refused.value}`" in TEXT.replace("\n", " ")
 

@@ -1,66 +1,60 @@
-"""The command line: which commands there are, and how a user's mistake ends one."""
+"""The command line: how a command is found and run, and how a user's mistake ends it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated, Any
 
-import optuna
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from studyhall import __version__
 from studyhall.search.cli import (
-    dashboard,
-    deletion,
-    internal,
-    reports,
-    retraining,
-    runs,
-    status,
     storage_file,
-    study_file,
 )
+from studyhall.search.cli.listed import HIDDEN, SHOWN
 from studyhall.search.data.errors import DataError
 from studyhall.search.display.terminal import complain, remark
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.process.garbage import uncollected
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.database.urls import StorageError
 
+
+class Commands(TyperGroup):
+    """Commands of which each is imported when it is asked for, and what it needs with it.
+
+    What a report needs takes longer to import than the answer of `status` takes.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is asked for, itself."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed if name is None else imported(name), rest
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Hyperparameter search for Keras models, with studies that survive anything.",
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-SHOWN: tuple[Callable[..., None], ...] = (
-    study_file.new,
-    study_file.check,
-    runs.launch,
-    runs.resume,
-    runs.stop,
-    status.status,
-    runs.watch,
-    status.trials,
-    status.best,
-    retraining.confirm,
-    retraining.replay,
-    retraining.datacurve,
-    reports.report,
-    reports.compare,
-    reports.refine,
-    status.doctor,
-    deletion.delete,
-    deletion.trash,
-    dashboard.dashboard,
-    runs.worker,
-)
-HIDDEN: tuple[Callable[..., None], ...] = (
-    internal.inspect,
-    internal.finish,
-    internal.retrain,
-)
+
+
+def imported(name: str) -> Any:
+    """A command by its name, with its options."""
+    module, _, function = {**SHOWN, **HIDDEN}[name].place.partition(":")
+    with uncollected():
+        found = getattr(import_module(f"studyhall.search.cli.{module}"), function)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 def _show_version(asked: bool) -> None:
@@ -79,16 +73,18 @@ def _every_command(
     """What can be asked of the command itself."""
 
 
-for each in SHOWN:
-    app.command()(each)
-for each in HIDDEN:
-    app.command(hidden=True)(each)
-app.add_typer(dashboard.users_app, name="users")
+def _stand_in() -> None:
+    """In the list of commands, in place of each."""
+
+
+for name, each in SHOWN.items():
+    app.command(name, help=each.help)(_stand_in)
+for name in HIDDEN:
+    app.command(name, hidden=True)(_stand_in)
 
 
 def run() -> None:
     """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         storage_file.read()
         sys.exit(app(standalone_mode=False))

@@ -16,7 +16,7 @@ from studyhall.search.data import loading
 from studyhall.search.display import tables, words
 from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms, modelling, result
@@ -29,19 +29,22 @@ from studyhall.spaces.legal import Scalar
 TRIED_EPOCHS = 2  # the first one traces, the second one is timed
 
 
-def report(file: StudyFile, path: Path) -> Iterator[RenderableType]:
+def report(
+    file: StudyFile, path: Path, loaded: loading.Data | None = None
+) -> Iterator[RenderableType]:
     """Every finding, as soon as it is known.
 
     Args:
         file: the study file, checked.
         path: where it lies.
+        loaded: its data, where they have been read.
 
     Raises:
         ConfigError: the data can't be used, or neither the smallest nor the largest model can be
             built.
         UserCodeError: a function of the user can't be used.
     """
-    loaded = inspection.load(file, path)
+    loaded = loaded or inspection.load(file, path)
     yield _rows("data", loading.describe(loaded))
     with inspection.naming(path.name, inspection.builder(file)):
         plan = modelling.blueprint(file, loaded, path.parent)

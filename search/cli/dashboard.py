@@ -13,6 +13,7 @@ from studyhall.search.cli.options import Storage
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role
 from studyhall.search.display.terminal import remark, say
+from studyhall.search.process import quiet
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -45,8 +46,9 @@ def dashboard(
     ),
 ) -> None:
     """Serve optuna-dashboard for every study of the database."""
-    from studyhall.search.dashboard import server
+    from studyhall.search.dashboard import server  # what its help need not wait for
 
+    quiet.hush_optuna()
     access = server.Access(users_file, read_only, allow_host or (), audit)
     with closing(Database.open(storage or default_url())) as db:
         server.serve(

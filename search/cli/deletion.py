@@ -11,7 +11,7 @@ from studyhall.search.cli import trash as trash_report
 from studyhall.search.cli.options import Name, Storage, find
 from studyhall.search.display.terminal import say
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url

@@ -14,7 +14,7 @@ from studyhall.search.process import device, quiet
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -24,11 +24,13 @@ def inspect(
 ) -> None:
     """Print the fingerprints of a study file's data and code as JSON."""
     study_file = config.load(file, {"study": {"seed": seed}})
+    inspection.glance(study_file, file)
+    loaded = inspection.load_early(study_file, file)
     quiet.import_tensorflow()  # the user's code will, as a rule
     from studyhall.search.evaluation import round_trip
 
     tried = None if once else round_trip.refuse  # whoever asks for the data again has done that
-    found = inspection.inspect(study_file, file, once=once, tried=tried)
+    found = inspection.inspect(study_file, file, once=once, tried=tried, loaded=loaded)
     print(inspection.to_json(found))
 
 

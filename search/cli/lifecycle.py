@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from shlex import quote
 
 from rich.console import RenderableType
 
 from studyhall.search.cli import stopping
+from studyhall.search.cli.typed import at
 from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
@@ -18,15 +18,16 @@ from studyhall.search.launcher import launch
 from studyhall.search.notices.following import following
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED
+from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import confirmation
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
-from studyhall.search.study_file.sections import MOST, StudyFile
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.limits import MOST
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import default_url, shown
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -54,8 +55,19 @@ def open_or_create(
     return creation.apply(db, study, file, changes, found)
 
 
-def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: bool) -> int:
+def run(
+    db: Database,
+    study: Study,
+    url: str,
+    devices: list[Device],
+    *,
+    quiet: bool,
+    early: Sequence[WorkerProcess] = (),
+) -> int:
     """Run workers, show what they do, and in the end the best model with its proof.
+
+    Args:
+        early: workers that were started before the study was there.
 
     Returns:
         Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study, 1 if its
@@ -64,7 +76,7 @@ def run(db: Database, study: Study, url: str, devices: list[Device], *, quiet: b
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
     with following(db, study):
-        code = launch.launch(db, study, devices=devices, view=view, url=url)
+        code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
     _tidy(db, study)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))
@@ -154,11 +166,6 @@ def finish(
     if answer.returncode not in (0, NOT_PROVEN):
         raise RuntimeError(f"the best model could not be proven:\n{answer.stderr}")
     return answer.returncode
-
-
-def at(url: str) -> str:
-    """What a command needs beside a study's name to find the same database."""
-    return "" if url == default_url() else f" --storage {quote(shown(url))}"
 
 
 def more(written: str, limit: int) -> int:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study

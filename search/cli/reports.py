@@ -13,7 +13,7 @@ import typer
 from studyhall.search.cli.options import Name, Storage, find, writing
 from studyhall.search.display.tables import table
 from studyhall.search.display.terminal import remark, say
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url

@@ -23,6 +23,7 @@ from studyhall.search.cli.options import (
     finite,
     typed_options,
 )
+from studyhall.search.cli.typed import at
 from studyhall.search.display import live, tables, words
 from studyhall.search.display.terminal import err, out, say
 from studyhall.search.evaluation import best, winner
@@ -32,8 +33,8 @@ from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import datacurve as data
 from studyhall.search.retraining import launch
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
-from studyhall.search.study_file.sections import MOST
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.limits import MOST
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.studies.retrainings import DATACURVE
@@ -160,7 +161,7 @@ def datacurve(
         say(words.beside_budget(found.gpu_seconds))
         if code != 0:
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
-            say(f"it goes on with: studyhall datacurve {name}{typed}{lifecycle.at(url)}")
+            say(f"it goes on with: studyhall datacurve {name}{typed}{at(url)}")
     raise typer.Exit(code)
 
 

@@ -6,7 +6,7 @@ import time
 
 from studyhall.search.display.terminal import say
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status

@@ -11,8 +11,8 @@ import typer
 from studyhall.search.cli.options import File
 from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
-from studyhall.search.study_file import config, template
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file import template
+from studyhall.search.study_file.config_error import ConfigError
 
 NEW = "my-study"  # name in a study file that goes to the terminal
 
@@ -35,8 +35,14 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
 
 def check(file: File) -> None:
     """Check a study file and show what it resolves to: data, space, model sizes, cost."""
+    from studyhall.search.study import inspection
+    from studyhall.search.study_file import config
+
+    study_file = config.load(file)
+    inspection.glance(study_file, file)
+    loaded = inspection.load_early(study_file, file)
     quiet.import_tensorflow()
     from studyhall.search.cli import check as checking
 
-    for part in checking.report(config.load(file), file):
+    for part in checking.report(study_file, file, loaded):
         say(part)

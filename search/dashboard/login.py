@@ -24,7 +24,7 @@ from werkzeug.wrappers import Request
 
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role, User
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 FREE = 4  # wrong tries in a row that cost nothing
 LONGEST_S = 300.0

@@ -20,7 +20,7 @@ from studyhall.search.dashboard.files import Files
 from studyhall.search.dashboard.guard import LARGEST, Guard, Writing
 from studyhall.search.dashboard.login import Login
 from studyhall.search.dashboard.writes import Writes
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database, read_only
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries.optuna_reader import Reader

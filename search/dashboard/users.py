@@ -18,7 +18,7 @@ from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import artifact_store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")

@@ -1,26 +1,19 @@
 """`[data] source`: what the study file names becomes arrays, whatever kind of source it is."""
 
 import ast
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.data import images, keras_sets, npz, sklearn_sets, tables, user_data
+from studyhall.search.data import images, keras_sets, npz, places, sklearn_sets, tables, user_data
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
-from studyhall.search.study_file import paths
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import spelling
 
 COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
-FORMS = (
-    "sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet,"
-    " a folder of images per class, or my_data.py:load"
-)
 CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
-USER = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
 
 
 def read(section: DataSection, folder: Path) -> Arrays:
@@ -34,8 +27,7 @@ def read(section: DataSection, folder: Path) -> Arrays:
         DataError: the source is missing, empty, ragged or holds anything but numbers.
     """
     collection, _, name = section.source.partition(":")
-    from_disk = collection not in COLLECTIONS and not USER.fullmatch(section.source)
-    path = _existing(section.source, folder) if from_disk else None
+    path = places.existing(section.source, folder) if places.is_on_disk(section.source) else None
     _misplaced(section, path)
     if path is not None:
         arrays = _from_disk(section, path)
@@ -83,22 +75,6 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
         raise refusal("source", f'"{reference}"', expected) from error
 
 
-def _existing(source: str, folder: Path) -> Path:
-    path = folder / paths.expanded(source)
-    if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
-        received = f'"{source}", which is not there ({path.absolute()})'
-        raise refusal("source", received, _with_slashes(source, folder) or FORMS)
-    if not os.access(path, os.R_OK):
-        raise refusal("source", f"{path}, which may not be read", "permission to read it")
-    return path
-
-
-def _with_slashes(source: str, folder: Path) -> str:
-    """The same path as it is written here, where Windows' backslashes are no separators."""
-    slashed = source.replace("\\", "/")
-    return f'"{slashed}", with /' if slashed != source and (folder / slashed).exists() else ""
-
-
 def _from_disk(section: DataSection, path: Path) -> Arrays:
     if path.is_dir():
         return images.read(path, section.image_size, section.grey)
@@ -106,7 +82,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
         return npz.read(path, section.group)
     if path.suffix.lower() in tables.READERS:
         return tables.read(path, section.target, section.group)
-    raise refusal("source", f'"{section.source}"', FORMS)
+    raise refusal("source", f'"{section.source}"', places.FORMS)
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:

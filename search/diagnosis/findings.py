@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from studyhall.search.diagnosis import tendencies, verdicts
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
 from studyhall.search.diagnosis.verdict import Verdict
+from studyhall.search.process import quiet
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
@@ -24,8 +25,7 @@ from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import Scalar
 from studyhall.spaces.space import Space, read_space
 from studyhall.storage.database import Database
-from studyhall.storage.queries import records, status
-from studyhall.storage.queries.optuna_reader import Reader
+from studyhall.storage.queries import frozen, records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies.rows import Study
@@ -123,11 +123,11 @@ def in_memory(db: Database, study: Study, count: int = 1) -> optuna.Study:
         count: of several objectives it has the first so many; trials are ranked by the first one.
     """
     directions = [StudyDirection[each.upper()] for each in study.directions[:count]]
-    found = optuna.create_study(study_name=study.name, directions=directions)
+    found = quiet.optuna_study(study_name=study.name, directions=directions)
     with warnings.catch_warnings():  # Optuna calls it experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         found.set_metric_names(objectives.of_study(study.config)[:count])
-    for trial in Reader(db).get_all_trials(study.study_id):
+    for trial in frozen.of_study(db, study.study_id):
         known = (trial.values or [])[:count]
         trial.values = known if len(known) == count else None  # stopped by hand: the first only
         found.add_trial(trial)

@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
-from scipy.stats import fisher_exact
 
 from studyhall.search.diagnosis.verdict import Verdict
+from studyhall.search.process import quiet
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.space import Space
+
+with quiet.spared("sklearn"):  # which its fANOVA wants
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 TOP = 0.1  # share of the complete trials that count as good
 LEAST_TOP = 5  # good trials at least, as PED-ANOVA's authors advise
@@ -219,6 +221,8 @@ def _compare(
     tendency = Tendency(where, fault, *shares, inside)
     if min(inside, outside) < LEAST_SIDE:
         return 1.0, tendency
+    from scipy.stats import fisher_exact  # takes half a second
+
     table = [[bad, inside - bad], [bad_outside, outside - bad_outside]]
     return float(fisher_exact(table, alternative="greater").pvalue), tendency
 

@@ -18,7 +18,7 @@ from studyhall.search.evaluation import pareto, proof_result
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study_file import objectives
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces import hyperparameters
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.database import Database

@@ -20,7 +20,7 @@ from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves, words
 from studyhall.search.evaluation import winner
 from studyhall.search.study_file import objectives
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord

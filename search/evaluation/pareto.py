@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
-import optuna
-
+from studyhall.search.process import quiet
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
-Directions = list[Literal["minimize", "maximize"]]
-
 
 def front(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials of the front, by number, as Optuna finds it; none with a single objective."""
     if len(study.directions) == 1:
         return []
-    found = optuna.create_study(directions=cast(Directions, list(study.directions)))
+    from optuna.trial import create_trial  # what a single objective never needs
+
+    found = quiet.optuna_study(directions=list(study.directions))
     complete = [t for t in trials if t.state == "COMPLETE" and "objectives" in t.attributes]
     for trial in complete:
         values = list(trial.attributes["objectives"].values())
-        found.add_trial(optuna.trial.create_trial(values=values))
+        found.add_trial(create_trial(values=values))
     return [complete[trial.number] for trial in found.best_trials]
 
 

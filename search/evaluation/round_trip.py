@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from studyhall.search.data.loading import Data
 from studyhall.search.evaluation import reloading, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
+from studyhall.search.process import quiet
 from studyhall.search.process.patience import TooLong, at_most
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial import best_model, exporting, failures, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
@@ -48,7 +49,7 @@ class _Saved:
 
 def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[str, Any]]:
     """The model of some parameters, and all of them; what they leave open is drawn at random."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study = quiet.optuna_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(dict(params))
     trial = study.ask()
     return modelling.build(plan, trial, len(plan.data.train)), trial.params

@@ -10,7 +10,7 @@ from studyhall.search.retraining import confirmation
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from studyhall.search.launcher.place import Place
 from studyhall.search.launcher.watch import Watched
 from studyhall.search.process import wire
 from studyhall.search.process.device import Device
+from studyhall.search.process.wire import WorkerProcess
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.records import TrialRecord
@@ -29,7 +29,15 @@ GRACE_S = 30.0  # a worker's longest wait for the end of its epoch, once it was 
 TAIL = 40  # lines of a worker's log that are shown when it ends by a bug
 
 
-def launch(db: Database, study: Study, *, devices: list[Device], view: View, url: str) -> int:
+def launch(
+    db: Database,
+    study: Study,
+    *,
+    devices: list[Device],
+    view: View,
+    url: str,
+    early: Sequence[WorkerProcess] = (),
+) -> int:
     """Run workers until the study's budget is spent, or somebody interrupts.
 
     Args:
@@ -38,13 +46,14 @@ def launch(db: Database, study: Study, *, devices: list[Device], view: View, url
         devices: what each worker trains on.
         view: shows what goes on.
         url: the database for the workers.
+        early: workers that were started before the study was there.
 
     Returns:
         Exit code: 0 done, 1 a worker ended by a bug, 2 by the user's mistake, 130 interrupted.
     """
     if status.status(db, study).spent:
         return 0
-    there = places.places(study, devices, url)
+    there = places.places(study, devices, url, early)
     crew = Crew(command(study.name), there, lambda dead: dead_workers.bury(db, study, dead))
     return attend(crew, Watched(db, study, view).look, view)
 
@@ -67,7 +76,7 @@ def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) ->
 
 def command(study: str, *words: str) -> list[str]:
     """A worker's command line; the URL, which may hold a password, comes by the environment."""
-    return [sys.executable, "-P", "-m", "studyhall", *(words or ("worker",)), study]
+    return wire.command(*(words or ("worker",)), study)
 
 
 def finish(

@@ -23,7 +23,8 @@ class Place:
         environment: what its processes are told.
         log: where they write.
         process: the one that works, if any.
-        standby: the next one, which has imported and loaded everything and waits for its turn.
+        standby: the next one, which has imported and loaded everything and waits for its turn;
+            at first one that was started early, if any.
         standby_at: when to start that one; infinite while it is not known.
         started_at: when the process began to work.
         crashes: how many in a row.
@@ -60,7 +61,7 @@ class Place:
         self.reap()
         if self.standby is not None:
             self.process, self.standby = self.standby, None
-            self.process.let_begin()
+            self.process.let_begin(self.log)
         else:
             self.process = WorkerProcess(command, self.environment, self.log)
         self.started_at, self.standby_at, self.model = now, math.inf, {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import cycle, islice
+from collections.abc import Iterable
+from itertools import cycle, islice, zip_longest
 from typing import Any
 
 from studyhall.search.launcher.place import Place
 from studyhall.search.process import gpus, identity, threads
 from studyhall.search.process.device import Device
+from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.study import record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
@@ -52,23 +54,30 @@ def devices(file: StudyFile, given: Given, name: str) -> list[Device]:
     return made
 
 
-def places(study: Study, devices: list[Device], url: str) -> list[Place]:
-    """A place per worker: its device, its share of the processor's threads, its log."""
+def places(
+    study: Study, devices: list[Device], url: str, early: Iterable[WorkerProcess] = ()
+) -> list[Place]:
+    """A place per worker: its device, its share of the processor's threads, its log.
+
+    Args:
+        early: the workers that have been started for them.
+    """
     logs = record.objects(study).root / "logs"
     logs.mkdir(exist_ok=True)
-    shared = {"STUDYHALL_STORAGE": url, **threads.environment(len(devices))}
     return [
-        Place(
-            name,
-            {**shared, **device.environment(), identity.PLACE: name},
-            logs / f"{name}.log",
-        )
-        for name, device in zip(_names(len(devices)), devices, strict=True)
+        Place(name, environment, logs / f"{name}.log", standby=process)
+        for (name, environment), process in zip_longest(environments(devices, url).items(), early)
     ]
 
 
-def _names(count: int) -> list[str]:
-    return [f"worker-{index}" for index in range(1, count + 1)]
+def environments(devices: list[Device], url: str) -> dict[str, dict[str, str]]:
+    """What each place's processes are told, by the place's name."""
+    shared = {"STUDYHALL_STORAGE": url, **threads.environment(len(devices))}
+    names = [f"worker-{index}" for index in range(1, len(devices) + 1)]
+    return {
+        name: {**shared, **device.environment(), identity.PLACE: name}
+        for name, device in zip(names, devices, strict=True)
+    }
 
 
 def _listed(numbers: str) -> list[int | str]:

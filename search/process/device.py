@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from studyhall.search.process import gpus
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 CONTEXT_MIB = 600  # of a GPU, which each process takes beside the memory that TensorFlow manages
 LEAST_MIB = 256  # below which nothing can be trained

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import psutil
 
 from studyhall.search.process.wire import LAUNCHED, tell_launcher
-from studyhall.search.study_file.sections import WorkersSection
+
+if TYPE_CHECKING:
+    from studyhall.search.study_file.sections import WorkersSection
 
 EXIT_CODE = 75  # to the launcher: start another in my place (EX_TEMPFAIL of sysexits.h)
 MIB = 2**20
 AT_START = dict(os.environ)  # before a worker by hand pins itself to a device
-STARTED_AT = time.monotonic()  # this process, near enough: every command imports this
+STARTED_AT = time.monotonic()  # this process, near enough: a worker imports this first
 
 
 class Age:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from types import FrameType
 
 from studyhall.search.process.recycling import EXIT_CODE
@@ -26,12 +27,14 @@ class Stop:
 
     Attributes:
         code: exit code that the first request asks for: 128 + the signal's number, else 0.
+        waited_s: seconds spent waiting for the launcher's word.
     """
 
     def __init__(self) -> None:
         self._asked = False
-        self._told_to_begin = False
+        self._told: deque[str] = deque()  # by the launcher, line by line
         self.code = 0
+        self.waited_s = 0.0
 
     @property
     def asked(self) -> bool:
@@ -50,10 +53,13 @@ class Stop:
             time.sleep(min(GLANCE_S, left))
         return self.asked
 
-    def await_turn(self) -> None:
-        """As a stand-by: wait until the launcher says that the turn has come, or to stop."""
-        while not self._told_to_begin and not self.asked:
+    def await_turn(self) -> str:
+        """Wait until the launcher says that it goes on, or to stop; its next line, or nothing."""
+        began = time.monotonic()
+        while not self._told and not self.asked:
             time.sleep(GLANCE_S)
+        self.waited_s += time.monotonic() - began
+        return self._told.popleft() if self._told else ""
 
     def listen(self) -> None:
         """Take SIGINT and SIGTERM as requests; under a launcher, its end too. Main thread only."""
@@ -68,14 +74,15 @@ class Stop:
         self._asked, self.code = True, 128 + number  # instead of being recycled
 
     def _hear_launcher(self) -> None:
-        # It says nothing but that a stand-by's turn has come. A read ends when it is gone,
-        # however it went.
-        while self._said():
-            self._told_to_begin = True
+        # A read ends when it is gone, however it went.
+        unread = b""
+        while said := self._said():
+            *lines, unread = (unread + said).split(b"\n")
+            self._told.extend(os.fsdecode(line) for line in lines)
         self.ask(128 + signal.SIGTERM)
 
     def _said(self) -> bytes:
         try:
-            return os.read(STDIN, 64)
+            return os.read(STDIN, 4096)
         except OSError:  # it was killed with something of ours unread
             return b""

@@ -67,6 +67,15 @@ def prepare() -> None:
         sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
 
 
+def lead_to(log: str) -> None:
+    """Let all that this process prints from now on be appended to a file."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with open(log, "ab") as file:
+        for descriptor in (STDOUT, STDERR):
+            os.dup2(file.fileno(), descriptor)
+
+
 def ended(code: Any) -> Any:
     """The exit code of a command that has printed all it had to say.
 

@@ -2,6 +2,9 @@
 
 It breaks when one of them is gone, however it went. The launcher tells a stand-by to begin; a
 worker tells when it will need a successor, and what model it is about to train.
+
+Early workers start while the launcher still looks at the study file's data. They are told when
+these are fine, so that nothing imports TensorFlow in vain, and then that their study is there.
 """
 
 from __future__ import annotations
@@ -12,16 +15,23 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is a wire
 STANDBY = "STUDYHALL_STANDBY"  # set likewise: it begins when it is told to
+EARLY = "STUDYHALL_EARLY"  # set likewise: its study is not there yet
 IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # what a command of ours prints for another
 STARTED = "worker started"  # a worker's first line in its log
 STDIN = 0  # read without Python's buffer, whose lock would outlive the main thread
-GO = b"go\n"
+GO, LOAD = "go", "load"
+
+
+def command(*words: str) -> list[str]:
+    """A command of ours in a process of its own; a URL, which may hold a password, is no word."""
+    return [sys.executable, "-P", "-m", "studyhall", *words]
 
 
 def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +42,7 @@ def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         environment: what is set for it beyond our own.
     """
     return subprocess.run(
-        [sys.executable, "-P", "-m", "studyhall", *words],
+        command(*words),
         env={**os.environ, **IN_UTF8, **environment},
         capture_output=True,
         encoding="utf-8",
@@ -47,14 +57,21 @@ class WorkerProcess(subprocess.Popen[bytes]):
     Args:
         command: the worker's.
         environment: what is set for it beyond the launcher's own.
-        log: what it prints is appended there.
+        log: what it prints is appended there; None while it has none.
+
+    Attributes:
+        begun: whether it was told to begin, if it waits for that.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path | None
+    ) -> None:
         self._wire, theirs = socket.socketpair()
         self._wire.setblocking(False)
         self._unread = b""
-        with theirs, log.open("ab") as out:
+        self.begun = False
+        self._is_early, self._loads = log is None, False
+        with theirs, tempfile.TemporaryFile() if log is None else log.open("ab") as out:
             # A session of its own: a terminal's Ctrl-C reaches the launcher alone.
             super().__init__(
                 command,
@@ -65,10 +82,16 @@ class WorkerProcess(subprocess.Popen[bytes]):
                 start_new_session=True,
             )
 
-    def let_begin(self) -> None:
-        """Tell a stand-by that its turn has come."""
-        with contextlib.suppress(OSError):  # it is gone, as will be noticed
-            self._wire.send(GO)
+    def let_load(self) -> None:
+        """Tell an early one that it may import TensorFlow, once."""
+        if not self._loads:
+            self._loads = True
+            self._tell(LOAD)
+
+    def let_begin(self, log: Path | None = None) -> None:
+        """Tell a stand-by that its turn has come, an early one also where its log is."""
+        self.begun = True
+        self._tell(f"{GO} {log}" if self._is_early else GO)
 
     def heard(self) -> dict[str, Any]:
         """What it has said since the last time, the latest of each kind."""
@@ -77,6 +100,10 @@ class WorkerProcess(subprocess.Popen[bytes]):
                 self._unread += part
         *lines, self._unread = self._unread.split(b"\n")
         return {key: value for line in lines for key, value in _read(line).items()}
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # it is gone, as will be noticed
+            self._wire.send(os.fsencode(f"{line}\n"))
 
     def hang_up(self) -> None:
         """Break the wire: a worker that still lives leaves after its epoch."""

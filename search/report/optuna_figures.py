@@ -9,15 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
-from optuna import visualization
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial
 
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display.curves import TRAIN
+from studyhall.search.process import quiet
 from studyhall.search.report import figures
 from studyhall.search.report.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
 from studyhall.search.study_file import objectives
+
+with quiet.spared("matplotlib"):  # which draws the same again
+    import optuna.visualization as visualization  # at once, not at its first use
 
 SLICE, SCENE = 240, 480  # pixels of height
 CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
@@ -27,7 +30,7 @@ EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark gr
 
 def literal(study: optuna.Study) -> optuna.Study:
     """The study with names and choices as plotly shows them as they are."""
-    shown = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    shown = quiet.optuna_study(study_name=study.study_name, directions=study.directions)
     if study.metric_names:
         with warnings.catch_warnings():  # Optuna calls it experimental
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -8,7 +8,7 @@ from studyhall.search.process.device import Device
 from studyhall.search.retraining import confirmation, launch
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import CONFIRM_TOP, StudySection
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from studyhall.search.study_file import objectives
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.retrainings import Retraining
@@ -49,7 +47,11 @@ class Confirmed:
     @property
     def mean(self) -> float | None:
         """Of the values; None where a training has failed, or none has ended yet."""
-        return float(np.mean(self.values)) if self.values and not self.reasons else None
+        if not self.values or self.reasons:
+            return None
+        import numpy as np  # takes a moment that other questions need not wait for
+
+        return float(np.mean(self.values))
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -60,7 +62,8 @@ class Confirmed:
         count = len(self.values)
         if self.mean is None or count < 2:
             return None
-        from scipy import stats  # takes a moment that other questions need not wait for
+        import numpy as np
+        from scipy import stats  # likewise
 
         error = float(np.std(self.values, ddof=1) / np.sqrt(count))
         half = float(stats.t.ppf((1 + SURE) / 2, count - 1)) * error
@@ -96,9 +99,10 @@ def alike(values: Sequence[float], other: Confirmed) -> bool:
     """Whether a trial can't be told apart from one with these values (Welch's t-test)."""
     if other.mean is None or min(len(values), len(other.values)) < 2:
         return False
-    if np.std(values) == np.std(other.values) == 0:
-        return bool(np.mean(values) == other.mean)
+    import numpy as np
     from scipy import stats
 
+    if np.std(values) == np.std(other.values) == 0:
+        return bool(np.mean(values) == other.mean)
     chance = stats.ttest_ind(values, other.values, equal_var=False).pvalue
     return bool(chance > CHANCE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from studyhall.search.retraining.replay_result import Difference, Replay
 from studyhall.search.retraining.trainer import Anew
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import trial_seed
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.storage.database import Database

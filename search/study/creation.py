@@ -11,11 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.study import inspection, warm_start
+from studyhall.search.study import inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, paths
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import fixed, hyperparameters, spelling
@@ -34,6 +34,8 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
     Raises:
         ConfigError: there is no study to learn from as the file says.
     """
+    from studyhall.search.study import warm_start  # which reads other studies as Optuna does
+
     learned = warm_start.known(db, file, found)
     place = _new_place(file)
     record = {

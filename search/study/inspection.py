@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studyhall.search.data import places
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import keras_settings, wire
 from studyhall.search.study import repeated
 from studyhall.search.study_file import losses, objectives
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import user_code
 from studyhall.spaces.failures import UserCodeError
@@ -52,12 +53,31 @@ class NamedFunction:
     expected: str
 
 
+def glance(file: StudyFile, path: Path) -> None:
+    """See that data and code are there, before anything is imported that takes long.
+
+    Raises:
+        ConfigError, UserCodeError: as `inspect`.
+    """
+    if OWN_FILE in file.model.family:
+        with naming(path.name, builder(file)):
+            user_code.find(file.model.family, path.parent, BUILDS_FROM)
+    with naming(path.name, _own_data(file)):
+        places.check(file.data.source, path.parent)
+
+
+def needs_tensorflow(file: StudyFile) -> bool:
+    """Whether its data can't be read without: the user's code imports it, as a rule."""
+    return OWN_FILE in file.data.source or file.data.source.startswith(KERAS)
+
+
 def inspect(
     file: StudyFile,
     path: Path,
     *,
     once: bool = False,
     tried: Callable[[StudyFile, Data, Path], None] | None = None,
+    loaded: Data | None = None,
 ) -> Inspection:
     """Load the data and the user's functions in this process.
 
@@ -66,16 +86,15 @@ def inspect(
         path: where it lies.
         once: don't see whether a function of the user's returns the same data again.
         tried: is given the data and the folder, where the builder is the user's.
+        loaded: the data, where they have been loaded.
 
     Raises:
         ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
         UserCodeError: a function of the user can't be used.
     """
     own = OWN_FILE in file.model.family
-    if own:
-        with naming(path.name, builder(file)):  # before its data, which may take long
-            user_code.find(file.model.family, path.parent, BUILDS_FROM)
-    loaded = load(file, path, once=once)
+    glance(file, path)
+    loaded = loaded or load(file, path, once=once)
     if own:
         with naming(path.name, builder(file)):
             user_code.load(file.model.family, path.parent, BUILDS_FROM)
@@ -98,8 +117,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         loading,  # scikit-learn takes a second that questions need not wait for
     )
 
-    own = NamedFunction("[data] source", file.data.source, "a function () that returns the data")
-    with naming(path.name, own):
+    with naming(path.name, _own_data(file)):
         began = time.monotonic()
         loaded = loading.of_file(file, path.parent, file.study.seed)
         if OWN_FILE in file.data.source and not once:
@@ -110,6 +128,15 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
     return loaded
+
+
+def load_early(file: StudyFile, path: Path) -> Data | None:
+    """The data where TensorFlow need not be there, so that what is wrong is said at once.
+
+    Raises:
+        ConfigError: as `inspect`.
+    """
+    return None if needs_tensorflow(file) else load(file, path)
 
 
 @contextmanager
@@ -132,6 +159,10 @@ def builder(file: StudyFile) -> NamedFunction:
     )
 
 
+def _own_data(file: StudyFile) -> NamedFunction:
+    return NamedFunction("[data] source", file.data.source, "a function () that returns the data")
+
+
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
     """SHA-256 of each file of the user's code that the study file names."""
     named = [file.data.source, file.model.family]
@@ -148,8 +179,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     Raises:
         ConfigError: as `inspect`, or with the lines that the other process printed.
     """
-    named = (file.data.source, file.model.family)
-    if not any(OWN_FILE in name or name.startswith(KERAS) for name in named):
+    if not needs_tensorflow(file) and OWN_FILE not in file.model.family:
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:

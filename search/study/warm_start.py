@@ -17,7 +17,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import objectives
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.space import Space, read_space

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studyhall.search.study_file import mistakes, toml_text
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change, added_trials, differences
 from studyhall.search.study_file.sections import (
     DataSection,
@@ -22,7 +23,6 @@ from studyhall.search.study_file.sections import (
     TrainingSection,
     WorkersSection,
 )
-from studyhall.spaces import spelling
 
 __all__ = [
     "Change",
@@ -45,14 +45,6 @@ __all__ = [
 
 Tables = Mapping[str, Mapping[str, Any]]
 _GONE = [("metric", "val_loss"), ("xla", "auto")]  # keys or values that records may still hold
-
-
-class ConfigError(ValueError):
-    """A study file cannot be used as written; ``problems`` lists every mistake, a line each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = [spelling.visible(problem, keep="\t") for problem in problems]
-        super().__init__("\n".join(self.problems))
 
 
 def load(path: str | Path, overrides: Tables | None = None) -> StudyFile:

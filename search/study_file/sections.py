@@ -15,16 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from studyhall.search.study_file import objectives, paths
+from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import hyperparameters, spelling
 
 CONFIRM_TOP = 5  # trials that are confirmed where nobody says how many
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
-
-# Beyond these, no database, clock or 32-bit float goes; only who gets there is told of them.
-MOST = 2**31 - 1  # of what is counted: PostgreSQL's integer
-MOST_TIME = 1e9  # hours, minutes and seconds, which clocks add to their own; GiB, in bytes
-MOST_LOSS = 3.4e38
 
 Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
@@ -70,14 +66,16 @@ Objective = Annotated[
 
 
 class Section(BaseModel):
-    """One table: unknown keys and values of another type are mistakes, nothing is converted."""
+    """One table: unknown keys and values of another type are mistakes, nothing is converted.
+
+    What stands below a key is its meaning, which `search.study_file.reference` reads.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
     )
 
 

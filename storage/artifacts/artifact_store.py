@@ -15,8 +15,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studyhall.storage.database.urls import StorageError
+
+if TYPE_CHECKING:
+    pass
 
 _UNFINISHED = ".unfinished-"
 _NAME = re.compile(

@@ -6,14 +6,16 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-import sqlalchemy as sa
-from optuna.storages import RDBStorage
-
-from studyhall.storage.database import dialects, tables, urls
+from studyhall.storage.database import dialects, urls, versions
 from studyhall.storage.database.transaction import Row, Transaction
-from studyhall.storage.database.urls import StorageAway, StorageError, default_url, shown
+from studyhall.storage.database.urls import Address, StorageAway, StorageError, default_url, shown
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from optuna.storages import RDBStorage
 
 __all__ = ["Database", "Row", "StorageAway", "StorageError", "Transaction", "default_url", "shown"]
 
@@ -32,17 +34,19 @@ class Database:
     whether it has been done before (`Transaction.again`).
     """
 
-    def __init__(self, url: sa.URL, engine: sa.Engine) -> None:
-        self.url = url
-        self.kind: Literal["sqlite", "postgresql"] = (
-            "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
-        )
+    def __init__(self, address: Address) -> None:
+        self.kind: Literal["sqlite", "postgresql"] = address.kind
         self.away_since: float | None = None  # time.monotonic() of the first failure in a row
         self.back_since: float | None = None  # … and of the first success after it
-        self._engine = engine
-        self._connection: sa.Connection | None = None
+        self._address = address
+        self._connection: Any = None  # the driver's
         self._number = 0
         self._lock = threading.RLock()
+
+    @property
+    def url(self) -> "sa.URL":
+        """Where it is, as SQLAlchemy reads it."""
+        return self._address.url
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, patience_s: float = OPEN_PATIENCE_S) -> Self:
@@ -56,10 +60,10 @@ class Database:
         Raises:
             StorageError: it cannot be reached, read or written, or belongs to another version.
         """
-        parsed = urls.parse(url)
-        if parsed.get_backend_name() == "sqlite":
-            urls.check_file(parsed, create)
-        database = cls(parsed, dialects.engine(parsed))
+        address = urls.address(url)
+        if address.kind == "sqlite":
+            urls.check_file(address, create)
+        database = cls(address)
         try:
             database._prepare(patience_s)
         except BaseException:
@@ -67,9 +71,18 @@ class Database:
             raise
         return database
 
+    @property
+    def file(self) -> Path:
+        """SQLite's file."""
+        return self._address.file or Path(self.url.database or "")
+
+    def __str__(self) -> str:
+        """Its URL, without the password."""
+        return shown(self._address.text)
+
     def another(self) -> "Database":
         """The same database through a connection of its own, for another thread."""
-        return Database(self.url, self._engine)
+        return Database(self._address)
 
     def transaction(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
         """Runs `work` in one writing transaction, again and again while the trouble may pass.
@@ -91,8 +104,10 @@ class Database:
         """Likewise for one statement, which is its own transaction and needs no COMMIT."""
         return self._patiently(work, None, patience_s)
 
-    def optuna_storage(self) -> RDBStorage:
+    def optuna_storage(self) -> "RDBStorage":
         """Optuna's own storage on this database, for the dashboard and other readers."""
+        from studyhall.storage.database import tables
+
         return tables.reading_storage(self.url)
 
     def was_away(self, grace_s: float) -> bool:
@@ -113,8 +128,11 @@ class Database:
             try:
                 with self._lock:
                     return self._once(work, begin, tries)
-            except sa.exc.DBAPIError as error:
-                self._judge(error, deadline - pause_s)
+            except Exception as error:
+                cause = dialects.cause(error, self.kind)
+                if cause is None:
+                    raise
+                self._judge(cause, deadline - pause_s)
             time.sleep(pause_s)
         raise AssertionError("pauses never end")
 
@@ -132,19 +150,20 @@ class Database:
         self._heard()
         return result
 
-    def _connected(self) -> sa.Connection:
+    def _connected(self) -> Any:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection = dialects.connect(self._address)
             self._number += 1
         return self._connection
 
     def _undo(self, transaction: Transaction, begin: str | None, error: BaseException) -> None:
         """Rolls back what was begun; a connection that has failed is given up."""
-        failed = isinstance(error, sa.exc.DBAPIError) and not dialects.contended(error.orig)
+        cause = dialects.cause(error, self.kind)
+        failed = cause is not None and not dialects.contended(cause)
         if not failed and begin is not None:
             try:
                 transaction.execute("ROLLBACK")
-            except sa.exc.SQLAlchemyError:  # the connection is gone, or SQLite has not even begun
+            except dialects.driver(self.kind).Error:  # it is gone, or SQLite has not even begun
                 failed = True
         if failed:
             transaction.close()
@@ -152,8 +171,7 @@ class Database:
 
     def _drop(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(sa.exc.SQLAlchemyError):
-                self._connection.invalidate()  # or it would be rolled back, be it gone or not
+            with contextlib.suppress(dialects.driver(self.kind).Error):
                 self._connection.close()
             self._connection = None
 
@@ -161,37 +179,41 @@ class Database:
         if self.away_since is not None:
             self.away_since, self.back_since = None, time.monotonic()
 
-    def _judge(self, error: sa.exc.DBAPIError, deadline: float) -> None:
+    def _judge(self, cause: Exception, deadline: float) -> None:
         """Returns if another try is worth it.
 
         Raises:
             StorageError: it is not, or the time is up.
         """
-        cause = error.orig or error
         if not dialects.passes(cause):
-            if isinstance(error, sa.exc.IntegrityError | sa.exc.ProgrammingError):
-                raise error
-            raise StorageError(f"{shown(self.url)}: {_reason(cause)}") from cause
+            driver = dialects.driver(self.kind)
+            if isinstance(cause, driver.IntegrityError | driver.ProgrammingError):
+                raise cause
+            raise StorageError(f"{self}: {_reason(cause)}") from cause
         if not dialects.contended(cause):
             self.away_since = self.away_since or time.monotonic()
         if time.monotonic() > deadline:
-            raise StorageAway(f"{shown(self.url)}: out of reach: {_reason(cause)}") from cause
+            raise StorageAway(f"{self}: out of reach: {_reason(cause)}") from cause
 
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
-            if not tables.is_current(transaction.connection):
-                tables.create(transaction.connection, self.url)
+            if not versions.is_current(transaction):
+                from studyhall.storage.database import tables
+
+                tables.create(self.url, lambda: versions.is_current(transaction))
 
         try:
-            # On SQLite Optuna creates its tables through a connection of its own, which a
-            # transaction held here would lock out; the lock in `creation.create` does instead.
+            # Tables are created through connections of their own, which a transaction held here
+            # would lock out on SQLite; the lock in `creation.create` does instead.
             self._patiently(work, None, patience_s)
-        except (RuntimeError, sa.exc.DatabaseError) as error:
-            if isinstance(error, StorageError):
-                raise
-            raise StorageError(f"{shown(self.url)}: {_reason(error)}") from error
         except ImportError as error:
-            raise StorageError(f"{shown(self.url)}: no driver for it: {error}") from error
+            raise StorageError(f"{self}: no driver for it: {error}") from error
+        except StorageError:
+            raise
+        except Exception as error:
+            if not isinstance(error, RuntimeError) and not dialects.cause(error, self.kind):
+                raise
+            raise StorageError(f"{self}: {_reason(error)}") from error
 
 
 def _pauses() -> Iterator[float]:

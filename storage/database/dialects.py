@@ -1,15 +1,22 @@
-"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, errors."""
+"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, errors.
 
+Statements go straight to the drivers, `sqlite3` and `psycopg`, which speak the same language
+(PEP 249). SQLAlchemy makes the tables and reads URLs of servers; who asks a study in a file a
+question does not wait until it has been imported.
+"""
+
+import importlib
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
+from studyhall.storage.database.urls import Address
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 LOCK_WAIT_S = 20.0  # seconds that SQLite waits for another process' transaction
 CONNECT_WAIT_S = 10  # seconds for PostgreSQL to accept a connection
 FROZEN_S = 5.0  # seconds that a transaction may do nothing until PostgreSQL ends it
-
-DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 # Epoch seconds, and the naive UTC date that Optuna's tables hold, both by the database's clock.
 CLOCKS = {
@@ -24,6 +31,8 @@ CLOCKS = {
         "lock": "FOR UPDATE",
     },
 }
+
+_SQLITE_OPTIONS: dict[str, Any] = {"timeout": LOCK_WAIT_S, "check_same_thread": False}
 
 # How a transaction begins that writes, and one that reads everything as of one moment.
 BEGIN = {
@@ -46,20 +55,49 @@ _POSTGRES_PASSING_CODES = {*_CONTENDED, "25P03", "25006"}
 _POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no pg_hba.conf")
 
 
-def engine(url: sa.URL) -> sa.Engine:
-    """Makes an engine whose connections are held by their owner and commit only when told to."""
-    options = _sqlite_options() if url.get_backend_name() == "sqlite" else _postgres_options()
-    made = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", **options)
-    sqlite = url.get_backend_name() == "sqlite"
-    sa.event.listen(made, "connect", _set_pragmas if sqlite else _limit_idling)
+def driver(kind: str) -> Any:
+    """The module that speaks to such databases.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    return sqlite3 if kind == "sqlite" else importlib.import_module("psycopg")
+
+
+def connect(address: Address) -> Any:
+    """Opens a connection of the driver's, which begins and commits only when told to."""
+    if address.kind == "postgresql":
+        return _to_server(address)
+    options: dict[str, Any] = {**_SQLITE_OPTIONS, "database": address.file, "isolation_level": None}
+    if address.file is None:
+        (options["database"],), more = _arguments(address.url)
+        options |= more
+    made = sqlite3.connect(**options)
+    made.execute("PRAGMA journal_mode = WAL")
+    made.execute("PRAGMA synchronous = NORMAL")
     return made
 
 
-def reading_options(url: sa.URL) -> dict[str, Any]:
+def engine(url: "sa.URL") -> "sa.Engine":
+    """Makes an engine for what only SQLAlchemy can do: each statement is its own transaction."""
+    import sqlalchemy as sa
+
+    sqlite = url.get_backend_name() == "sqlite"
+    options = {"connect_args": _SQLITE_OPTIONS} if sqlite else _postgres_options()
+    return sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", **options)
+
+
+def reading_options(url: "sa.URL") -> dict[str, Any]:
     """Engine options for Optuna's own RDBStorage on the same database."""
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCK_WAIT_S}}
     return {**_postgres_options(), "pool_pre_ping": True}
+
+
+def cause(error: BaseException, kind: str) -> Any:
+    """The driver's own error, be it wrapped by SQLAlchemy; None if it is another's."""
+    own = getattr(error, "orig", None) or error
+    return own if isinstance(own, driver(kind).Error) else None
 
 
 def passes(error: BaseException) -> bool:
@@ -82,19 +120,19 @@ def contended(error: BaseException | None) -> bool:
     return getattr(error, "sqlstate", None) in _CONTENDED
 
 
-def _sqlite_options() -> dict[str, Any]:
-    return {"connect_args": {"timeout": LOCK_WAIT_S, "check_same_thread": False}}
+def _to_server(address: Address) -> Any:
+    names, options = _arguments(address.url)
+    options |= _postgres_options()["connect_args"]
+    made = driver("postgresql").connect(*names, autocommit=True, **options)
+    # Lets the server end a transaction whose client is frozen, with all that it has locked.
+    made.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
+    return made
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _limit_idling(connection: Any, _record: Any) -> None:
-    """Lets the server end a transaction whose client is frozen, with all that it has locked."""
-    connection.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
-    connection.commit()
+def _arguments(url: "sa.URL") -> tuple[list[Any], dict[str, Any]]:
+    """What a driver's `connect` is given for a URL, as SQLAlchemy reads it."""
+    names, options = url.get_dialect()().create_connect_args(url)
+    return [*names], dict(options)
 
 
 def _postgres_options() -> dict[str, Any]:

@@ -3,19 +3,22 @@
 import functools
 import json
 import math
+import sys
+from array import array
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-from optuna import distributions
-from optuna.distributions import BaseDistribution
+# Who only reads values needs neither NumPy nor Optuna, whose import takes longer than the reading.
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from optuna.distributions import BaseDistribution
 
-Params = tuple[dict[str, Any], dict[str, BaseDistribution]]
+Params = tuple[dict[str, Any], dict[str, "BaseDistribution"]]
 
 
 def pack_params(
-    params: Mapping[str, Any], spaces: Mapping[str, BaseDistribution]
+    params: Mapping[str, Any], spaces: Mapping[str, "BaseDistribution"]
 ) -> tuple[str, str]:
     """Writes values (in Optuna's internal representation) and distributions as two JSON objects."""
     internal = {name: spaces[name].to_internal_repr(value) for name, value in params.items()}
@@ -30,31 +33,53 @@ def unpack_params(params: str, spaces: str) -> Params:
     return {name: known[name].to_external_repr(value) for name, value in internal.items()}, known
 
 
+def values(params: str, spaces: str) -> dict[str, Any]:
+    """Values as the user sees them, of what `pack_params` wrote, without Optuna."""
+    known = json.loads(spaces)
+    return {name: _value(value, known[name]) for name, value in json.loads(params).items()}
+
+
+def _value(internal: Any, distribution: Mapping[str, Any]) -> Any:
+    kind = distribution["name"]
+    if kind == "CategoricalDistribution":
+        return distribution["attributes"]["choices"][int(internal)]
+    return int(internal) if kind == "IntDistribution" else internal
+
+
 @functools.lru_cache(maxsize=4096)
-def distribution_json(distribution: BaseDistribution) -> str:
+def distribution_json(distribution: "BaseDistribution") -> str:
     """The text that Optuna's own table holds for a distribution."""
-    return distributions.distribution_to_json(distribution)
+    from optuna.distributions import distribution_to_json
+
+    return distribution_to_json(distribution)
 
 
 @functools.lru_cache(maxsize=4096)
-def _distributions(text: str) -> dict[str, BaseDistribution]:
+def _distributions(text: str) -> dict[str, "BaseDistribution"]:
     return {name: distribution(json.dumps(one)) for name, one in json.loads(text).items()}
 
 
 @functools.lru_cache(maxsize=4096)
-def distribution(text: str) -> BaseDistribution:
+def distribution(text: str) -> "BaseDistribution":
     """Reads the text that Optuna's own table holds for a distribution."""
-    return distributions.json_to_distribution(text)
+    from optuna.distributions import json_to_distribution
+
+    return json_to_distribution(text)
 
 
 def pack_reports(reports: Mapping[int, float]) -> bytes:
     """Packs values by step (0, 1, 2, …) as little-endian doubles; a step without one is NaN."""
     steps = range(max(reports, default=-1) + 1)
-    return np.array([reports.get(step, np.nan) for step in steps], "<f8").tobytes()
+    packed = array("d", (reports.get(step, math.nan) for step in steps))
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
 
 
-def unpack_reports(packed: bytes) -> npt.NDArray[np.float64]:
+def unpack_reports(packed: bytes) -> "npt.NDArray[np.float64]":
     """Values of the steps 0, 1, 2, …; NaN where there was none."""
+    import numpy as np
+
     return np.frombuffer(packed, "<f8")
 
 
@@ -80,7 +105,7 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def _spelt(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
+    if _is_numpys(value):
         value = _without_numpy(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -99,10 +124,17 @@ def _read(value: Any) -> Any:
     return [_read(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _is_numpys(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "numpy"
+
+
 def _without_numpy(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    for kind, python in ((np.bool_, bool), (np.integer, int), (np.floating, float)):
-        if isinstance(value, kind):
-            return python(value)
+    if _is_numpys(value):
+        import numpy as np
+
+        if isinstance(value, np.ndarray):
+            return value.tolist()
+        for kind, python in ((np.bool_, bool), (np.integer, int), (np.floating, float)):
+            if isinstance(value, kind):
+                return python(value)
     raise TypeError(f"{value!r}: JSON can't hold a {type(value).__name__}")

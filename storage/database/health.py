@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
+from studyhall.storage.database import versions
 from studyhall.storage.database.connection import Database
-from studyhall.storage.database.schema import schema
 from studyhall.storage.database.transaction import Transaction
-from studyhall.storage.database.urls import file_system, shown
+from studyhall.storage.database.urls import file_system
 
 _ROUND_TRIPS = 5
 
@@ -62,16 +60,15 @@ def read(db: Database) -> Health:
     Raises:
         StorageError: it can't be reached.
     """
-    version, optuna_version, revision = db.statement(
-        lambda transaction: transaction.connection.execute(sa.select(schema)).one()
-    )
+    found = db.statement(versions.of)
+    assert found is not None
     own = _of_file(db) if db.kind == "sqlite" else _of_server(db)
     return Health(
-        url=shown(db.url),
+        url=str(db),
         kind=db.kind,
-        schema_version=version,
-        optuna_version=optuna_version,
-        optuna_revision=revision,
+        schema_version=found.version,
+        optuna_version=found.optuna_version,
+        optuna_revision=found.optuna_revision,
         latency_ms=_latency_ms(db),
         clock_ahead_s=_now(db) - time.time(),
         **own,
@@ -79,7 +76,7 @@ def read(db: Database) -> Health:
 
 
 def _of_file(db: Database) -> dict[str, Any]:
-    path = Path(db.url.database or "")
+    path = db.file
 
     def work(transaction: Transaction) -> tuple[str, str]:
         (version,) = transaction.rows("SELECT sqlite_version()")[0]

@@ -4,13 +4,15 @@ On SQLite the file is opened with `mode=ro`. On PostgreSQL the session takes on 
 nothing but SELECT, and its transactions are read-only besides.
 """
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import sqlalchemy as sa
-
-from studyhall.storage.database import dialects
+from studyhall.storage.database import dialects, urls
 from studyhall.storage.database.connection import Database
 from studyhall.storage.database.transaction import Transaction
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 ROLE = "studyhall_reader"
 
@@ -36,11 +38,10 @@ _GRANT = (
 
 def opened(db: Database) -> Database:
     """The same database through a connection that can't write."""
-    reading = url(db)
-    return Database(reading, dialects.engine(reading))
+    return Database(urls.address(url(db).render_as_string(hide_password=False)))
 
 
-def url(db: Database) -> sa.URL:
+def url(db: Database) -> "sa.URL":
     """The URL of such connections; on PostgreSQL with the role, if it is there."""
     if db.kind == "sqlite":
         file = f"file:{quote(db.url.database or '')}"
@@ -55,7 +56,7 @@ def may_write(db: Database) -> bool:
     """Whether the database's user may change anything at all."""
     if db.kind == "sqlite":
         return True  # `Database.open` has seen to it
-    return bool(db.snapshot(lambda transaction: transaction.run(_MAY_WRITE).scalar_one()))
+    return bool(db.snapshot(lambda transaction: transaction.value(_MAY_WRITE)))
 
 
 def prepare_role(db: Database) -> str | None:
@@ -68,16 +69,16 @@ def prepare_role(db: Database) -> str | None:
         return None
     try:
         db.statement(_make_role, patience_s=0)
-    except sa.exc.ProgrammingError as error:  # others have to make it
-        return None if _ready(db) else str(error.orig).splitlines()[0]
+    except dialects.driver(db.kind).ProgrammingError as error:  # others have to make it
+        return None if _ready(db) else str(error).splitlines()[0]
     return None
 
 
 def _make_role(transaction: Transaction) -> None:
-    schema = transaction.run("SELECT current_schema()").scalar_one()
+    schema = transaction.value("SELECT current_schema()")
     for statement in (_CREATE, *_GRANT):
-        transaction.connection.exec_driver_sql(statement.format(schema=schema))
+        transaction.execute(statement.format(schema=schema))
 
 
 def _ready(db: Database) -> bool:
-    return bool(db.snapshot(lambda t: t.run(_READY, role=ROLE).scalar_one()))
+    return bool(db.snapshot(lambda t: t.value(_READY, role=ROLE)))

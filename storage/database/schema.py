@@ -9,8 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION = 6  # `storage.creation` brings older ones to it
-
 metadata = sa.MetaData()
 _Float = sa.Double
 

@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +12,27 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from studyhall.storage.database import dialects
-from studyhall.storage.database.schema import VERSION, metadata, schema
+from studyhall.storage.database.schema import metadata, schema
+from studyhall.storage.database.versions import VERSION
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
-OLDEST = 6  # what can be brought to today's; there was no release before it
 # The statements that lead to each version after the oldest from the one before. Tables that were
 # not there before need none: what creates them does so in any database.
 _STEPS: dict[int, tuple[str, ...]] = {}
 
 
-def is_current(connection: sa.Connection) -> bool:
-    """Tells whether both schemas are there and in order for this version of Optuna.
-
-    Raises:
-        RuntimeError: a later studyhall has made the database, or one before the first release.
-    """
-    tables = set(sa.inspect(connection).get_table_names())
-    if not {"studyhall_schema", "alembic_version"} <= tables:
-        return False
-    row = connection.execute(sa.select(schema)).one_or_none()
-    if row is not None:
-        _refuse(row.version)
-    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return row is not None and tuple(row) == (VERSION, optuna.__version__, revision)
-
-
-def create(connection: sa.Connection, url: sa.URL) -> None:
+def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
     """Creates what is missing of both schemas, one process at a time; Optuna checks its own.
+
+    Args:
+        url: of the database.
+        is_current: whether another process has done so meanwhile.
 
     Raises:
         RuntimeError: Optuna's tables belong to another version of Optuna.
     """
-    with _creation_lock(connection, url):
-        if is_current(connection):
+    with dialects.engine(url).connect() as connection, _creation_lock(connection, url):
+        if is_current():
             return
         optuna_storage = reading_storage(url, poolclass=sa.NullPool)
         metadata.create_all(connection)
@@ -92,24 +80,6 @@ def _folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _refuse(version: int) -> None:
-    """Refuse a database whose tables this version can't read.
-
-    Raises:
-        RuntimeError: with what to do.
-    """
-    if version > VERSION:
-        raise RuntimeError(
-            f"its tables have version {version}, this studyhall knows {VERSION}: update it"
-        )
-    if version < OLDEST:
-        raise RuntimeError(
-            f"its tables have version {version}, from before the first release, and this studyhall "
-            f"reads {OLDEST} and later: open it once with the studyhall of commit 8c80fff, which "
-            f"brings it to version 6, or begin a new database (--storage names another)"
-        )
 
 
 def _migrate(connection: sa.Connection, kind: str) -> None:

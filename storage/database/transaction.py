@@ -1,13 +1,14 @@
 """What a unit of work sees: statements on one connection, all or nothing."""
 
 import functools
+import re
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from studyhall.storage.database import dialects
+
+_NAMED = re.compile(r"(?<![:\w]):(\w+)")  # no cast, and no colon inside a word
 
 
 class Row(tuple[Any, ...]):
@@ -19,24 +20,20 @@ class Row(tuple[Any, ...]):
 
 
 class Transaction:
-    """Statements on one connection.
-
-    SQLAlchemy opens the connection and spells the statements. They go straight to the driver's
-    cursor: what SQLAlchemy does between the two takes a worker longer than all the rest.
+    """Statements on one connection, as its driver's cursor takes them.
 
     Args:
-        connection: to work on.
+        connection: the driver's, to work on.
         kind: "sqlite" or "postgresql".
         tries: how often the work has been tried before.
         number: of the connection.
     """
 
-    def __init__(self, connection: sa.Connection, kind: str, tries: int, number: int) -> None:
-        self.connection = connection
+    def __init__(self, connection: Any, kind: str, tries: int, number: int) -> None:
         self.kind = kind
         self.again = tries > 0  # an earlier try may have been committed unnoticed
         self.connection_number = number  # grows with each new connection of the process
-        self._cursor: Any = connection.connection.cursor()
+        self._cursor: Any = connection.cursor()
 
     def rows(self, text: str, **values: Any) -> list[Row]:
         """All rows; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
@@ -54,31 +51,15 @@ class Transaction:
         """The first value of the first row, which must be there."""
         return self.rows(text, **values)[0][0]
 
-    def write(self, text: str, **values: Any) -> int:
-        """Runs a statement that returns nothing; how many rows it has written."""
+    def run(self, text: str, **values: Any) -> int:
+        """Runs a statement whose rows nobody asks for; how many it has written."""
         statement = _statement(self.kind, text)
         self.execute(statement.sql, statement.binds(values))
         return int(self._cursor.rowcount)
 
-    def run(self, text: str, **values: Any) -> sa.CursorResult[*tuple[Any, ...]]:
-        """Runs one statement by way of SQLAlchemy, whose result can do more."""
-        statement = _statement(self.kind, text)
-        return self.connection.exec_driver_sql(statement.sql, statement.binds(values))
-
     def execute(self, sql: str, binds: Any = ()) -> None:
-        """Gives the driver a statement in its own spelling.
-
-        Raises:
-            sqlalchemy.exc.DBAPIError: what the driver has raised, as SQLAlchemy wraps it.
-        """
-        dialect = self.connection.dialect
-        try:
-            self._cursor.execute(sql, binds)
-        except dialect.loaded_dbapi.Error as error:
-            wrapped = sa.exc.DBAPIError.instance(
-                sql, binds, error, dialect.loaded_dbapi.Error, dialect=dialect
-            )
-            raise wrapped from error
+        """Gives the driver a statement in its own spelling."""
+        self._cursor.execute(sql, binds)
 
     def close(self) -> None:
         """Lets go of its last statement, with which SQLite would hold on to its locks."""
@@ -89,15 +70,15 @@ class _Statement:
     """A statement as a driver takes it, which is found out once."""
 
     def __init__(self, kind: str, text: str) -> None:
-        dialect = _dialect(kind)
-        compiled = sa.text(text.format(**dialects.CLOCKS[kind])).compile(dialect=dialect)
-        self.sql = str(compiled)
-        self._order = tuple(compiled.positiontup or ()) if dialect.positional else None
+        spelt = text.format(**dialects.CLOCKS[kind])
+        # SQLite reads `:name` itself, psycopg wants `%(name)s`.
+        self.sql = spelt if kind == "sqlite" else _NAMED.sub(r"%(\1)s", spelt.replace("%", "%%"))
+        self._names = tuple(dict.fromkeys(_NAMED.findall(spelt)))
         self._row_type: type[Row] | None = None
 
     def binds(self, values: Mapping[str, Any]) -> Any:
-        """The values by name, or in the order of their places."""
-        return values if self._order is None else tuple(values[name] for name in self._order)
+        """The values by name, no others."""
+        return {name: values[name] for name in self._names}
 
     def row_type(self, cursor: Any) -> type[Row]:
         """Rows with the names of a result's columns."""
@@ -111,8 +92,3 @@ class _Statement:
 @functools.cache
 def _statement(kind: str, text: str) -> _Statement:
     return _Statement(kind, text)
-
-
-@functools.cache
-def _dialect(kind: str) -> sa.Dialect:
-    return sa.make_url(f"{dialects.DRIVERS[kind]}://").get_dialect()()

@@ -78,7 +78,7 @@ def advance(transaction: connection.Transaction, study_id: int, gpu_seconds: flo
 
 def book(transaction: connection.Transaction, study_id: int, gpu_seconds: float) -> None:
     """Books what an ended lease has used: seconds times devices."""
-    transaction.write(
+    transaction.run(
         """
         UPDATE studyhall_budget SET gpu_seconds_used = gpu_seconds_used + :gpu_seconds,
             active_at = {now}

@@ -146,7 +146,7 @@ def grant(
         number=number,
         study_id=study_id,
     )
-    transaction.write(
+    transaction.run(
         """
         INSERT INTO studyhall_leases (trial_id, study_id, number, draw, fixed, token, worker, host,
             pid, device, devices, created_at, claimed_at, heard_at)
@@ -282,7 +282,7 @@ def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
 
 def show_params(transaction: Transaction, lease: Lease, params: str, distributions: str) -> bool:
     """Lets the others' samplers see what this trial tries; False if the lease is lost."""
-    shown = transaction.write(
+    shown = transaction.run(
         """
         UPDATE studyhall_leases SET heard_at = {now}, params = :params,
             distributions = :distributions
@@ -297,7 +297,7 @@ def show_params(transaction: Transaction, lease: Lease, params: str, distributio
 
 def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int) -> bool:
     """Moves the pointer to the last checkpoint; False if the lease is lost."""
-    moved = transaction.write(
+    moved = transaction.run(
         """
         UPDATE studyhall_leases SET checkpoint = :checkpoint, checkpoint_progress = :progress,
             heard_at = {now}

@@ -8,7 +8,7 @@ GONE_S = 86_400.0
 
 def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
     """Notes that a worker is alive."""
-    transaction.write(
+    transaction.run(
         """
         INSERT INTO studyhall_workers (study_id, name, host, pid, device, started_at, seen_at)
         VALUES (:study_id, :name, :host, :pid, :device, {now}, {now})
@@ -24,7 +24,7 @@ def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
 
 def forget_gone(transaction: Transaction, study_id: int) -> None:
     """Takes workers off the list that have not been seen for so long that nobody asks for them."""
-    transaction.write(
+    transaction.run(
         """
         DELETE FROM studyhall_workers
         WHERE study_id = :study_id AND seen_at < {now} - :gone_s""",
@@ -35,7 +35,7 @@ def forget_gone(transaction: Transaction, study_id: int) -> None:
 
 def forget_named(transaction: Transaction, study_id: int, name: str) -> None:
     """Takes a worker that is known to be dead off the list."""
-    transaction.write(
+    transaction.run(
         "DELETE FROM studyhall_workers WHERE study_id = :study_id AND name = :name",
         study_id=study_id,
         name=name,
@@ -44,7 +44,7 @@ def forget_named(transaction: Transaction, study_id: int, name: str) -> None:
 
 def forget(transaction: Transaction, study_id: int, worker: Worker) -> None:
     """Takes a worker that leaves off the list."""
-    transaction.write(
+    transaction.run(
         """
         DELETE FROM studyhall_workers
         WHERE study_id = :study_id AND name = :name AND host = :host AND pid = :pid""",

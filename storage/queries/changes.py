@@ -57,8 +57,8 @@ def _state(transaction: Transaction, study_id: int) -> State | None:
 
 def _attributes(transaction: Transaction, study_id: int) -> str:
     if transaction.kind == "postgresql":  # saves sending every note
-        return str(transaction.run(_DIGEST, study_id=study_id).scalar_one())
+        return str(transaction.value(_DIGEST, study_id=study_id))
     digest = hashlib.blake2b(digest_size=16)
-    for _, key, value in transaction.run(_ATTRIBUTES, study_id=study_id):
+    for _, key, value in transaction.rows(_ATTRIBUTES, study_id=study_id):
         digest.update(f"{key}={value}\0".encode())
     return digest.hexdigest()

@@ -132,7 +132,7 @@ def read(transaction: Transaction, study_id: int, number: int = -1) -> list[Tria
 def _record(row: connection.Row, attributes: dict[str, Any]) -> TrialRecord:
     trial_id, number, state, way, cost, best_epoch, epochs, params, spaces, *rest = row
     value = directions.turned(cost, way)
-    values, _ = encoding.unpack_params(params, spaces)
+    values = encoding.values(params, spaces)
     return TrialRecord(
         trial_id, number, state, value, best_epoch, epochs, values, attributes, *rest
     )

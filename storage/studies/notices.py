@@ -47,8 +47,8 @@ def add(db: Database, study: Study, key: str, said: dict[str, Any]) -> bool:
                 ON CONFLICT (study_id, key) DO NOTHING""",
                 study_id=study.study_id,
                 key=_PREFIX + key,
-                value=_text(Notice(key, said, transaction.run("SELECT {now}").scalar_one())),
-            ).rowcount
+                value=_text(Notice(key, said, transaction.value("SELECT {now}"))),
+            )
         )
     )
 
@@ -94,16 +94,14 @@ def _waiting(db: Database, study: Study) -> tuple[float, list[str]]:
 def _swap(db: Database, study: Study, before: str, after: Notice) -> bool:
     return bool(
         db.transaction(
-            lambda transaction: (
-                transaction.run(
-                    """
+            lambda transaction: transaction.run(
+                """
                 UPDATE studyhall_facts SET value = :after
                 WHERE study_id = :study_id AND key = :key AND value = :before""",
-                    study_id=study.study_id,
-                    key=_PREFIX + after.key,
-                    before=before,
-                    after=_text(after),
-                ).rowcount
+                study_id=study.study_id,
+                key=_PREFIX + after.key,
+                before=before,
+                after=_text(after),
             )
         )
     )

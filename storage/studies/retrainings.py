@@ -78,13 +78,13 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
         budget.lock(transaction, study.study_id)
         for one in _read(transaction, study, purpose):
             if one.id not in ids and one.result is None and one.worker is None:
-                transaction.write(
+                transaction.run(
                     f"DELETE FROM studyhall_retrainings WHERE {_KEY}",
                     study_id=study.study_id,
                     **one.key,
                 )
         for row in rows:
-            transaction.write(
+            transaction.run(
                 """
                 INSERT INTO studyhall_retrainings
                     (study_id, purpose, trial, repeat, percent, seed)
@@ -154,7 +154,7 @@ def revise(db: Database, study: Study, one: Retraining, result: dict[str, Any] |
     """Puts another result in the place of one that is there; None: it is to be trained again."""
     owner = "" if result is not None else ", worker = NULL, finished_at = NULL"
     db.transaction(
-        lambda transaction: transaction.write(
+        lambda transaction: transaction.run(
             f"""
             UPDATE studyhall_retrainings SET result = :result{owner}
             WHERE {_KEY} AND result IS NOT NULL""",
@@ -168,7 +168,7 @@ def revise(db: Database, study: Study, one: Retraining, result: dict[str, Any] |
 def release(db: Database, study: Study, worker: str) -> None:
     """Lets go of what a worker has in hand."""
     db.transaction(
-        lambda transaction: transaction.write(
+        lambda transaction: transaction.run(
             """
             UPDATE studyhall_retrainings SET worker = NULL
             WHERE study_id = :study_id AND worker = :worker AND result IS NULL""",
@@ -188,7 +188,7 @@ def _written(
 ) -> bool:
     """Whether the row was still its worker's. A try that got through unnoticed is repeated."""
     written = db.transaction(
-        lambda transaction: transaction.write(
+        lambda transaction: transaction.run(
             f"""
             UPDATE studyhall_retrainings SET {change}, gpu_seconds = gpu_seconds + :gpu_seconds
             WHERE {_KEY} AND worker = :worker AND result IS NULL""",
@@ -203,7 +203,7 @@ def _written(
 
 
 def _take(transaction: Transaction, study: Study, one: Retraining, worker: Worker) -> Retraining:
-    transaction.write(
+    transaction.run(
         f"""
         UPDATE studyhall_retrainings
         SET worker = :worker, host = :host, pid = :pid, heard_at = {{now}} WHERE {_KEY}""",

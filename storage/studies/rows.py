@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
@@ -98,9 +96,9 @@ def insert(
     directions: Sequence[str] = (MINIMIZE,),
 ) -> int:
     """Creates a study in Optuna's tables and in ours; returns its id."""
-    study_id = transaction.run(
+    study_id = transaction.value(
         "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
-    ).scalar_one()
+    )
     for objective, direction in enumerate(as_optunas(directions)):
         transaction.run(
             """
@@ -199,11 +197,12 @@ def forget_orphans(transaction: Transaction) -> None:
 
 def name_of(db: Database, study_id: int) -> str | None:
     """The name of a study, whoever has created it; None if there is none."""
-    return db.snapshot(
-        lambda transaction: transaction.run(
+    row = db.snapshot(
+        lambda transaction: transaction.row(
             "SELECT study_name FROM studies WHERE study_id = :id", id=study_id
-        ).scalar_one_or_none()
+        )
     )
+    return None if row is None else str(row[0])
 
 
 def of_trial(db: Database, trial_id: int) -> tuple[int, int] | None:
@@ -228,14 +227,12 @@ def rename(db: Database, study_id: int, name: str) -> bool:
     try:
         return bool(
             db.transaction(
-                lambda transaction: (
-                    transaction.run(
-                        "UPDATE studies SET study_name = :name WHERE study_id = :id",
-                        id=study_id,
-                        name=name,
-                    ).rowcount
+                lambda transaction: transaction.run(
+                    "UPDATE studies SET study_name = :name WHERE study_id = :id",
+                    id=study_id,
+                    name=name,
                 )
             )
         )
-    except sa.exc.IntegrityError as error:
+    except dialects.driver(db.kind).IntegrityError as error:
         raise StorageError(f"study: received {name!r}, expected a name that is free") from error

@@ -77,7 +77,7 @@ def finish(
 ) -> None:
     """Keeps the scores; those that are there stay."""
     db.transaction(
-        lambda transaction: transaction.write(
+        lambda transaction: transaction.run(
             """
             UPDATE studyhall_scorings SET scores = :scores, worst = :worst
             WHERE study_id = :study_id AND number = :number AND scores IS NULL""",
@@ -92,7 +92,7 @@ def finish(
 def _insert(
     transaction: Transaction, study: Study, number: int, trial: int, model_sha256: str, who: str
 ) -> None:
-    transaction.write(
+    transaction.run(
         """
         INSERT INTO studyhall_scorings (study_id, number, trial, model_sha256, who, scored_at)
         VALUES (:study_id, :number, :trial, :model_sha256, :who, {now})""",

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import sqlalchemy as sa
-
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import budget
 from studyhall.storage.studies import rows
@@ -60,7 +58,8 @@ def create(
 
     try:
         return db.transaction(work)
-    except sa.exc.IntegrityError as error:  # another process was a moment faster
+    except dialects.driver(db.kind).IntegrityError as error:
+        # Another process was a moment faster.
         if (study := find(db, name)) is None:
             message = f"the name {name!r} belongs to a study that studyhall has not created"
             raise StorageError(message) from error

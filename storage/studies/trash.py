@@ -147,7 +147,7 @@ def _stop(transaction: Transaction, study_id: int) -> dict[str, Any]:
     """Asks the workers to leave; whether they had been asked before, and what time it is."""
     before = transaction.row("SELECT stop FROM studyhall_budget WHERE study_id = :id", id=study_id)
     transaction.run("UPDATE studyhall_budget SET stop = 1 WHERE study_id = :id", id=study_id)
-    now = transaction.run("SELECT {now}").scalar_one()
+    now = transaction.value("SELECT {now}")
     return {"stop": 0 if before is None else int(before[0]), "at": float(now)}
 
 

@@ -136,8 +136,8 @@ def _in_turn(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Ro
     if renewed is None:
         raise LeaseLost
     if values["kind"] is not None:
-        transaction.write(_REPORT, **values)
-    transaction.write(_HISTORY, **values)
+        transaction.run(_REPORT, **values)
+    transaction.run(_HISTORY, **values)
     return renewed
 
 
@@ -160,7 +160,7 @@ def _enter(
     transaction: Transaction, study_id: int, lease: Lease, rung: int, value: float | None
 ) -> None:
     """Lets the others know with which value a trial has reached a rung."""
-    transaction.write(
+    transaction.run(
         """
         INSERT INTO studyhall_rungs (trial_id, rung, study_id, sequence, number, value)
         VALUES (:trial_id, :rung, :study_id, :sequence, :number, :value)

@@ -1,19 +1,20 @@
 """Rows of Optuna's tables that hold hyperparameters and attributes, several in one statement."""
 
 from collections.abc import Mapping
-from typing import Any
-
-from optuna.trial import FrozenTrial
+from typing import TYPE_CHECKING, Any
 
 from studyhall.storage.database import Transaction, encoding
 from studyhall.storage.leases import leases
 from studyhall.storage.leases.leases import Lease, LeaseLost
 
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
 # A sampler's notes for the time while a trial runs, or too large to keep.
 _PASSING_NOTES = ("tpe:relative_params", "cma:optimizer", "studyhall:draw")
 
 
-def params(transaction: Transaction, lease: Lease, trial: FrozenTrial) -> None:
+def params(transaction: Transaction, lease: Lease, trial: "FrozenTrial") -> None:
     """Writes what has been suggested for a trial, and what the sampler has noted about it.
 
     Raises:
@@ -30,7 +31,7 @@ def params(transaction: Transaction, lease: Lease, trial: FrozenTrial) -> None:
     rows = ", ".join(
         f"(:trial_id, :name{i}, :value{i}, :space{i})" for i in range(len(trial._params))
     )
-    transaction.write(
+    transaction.run(
         f"""
         INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
         VALUES {rows} ON CONFLICT (trial_id, param_name) DO NOTHING""",
@@ -50,7 +51,7 @@ def attributes(
     binds: dict[str, Any] = {"owner_id": owner_id}
     for i, (key, value) in enumerate(values.items()):
         binds |= {f"key{i}": key, f"value{i}": encoding.to_json(value)}
-    transaction.write(
+    transaction.run(
         f"""
         INSERT INTO {kind}_attributes ({owner}, key, value_json) VALUES {rows}
         ON CONFLICT ({owner}, key) DO UPDATE SET value_json = excluded.value_json""",

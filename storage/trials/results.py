@@ -3,15 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from optuna.trial import FrozenTrial
+from typing import TYPE_CHECKING, Any
 
 from studyhall.storage.database import Transaction, encoding
 from studyhall.storage.leases import budget
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.studies import directions
 from studyhall.storage.trials import epochs, optuna_rows
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 OUT_OF_MEMORY = "out of memory"  # `stopped` of a trial that failed for want of memory
@@ -46,7 +47,7 @@ class Result:
 
 
 def of_trial(
-    trial: FrozenTrial,
+    trial: "FrozenTrial",
     reports: Mapping[int, float],
     *,
     state: str,
@@ -118,7 +119,7 @@ def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
 
 
 def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
-    transaction.write(
+    transaction.run(
         """
         UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
         trial_id=trial_id,
@@ -128,7 +129,7 @@ def _write_result(transaction: Transaction, trial_id: int, result: Result) -> No
     for objective, value in enumerate(values):
         finite, kind = epochs.stored(value)
         if kind is not None:
-            transaction.write(
+            transaction.run(
                 """
                 INSERT INTO trial_values (trial_id, objective, value, value_type)
                 VALUES (:trial_id, :objective, :value, :kind)""",
@@ -161,7 +162,7 @@ def _publish(
     """Puts the trial's summary into the feed."""
     finite = {step: value for step, value in result.reports.items() if not math.isnan(value)}
     last_step = max(result.reports, default=None)
-    transaction.write(
+    transaction.run(
         """
         INSERT INTO studyhall_done (trial_id, study_id, sequence, number, state, value, best_epoch,
             epochs, last_step, last_value, params, distributions, attributes, reports, worker, host,

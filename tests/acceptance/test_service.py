@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import make_url
 
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, dialects
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 
@@ -205,7 +205,7 @@ def _command_lines(team: Team) -> Iterator[str]:
 def _rows(db: Database) -> Iterator[bytes]:
     """Every row of every table: notes, attributes, records."""
     metadata = sa.MetaData()
-    with db._engine.connect() as connection:
+    with dialects.engine(db.url).connect() as connection:
         metadata.reflect(connection)
         for table in metadata.sorted_tables:
             for row in connection.execute(sa.select(table)):

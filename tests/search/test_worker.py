@@ -11,7 +11,7 @@ from studyhall.search.data.errors import DataError
 from studyhall.search.process import recycling
 from studyhall.search.process.stop import Stop
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.objective import Objective
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials import control

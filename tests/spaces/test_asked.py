@@ -13,7 +13,7 @@ import pytest
 
 from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
-from studyhall.search.study_file import config
+from studyhall.search.study_file import config, config_error
 from studyhall.spaces import space, user_code
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.user_trial import OURS, UserTrial
@@ -265,7 +265,7 @@ def test_a_study_file_is_held_to_the_same(tmp_path, study_file, entry):
     path = tmp_path / "study.toml"
     text = study_file(model={"family": "mine.py:build"})
     path.write_text(text.replace("[space]", f"[space]\nown = {entry}"))
-    with pytest.raises(config.ConfigError, match=r"study.toml: \[space\] own: received"):
+    with pytest.raises(config_error.ConfigError, match=r"study.toml: \[space\] own: received"):
         config.load(path)
 
 
@@ -275,7 +275,9 @@ def test_fixed_trials_are_held_to_the_same(tmp_path, study_file, value):
     path.write_text(
         study_file(model={"family": "mine.py:build"}) + f"\n[[trials]]\nown = {value}\n"
     )
-    with pytest.raises(config.ConfigError, match=r"own: received .*expected a number, a text"):
+    with pytest.raises(
+        config_error.ConfigError, match=r"own: received .*expected a number, a text"
+    ):
         config.load(path)
 
 

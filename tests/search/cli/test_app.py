@@ -9,7 +9,7 @@ import pytest
 
 from studyhall.search.cli import app, deletion, lifecycle
 from studyhall.search.cli import status as questions
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 

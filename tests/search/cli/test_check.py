@@ -8,7 +8,7 @@ import pytest
 from studyhall.search.cli import check
 from studyhall.search.display.terminal import Literal
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
 
 

@@ -7,7 +7,7 @@ import pytest
 from studyhall.search.cli import app, lifecycle
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces import user_code
 from studyhall.storage.studies import studies
 

@@ -12,7 +12,7 @@ from studyhall.search.cli import check, trash
 from studyhall.search.display import live, score_tables, show, tables
 from studyhall.search.display.terminal import Literal, complain, remark, say
 from studyhall.search.evaluation import fruitless
-from studyhall.search.study_file import config
+from studyhall.search.study_file import config_error
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import OutOfMemory, Running, Sight, Status
@@ -105,7 +105,7 @@ def test_lines_show_it_as_it_is(name: str) -> None:
         patch.setattr("sys.stderr", err)
         say(f"<{name}>")
         remark(f"<{name}>")
-        complain(config.ConfigError([f"<{name}>"]))
+        complain(config_error.ConfigError([f"<{name}>"]))
         live.Lines(Literal(file=out)).say(f"<{name}>")
     line = visible(f"<{name}>")
     assert out.getvalue() == err.getvalue() == f"{line}\n{line}\n"

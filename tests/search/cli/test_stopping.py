@@ -7,7 +7,7 @@ import pytest
 from studyhall.search import worker
 from studyhall.search.cli import lifecycle, stopping
 from studyhall.search.process.stop import STOPPED, Stop
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records, status
 

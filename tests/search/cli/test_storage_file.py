@@ -5,7 +5,7 @@ import os
 import pytest
 
 from studyhall.search.cli import storage_file
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database.urls import default_url
 
 URL = "postgresql://ann:secret@db/studies"

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from studyhall.search.dashboard.audit import Audit
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 
 def test_a_line_for_each_write(tmp_path):

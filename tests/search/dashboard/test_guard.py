@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.routes import ROUTES, Route
 from studyhall.search.dashboard.users import Role
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, dialects
 from studyhall.storage.leases.leases import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies, trash
@@ -54,7 +54,7 @@ class Service:
     def contents(self) -> dict[str, list[str]]:
         """Every row of every table, and every file."""
         metadata = sa.MetaData()
-        with self.db._engine.connect() as connection:
+        with dialects.engine(self.db.url).connect() as connection:
             metadata.reflect(connection)
             found = {
                 table.name: sorted(map(str, connection.execute(sa.select(table)).all()))
@@ -284,9 +284,9 @@ def test_an_editor_stops_a_trial_by_its_lease(service: Service) -> None:
     tell = f"/api/trials/{service.trial_id}/tell"
     assert service.ask("POST", tell, said, Role.EDITOR).status == 200
     asked = service.db.snapshot(
-        lambda t: t.run(
+        lambda t: t.value(
             "SELECT stop FROM studyhall_leases WHERE trial_id = :id", id=service.trial_id
-        ).scalar_one()
+        )
     )
     assert asked == 1
     assert service.ask("POST", "/api/trials/12345/tell", said, Role.EDITOR).status >= 400

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request
 from studyhall.search.dashboard import login, users
 from studyhall.search.dashboard.login import FREE, Login, Tries, Visitor
 from studyhall.search.dashboard.users import Role
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 PASSWORD = "correct horse: battery"
 

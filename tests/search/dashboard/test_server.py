@@ -8,7 +8,7 @@ import pytest
 from studyhall.search.dashboard import server, users
 from studyhall.search.dashboard.server import Access
 from studyhall.search.dashboard.users import Role
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 
 

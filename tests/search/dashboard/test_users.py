@@ -7,7 +7,7 @@ from werkzeug.security import check_password_hash
 
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 
 @pytest.fixture

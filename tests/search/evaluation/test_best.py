@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.display.terminal import Literal
 from studyhall.search.evaluation import best, proof
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts.artifact_store import ArtifactError
 
 

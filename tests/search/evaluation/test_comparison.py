@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from studyhall.search.cli import app
 from studyhall.search.evaluation import comparison
 from studyhall.search.report import side_by_side as page
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records
 
 

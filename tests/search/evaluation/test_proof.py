@@ -13,7 +13,7 @@ from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import confirmation
 from studyhall.search.retraining import worker as working
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records
 from studyhall.storage.studies import retrainings, scorings
 from studyhall.storage.studies.retrainings import CONFIRM

@@ -9,7 +9,7 @@ import pytest
 from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling
 
 MODEL = """

@@ -9,7 +9,7 @@ from studyhall.search.process import device, gpus
 from studyhall.search.process.device import Device
 from studyhall.search.study import record
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 
 @pytest.fixture

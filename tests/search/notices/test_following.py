@@ -13,7 +13,7 @@ from studyhall.search.launcher import watch
 from studyhall.search.notices import following, webhook
 from studyhall.search.notices.following import Follower
 from studyhall.search.notices.webhook import Webhook
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.leases.leases import Worker
 from studyhall.storage.sampling import pruning, samplers

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.process import device, gpus
 from studyhall.search.process.device import Device
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 
 def test_the_processor_hides_every_gpu(monkeypatch):

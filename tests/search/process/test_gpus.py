@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from studyhall.search.process import gpus
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 
 @pytest.mark.parametrize(

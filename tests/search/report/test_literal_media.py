@@ -22,7 +22,7 @@ from studyhall.search.display import markdown_text, notes, plots, show
 from studyhall.search.report import elements, figures, markdown, optuna_figures
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file import config, written
+from studyhall.search.study_file import config, config_error, written
 from studyhall.spaces.spelling import visible
 from studyhall.storage.studies.rows import Study
 from tests.search.cli.test_literal import NASTY, names, scores, status, trial
@@ -201,7 +201,7 @@ def test_study_files_hold_it(name: str) -> None:
 
 @names
 def test_mistakes_name_it_in_a_line(name: str) -> None:
-    with pytest.raises(config.ConfigError) as error:
+    with pytest.raises(config_error.ConfigError) as error:
         config.from_dict(
             {
                 "study": {"name": "x", name + "!": name},

@@ -8,7 +8,7 @@ from studyhall.search import worker
 from studyhall.search.retraining import replay as replaying
 from studyhall.search.retraining.replay_result import Difference, Replay
 from studyhall.search.study import record
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records
 
 

@@ -8,7 +8,7 @@ import pytest
 from studyhall.search.study import inspection
 from studyhall.search.study.inspection import Inspection, NamedFunction
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
 
 OWN = """

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.study import inspection, repeated
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 CODE = """
 import numpy as np

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.study import creation, inspection, record, warm_start
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 

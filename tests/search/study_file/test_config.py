@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from studyhall.search.study_file import config, written
+from studyhall.search.study_file import config, config_error, written
 from studyhall.search.study_file.sections import StudyFile
 
 SMALL = '[study]\nname = "digits"\n[data]\nsource = "sklearn:digits"\n'
 
 
 def problems(text: str) -> list[str]:
-    with pytest.raises(config.ConfigError) as refused:
+    with pytest.raises(config_error.ConfigError) as refused:
         config.parse(text)
     return refused.value.problems
 
@@ -52,7 +52,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
 def test_a_mistake_on_the_command_line_is_named_as_such(tmp_path: Path) -> None:
     path = tmp_path / "digits.toml"
     path.write_text(SMALL.replace("[data]", "seed = -1\n[data]"))
-    with pytest.raises(config.ConfigError) as refused:
+    with pytest.raises(config_error.ConfigError) as refused:
         config.load(path, {"study": {"trials": 0}})
     assert refused.value.problems == [
         "command line: [study] trials: received 0, expected a whole number ≥ 1",
@@ -216,7 +216,7 @@ def test_a_slip_of_the_pen_is_placed(text: str, place: str) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     def refused(path: Path) -> str:
-        with pytest.raises(config.ConfigError) as error:
+        with pytest.raises(config_error.ConfigError) as error:
             config.load(path)
         return str(error.value)
 

@@ -9,8 +9,9 @@ from studyhall.search.cli.lifecycle import more
 from studyhall.search.cli.options import finite
 from studyhall.search.launcher import places
 from studyhall.search.study_file import config, reference
-from studyhall.search.study_file.config import ConfigError
-from studyhall.search.study_file.sections import MOST, MOST_LOSS, MOST_TIME, StudyFile
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.legal import LARGEST
 from studyhall.spaces.reading import MOST as MOST_CHOICE

@@ -17,7 +17,7 @@ from studyhall.search.evaluation import best, pareto, proof
 from studyhall.search.report import content
 from studyhall.search.report import report as page
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies

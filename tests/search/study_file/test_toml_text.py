@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.study_file import config
-from studyhall.search.study_file.config import ConfigError
+from studyhall.search.study_file.config_error import ConfigError
 
 TEXT = '[study]\r\nname = "iris"\r\n[data]\r\nsource = "sklearn:iris"\r\n'
 CURE = "write / in its place, or use single quotes"

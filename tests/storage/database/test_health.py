@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from studyhall.storage.database import Database, Transaction, health
-from studyhall.storage.database.schema import VERSION
+from studyhall.storage.database.versions import VERSION
 from studyhall.storage.leases import budget
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import control

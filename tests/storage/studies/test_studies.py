@@ -7,7 +7,7 @@ import optuna
 import pytest
 import sqlalchemy as sa
 
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import workers
 from studyhall.storage.leases.leases import Worker
@@ -58,9 +58,7 @@ def fill(db: Database, study: Study, finish: int) -> None:
 
 def counts(db: Database) -> dict[str, int]:
     """Rows by table."""
-    return db.snapshot(
-        lambda t: {name: t.run(f"SELECT count(*) FROM {name}").scalar_one() for name in TABLES}
-    )
+    return db.snapshot(lambda t: {name: t.value(f"SELECT count(*) FROM {name}") for name in TABLES})
 
 
 def test_a_study_is_found_as_it_was_created(db: Database) -> None:
@@ -265,10 +263,9 @@ def test_after_the_last_study_was_deleted_every_table_is_empty(db: Database) -> 
 def sizes(db: Database) -> dict[str, int]:
     """Rows by table, for every table that the database has."""
 
+    names = sa.inspect(dialects.engine(db.url)).get_table_names()
+
     def work(transaction: Transaction) -> dict[str, int]:
-        names = sa.inspect(transaction.connection).get_table_names()
-        return {
-            name: transaction.run(f"SELECT count(*) FROM {name}").scalar_one() for name in names
-        }
+        return {name: transaction.value(f"SELECT count(*) FROM {name}") for name in names}
 
     return db.snapshot(work)

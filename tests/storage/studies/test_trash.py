@@ -23,9 +23,9 @@ def deleted(db: Database) -> Deleted:
 
 def stop(db: Database, study: Study) -> int:
     return db.snapshot(
-        lambda t: t.run(
+        lambda t: t.value(
             "SELECT stop FROM studyhall_budget WHERE study_id = :id", id=study.study_id
-        ).scalar_one()
+        )
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from studyhall.storage.database import Database, connection, dialects
+from studyhall.storage.database import Database, urls
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
@@ -414,20 +414,20 @@ def test_a_checkpoint_waits_while_the_database_is_away(
 
 
 class Away:
-    """Lets every connection of a store fail until `end`: its engine leads to nowhere."""
+    """Lets every connection of a store fail until `end`: its address leads to nowhere."""
 
     def __init__(self, store: TrialStore) -> None:
-        self._db, self._engine = store._db, store._db._engine
+        self._db, self._address = store._db, store._db._address
         self._db.close()
         nowhere = {
             "sqlite": "sqlite:////nowhere/at/all.db",
             "postgresql": "postgresql+psycopg://x@localhost:1/x",
         }[self._db.kind]
-        self._db._engine = dialects.engine(connection.sa.make_url(nowhere))
+        self._db._address = urls.address(nowhere)
 
     def end(self) -> None:
         """The database is back."""
-        self._db._engine = self._engine
+        self._db._address = self._address
 
 
 def test_nobody_is_declared_dead_right_after_an_outage(

@@ -1,0 +1,35 @@
+"""The command that looks for what is wrong: `doctor`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import AsJson, Storage, find
+from studyhall.search.cli.typed import at
+from studyhall.search.display.terminal import say
+from studyhall.search.doctor import report
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies import studies
+
+
+def doctor(
+    name: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what is wrong with studies, database, disk and machine, and say what to do."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        found = [find(db, each) for each in ([name] if name else studies.names(db))]
+        go_on = f"studyhall resume {{}}{at(url)}"
+        examined = report.examine(db, [(study, go_on.format(study.name)) for study in found])
+    if as_json:
+        print(json.dumps(report.to_json(examined), indent=2))
+    else:
+        say(*report.lines(examined))
+    raise typer.Exit(0 if examined.well else report.NEEDS_YOU)

@@ -1,0 +1,33 @@
+"""The command that follows a study from any terminal: `watch`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import typer
+
+from studyhall.search.cli.options import Name, QuietFlag, Storage, find
+from studyhall.search.cli.typed import at
+from studyhall.search.display import live, show
+from studyhall.search.display.terminal import out, say
+from studyhall.search.evaluation import fruitless
+from studyhall.search.launcher import watch as watching
+from studyhall.search.notices.following import following
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries import status as standing
+
+
+def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> None:
+    """Follow a study, as its launch shows it, until it ends."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        with following(db, study):
+            there = watching.watch(db, study, live.view(out, name, quiet=silent))
+        if not there:
+            say(f'study "{name}" has been deleted')
+            raise typer.Exit(2)
+        say("", show.studies_table([(study, standing.status(db, study))]))
+        if fruitless.is_so(db, study):
+            say(*fruitless.told(db, study, at(storage or default_url())))
+            raise typer.Exit(fruitless.EXIT_CODE)

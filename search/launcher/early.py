@@ -1,0 +1,63 @@
+"""Workers that start while their launcher still looks at the data and makes the study."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+
+from studyhall.search.launcher.places import environments
+from studyhall.search.process import wire
+from studyhall.search.process.device import Device
+from studyhall.search.process.wire import EARLY, WorkerProcess
+from studyhall.storage.database import Database, urls
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.queries import status
+from studyhall.storage.studies import studies
+
+
+@contextmanager
+def workers(name: str, devices: list[Device], url: str) -> Iterator[list[WorkerProcess]]:
+    """A worker for each device, if the study will want any; who has not begun is ended.
+
+    They import what they need and wait: for the data to be found fine, then for their study.
+    """
+    started: list[WorkerProcess] = []
+    try:
+        if _are_wanted(name, url):
+            for environment in environments(devices, url).values():
+                command, told = wire.command("worker", name), {**environment, EARLY: "1"}
+                started.append(WorkerProcess(command, told, None))
+        yield started
+    finally:
+        for process in started:
+            _dismiss(process)
+
+
+def let_load(waiting: Iterable[WorkerProcess]) -> None:
+    """Tell them that nothing is known to be wrong: they import TensorFlow, if they have not yet."""
+    for process in waiting:
+        process.let_load()
+
+
+def _dismiss(process: WorkerProcess) -> None:
+    """End one that has nothing in hand."""
+    process.hang_up()
+    if not process.begun:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _are_wanted(name: str, url: str) -> bool:
+    """Not by a study that has spent its budget, and not where the database is out of order."""
+    try:
+        address = urls.address(url)
+        if address.file is not None and not address.file.exists():
+            return True
+        with closing(Database.open(url, create=False, patience_s=0)) as db:
+            study = studies.find(db, name)
+            return study is None or not status.status(db, study).spent
+    except (StorageError, LookupError):
+        return False  # what is wrong is said in its turn

@@ -1,0 +1,13 @@
+"""The user's mistakes in a study file or on the command line: a line each, all at once."""
+
+from __future__ import annotations
+
+from studyhall.spaces.spelling import visible
+
+
+class ConfigError(ValueError):
+    """A study file cannot be used as written; ``problems`` lists every mistake, a line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = [visible(problem, keep="\t") for problem in problems]
+        super().__init__("\n".join(self.problems))
