@@ -11,9 +11,8 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects
+from studyhall.storage.database import dialects, versions
 from studyhall.storage.database.schema import metadata, schema
-from studyhall.storage.database.versions import VERSION
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
 # The statements that lead to each version after the oldest from the one before. Tables that were
@@ -40,7 +39,7 @@ def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
         connection.execute(sa.delete(schema))
         connection.execute(
             sa.insert(schema).values(
-                version=VERSION,
+                version=versions.VERSION,
                 optuna_version=optuna.__version__,
                 optuna_revision=optuna_storage.get_current_version(),
             )
@@ -88,7 +87,7 @@ def _migrate(connection: sa.Connection, kind: str) -> None:
     The caller lets one process at a time do so.
     """
     found = connection.execute(sa.select(schema.c.version)).scalar()
-    for version in range(VERSION if found is None else found, VERSION):
+    for version in range(versions.VERSION if found is None else found, versions.VERSION):
         connection.exec_driver_sql(dialects.BEGIN[kind]["write"])
         try:
             for statement in _STEPS[version + 1]:

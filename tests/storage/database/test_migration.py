@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from studyhall.storage.database import Database, dialects, tables
-from studyhall.storage.database.schema import VERSION
+from studyhall.storage.database import Database, dialects, tables, versions
 from studyhall.storage.database.urls import StorageError
+from studyhall.storage.database.versions import VERSION
 from studyhall.storage.studies import studies
 
 
@@ -48,14 +48,14 @@ def test_one_of_a_later_studyhall_is_refused(db: Database, database_url: str) ->
         Database.open(database_url)
 
 
-@pytest.mark.parametrize("version", range(tables.OLDEST, VERSION + 1))
+@pytest.mark.parametrize("version", range(versions.OLDEST, VERSION + 1))
 def test_every_version_since_has_its_step(version: int) -> None:
-    assert (version in tables._STEPS) == (version > tables.OLDEST)
+    assert (version in tables._STEPS) == (version > versions.OLDEST)
 
 
 def a_next_version(monkeypatch: pytest.MonkeyPatch, *statements: str) -> int:
     """Lets the version after today's be led to by these statements."""
-    monkeypatch.setattr(tables, "VERSION", VERSION + 1)
+    monkeypatch.setattr(versions, "VERSION", VERSION + 1)
     monkeypatch.setitem(tables._STEPS, VERSION + 1, statements)
     return VERSION + 1
 

@@ -9,7 +9,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from studyhall.storage.database import Database
-from studyhall.storage.queries import optuna_reader
+from studyhall.storage.queries import frozen
 from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.studies import studies, trash
 
@@ -49,7 +49,7 @@ def add(study: optuna.Study, **about) -> None:
 
 
 @pytest.fixture
-def a_reader(db: Database, study: optuna.Study) -> Reader:
+def reader(db: Database, study: optuna.Study) -> Reader:
     opened = Reader(db)
     yield opened
     opened.close()
@@ -66,76 +66,76 @@ def _spelt(trial: FrozenTrial) -> list[str]:
 
 
 def test_trials_are_what_optuna_reads(
-    optunas: RDBStorage, study: optuna.Study, a_reader: Reader
+    optunas: RDBStorage, study: optuna.Study, reader: Reader
 ) -> None:
     wanted = optunas.get_all_trials(study._study_id)
     assert len(wanted) == 6
     for _ in range(2):
-        assert alike(a_reader.get_all_trials(study._study_id), wanted)
-    waiting = a_reader.get_all_trials(study._study_id, states=(TrialState.WAITING,))
+        assert alike(reader.get_all_trials(study._study_id), wanted)
+    waiting = reader.get_all_trials(study._study_id, states=(TrialState.WAITING,))
     assert alike(waiting, wanted[5:])
 
 
 def test_studies_are_what_optuna_reads(
-    optunas: RDBStorage, study: optuna.Study, a_reader: Reader
+    optunas: RDBStorage, study: optuna.Study, reader: Reader
 ) -> None:
     optuna.create_study(study_name="two", storage=optunas, directions=["minimize", "maximize"])
     wanted = [vars(each) for each in optunas.get_all_studies()]
-    assert [vars(each) for each in a_reader.get_all_studies()] == wanted
+    assert [vars(each) for each in reader.get_all_studies()] == wanted
 
 
 def test_many_trials_at_once(
-    optunas: RDBStorage, study: optuna.Study, a_reader: Reader, monkeypatch
+    optunas: RDBStorage, study: optuna.Study, reader: Reader, monkeypatch
 ) -> None:
-    monkeypatch.setattr(optuna_reader, "_MANY", 2)
+    monkeypatch.setattr(frozen, "_MANY", 2)
     wanted = optunas.get_all_trials(study._study_id)
-    assert alike(a_reader.get_all_trials(study._study_id), wanted)
+    assert alike(reader.get_all_trials(study._study_id), wanted)
 
 
-def test_what_changes_is_read_anew(db: Database, study: optuna.Study, a_reader: Reader) -> None:
-    a_reader.get_all_trials(study._study_id)
+def test_what_changes_is_read_anew(db: Database, study: optuna.Study, reader: Reader) -> None:
+    reader.get_all_trials(study._study_id)
     running = optuna.trial.Trial(study, study.trials[4]._trial_id)
     running.report(0.25, step=1)
-    assert a_reader.get_all_trials(study._study_id)[4].intermediate_values == {1: 0.25}
+    assert reader.get_all_trials(study._study_id)[4].intermediate_values == {1: 0.25}
     study.tell(running, 0.2)
     add(study, value=0.1)
-    now = a_reader.get_all_trials(study._study_id)
+    now = reader.get_all_trials(study._study_id)
     assert (now[4].state, now[4].value, now[6].value) == (TrialState.COMPLETE, 0.2, 0.1)
 
 
 def test_trials_that_have_ended_are_kept(
-    study: optuna.Study, a_reader: Reader, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a_reader.get_all_trials(study._study_id)
+    reader.get_all_trials(study._study_id)
     asked: list[int] = []
-    trials: Callable = optuna_reader._frozen_trials
+    trials: Callable = frozen.trials
     monkeypatch.setattr(
-        optuna_reader,
-        "_frozen_trials",
+        frozen,
+        "trials",
         lambda t, study_id, new: asked.append(len(new)) or trials(t, study_id, new),
     )
-    a_reader.get_all_trials(study._study_id)
+    reader.get_all_trials(study._study_id)
     assert asked == [2]  # the one that waits and the one that runs
 
 
-def test_a_study_that_is_gone_or_in_the_trash(db: Database, study: optuna.Study, a_reader: Reader):
+def test_a_study_that_is_gone_or_in_the_trash(db: Database, study: optuna.Study, reader: Reader):
     with pytest.raises(KeyError):
-        a_reader.get_all_trials(12345)
+        reader.get_all_trials(12345)
     trash.put(db, study._study_id, "ann")
-    assert a_reader.get_all_studies() == []
+    assert reader.get_all_studies() == []
 
 
 def test_a_new_study_with_an_old_ones_identifiers(
-    optunas: RDBStorage, study: optuna.Study, a_reader: Reader
+    optunas: RDBStorage, study: optuna.Study, reader: Reader
 ):
     """SQLite gives the identifiers of what was deleted to what comes next."""
-    a_reader.get_all_trials(study._study_id)
+    reader.get_all_trials(study._study_id)
     optuna.delete_study(study_name="study", storage=optunas)
     again = optuna.create_study(study_name="again", storage=optunas)
     add(again, value=7.0)
-    assert [t.value for t in a_reader.get_all_trials(again._study_id)] == [7.0]
+    assert [t.value for t in reader.get_all_trials(again._study_id)] == [7.0]
 
 
-def test_studies_of_ours_are_there_at_once(db: Database, a_reader: Reader) -> None:
+def test_studies_of_ours_are_there_at_once(db: Database, reader: Reader) -> None:
     studies.create(db, "digits", config={}, seed=0, trials=4)
-    assert [each.study_name for each in a_reader.get_all_studies()] == ["study", "digits"]
+    assert [each.study_name for each in reader.get_all_studies()] == ["study", "digits"]
