@@ -67,7 +67,11 @@ def test_users_modules_may_be_called_search_spaces_and_storage(folder, python_pa
     folder.write("spaces/widths.py", "WIDTH = 4\n")
     folder.write("storage.py", "def units(width):\n    return 2 * width\n")
     folder.write("my_model.py", OWN_MODEL)
-    folder.study(study={"trials": 1}, model={"family": "my_model.py:build"}, space={"width": None, "depth": None})
+    folder.study(
+        study={"trials": 1},
+        model={"family": "my_model.py:build"},
+        space={"width": None, "depth": None},
+    )
     folder.run("launch", "study.toml", "--workers", "1")
     (trial,) = folder.json("trials", "iris")
     assert trial["state"] == "complete"
