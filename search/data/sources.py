@@ -1,4 +1,4 @@
-"""`[data] source`: what the study file names becomes arrays, whatever kind of source it is."""
+"""Reading of `[data] source`, whatever kind of source it is."""
 
 import ast
 import os
@@ -24,14 +24,15 @@ USER = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
 
 
 def read(section: DataSection, folder: Path) -> Arrays:
-    """The samples of a study's source.
+    """Read the samples of a study's source.
 
     Args:
         section: the `[data]` table.
-        folder: where the study file lies; paths in it start there.
+        folder: the study file's folder, to which paths are relative.
 
     Raises:
-        DataError: the source is missing, empty, ragged or holds anything but numbers.
+        DataError: the source is missing, empty, ragged or has values that are not numbers.
+        UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
     from_disk = collection not in COLLECTIONS and not USER.fullmatch(section.source)
@@ -47,7 +48,7 @@ def read(section: DataSection, folder: Path) -> Arrays:
 
 
 def _from_collection(collection: str, reference: str) -> Arrays:
-    """`digits`, or `blobs(centers=3)`, of scikit-learn's or Keras' data sets."""
+    """Load `digits` or `blobs(centers=3)` from the data sets of scikit-learn or Keras."""
     sets = COLLECTIONS[collection]
     call = CALL.fullmatch(reference.strip())
     name = call["name"] if call else reference
@@ -72,29 +73,29 @@ def _from_collection(collection: str, reference: str) -> Arrays:
 
 
 def _arguments(text: str, reference: str) -> Mapping[str, Any]:
-    """`centers=3, cluster_std=2.0` as a dict; values are literals, nothing is executed."""
+    """Parse `centers=3, cluster_std=2.0` as a dict; values are literals, nothing is executed."""
     try:
         call = ast.parse(f"_({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("arguments need names")
         return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
     except (SyntaxError, ValueError) as error:
-        expected = "arguments as name=value, values being numbers or text"
+        expected = "arguments as name=value with numbers or strings"
         raise refusal("source", f'"{reference}"', expected) from error
 
 
 def _existing(source: str, folder: Path) -> Path:
     path = folder / paths.expanded(source)
-    if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
-        received = f'"{source}", which is not there ({path.absolute()})'
+    if not os.path.exists(path):  # Path.exists raises below a folder without permission
+        received = f'"{source}", which does not exist ({path.absolute()})'
         raise refusal("source", received, _with_slashes(source, folder) or FORMS)
     if not os.access(path, os.R_OK):
-        raise refusal("source", f"{path}, which may not be read", "permission to read it")
+        raise refusal("source", f"{path}, which is not readable", "permission to read it")
     return path
 
 
 def _with_slashes(source: str, folder: Path) -> str:
-    """The same path as it is written here, where Windows' backslashes are no separators."""
+    """Suggest the path with / if its backslashes are meant as Windows separators; else ""."""
     slashed = source.replace("\\", "/")
     return f'"{slashed}", with /' if slashed != source and (folder / slashed).exists() else ""
 
@@ -110,7 +111,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:
-    """Refuses keys that this source has no use for, so that nobody believes they did something."""
+    """Refuse keys that have no effect for this source."""
     table = path is not None and path.suffix.lower() in tables.READERS
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
@@ -120,7 +121,7 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
         "grey": (section.grey, folder, "a folder of images"),
     }
     problems = [
-        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"it only for {kind}")
+        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"this key only for {kind}")
         for key, (value, fits, kind) in written.items()
         if value and not fits
     ]

@@ -56,7 +56,7 @@ IN_THE_FILE = {
     ),
     "a missing data file": (
         {"data": {"source": "nowhere.csv"}},
-        ['[data] source: received "nowhere.csv", which is not there', "expected"],
+        ['[data] source: received "nowhere.csv", which does not exist', "expected"],
     ),
     "a part without samples": (
         {"data": {"split": [0.98, 0.01, 0.01]}},
@@ -67,7 +67,7 @@ IN_THE_FILE = {
     ),
     "more folds than samples": (
         {"data": {"samples": 60, "folds": 50}},
-        ["[data] folds: received 50 for 48 samples, expected a sample for each"],
+        ["[data] folds: received 50 for 48 samples, expected at least one sample for each"],
     ),
     "a loss that doesn't fit": (
         {"training": {"loss": "huber"}},
