@@ -1,4 +1,4 @@
-"""A checked study as the text of a study file, without what is the default."""
+"""The text of a study file for a checked study, without keys that have their default value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studyhall.spaces import spelling
 
 
 def tables(checked: Mapping[str, Any]) -> Iterator[str]:
-    """Every table but ``[space]`` that has a key which is not the default, a blank line behind."""
+    """Yield every table except ``[space]`` that has a non-default key, followed by a blank line."""
     for table, keys in checked.items():
         if table == "trials":
             continue
@@ -26,7 +26,7 @@ def tables(checked: Mapping[str, Any]) -> Iterator[str]:
 
 
 def text(checked: Mapping[str, Any]) -> str:
-    """The whole file; without the storage, which is another's elsewhere."""
+    """Return the whole file, without the storage, which may differ on another machine."""
     study = {name: value for name, value in checked["study"].items() if name != "storage"}
     space = [
         f"{spelling.as_key(name)} = {spelling.as_toml(value)}"
@@ -38,7 +38,7 @@ def text(checked: Mapping[str, Any]) -> str:
 
 
 def fixed_trials(listed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """``[[trials]]``, a blank line behind each."""
+    """Yield each table of ``[[trials]]``, followed by a blank line."""
     for trial in listed:
         lines = (
             f"{spelling.as_key(key)} = {spelling.as_toml(value)}" for key, value in trial.items()

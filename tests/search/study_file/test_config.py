@@ -171,8 +171,8 @@ def test_a_grid_needs_points() -> None:
     points = "depth = { low = 1, high = 3 }\ndropout = { low = 0.0, high = 0.4, step = 0.2 }\n"
     assert config.parse(grid + points + "l2 = [0.0, 1e-3]\n").search.sampler == "grid"
     assert problems(grid + points + "l2 = { low = 0.0, high = 0.1 }\n") == [
-        "study.toml: [space] l2: received a range without a step, expected a list, or a step,"
-        ' since sampler = "grid"'
+        "study.toml: [space] l2: received a range without a step, expected a list or a step,"
+        ' which sampler = "grid" needs'
     ]
 
 
@@ -195,8 +195,8 @@ def test_a_study_of_an_older_version_is_read() -> None:
 def test_wilcoxon_needs_parts_enough_to_be_sure() -> None:
     chosen = SMALL + '[search]\npruner = "wilcoxon"\n[training]\nrepeats = {}\n'
     assert problems(chosen.format(4)) == [
-        'study.toml: [search] pruner: received "wilcoxon" with 4 parts of a trial,'
-        " expected folds × repeats of 5 or more for pruner_p_value = 0.1"
+        'study.toml: [search] pruner: received "wilcoxon" with folds × repeats = 4,'
+        " expected folds × repeats ≥ 5 for pruner_p_value = 0.1"
     ]
     assert config.parse(chosen.format(5)).search.pruner == "wilcoxon"
 

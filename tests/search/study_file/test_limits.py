@@ -102,10 +102,11 @@ def test_every_number_of_a_space(family: str, form: str) -> None:
         ({"space": {"l2": 1e-50}}, "[space] l2: received 1e-50, expected a number ≥ 0 that a "
          "32-bit float holds, from 1.2e-38 to 3.4e+38"),
         ({"space": {"dropout": {"low": 0.0, "high": 0.5, "step": 1e-40}}}, "[space] dropout: "
-         "received step = 1e-40, expected at least 5e-16, so that the range has at most 1e+15"),
+         "received step = 1e-40, expected at least 5e-16, so that the range has at most "
+         "1e+15 steps"),
         ({"space": {"width": {"low": 1, "high": 10**6}, "batch_size": {"low": 1, "high": 99}},
           "search": {"sampler": "grid"}}, '[search] sampler: received "grid" with 9.9e+07 points, '
-         "expected at most 1000000 points, or another"),
+         "expected at most 1000000 points, or another sampler"),
         ({"model": {"family": "a.py:b"}, "space": {"n": {"low": 0, "high": 2**60}}}, "[space] n: "
          "received high = 1152921504606846976, expected a number from −9007199254740992 to "
          "9007199254740992"),
