@@ -152,7 +152,7 @@ _INITIALIZERS = {  # he_uniform for all others, which are (nearly) linear for in
     "tanh": "glorot_uniform",
     "sigmoid": "glorot_uniform",
     "selu": "lecun_normal",
-    "maxout": "lecun_normal",  # the maximum of two has about the second moment of one
+    "maxout": "lecun_normal",  # the maximum of two values has the second moment of one
 }
 _LEAK = 0.01  # slope of leaky_relu for inputs < 0 (book)
 

@@ -60,7 +60,7 @@ def build(
         if others and model.compiled and not model.built:
             if takes(model, sample_shape):
                 shape = sample_shape or ()
-            else:  # the attempt left it half built: build it anew from the same random state
+            else:  # the attempt left it half built: build again, from the same random state
                 randomness.restore(state)
                 model = built()
         _check_shapes(model, name, shape, outputs)

@@ -26,7 +26,7 @@ NOISE = 10 * np.finfo(np.float64).eps  # a smaller deviation, relative to the me
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """The normalisation `(x − subtract) · (1 / divide)`, by column.
+    """The normalisation `(x − subtract) · (1 / divide)`, by column or channel.
 
     Source: the book chapter "structuring DL projects and hyperparameter tuning" (mean and standard
     deviation of the training set); the university slides on model tuning (pixels to 0…1).
@@ -89,7 +89,7 @@ class Preparation:
         }
 
     def _computed(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Normalise in place; subtract first, since small deviations vanish beside scaled means."""
+        """Normalise in place; subtract first, since scaling a large mean loses small deviations."""
         if self.subtract.any():
             x -= self.subtract.astype(x.dtype)
         x *= (1 / self.divide).astype(x.dtype)

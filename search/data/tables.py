@@ -56,8 +56,8 @@ def _csv(path: Path) -> pd.DataFrame:
     try:
         with path.open(encoding="utf-8") as file:
             header = file.readline()
-        separator = max(SEPARATORS, key=header.count)
-        with warnings.catch_warnings():
+        separator = max(SEPARATORS, key=header.count)  # the most frequent one in the header
+        with warnings.catch_warnings():  # pandas only warns of rows with too many values
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, sep=separator, index_col=False)
     except pd.errors.EmptyDataError as error:

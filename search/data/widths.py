@@ -53,6 +53,7 @@ def check(values: NDArray[Any], place: Callable[[int, int], str]) -> None:
     rounded = values.astype(np.float64)
     if np.abs(rounded).max() < WHOLE:
         return
+    # In long double, whose 64-bit mantissa (x86) holds every 64-bit integer.
     lost = np.abs(values.astype(np.longdouble) - rounded.astype(np.longdouble))
     bad = np.argwhere(lost > LOST * rounded.std(axis=0))
     if len(bad):
@@ -68,6 +69,6 @@ def _needs_float64(column: NDArray[Any]) -> bool:
     if not np.isfinite(short).all():
         return True
     centre = values - values[0]
-    size = np.abs(centre).max()
+    size = np.abs(centre).max()  # divided out below, so that the squares don't overflow
     deviation = size * (centre / size).std() if size > 0 else 0.0
     return bool(np.abs(values - short).max() > LOST * deviation > 0)

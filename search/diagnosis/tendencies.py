@@ -101,7 +101,7 @@ def of_study(
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Return PED-ANOVA's importance of each parameter; an empty dict with too few trials."""
+    """Return PED-ANOVA's importance of each parameter; empty if there are too few trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna warns that the evaluator is experimental
         if (by := evaluator(study)) is None:

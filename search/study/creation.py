@@ -65,7 +65,7 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         axis = "study:metric_names"  # Optuna's attribute for the names of the objectives
         named = objectives.of_file(dict(file.study))
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
-    elif not bucket.is_bucket(place):
+    elif not bucket.is_bucket(place):  # another launch was faster: remove the unused folder
         Path(place).rmdir()
     return study
 
@@ -164,7 +164,7 @@ def _new_place(file: StudyFile) -> str:
     parent, name = paths.expanded(file.study.artifacts).resolve(), file.study.name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
-            (parent / name).mkdir(parents=True)
+            (parent / name).mkdir(parents=True)  # atomic: only one launch gets the folder
             break
         name = f"{file.study.name}-{count}"
     return str(parent / name)

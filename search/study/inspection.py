@@ -154,7 +154,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:
         return Inspection(**json.loads(answer.stdout.splitlines()[-1]))
-    if answer.returncode == 2:
+    if answer.returncode == 2:  # a mistake of the user's, one per line
         raise ConfigError(answer.stderr.strip().splitlines())
     raise RuntimeError(answer.stderr)
 

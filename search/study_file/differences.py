@@ -19,7 +19,7 @@ Effect = Literal["applies", "kept", "refused"]
 EFFECTS: dict[str, Effect | None] = {
     "study": "applies",  # trials, hours, gpu_hours
     "study.name": None,  # another name means another study
-    "study.storage": None,  # the database in which the study was found; its URL may be spelt anew
+    "study.storage": None,  # the study's database; its URL may be written in several ways
     "study.objective": "refused",
     "study.direction": "refused",
     "study.seed": "kept",  # it determined the split and the trials so far
