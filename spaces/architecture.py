@@ -1,7 +1,8 @@
-"""The guide's first kind of hyperparameters: the families ``mlp`` and ``cnn``.
+"""Architecture hyperparameters: the built-in model families ``mlp`` and ``cnn``.
 
-Layers are Keras' own and named by their place (``dense_1``, ``dropout_1``), so that models of
-one architecture are alike from trial to trial and an exported one loads without studyhall.
+All layers are Keras layers, named by their position (``dense_1``, ``dropout_1``). So two models of
+the same architecture have the same layer names in every trial, and an exported model loads without
+studyhall.
 """
 
 from __future__ import annotations
@@ -23,36 +24,37 @@ from studyhall.spaces.regularization import augmentation, regularizer
 __all__ = ["ArchitectureError", "build"]
 
 Values = Mapping[str, Value]
-Tensor = Any  # a symbolic tensor of Keras
-MakeLayer = Callable[..., keras.Layer]  # Dense or Conv2D, its width still open
+Tensor = Any  # a symbolic Keras tensor
+MakeLayer = Callable[..., keras.Layer]  # Dense or Conv2D; called with the width
 
 
 def build(
     family: str, values: Values, input_shape: tuple[int, ...], outputs: int, task: str
 ) -> keras.Model:
-    """Build the model of a trial, not compiled.
+    """Build the uncompiled model of a trial.
 
     Args:
         family: ``mlp`` or ``cnn``.
-        values: The trial's values; what is missing keeps the family's default.
-        input_shape: Of one prepared sample. An ``mlp`` flattens it; a ``cnn`` needs images,
+        values: The trial's hyperparameters; missing ones keep the family's default.
+        input_shape: Shape of one prepared sample. An ``mlp`` flattens it; a ``cnn`` needs images,
             (height, width, channels) or (height, width).
-        outputs: Classes, labels or target columns; 1 for ``binary``.
-        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``: decides what the
-            last layer gives, probabilities or numbers.
+        outputs: Units of the last layer: classes, labels or target columns; 1 for ``binary``.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; selects the activation
+            of the last layer: sigmoid, softmax, sigmoid or linear.
 
     Raises:
-        ArchitectureError: If the values can't be built for these samples.
+        ArchitectureError: If no model can be built from these values for samples of this shape.
     """
     try:
         return _built(
             family, {**hyperparameters.defaults(family), **values}, input_shape, outputs, task
         )
     except RecursionError as error:
-        raise ArchitectureError(f"{_layers(values)}: more layers than Keras can join") from error
+        raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
 
 
 def _layers(values: Values) -> str:
+    """Return the values that decide the number of layers, for an error message."""
     many = {name: values[name] for name in ("depth", "convolutions") if name in values}
     return ", ".join(f"{name} = {value}" for name, value in many.items())
 
@@ -63,6 +65,7 @@ def _built(
     inputs = layers.Input(input_shape, name="input")
     tensor = _augmented(values, inputs, input_shape)
     tensor = {"mlp": _mlp, "cnn": _cnn}[family](values, tensor)
+    # Under mixed precision the output stays float32: softmax in 16 bits is numerically unstable.
     last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
     return keras.Model(inputs, last(tensor), name=family)
 
@@ -80,13 +83,13 @@ def _augmented(values: Values, inputs: Tensor, input_shape: tuple[int, ...]) -> 
     if len(input_shape) == 2 and steps:
         tensor = layers.Reshape((*input_shape, 1), name="image")(tensor)
     for step in steps:
-        # Keras' own default is to vary images unless told otherwise; `fit` tells it to train.
+        # Keras' augmentation layers are active by default; `fit` passes training=True itself.
         tensor = step(tensor, training=False)
     return tensor
 
 
 def _mlp(values: Values, tensor: Tensor) -> Tensor:
-    """Hidden dense layers."""
+    """Add hidden dense layers, each followed by dropout."""
     if len(tensor.shape) > 2:
         tensor = layers.Flatten(name="flatten")(tensor)
     for layer in range(1, _depth(values) + 1):
@@ -97,7 +100,7 @@ def _mlp(values: Values, tensor: Tensor) -> Tensor:
 
 
 def _cnn(values: Values, tensor: Tensor) -> Tensor:
-    """Blocks of convolutions, each half as large as the one before; then a dense layer."""
+    """Add blocks of convolutions, each halving the image size, then an optional dense layer."""
     depth = _depth(values)
     tensor = _as_image(tensor)
     _check_pooling(depth, tensor.shape[1:3])
@@ -123,7 +126,7 @@ def _block(values: Values, tensor: Tensor, block: int) -> Tensor:
 def _hidden(
     values: Values, tensor: Tensor, make: MakeLayer, width: Value, layer: int, place: str
 ) -> Tensor:
-    """One hidden layer: weights, batch norm, activation. Dropout comes after batch norm (book)."""
+    """Add one hidden layer: weights, batch norm, activation. Dropout follows batch norm (book)."""
     activation = str(_of_layer(values, "activation", layer))
     normalized = bool(_of_layer(values, "batch_norm", layer))
 
@@ -131,7 +134,7 @@ def _hidden(
         weights = make(
             width,
             name=f"{_KIND[len(tensor.shape)]}_{place}{piece}",
-            use_bias=not normalized,  # batch norm has its own
+            use_bias=not normalized,  # batch norm adds its own offset
             kernel_initializer=_INITIALIZERS.get(activation, "he_uniform"),
             kernel_regularizer=regularizer(values),
         )
@@ -139,26 +142,26 @@ def _hidden(
         return norm(weights(tensor)) if normalized else weights(tensor)
 
     name = f"{activation}_{place}"
-    if activation == "maxout":  # of two pieces
+    if activation == "maxout":  # the maximum of two linear layers
         return layers.Maximum(name=name)([weighted("_a"), weighted("_b")])
     return _activation(activation, name, len(tensor.shape))(weighted())
 
 
 _KIND = {2: "dense", 4: "conv"}
-_INITIALIZERS = {  # he_uniform for what is linear on one side
+_INITIALIZERS = {  # he_uniform for all others, which are (nearly) linear for inputs > 0
     "tanh": "glorot_uniform",
     "sigmoid": "glorot_uniform",
     "selu": "lecun_normal",
-    "maxout": "lecun_normal",  # the larger of two has the variance of one
+    "maxout": "lecun_normal",  # the maximum of two values has the second moment of one
 }
-_LEAK = 0.01  # slope of leaky_relu below 0 (book)
+_LEAK = 0.01  # slope of leaky_relu for inputs < 0 (book)
 
 
 def _activation(activation: str, name: str, rank: int) -> keras.Layer:
     match activation:
         case "leaky_relu":
             return layers.LeakyReLU(negative_slope=_LEAK, name=name)
-        case "prelu":  # one slope per unit or filter
+        case "prelu":  # one learned slope per unit or filter, shared over the image
             return layers.PReLU(shared_axes=[1, 2] if rank == 4 else None, name=name)
     return layers.Activation(activation, name=name)
 
@@ -183,7 +186,7 @@ def _check_pooling(depth: int, size: tuple[int, int]) -> None:
     most = int(math.log2(min(size)))
     if depth > most:
         raise ArchitectureError(
-            f"depth = {depth}: images of {size[0]}×{size[1]} can be halved {most} times only"
+            f"depth = {depth}: images of {size[0]}×{size[1]} can be halved only {most} times"
         )
 
 
@@ -192,13 +195,13 @@ def _depth(values: Values) -> int:
 
 
 def _filters(values: Values, block: int) -> Value:
-    """Written per block, or doubling from the first one's."""
+    """Return the filters of a block: as listed per block, or doubled from block to block."""
     width = values["width"]
     return width[block - 1] if isinstance(width, list) else _integer(width) * 2 ** (block - 1)
 
 
 def _of_layer(values: Values, name: str, layer: int) -> Scalar:
-    """The value of a hyperparameter in a hidden layer, counted from 1."""
+    """Return the value of a hyperparameter in a hidden layer, counted from 1."""
     value = values[name]
     return value[layer - 1] if isinstance(value, list) else value
 

@@ -1,7 +1,7 @@
-"""What a user's own function asks a trial for, as a study can hold it, or refused in words.
+"""Checks of the arguments that a user's own function passes to ``trial.suggest_*``.
 
-A study is read by other processes, by other programs and years later: a choice must be what JSON
-holds. NumPy's numbers and texts become Python's, which mean the same; what is no number, text,
+Other processes and programs read a study, possibly years later, so every choice must be a JSON
+value. NumPy numbers and strings are converted to Python's; anything else than a number, string,
 true, false or None is refused.
 """
 
@@ -21,14 +21,22 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from studyhall.spaces.failures import UnusableCodeError
 from studyhall.spaces.spelling import as_toml
 
-LONGEST_NAME = 200  # characters; databases hold 512 bytes
-LONGEST = 60  # characters of a value that is shown
-PLAIN = "numbers, texts, true, false or None"
+LONGEST_NAME = 200  # characters; the database column holds 512 bytes
+LONGEST = 60  # characters of a value shown in a message
+PLAIN = "numbers, strings, True, False or None"
 _UNFIT = object()
 
 
 def name(given: object, method: str) -> str:
-    """The name of a hyperparameter, or of an attribute."""
+    """Return the checked name of a hyperparameter or attribute.
+
+    Args:
+        given: the name as the user's code passes it.
+        method: the method that it calls, for messages.
+
+    Raises:
+        UnusableCodeError: If it is not a string of 1 to 200 characters that a database can store.
+    """
     if isinstance(given, str) and 0 < len(given) <= LONGEST_NAME and _is_writable(given):
         return str(given)
     expected = f"a name of 1 to {LONGEST_NAME} characters"
@@ -36,10 +44,14 @@ def name(given: object, method: str) -> str:
 
 
 def choices(given: Any, where: str) -> list[Any]:
-    """The choices of ``suggest_categorical``, each what JSON holds, each once.
+    """Return the checked choices of ``suggest_categorical`` as JSON values without duplicates.
 
     Args:
+        given: the choices as the user's code passes them.
         where: the call, for messages: ``suggest_categorical("units")``.
+
+    Raises:
+        UnusableCodeError: If they are not a list of distinct, finite JSON values.
     """
     listed = _listed(given, where)
     found = [plain(each) for each in listed]
@@ -53,14 +65,14 @@ def choices(given: Any, where: str) -> list[Any]:
                 f"{where}: received the choice {value}, expected finite numbers"
             )
     for at, value in enumerate(found):
-        if value in found[:at]:  # 1, 1.0 and True are one and the same to Optuna
+        if value in found[:at]:  # Optuna treats 1, 1.0 and True as equal
             twice = f"{as_toml(found[found.index(value)])} and {as_toml(value)}"
             raise UnusableCodeError(f"{where}: received {twice}, expected each choice once")
     return found
 
 
 def number(given: object, where: str, key: str) -> float:
-    """A bound of ``suggest_float``."""
+    """Return a checked bound of ``suggest_float``: a finite number."""
     value = plain(given)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise _unfit(given, where, key, "a finite number")
@@ -68,7 +80,7 @@ def number(given: object, where: str, key: str) -> float:
 
 
 def whole(given: object, where: str, key: str) -> int:
-    """A bound of ``suggest_int``."""
+    """Return a checked bound of ``suggest_int``; a float such as 8.0 becomes 8."""
     value = plain(given)
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -78,7 +90,7 @@ def whole(given: object, where: str, key: str) -> int:
 
 
 def switch(given: object, where: str, key: str) -> bool:
-    """Whether the scale is a logarithm's."""
+    """Return the checked ``log`` argument: True or False."""
     value = plain(given)
     if not isinstance(value, bool):
         raise _unfit(given, where, key, "True or False")
@@ -86,7 +98,7 @@ def switch(given: object, where: str, key: str) -> bool:
 
 
 def attribute(given: object, where: str) -> Any:
-    """A value of ``set_user_attr``: whatever JSON holds."""
+    """Return the checked value of ``set_user_attr``: JSON values, lists and dicts of them."""
     if isinstance(given, np.ndarray):
         given = given.tolist()
     if isinstance(given, Mapping):
@@ -101,26 +113,26 @@ def attribute(given: object, where: str) -> Any:
 
 
 def plain(given: object) -> Any:
-    """The same as Python's own number, text, true, false or None; `_UNFIT` where it is none."""
+    """Convert a value to a plain Python number, str, bool or None; return `_UNFIT` otherwise."""
     if isinstance(given, np.ndarray) and given.ndim == 0:
         given = given[()]
     if isinstance(given, np.bool_ | np.integer | np.floating | np.str_):
         given = given.item()
     if isinstance(given, Enum) or (isinstance(given, str) and not _is_writable(given)):
         return _UNFIT
-    for kind in (bool, int, float, str):  # a subclass may know more than its value
+    for kind in (bool, int, float, str):  # a subclass becomes its base type
         if isinstance(given, kind):
             return kind(given)
     return None if given is None else _UNFIT
 
 
 def as_text(distribution: BaseDistribution) -> str:
-    """What is asked for, in a form that tells 1 from 1.0 and from true."""
+    """Return a distribution as JSON text, in which 1, 1.0 and true differ, unlike in Python."""
     return json.dumps([type(distribution).__name__, distribution._asdict()])
 
 
 def in_words(distribution: Any) -> str:
-    """What is asked for, for people: ``the choices 8, 16``, ``4 … 16, log``."""
+    """Describe a distribution: ``the choices 8, 16``, ``whole numbers 4 … 16, log``."""
     if isinstance(distribution, CategoricalDistribution):
         return f"the choices {', '.join(map(as_toml, distribution.choices))}"
     kind = "whole numbers" if isinstance(distribution.low, int) else "numbers"
@@ -130,7 +142,7 @@ def in_words(distribution: Any) -> str:
 
 
 def shown(given: object) -> str:
-    """A value as its own code would write it, short."""
+    """Return a value as it would be written in code, shortened, for a message."""
     if isinstance(given, type):
         return f"the class {given.__name__}"
     if isinstance(given, FunctionType | BuiltinFunctionType):
@@ -144,7 +156,7 @@ def shown(given: object) -> str:
 def _listed(given: Any, where: str) -> list[Any]:
     expected = "a list of choices"
     if isinstance(given, AbstractSet) and not hasattr(given, "mapping"):
-        expected += ": a set has another order in every process; sorted(…) makes a list of it"
+        expected += ": a set has a different order in every process; use sorted(…)"
     elif isinstance(given, Iterable) and not isinstance(given, str | bytes):
         if listed := [*given]:
             return listed
@@ -153,13 +165,13 @@ def _listed(given: Any, where: str) -> list[Any]:
 
 
 def _cure(listed: list[Any]) -> str:
-    """What to write instead."""
+    """Suggest names to use as choices in place of objects."""
     named = [getattr(each, "__name__", None) or getattr(each, "name", None) for each in listed]
     if all(isinstance(each, str) and each.isidentifier() for each in named):
         names = as_toml(named)
     else:
         names = '["small", "large"]'
-    return f"give names, such as {names}, and look up by the name what it stands for"
+    return f"use names as choices, such as {names}, and look up the object by its name"
 
 
 def _unfit(given: object, where: str, key: str, expected: str) -> UnusableCodeError:
@@ -167,7 +179,7 @@ def _unfit(given: object, where: str, key: str, expected: str) -> UnusableCodeEr
 
 
 def _is_writable(text: str) -> bool:
-    """Whether every database takes it."""
+    """Check that every database can store the text: valid UTF-8 without NUL."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:

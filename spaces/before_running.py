@@ -1,7 +1,7 @@
-"""What can be said of a user's file without running it, which may take hours, or write files.
+"""Static checks of a user's file, before it is run: running it may take hours or write files.
 
-Only what is certain is refused; what a file makes as it runs (by decorators, imports, assignments)
-is seen by running it.
+Only certain mistakes are refused. Whatever a file creates dynamically (by decorators, imports,
+assignments) is checked when it runs.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from studyhall.spaces.spelling import nearest
 
 FITTING = {"epochs", "validation_data", "validation_split", "steps_per_epoch", "callbacks"}
 TUNERS = {"Hyperband", "RandomSearch", "BayesianOptimization", "GridSearch", "Tuner"}
-OURS = "studyhall"  # is imported already when a user's file is run
+OURS = "studyhall"  # already imported when a user's file runs
 DYNAMIC = {"globals", "vars", "exec", "setattr"}  # calls that may bind any name
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
-    """Refuse a file that has no such function, or that trains whenever it is imported.
+    """Refuse a file that lacks the function, or that trains whenever it is imported.
 
     Args:
         path: the file.
-        name: of the function.
+        name: the function's name.
         takes: names of the arguments that it will be called with; None = not checked.
 
     Raises:
-        UnusableCodeError: with what the file has instead.
+        UnusableCodeError: If the file has such a mistake; the message says what it has instead.
     """
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # running it says where
+    except (SyntaxError, ValueError):  # running the file reports the line
         return
     _check_imports(path, tree)
     statements = [*_run_at_import(tree.body)]
@@ -44,7 +44,7 @@ def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
 
 
 def _check_imports(path: Path, tree: ast.Module) -> None:
-    """Refuse to give a file our package where it means a file of its own beside it."""
+    """Refuse a file that imports its neighbour studyhall.py: it would get our package instead."""
     files = (f"{OURS}.py", f"{OURS}/__init__.py")
     own = next((file for file in files if (path.parent / file).exists()), None)
     for each in ast.walk(tree) if own else ():
@@ -53,7 +53,7 @@ def _check_imports(path: Path, tree: ast.Module) -> None:
         if OURS in {name.partition(".")[0] for name in names} and isinstance(each, ast.stmt):
             raise UnusableCodeError(
                 f"{path.name}, line {each.lineno}: imports {OURS}, which is the package that runs "
-                f"this study and not {own} beside it; expected another name for that"
+                f"this study, not {own} in the same folder; expected another name for {own}"
             )
 
 
@@ -78,7 +78,7 @@ def _has(name: str, functions: list[str]) -> str:
 
 
 def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Every statement that importing runs, those in branches and loops included."""
+    """Yield every statement that an import runs, including those in branches and loops."""
     for each in body:
         if isinstance(each, ast.If) and "__name__" in ast.unparse(each.test):
             yield from _run_at_import(each.orelse)
@@ -92,7 +92,7 @@ def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a statement gives a value."""
+    """Return the names that a statement assigns."""
     if isinstance(statement, _Function | ast.ClassDef):
         return {statement.name}
     if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -104,6 +104,7 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _is_dynamic(statement: ast.stmt) -> bool:
+    """Check whether a statement may define names that its syntax doesn't show."""
     if isinstance(statement, _Function):
         return statement.name == "__getattr__"
     if isinstance(statement, ast.ImportFrom):
@@ -121,7 +122,7 @@ def _check_arguments(arguments: ast.arguments, takes: tuple[str, ...], name: str
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[inspect.Parameter]:
-    """What `inspect.signature` would say, but for the values of defaults."""
+    """Yield the parameters as `inspect.signature` would; every default value becomes None."""
     kinds, free = inspect.Parameter, inspect.Parameter.empty
     positional = [*arguments.posonlyargs, *arguments.args]
     first_default = len(positional) - len(arguments.defaults)
@@ -135,7 +136,7 @@ def _parameters(arguments: ast.arguments) -> Iterator[inspect.Parameter]:
         yield inspect.Parameter(each.arg, kinds.KEYWORD_ONLY, default=default)
 
 
-# Searches and trainings that importing would run.
+# Searches and trainings that an import would run.
 
 
 def _check_trainings(path: Path, statements: list[ast.stmt]) -> None:
@@ -155,7 +156,7 @@ def _check_trainings(path: Path, statements: list[ast.stmt]) -> None:
 
 
 def _calls(node: ast.AST) -> Iterator[ast.Call]:
-    """The calls of one statement, but those of statements and functions in it."""
+    """Yield the calls of one statement, excluding those of nested statements and functions."""
     if isinstance(node, _Function | ast.ClassDef):
         return
     for child in ast.iter_child_nodes(node):
@@ -166,6 +167,10 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 
 
 def _trains(call: ast.Call, tuners: set[str], studies: set[str]) -> bool:
+    """Check whether a call trains a model or runs a search.
+
+    The name ``fit`` alone is not enough (scalers have it too): its arguments must be Keras'.
+    """
     if not isinstance(call.func, ast.Attribute):
         return False
     owner, method = ast.unparse(call.func.value), call.func.attr
@@ -180,7 +185,7 @@ def _is_one(owner: str, word: str, known: set[str]) -> bool:
 
 
 def _names_of(statements: list[ast.stmt], makers: set[str]) -> Iterator[str]:
-    """The names that stand for what these functions or classes make."""
+    """Yield the variables that hold the results of these functions or classes."""
     for each in statements:
         if not isinstance(each, ast.Assign) or not isinstance(each.value, ast.Call):
             continue

@@ -1,4 +1,4 @@
-"""One line of the ``[space]`` section: a constant, some choices or a range, perhaps conditional."""
+"""One entry of the ``[space]`` section: a constant, choices or a range, optionally conditional."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 Value = Scalar | list[Scalar]  # a list has one value per layer
 
-# What a choice adds to the size of a model, where that isn't read off its number.
+# Relative number of parameters that a named choice adds; other words add none.
 _PARAMETERS = {"prelu": 1, "maxout": 2}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the study file says about one hyperparameter.
+    """The study file's entry for one hyperparameter.
 
     Attributes:
+        name: The hyperparameter's name.
         choices: The values to choose from; a single one makes the entry a constant.
-        low, high: The range otherwise, both ends included; both int, or both float.
-        step: Distance of the values of a range; None = 1 for integers, any number for floats.
-        log: Whether the range is searched on a log scale.
+        low, high: The range if there are no choices, both ends included; both int or both float.
+        step: Spacing of the values of a range; None = 1 for integers, continuous for floats.
+        log: True if the range is searched on a log scale.
         when: The values that other entries must have for this one to apply.
-        per_layer: Whether each layer draws its own value.
-        layers: The fixed values of the layers, where the file lists them.
+        per_layer: True if each layer draws its own value.
+        layers: The constant value of each layer, if the file lists them.
     """
 
     name: str
@@ -45,24 +46,24 @@ class Entry:
 
     @property
     def constant(self) -> bool:
-        """Whether there is nothing to search."""
+        """True if the entry has a single value, so that there is nothing to search."""
         return bool(self.layers) or len(self.choices) == 1
 
     def applies(self, chosen: Mapping[str, Value]) -> bool:
-        """Whether the entries named in ``when`` were given one of the values it asks for."""
+        """Check that the entries named in ``when`` have one of the required values."""
         return all(
             other in chosen and any(_same(chosen[other], value) for value in values)
             for other, values in self.when.items()
         )
 
     def names(self, depth: int) -> list[str]:
-        """The names of its values in Optuna: its own, or ``width_1`` … ``width_<depth>``."""
+        """Return its parameter names in Optuna: its own, or ``width_1`` … ``width_<depth>``."""
         if self.per_layer:
             return [f"{self.name}_{layer}" for layer in range(1, depth + 1)]
         return [self.name]
 
     def value(self, depth: int, draw: Callable[[Entry, str], Scalar]) -> Value:
-        """The value of the entry, drawn under each of its `names` unless it is constant."""
+        """Return the entry's value; unless constant, `draw` chooses it for each of `names`."""
         if self.layers:
             return list(self.layers)
         names = self.names(depth)
@@ -70,7 +71,7 @@ class Entry:
         return drawn if self.per_layer else drawn[0]
 
     def suggest(self, trial: BaseTrial, name: str) -> Scalar:
-        """Let Optuna choose the value called `name`."""
+        """Let Optuna choose the value of the parameter `name`."""
         if self.choices:
             return cast(Scalar, trial.suggest_categorical(name, self.choices))
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -80,22 +81,22 @@ class Entry:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
     def smallest(self) -> Scalar:
-        """The value that makes the smaller model."""
+        """Return the value that makes the model smallest."""
         return min(self.choices, key=_size) if self.choices else self.low
 
     def largest(self) -> Scalar:
-        """The value that makes the larger model."""
+        """Return the value that makes the model largest."""
         return max(self.choices, key=_size) if self.choices else self.high
 
     def count(self) -> int:
-        """How many values it may have; of a range without steps, one."""
+        """Return the number of possible values; 1 for a continuous range."""
         if self.layers or self.choices:
             return max(1, len(self.choices))
         step = self.step or (1 if isinstance(self.low, int) else None)
         return 1 if step is None else round((self.high - self.low) / step) + 1
 
     def nearest(self, value: Scalar) -> Scalar | None:
-        """The allowed value closest to `value`; None where nothing is close to a word."""
+        """Return the allowed value closest to `value`; None for a word that is not a choice."""
         for choice in self.choices:
             if _same(value, choice):
                 return choice
@@ -106,12 +107,12 @@ class Entry:
         return self._on_grid(min(max(value, self.low), self.high))
 
     def allows(self, value: Scalar) -> bool:
-        """Whether the entry may take this value."""
+        """Check that the entry may have this value."""
         near = self.nearest(value)
         return near is not None and (_same(near, value) or _close(near, value))
 
     def row(self) -> tuple[str, str, str, str]:
-        """Name, kind, range and condition, as text for a table."""
+        """Return name, kind, range and condition, as text for a table."""
         return self.name, self._kind(), self._range(), self._condition()
 
     def _on_grid(self, number: int | float) -> int | float:
@@ -147,12 +148,12 @@ def _shown(value: Scalar) -> str:
 
 
 def _same(one: Value, other: Value) -> bool:
-    # 1 == True in Python, not in a study file.
+    # 1 == True in Python, but not in a study file.
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _close(near: Scalar, value: Scalar) -> bool:
-    """Whether two floats differ by rounding alone: 3 × 0.1 is not quite 0.3."""
+    """Check that two floats differ only by rounding: 3 × 0.1 is not exactly 0.3."""
     return isinstance(near, float) and isinstance(value, float) and math.isclose(near, value)
 
 

@@ -1,4 +1,4 @@
-"""What a trial may fail of before it is trained."""
+"""Exceptions for models that can't be built and for user code that fails."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from types import TracebackType
 
 
 class ArchitectureError(ValueError):
-    """These values can't be built into a model for these data; the message says why.
+    """No model can be built from a trial's values for these data; the message says why.
 
-    It concerns one trial: the search goes on without it.
+    Only this trial fails; the search goes on.
     """
 
 
 class UserCodeError(Exception):
-    """The user's own function is missing, failed, or returned something else than was asked for.
+    """The user's own function is missing, failed, or returned something unexpected.
 
-    An exception of the user's is its ``__cause__``.
+    If the user's code raised, its exception is the ``__cause__``.
     """
 
     @property
     def own_traceback(self) -> str:
-        """The traceback of the user's exception, without studyhall's frames; else empty."""
+        """The traceback of the user's exception without studyhall's frames; "" without one."""
         cause = self.__cause__
         if cause is None:
             return ""
@@ -30,11 +30,11 @@ class UserCodeError(Exception):
 
 
 class UnusableCodeError(UserCodeError):
-    """It would fail so whatever the values of a trial: what it asks for no study can hold."""
+    """User code that would fail the same way in every trial, whatever its hyperparameters."""
 
 
 def own_part(error: BaseException) -> TracebackType | None:
-    """The traceback from the first frame on that is the user's: the way there is of no use."""
+    """Return the traceback from the user's first frame on, without studyhall's calls before it."""
     frame = error.__traceback__
     while frame and is_ours(frame.tb_frame.f_code.co_filename):
         frame = frame.tb_next
@@ -42,5 +42,5 @@ def own_part(error: BaseException) -> TracebackType | None:
 
 
 def is_ours(file: str) -> bool:
-    """Whether a file of a traceback is of this package, or Python's own way into a module."""
+    """Check whether a traceback's file belongs to this package or to Python's import system."""
     return file.startswith("<frozen importlib") or Path(file).parent == Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Fixed trials: configurations of a study file's ``[[trials]]``, run before the search begins."""
+"""Fixed trials: the configurations in ``[[trials]]``, which run before the search begins."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from studyhall.spaces.reading import MOST
 from studyhall.spaces.space import Space
 from studyhall.spaces.spelling import as_toml, one_of
 
-NAME = "name"  # the key that is no hyperparameter
+NAME = "name"  # the one key that is not a hyperparameter
 _LEGAL_NAME = re.compile(r'[^"\\]{1,100}')
 
-Problem = tuple[int, str, str, str]  # which trial, from 1; key; received; expected
+Problem = tuple[int, str, str, str]  # number of the trial, from 1; key; received; expected
 
 
 @dataclass(frozen=True)
 class FixedTrial:
-    """One configuration.
+    """One fixed configuration.
 
     Attributes:
-        name: What the user calls it.
-        params: Its parameters in Optuna; what it doesn't name is left to the sampler.
+        name: The user's name for it; None without one.
+        params: Its parameters in Optuna; the sampler chooses all others.
     """
 
     name: str | None
@@ -35,19 +35,19 @@ class FixedTrial:
 
 
 def read(tables: Sequence[Mapping[str, Any]], space: Space) -> list[FixedTrial]:
-    """The configurations of checked tables."""
+    """Return the fixed trials of tables that `problems` has checked."""
     return [FixedTrial(table.get(NAME), _params(table, space)) for table in tables]
 
 
 def problems(
     tables: Sequence[Mapping[str, Any]], space: Space, *, family: str
 ) -> Iterator[Problem]:
-    """Every mistake in them: a fixed trial has values that the search itself might try.
+    """Yield every mistake in ``[[trials]]``, whose values must lie within ``[space]``.
 
     Args:
-        tables: As TOML gives them.
-        space: The study's.
-        family: ``mlp``, ``cnn`` or the user's own, whose function may know further names.
+        tables: The tables as parsed from TOML.
+        space: The study's search space.
+        family: ``mlp``, ``cnn`` or the user's own function, which may use any other names.
     """
     names: list[object] = []
     for number, table in enumerate(tables, start=1):
@@ -71,11 +71,11 @@ def _name_problems(name: object, before: list[object]) -> Iterator[tuple[str, st
     if not isinstance(name, str) or not _LEGAL_NAME.fullmatch(name) or not name.isprintable():
         yield as_toml(name), "1 to 100 characters, without quotes and backslashes"
     elif name in before:
-        yield as_toml(name), f"a name of its own; [[trials]] {before.index(name) + 1} has it"
+        yield as_toml(name), f"a unique name; [[trials]] {before.index(name) + 1} already has it"
 
 
 def _expected(key: str, values: Mapping[str, Any], space: Space, family: str) -> Iterator[str]:
-    """What is expected instead of one value, if it can't be used."""
+    """Yield what is expected instead of one value that can't be used."""
     entries = {entry.name: entry for entry in space.entries}
     if key not in entries:
         yield from _of_unwritten(key, values[key], entries, family)
@@ -91,9 +91,9 @@ def _of_unwritten(
 ) -> Iterator[str]:
     if family not in hyperparameters.BUILT_IN_FAMILIES:
         if not _is_scalar(value):
-            yield "a number, a text, true or false"
+            yield "a number, a string, true or false"
     elif key in hyperparameters.known(family):
-        yield f"{key} in [space] as well, with this value among others"
+        yield f"an entry {key} in [space] that allows this value"
     else:
         yield one_of(key, entries) + " (what [space] has)"
 
@@ -118,23 +118,23 @@ def _missing_conditions(
 ) -> Iterator[str]:
     chosen = {name: each.choices[0] for name, each in entries.items() if _is_one_value(each)}
     if not entry.applies({**chosen, **values}):
-        yield f"{entry.row()[3]} beside it"
+        yield f"{entry.row()[3]} in the same trial"
 
 
 def _missing_layers(entry: Entry, values: Mapping[str, Any], space: Space) -> Iterator[str]:
-    """A value per layer needs a depth, since the layers of a fixed trial are not drawn."""
+    """Require a depth for per-layer values: the number of layers must be known in advance."""
     if not entry.per_layer or entry.constant:
         return
     depth = values.get("depth", _depth(space))
     value: Value = values[entry.name]
     if depth is None:
-        yield "depth beside it"
+        yield "depth in the same trial"
     elif isinstance(value, list) and len(value) != depth:
         yield f"{depth} values, one for each layer"
 
 
 def _depth(space: Space) -> int | None:
-    """How many layers every trial has, unless that is searched."""
+    """Return the number of layers of every trial; None if ``depth`` is searched."""
     entry = next((each for each in space.entries if each.name == "depth"), None)
     if entry is None:
         return space.depth

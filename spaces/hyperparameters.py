@@ -1,8 +1,8 @@
-"""Every hyperparameter that studyhall knows: its name, what it means, what is legal, its default.
+"""The hyperparameters that studyhall knows: name, meaning, legal values and default of each.
 
-The table below is the reference of the ``[space]`` section. A ``default`` is what a model gets
-when the study file doesn't mention the name, and together the defaults are the textbook
-configuration that a study tries first.
+`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``) applies when the
+study file doesn't mention the name. Together the defaults are the textbook configuration that a
+study tries first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TABLE: tuple[Hyperparameter, ...] = (
         legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, per_layer=True,
     ),
     Hyperparameter(
-        "activation", "choice", "after every hidden layer", BOOK,
+        "activation", "choice", "activation function of every hidden layer", BOOK,
         mlp="relu", cnn="relu", per_layer=True,
         words=("relu", "leaky_relu", "elu", "gelu", "selu", "tanh", "sigmoid", "prelu", "maxout"),
     ),
@@ -66,58 +66,60 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     # Optimization
     Hyperparameter(
-        "optimizer", "choice", "how gradients become updates", BOOK,
+        "optimizer", "choice", "algorithm that turns gradients into weight updates", BOOK,
         mlp="adam", cnn="adam", training=True,
         words=("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw"),
     ),
     Hyperparameter(
-        "learning_rate", "float", "size of a step, before any decay", BOOK,
+        "learning_rate", "float", "initial learning rate, before any decay", BOOK,
         legal="(0, inf)", usual="1e-6 … 0.1, log", mlp=1e-3, cnn=1e-3, training=True,
     ),
     Hyperparameter(
         "momentum", "float",
-        "share of the last step in the next; unwritten, 0.9 with momentum and nesterov, else 0",
+        "share of the last update in the next; default 0.9 with momentum and nesterov, else 0",
         SLIDES, legal="[0, 1)", usual="0 … 0.99", training=True,
     ),
     Hyperparameter(
-        "beta_1", "float", "memory of the mean of the gradients (adam, adamw)", BOOK,
+        "beta_1", "float", "decay of the running mean of the gradients (adam, adamw)", BOOK,
         legal="[0, 1)", usual="0.8 … 0.99", mlp=0.9, cnn=0.9, training=True,
     ),
     Hyperparameter(
-        "beta_2", "float", "memory of their squares (adam, adamw)", BOOK,
+        "beta_2", "float", "decay of the running mean of their squares (adam, adamw)", BOOK,
         legal="[0, 1)", usual="0.9 … 0.9999", mlp=0.999, cnn=0.999, training=True,
     ),
     Hyperparameter(
         "epsilon", "float",
-        "keeps steps finite where gradients vanish (adagrad, adadelta, rmsprop, adam, adamw); "
-        "unwritten, 1e-7; in the root of rmsprop, where 1e-14 is what 1e-7 was in Keras 2.2", BOOK,
+        "keeps updates finite where gradients vanish (adagrad, adadelta, rmsprop, adam, adamw); "
+        "default 1e-7; rmsprop adds it inside the root, so that 1e-14 equals 1e-7 in Keras 2.2",
+        BOOK,
         legal="(0, inf)", usual="1e-8 … 1e-3, log", training=True,
     ),
     Hyperparameter(
-        "weight_decay", "float", "decoupled weight decay per step (adamw); unwritten, 0.004", KERAS,
+        "weight_decay", "float", "decoupled weight decay per step (adamw); default 0.004", KERAS,
         legal="[0, inf)", usual="1e-5 … 0.1, log", training=True,
     ),
     Hyperparameter(
-        "decay", "choice", "how the learning rate falls", BOOK,
+        "decay", "choice", "schedule by which the learning rate decreases", BOOK,
         mlp="none", cnn="none", training=True,
         words=("none", "inverse_time", "step", "exponential", "cosine", "plateau"),
     ),
     Hyperparameter(
         "decay_rate", "float",
-        "inverse_time: lr = lr0 / (1 + decay_rate·updates), unwritten 0.001; step (0.5), "
-        "exponential (0.1) and plateau (0.1): factor per decay_epochs; cosine (0): what is left "
-        "at the end, as a share of lr0", BOOK,
-        legal="[0, 1)", usual="1e-6 … 1e-2, log, for inverse_time; 0.1 … 0.9 else", training=True,
+        "inverse_time: lr = lr0 / (1 + decay_rate·updates), default 0.001; step (default 0.5), "
+        "exponential (0.1) and plateau (0.1): factor per decay_epochs; cosine (0): final learning "
+        "rate as a share of lr0", BOOK,
+        legal="[0, 1)", usual="1e-6 … 1e-2, log, for inverse_time; otherwise 0.1 … 0.9",
+        training=True,
     ),
     Hyperparameter(
         "decay_epochs", "integer",
-        "epochs that one decay_rate takes: step (unwritten, 5), exponential (8); plateau (5): "
-        "epochs without improvement before one; cosine (all epochs): until the end", BOOK,
+        "epochs per factor decay_rate: step (default 5), exponential (8); plateau (5): epochs "
+        "without improvement before a reduction; cosine (all epochs): length of the decay", BOOK,
         legal="[1, inf)", usual="3 … 20", training=True,
     ),
     Hyperparameter(
         "warmup_epochs", "integer",
-        "epochs in which the learning rate rises to its full size, before any decay", KERAS,
+        "epochs in which the learning rate rises to its full value, before any decay", KERAS,
         legal="[0, inf)", usual="0 … 5", mlp=0, cnn=0, training=True,
     ),
     Hyperparameter(
@@ -126,7 +128,7 @@ TABLE: tuple[Hyperparameter, ...] = (
         training=True,
     ),
     Hyperparameter(
-        "clip_norm", "float", "largest norm of all gradients together; 0 = not clipped", KERAS,
+        "clip_norm", "float", "largest global norm of the gradients; 0 = no clipping", KERAS,
         legal="[0, inf)", usual="0.1 … 10, log", mlp=0.0, cnn=0.0, training=True,
     ),
     # Regularization
@@ -136,7 +138,7 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "head_dropout", "float",
-        "share of units dropped after a cnn's dense layer; unwritten, that of the last block",
+        "share of units dropped after a cnn's dense layer; default: that of the last block",
         SLIDES, legal="[0, 1)", usual="0 … 0.75",
     ),
     Hyperparameter(
@@ -162,7 +164,7 @@ TABLE: tuple[Hyperparameter, ...] = (
         words=("horizontal", "vertical", "both"), mlp=False, cnn=False,
     ),
     Hyperparameter(
-        "rotation", "float", "images turned by up to so many degrees, either way", BOOK,
+        "rotation", "float", "images rotated by up to this many degrees, either way", BOOK,
         legal="[0, 180]", usual="0 … 15", mlp=0.0, cnn=0.0,
     ),
     Hyperparameter(
@@ -181,18 +183,19 @@ _BY_NAME = {each.name: each for each in TABLE}
 
 
 def find(name: str) -> Hyperparameter:
-    """The hyperparameter of that name.
+    """Return the hyperparameter of that name.
 
     Raises:
-        KeyError: If there is none.
+        KeyError: If there is no such hyperparameter.
     """
     return _BY_NAME[name]
 
 
 def known(family: str) -> dict[str, Hyperparameter]:
-    """The names that studyhall itself reads, for a model of this family.
+    """Return the hyperparameters that studyhall itself uses for a model family, by name.
 
-    A user's own family has those of training; what its function asks for has any other name.
+    For the user's own model these are the hyperparameters of training; the user's function may
+    ask for any other names.
     """
     if family in BUILT_IN_FAMILIES:
         return {each.name: each for each in TABLE if _belongs(each, family)}
@@ -200,7 +203,7 @@ def known(family: str) -> dict[str, Hyperparameter]:
 
 
 def defaults(family: str) -> dict[str, Scalar]:
-    """What a model of this family gets where the study file says nothing.
+    """Return the default values of a model family, for names that the study file doesn't mention.
 
     >>> defaults("mlp")["width"]
     128
@@ -211,10 +214,10 @@ def defaults(family: str) -> dict[str, Scalar]:
 
 
 def textbook(family: str) -> dict[str, Scalar]:
-    """The configuration that a study tries first: Adam at 0.001, batches of 32, some dropout.
+    """Return the configuration that a study tries first: Adam at 0.001, batch size 32, dropout.
 
-    These are the defaults: a value that serves where nothing is written is a good first guess
-    where a range is. `Space.params` moves it into the ranges of a study.
+    It consists of the defaults, which are also good first guesses within a range. `Space.params`
+    moves them into the ranges of a study.
     """
     return defaults(family)
 
@@ -225,12 +228,12 @@ def _belongs(each: Hyperparameter, family: str) -> bool:
 
 
 def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> dict[str, Any]:
-    """Those of a trial's values that somebody chose; the others are the family's defaults.
+    """Return the values of a trial that were chosen, without those left at the family's default.
 
     Args:
         values: every value of the trial.
-        written: the names in ``[space]``, and those that the trial was asked for.
-        family: ``mlp``, ``cnn`` or the user's own, whose function gives any other name its meaning.
+        written: the names in ``[space]`` and those that the user's function asked for.
+        family: ``mlp``, ``cnn`` or the user's own function; its own names always count as chosen.
     """
     somebodys, ours = {*written}, known(family)
     return {name: value for name, value in values.items() if name in somebodys or name not in ours}

@@ -1,4 +1,4 @@
-"""What is legal for one hyperparameter, in code and in words."""
+"""The legal values of a hyperparameter: their definition, check and description in words."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Literal
 Scalar = bool | int | float | str
 Kind = Literal["float", "integer", "switch", "choice"]
 
-SMALLEST, LARGEST = 1.2e-38, 3.4e38  # what a 32-bit float holds, in which networks compute
-MOST = 2**31 - 1  # of what is counted by 32-bit integers
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # range of normal 32-bit floats, in which networks compute
+MOST = 2**31 - 1  # largest 32-bit integer, for counts
 
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One name of the ``[space]`` section.
+    """The definition of one hyperparameter of the ``[space]`` section.
 
     Attributes:
         name: As written in the study file.
         kind: ``float`` and ``integer`` take numbers, ``switch`` true or false, ``choice`` words.
         meaning: One line, with the unit.
-        source: The document that teaches it.
-        legal: The interval that its numbers must lie in, in mathematical notation.
-        most: The largest whole number that can be built or trained with.
-        words: Texts that it may be, besides its numbers or switch positions.
+        source: The document that recommends it.
+        legal: The interval of its legal numbers, in mathematical notation.
+        most: The largest whole number that a model can be built or trained with.
+        words: Strings that are legal besides numbers, or besides true and false.
         usual: The range that the source recommends to search.
-        mlp, cnn: The family's default; None where other values decide (`meaning` says how).
-        training: Whether it steers training rather than the layers, so that a model built by
-            the user's own function has it too.
-        per_layer: Whether every hidden layer (block, in a cnn) may have its own value.
+        mlp, cnn: The family's default; None if it depends on other values (`meaning` says how).
+        training: True if it controls training, not the layers; then it also applies to a model
+            that the user's own function builds.
+        per_layer: True if every hidden layer (block, in a cnn) may have its own value.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Hyperparameter:
     per_layer: bool = False
 
     def allows(self, value: object) -> bool:
-        """Whether `value` is legal for this hyperparameter."""
+        """Check that `value` is legal for this hyperparameter."""
         match value:
             case bool():
                 return self.kind == "switch"
@@ -60,10 +60,10 @@ class Hyperparameter:
         return False
 
     def expected(self, received: object = None) -> str:
-        """What is legal, in words.
+        """Describe the legal values in words.
 
         Args:
-            received: what is not; a number beyond what can be computed with is told of that limit.
+            received: the illegal value; the technical limit is mentioned only if it exceeds it.
 
         >>> hyperparameters.find("batch_size").expected()
         'a whole number ≥ 1 or "all"'
@@ -81,7 +81,7 @@ class Hyperparameter:
         return f"a number {_in_words(self.legal)}{held if self._beyond(received) else ''}"
 
     def _beyond(self, number: object) -> bool:
-        """Whether computing with a number would change it, or fail."""
+        """Check whether a number exceeds what 32-bit arithmetic can represent, or `most`."""
         if isinstance(number, bool) or not isinstance(number, int | float):
             return False
         if self.kind == "integer":

@@ -1,4 +1,4 @@
-"""The guide's second kind of hyperparameters: optimizer, learning rate, decay, batch size."""
+"""Optimization hyperparameters: optimizer, learning rate, decay and batch size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import ArchitectureError
 from studyhall.spaces.hyperparameters import find
 
-# Where the study file gives no decay_rate and decay_epochs; cosine takes all epochs.
+# Defaults of decay_rate and decay_epochs by decay; a cosine decays over all epochs.
 DECAY_RATES = {
     "inverse_time": 1e-3,
     "step": 0.5,
@@ -22,22 +22,22 @@ DECAY_RATES = {
     "plateau": 0.1,
 }
 DECAY_EPOCHS = {"step": 5, "exponential": 8, "plateau": 5}
-MOMENTUM = {"momentum": 0.9, "nesterov": 0.9}  # and 0 with any other optimizer
+MOMENTUM = {"momentum": 0.9, "nesterov": 0.9}  # default; 0 for any other optimizer
 EPSILON = 1e-7  # as in Keras
-WEIGHT_DECAY = 0.004  # of adamw, as in Keras
+WEIGHT_DECAY = 0.004  # default of AdamW in Keras
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """Lower the learning rate when validation loss no longer falls.
+    """The rule that lowers the learning rate when the validation loss stops improving.
 
-    As `keras.callbacks.ReduceLROnPlateau` does it, between epochs.
+    It works between epochs, like `keras.callbacks.ReduceLROnPlateau`.
 
     Attributes:
-        factor: What the learning rate is multiplied by.
-        patience: Epochs without improvement before that.
-        min_delta: What counts as an improvement of the validation loss.
-        min_learning_rate: It never falls below this.
+        factor: The factor that the learning rate is multiplied by.
+        patience: Epochs without improvement before the learning rate is lowered.
+        min_delta: Smallest decrease of the validation loss that counts as an improvement.
+        min_learning_rate: Lower bound of the learning rate.
     """
 
     factor: float
@@ -47,19 +47,23 @@ class Plateau:
 
 
 def plateau(values: Mapping[str, Value]) -> Plateau | None:
-    """What ``decay = "plateau"`` asks for; None with any other decay."""
+    """Return the plateau rule of ``decay = "plateau"``; None with any other decay.
+
+    Raises:
+        ArchitectureError: If the values combine it with a warm-up.
+    """
     if values.get("decay") != "plateau":
         return None
     if values.get("warmup_epochs"):
         raise ArchitectureError(
-            'decay = "plateau" has no warm-up: write warmup_epochs with when = { decay = [ … ] }'
+            'decay = "plateau" has no warm-up: give warmup_epochs a when = { decay = [ … ] }'
         )
     factor, patience = _decay_rate(values, "plateau"), _decay_epochs(values, "plateau", 0)
     return Plateau(factor=factor, patience=patience)
 
 
 def batch_size(values: Mapping[str, Value], samples: int) -> int:
-    """Samples per step: the value's own, at most all; ``"all"`` is batch gradient descent.
+    """Return the samples per step, at most all; ``"all"`` means full-batch gradient descent.
 
     Args:
         values: The trial's values.
@@ -72,12 +76,12 @@ def batch_size(values: Mapping[str, Value], samples: int) -> int:
 def optimizer(
     values: Mapping[str, Value], *, steps_per_epoch: int, epochs: int
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a trial, with gradient clipping, decay and warm-up.
+    """Return the optimizer of a trial, with gradient clipping, decay and warm-up.
 
     Args:
-        values: The trial's values; what is missing keeps its default.
-        steps_per_epoch: Optimizer steps per epoch: decays given in epochs are counted in steps.
-        epochs: Epochs of a whole training, over which a cosine falls.
+        values: The trial's values; missing ones keep their default.
+        steps_per_epoch: Optimizer steps per epoch, which convert decays from epochs to steps.
+        epochs: Epochs of a whole training, the default length of a cosine decay.
     """
     kind = str(values.get("optimizer", find("optimizer").mlp))
     clip_norm = _float(values.get("clip_norm", 0.0))
@@ -102,7 +106,7 @@ _KINDS = {
 
 
 def _numbers_of(kind: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    """The arguments that only this kind of optimizer takes."""
+    """Return the arguments that only this kind of optimizer takes."""
     momentum = _float(values.get("momentum", MOMENTUM.get(kind, 0.0)))
     if kind in MOMENTUM or kind == "sgd":
         return {"momentum": momentum, "nesterov": kind == "nesterov"}

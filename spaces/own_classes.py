@@ -1,4 +1,4 @@
-"""Classes and functions of the user's own that a saved model names, and where they are written."""
+"""The user's own classes and functions that a saved model refers to, and their modules."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ LIBRARIES = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True)
 class NamedObjects:
-    """What a saved model needs of others than Keras.
+    """The objects outside of Keras that a saved model needs.
 
     Attributes:
-        classes: names of classes and functions that were not registered with Keras.
-        registered: names of those that were: to import their module is enough.
-        lambdas: whether code is stored with the model, which Keras runs only when told to.
+        classes: names of classes and functions that are not registered with Keras.
+        registered: names of registered ones, for which importing their module is enough.
+        lambdas: True if the model stores code (a lambda), which Keras runs only with
+            ``safe_mode=False``.
     """
 
     classes: frozenset[str] = frozenset()
@@ -31,12 +32,12 @@ class NamedObjects:
 
     @property
     def nothing(self) -> bool:
-        """Whether plain Keras is enough."""
+        """True if Keras alone can load the model."""
         return not (self.classes or self.registered or self.lambdas)
 
 
 def named(config: Any) -> NamedObjects:
-    """What the configuration of a saved model names.
+    """Return the objects that the configuration of a saved model refers to.
 
     Args:
         config: the `config.json` of a `.keras` file.
@@ -55,7 +56,7 @@ def named(config: Any) -> NamedObjects:
 
 
 def modules() -> list[ModuleType]:
-    """The user's modules: the files that a study names, and what lies beside them."""
+    """Return the user's modules: files that a study names, and imported ones from their folders."""
     named = user_code.loaded()
     folders = {Path(str(module.__file__)).parent for module in named}
     beside = [module for module in list(sys.modules.values()) if _lies_in(module, folders)]
@@ -63,7 +64,7 @@ def modules() -> list[ModuleType]:
 
 
 def needed(first: list[ModuleType]) -> list[ModuleType]:
-    """Those modules with what they import of the user's, and so on."""
+    """Return these modules and all of the user's modules that they import, recursively."""
     own = {module.__name__: module for module in modules()}
     found, new = list[ModuleType](), list(first)
     while new:
@@ -78,14 +79,14 @@ def needed(first: list[ModuleType]) -> list[ModuleType]:
 
 
 def path_below(module: ModuleType) -> Path:
-    """Where a module's file must lie below a folder to be imported from there by its name."""
+    """Return the relative path at which a module can be imported from a folder by its name."""
     path = Path(*module.__name__.split("."))
     is_package = Path(str(module.__file__)).name == "__init__.py"
     return path / "__init__.py" if is_package else path.with_suffix(".py")
 
 
 def find(name: str) -> Any:
-    """The class or function of that name that is written in a module of the user's, or None."""
+    """Return the class or function of that name that a user's module defines, or None."""
     for module in modules():
         found = vars(module).get(name.rpartition(">")[2])
         is_one = inspect.isclass(found) or inspect.isfunction(found)
@@ -106,7 +107,7 @@ def _lies_in(module: ModuleType, folders: set[Path]) -> bool:
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:
-    """Every object in it, inner ones too."""
+    """Yield every object of a configuration, including nested ones."""
     if isinstance(config, dict):
         if "class_name" in config:
             yield config

@@ -1,4 +1,4 @@
-"""The random generators that a Keras model's first weights come from, held and put back."""
+"""Saving and restoring the random generators that initialise the weights of a Keras model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def state() -> tuple[Any, ...]:
-    """Of Python, NumPy and Keras; looking at it changes nothing."""
+    """Return the state of the generators of Python, NumPy and Keras, without changing it."""
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
@@ -19,7 +19,7 @@ def state() -> tuple[Any, ...]:
 
 
 def restore(before: tuple[Any, ...]) -> None:
-    """Let them go on from a state."""
+    """Reset the generators to a state that `state` returned."""
     from keras.src.backend.common import global_state
     from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 

@@ -1,4 +1,4 @@
-"""From one line of the ``[space]`` section, as TOML gives it, to an `Entry` or to its mistakes."""
+"""Conversion of one ``[space]`` entry, as parsed from TOML, to an `Entry` or to its mistakes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import Hyperparameter, Scalar
 from studyhall.spaces.spelling import as_key, as_toml, one_of
 
-Problem = tuple[str, str, str]  # name of the hyperparameter, what was received, what is expected
+Problem = tuple[str, str, str]  # name of the hyperparameter, received, expected
 
-MOST = 2**63 - 1  # of a whole number that is chosen: what databases and NumPy hold
-MOST_EXACT = 2**53  # of one in a range, which Optuna keeps as a float
-MOST_FLOAT = 1e150  # of a float in a range, whose square samplers compute
-MOST_STEPS = 1e15  # of a range: what floats tell apart
+MOST = 2**63 - 1  # largest whole number as a choice: databases and NumPy use 64 bits
+MOST_EXACT = 2**53  # largest whole number in a range, which Optuna stores as a float
+MOST_FLOAT = 1e150  # largest float in a range: samplers compute its square
+MOST_STEPS = 1e15  # most steps in a range: more exceed the precision of a float
 
 KEYS = ("value", "choices", "low", "high", "log", "step", "when", "per_layer")
 FORMS = "a value, a list of choices, { low = …, high = … }, or { value | choices = …, when = … }"
 
 
 class SpaceError(ValueError):
-    """Entries of the ``[space]`` section that can't be searched as written.
+    """The ``[space]`` section has mistakes.
 
     Attributes:
         problems: Every mistake as (name, received, expected).
@@ -41,15 +41,15 @@ class SpaceError(ValueError):
 
 
 def read_entry(name: str, written: Any, known: Hyperparameter | None) -> Entry:
-    """Read one line.
+    """Read one entry of the ``[space]`` section.
 
     Args:
         name: The hyperparameter.
         written: Its value in the study file.
-        known: What studyhall knows about the name; None for a name of the user's own.
+        known: Its definition; None for a name that only the user's own function knows.
 
     Raises:
-        SpaceError: With every mistake in it.
+        SpaceError: If it has mistakes; the error lists them all.
     """
     table = _as_table(written)
     problems = [(name, received, expected) for received, expected in _problems(table, known)]
@@ -91,7 +91,7 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _alike(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Integers become floats where a float stands among them."""
+    """Convert integers to floats if any of the values is a float."""
     values = tuple(values)
     if any(isinstance(value, float) for value in values):
         return tuple(float(value) if type(value) is int else value for value in values)
@@ -99,12 +99,13 @@ def _alike(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _reachable(low: float, high: float, step: float) -> float:
-    """The last value that steps from `low` reach; Optuna warns of any other `high`."""
+    """Return the last value of the steps from `low`; Optuna warns of any other `high`."""
+    # In decimal: 0.5 // 0.1 is 4.0 in binary floating point.
     first, last, distance = (Decimal(str(number)) for number in (low, high, step))
     return type(low)(first + (last - first) // distance * distance)
 
 
-# The checks. Each gives what was received and what is expected.
+# The checks. Each yields pairs (received, expected).
 
 Mistakes = Iterator[tuple[str, str]]
 
@@ -124,7 +125,7 @@ def _problems(table: dict[str, Any], known: Hyperparameter | None) -> Mistakes:
         yield from _range_problems(table, known)
     if forms != ["range"]:
         yield from (
-            (f"{key} without a range", "low and high beside it")
+            (f"{key} without a range", "low and high as well")
             for key in ("log", "step")
             if key in table
         )
@@ -165,12 +166,12 @@ def _list_problems(values: list[Any], known: Hyperparameter | None) -> Mistakes:
         yield from _scalar_problems(value, known)
     kinds = {bool if isinstance(value, bool) else type(value) for value in values}
     if known is None and not (kinds <= {int, float} or len(kinds) < 2):
-        yield as_toml(values), "values of one kind: numbers, texts, or true and false"
+        yield as_toml(values), "values of one type: numbers, strings, or true and false"
 
 
 def _scalar_problems(value: Any, known: Hyperparameter | None) -> Mistakes:
     if isinstance(value, list | dict | date | time):
-        yield as_toml(value), known.expected() if known else "a number, a text, true or false"
+        yield as_toml(value), known.expected() if known else "a number, a string, true or false"
     elif isinstance(value, float) and not math.isfinite(value):
         yield as_toml(value), known.expected() if known else "a finite number"
     elif known and not known.allows(value):
@@ -187,7 +188,7 @@ def _range_problems(table: dict[str, Any], known: Hyperparameter | None) -> Mist
     ends = {key: table.get(key) for key in ("low", "high")}
     wrong = {key: end for key, end in ends.items() if not _is_number(end)}
     for key, end in wrong.items():
-        yield f"{key} = {as_toml(end)}" if key in table else f"no {key}", "low and high, numbers"
+        yield f"{key} = {as_toml(end)}" if key in table else f"no {key}", "numbers as low and high"
     if wrong:
         return
     beyond = [*_ends_problems(table["low"], table["high"], known)]
@@ -230,7 +231,7 @@ def _step_problems(table: dict[str, Any]) -> Mistakes:
     elif span > step * MOST_STEPS:
         yield (
             f"step = {step}",
-            f"at least {span / MOST_STEPS:g}: high − low in {MOST_STEPS:g} steps",
+            f"at least {span / MOST_STEPS:g}, so that the range has at most {MOST_STEPS:g} steps",
         )
 
 
@@ -249,7 +250,7 @@ def _per_layer_problems(table: dict[str, Any], known: Hyperparameter | None) -> 
     if not isinstance(per_layer, bool):
         yield f"per_layer = {as_toml(per_layer)}", "true or false"
     elif per_layer and known is None:
-        yield "per_layer", "a loop in the model's own function, which knows its layers"
+        yield "per_layer", "a loop over the layers in your own function instead"
     elif per_layer and known and not known.per_layer:
         yield "per_layer", "one value for all layers"
 

@@ -1,6 +1,6 @@
-"""The guide's third kind of hyperparameters: what keeps a model from overfitting.
+"""Regularization hyperparameters: penalties, augmentation, label smoothing, class weights.
 
-Dropout is placed by `spaces.architecture`, after every activation.
+`spaces.architecture` adds dropout, after every activation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from studyhall.spaces.failures import ArchitectureError
 
 
 def regularizer(values: Mapping[str, Value]) -> keras.regularizers.Regularizer | None:
-    """The L1, L2 or L1+L2 penalty on the weights of one hidden layer; None without any."""
+    """Return the L1, L2 or L1+L2 penalty on the weights of one hidden layer; None without one."""
     l1, l2 = _number(values, "l1"), _number(values, "l2")
     if l1 and l2:
         return keras.regularizers.L1L2(l1=l1, l2=l2)
@@ -27,11 +27,11 @@ def regularizer(values: Mapping[str, Value]) -> keras.regularizers.Regularizer |
 
 
 def augmentation(values: Mapping[str, Value], input_shape: tuple[int, ...]) -> list[keras.Layer]:
-    """Layers that vary images while training, and only then.
+    """Return layers that augment images, in training only.
 
     Args:
         values: The trial's ``flip``, ``rotation`` (degrees), ``shift`` and ``zoom`` (shares).
-        input_shape: Of one sample; an image is (height, width, channels) or (height, width).
+        input_shape: Shape of one sample; images are (height, width, channels) or (height, width).
 
     Raises:
         ArchitectureError: If the samples are not images.
@@ -43,13 +43,13 @@ def augmentation(values: Mapping[str, Value], input_shape: tuple[int, ...]) -> l
     return chosen
 
 
-_FLIPS = {  # Keras' own "horizontal_and_vertical" never does one without the other
+_FLIPS = {  # two layers for "both": Keras' "horizontal_and_vertical" never flips one axis alone
     True: ("horizontal",),
     "horizontal": ("horizontal",),
     "vertical": ("vertical",),
     "both": ("horizontal", "vertical"),
 }
-_EDGES = {"fill_mode": "nearest"}  # what moves into the picture repeats its edge
+_EDGES = {"fill_mode": "nearest"}  # uncovered areas repeat the image's edge
 
 
 def _flip(values: Mapping[str, Value]) -> list[keras.Layer]:
@@ -75,7 +75,7 @@ def _zoom(values: Mapping[str, Value]) -> list[keras.Layer]:
 
 
 def loss(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
-    """The loss of a task, for targets as a study prepares them.
+    """Return the loss of a task, for targets as a study prepares them.
 
     Args:
         task: ``binary`` (targets 0 or 1), ``multiclass`` (class numbers, not one-hot),
@@ -83,7 +83,7 @@ def loss(task: str, label_smoothing: float = 0.0) -> keras.losses.Loss:
         label_smoothing: Share of the target spread over all classes.
 
     Raises:
-        ArchitectureError: If labels of a regression are to be smoothed.
+        ArchitectureError: If `label_smoothing` is given for a regression.
     """
     match task:
         case "multiclass" if label_smoothing:
@@ -114,7 +114,7 @@ class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss per sample, from class numbers (N,) or (N, 1) and probabilities (N, classes)."""
+        """Return the loss per sample, of class numbers (N,) or (N, 1) and probabilities (N, k)."""
         classes = y_pred.shape[-1]
         numbers = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         share = ops.cast(ops.convert_to_tensor(self.label_smoothing), y_pred.dtype)
@@ -123,16 +123,16 @@ class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
         return ops.categorical_crossentropy(targets, y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the loss."""
+        """Return the arguments of the loss."""
         config: dict[str, Any] = super().get_config()
         return config | {"label_smoothing": self.label_smoothing}
 
 
 def class_weights(values: Mapping[str, Value], y: np.ndarray) -> dict[int, float] | None:
-    """Weights of the classes in the training loss; None where all samples count alike.
+    """Return the class weights of the training loss; None if all samples have the same weight.
 
-    ``balanced`` gives every class the same total weight, N samples in all, as scikit-learn's
-    ``compute_class_weight`` does.
+    ``balanced`` gives every class the same total weight, like scikit-learn's
+    ``compute_class_weight``; the weights of all N samples sum to N.
 
     Args:
         values: The trial's values.

@@ -1,7 +1,7 @@
-"""Learning rates that change from step to step, each with an optional warm-up in front.
+"""Learning rate schedules, each with an optional warm-up before the decay.
 
-Keras 3 optimizers take no ``decay=``. Every number of a schedule is in its ``get_config``, and
-``__call__`` reads them anew, so that the numbers may as well be variables.
+Keras 3 optimizers have no ``decay=`` argument. ``get_config`` has every number of a schedule, and
+``__call__`` reads the attributes at each call, so they may also be variables.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="studyhall")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A learning rate that rises linearly over the first steps and then stays.
+    """A learning rate that rises linearly over the first steps and is constant afterwards.
 
-    The schedules below go on from there: their decay counts the steps after the warm-up.
+    The schedules below inherit the warm-up; their decay counts the steps after it.
 
     Args:
         initial_learning_rate: The full learning rate.
-        warmup_steps: Steps until it is reached; 0 for none.
+        warmup_steps: Steps until it is reached; 0 for no warm-up.
     """
 
     def __init__(self, initial_learning_rate: float, warmup_steps: float = 0) -> None:
@@ -29,17 +29,17 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
         self.warmup_steps = warmup_steps
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0."""
         updates, warm_up, full = _floats(step, self.warmup_steps, self.initial_learning_rate)
         rising = full * (updates + 1) / ops.maximum(warm_up, 1.0)
         return ops.where(updates < warm_up, rising, self.after(full, updates - warm_up))
 
     def after(self, full: Any, updates: Any) -> Any:
-        """The learning rate so many updates after the warm-up."""
+        """Return the learning rate after this many updates since the end of the warm-up."""
         return full
 
     def get_config(self) -> dict[str, Any]:
-        """The numbers of the schedule."""
+        """Return the arguments of the schedule."""
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "warmup_steps": self.warmup_steps,
@@ -48,7 +48,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
 
 @keras.saving.register_keras_serializable(package="studyhall")
 class InverseTime(WarmUp):
-    """lr = lr0 / (1 + decay_rate·updates); ``updates`` counts optimizer steps, not epochs.
+    """The decay lr = lr0 / (1 + decay_rate·updates); ``updates`` are optimizer steps, not epochs.
 
     Source: university slides on model tuning; book chapter 'structuring DL projects and
     hyperparameter tuning'.
@@ -70,7 +70,7 @@ class InverseTime(WarmUp):
 
 @keras.saving.register_keras_serializable(package="studyhall")
 class Exponential(WarmUp):
-    """lr = lr0 · decay_rate^(updates / decay_steps), at every step a little.
+    """The decay lr = lr0 · decay_rate^(updates / decay_steps), a little at every step.
 
     Source: book chapter 'structuring DL projects and hyperparameter tuning' (×0.1 every 8 epochs).
     """
@@ -97,7 +97,7 @@ class Exponential(WarmUp):
 
 @keras.saving.register_keras_serializable(package="studyhall")
 class Step(Exponential):
-    """lr = lr0 · decay_rate^⌊updates / decay_steps⌋: one drop, then level until the next.
+    """The decay lr = lr0 · decay_rate^⌊updates / decay_steps⌋: constant between the drops.
 
     Source: book chapter 'structuring DL projects and hyperparameter tuning' (×0.5 every 5 epochs).
     """
@@ -109,7 +109,7 @@ class Step(Exponential):
 
 @keras.saving.register_keras_serializable(package="studyhall")
 class Cosine(Exponential):
-    """From lr0 down to decay_rate·lr0 along half a cosine over decay_steps, then level.
+    """A half cosine from lr0 down to decay_rate·lr0 over decay_steps, then constant.
 
     Source: Keras documentation (CosineDecay).
     """

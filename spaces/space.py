@@ -1,6 +1,6 @@
-"""What may vary: one ``[space]`` section becomes one value per hyperparameter.
+"""The search space: the ``[space]`` section, from which each trial draws its hyperparameters.
 
-An entry is a constant, a list to choose from, or a range; numbers written without a point are
+An entry is a constant, a list of choices, or a range; numbers without a decimal point are
 integers::
 
     l1            = 0.0                                        # always 0.0
@@ -38,15 +38,15 @@ class Space:
     """The entries of a ``[space]`` section.
 
     Attributes:
-        entries: In an order in which each stands after those that it depends on.
-        depth: Layers of the family where no entry says how many.
+        entries: The entries, each after those that it depends on.
+        depth: Number of layers if no entry sets it: the family's default.
     """
 
     entries: tuple[Entry, ...]
     depth: int = 1
 
     def suggest(self, trial: BaseTrial) -> dict[str, Value]:
-        """Choose a value for every entry that applies; entries that don't are absent.
+        """Let Optuna choose a value for every entry that applies; the others are left out.
 
         >>> space = read_space({"depth": {"low": 1, "high": 4}, "l2": 0.01}, family="mlp")
         >>> space.suggest(optuna.trial.FixedTrial({"depth": 3}))
@@ -55,18 +55,18 @@ class Space:
         return self._choose(lambda entry, name: entry.suggest(trial, name))
 
     def values(self, params: Mapping[str, Scalar]) -> dict[str, Value]:
-        """What `suggest` gave a recorded trial, from its parameters in Optuna.
+        """Return the values that `suggest` gave a recorded trial, from its parameters in Optuna.
 
         Raises:
-            KeyError: If a parameter is missing, as in a trial that hasn't begun.
+            KeyError: If a parameter is missing, as in a trial that has not started.
         """
         return self._choose(lambda entry, name: params[name])
 
     def params(self, values: Mapping[str, Value]) -> dict[str, Scalar]:
-        """The parameters to enqueue in Optuna for `values`, such as the textbook configuration.
+        """Return the parameters to enqueue in Optuna for `values`, as for the textbook trial.
 
-        What the space doesn't allow becomes the nearest number that it does; a word that it
-        doesn't allow is left out, for the sampler to choose.
+        A number that the space doesn't allow becomes the nearest allowed one; a word that it
+        doesn't allow is left out, so that the sampler chooses.
         """
         params: dict[str, Scalar] = {}
 
@@ -82,15 +82,15 @@ class Space:
         return params
 
     def smallest(self) -> dict[str, Value]:
-        """The values of the space that make the smallest model."""
+        """Return the values of the space that make the smallest model."""
         return self._choose(lambda entry, name: entry.smallest())
 
     def largest(self) -> dict[str, Value]:
-        """The values of the space that make the largest model."""
+        """Return the values of the space that make the largest model."""
         return self._choose(lambda entry, name: entry.largest())
 
     def rows(self) -> list[tuple[str, str, str, str]]:
-        """Name, kind, range and condition of every entry, as text for a table."""
+        """Return name, kind, range and condition of every entry, as text for a table."""
         return [entry.row() for entry in self.entries]
 
     def _choose(self, draw: Callable[[Entry, str], Scalar]) -> dict[str, Value]:
@@ -102,7 +102,7 @@ class Space:
         return chosen
 
 
-_UNDECIDED = "\0undecided"  # equal to no value that a condition could ask for
+_UNDECIDED = "\0undecided"  # different from any value that a condition could require
 
 
 def _of_layer(value: Value | None, entry: Entry, name: str) -> Scalar | None:
@@ -116,11 +116,11 @@ def read_space(table: Mapping[str, Any], *, family: str) -> Space:
     """Read a ``[space]`` section.
 
     Args:
-        table: The section as TOML gives it.
+        table: The section as parsed from TOML.
         family: ``mlp``, ``cnn`` or the user's own ``file.py:function``, which may use any name.
 
     Raises:
-        SpaceError: With every mistake in the section.
+        SpaceError: If the section has mistakes; the error lists them all.
     """
     known = hyperparameters.known(family)
     own_names = family not in hyperparameters.BUILT_IN_FAMILIES
@@ -147,10 +147,10 @@ def _known_name(name: str, known: Mapping[str, object]) -> str:
 
 
 def _in_order(entries: Mapping[str, Entry]) -> list[Entry]:
-    """The entries so that each follows those in its ``when``, and depth what counts layers.
+    """Sort the entries so that each follows those in its ``when``; per-layer ones follow depth.
 
     Raises:
-        CycleError: If conditions go round in a circle.
+        CycleError: If the conditions are circular.
     """
     before = {name: {*entry.when} for name, entry in entries.items()}
     for name, entry in entries.items():
@@ -159,7 +159,7 @@ def _in_order(entries: Mapping[str, Entry]) -> list[Entry]:
     return [entries[name] for name in TopologicalSorter(before).static_order()]
 
 
-# What entries must have to do with each other.
+# Checks of several entries together.
 
 
 def _together(entries: Mapping[str, Entry], table: Mapping[str, Any]) -> Iterator[Problem]:
@@ -172,7 +172,7 @@ def _together(entries: Mapping[str, Entry], table: Mapping[str, Any]) -> Iterato
             _in_order(entries)
         except CycleError as error:
             names = error.args[1]
-            yield names[0], f"when in a circle: {' → '.join(names)}", "an entry without when"
+            yield names[0], f"a circular when: {' → '.join(names)}", "one of these without when"
 
 
 def _condition_problems(
@@ -196,11 +196,11 @@ def _impossible(name: str, other: Entry, values: tuple[Scalar, ...]) -> Iterator
     if other.per_layer:
         yield name, f'when on "{other.name}"', "an entry that is not per_layer"
     elif not other.choices and isinstance(other.low, float):
-        yield name, f"when on {other.name}, any number", "an entry with choices or integers"
+        yield name, f"when on {other.name}, a float range", "an entry with choices or integers"
     for value in values:
         if not other.allows(value):
             received = f"when = {{ {other.name} = {as_toml(value)} }}"
-            yield name, received, f"a value that {other.name} may have: {other.row()[2]}"
+            yield name, received, f"a possible value of {other.name}: {other.row()[2]}"
 
 
 def _layer_problems(entries: Mapping[str, Entry]) -> Iterator[Problem]:
@@ -208,7 +208,7 @@ def _layer_problems(entries: Mapping[str, Entry]) -> Iterator[Problem]:
     fixed = depth.choices[0] if depth and depth.constant and not depth.when else None
     for name, entry in entries.items():
         if entry.layers and len(entry.layers) != fixed:
-            yield name, f"{len(entry.layers)} values", f"depth = {len(entry.layers)} beside it"
+            yield name, f"{len(entry.layers)} values", f"depth = {len(entry.layers)} in [space]"
 
 
 def _plateau_problems(entries: Mapping[str, Entry]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""How names and values are shown to the person who mistyped one."""
+"""The display of names and values in messages, and suggestions for mistyped ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from difflib import get_close_matches
 import tomlkit
 from tomlkit import items
 
-LONGEST_NUMBER = 10**4000  # beyond it only hexadecimal is read, and written by Python
-# Control characters, halves of surrogate pairs, line separators, and what turns the direction of
-# the text around it; the signs that join an emoji stay.
+LONGEST_NUMBER = 10**4000  # Python converts longer integers to and from hexadecimal text only
+# Control characters, halves of surrogate pairs, line separators and bidirectional controls. The
+# zero-width joiner of emoji is not among them.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be.
+    """Return the known name most similar to `name`; None if none is similar.
 
     >>> nearest("learnin_rate", ["learning_rate", "momentum"])
     'learning_rate'
@@ -27,7 +27,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def one_of(name: object, known: Iterable[str]) -> str:
-    """What is expected instead of `name`: every known name, the nearest one pointed out.
+    """Describe what is expected instead of `name`: every known name, and the most similar one.
 
     >>> one_of("adm", ["sgd", "adam"])
     'one of sgd, adam; did you mean "adam"?'
@@ -57,7 +57,7 @@ def as_item(value: object) -> items.Item:
 
 
 def as_toml(value: object) -> str:
-    """A value as a study file spells it, on one line, from which it is read back.
+    """Return a value as one line of TOML that parses back to the same value.
 
     >>> as_toml({"low": 1, "log": True, "choices": ["adam"]})
     '{ low = 1, log = true, choices = ["adam"] }'
@@ -66,7 +66,7 @@ def as_toml(value: object) -> str:
 
 
 def as_key(name: str) -> str:
-    """A name as a study file spells it before "=": in quotes, unless it needs none.
+    """Return a name as a TOML key, in quotes only if it needs them.
 
     >>> as_key("dense.units")
     '"dense.units"'
@@ -80,16 +80,16 @@ def toml_key(name: str) -> items.Key:
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Text on one line, with every control character as an escape such as ``\n``.
+    r"""Return the text on one line, with every control character as an escape such as ``\n``.
 
     Args:
-        keep: control characters that stay.
+        keep: control characters to leave unescaped.
     """
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _escape(found[0]), text)
 
 
 def cut(text: str, most: int) -> str:
-    """A text of at most so many characters; "…" stands for what is left out."""
+    """Shorten a text to at most `most` characters, with "…" for the omitted end."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -119,7 +119,7 @@ def _inline_table(values: Mapping[str, object]) -> items.InlineTable:
 
 
 def _encodable(text: str) -> str:
-    """Without halves of surrogate pairs, which no file can hold; names of files may have some."""
+    """Escape halves of surrogate pairs: file names may have them, but UTF-8 can't encode them."""
     return text.encode(errors="backslashreplace").decode()
 
 

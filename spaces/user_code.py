@@ -1,6 +1,6 @@
-"""The user's own function: ``my_model.py:build``, or a message saying what was found instead.
+"""Loading and calling of the user's own functions, such as ``my_model.py:build``.
 
-Code is loaded by its path, so that no installed package of the same name gets in its way.
+Code is loaded by its path, so an installed package of the same name does not shadow it.
 """
 
 from __future__ import annotations
@@ -23,37 +23,38 @@ from studyhall.spaces.spelling import nearest
 
 __all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "told", "where_it_belongs"]
 
-# Not wrapped: the trial is pruned, or the machine is at its limits. Neither is a mistake in code.
+# Exceptions passed on unchanged: a pruned trial and exhausted memory are not mistakes in the code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
 
 
 def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> Callable[..., Any]:
-    """The function that a study file names.
+    """Load the function that a study file names.
 
     Args:
         reference: ``my_model.py:build``.
-        folder: Where the study file lies: the working directory while the user's code runs. It
-            is appended to `sys.path`, so that the user's files may import each other.
+        folder: The study file's folder, the working directory while the user's code runs. The
+            folder of the user's file is appended to `sys.path`, so that files in it may import
+            each other.
         takes: Names of the arguments that it will be called with; None = not checked.
 
     Raises:
-        UserCodeError: With what was found instead.
+        UserCodeError: If there is no such function, or its file fails.
     """
     path, name = find(reference, folder, takes)
     with contextlib.chdir(folder):
         function = _function(_module(path), name, path)
     if takes is not None:
         _check_signature(function, takes, f"{path.name}:{name}")
-    with contextlib.suppress(TypeError):  # an object that can be called, but not be a key
+    with contextlib.suppress(TypeError):  # a callable object that is not hashable
         _FOLDERS[function] = folder.resolve()
     return function
 
 
 def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[Path, str]:
-    """The file and the name that a study file refers to, without running anything.
+    """Return the path and the function's name of a reference, without running the file.
 
     Raises:
-        UserCodeError: There is none, or running it is known to be of no use.
+        UserCodeError: If there is no such file, or `before_running.check` refuses it.
     """
     file, colon, name = reference.partition(":")
     if not (file.endswith(".py") and colon and name):
@@ -67,7 +68,7 @@ def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[P
 
 
 def forget(reference: str, folder: Path) -> None:
-    """Let `load` read the file of a function anew."""
+    """Unload the file of a function, so that `load` reads it again."""
     path = (folder / reference.partition(":")[0]).resolve()
     for name in [name for name, module in _LOADED.items() if module.__file__ == str(path)]:
         del sys.modules[name], _LOADED[name]
@@ -77,12 +78,12 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call the user's function.
 
     Raises:
-        UserCodeError: If it raises; the message names file and line, the cause is its own.
+        UserCodeError: If it raises; the message has file and line, its exception is the cause.
     """
     with where_it_belongs(function):
         try:
             return function(*arguments)
-        except UserCodeError as error:  # of the trial that it was given
+        except UserCodeError as error:  # raised by our UserTrial, which the function was given
             line = _line(error)
             raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
         except Exception as error:
@@ -94,12 +95,12 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
 # Finding the function
 
 
-_LOADED: dict[str, ModuleType] = {}  # by name in sys.modules
-_FOLDERS: dict[Callable[..., Any], Path] = {}  # of the study file that named the function
+_LOADED: dict[str, ModuleType] = {}  # the user's modules by name in sys.modules
+_FOLDERS: dict[Callable[..., Any], Path] = {}  # folder of the study file that named the function
 
 
 def where_it_belongs(function: Callable[..., Any]) -> contextlib.AbstractContextManager[None]:
-    """The study file's folder as working directory, wherever this process was started."""
+    """Return a context in which the study file's folder is the working directory."""
     with contextlib.suppress(KeyError, TypeError):
         return contextlib.chdir(_FOLDERS[function])
     return contextlib.nullcontext()
@@ -110,7 +111,7 @@ def _is_loaded(path: Path) -> bool:
 
 
 def loaded() -> list[ModuleType]:
-    """The user's files that were loaded by name, in their order."""
+    """Return the user's modules that a study file named, in the order of loading."""
     return list(_LOADED.values())
 
 
@@ -135,10 +136,13 @@ def _module(path: Path) -> ModuleType:
 
 @contextlib.contextmanager
 def _settings_kept(file: str) -> Iterator[None]:
-    """Types of numbers are the study file's to say; running eagerly is for the debugger.
+    """Refuse code that changes Keras' global number types, and switch off eager execution.
+
+    The study file sets the precision. Code may run functions eagerly for debugging, which would
+    slow every training.
 
     Raises:
-        UserCodeError: the code sets a type of numbers for everything.
+        UnusableCodeError: the code changed floatx or the global dtype policy.
     """
     before = _number_types()
     yield
@@ -152,7 +156,7 @@ def _settings_kept(file: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before[1])
         raise UnusableCodeError(
             f"{file} sets floatx or dtype policy to {after[0]}, {after[1]}, expected "
-            f"{before[0]}, {before[1]}: [training] precision says how models compute"
+            f"{before[0]}, {before[1]}: use [training] precision instead"
         )
 
 
@@ -164,7 +168,10 @@ def _number_types() -> tuple[str, str]:
 
 
 def _free_name(stem: str) -> str:
-    """The file's own name, as its classes are saved under it; never that of a library."""
+    """Return a module name: the file's stem, or "user_" + stem if a library has that name.
+
+    Keras saves the file's classes under the module name, so it stays the same in every process.
+    """
     library = stem in sys.stdlib_module_names or (stem in sys.modules and stem not in _LOADED)
     return f"user_{stem}" if library else stem
 
@@ -207,7 +214,7 @@ def _check_signature(function: Callable[..., Any], takes: tuple[str, ...], name:
 
 
 def told(error: Exception) -> str:
-    """File and line of the user's that an exception came from, and what it says."""
+    """Return an exception's message, preceded by file and line of the user's code."""
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name}, line {error.lineno}: {said}"
@@ -218,7 +225,7 @@ def told(error: Exception) -> str:
 
 
 def _line(error: Exception) -> str:
-    """File and line of the user's that an exception came from; empty where it is not theirs."""
+    """Return file and line of the user's code that raised; "" if it was not the user's."""
     frames = traceback.extract_tb(own_part(error))
     theirs = [each for each in frames if not (_is_library(each.filename) or is_ours(each.filename))]
     return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else ""
@@ -229,11 +236,11 @@ def _first_line(error: Exception) -> str:
         return error.msg
     said, of_keras, _ = str(error).partition("\n\nArguments received by ")
     lines = [line for line in said.splitlines() if line.strip()] or [""]
-    # Keras says what went wrong last, and in bold.
+    # Keras puts the reason in the last line, in bold (ANSI escapes).
     return re.sub(r"\x1b\[\d*m", "", lines[-1] if of_keras else lines[0])
 
 
 def _is_library(file: str) -> bool:
     libraries = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
-    elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # of another environment
+    elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # in another environment
     return bool(elsewhere) or file.startswith(("<", *libraries))

@@ -1,4 +1,4 @@
-"""The model that the user's own function builds for a trial, checked before anything trains it."""
+"""Building and checking of the model that the user's own function returns for a trial."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def build(
     outputs: int,
     sample_shape: tuple[int, ...] | None = None,
 ) -> keras.Model:
-    """Let the user's ``build(trial, input_shape, outputs)`` make the model of a trial.
+    """Build the model of a trial by the user's ``build(trial, input_shape, outputs)``.
 
     Args:
-        builder: From `load`.
-        trial: Optuna's; the function sees it as a `spaces.user_trial.UserTrial`.
+        builder: The user's function, from `user_code.load`.
+        trial: Optuna's trial; the function gets it as a `spaces.user_trial.UserTrial`.
         space: The study's ``[space]``.
-        values: What was chosen so far; gains what the function asks for beyond ``[space]``.
-        input_shape: Of one prepared sample.
-        outputs: Numbers that the model must give per sample.
-        sample_shape: Of one sample as the user's own source has it: what a compiled model gets
-            that takes it, as Keras' own fit would give it.
+        values: The values chosen so far; what the function asks for beyond ``[space]`` is added.
+        input_shape: Shape of one prepared sample.
+        outputs: Number of outputs that the model must have.
+        sample_shape: Shape of one sample as the user's own source has it, without studyhall's
+            additional axis. A compiled model that accepts it is built for it, as by Keras' fit.
 
     Raises:
-        UserCodeError: If it fails or returns anything else than a fitting model.
+        UserCodeError: If the function fails or returns anything else than a suitable model.
     """
     from studyhall.spaces.user_trial import (
-        UserTrial,  # with Optuna, which questions need not wait for
+        UserTrial,  # imported late: it needs Optuna, which takes a while to import
     )
 
     name = getattr(builder, "__name__", "the function")
@@ -60,7 +60,7 @@ def build(
         if others and model.compiled and not model.built:
             if takes(model, sample_shape):
                 shape = sample_shape or ()
-            else:  # what was half built for that shape is of no use
+            else:  # the attempt left it half built: build again, from the same random state
                 randomness.restore(state)
                 model = built()
         _check_shapes(model, name, shape, outputs)
@@ -78,13 +78,13 @@ def _check_model(model: object, name: str) -> None:
 
 
 def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
-    """Whether a model takes samples of a shape."""
+    """Check that a model accepts samples of a shape."""
     import keras
 
-    with warnings.catch_warnings(action="ignore"):  # of what is half built then
+    with warnings.catch_warnings(action="ignore"):  # Keras warns of layers left half built
         try:
             model(keras.Input(shape, name="sample"))
-        except Exception:  # whatever its layers, or the user's code, say of it
+        except Exception:  # layers and the user's code may raise anything
             return False
     return True
 
@@ -92,12 +92,12 @@ def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
 def _check_shapes(
     model: keras.Model, name: str, input_shape: tuple[int, ...], outputs: int
 ) -> None:
-    """The model takes one batch of samples and gives `outputs` numbers for each."""
+    """Check that the model takes batches of any size and has `outputs` outputs per sample."""
     import keras
 
     inputs = getattr(model, "inputs", None)
     if inputs and inputs[0].shape[0] is not None:  # the last batch of an epoch has fewer samples
-        received = f"takes batches of {inputs[0].shape[0]} samples alone"
+        received = f"takes only batches of {inputs[0].shape[0]} samples"
         raise UnusableCodeError(f"the model of {name} {received}, expected batches of any size")
     try:
         given = model(keras.Input(input_shape, name="sample"))
@@ -108,7 +108,7 @@ def _check_shapes(
     shape = getattr(given, "shape", None)
     if shape is None:
         raise UnusableCodeError(f"the model of {name} has several outputs, expected one")
-    # A loss of the user's own choice may want another number of them.
+    # A compiled model brings its own loss, which may need another number of outputs.
     if shape != (None, outputs) and not model.compiled:
         raise UserCodeError(
             f"the model of {name} gives outputs of shape {shape}, expected (None, {outputs})"
@@ -116,11 +116,11 @@ def _check_shapes(
 
 
 def _check_training(model: keras.Model, name: str, values: Mapping[str, Value]) -> None:
-    """Names that steer training mean in the code what they mean in the study file."""
+    """Check that names with which studyhall controls training have legal values in the code."""
     for each in hyperparameters.known("user").values():
         steers = not model.compiled or each.name in ("batch_size", "class_weights")
         if steers and each.name in values and not each.allows(values[each.name]):
             raise UserCodeError(
-                f"{name} asks for {each.name} = {as_toml(values[each.name])}, but studyhall "
-                f"trains by it and expects {each.expected()}: give it another name"
+                f"{name} asks for {each.name} = {as_toml(values[each.name])}, but studyhall uses "
+                f"this name in training and expects {each.expected()}: rename yours"
             )

@@ -1,4 +1,4 @@
-"""The trial as the user's own ``build(trial, input_shape, outputs)`` sees it."""
+"""The trial object that is passed to the user's own ``build(trial, input_shape, outputs)``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studyhall.spaces.spelling import as_key, as_toml
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-# What is told of every trial under these names.
+# User attributes that studyhall records for every trial.
 OURS = (
     "batch_size", "best_epochs", "folds", "least_losses", "metrics", "model", "model_confirmed",
     "model_error", "model_fold", "model_repeat", "model_seed", "model_sha256", "model_value",
@@ -31,16 +31,15 @@ OURS = (
 
 
 class UserTrial:
-    """An `optuna.Trial` in which the study file has the last word.
+    """An `optuna.Trial` in which the study file takes precedence over the code.
 
-    ``trial.suggest_*`` may ask for anything that a study can hold. Where the name stands in
-    ``[space]``, its constant, choices or range there replace those in the code; everything else is
-    Optuna's own.
+    If a name is in ``[space]``, the constant, choices or range there replace those that
+    ``trial.suggest_*`` asks for; everything else behaves as in Optuna.
 
     Args:
         trial: Optuna's trial.
         space: The study's ``[space]``.
-        values: What was chosen so far; gains what is asked for here.
+        values: The values chosen so far; those that the code asks for are added.
     """
 
     def __init__(self, trial: BaseTrial, space: Space, values: dict[str, Value]) -> None:
@@ -52,7 +51,11 @@ class UserTrial:
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        """As `optuna.Trial.suggest_float`; the range of ``[space]`` goes before this one."""
+        """Suggest a float as `optuna.Trial.suggest_float`; a range in ``[space]`` takes precedence.
+
+        Raises:
+            UserCodeError: If the arguments differ from before, or ``[space]`` has no number here.
+        """
         where = self._where("suggest_float", name)
         ends = [float(asked.number(low, where, "low")), float(asked.number(high, where, "high"))]
         by = None if step is None else asked.number(step, where, "step")
@@ -65,7 +68,11 @@ class UserTrial:
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
-        """As `optuna.Trial.suggest_int`; the range of ``[space]`` goes before this one."""
+        """Suggest an integer as `optuna.Trial.suggest_int`; ``[space]`` takes precedence.
+
+        Raises:
+            UserCodeError: If the arguments differ from before, or ``[space]`` has no integer here.
+        """
         where = self._where("suggest_int", name)
         ends = (asked.whole(low, where, "low"), asked.whole(high, where, "high"))
         by, scale = asked.whole(step, where, "step"), asked.switch(log, where, "log")
@@ -75,21 +82,27 @@ class UserTrial:
         return value
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """As `optuna.Trial.suggest_categorical`; the entry of ``[space]`` goes before these."""
+        """Suggest a choice as `optuna.Trial.suggest_categorical`; ``[space]`` takes precedence.
+
+        Raises:
+            UserCodeError: If the choices can't be stored, or differ from before.
+        """
         where = self._where("suggest_categorical", name)
         listed = asked.choices(choices, where)
         return self._value(name, where, CategoricalDistribution(listed))
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """As `optuna.Trial.set_user_attr`; NumPy's numbers and arrays become Python's."""
+        """Set a user attribute as `optuna.Trial.set_user_attr`; NumPy values become Python's."""
         where = self._where("set_user_attr", key)
         if key in OURS:
-            raise UnusableCodeError(f"{where}: received a key of studyhall's own, expected another")
+            raise UnusableCodeError(
+                f"{where}: received a key reserved by studyhall, expected another"
+            )
         self._trial.set_user_attr(key, asked.attribute(value, where))
 
     @property
     def params(self) -> dict[str, Any]:
-        """Every value of this trial so far, constants of ``[space]`` included."""
+        """The values of this trial so far, including constants of ``[space]``."""
         written = {name: self._values[name] for name in self._entries if name in self._values}
         return {**self._trial.params, **written}
 
@@ -105,7 +118,7 @@ class UserTrial:
             self._check_before(name, where, wanted)
             self._values[name] = self._suggested(name, wanted)
         elif name not in self._values:
-            # Its condition doesn't hold and yet the code asks: within the study file's range.
+            # Its `when` doesn't hold, but the code asks for it: suggest within the file's range.
             self._values[name] = entry.value(1, lambda each, key: each.suggest(self._trial, key))
         return self._values[name]
 
@@ -118,11 +131,11 @@ class UserTrial:
         return suggest(name, wanted.low, wanted.high, step=wanted.step, log=wanted.log)
 
     def _check_before(self, name: str, where: str, wanted: BaseDistribution) -> None:
-        """Refuse what Optuna takes for another hyperparameter of the same name, or can't take."""
+        """Refuse a distribution that conflicts with an earlier one of the same name."""
         before = self._asked.get(name, wanted)
         if asked.as_text(before) != asked.as_text(wanted):
             said = f"received {asked.in_words(wanted)}, expected {asked.in_words(before)}"
-            again = "as it asked before in this trial; two hyperparameters need two names"
+            again = "as earlier in this trial; two hyperparameters need two names"
             raise UnusableCodeError(f"{where}: {said}, {again}")
         self._check_other_trials(name, where, wanted)
         fixed = getattr(self._trial, "_fixed_params", {})
@@ -142,9 +155,9 @@ class UserTrial:
             return
         before = asked.in_words(other.distributions[name])
         raise UserCodeError(
-            f"{where}: received {asked.in_words(wanted)}, expected {before}, as trial "
-            f"{other.number} was asked: choices and scale of a name are the same in every trial; "
-            f'what depends on other values needs a name of its own, such as "{name}_2"'
+            f"{where}: received {asked.in_words(wanted)}, expected {before}, as in trial "
+            f"{other.number}: choices and scale of a name must be the same in every trial; if they "
+            f'depend on other hyperparameters, use another name, such as "{name}_2"'
         )
 
     def _mismatch(self, name: str, value: object, asked: str) -> UserCodeError:
@@ -153,14 +166,14 @@ class UserTrial:
 
 
 def _agree(one: Any, other: Any) -> bool:
-    """Whether samplers can learn from one what the other is: ranges may move, nothing else."""
+    """Check that samplers can use both distributions as one parameter: only ranges may differ."""
     if isinstance(one, CategoricalDistribution) or type(one) is not type(other):
         return asked.as_text(one) == asked.as_text(other)
     return bool(one.log == other.log)
 
 
 def _holds(wanted: BaseDistribution, value: Any) -> bool:
-    """Whether a fixed value is one of those that are asked for."""
+    """Check that a fixed value is one that the code asks for."""
     if isinstance(wanted, CategoricalDistribution):
         return any(type(each) is type(value) and each == value for each in wanted.choices)
     kinds = int if isinstance(wanted, IntDistribution) else (int, float)

@@ -1,1 +1,1 @@
-"""The data of a study: read, coded, split once, normalised."""
+"""The data of a study: reading, coding, splitting and normalisation."""

@@ -1,4 +1,4 @@
-"""What every source gives: raw samples and targets in memory, checked."""
+"""The common result of every source: raw samples and targets in memory, and their checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,27 +10,27 @@ from scipy import sparse
 from studyhall.search.data import widths
 from studyhall.search.data.errors import refusal
 
-Samples: TypeAlias = Any  # np.ndarray (N, …), or scipy.sparse.csr_matrix (N, words)
+Samples: TypeAlias = Any  # np.ndarray (N, …) or scipy.sparse.csr_matrix (N, words)
 Targets: TypeAlias = np.ndarray[Any, Any]
 Pair: TypeAlias = tuple[Samples, Targets]
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """The samples of one source, before they are split.
+    """The samples of one source, before splitting.
 
     Attributes:
-        x: (N, …) samples; rows of a multi-hot encoding as csr_matrix.
-        y: (N, …) targets as the source has them: class labels, names or numbers.
-        validation: the source's own validation set, if it has one.
-        test: the source's own test set, if it has one.
-        classes: names of the integer labels 0, 1, …, where the source knows them.
+        x: (N, …) samples; multi-hot rows as csr_matrix.
+        y: (N, …) targets in the source's form: class labels, names or numbers.
+        validation: the source's own validation set (x, y), if it has one.
+        test: the source's own test set (x, y), if it has one.
+        classes: names of the integer labels 0, 1, …, if the source has names.
         columns: names of the columns of x, for tables.
-        one_hot: which columns of x are the 0/1 of a category, for tables.
+        one_hot: True for each column of x that encodes a category as 0/1, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
-        groups: (N,) which samples belong together and must stay in one part.
-        own: whether they are the user's arrays, which a model of theirs takes as they are.
-        sample_shape: shape of a sample as the source has it; None where it is that of x.
+        groups: (N,) group of each sample; a group must stay in one part of the split.
+        own: True for the user's own arrays, which the user's own model may get unchanged.
+        sample_shape: shape of a sample in the source; None if it is that of x.
     """
 
     x: Samples
@@ -47,22 +47,22 @@ class Arrays:
 
     @property
     def parts(self) -> list[Pair]:
-        """All pairs of samples and targets that the source has."""
+        """All pairs (x, y) of the source: its samples, then its own validation and test set."""
         own = [pair for pair in (self.validation, self.test) if pair is not None]
         return [(self.x, self.y), *own]
 
 
 def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = None) -> Arrays:
-    """The same arrays in the shapes that the rest relies on.
+    """Check the arrays and return them in the shapes that the rest of the code expects.
 
     Args:
-        arrays: as the source's reader found them.
+        arrays: as the source's reader returns them.
         source: the source's name, for messages.
-        image_size: height and width that samples must have; then (N, height, width) are grey
-            pictures even if not of 8 bits.
+        image_size: height and width that samples must have, if given; then (N, height, width) are
+            grey images whatever their type. Without it only 8-bit arrays are taken for images.
 
     Raises:
-        DataError: nothing in them, lengths or sizes that differ, no numbers, or NaN among them.
+        DataError: no samples, different lengths or shapes, or values that are not finite numbers.
     """
     pairs = [_pair(x, y, source, image_size is not None) for x, y in arrays.parts]
     shapes = sorted({x.shape[1:] for x, _ in pairs})
@@ -95,14 +95,15 @@ def _of_one_width(targets: list[Targets], source: str) -> None:
 
 
 def flat(y: Targets) -> Targets:
-    """Targets of one column as (N,); others as they are."""
+    """Return targets of shape (N, 1) as (N,) and others unchanged."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None:
     if len(shape) != 3 or shape[:2] != tuple(size):
-        own = f"{list(shape[:2])}, the size in" if len(shape) == 3 else "no size: no images in"
-        raise refusal("image_size", f"{list(size)}", f"{own} {source}; only a folder's are resized")
+        own = f"{list(shape[:2])}, the size" if len(shape) == 3 else "no size: there are no images"
+        resized = "only images of a folder are resized"
+        raise refusal("image_size", f"{list(size)}", f"{own} in {source}; {resized}")
 
 
 def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
@@ -123,7 +124,7 @@ def _samples(x: Any, source: str, images: bool) -> Samples:
         raise refusal("source", f"x of type {array.dtype} in {source}", "numbers")
     if array.ndim == 1:
         array = array[:, np.newaxis]
-    if array.ndim == 3 and (images or array.dtype == np.uint8):
+    if array.ndim == 3 and (images or array.dtype == np.uint8):  # grey images: add the channel
         array = array[..., np.newaxis]
     if 0 in array.shape:
         raise refusal("source", f"no samples in {source} (shape {array.shape})", "at least one")
@@ -164,4 +165,4 @@ def _finite(values: Targets, source: str, name: str) -> None:
     place = ", ".join(str(index) for index in bad[0])
     received = f"{values[tuple(bad[0])]} in {source} at {name}[{place}]"
     more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-    raise refusal("source", received + more, "numbers everywhere")
+    raise refusal("source", received + more, "finite numbers")

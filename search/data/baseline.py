@@ -1,8 +1,9 @@
-"""What a model gets that has learned nothing but how often each target occurs.
+"""The baseline loss: that of a model which predicts the class frequencies for every sample.
 
-That loss is the unit in which curves are judged: 1 is nothing learned, 0 a perfect fit. It is
-measured as a trial's recorded losses are, which count every sample alike and smooth no label; the
-answer is the one that the trial's own training leads to, which class weights and smoothing move.
+Learning curves are measured in units of this loss: 1 means nothing learned, 0 a perfect fit. The
+loss is computed like a trial's recorded losses, without class weights and label smoothing. Its
+constant prediction is the one that the trial's training would converge to, which does depend on
+class weights and label smoothing.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ Shares = NDArray[np.float64]
 
 
 def about(data: Data, loss: str) -> dict[str, Any]:
-    """What the verdicts and the report need to know of a study's data.
+    """Summarise a study's data for the verdicts and the report.
 
     Args:
-        data: of the study.
+        data: the study's data.
         loss: ``[training] loss``.
 
     Returns:
-        ``task``, ``samples`` (of training, validation and test part), ``guess_loss``,
-        ``guess_losses`` (of every loss that the targets allow, by name), ``class_shares`` (how
-        often each class or label occurs; None for numbers) and, for single classes,
-        ``guess_error``, the share of wrong answers of the most frequent class.
+        ``task``, ``samples`` (number in the training, validation and test part), ``guess_loss``
+        (the baseline loss), ``guess_losses`` (the same for every loss that fits the task, by
+        name), ``class_shares`` (frequency of each class or label; None for regression) and
+        ``guess_error`` (error rate of always predicting the most frequent class; None for
+        multilabel and regression).
     """
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     y, task = data.train.y, data.task
@@ -53,17 +55,18 @@ def about(data: Data, loss: str) -> dict[str, Any]:
 def of_trial(
     known: Mapping[str, Any], loss: str, values: Mapping[str, Any], own: str | None = None
 ) -> float | None:
-    """The loss of guessing for one trial; None where it is not known.
+    """Return the baseline loss of one trial; None if it is not known.
 
     Args:
-        known: what `about` has found.
+        known: the summary that `about` returned.
         loss: ``[training] loss``.
         values: the trial's hyperparameters.
-        own: the loss that the user's own code compiled the model with, by its Keras name.
+        own: Keras name of the loss that the user's own code compiled the model with, if it did.
     """
     balanced = values.get("class_weights", "none") != "none"
     if own is not None:
         return _of_own(known, own, balanced)
+    # The focal loss is built without label smoothing.
     smoothing = 0.0 if "focal" in loss else float(values.get("label_smoothing") or 0.0)
     if not (balanced or smoothing):
         return known.get("guess_loss")
@@ -71,7 +74,10 @@ def of_trial(
 
 
 def _of_own(known: Mapping[str, Any], loss: str, balanced: bool) -> float | None:
-    """Two classes may be coded as one number or as two, which have the same crossentropy."""
+    """Return the baseline of the loss in the user's own code; None if that loss is not known.
+
+    Two classes may be coded as one output or two; their crossentropies are the same.
+    """
     single = known.get("task") in (BINARY, MULTICLASS)
     if single and loss in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
         return _of_known_shares(known, "auto", balanced)
@@ -82,19 +88,19 @@ def _of_own(known: Mapping[str, Any], loss: str, balanced: bool) -> float | None
 def _of_known_shares(
     known: Mapping[str, Any], loss: str, balanced: bool, smoothing: float = 0.0
 ) -> float | None:
-    shares = known.get("class_shares")  # studies of before do not know them
+    shares = known.get("class_shares")  # studies of older versions did not record them
     if shares is None:
         return None
     return of_shares(known["task"], np.array(shares), loss, balanced=balanced, smoothing=smoothing)
 
 
 def guess_loss(task: str, y: NDArray[Any], loss: str = "auto") -> float:
-    """The least mean loss that one and the same answer for all samples has.
+    """Return the smallest mean loss of a constant prediction.
 
     Args:
         task: binary, multiclass, multilabel or regression.
         y: class numbers (N,), labels (N, k), or numbers (N,) or (N, k).
-        loss: by its Keras name; auto is crossentropy, or the squared error of numbers.
+        loss: by its Keras name; auto is crossentropy, or the squared error in regression.
     """
     if task == REGRESSION:
         return _of_numbers(np.asarray(y, np.float64), loss)
@@ -104,16 +110,17 @@ def guess_loss(task: str, y: NDArray[Any], loss: str = "auto") -> float:
 def of_shares(
     task: str, shares: Shares, loss: str = "auto", *, balanced: bool = False, smoothing: float = 0.0
 ) -> float:
-    """The mean loss of the one answer that training comes to where it learns nothing else.
+    """Return the mean loss of the constant prediction that training would converge to.
 
     Args:
         task: binary, multiclass or multilabel.
-        shares: how often each class occurs, or each label.
-        balanced: whether training counts every class alike, however rare.
-        smoothing: share of the target that training spreads over all classes.
+        shares: frequency of each class, or of each label, from 0 to 1.
+        loss: by its Keras name; a focal loss weights the crossentropy, all others don't.
+        balanced: True if training gives every class the same total weight.
+        smoothing: label smoothing of the training, as a share of the target.
     """
     if task not in (BINARY, MULTICLASS):
-        shares = np.stack([shares, 1 - shares])  # of each label, yes and no
+        shares = np.stack([shares, 1 - shares])  # each label is a binary problem: yes and no
     answer = (shares > 0) / np.count_nonzero(shares, axis=0) if balanced else shares
     answer = (1 - smoothing) * answer + smoothing / len(shares)
     focus = (1 - answer) ** FOCUS if "focal" in loss else 1.0
@@ -133,6 +140,7 @@ def _of_numbers(y: NDArray[np.float64], loss: str) -> float:
     return {
         "mean_absolute_error": lambda: float(off.mean()),
         "huber": lambda: float(np.where(off <= 1, off**2 / 2, off - 0.5).mean()),
+        # log(cosh(x)) in a form that does not overflow for large x
         "log_cosh": lambda: float((off + np.log1p(np.exp(-2 * off)) - np.log(2)).mean()),
     }.get(loss, lambda: float((off**2).mean()))()
 

@@ -1,8 +1,9 @@
-"""A `tf.data.Dataset` of (x, y) becomes arrays, be its elements samples or batches of them.
+"""Conversion of a `tf.data.Dataset` of (x, y) to arrays, whether its elements are batches or not.
 
-Which they are, its shapes don't always say: (20,) and (20,) are a batch of twenty numbers, or one
-sample of twenty with as many targets. So its steps are asked: `batch` and `unbatch` decide. What
-still can't be told is refused; a guess could take samples for features, and nobody would see.
+Shapes alone don't always tell: (20,) and (20,) may be a batch of twenty numbers, or one sample with
+twenty features and targets. So the dataset's transformations are inspected for `batch` and
+`unbatch`. If they don't decide it, the dataset is refused: a wrong guess would mistake samples for
+features without any error.
 """
 
 from __future__ import annotations
@@ -15,29 +16,33 @@ from studyhall.search.data.arrays import Pair
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.spaces import user_code
 
-ENDLESS = -1  # as tf.data says it
+ENDLESS = -1  # tf.data.INFINITE_CARDINALITY
 
 _BATCH = ("_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset", "_MapAndBatchDataset")
 _MAP = ("_MapDataset", "_ParallelMapDataset")
-_SAME = ("_ConcatenateDataset", "_RebatchDataset")  # steps that leave the elements as they are,
-_SAME_TOO = "UnaryUnchangedStructureDataset"  # as does every step of this class: cache, shuffle …
+# Transformations that keep the batch axes; subclasses of _SAME_TOO do too: cache, shuffle, …
+_SAME = ("_ConcatenateDataset", "_RebatchDataset")
+_SAME_TOO = "UnaryUnchangedStructureDataset"
 
 
 def is_dataset(found: Any) -> bool:
-    """Whether something is a tf.data.Dataset; TensorFlow need not be imported for that."""
+    """Check whether an object is a tf.data.Dataset, without importing TensorFlow."""
     return hasattr(found, "element_spec") and hasattr(found, "as_numpy_iterator")
 
 
 def read(dataset: Any, reference: str) -> Pair:
-    """All samples of a dataset of (x, y).
+    """Read all samples of a dataset of (x, y).
 
     Args:
         dataset: a tf.data.Dataset; its elements are samples, batches, or batches of batches.
-        reference: the user's function that it comes from, for messages.
+        reference: the user's function that returned it, for messages.
+
+    Returns:
+        Arrays x (N, …) and y (N, …).
 
     Raises:
-        DataError: its elements are something else, or can't be told to be samples or batches.
-        UserCodeError: reading it fails.
+        DataError: its elements are not (x, y), or may be either samples or batches.
+        UserCodeError: reading it fails in the user's code.
     """
     _check(dataset, reference)
     depth = _depth_of_elements(dataset, reference)
@@ -46,7 +51,9 @@ def read(dataset: Any, reference: str) -> Pair:
         raise refusal("source", f"an empty Dataset from {reference}", "at least one sample")
     x, y = zip(*pairs, strict=True)
     if depth and any(np.shape(a)[:depth] != np.shape(b)[:depth] for a, b in pairs):
-        raise refusal("source", f"batches of x and y of other sizes from {reference}", "equal ones")
+        raise refusal(
+            "source", f"batches of x and y of other sizes from {reference}", "equal sizes"
+        )
     return _joined(x, depth, "x", reference), _joined(y, depth, "y", reference)
 
 
@@ -60,13 +67,15 @@ def _check(dataset: Any, reference: str) -> None:
     for name, part in zip("xy", spec, strict=True):
         if type(part).__name__ != "TensorSpec":
             received = f"a Dataset with {_named(part)} as {name} from {reference}"
-            raise refusal("source", received, f"one tensor as {name}, dense, rows of one length")
+            raise refusal(
+                "source", received, f"one dense tensor as {name}, with rows of one length"
+            )
     if dataset.cardinality() == ENDLESS:
         raise refusal("source", f"an endless Dataset from {reference}", "one without repeat()")
 
 
 def _named(spec: Any) -> str:
-    """What elements are, in short: specs of dicts can take pages."""
+    """Describe the elements in short: the full spec of a dict can take pages."""
     if isinstance(spec, dict):
         return f"a dict of {', '.join(map(str, list(spec)[:3]))}{', …' if len(spec) > 3 else ''}"
     if isinstance(spec, tuple | list):
@@ -76,7 +85,10 @@ def _named(spec: Any) -> str:
 
 
 def _depth_of_elements(dataset: Any, reference: str) -> int:
-    """How many axes of an element count samples: 0 for a sample, 1 for a batch, 2 for batches."""
+    """Return the number of batch axes of an element: 0 for samples, 1 for batches.
+
+    2 means batches of batches.
+    """
     common = _common_axes(dataset)
     depth = 0 if common == 0 else _depth(dataset)
     if depth is not None:
@@ -91,7 +103,7 @@ def _depth_of_elements(dataset: Any, reference: str) -> int:
 
 
 def _depth(dataset: Any) -> int | None:
-    """The same by the dataset's steps; None where they don't say."""
+    """Return the number of batch axes according to the transformations; None if they don't tell."""
     kind, before = type(dataset).__name__, getattr(dataset, "_input_dataset", None)
     if kind == "_TensorSliceDataset":
         return 0
@@ -108,7 +120,7 @@ def _depth(dataset: Any) -> int | None:
     if kind == "_UnbatchDataset":
         return max((known or 1) - 1, 0)
     if kind in _MAP and _common_axes(before) != _common_axes(dataset):
-        return None  # what is mapped may have become batches, or samples
+        return None  # the mapped function may have added or removed a batch axis
     return known
 
 
@@ -118,7 +130,7 @@ def _depth_of_zip(dataset: Any) -> int | None:
 
 
 def _common_axes(dataset: Any) -> int:
-    """How many first axes of x and y may be of equal length."""
+    """Return the number of leading axes in which x and y may have equal lengths."""
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2:
         return 0

@@ -1,4 +1,4 @@
-"""The user's mistakes about data: one line each, all of them at once."""
+"""Errors in the user's data: one line per mistake, all of them at once."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from studyhall.spaces.spelling import visible
 
 
 class DataError(ValueError):
-    """The data cannot be used as they are.
+    """The data can't be used.
 
     Attributes:
-        problems: one line each, `[data] key: received …, expected …`.
+        problems: every mistake as a line, `[data] key: received …, expected …`.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -18,17 +18,17 @@ class DataError(ValueError):
 
 
 def problem(key: str, received: str, expected: str) -> str:
-    """One mistake in one line."""
+    """Return the line that describes one mistake."""
     return f"[data] {key}: received {received}, expected {expected}"
 
 
 def refusal(key: str, received: str, expected: str) -> DataError:
-    """An error of a single problem, ready to be raised."""
+    """Return an error with a single problem, to be raised."""
     return DataError([problem(key, received, expected)])
 
 
 def shortened(names: Iterable[str], limit: int = 12) -> str:
-    """The first names of a list that may be long."""
+    """Join names by commas; beyond `limit` names, show the first ones and the number of all."""
     listed = list(names)
     more = f", … ({len(listed)} in all)" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more

@@ -1,4 +1,4 @@
-"""A folder of images per class: pictures of one size, the folders' names as classes."""
+"""Sources that are folders of images, one subfolder per class."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,22 +14,23 @@ from studyhall.search.data.npz import PARTS
 
 EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # Pillow's modes
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-NAMED = 5  # unreadable files that are named; the rest is counted
+NAMED = 5  # unreadable files listed in a message; the rest is counted
 
 Size = tuple[int, int]  # height, width in pixels
 Pixels = NDArray[np.uint8]
 
 
 def read(folder: Path, size: Size | None = None, grey: bool = False) -> Arrays:
-    """Pictures (N, height, width, 1 or 3) of 8 bits, and their classes' numbers.
+    """Read images as uint8 (N, height, width, 1 or 3), and their class numbers (N,).
 
     Args:
-        folder: one folder per class in it, or `train`, `test` and `validation` with these in them.
-        size: height and width that every picture gets; None where all have the same.
-        grey: one channel instead of red, green and blue.
+        folder: contains a subfolder per class, or `train`, `test` and `validation` with these.
+        size: height and width in pixels to resize to; None if all images have the same size.
+        grey: read one channel instead of red, green and blue.
 
     Raises:
-        DataError: fewer than two classes, one without pictures, unreadable ones, or several sizes.
+        DataError: fewer than two classes, a class without images, unreadable images, or images of
+            different sizes without `size`.
     """
     parts = _parts(folder)
     classes = _classes(parts["train"])
@@ -46,7 +47,7 @@ def read(folder: Path, size: Size | None = None, grey: bool = False) -> Arrays:
 
 
 def _parts(folder: Path) -> dict[str, Path]:
-    """The folders of training, validation and test set; the folder itself where it has none."""
+    """Return the folders of the training, validation and test set; else the folder as "train"."""
     inside = {PARTS.get(path.name.lower(), ""): path for path in _folders(folder)}
     return inside if "train" in inside and "" not in inside else {"train": folder}
 
@@ -64,13 +65,13 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, classes: tuple[str, ...]) -> list[Path]:
-    """All images of a part, by class."""
+    """Return all images of a part, sorted by class."""
     strange = [path.name for path in _folders(folder) if path.name not in classes]
     files = {name: _images(folder / name) for name in classes}
     empty = [name for name in classes if not files[name]]
     if strange:
-        received = f"class {shortened(strange)} in {folder.name} only"
-        raise refusal("source", received, f"the classes to train on: {shortened(classes)}")
+        received = f"class {shortened(strange)} only in {folder.name}"
+        raise refusal("source", received, f"the classes of the training set: {shortened(classes)}")
     if empty:
         received = f"no images in {folder.name}/{shortened(empty)}"
         raise refusal("source", received, f"some of {', '.join(SUFFIXES)}")
@@ -90,7 +91,7 @@ def _class_of(path: Path, folder: Path) -> str:
 
 
 def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pixels]:
-    with ThreadPoolExecutor() as threads:  # decoding lets other threads run
+    with ThreadPoolExecutor() as threads:  # Pillow releases the GIL while it decodes
         results = list(threads.map(lambda path: _open(path, size, grey), files))
     pictures = dict(zip(files, results, strict=True))
     unreadable = [f"{path.parent.name}/{path.name}" for path in files if pictures[path] is None]
@@ -101,15 +102,17 @@ def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pi
 
 
 def _open(path: Path, size: Size | None, grey: bool) -> Pixels | None:
-    """Pixels (height, width, channels); None where the file is no image of 8 bits."""
+    """Return the pixels (height, width, channels); None if the file is not an 8-bit image."""
     try:
         with Image.open(path) as image:
             if image.mode not in EIGHT_BITS:
                 return None
-            if size is not None:  # decodes a large JPEG at a fraction of its size
+            if (
+                size is not None
+            ):  # draft mode decodes a large JPEG at a fraction of its size, much faster
                 image.draft(None, (2 * max(size), 2 * max(size)))
             picture = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # as Pillow documents
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors
         return None
     if size is not None:
         picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""Data sets of `keras.datasets`: `keras:mnist`, `keras:imdb(num_words=10000)`."""
+"""Sources from `keras.datasets`, such as `keras:mnist` and `keras:imdb(num_words=10000)`."""
 
 import fcntl
 import os
@@ -18,12 +18,12 @@ from studyhall.search.study_file import paths
 
 @dataclass(frozen=True)
 class Published:
-    """A data set of Keras.
+    """The description of a Keras data set.
 
     Attributes:
-        file: where Keras keeps it, below `datasets` in its home.
-        arguments: what a study file may give it.
-        words: whether samples are lists of word numbers.
+        file: path of its file in Keras' cache, below `datasets`.
+        arguments: the arguments of `load_data` that a study file may give.
+        words: True if samples are lists of word numbers.
         classes: names of the labels 0, 1, …
     """
 
@@ -34,7 +34,7 @@ class Published:
 
 
 OF_TEXT = ("num_words", "skip_top", "maxlen", "seed", "start_char", "oov_char", "index_from")
-NUM_WORDS = 10_000  # the most frequent words, as in "'Keras from scratch, part 5'"
+NUM_WORDS = 10_000  # default vocabulary: the most frequent words ("Keras from scratch, part 5")
 
 SETS = {
     "mnist": Published("mnist.npz"),
@@ -60,10 +60,10 @@ SETS = {
 
 
 def read(name: str, arguments: Mapping[str, Any]) -> Arrays:
-    """One of `SETS`; reviews and newswires as multi-hot rows (N, num_words).
+    """Load one of `SETS`; IMDB reviews and Reuters newswires as multi-hot rows (N, num_words).
 
     Raises:
-        DataError: Keras neither has the file nor can fetch it.
+        DataError: the file is not in Keras' cache and can't be downloaded.
         ValueError: Keras refuses an argument's value.
     """
     published = SETS[name]
@@ -77,13 +77,13 @@ def read(name: str, arguments: Mapping[str, Any]) -> Arrays:
 
 
 def multi_hot(sequences: Any, width: int) -> Any:
-    """Lists of word numbers as float32 csr_matrix (N, width), 1 where a word occurs."""
+    """Convert lists of word numbers to a float32 csr_matrix (N, width), 1 where a word occurs."""
     ends = np.cumsum([0, *(len(words) for words in sequences)])
     columns = np.concatenate([np.asarray(words, np.int32) for words in sequences])
     counts = sparse.csr_matrix(
         (np.ones(len(columns), np.float32), columns, ends), (len(sequences), width)
     )
-    counts.sum_duplicates()
+    counts.sum_duplicates()  # merges the entries of a word that occurs several times
     counts.data[:] = 1
     return counts
 
@@ -97,18 +97,18 @@ def _load(name: str, arguments: Mapping[str, Any]) -> Any:
             return getattr(datasets, name).load_data(**arguments)
     except (ValueError, TypeError, MemoryError):
         raise
-    except Exception as error:  # Keras raises no narrower one for a failed download
+    except Exception as error:  # Keras raises a plain Exception for a failed download
         reason = str(error).rsplit(" -- ")[-1] or type(error).__name__
-        received = f'"keras:{name}", neither in its cache nor to be fetched ({reason})'
+        received = f'"keras:{name}", which is neither cached nor downloadable ({reason})'
         file = folder / "datasets" / SETS[name].file
-        raise refusal("source", received, f"the internet, or a copy at {file}") from error
+        raise refusal("source", received, f"internet access, or a copy at {file}") from error
 
 
 def cache() -> Path:
-    """The folder that Keras keeps its files in.
+    """Return Keras' cache folder, and create it if it is missing.
 
     Raises:
-        DataError: it cannot be written; Keras would silently take another one.
+        DataError: it can't be written; Keras would silently use another folder.
     """
     named = os.environ.get("KERAS_HOME") or "~/.keras"
     try:
@@ -123,13 +123,13 @@ def cache() -> Path:
         writable = False
     if not writable:
         received = f"{folder} as the cache of Keras, which is read-only"
-        raise refusal("source", received, "KERAS_HOME to name a folder that can be written")
+        raise refusal("source", received, "KERAS_HOME to name a writable folder")
     return folder
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time fetches: Keras writes a download straight to its final place."""
+    """Hold a lock while loading: Keras writes a download directly to its final path."""
     with (folder / "studyhall.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The `[data]` of a study: read, coded, split once, with its normalisation and its fingerprint."""
+"""Loading of a study's data: read, coded, split, with normalisation and fingerprint."""
 
 import contextlib
 import hashlib
@@ -24,23 +24,24 @@ PARTS = ("training", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Everything a study knows of its data.
+    """The data of a study, ready for training.
 
     Attributes:
         split: the division into training and validation part.
-        folds: the divisions whose mean is a trial's value; `split` alone for one fold.
-        test: touched once, by the model that won.
-        task: what the targets are.
-        outputs: units that the output layer needs; 1 for two classes.
-        classes: names of the classes or labels; none for regression.
+        folds: the cross-validation folds, over which a trial's value is the mean; `split` alone
+            for one fold.
+        test: the test part, on which only the best model is scored, once.
+        task: binary, multiclass, multilabel or regression.
+        outputs: units of the output layer; 1 for two classes.
+        classes: names of the classes or labels; empty for regression.
         input_shape: shape of one sample.
-        columns: names of a table's columns, where the source has them.
+        columns: names of a table's columns, if the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
-        sample_shape: shape of one sample as the user's own source has it, without an axis of ours;
-            None where the arrays are not for the user's own model.
-        pool_samples: (N,) rows of the source that the samples outside of the test set are, in their
-            order; None where the source brings a validation set of its own.
+        sample_shape: shape of one sample in the user's own source, without axes that studyhall
+            adds; None unless both arrays and model are the user's own.
+        pool_samples: (N,) row numbers in the source of the training and validation samples, in the
+            order of `split.pool`; None if the source has its own validation set.
     """
 
     split: Fold
@@ -68,30 +69,32 @@ class Data:
 
     @property
     def preparation(self) -> Preparation:
-        """The normalisation fitted on `train`."""
+        """The normalisation, fitted on `train`."""
         return self.split.preparation
 
 
 def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
-    """The data of a study file; see `load`."""
+    """Load the data of a study file; see `load`."""
     return load(file.data, seed=seed, folder=folder, own_model=file.model.is_own)
 
 
 def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = False) -> Data:
-    """The data of a study; the same in every worker.
+    """Load the data of a study; the result is the same in every worker.
 
     Args:
         section: the `[data]` table.
-        seed: the study's; fixes the split and the folds.
-        folder: where the study file lies; paths in it start there.
-        own_model: whether the model is the user's, which may want arrays as the user has them.
+        seed: the study's seed, which fixes the split and the folds.
+        folder: the study file's folder, to which paths are relative.
+        own_model: True if the user's own function builds the model, which may then get the user's
+            arrays unchanged.
 
     Raises:
-        DataError: the data cannot be used as they are; every problem in one line.
+        DataError: the data can't be used; one line per problem.
+        UserCodeError: the user's own function fails.
     """
-    if ".py:" in section.source:  # the user's code gets another working directory
+    if ".py:" in section.source:  # the user's code runs in another working directory
         folder = folder.resolve()
-    with _where_code_runs(section, folder):  # a Dataset of the user's reads its files when asked
+    with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
         arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
@@ -104,7 +107,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     labels = _stratified(train.y, coding, own)
     split = _split(train, validation, labels, section, arrays.one_hot)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
-    split.preparation  # noqa: B018  (a mistake in `normalize` is told now)
+    split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
     return Data(
         split=split,
         folds=folds,
@@ -127,7 +130,7 @@ def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractC
 
 
 def describe(data: Data) -> list[tuple[str, str]]:
-    """What `studyhall check` shows of the data: (name, text) rows."""
+    """Return the rows (name, text) that `studyhall check` shows about the data."""
     form = ", sparse" if sparse.issparse(data.train.x) else ""
     classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
     columns = [("columns", shortened(data.columns))] if data.columns else []
@@ -158,7 +161,7 @@ def _stratified(y: Any, coding: targets.Coding, groups: Any) -> splits.Labels:
 def _rows(
     labels: splits.Labels, arrays: Arrays, section: DataSection, seed: int
 ) -> dict[str, splits.Rows]:
-    """Rows of `arrays` for each part that the source does not bring along itself."""
+    """Return the rows of `arrays` for each part that the source does not have itself."""
     own = {"validation": arrays.validation, "test": arrays.test}
     fractions = {
         name: fraction
@@ -174,7 +177,7 @@ def _part(
     arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
 ) -> Part:
     x, y = own if own is not None else (arrays.x[rows], arrays.y[rows])
-    as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes words as targets
+    as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
     given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
     return Part(x, coding.apply(y), given)
 
@@ -193,13 +196,13 @@ def _split(
 
 
 def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
-    """Groups of the pool's samples, where they are known for all of them."""
+    """Return the groups of the pool's samples, if all of them have one; else None."""
     pooled = _pooled(rows)
     return None if arrays.groups is None or pooled is None else arrays.groups[pooled]
 
 
 def _pooled(rows: dict[str, splits.Rows]) -> splits.Rows | None:
-    """Rows of the source outside of its test set; None where validation samples are apart."""
+    """Return the source's rows outside of the test set; None if it has its own validation set."""
     if "validation" not in rows:
         return None
     return np.concatenate((rows["training"], rows["validation"]))

@@ -1,4 +1,4 @@
-"""`file.npz`: samples and targets under the names that Keras users give them."""
+"""Sources that are .npz files, with arrays under the usual names, such as x_train and y_train."""
 
 import zipfile
 import zlib
@@ -24,14 +24,14 @@ EXPECTED = "x and y, or x_train, y_train, x_test, y_test (x_val, y_val)"
 
 
 def read(path: Path, group: str | None = None) -> Arrays:
-    """The arrays of an .npz file; nothing in it is ever unpickled.
+    """Read the arrays of an .npz file, never unpickling anything.
 
     Args:
         path: the file.
-        group: name of the array that says which samples belong together.
+        group: name of the array with the group of each sample.
 
     Raises:
-        DataError: no such arrays in it, ragged ones, or not an .npz file.
+        DataError: the file has no such arrays, or ragged ones, or is not an .npz file.
     """
     found = _contents(path)
     parts = _parts({name: array for name, array in found.items() if name != group}, path)
@@ -53,7 +53,7 @@ def _contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         size = path.stat().st_size
         received = f"{path.name}, {'an empty file' if size == 0 else 'which is not an .npz file'}"
         raise refusal("source", received, f"arrays {EXPECTED}, as numpy.savez writes") from error
-    except ValueError as error:  # an object array: its rows differ in length, or hold no numbers
+    except ValueError as error:  # an object array: ragged rows, or values that are not numbers
         received = f"{path.name} with arrays of Python objects (ragged rows?)"
         raise refusal("source", received, "arrays of numbers, rows of one length") from error
 
@@ -72,7 +72,10 @@ def _parts(found: dict[str, np.ndarray[Any, Any]], path: Path) -> dict[str, Pair
 
 
 def _role(name: str) -> tuple[str, str]:
-    """`x_train` -> ("train", "x"), `labels` -> ("all", "y"), anything else -> (name, "")."""
+    """Return part and kind of an array: ("train", "x") for `x_train`, ("all", "y") for `labels`.
+
+    Any other name gives (name, "").
+    """
     words = name.lower().split("_")
     parts = [PARTS[word] for word in words if word in PARTS]
     kinds = ["x" if word in SAMPLES else "y" for word in words if word in SAMPLES + TARGETS]

@@ -1,4 +1,4 @@
-"""The pieces that data are split into: parts, and folds of a training and a validation part."""
+"""Parts of the data, and folds: divisions into a training and a validation part."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Part:
     """Raw samples with coded targets.
 
     Attributes:
-        x: (N, …) array as the source has it, or (N, words) csr_matrix of a multi-hot source.
+        x: (N, …) samples before normalisation, or (N, words) csr_matrix of a multi-hot source.
         y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, …) values.
-        given: (N, …) targets as the user's own source gives them, for a model that the user
-            compiles; None where a model takes `y` only.
+        given: (N, …) targets in the form of the user's own source, for a model that the user's
+            code compiles; None if every model takes `y`.
     """
 
     x: Samples
@@ -33,7 +33,7 @@ class Part:
         return len(self.y)
 
     def rows(self, rows: Rows) -> "Part":
-        """Some of the samples; a view where they follow one another."""
+        """Return some of the samples; a view, not a copy, if their row numbers are consecutive."""
         start, stop = int(rows[0]), int(rows[0]) + len(rows)
         some = slice(start, stop) if np.array_equal(rows, np.arange(start, stop)) else rows
         given = None if self.given is None else self.given[some]
@@ -41,7 +41,7 @@ class Part:
 
 
 def joined(first: Part, second: Part) -> Part:
-    """The samples of both, in their order."""
+    """Concatenate the samples of both parts."""
     stack = sparse.vstack if sparse.issparse(first.x) else np.concatenate
     given = None
     if first.given is not None and second.given is not None:
@@ -57,9 +57,9 @@ class Fold:
         pool: every sample outside of the test set.
         train_rows: rows of `pool` that are trained on.
         validation_rows: rows of `pool` that are validated on.
-        train_labels: of the rows that are trained on: what a share of them must respect.
-        normalize: as the study file has it.
-        one_hot: columns of categories, which normalisation leaves alone.
+        train_labels: labels of `train_rows`, for drawing a stratified share of them.
+        normalize: ``[data] normalize``.
+        one_hot: True for each column of a category, which is not normalised.
     """
 
     pool: Part
@@ -84,7 +84,7 @@ class Fold:
         """The normalisation, fitted on this fold's training part.
 
         Raises:
-            DataError: these samples cannot be normalised so.
+            DataError: these samples can't be normalised this way.
         """
         return preparation.fit(self.train.x, self.normalize, self.one_hot)
 

@@ -1,4 +1,4 @@
-"""Where the data of a study are, looked at before anything that could read them is imported."""
+"""The place of a study's data, checked before anything that could read them is imported."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ USER = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
 
 
 def check(source: str, folder: Path) -> None:
-    """See that there is such a file, folder or function of the user's; nothing of it is run.
+    """Check that the file, folder or user's function exists, without running anything.
 
     Raises:
-        DataError: there is none.
+        DataError: it does not exist.
     """
     if is_on_disk(source):
         existing(source, folder)
@@ -34,31 +34,31 @@ def check(source: str, folder: Path) -> None:
 
 
 def is_on_disk(source: str) -> bool:
-    """Whether it is a file or a folder, no collection's name and no function."""
+    """Return True for a file or a folder, False for a collection's name or a function."""
     return source.partition(":")[0] not in COLLECTIONS and not USER.fullmatch(source)
 
 
 def no_function(source: str, error: user_code.UserCodeError) -> DataError:
-    """What is said of a function that is not there, or takes arguments."""
+    """Refuse a function that does not exist or takes arguments."""
     return refusal("source", f'"{source}": {error}', "a function without arguments")
 
 
 def existing(source: str, folder: Path) -> Path:
-    """The file or the folder.
+    """Return the path of the file or the folder.
 
     Raises:
-        DataError: it is not there, or may not be read.
+        DataError: it does not exist, or is not readable.
     """
     path = folder / paths.expanded(source)
-    if not os.path.exists(path):  # a Path would raise below a folder that may not be entered
-        received = f'"{source}", which is not there ({path.absolute()})'
+    if not os.path.exists(path):  # Path.exists raises below a folder without permission
+        received = f'"{source}", which does not exist ({path.absolute()})'
         raise refusal("source", received, _with_slashes(source, folder) or FORMS)
     if not os.access(path, os.R_OK):
-        raise refusal("source", f"{path}, which may not be read", "permission to read it")
+        raise refusal("source", f"{path}, which is not readable", "permission to read it")
     return path
 
 
 def _with_slashes(source: str, folder: Path) -> str:
-    """The same path as it is written here, where Windows' backslashes are no separators."""
+    """Suggest the path with / if its backslashes are meant as Windows separators; else ""."""
     slashed = source.replace("\\", "/")
     return f'"{slashed}", with /' if slashed != source and (folder / slashed).exists() else ""

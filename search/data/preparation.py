@@ -1,7 +1,8 @@
-"""Normalisation: fitted on the training part only, exported with the model.
+"""Normalisation of samples: fitted on the training part only, exported with the model.
 
-Computed in float64, whatever the unit: of a time in milliseconds float32 keeps no more than the
-minute. What it gives is float32. Pictures of 8 bits have no such digits, and stay light.
+It is computed in float64 and returns float32: a Unix time in milliseconds, for example, would lose
+everything below about two minutes in float32. 8-bit images are computed in float32, which is exact
+enough and takes half the memory.
 """
 
 from collections.abc import Iterator
@@ -18,23 +19,23 @@ from studyhall.search.data.errors import refusal
 Floats = NDArray[np.float64]
 Kind = Literal["none", "standard", "scale"]
 
-BLOCK = 1 << 20  # values that are computed with in float64 at a time
-EIGHT_BITS = 255.0  # the greatest value of a pixel of 8 bits
-NOISE = 10 * np.finfo(np.float64).eps  # of its mean: a deviation that small is rounding
+BLOCK = 1 << 20  # values converted to float64 at a time, to limit memory
+EIGHT_BITS = 255.0  # largest value of an 8-bit pixel
+NOISE = 10 * np.finfo(np.float64).eps  # a smaller deviation, relative to the mean, is rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """`(x − subtract) · (1 / divide)` by column, or by channel for pictures.
+    """The normalisation `(x − subtract) · (1 / divide)`, by column or channel.
 
     Source: the book chapter "structuring DL projects and hyperparameter tuning" (mean and standard
     deviation of the training set); the university slides on model tuning (pixels to 0…1).
 
     Attributes:
         kind: "none", "standard" (mean 0, deviation 1) or "scale" (to 0…1).
-        subtract: () or (columns,) means, or least values.
-        divide: () or (columns,) standard deviations, or ranges.
-        light: whether the samples are of 8 bits, so that float32 is enough.
+        subtract: () or (columns,) means or minima.
+        divide: () or (columns,) standard deviations or ranges.
+        light: True for 8-bit samples, for which float32 is precise enough.
     """
 
     kind: Kind = "none"
@@ -43,7 +44,7 @@ class Preparation:
     light: bool = False
 
     def apply(self, x: Samples) -> Samples:
-        """Prepared samples, float32 of the same shape; sparse rows stay sparse."""
+        """Return normalised samples as float32 of the same shape; sparse rows stay sparse."""
         if self.kind == "none":
             return x.astype(np.float32)
         if self.light:
@@ -54,9 +55,9 @@ class Preparation:
         return prepared
 
     def layers(self) -> list[Any]:
-        """Plain Keras layers that do the same, for the front of an exported model.
+        """Return Keras layers that do the same, to prepend to an exported model.
 
-        They take inputs of `dtype`, and give float32.
+        They take inputs of `dtype` and return float32.
         """
         import keras
 
@@ -64,7 +65,7 @@ class Preparation:
             return []
         steps = [(1.0, -self.subtract), (1 / self.divide, np.zeros(()))]
         needed = steps if self.subtract.any() else steps[1:]
-        # Arrays, as Keras would take numbers and lists for float32.
+        # As arrays, since Keras converts plain numbers and lists to float32.
         computed = [
             keras.layers.Rescaling(np.asarray(scale), offset, dtype=self.dtype)
             for scale, offset in needed
@@ -73,11 +74,11 @@ class Preparation:
 
     @property
     def dtype(self) -> str:
-        """What raw samples are computed with."""
+        """The type in which the normalisation is computed: "float32" or "float64"."""
         return "float32" if self.light or self.kind == "none" else "float64"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything needed to prepare samples by other means, ready for JSON."""
+        """Return all numbers of the normalisation as a JSON-serialisable dict."""
         if self.kind == "none":
             return {"kind": "none"}
         return {
@@ -88,7 +89,7 @@ class Preparation:
         }
 
     def _computed(self, x: NDArray[Any]) -> NDArray[Any]:
-        """The same in place: subtracted first, as scaled means would swallow small spreads."""
+        """Normalise in place; subtract first, since scaling a large mean loses small deviations."""
         if self.subtract.any():
             x -= self.subtract.astype(x.dtype)
         x *= (1 / self.divide).astype(x.dtype)
@@ -96,16 +97,16 @@ class Preparation:
 
 
 def fit(x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = ()) -> Preparation:
-    """The preparation that fits the training part.
+    """Fit the normalisation on the training part.
 
     Args:
-        x: training samples. (N, height, width, channels) are pictures.
-        normalize: "none", "standard", "scale", or "auto": pictures are scaled to 0…1, unless they
-            have negative values; multi-hot rows stay; everything else is standardised.
-        one_hot: columns of 0 and 1 to be left alone.
+        x: training samples. (N, height, width, channels) are images.
+        normalize: "none", "standard", "scale", or "auto": images are scaled to 0…1 unless they
+            have negative values; sparse rows are unchanged; everything else is standardised.
+        one_hot: True for each column that is not to be normalised.
 
     Raises:
-        DataError: sparse rows cannot be normalised and stay sparse.
+        DataError: sparse rows with "standard" or "scale", which would make them dense.
     """
     if sparse.issparse(x):
         if normalize not in ("auto", "none"):
@@ -140,7 +141,7 @@ def _standard(x: Samples, one_hot: tuple[bool, ...]) -> Preparation:
 
 
 def _mean(columns: NDArray[Any]) -> Floats:
-    """Of each column, added up as distances from its first value, which loses no digits."""
+    """Return the mean of each column; summing distances from the first value loses no digits."""
     first = columns[0].astype(np.float64)
     distances = np.sum([(part - first).sum(axis=0) for part in _wide(columns)], axis=0)
     mean: Floats = first + distances / len(columns)
@@ -148,7 +149,7 @@ def _mean(columns: NDArray[Any]) -> Floats:
 
 
 def _deviation(columns: NDArray[Any], mean: Floats) -> Floats:
-    """Of each column, squared in units of its largest distance, so that nothing overflows."""
+    """Return the deviation of each column; dividing by the largest distance avoids overflow."""
     largest = np.max([np.abs(part - mean).max(axis=0) for part in _wide(columns)], axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     squares = np.sum([np.square((p - mean) / unit).sum(axis=0) for p in _wide(columns)], axis=0)
@@ -160,13 +161,13 @@ def _wide(columns: NDArray[Any]) -> Iterator[Floats]:
 
 
 def _blocks(x: NDArray[Any]) -> Iterator[slice]:
-    """Rows of about so many values."""
+    """Yield slices of rows with about `BLOCK` values each."""
     step = max(1, BLOCK // max(1, x[0].size))
     return (slice(start, start + step) for start in range(0, len(x), step))
 
 
 def _but(one_hot: tuple[bool, ...], subtract: Floats, divide: Floats) -> tuple[Floats, Floats]:
-    """Leaves the columns of categories, and constant ones' width, as they are."""
+    """Exempt columns of categories, and divide constant columns by 1."""
     kept = np.array(one_hot) if one_hot else np.zeros(len(divide), bool)
     return np.where(kept, 0.0, subtract), np.where(kept | (divide == 0), 1.0, divide)
 

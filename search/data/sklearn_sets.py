@@ -1,4 +1,4 @@
-"""What scikit-learn brings along or draws: `sklearn:digits`, `sklearn:blobs(centers=3)`."""
+"""Sources from `sklearn.datasets`, such as `sklearn:digits` and `sklearn:blobs(centers=3)`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from studyhall.search.data.arrays import Arrays
 
 @dataclass(frozen=True)
 class Bundled:
-    """A data set with the arguments that a study file may give it."""
+    """A scikit-learn data set: its loader, permitted arguments, and defaults for some of them."""
 
     load: Callable[..., Any]
     arguments: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Drawn data are the same for every seed of a study: `random_state` is theirs alone.
+# Generated data don't depend on the study's seed, only on their own `random_state`.
 SETS = {
     "digits": Bundled(datasets.load_digits, ("n_class",)),
     "iris": Bundled(datasets.load_iris),
@@ -40,7 +40,7 @@ SETS = {
 
 
 def read(name: str, arguments: Mapping[str, Any]) -> Arrays:
-    """One of `SETS`; digits as pictures (N, 8, 8, 1).
+    """Load one of `SETS`; digits as images (N, 8, 8, 1).
 
     Raises:
         ValueError: scikit-learn refuses an argument's value.

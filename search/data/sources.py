@@ -1,4 +1,4 @@
-"""`[data] source`: what the study file names becomes arrays, whatever kind of source it is."""
+"""Reading of `[data] source`, whatever kind of source it is."""
 
 import ast
 import re
@@ -17,14 +17,15 @@ CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
 
 
 def read(section: DataSection, folder: Path) -> Arrays:
-    """The samples of a study's source.
+    """Read the samples of a study's source.
 
     Args:
         section: the `[data]` table.
-        folder: where the study file lies; paths in it start there.
+        folder: the study file's folder, to which paths are relative.
 
     Raises:
-        DataError: the source is missing, empty, ragged or holds anything but numbers.
+        DataError: the source is missing, empty, ragged or has values that are not numbers.
+        UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
     path = places.existing(section.source, folder) if places.is_on_disk(section.source) else None
@@ -39,7 +40,7 @@ def read(section: DataSection, folder: Path) -> Arrays:
 
 
 def _from_collection(collection: str, reference: str) -> Arrays:
-    """`digits`, or `blobs(centers=3)`, of scikit-learn's or Keras' data sets."""
+    """Load `digits` or `blobs(centers=3)` from the data sets of scikit-learn or Keras."""
     sets = COLLECTIONS[collection]
     call = CALL.fullmatch(reference.strip())
     name = call["name"] if call else reference
@@ -64,14 +65,14 @@ def _from_collection(collection: str, reference: str) -> Arrays:
 
 
 def _arguments(text: str, reference: str) -> Mapping[str, Any]:
-    """`centers=3, cluster_std=2.0` as a dict; values are literals, nothing is executed."""
+    """Parse `centers=3, cluster_std=2.0` as a dict; values are literals, nothing is executed."""
     try:
         call = ast.parse(f"_({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError("arguments need names")
         return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
     except (SyntaxError, ValueError) as error:
-        expected = "arguments as name=value, values being numbers or text"
+        expected = "arguments as name=value with numbers or strings"
         raise refusal("source", f'"{reference}"', expected) from error
 
 
@@ -86,7 +87,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:
-    """Refuses keys that this source has no use for, so that nobody believes they did something."""
+    """Refuse keys that have no effect for this source."""
     table = path is not None and path.suffix.lower() in tables.READERS
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
@@ -96,7 +97,7 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
         "grey": (section.grey, folder, "a folder of images"),
     }
     problems = [
-        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"it only for {kind}")
+        problem(key, f"{spelling.as_toml(value)} for {section.source}", f"this key only for {kind}")
         for key, (value, fits, kind) in written.items()
         if value and not fits
     ]

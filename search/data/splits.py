@@ -1,4 +1,4 @@
-"""Which samples are trained on, validated on and tested on: computed once, by the study's seed."""
+"""The split into training, validation and test samples, computed once from the study's seed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a split must respect, for each sample.
+    """The classes and groups of the samples, which a split must respect.
 
     Attributes:
         count: number of samples.
-        y: (N,) class numbers whose proportions every part keeps; None where there are none.
+        y: (N,) class numbers, for stratification; None without classes.
         classes: names of the classes.
-        groups: (N,) samples of one group never part; None where each stands for itself.
+        groups: (N,) group of each sample; a group is never split; None without groups.
     """
 
     count: int
@@ -30,17 +30,17 @@ class Labels:
     groups: Targets | None = None
 
     def of(self, rows: Rows) -> "Labels":
-        """The labels of some of the samples."""
+        """Return the labels of some of the samples."""
         y = None if self.y is None else self.y[rows]
         groups = None if self.groups is None else self.groups[rows]
         return Labels(len(rows), y, self.classes, groups)
 
 
 def sample(labels: Labels, count: int, *, seed: int) -> Rows:
-    """At most `count` samples, every class in its proportion; whole groups where there are some.
+    """Draw at most `count` samples, stratified by class, or whole groups if there are groups.
 
     Raises:
-        DataError: too few for all classes.
+        DataError: `count` is too small for all classes.
     """
     if count >= labels.count:
         return np.arange(labels.count)
@@ -48,15 +48,15 @@ def sample(labels: Labels, count: int, *, seed: int) -> Rows:
 
 
 def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[str, Rows]:
-    """Rows of every part.
+    """Split the samples into parts and return the rows of each.
 
     Args:
         labels: what the split must respect.
         fractions: size of each part by its name, relative to each other.
-        seed: the study's.
+        seed: the study's seed.
 
     Raises:
-        DataError: a part would be empty, or without one of the classes.
+        DataError: a part would be empty, or would lack a class.
     """
     sizes = _sizes(labels.count, fractions)
     _enough(labels, sizes, fractions)
@@ -72,15 +72,17 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
 
 
 def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Training and validation rows of k-fold cross-validation, by class or by group.
+    """Yield training and validation rows of k-fold cross-validation, stratified or by groups.
 
     Source: the blog "tuning methods" (10-fold cross-validation for small data).
 
     Raises:
-        DataError: fewer samples, samples of a class, or groups than folds.
+        DataError: there are fewer samples, samples of a class, or groups than folds.
     """
     if labels.count < count:
-        raise refusal("folds", f"{count} for {labels.count} samples", "a sample for each")
+        raise refusal(
+            "folds", f"{count} for {labels.count} samples", "at least one sample for each"
+        )
     _refuse(_scarce(labels, "folds", count, "folds"))
     if labels.groups is not None:
         by_class = labels.y is not None
@@ -91,18 +93,18 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
         kind = model_selection.KFold
     splitter = kind(count, shuffle=True, random_state=seed)
     for train, validation in splitter.split(np.zeros(labels.count), labels.y, labels.groups):
-        if not len(validation):  # groups of too unequal sizes
-            raise refusal("folds", f"{count}, one of them without samples", "fewer folds")
+        if not len(validation):  # happens if the sizes of the groups are too unequal
+            raise refusal("folds", f"{count}, which leaves one fold empty", "fewer folds")
         _complete(labels, {"training": train}, "folds")
         yield train, validation
 
 
 def _cut(labels: Labels, size: int, key: str, *, seed: int) -> tuple[Rows, Rows]:
-    """All rows but `size` of them, and those."""
+    """Split off `size` rows; return the remaining rows and those split off."""
     cut = _cut_rows if labels.groups is None else _cut_groups
     try:
         return cut(labels, size, seed)
-    except ValueError as error:  # too small for the classes or groups that are left
+    except ValueError as error:  # from scikit-learn: too small for the remaining classes or groups
         reason = str(error).splitlines()[0]
         received = f"{size} of {labels.count} samples for one part"
         raise refusal(key, received, f"larger parts: {reason}") from error
@@ -123,7 +125,7 @@ def _cut_groups(labels: Labels, size: int, seed: int) -> tuple[Rows, Rows]:
 
 
 def _sizes(count: int, fractions: dict[str, float]) -> dict[str, int]:
-    """Whole samples of each part; what rounding leaves goes to the first."""
+    """Return the number of samples of each part; the first part absorbs rounding."""
     total = sum(fractions.values())
     sizes = {name: round(count * part / total) for name, part in fractions.items()}
     first = next(iter(sizes))
@@ -131,7 +133,7 @@ def _sizes(count: int, fractions: dict[str, float]) -> dict[str, int]:
 
 
 def _enough(labels: Labels, sizes: dict[str, int], fractions: dict[str, float]) -> None:
-    """scikit-learn's conditions, said in the words of the study file."""
+    """Check scikit-learn's conditions, to report them in terms of the study file."""
     needed = 1 if labels.y is None else len(labels.classes)
     wanted = "at least one" if needed == 1 else f"at least one of each of {needed} classes"
     _refuse(
@@ -143,21 +145,21 @@ def _enough(labels: Labels, sizes: dict[str, int], fractions: dict[str, float]) 
 
 
 def _scarce(labels: Labels, key: str, needed: int, pieces: str) -> Iterator[str]:
-    """A problem for each class that cannot be in every piece, and for too few groups."""
+    """Yield a problem for each class too small to be in every piece, or for too few groups."""
     if labels.groups is not None:
         groups = len(np.unique(labels.groups))
         if groups < needed:
-            yield problem(key, f"{groups} groups for {needed} {pieces}", "a group for each")
+            yield problem(key, f"{groups} groups for {needed} {pieces}", "at least one for each")
     elif labels.y is not None:
         counts = np.bincount(labels.y, minlength=len(labels.classes))
         for name, count in zip(labels.classes, counts, strict=True):
             if count < needed:
                 received = f"{count} samples of class {name} for {needed} {pieces}"
-                yield problem(key, received, "one for each")
+                yield problem(key, received, "at least one for each")
 
 
 def _complete(labels: Labels, parts: dict[str, Rows], key: str) -> None:
-    """Refuses parts that lack a class."""
+    """Refuse parts that lack a class."""
     for name, rows in parts.items():
         if labels.y is None:
             continue

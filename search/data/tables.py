@@ -1,4 +1,4 @@
-"""`table.csv`, `table.parquet`: columns of numbers and categories, one of them the target."""
+"""Sources that are tables (.csv, .tsv, .parquet) with numeric and categorical columns."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,21 +15,21 @@ from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.spaces import spelling
 
-CATEGORIES = 1000  # a column of more different texts is no category
+CATEGORIES = 1000  # a text column with more different values is not categorical
 SEPARATORS = ",;\t|"
 
 
 def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
-    """The columns of a table as numbers; categories as one column of 0 and 1 for each value.
+    """Read the columns of a table as numbers, with categorical columns one-hot encoded.
 
     Args:
-        path: a file with one of the endings in `READERS`.
-        target: column to predict.
-        group: column whose equal rows belong together; it is not learned from.
+        path: a file with one of the suffixes in `READERS`.
+        target: name of the column to predict.
+        group: name of the column with the group of each row; it is not a feature.
 
     Raises:
-        DataError: empty, ragged, no such column, missing values, or columns of another kind.
-            Rows are counted from 1, without the header.
+        DataError: the table is empty or ragged, lacks a column, or has missing values or columns
+            of an unsuitable type. Messages count rows from 1, without the header.
     """
     table = READERS[path.suffix.lower()](path)
     table.columns = table.columns.map(str)
@@ -52,12 +52,12 @@ def _place(path: Path, row: int, name: str) -> str:
 
 
 def _csv(path: Path) -> pd.DataFrame:
-    expected = "a header, and as many values in every row"
+    expected = "a header, and the same number of values in every row"
     try:
         with path.open(encoding="utf-8") as file:
             header = file.readline()
-        separator = max(SEPARATORS, key=header.count)
-        with warnings.catch_warnings():
+        separator = max(SEPARATORS, key=header.count)  # the most frequent one in the header
+        with warnings.catch_warnings():  # pandas only warns of rows with too many values
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, sep=separator, index_col=False)
     except pd.errors.EmptyDataError as error:
@@ -87,7 +87,7 @@ READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
 
 
 def _has(table: pd.DataFrame, path: Path, target: str | None, group: str | None) -> None:
-    """Refuses a table without rows, or without a column that the study file names."""
+    """Refuse a table without rows, or without a column that the study file names."""
     problems = []
     for key, name in {"target": target, "group": group}.items():
         if name in table.columns or (key == "group" and name is None):
@@ -107,7 +107,7 @@ def _has(table: pd.DataFrame, path: Path, target: str | None, group: str | None)
 
 
 def _complete(table: pd.DataFrame, path: Path) -> None:
-    """Refuses missing and infinite values, naming the first of each column."""
+    """Refuse missing and infinite values; the message names the first one of each column."""
     problems = []
     for name, column in table.items():
         bad = column.isna() | (column.isin([np.inf, -np.inf]))
@@ -122,7 +122,7 @@ def _complete(table: pd.DataFrame, path: Path) -> None:
 
 
 def _encoded(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
-    """Columns named (column, category), and the categories of those that have some."""
+    """One-hot encode text columns; return columns (name, category) and each column's categories."""
     problems = [text for name in table if (text := _strange(table[name], path))]
     if problems:
         raise DataError(problems)
@@ -141,24 +141,24 @@ def _is_text(column: "pd.Series[Any]") -> bool:
 
 
 def _strange(column: "pd.Series[Any]", path: Path) -> str:
-    """What forbids to learn from a column, as a problem; empty where nothing does."""
+    """Return the problem that makes a column unsuitable as a feature; "" if there is none."""
     place = f"{path.name}, column {column.name}"
     if not _is_text(column):
         known = types.is_bool_dtype(column) or types.is_numeric_dtype(column)
         return "" if known else problem("source", f"{column.dtype} in {place}", "numbers or text")
     numbers = pd.to_numeric(column.astype(str), errors="coerce")
-    if 0.5 < numbers.notna().mean() < 1:  # a slip among numbers, not a category
+    if 0.5 < numbers.notna().mean() < 1:  # most are numbers: a typing mistake, not a category
         row = int(np.flatnonzero(numbers.isna())[0])
         received = f'"{column.iloc[row]}" in {place}, row {row + 1}'
         return problem("source", received, "a number, as in most rows")
     if (count := column.nunique()) > CATEGORIES:
-        received = f"{count} different texts in {place}"
+        received = f"{count} different values in {place}"
         return problem("source", received, f"at most {CATEGORIES} categories")
     return ""
 
 
 def _values(column: "pd.Series[Any]") -> NDArray[Any]:
-    """A column as numpy has it: text as `str`, categories as their values."""
+    """Return a column as NumPy array: text as `str`, categories as their values."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if types.is_string_dtype(column):

@@ -1,4 +1,4 @@
-"""From the targets of a source to what a loss needs: the task, the classes and coded arrays."""
+"""Coding of a source's targets for a Keras loss: the task, the classes and the coded arrays."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,19 +11,20 @@ from studyhall.search.data.errors import refusal, shortened
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
-FEW = 20  # as many different whole numbers are classes, whatever they are
-PER_CLASS = 10  # more of them are classes where they are 0, 1, 2 … with as many samples each
+FEW = 20  # up to this many different whole numbers are classes, whatever their values
+PER_CLASS = 10  # more are classes only if they are 0, 1, 2 … with this many samples each
 
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """How the targets of one source are written for Keras.
+    """The coding of one source's targets for Keras.
 
     Attributes:
-        task: what the targets are.
-        classes: names of the classes, or of the labels; none for regression.
-        outputs: units that the output layer needs; 1 for two classes (sigmoid).
-        labels: the source's labels in the order of `classes`; None where targets are not labels.
+        task: binary, multiclass, multilabel or regression.
+        classes: names of the classes or labels; empty for regression.
+        outputs: units of the output layer; 1 for two classes (sigmoid).
+        labels: the source's class labels in the order of `classes`; None for multilabel and
+            regression.
     """
 
     task: Task
@@ -32,13 +33,13 @@ class Coding:
     labels: NDArray[Any] | None = None
 
     def apply(self, y: Targets) -> NDArray[Any]:
-        """int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, …) values.
+        """Code targets: int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, …) values.
 
         Args:
-            y: as the source has them.
+            y: targets in the source's form.
 
         Raises:
-            DataError: a label that the training data do not have.
+            DataError: a class label that does not occur in the training data.
         """
         y = flat(y)
         if self.labels is None:
@@ -65,19 +66,20 @@ def coding(
     *,
     own_model: bool = False,
 ) -> Coding:
-    """The coding that fits the training data's targets.
+    """Choose the coding for the training data's targets.
 
     Args:
         y: (N, …) targets.
-        task: "auto" to tell it from the targets, else "classification", "multilabel" or
-            "regression". Text, truth values, 0/1 and a few whole numbers are classes; one 1 per
-            row is one-hot, several are labels; everything else is regression.
-        names: names of the whole numbers 0, 1, …, if the source knows them.
+        task: "classification", "multilabel", "regression", or "auto" to infer it: text, booleans,
+            0/1 and a few whole numbers are classes; rows of 0/1 with one 1 each are one-hot
+            classes, other rows of 0/1 are multilabel; everything else is regression.
+        names: names of the class numbers 0, 1, …, if the source has names.
         key: key of `[data]` that names the targets, for messages.
-        own_model: whether the model is the user's: it may take targets of more than two axes.
+        own_model: True if the user's own function builds the model; then targets may have more
+            than two axes.
 
     Raises:
-        DataError: targets that the task cannot have, one class only, or one value only.
+        DataError: targets that don't fit the task, a single class, or a single value.
     """
     y = flat(y)
     if y.ndim > 2:
@@ -92,7 +94,7 @@ def coding(
 
 
 def _many_axes(y: Targets, task: str, key: str, *, own_model: bool) -> None:
-    """Sequences, masks and the like: numbers, and what they mean is for the user's model to say."""
+    """Check targets of more than two axes (sequences, masks): only the user's model knows them."""
     received = f"targets of shape {y.shape}"
     if not own_model:
         wanted = "one or several values per sample, or a model of your own"
@@ -162,5 +164,5 @@ def _regression(y: Targets, key: str) -> Coding:
     if y.dtype.kind not in "biuf":
         raise refusal(key, f'text such as "{y.flat[0]}"', 'numbers, or task = "classification"')
     if (y == y[0]).all():
-        raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "values that differ")
+        raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "different values")
     return Coding("regression", (), 1 if y.ndim == 1 else y.shape[-1])

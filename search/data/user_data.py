@@ -1,4 +1,4 @@
-"""`my_data.py:load`: arrays or tf.data.Datasets from the user's own function."""
+"""Sources that are the user's own functions, such as `my_data.py:load`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +19,15 @@ PAIRS = 3
 
 
 def read(reference: str, folder: Path) -> Arrays:
-    """What the user's function returns.
+    """Call the user's function and return its arrays.
 
     Args:
         reference: `my_data.py:load`.
-        folder: where the study file lies.
+        folder: the study file's folder.
 
     Raises:
-        DataError: no such function, or it returns something else.
-        UserCodeError: the user's code raises; its own exception is the cause.
+        DataError: there is no such function, or it returns something unexpected.
+        UserCodeError: the user's code raises; its exception is the cause.
     """
     found = user_code.call(_function(reference, folder))
     pairs = [_pair(part, reference) for part in _parts(found)]
@@ -42,13 +42,13 @@ def _function(reference: str, folder: Path) -> Callable[[], Any]:
     try:
         return user_code.load(reference, folder, takes=())
     except user_code.UserCodeError as error:
-        if error.__cause__ is not None:  # the file itself raises
+        if error.__cause__ is not None:  # importing the file raised
             raise
         raise places.no_function(reference, error) from None
 
 
 def _parts(found: Any) -> list[Any]:
-    """The pairs and datasets in what came back; (x, y) itself is one pair."""
+    """Return the pairs and datasets in the function's result; a plain (x, y) is one pair."""
     if datasets.is_dataset(found):
         return [found]
     if not isinstance(found, (tuple, list)):
@@ -66,7 +66,7 @@ def _pair(part: Any, reference: str) -> Pair:
 
 
 def _column(y: Any) -> Any:
-    """A pandas Series as Keras' own fit takes it: (N, 1)."""
+    """Return a pandas Series as (N, 1), as Keras' fit does."""
     return np.asarray(y)[:, np.newaxis] if type(y).__name__ == "Series" else y
 
 

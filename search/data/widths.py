@@ -1,4 +1,7 @@
-"""How many digits numbers need: float32 is enough for most tables, and takes half the memory."""
+"""The choice between float32 and float64 for tables.
+
+float32 is precise enough for most tables and takes half the memory.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,19 @@ from studyhall.search.data.errors import refusal
 if TYPE_CHECKING:
     import pandas as pd
 
-LOST = 1e-5  # of a column's deviation: what rounding may take of its values
-WHOLE = 2**53  # beyond which float64 has not every whole number
+LOST = 1e-5  # largest acceptable rounding error, as a share of a column's standard deviation
+WHOLE = 2**53  # float64 represents every whole number up to here
 
 
 def numbers(table: pd.DataFrame, place: Callable[[int, int], str]) -> NDArray[Any]:
-    """Columns as float32, or all as float64 where float32 would lose what one of them tells.
+    """Convert columns to float32, or all to float64 if float32 would lose information in one.
 
     Args:
         table: columns of numbers.
-        place: says where a value stands, by its row and column, for messages.
+        place: describes the place of a value, given its row and column, for messages.
 
     Raises:
-        DataError: whole numbers that float64 can't tell apart either.
+        DataError: float64 would lose information too; see `check`.
     """
     columns = [table.iloc[:, number].to_numpy() for number in range(table.shape[1])]
     for number, column in enumerate(columns):
@@ -40,22 +43,23 @@ def _of_column(place: Callable[[int, int], str], number: int, row: int, _: int) 
 
 
 def check(values: NDArray[Any], place: Callable[[int, int], str]) -> None:
-    """Refuse whole numbers (N, columns) that float64 can't tell apart.
+    """Refuse 64-bit whole numbers (N, columns) whose differences would be lost in float64.
 
     Raises:
-        DataError: there are some, and their column tells nothing but by such digits.
+        DataError: in some column rounding is not negligible compared to the standard deviation.
     """
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8:
         return
     rounded = values.astype(np.float64)
     if np.abs(rounded).max() < WHOLE:
         return
+    # In long double, whose 64-bit mantissa (x86) holds every 64-bit integer.
     lost = np.abs(values.astype(np.longdouble) - rounded.astype(np.longdouble))
     bad = np.argwhere(lost > LOST * rounded.std(axis=0))
     if len(bad):
         row, column = (int(each) for each in bad[0])
         received = f"{values[row, column]} in {place(row, column)}, whose last digits float64 loses"
-        raise refusal("source", received, "numbers within 2**53, after subtracting the least one")
+        raise refusal("source", received, "numbers below 2**53: subtract the smallest, for example")
 
 
 def _needs_float64(column: NDArray[Any]) -> bool:
@@ -65,6 +69,6 @@ def _needs_float64(column: NDArray[Any]) -> bool:
     if not np.isfinite(short).all():
         return True
     centre = values - values[0]
-    size = np.abs(centre).max()
+    size = np.abs(centre).max()  # divided out below, so that the squares don't overflow
     deviation = size * (centre / size).std() if size > 0 else 0.0
     return bool(np.abs(values - short).max() > LOST * deviation > 0)

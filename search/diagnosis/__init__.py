@@ -1,1 +1,1 @@
-"""What a study's curves say: evidence in numbers, verdicts, advice, good ranges, the next study."""
+"""Diagnosis of trials from their learning curves: verdicts, advice, good ranges, next study."""

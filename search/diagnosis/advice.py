@@ -1,4 +1,4 @@
-"""What to change, in the hyperparameters that this study has: the guide's advice, with numbers."""
+"""Advice on what to change after a verdict, in terms of the study's own hyperparameters."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from studyhall.spaces.entry import Entry
 from studyhall.spaces.space import read_space
 
 UP, DOWN = "raise", "lower"
-MOST = 4  # hyperparameters that one advice names; those that are searched first
+MOST = 4  # largest number of hyperparameters in one advice; searched ones come first
 
-# Which way each verdict's remedies go: the university slides on dropout, size and data, the book
-# chapter on the learning rate, 'Keras from scratch, part 5' on width and penalties.
+# Remedies of each verdict, by hyperparameter and direction. Sources: the university slides for
+# dropout, size and data; the book chapter for the learning rate; 'Keras from scratch, part 5' for
+# width and penalties.
 SIMPLER = (
     ("dropout", UP), ("l2", UP), ("l1", UP), ("weight_decay", UP), ("width", DOWN),
     ("depth", DOWN), ("head_width", DOWN), ("head_dropout", UP), ("rotation", UP), ("shift", UP),
@@ -37,17 +38,17 @@ MOVES = {
     rules.DIVERGED: CALMER,
     rules.CUT_SHORT: BOLDER,
 }
-# For a model of the user's own, whose hyperparameters have any name.
+# Advice for a model of the user's own, whose hyperparameters have names unknown to studyhall.
 GENERAL = {
     rules.OVERFIT: ["use a smaller network, more dropout, more L2 or augmentation"],
     rules.TOO_LONG: ["use a smaller network, more dropout, more L2 or augmentation"],
     rules.UNDERFIT: ["use more layers or units, less dropout and less L2"],
 }
-# A good fit, by whether it is worth training longer.
+# Advice on a good fit, by the answer to whether training longer is worth it.
 _KEEP = {
     longer.YES: "keep it, and train longer, as the validation loss still falls: raise [training] "
     "epochs above {epochs}",
-    longer.NO: "keep it; further epochs would not make it better",
+    longer.NO: "keep it; further epochs would not improve it",
     longer.UNKNOWN: "keep it",
 }
 IMAGES_ONLY = ("flip", "rotation", "shift", "zoom")
@@ -55,11 +56,11 @@ IMAGES_ONLY = ("flip", "rotation", "shift", "zoom")
 
 @dataclass(frozen=True)
 class Remedies:
-    """What a study has to turn.
+    """The source of advice for one study.
 
-    Args:
-        file: the study's.
-        samples: of the training part; None where that is not known.
+    Attributes:
+        file: the study file.
+        samples: number of training samples; None if not known.
     """
 
     file: StudyFile
@@ -72,24 +73,24 @@ class Remedies:
         best_epoch: int,
         more: str = longer.UNKNOWN,
     ) -> list[str]:
-        """The advice on one trial, the most telling first; nothing for a good fit but to keep it.
+        """Return the advice on one trial as sentences, the most important first.
 
         Args:
-            verdict: of `search.diagnosis.rules`.
-            values: every hyperparameter of the trial, defaults included.
-            best_epoch: of the trial.
-            more: whether it is worth training longer, an answer of `search.diagnosis.longer`.
+            verdict: a verdict of `search.diagnosis.rules`.
+            values: every hyperparameter of the trial, including defaults.
+            best_epoch: the trial's best epoch.
+            more: answer of `search.diagnosis.longer` to whether training longer is worth it.
         """
         moves = [*self._moves(MOVES.get(verdict, ()), values)]
-        moves.sort(key=lambda move: not move[0])  # what is searched can be turned at once
+        moves.sort(key=lambda move: not move[0])  # searched hyperparameters first: stable sort
         said = [sentence for _, sentence in moves[:MOST]] or GENERAL.get(verdict, [])
         return [*self._first(verdict, best_epoch, more), *said, *self._last(verdict, more)]
 
     def _first(self, verdict: str, best_epoch: int, more: str) -> list[str]:
         epochs, patience = self.file.training.epochs, self.file.training.patience
         if verdict == rules.TOO_LONG and patience == "none":
-            least = f"its validation loss was least at epoch {best_epoch}"
-            return [f"stop early: write [training] patience = 10; {least}"]
+            least = f"its validation loss was lowest at epoch {best_epoch}"
+            return [f"stop early: set [training] patience = 10; {least}"]
         if verdict == rules.CUT_SHORT:
             return [f"raise [training] epochs above {epochs}"]
         if verdict == rules.GOOD:
@@ -100,25 +101,25 @@ class Remedies:
         if verdict in (rules.OVERFIT, rules.TOO_LONG):
             return ["collect more data"]
         if verdict == rules.UNDERFIT:
-            features = "give the samples more features"
+            features = "add features to the samples"
             return [features if more == longer.NO else f"{features}, or train longer"]
         if verdict in (rules.UNSTABLE, rules.DIVERGED) and "decay" not in self.file.space:
-            return ['let the learning rate fall: decay = "exponential"']
+            return ['let the learning rate decay: decay = "exponential"']
         return []
 
     def _moves(
         self, moves: tuple[tuple[str, str], ...], values: Mapping[str, Any]
     ) -> Iterator[tuple[bool, str]]:
-        """Whether each move's hyperparameter is searched, and the sentence."""
+        """Yield for each possible move whether its hyperparameter is searched, and the sentence."""
         entries = {entry.name: entry for entry in self._space()}
         for name, way in moves:
             number = _number(values.get(name), way)
             entry = entries.get(name)
             if number is None or (entry is None and (number == 0 or name in IMAGES_ONLY)):
-                continue  # what is switched off and not searched would be another network
+                continue  # switched off and not searched: using it would be another network
             if name == "batch_size" and self.samples is not None:
                 if way == UP and number >= self.samples:
-                    continue  # a batch holds all of them already
+                    continue  # a batch already contains all samples
                 number = min(number, self.samples)
             if not _can_move(name, way, number):
                 continue
@@ -128,7 +129,7 @@ class Remedies:
                 yield (
                     True,
                     f"{way} {name} {_beyond(way)} {_short(number)}",
-                )  # their code asks for it
+                )  # the user's function asks for it
             else:
                 yield False, f"{way} {name}, which is fixed at {_short(number)}"
 
@@ -148,7 +149,7 @@ def _beyond(way: str) -> str:
 
 
 def _end(entry: Entry, way: str) -> float | None:
-    """The last number that the study may choose in this direction."""
+    """Return the end of the entry's range in this direction; None without numbers."""
     if entry.choices:
         numbers = [each for each in entry.choices if _is_number(each)]
         return (max if way == UP else min)(map(float, numbers)) if numbers else None
@@ -156,7 +157,7 @@ def _end(entry: Entry, way: str) -> float | None:
 
 
 def _can_move(name: str, way: str, number: float) -> bool:
-    """Whether any legal value lies in that direction."""
+    """Check that there are legal values in this direction."""
     if name not in hyperparameters.NAMES:
         return True
     legal = re.match(r"[\[(](\S+), (\S+)[\])]", hyperparameters.find(name).legal)
@@ -167,7 +168,7 @@ def _can_move(name: str, way: str, number: float) -> bool:
 
 
 def _number(value: Any, way: str) -> float | None:
-    """The number to move away from; of a value per layer, the one that is furthest behind."""
+    """Return the number to move away from; for per-layer values, the one farthest behind."""
     if isinstance(value, list):
         numbers = [float(each) for each in value if _is_number(each)]
         return (min if way == UP else max)(numbers) if numbers else None

@@ -1,10 +1,10 @@
-"""What one training's curves come to in numbers, noise smoothed away.
+"""Measures of one training's learning curves, smoothed against noise.
 
-Losses are measured in units of the loss of guessing: that of a model which knows only how often
-each class occurs, or the mean of the targets. 1 is nothing learned, 0 is a perfect fit, whatever
-the loss and the number of classes; for squared errors it is 1 − R². Where the loss is the user's
-own, nobody knows what guessing gets: the unit is what the curves span then, and no rule that speaks
-of guessing applies.
+Losses are given in units of the loss of guessing (the baseline loss): that of a model which always
+predicts the class frequencies, or the mean of the targets. 1 means nothing learned and 0 a perfect
+fit, whatever the loss and the number of classes; for squared errors it is 1 − R². For a loss of the
+user's own, the loss of guessing is unknown: then the unit is the range of the curves, and rules
+that involve guessing don't apply.
 """
 
 from __future__ import annotations
@@ -18,37 +18,39 @@ from numpy.typing import NDArray
 from studyhall.search.display import curves
 from studyhall.search.display.curves import History
 
-WIDEST = 9  # epochs that a smoothed value is made of, at most
-SHORTEST = 8  # epochs of a curve that is smoothed
-EXPLOSION = 1e6  # a loss beyond so many times that of guessing is no number any more
+WIDEST = 9  # largest width of the smoothing window, in epochs
+SHORTEST = 8  # shorter curves are not smoothed
+EXPLOSION = 1e6  # a loss beyond this many times the loss of guessing counts as not finite
 
 Curve = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One training in numbers. ``train_…`` and ``validation_…`` are losses as recorded.
+    """The measures of one training.
 
     Attributes:
-        epochs: how many were trained.
-        best_epoch: of the least validation loss.
-        guess_loss: the loss of guessing; None where it is not known.
-        unit: that loss, or what the curves span; of all that follow but the errors and the AUC.
-        level: where it got: the lower of the two losses at the best epoch; of the validation loss
-            alone where the training loss is measured differently.
-        gap: least validation loss minus the last training loss: what is learned by heart; NaN where
-            the two are measured differently.
-        rise: last minus least validation loss.
-        fall: of the validation loss over the last quarter of the epochs.
-        fall_share: that fall as a share of the whole one; 0.25 is a straight line.
-        noise: how far an epoch's validation loss strays from its neighbours' (standard deviation).
-        train_noise: likewise for the training loss.
-        train_fall: of the training loss after the first quarter of the epochs.
-        start: the highest training loss; infinite where it was no number.
-        late: the highest loss, of either set, in the last quarter of the epochs.
-        diverged_at: the last epoch, where its loss was no number; else None.
-        train_error, validation_error: shares of wrong answers at the best epoch, or None.
-        auc: the highest area under the ROC curve on the validation set, where it is measured.
+        epochs: number of trained epochs.
+        best_epoch: epoch of the lowest validation loss.
+        train_best, validation_best: recorded losses at the best epoch.
+        train_last, validation_last: recorded losses at the last epoch with finite losses.
+        guess_loss: the loss of guessing; None if it is not known.
+        unit: unit of the following losses: the loss of guessing, or the range of the curves.
+        level: lower one of the two losses at the best epoch; the validation loss if the training
+            loss is measured differently.
+        gap: lowest validation loss minus last training loss, a measure of memorisation; NaN if the
+            two are measured differently.
+        rise: last minus lowest validation loss.
+        fall: decrease of the validation loss over the last quarter of the epochs.
+        fall_share: that decrease as a share of the total one; 0.25 for a straight line.
+        noise: deviation of an epoch's validation loss from its neighbours (standard deviation).
+        train_noise: the same for the training loss.
+        train_fall: decrease of the training loss after the first quarter of the epochs.
+        start: highest training loss; infinite if any epoch's loss was not finite.
+        late: highest loss of either set in the last quarter of the epochs.
+        diverged_at: the last epoch, if its loss was not finite; else None.
+        train_error, validation_error: error rates at the best epoch, from 0 to 1, or None.
+        auc: highest area under the ROC curve on the validation set, or None.
     """
 
     epochs: int
@@ -75,20 +77,20 @@ class Evidence:
     auc: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """By name, rounded to what means anything; null for what is infinite."""
+        """Return all measures by name, rounded to four digits; None for infinite ones and NaN."""
         return {key: _rounded(number) for key, number in asdict(self).items()}
 
 
 def measure(history: History, guess_loss: float | None, *, alike: bool = True) -> Evidence | None:
-    """The evidence of one training, or of one of its folds.
+    """Measure the curves of one training, or of one fold.
 
     Args:
         history: its epochs, flat (``curves.flat``), of one fold.
-        guess_loss: loss of guessing on the training set, or None.
-        alike: whether training and validation loss are measured in the same way.
+        guess_loss: loss of guessing on the training set, or None if not known.
+        alike: True if training and validation loss are measured in the same way.
 
     Returns:
-        None where no epoch has a finite loss.
+        The measures; None if no epoch has a finite loss.
     """
     unit = guess_loss or _span(history)
     finite = [row for row in history if _is_sane(row, unit)]
@@ -117,7 +119,7 @@ def measure(history: History, guess_loss: float | None, *, alike: bool = True) -
 
 
 def _shape(train: Curve, validation: Curve, *, alike: bool) -> dict[str, float]:
-    """What the rules look at, from both curves in units of the loss of guessing."""
+    """Compute the measures that the rules use, from both curves in units of `Evidence.unit`."""
     smooth_train, smooth = smoothed(train), smoothed(validation)
     at, quarter = int(np.argmin(smooth)), _quarter(smooth)
     whole, late = smooth[0] - smooth[-1], smooth[-1 - quarter :][0] - smooth[-1]
@@ -134,10 +136,10 @@ def _shape(train: Curve, validation: Curve, *, alike: bool) -> dict[str, float]:
 
 
 def smoothed(curve: Curve) -> Curve:
-    """Each value as the median of its neighbourhood, then the mean: spikes and jitter are gone.
+    """Smooth a curve by a running median, which removes spikes, and then a running mean.
 
-    The neighbourhood is an eighth of the curve, 3 to 9 values, fewer at its ends; curves of less
-    than 8 stay as they are.
+    The window is an eighth of the curve, 3 to 9 values wide, and narrower at the ends; curves of
+    fewer than 8 values are returned unchanged.
     """
     if len(curve) < SHORTEST:
         return curve
@@ -149,7 +151,11 @@ def smoothed(curve: Curve) -> Curve:
 
 
 def noise(curve: Curve) -> float:
-    """Standard deviation of a value around the mean of its two neighbours; robust."""
+    """Estimate the standard deviation of a curve's noise around the mean of its two neighbours.
+
+    It uses the median absolute distance, times 1.4826 for a normal distribution. The distance has
+    1.5 times the variance of a single value, which is divided out.
+    """
     if len(curve) < 3:
         return 0.0
     strayed = np.abs(curve[1:-1] - (curve[:-2] + curve[2:]) / 2)
@@ -165,7 +171,7 @@ def _curve(history: History, name: str) -> Curve:
 
 
 def _span(history: History) -> float:
-    """How far the losses fell from the first epoch on, or its own size where that is more."""
+    """Return the range of the losses from the first epoch on, or the first loss if it is larger."""
     losses = np.array([[curves.number(row, name) for name in ("loss", "val_loss")]
                        for row in history])  # fmt: skip
     finite = losses[np.isfinite(losses).all(axis=1)] if len(losses) else losses

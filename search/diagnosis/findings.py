@@ -1,4 +1,4 @@
-"""All that is found out about a study, read once: for its report, its note and its next file."""
+"""All findings about a study, read once: for its report, its note and the next study file."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ from studyhall.storage.studies.rows import Study
 
 @dataclass(frozen=True)
 class Findings:
-    """A study with its trials and what they say.
+    """A study with its trials, their verdicts and the findings derived from them.
 
     Attributes:
-        trials: by number.
-        verdicts: on each of them, by number.
-        optuna: the same trials as Optuna's, in memory.
+        study: the study.
+        stored: its record.
+        status: its current status.
+        trials: its trials, in the order of their numbers.
+        verdicts: the verdict on each trial, by number.
+        optuna: an in-memory Optuna study with the same trials.
     """
 
     study: Study
@@ -50,14 +53,14 @@ class Findings:
 
     @property
     def complete(self) -> list[TrialRecord]:
-        """Trials with a value, the best first."""
+        """The complete trials, best first."""
         found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
         sign = objectives.sign(self.study.direction)
         return sorted(found, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
 
     @cached_property
     def space(self) -> Space:
-        """The study's search space, with what the user's own function asks for besides."""
+        """The study's search space, including what the user's own function asks for."""
         file = self.stored.file
         written = read_space(dict(file.space), family=file.model.family)
         trials = self.optuna.get_trials(deepcopy=False)
@@ -65,12 +68,12 @@ class Findings:
 
     @cached_property
     def hyperparameters(self) -> list[OfHyperparameter]:
-        """The verdict on each searched hyperparameter, the most important first."""
+        """The findings on each searched hyperparameter, the most important first."""
         return tendencies.of_study(self.space, self.optuna, self.verdicts)
 
     @property
     def tried(self) -> dict[str, Counter[Any]]:
-        """How often each value of each entry was taken."""
+        """The number of trials with each value, for each entry of the space."""
         trials = self.optuna.get_trials(deepcopy=False)
         return {
             entry.name: Counter(
@@ -81,7 +84,7 @@ class Findings:
 
 
 def _asked_for(written: Space, trials: Sequence[FrozenTrial]) -> list[Entry]:
-    """What the code asked for beyond ``[space]``; of ranges that move, all that any trial had."""
+    """Return entries for what the code asked for beyond ``[space]``; varying ranges are merged."""
     found: dict[str, Entry] = {}
     for trial in trials:
         for name, asked in trial.distributions.items():
@@ -104,7 +107,7 @@ def _wider(one: Entry, other: Entry | None) -> Entry:
 
 
 def read(db: Database, study: Study) -> Findings:
-    """Read a study and judge its trials."""
+    """Read a study from the database and judge its trials."""
     trials = records.trials(db, study)
     return Findings(
         study,
@@ -117,18 +120,20 @@ def read(db: Database, study: Study) -> Findings:
 
 
 def in_memory(db: Database, study: Study, count: int = 1) -> optuna.Study:
-    """A study as Optuna's, so that importances and plots read the database once.
+    """Copy a study into an in-memory Optuna study, so that plots read the database only once.
 
     Args:
-        count: of several objectives it has the first so many; trials are ranked by the first one.
+        db: the study's database.
+        study: the study.
+        count: number of objectives to keep; trials are ranked by the first one.
     """
     directions = [StudyDirection[each.upper()] for each in study.directions[:count]]
     found = quiet.optuna_study(study_name=study.name, directions=directions)
-    with warnings.catch_warnings():  # Optuna calls it experimental
+    with warnings.catch_warnings():  # Optuna warns that metric names are experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         found.set_metric_names(objectives.of_study(study.config)[:count])
     for trial in frozen.of_study(db, study.study_id):
         known = (trial.values or [])[:count]
-        trial.values = known if len(known) == count else None  # stopped by hand: the first only
+        trial.values = known if len(known) == count else None  # a stopped trial has only the first
         found.add_trial(trial)
     return found

@@ -1,4 +1,4 @@
-"""Is it worth training longer? From the stored history of a trial and what ended it."""
+"""Decision whether training a trial longer is worth it, from its history and what ended it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from studyhall.search.diagnosis.verdict import Verdict
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
-LATE = 0.9  # of the epochs: a best one from here on may have others behind it
-CLEAR = 2.0  # times the noise that a fall must be to count
+LATE = 0.9  # a best epoch after this share of the epochs suggests that more would help
+CLEAR = 2.0  # a rise or fall counts if it is larger than this many times the noise
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Longer:
     """The answer for one trial.
 
     Attributes:
+        trial: the trial's number.
         answer: "yes", "no" or "unknown".
-        why: in words.
+        why: the reason, in words.
     """
 
     trial: int
@@ -31,7 +32,7 @@ class Longer:
     why: str
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the answer as a JSON-serialisable dict."""
         return {
             "trial": self.trial,
             "answer": self.answer,
@@ -40,27 +41,27 @@ class Longer:
         }
 
     def sentence(self) -> str:
-        """For people."""
-        said = {YES: "Yes", NO: "No"}.get(self.answer, "It can't be told")
+        """Return question, answer and reason as text."""
+        said = {YES: "Yes", NO: "No"}.get(self.answer, "Unclear")
         return f"Is it worth training longer? {said}: {self.why}."
 
 
 def ask(trial: TrialRecord, verdict: Verdict | None) -> Longer:
-    """Read a trial's curves for what further epochs would bring.
+    """Decide from a trial's curves whether further epochs would help.
 
     Source: book chapter 'structuring DL projects and hyperparameter tuning': a validation loss that
-    falls at the end asks for more epochs.
+    still falls at the end needs more epochs.
     """
     evidence = None if verdict is None else verdict.evidence
     return Longer(trial.number, *answered(evidence, trial.attributes.get("stopped")))
 
 
 def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
-    """The answer, and why.
+    """Return the answer and the reason.
 
     Args:
-        evidence: of the trial, or of one of its folds.
-        stopped: what ended its training: epochs, patience or others.
+        evidence: measures of the trial, or of one of its folds.
+        stopped: the reason why training ended: epochs, patience or another one.
     """
     if evidence is None:
         return UNKNOWN, "it has too few epochs with a finite loss"
@@ -70,16 +71,16 @@ def answered(evidence: Evidence | None, stopped: str | None) -> tuple[str, str]:
         why = f"after epoch {best} of {epochs} the validation loss rose, from {least} to {last}"
         return NO, why
     if stopped == "patience":
-        why = f"it stopped by itself after {epochs} epochs, as it no longer improved"
+        why = f"early stopping ended it after {epochs} epochs, as it no longer improved"
         return NO, why
     if evidence.fall <= 0:
         return NO, f"in the last quarter of {epochs} epochs the validation loss did not fall"
-    fell = f"the validation loss fell by {evidence.fall_share:.0%} of its whole fall"
+    fell = f"the validation loss fell by {evidence.fall_share:.0%} of its total decrease"
     if best >= LATE * epochs and evidence.fall > CLEAR * evidence.noise:
-        why = f"{fell} in the last quarter of {epochs} epochs, and its last ones are its best"
+        why = f"{fell} in the last quarter of {epochs} epochs, and the best epoch is among the last"
         return YES, why
-    if best == epochs:  # it may go on falling, however short or rough the curve is
-        why = f"its last epoch is its best, and what it fell by in the last quarter of {epochs} "
+    if best == epochs:  # it may still be falling, but the curve is too short or noisy to tell
+        why = f"its last epoch is its best, but the decrease in the last quarter of {epochs} "
         return UNKNOWN, f"{why}epochs is within the noise"
-    why = f"in the last quarter of {epochs} epochs {fell}, which is within the noise or before it"
+    why = f"in the last quarter of {epochs} epochs {fell}, within the noise or before the last ones"
     return NO, why

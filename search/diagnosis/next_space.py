@@ -1,4 +1,4 @@
-"""The space that results propose: narrower where the best lie inside, wider at an edge."""
+"""The proposal of the next search space: narrower around good values, wider if at an edge."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from studyhall.spaces import hyperparameters
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import LARGEST, Scalar
 
-MARGIN = 0.15  # of the old range, left on either side of the good values
-EDGE = 0.1  # of the old range: good values this close to its end are at the edge
-CROWD = 0.5  # share of the good values at an edge that asks for a wider range
-WIDER = 0.25  # of the old range, added beyond an edge
-MOST_TIMES = 10.0  # at most so many times the end of a log range
-OFTEN = 5  # trials of a choice without a good one, after which it is left out
-LEAST = 20  # complete trials from which a range is narrowed
+MARGIN = 0.15  # share of the old range to keep on either side of the good values
+EDGE = 0.1  # good values closer to an end than this share of the old range are at the edge
+CROWD = 0.5  # share of the good values at an edge from which the range is widened
+WIDER = 0.25  # share of the old range by which it is widened
+MOST_TIMES = 10.0  # largest factor by which an end of a log range moves
+OFTEN = 5  # a choice tried this often without a good trial is removed
+LEAST = 20  # fewest complete trials from which a range is narrowed
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class Proposal:
     """An entry of the next ``[space]``.
 
     Attributes:
-        written: as the study file has it.
-        why: what has changed, in words; empty where nothing has.
+        name: the hyperparameter's name.
+        written: the entry's value in the study file.
+        why: the change, in words; "" if there is none.
     """
 
     name: str
@@ -42,19 +43,19 @@ def propose(
     tried: Mapping[str, Mapping[Any, int]],
     complete: int,
 ) -> list[Proposal]:
-    """Every entry of the next space, in the order of the old one.
+    """Propose every entry of the next space, in the order of the old one.
 
     Args:
-        written: the old ``[space]``, as the study file has it.
-        found: what is known of its searched entries.
-        tried: how often each choice was taken, by hyperparameter.
-        complete: how many trials there are.
+        written: the old ``[space]``, as written in the study file.
+        found: findings on its searched entries.
+        tried: number of trials with each choice, by hyperparameter.
+        complete: number of complete trials.
     """
     asked_for = {other for each in found for other in each.entry.when}
     known = {
         each.entry.name: each
         for each in found
-        # A range that others' conditions name stays as it is, or they might never apply.
+        # A range in the `when` of other entries is kept, or those might never apply.
         if each.entry.choices or each.entry.name not in asked_for
     }
     proposals = [
@@ -79,7 +80,7 @@ def _of(found: OfHyperparameter, written: Any, tried: Mapping[Any, int], complet
 
 
 def _range(entry: Entry, good: Mapping[Any, int], complete: int) -> tuple[float, float, str]:
-    """The new ends of a range, and why."""
+    """Return the new ends of a range, and the reason; "" if they are unchanged."""
     to, back = (math.log, math.exp) if entry.log else (float, float)
     low, high = to(entry.low), to(entry.high)
     values = [to(value) for value, count in good.items() for _ in range(count)]
@@ -96,20 +97,20 @@ def _range(entry: Entry, good: Mapping[Any, int], complete: int) -> tuple[float,
     )
     new_low, new_high = _kept(entry.low, ends[0]), _kept(entry.high, ends[1])
     why = {
-        "wider at its lower end, where the best lie": new_low < entry.low,
-        "wider at its upper end, where the best lie": new_high > entry.high,
-        "narrower around the best": new_low > entry.low or new_high < entry.high,
+        "widened at its lower end, where the best trials are": new_low < entry.low,
+        "widened at its upper end, where the best trials are": new_high > entry.high,
+        "narrowed around the best trials": new_low > entry.low or new_high < entry.high,
     }
     return new_low, new_high, " and ".join(said for said, so in why.items() if so)
 
 
 def _kept(old: float, new: float) -> float:
-    """The old end where rounding alone makes the difference."""
+    """Return the old end if the two differ only by rounding."""
     return old if math.isclose(old, new, rel_tol=1e-3) else new
 
 
 def _legal(entry: Entry, low: float, high: float) -> tuple[float, float]:
-    """Ends of the entry's own kind, on its steps, that its hyperparameter may have."""
+    """Round ends to the entry's type and steps, within the legal values."""
     least, most = _bounds(entry.name)
     low, high = max(low, least), min(high, most)
     whole = isinstance(entry.low, int) and isinstance(entry.high, int)
@@ -123,7 +124,7 @@ def _legal(entry: Entry, low: float, high: float) -> tuple[float, float]:
 
 
 def _bounds(name: str) -> tuple[float, float]:
-    """The least and the greatest legal number, just inside an open interval."""
+    """Return the smallest and largest legal number; slightly inside of an open interval."""
     if name not in hyperparameters.NAMES:
         return -math.inf, math.inf
     legal = re.fullmatch(r"([\[(])(\S+), (\S+)([\])])", hyperparameters.find(name).legal)
@@ -141,13 +142,13 @@ def _most(name: str) -> float:
 def _of_choices(
     entry: Entry, good: Mapping[Any, int], written: Any, tried: Mapping[Any, int]
 ) -> Proposal:
-    """The choices that are good or little tried, and one beyond where the best is the last."""
+    """Keep choices that are good or rarely tried, and add a larger one if the largest is best."""
     kept = [c for c in entry.choices if good.get(c, 0) or tried.get(c, 0) < OFTEN]
-    why = ["without what none of the best has taken"] if len(kept) < len(entry.choices) else []
+    why = ["without choices of none of the best"] if len(kept) < len(entry.choices) else []
     beyond = _beyond(entry, good)
     if beyond is not None:
         kept.append(beyond)
-        why.append("with one more, as most of the best take the largest")
+        why.append("with one more, as most of the best have the largest")
     if not why:
         return Proposal(entry.name, written)
     if isinstance(written, dict):
@@ -156,7 +157,7 @@ def _of_choices(
 
 
 def _beyond(entry: Entry, good: Mapping[Any, int]) -> Scalar | None:
-    """The number after the largest choice, in the proportion of the last two."""
+    """Return the next larger number, in the ratio of the two largest; None if it doesn't apply."""
     numbers = [n for n in entry.choices if isinstance(n, int | float) and not isinstance(n, bool)]
     if len(numbers) < 2 or len(numbers) < len(entry.choices) or min(numbers) <= 0:
         return None
@@ -170,7 +171,7 @@ def _beyond(entry: Entry, good: Mapping[Any, int]) -> Scalar | None:
 
 
 def _without_impossible(proposals: list[Proposal]) -> list[Proposal]:
-    """Conditions on choices that are left out go with them."""
+    """Remove conditions on removed choices, and entries that can't apply any more."""
     left: dict[str, list[Any]] = {}
     for each in proposals:
         choices = (
@@ -190,7 +191,7 @@ def _without_impossible(proposals: list[Proposal]) -> list[Proposal]:
 
 
 def _possible(when: Mapping[str, Any], left: Mapping[str, list[Any]]) -> dict[str, Any] | None:
-    """A condition without the values that can't be any more; None where it can't be met."""
+    """Return a condition without removed choices; None if it can't be met any more."""
     possible = {}
     for name, values in when.items():
         wanted = values if isinstance(values, list) else [values]

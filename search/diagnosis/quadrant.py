@@ -1,7 +1,7 @@
-"""Bias and variance of a trial, and whether to collect more data or to tune.
+"""Bias and variance of a trial, and the advice whether to collect more data or to tune.
 
-The quadrant is the blog 'tuning methods''; the question of data is the book chapter's, with its
-example: 1 % and 10 % wrong on training and validation set is variance, 14 % and 15 % is bias.
+Sources: the blog 'tuning methods' for the quadrants; the book chapter for the advice, with its
+example: errors of 1 % and 10 % on training and validation set mean variance, 14 % and 15 % bias.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.rules import Standard
 
-HIGH_ERROR = 0.05  # wrong answers, as a share, from which bias or variance is high
-HIGH_LOSS = 0.1  # the same of the loss of guessing, where answers are not counted
+HIGH_ERROR = 0.05  # error rate from which bias or variance is high
+HIGH_LOSS = 0.1  # the same in units of the loss of guessing, if error rates are not used
 
 QUADRANTS = {
     (False, False): "good",
@@ -24,24 +24,24 @@ QUADRANTS = {
 }
 ANSWERS = {
     (False, False): "neither is urgent: both errors are close to what is achievable",
-    (False, True): "collect more data or regularise: it does well on the training set alone",
-    (True, False): "tune, don't collect: it does poorly on the training set already",
+    (False, True): "collect more data or regularise: it does well only on the training set",
+    (True, False): "tune, don't collect more data: it already does poorly on the training set",
     (True, True): "tune first: it does poorly on the training set, and worse on the validation set",
 }
-UNKNOWN = "whether more can be had, these curves can't tell"
+UNKNOWN = "these curves can't tell whether a better result is possible"
 
 
 @dataclass(frozen=True)
 class Quadrant:
-    """Where a trial stands between bias and variance.
+    """The bias and variance of a trial.
 
     Attributes:
         name: good, too complex, too simple, or the wrong model.
-        bias: how far its fit is from what is achievable.
-        variance: how much worse it is on the validation set than on the training set.
-        unit: what the two are measured in.
-        reference: what the bias is measured against.
-        data: collect more data, or tune?
+        bias: distance of its fit from what is achievable.
+        variance: difference between validation and training set.
+        unit: unit of bias and variance, in words.
+        reference: the achievable value from which bias is measured, in words.
+        data: advice whether to collect more data or to tune.
     """
 
     name: str
@@ -52,16 +52,17 @@ class Quadrant:
     data: str
 
     def to_json(self) -> dict[str, Any]:
-        """By name, rounded to what means anything."""
+        """Return all attributes by name, bias and variance rounded to three digits."""
         rounded = {"bias": float(f"{self.bias:.3g}"), "variance": float(f"{self.variance:.3g}")}
         return {**vars(self), **rounded}
 
 
 def place(evidence: Evidence, standard: Standard) -> Quadrant | None:
-    """By the share of wrong answers where a human error is known, else by the loss.
+    """Compute bias and variance from error rates if `human_error` is known, else from losses.
 
-    None where the loss says neither: nobody knows what guessing gets, or the training loss is
-    measured differently.
+    Returns:
+        None if the losses don't allow it: the loss of guessing is unknown, or the training loss is
+        measured differently from the validation loss.
     """
     if standard.human_error is not None and evidence.validation_error is not None:
         return _by_error(evidence, standard)
@@ -73,7 +74,7 @@ def place(evidence: Evidence, standard: Standard) -> Quadrant | None:
 def _by_error(evidence: Evidence, standard: Standard) -> Quadrant:
     validation = evidence.validation_error or 0.0
     train = validation if evidence.train_error is None else evidence.train_error
-    # Dropout and augmentation make training harder than the training set is.
+    # Dropout and augmentation raise the training error above the true error on the training set.
     fit, human = min(train, validation), standard.human_error or 0.0
     reference = f"[study] human_error = {human:g}"
     unit = "share of wrong answers"
@@ -96,10 +97,10 @@ def _quadrant(bias: float, variance: float, high: float, unit: str, reference: s
 
 
 def _among_its_own(found: Quadrant, *, answers: bool) -> Quadrant:
-    """What can be said of a trial that is good beside the study's own best, or is that one."""
+    """Replace the advice for a trial that is close to the study's best trial, or is that trial."""
     apart = "the validation loss is no higher than the training loss"
     if found.variance > 0:
         above = f"{found.variance:.2g} of the loss of guessing above the training loss"
         apart = f"the validation loss is only {above}"
-    rest = "a [study] human_error would tell whether more can be had" if answers else UNKNOWN
-    return replace(found, data=f"{apart}, and no trial has come much further; {rest}")
+    rest = "set [study] human_error to see if a better result is possible" if answers else UNKNOWN
+    return replace(found, data=f"{apart}, and no trial is much better; {rest}")

@@ -1,6 +1,6 @@
-"""What a study's complete trials have come to, for those to be measured against that are like them.
+"""The losses that a study's complete trials reached, as a standard for comparable trials.
 
-Class weights change what a training makes small: a trial with them is not behind one without.
+Trials with and without class weights are not compared: they minimise different losses.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from studyhall.search.display import curves
 from studyhall.search.study_file import objectives
 from studyhall.storage.queries.records import TrialRecord
 
-LEAST = "least_losses"  # attribute: the least validation loss of each part of a trial
+LEAST = "least_losses"  # attribute: lowest validation loss of each part (fold or repeat) of a trial
 
 
 @dataclass(frozen=True)
 class Reached:
-    """What one complete trial has come to.
+    """The losses that one complete trial reached.
 
     Attributes:
         weights: its class_weights.
-        losses: the least validation loss of each of its parts, or of all of them together.
-        fitted: its training loss at the best epoch, where that is measured as the validation loss.
+        losses: lowest validation loss of each of its parts, or a single one for all of them.
+        fitted: its training loss at the best epoch, if measured like the validation loss.
     """
 
     weights: str
@@ -32,15 +32,15 @@ class Reached:
     fitted: float | None = None
 
     def of_part(self, number: int) -> float:
-        """The least loss of a part, which is no other part's: some folds are harder."""
+        """Return the lowest loss of a part, as some folds are harder than others."""
         return self.losses[number] if number < len(self.losses) > 1 else fmean(self.losses)
 
 
 def least_losses(stored: curves.History) -> dict[str, list[float]]:
-    """The attribute of a complete trial that says what its parts came to, if they are numbers.
+    """Return the attribute `LEAST` of a complete trial; empty if a part has no finite loss.
 
     Args:
-        stored: its epochs, as the database keeps them.
+        stored: its epochs, in the form of the database.
     """
     bests = [curves.best_epoch(part) for part in curves.folds(curves.flat(stored))]
     losses = [curves.number(best, "val_loss") for best in bests if best is not None]
@@ -48,12 +48,12 @@ def least_losses(stored: curves.History) -> dict[str, list[float]]:
 
 
 def weights(values: Mapping[str, Any]) -> str:
-    """How a trial with these values weighs the classes."""
+    """Return the class_weights of a trial with these values."""
     return str(values.get("class_weights", "none"))
 
 
 def by_weights(trials: Iterable[Reached]) -> dict[str, Reached]:
-    """The best trial for each way to weigh the classes, with the least training loss of any."""
+    """Return the best trial for each class_weights, with the lowest training loss of any trial."""
     found: dict[str, Reached] = {}
     for each in trials:
         before = found.get(each.weights, each)
@@ -66,11 +66,12 @@ def by_weights(trials: Iterable[Reached]) -> dict[str, Reached]:
 def of_trials(
     config: Mapping[str, Any], trials: Sequence[TrialRecord], constants: Mapping[str, Any]
 ) -> list[Reached]:
-    """What every complete trial has come to.
+    """Return the losses that every complete trial reached.
 
     Args:
         config: the study's record.
-        constants: values of the study file that every trial has.
+        trials: all trials of the study.
+        constants: the constants of ``[space]``, which every trial has.
     """
     complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
     by_loss = objectives.of_study(config)[0] == objectives.LOSS
@@ -83,7 +84,7 @@ def of_trials(
 
 
 def _losses(trial: TrialRecord, *, by_loss: bool) -> list[float]:
-    """Trials of before do not say what each of their parts came to."""
+    """Return the lowest losses of a trial; older versions recorded only one for all parts."""
     if LEAST in trial.attributes:
         return list(trial.attributes[LEAST])
     if by_loss:
@@ -93,7 +94,7 @@ def _losses(trial: TrialRecord, *, by_loss: bool) -> list[float]:
 
 
 def _fitted(trial: TrialRecord) -> float | None:
-    if trial.attributes.get("training_loss"):  # it is measured in another way
+    if trial.attributes.get("training_loss"):  # measured differently from the validation loss
         return None
     loss = curves.number(trial.attributes.get("metrics", {}), "loss")
     return None if loss != loss else loss

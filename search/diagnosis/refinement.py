@@ -1,4 +1,4 @@
-"""The next study file: the space that the results propose, warm-started with what they found."""
+"""The next study file, with a space proposed from the results and a warm start from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
 
 
 def next_name(name: str, taken: Iterable[str]) -> str:
-    """``digits-2`` after ``digits``, ``digits-3`` after ``digits-2``, and so on to a free one."""
+    """Return the next free name: ``digits-2`` after ``digits``, ``digits-3`` after ``digits-2``."""
     stem, number = name, 2
     if found := re.fullmatch(r"(.+)-(\d+)", name):
         stem, number = found[1], int(found[2]) + 1
@@ -40,13 +40,16 @@ def study_file(
     complete: int,
     folder: Path | None = None,
 ) -> str:
-    """The text of the next study file, checked.
+    """Write the text of the next study file, and check it.
 
     Args:
         stored: the old study's record.
-        name: of the next study.
-        found, tried, complete: as `next_space.propose` takes them.
-        folder: where the file will lie, if not beside the old one.
+        name: name of the next study.
+        found, tried, complete: arguments of `next_space.propose`.
+        folder: the new file's folder, if it differs from the old file's.
+
+    Raises:
+        ConfigError: the proposed file would have mistakes.
     """
     old = stored.file
     proposals = next_space.propose(old.space, found, tried, complete)
@@ -58,7 +61,7 @@ def study_file(
         tables["model"]["family"] = _moved(old.model.family, stored.folder, folder)
     if old.study.storage is not None:
         tables["study"]["storage"] = config.without_password(old.study.storage)
-    head = f"What {complete} complete trials of {old.study.name} propose to try next."
+    head = f"The next study, proposed from {complete} complete trials of {old.study.name}."
     document = tomlkit.document()
     written.comment(document, head)
     written.add_tables(document, tables)
@@ -85,12 +88,12 @@ def _reasons(proposal: Proposal, found: OfHyperparameter | None) -> Iterator[str
         return
     weight = "" if found.importance is None else f"importance {found.importance:.2f}; "
     changed = f"; {proposal.why}" if proposal.why else ""
-    yield f"{weight}the best: {found.good_range}{changed}"
+    yield f"{weight}best trials: {found.good_range}{changed}"
     yield from (tendency.sentence() for tendency in found.tendencies)
 
 
 def _moved(reference: str, old: Path, new: Path) -> str:
-    """A path of the old study file as one beside the new file has to write it."""
+    """Rewrite a path of the old study file relative to the new file's folder."""
     own = OWN_FILE.fullmatch(reference)
     path, ending = (own[1], own[2]) if own else (reference, "")
     there = old / path

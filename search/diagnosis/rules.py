@@ -1,10 +1,10 @@
-"""Why a trial is poor: the table of rules by which its curves are judged.
+"""The rules by which learning curves are judged.
 
-A rule gives a degree from 0 (no) to 1 (surely): the least of its conditions' degrees, each of
-which rises from 0 to 1 between two bounds. The first verdict of `VERDICTS` that reaches one half is
-given: what says more of the cause goes before what says less. Bounds are in units of the loss of
-guessing (`search.diagnosis.evidence`); they were set by looking at 270 trainings on scikit-learn's
-digits, moons, breast_cancer, wine and diabetes; ``benchmarks/diagnosis.py`` tries them with other
+A rule returns a degree from 0 (no) to 1 (certainly): the smallest degree of its conditions, each of
+which rises from 0 to 1 between two bounds. The verdict is the first one of `VERDICTS` whose degree
+is at least one half; verdicts that say more about the cause come first. Bounds are in units of the
+loss of guessing (`search.diagnosis.evidence`). They were chosen on 270 trainings on scikit-learn's
+digits, moons, breast_cancer, wine and diabetes; ``benchmarks/diagnosis.py`` tests them with other
 seeds.
 """
 
@@ -27,21 +27,21 @@ DIVERGED = "diverged"
 TOO_EARLY = "too early to tell"
 
 VERDICTS = (DIVERGED, UNSTABLE, TOO_LONG, OVERFIT, UNDERFIT, CUT_SHORT, TOO_EARLY, GOOD)
-HALF = 0.5  # the degree from which a verdict is given
-FEWEST = 4  # epochs that show the shape of a curve
-NO_NUMBER = "the validation loss was no finite number"  # how such a failure's reason begins
+HALF = 0.5  # smallest degree of a verdict
+FEWEST = 4  # fewest epochs from which the shape of a curve is judged
+NO_NUMBER = "the validation loss was no finite number"  # prefix of such a failure's stored reason
 
 
 @dataclass(frozen=True)
 class Standard:
-    """What a trial is measured against, in units of the loss of guessing but for the errors.
+    """The standard for judging a trial; losses are in units of the loss of guessing.
 
     Attributes:
-        achievable: the least validation loss of the study's complete trials.
-        fitted: the least training loss that any trial has come to.
+        achievable: lowest validation loss of the study's complete trials.
+        fitted: lowest training loss of any complete trial.
         human_error: ``[study] human_error``.
-        validation_samples: how many there are.
-        guess_error: share of wrong answers of the most frequent class, on the training set.
+        validation_samples: number of validation samples.
+        guess_error: error rate of always predicting the most frequent class, on the training set.
     """
 
     achievable: float | None = None
@@ -56,13 +56,13 @@ Degree = Callable[[Evidence, Standard], float]
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the table.
+    """One rule.
 
     Attributes:
-        verdict: what it says of a trial.
-        shows: what the curves show, in words.
-        degree: how clearly they do.
-        source: who teaches it.
+        verdict: the verdict on a trial whose curves match.
+        shows: the description of such curves.
+        degree: function that computes how clearly the curves match, from 0 to 1.
+        source: the document that recommends it.
     """
 
     verdict: str
@@ -72,22 +72,24 @@ class Rule:
 
 
 def above(number: float, low: float, high: float) -> float:
-    """0 up to `low`, 1 from `high` on, a straight line between."""
+    """Return 0 up to `low`, 1 from `high` on, and a linear interpolation between."""
     return min(1.0, max(0.0, (number - low) / (high - low)))
 
 
 def below(number: float, low: float, high: float) -> float:
-    """1 up to `low`, 0 from `high` on."""
+    """Return 1 up to `low`, 0 from `high` on, and a linear interpolation between."""
     return 1.0 - above(number, low, high)
 
+
+LOST = "a loss is not a finite number"
 
 # fmt: off
 RULES: tuple[Rule, ...] = (
     Rule(
-        DIVERGED, "a loss is no finite number", lambda e, s: float(e.diverged_at is not None), BOOK,
+        DIVERGED, LOST, lambda e, s: float(e.diverged_at is not None), BOOK,
     ),
     Rule(
-        UNSTABLE, "the validation loss oscillates and the training loss leads nowhere",
+        UNSTABLE, "the validation loss oscillates and the training loss makes no progress",
         lambda e, s: min(
             above(e.noise, 0.01, 0.025), above(_share(e.noise, e.level), 0.03, 0.05),
             above(e.train_noise, 0.008, 0.016),
@@ -102,14 +104,14 @@ RULES: tuple[Rule, ...] = (
         ), BOOK,
     ),
     Rule(
-        UNSTABLE, "the first steps throw the training loss far above that of guessing",
+        UNSTABLE, "the first steps raise the training loss far above the loss of guessing",
         lambda e, s: min(
             above(e.start, 5, 12), _unsettled(e), float(e.train_error is not None), _guessed(e),
         ),
         BOOK,
     ),
     Rule(
-        UNSTABLE, "nothing is learned, while the losses jitter around that of guessing",
+        UNSTABLE, "nothing is learned, and the losses fluctuate around the loss of guessing",
         lambda e, s: min(
             above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
             below(_share(e.fall, e.noise), 2, 4), _guessed(e), _no_better(e, s),
@@ -122,14 +124,14 @@ RULES: tuple[Rule, ...] = (
         ), BOOK,
     ),
     Rule(
-        TOO_LONG, "the validation loss turns worse while the training loss improves",
+        TOO_LONG, "the validation loss rises while the training loss still falls",
         lambda e, s: min(
             above(e.rise, 0.01, 0.03), above(_share(e.rise, _least(e)), 0.04, 0.1),
             above(_share(e.rise, e.noise), 2, 4), _left_behind(e),
         ), OVERFITTING,
     ),
     Rule(
-        OVERFIT, "the training loss leaves the validation loss behind",
+        OVERFIT, "the training loss is far below the validation loss",
         lambda e, s: min(above(e.gap, 0.06, 0.14), above(_share(e.gap, _least(e)), 0.15, 0.35)),
         SCRATCH,
     ),
@@ -148,7 +150,7 @@ RULES: tuple[Rule, ...] = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, how clearly the curves show it (0 to 1), and what they show."""
+    """A verdict with its degree and confidence, from 0 to 1, and a description of the curves."""
 
     verdict: str
     degree: float
@@ -157,10 +159,10 @@ class Judgement:
 
 
 def judge(evidence: Evidence, standard: Standard) -> Judgement:
-    """The verdict on one training.
+    """Judge one training.
 
-    The confidence is the verdict's degree, less where another verdict has a degree as well, and
-    less for a short curve.
+    The confidence is the verdict's degree, reduced if other verdicts have a degree too, and for
+    short curves.
     """
     found = degrees(evidence, standard)
     name = next((each for each in VERDICTS[:-1] if found[each][0] >= HALF), GOOD)
@@ -174,7 +176,7 @@ def judge(evidence: Evidence, standard: Standard) -> Judgement:
 
 
 def degrees(evidence: Evidence, standard: Standard) -> dict[str, tuple[float, str]]:
-    """For each verdict the highest degree of its rules, and what that rule sees."""
+    """Return for each verdict the highest degree of its rules, and that rule's description."""
     if evidence.epochs < FEWEST:
         rules = [rule for rule in RULES if rule.verdict in (DIVERGED, UNSTABLE)]
         found = {TOO_EARLY: (HALF, f"fewer than {FEWEST} epochs")}
@@ -194,24 +196,24 @@ def _family(verdict: str) -> str:
 
 
 def _share(part: float, whole: float) -> float:
-    """How many times `whole`; of nearly nothing, any part is many times."""
+    """Return `part` / `whole`, protected against division by zero."""
     return part / max(whole, 1e-9)
 
 
 def _unsettled(evidence: Evidence) -> float:
-    """Whether any loss is left at the end: what has come to nothing and stays there is calm."""
+    """Return the degree to which the late losses are above 0: a loss near 0 is never unstable."""
     return above(evidence.late, 0.02, 0.05)
 
 
 def _guessed(evidence: Evidence) -> float:
-    """Whether it is known what guessing gets: no rule speaks of it otherwise."""
+    """Return 1 if the loss of guessing is known, else 0."""
     return float(evidence.guess_loss is not None)
 
 
 def _no_better(evidence: Evidence, standard: Standard) -> float:
-    """Whether the answers are no better than guesses either, however wrong the probabilities.
+    """Return the degree to which predictions are no better than guesses, by AUC and error rate.
 
-    A model that ranks well has learned, though its loss may be above that of guessing.
+    A model that ranks well has learned something, even if its loss is above the loss of guessing.
     """
     ranks = below(evidence.auc or 0.5, 0.6, 0.7)
     if evidence.validation_error is None or standard.guess_error is None:
@@ -222,7 +224,7 @@ def _no_better(evidence: Evidence, standard: Standard) -> float:
 
 
 def _left_behind(evidence: Evidence) -> float:
-    """The gap; where it can't be told, whether the training loss still fell, by itself."""
+    """Return the degree of the gap between the losses; if it is unknown, of the training's fall."""
     if isnan(evidence.gap):
         return above(evidence.train_fall, 0.02, 0.06)
     return above(evidence.gap, 0.02, 0.06)
@@ -233,7 +235,7 @@ def _least(evidence: Evidence) -> float:
 
 
 def _poor(evidence: Evidence, standard: Standard) -> float:
-    """Whether there is anything left to gain: another trial has shown it, or all is still there."""
+    """Return the degree to which the loss can still improve: another trial did, or it is near 1."""
     if standard.achievable is None:
         return 1.0
     unlearned = min(above(evidence.level, 0.85, 0.95), _guessed(evidence))
@@ -241,11 +243,11 @@ def _poor(evidence: Evidence, standard: Standard) -> float:
 
 
 def _bias(evidence: Evidence, standard: Standard) -> float:
-    """How far the fit stays behind what is achievable: people's error, or the study's best trial.
+    """Return the degree of bias: distance from the human error or from the study's best trial.
 
-    Where there is neither, or the trial is itself the best one, a fit that leaves a large part of
-    the loss of guessing is suspect, unless another trial fits the training set much better, which
-    shows that the networks are large enough.
+    Without either, or for the best trial itself, a loss that remains a large part of the loss of
+    guessing suggests bias, unless another trial fits the training set much better, which shows that
+    the networks are large enough.
     """
     if standard.human_error is not None and evidence.validation_error is not None:
         return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
@@ -265,7 +267,7 @@ def _lower_error(evidence: Evidence) -> float:
 
 
 def _more_errors(evidence: Evidence, standard: Standard) -> float:
-    """The gap between the errors, as far as it is more than chance among so few samples."""
+    """Return the degree to which the gap between the errors is large and statistically clear."""
     if evidence.train_error is None or evidence.validation_error is None:
         return 0.0
     wrong = evidence.validation_error
@@ -274,5 +276,5 @@ def _more_errors(evidence: Evidence, standard: Standard) -> float:
 
 
 def _deviation(share: float, standard: Standard) -> float:
-    """Of a share of wrong answers among the validation samples (standard deviation)."""
+    """Return the standard deviation of an error rate on the validation samples (binomial)."""
     return sqrt(share * (1 - share) / (standard.validation_samples or 1_000_000))

@@ -1,8 +1,8 @@
-"""The verdict on each hyperparameter: its importance, where the best lie, what goes wrong where.
+"""Findings on each hyperparameter: importance, values of the best trials, and tendencies.
 
-A tendency is a split of a hyperparameter's values (below and from a quartile on, or one choice and
-the others) between whose sides the share of trials with a fault differs by more than chance, by
-Fisher's exact test, corrected for the number of splits and faults that were tried (Bonferroni).
+A tendency is a split of a hyperparameter's values (at a quartile, or one choice against the others)
+of which one side has significantly more trials with a fault than the other, by Fisher's exact test
+with a Bonferroni correction for the number of splits and faults.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ with quiet.spared("sklearn"):  # which its fANOVA wants
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 TOP = 0.1  # share of the complete trials that count as good
-LEAST_TOP = 5  # good trials at least, as PED-ANOVA's authors advise
-LEAST_SIDE = 5  # trials on either side of a split
-CHANCE = 0.05  # how likely a tendency may be if there is none
+LEAST_TOP = 5  # smallest number of good trials, as recommended by PED-ANOVA's authors
+LEAST_SIDE = 5  # fewest trials on either side of a split
+CHANCE = 0.05  # significance level, before the Bonferroni correction
 FAULTS = ("overfitting", "underfitting", "unstable", "cut short")
 
 
 @dataclass(frozen=True)
 class Tendency:
-    """Where a fault is common.
+    """A range or choice of a hyperparameter with which a fault is common.
 
     Attributes:
-        where: ``dropout < 0.2``.
-        fault: one of `FAULTS`; unstable counts the diverged ones.
-        share, elsewhere: of the trials with a verdict, on this side and on the other.
+        where: the range or choice in words, such as ``dropout < 0.2``.
+        fault: one of `FAULTS`; unstable includes diverged trials.
+        share, elsewhere: shares of trials with the fault, on this side and on the other.
+        trials: number of trials with a verdict on this side.
     """
 
     where: str
@@ -50,19 +51,20 @@ class Tendency:
     trials: int
 
     def sentence(self) -> str:
-        """``dropout < 0.2: 80 % of 24 trials overfitting, elsewhere 30 %``."""
+        """Return a text: ``dropout < 0.2: 80 % of 24 trials overfitting, elsewhere 30 %``."""
         here = f"{self.share:.0%} of {self.trials} trials {self.fault}"
         return f"{self.where}: {here}, elsewhere {self.elsewhere:.0%}".replace("%", " %")
 
 
 @dataclass(frozen=True)
 class OfHyperparameter:
-    """What a study has found out about one hyperparameter.
+    """The findings of a study on one hyperparameter.
 
     Attributes:
-        importance: share of the differences between good trials and others that it explains;
-            None where there are too few.
-        good: lowest and highest value, or the choices, of the good trials, per value their number.
+        entry: its entry in the search space.
+        importance: share of the difference between good trials and others that it explains;
+            None if there are too few trials.
+        good: number of good trials with each value.
         tendencies: the clearest one for each fault.
     """
 
@@ -73,19 +75,19 @@ class OfHyperparameter:
 
     @property
     def good_range(self) -> str:
-        """Where the good trials lie, in words."""
+        """The values of the good trials, in words."""
         return good_range(self.entry, self.good)
 
 
 def of_study(
     space: Space, study: optuna.Study, verdicts: Mapping[int, Verdict | None]
 ) -> list[OfHyperparameter]:
-    """Every searched hyperparameter of the space, the most important first.
+    """Return the findings on every searched hyperparameter, the most important first.
 
     Args:
-        space: of the study.
-        study: its trials, as Optuna's.
-        verdicts: on its trials, by number.
+        space: the study's search space.
+        study: an Optuna study with its trials.
+        verdicts: the verdicts on its trials, by number.
     """
     trials = study.get_trials(deepcopy=False)
     weights, best = importances(study), good_trials(trials, study.direction)
@@ -101,20 +103,20 @@ def of_study(
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """PED-ANOVA's importance of each parameter; nothing where there are too few trials."""
+    """Return PED-ANOVA's importance of each parameter; empty if there are too few trials."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # optuna tells of what is experimental
+        warnings.simplefilter("ignore")  # Optuna warns that the evaluator is experimental
         if (by := evaluator(study)) is None:
             return {}
         try:
             found = get_param_importances(study, evaluator=by)
-        except (ValueError, RuntimeError):  # no parameter that differs
+        except (ValueError, RuntimeError):  # no parameter varies
             return {}
     return {name: weight for name, weight in found.items() if math.isfinite(weight)}
 
 
 def evaluator(study: optuna.Study) -> PedAnovaImportanceEvaluator | None:
-    """PED-ANOVA of reaching the good trials; None where there are too few."""
+    """Return PED-ANOVA for being among the good trials; None if there are too few trials."""
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if len(complete) < 2 * LEAST_TOP:
         return None
@@ -124,7 +126,7 @@ def evaluator(study: optuna.Study) -> PedAnovaImportanceEvaluator | None:
 def good_trials(
     trials: Sequence[FrozenTrial], direction: StudyDirection = StudyDirection.MINIMIZE
 ) -> list[FrozenTrial]:
-    """The best tenth of the complete trials, five at least."""
+    """Return the best tenth of the complete trials, at least five."""
     complete = [t for t in trials if t.state.name == "COMPLETE" and t.value is not None]
     up = direction == StudyDirection.MAXIMIZE
     ranked = sorted(complete, key=lambda trial: trial.value or 0.0, reverse=up)
@@ -132,23 +134,23 @@ def good_trials(
 
 
 def good_count(complete: int) -> int:
-    """How many of so many complete trials count as good."""
+    """Return the number of good trials among this many complete ones."""
     return min(complete, max(LEAST_TOP, math.ceil(TOP * complete)))
 
 
 def marked_count(complete: int) -> int:
-    """How many of them stand out in a plot: the good ones, or the best alone if they are most."""
+    """Return how many trials to highlight in a plot: the good ones; 1 if these are the majority."""
     good = good_count(complete)
     return good if 2 * good <= complete else min(1, complete)
 
 
 def values_of(entry: Entry, trial: FrozenTrial) -> list[Any]:
-    """The entry's values in a trial: several where it is per layer, none where it has none."""
+    """Return the entry's values in a trial: several if it is per layer, none if it didn't apply."""
     return [value for name, value in trial.params.items() if is_of(entry, name)]
 
 
 def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
-    """Lowest and highest value, or the choices by how often they are taken."""
+    """Return lowest and highest value of a range, or choices with their counts, as text."""
     if not good:
         return "–"
     if entry.choices:
@@ -158,7 +160,7 @@ def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
 
 
 def is_of(entry: Entry, name: str) -> bool:
-    """Whether a parameter in Optuna is the entry's, or that of one of its layers."""
+    """Check whether an Optuna parameter belongs to the entry, or to one of its layers."""
     if not entry.per_layer:
         return name == entry.name
     stem, _, layer = name.rpartition("_")
@@ -175,7 +177,7 @@ def _counted(entry: Entry, trials: Sequence[FrozenTrial]) -> dict[Any, int]:
 def _tendencies(
     entry: Entry, trials: Sequence[FrozenTrial], verdicts: Mapping[int, Verdict | None]
 ) -> Iterator[Tendency]:
-    """For each fault the split with the least probability of being chance."""
+    """Yield for each fault the most significant split, if it is significant."""
     judged = [
         (values[0], family(verdict))
         for trial in trials
@@ -193,13 +195,13 @@ def _tendencies(
 
 
 def family(verdict: Verdict) -> str:
-    """The fault that a verdict belongs to: overfitting of either kind, unstable or diverged, …"""
+    """Return the fault of a verdict: both kinds of overfitting are one, diverged is unstable."""
     name = verdict.name.partition(" (")[0]
     return "unstable" if name == "diverged" else name
 
 
 def _splits(entry: Entry, values: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Each side of each split, in words and as a test."""
+    """Yield each side of each split, as text and as a predicate of a value."""
     if entry.choices:
         for choice in dict.fromkeys(values):
             yield f"{entry.name} = {choice}", lambda value, choice=choice: value == choice
@@ -213,7 +215,7 @@ def _splits(entry: Entry, values: list[Any]) -> Iterator[tuple[str, Any]]:
 def _compare(
     where: str, fault: str, here: list[tuple[Any, str]], judged: list[tuple[Any, str]]
 ) -> tuple[float, Tendency]:
-    """How likely more of the fault on this side is chance, and the tendency."""
+    """Return the p-value of Fisher's test for more faults on this side, and the tendency."""
     inside, outside = len(here), len(judged) - len(here)
     bad = sum(name == fault for _, name in here)
     bad_outside = sum(name == fault for _, name in judged) - bad

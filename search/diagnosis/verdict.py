@@ -1,4 +1,4 @@
-"""What a trial's curves say, how surely, and what to do about it."""
+"""The verdict on a trial's learning curves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from studyhall.search.diagnosis.quadrant import Quadrant
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a trial's curves say, and what to do about it.
+    """The verdict on a trial's learning curves, with the advice.
 
     Attributes:
-        name: one of `diagnosis.VERDICTS`.
+        name: one of `diagnosis.rules.VERDICTS`.
         confidence: from 0 to 1.
-        shows: what the curves show, in words.
-        evidence: in numbers; None where there is no epoch with a finite loss.
-        quadrant: bias and variance, where there is evidence.
-        advice: what to change, a sentence each.
+        shows: the description of the curves.
+        evidence: the measures of the curves; None if no epoch has a finite loss.
+        quadrant: bias and variance, if they are known.
+        advice: sentences that say what to change.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Verdict:
     advice: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the verdict as a JSON-serialisable dict."""
         return {
             "name": self.name,
             "confidence": self.confidence,
@@ -41,5 +41,5 @@ class Verdict:
         }
 
     def sentence(self) -> str:
-        """In words: ``overfitting (gap), 0.92 sure: the training loss leaves …``."""
+        """Return the text: ``overfitting (gap), confidence 0.92: the training loss is far …``."""
         return f"{self.name}, confidence {self.confidence:g}: {self.shows}"

@@ -1,4 +1,4 @@
-"""The verdict on each trial of a study, with its evidence, its quadrant and the advice."""
+"""The verdicts on the trials of a study, each with evidence, quadrant and advice."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
-OWN_LOSS = "own_loss"  # attribute: what the user's own code compiled the model with
-TRAINING_LOSS = "training_loss"  # attribute: how it is measured, where the validation loss is not
-SO_FAR = "both losses have fallen and stay close, as far as it came"
-STILL_FALLING = "it was ended while the validation loss still fell"
+OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code compiled the model
+TRAINING_LOSS = "training_loss"  # attribute: how it is measured, if not like the validation loss
+SO_FAR = "both losses have fallen and stay close so far"
+STILL_FALLING = "it ended while the validation loss was still falling"
 
 
 class Judge:
-    """Judges the trials of one study.
+    """The judge of one study's trials.
 
     Args:
         stored: the study's record.
-        trials: what its complete trials have come to.
+        trials: the losses that its complete trials reached.
     """
 
     def __init__(self, stored: Stored, trials: Iterable[Reached] = ()) -> None:
@@ -52,13 +52,16 @@ class Judge:
         attributes: Mapping[str, Any],
         params: Mapping[str, Any],
     ) -> Verdict | None:
-        """The verdict on one trial; None where its curves have nothing to do with its end.
+        """Judge one trial.
 
         Args:
             state: COMPLETE, PRUNED, FAIL or RUNNING.
-            history: its epochs, flat or as the database keeps them.
-            attributes: those that are told with its result.
-            params: what was suggested, where `attributes` has no values.
+            history: its epochs, flat or in the form of the database.
+            attributes: the attributes recorded with its result.
+            params: its parameters in Optuna, used if `attributes` has no values.
+
+        Returns:
+            The verdict; None if it failed for a reason other than its losses, or has no epochs.
         """
         lost = str(attributes.get("reason", "")).startswith(rules.NO_NUMBER)
         if state == "FAIL" and not lost:
@@ -69,14 +72,14 @@ class Judge:
             curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
         )
         if lost:
-            ended = Judgement(rules.DIVERGED, 1.0, 1.0, "a loss is no finite number")
+            ended = Judgement(rules.DIVERGED, 1.0, 1.0, rules.LOST)
             found = [(evidence, ended, standard) for evidence, _, standard in found[-1:]]
             if not found:
                 return self._verdict(None, ended, Standard(), trained)
         if not found:
             return None
         names = [judgement.verdict for _, judgement, _ in found]
-        name = max(names, key=names.count)  # of the folds
+        name = max(names, key=names.count)  # majority of the folds
         agreeing = [each for each in found if each[1].verdict == name]
         evidence, judgement, standard = max(agreeing, key=lambda each: each[1].confidence)
         sure = mean(each.confidence for _, each, _ in agreeing) * len(agreeing) / len(found)
@@ -86,7 +89,7 @@ class Judge:
     def _findings(
         self, history: list[dict[str, Any]], trained: _Trained, *, unfinished: bool
     ) -> list[tuple[Evidence, Judgement, Standard]]:
-        """What each fold's curves say."""
+        """Judge each fold's curves."""
         found, guess_loss = [], self._guess_loss(trained)
         for fold in curves.folds(history):
             evidence = measure(fold, guess_loss, alike=not trained.unlike)
@@ -117,11 +120,11 @@ class Judge:
         )
 
     def _guess_loss(self, trained: _Trained) -> float | None:
-        """What guessing gets by the loss of this trial; None where that is not known."""
+        """Return the loss of guessing for this trial; None if it is not known."""
         own = trained.attributes.get(OWN_LOSS)
         own_family = self._file.model.family not in hyperparameters.BUILT_IN_FAMILIES
         if own is None and own_family and "values" not in trained.attributes:
-            return None  # it has not ended: whether its own code compiles it is not known yet
+            return None  # still running: whether the user's code compiles the model is unknown
         return baseline.of_trial(self._about, self._file.training.loss, trained.values, own)
 
     def _standard(self, evidence: Evidence, trained: _Trained, part: int) -> Standard:
@@ -138,21 +141,21 @@ class Judge:
 
 @dataclass(frozen=True)
 class _Trained:
-    """How a trial was trained: with which values, and what else was told of it."""
+    """The hyperparameters and recorded attributes of a trial."""
 
     values: Mapping[str, Any]
     attributes: Mapping[str, Any]
 
     @property
     def unlike(self) -> str:
-        """Why its training loss can't be compared with its validation loss; empty where it can."""
+        """The reason why training and validation loss aren't comparable; "" if they are."""
         found = self.attributes.get(TRAINING_LOSS)
-        said = "and the validation loss is not, so that the gap between them is not judged"
+        said = "and the validation loss is not, so the gap between them is not judged"
         return f"; the training loss is {found}, {said}" if found else ""
 
 
 def _constants(file: StudyFile) -> dict[str, Any]:
-    """Values that every trial of the study has."""
+    """Return the constants of ``[space]``, which every trial of the study has."""
     entries = read_space(dict(file.space), family=file.model.family).entries
     return {
         each.name: list(each.layers) or each.choices[0]
@@ -162,7 +165,7 @@ def _constants(file: StudyFile) -> dict[str, Any]:
 
 
 def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
-    """The judge of a study, who knows what its trials have achieved."""
+    """Return the judge of a study, with the losses that its trials reached."""
     stored = record.stored(study)
     return Judge(stored, reached.of_trials(study.config, trials, _constants(stored.file)))
 
@@ -170,7 +173,7 @@ def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
 def of_study(
     db: Database, study: Study, trials: Sequence[TrialRecord]
 ) -> dict[int, Verdict | None]:
-    """The verdict on each trial, by its number."""
+    """Judge every trial of a study; return the verdicts by the trials' numbers."""
     judging, epochs = judge(study, trials), records.histories(db, study)
     return {trial.number: _of(judging, trial, epochs.get(trial.trial_id, [])) for trial in trials}
 
@@ -178,7 +181,7 @@ def of_study(
 def of_trial(
     db: Database, study: Study, trials: Sequence[TrialRecord], trial: TrialRecord
 ) -> Verdict | None:
-    """The verdict on one trial among all of its study."""
+    """Judge one trial by the standard of all trials of its study."""
     return _of(judge(study, trials), trial, records.history(db, trial.trial_id))
 
 
@@ -187,7 +190,7 @@ def _of(judging: Judge, trial: TrialRecord, history: Sequence[Mapping[str, Any]]
 
 
 def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:
-    """A trial that was not allowed to go on is not blamed for what it might have come to."""
+    """Adjust the verdict on an unfinished trial, which might still have improved."""
     falls = evidence.fall > 2 * evidence.noise and evidence.rise == 0
     if judgement.verdict == rules.UNDERFIT and falls:
         return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence / 2, STILL_FALLING)

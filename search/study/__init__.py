@@ -1,1 +1,1 @@
-"""A study: made from a checked study file, and read back from the database."""
+"""Studies: their creation from a checked study file, and their record in the database."""

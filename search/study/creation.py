@@ -1,4 +1,4 @@
-"""A checked study file becomes a study in the database, or goes on with the one that is there."""
+"""Creation of a study in the database from a checked study file, and changes of an existing one."""
 
 from __future__ import annotations
 
@@ -29,10 +29,19 @@ SECONDS_PER_HOUR = 3600.0
 
 
 def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
-    """Write the study down; of several launches at once, one does and the others find it.
+    """Create the study in the database; of several simultaneous launches, only one creates it.
+
+    Args:
+        db: the database.
+        file: the checked study file.
+        folder: the study file's folder.
+        found: the inspection of its data and code.
+
+    Returns:
+        The study, whether created now or by another launch.
 
     Raises:
-        ConfigError: there is no study to learn from as the file says.
+        ConfigError: ``warm_start`` names a study that does not exist or is not comparable.
     """
     from studyhall.search.study import warm_start  # which reads other studies as Optuna does
 
@@ -55,10 +64,10 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         **budget(file),
     )
     if created:
-        axis = "study:metric_names"  # where Optuna's clients look for what a value is called
+        axis = "study:metric_names"  # Optuna's attribute for the names of the objectives
         named = objectives.of_file(dict(file.study))
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
-    elif not bucket.is_bucket(place):
+    elif not bucket.is_bucket(place):  # another launch was faster: remove the unused folder
         Path(place).rmdir()
     return study
 
@@ -66,17 +75,17 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
 def compare(
     study: Study, file: StudyFile, found: Inspection, name: str, *, begun: bool = True
 ) -> list[Change]:
-    """What a changed study file would change in a study that exists.
+    """Return the differences between a study file and the existing study of that name.
 
     Args:
-        study: the one in the database.
-        file: what is launched now.
-        found: the data and the code beside it.
-        name: of the file, for messages.
-        begun: whether a trial has a value; until then the user's code may be mended.
+        study: the study in the database.
+        file: the study file that is launched now.
+        found: the inspection of its data and code.
+        name: the file's name, for messages.
+        begun: True if a trial has a value; before that, the user's code may still change.
 
     Raises:
-        ConfigError: another space, model, training, other data or code: it needs another name.
+        ConfigError: space, model, training, data or code differ, so the study needs another name.
     """
     before = stored(study)
     changes = config.differences(before.file, file)
@@ -86,15 +95,15 @@ def compare(
         known = before.inspection if begun else replace(before.inspection, code=found.code)
         problems += [f"{name}: {line}" for line in inspection.differing(known, found)]
     if problems:
-        ending = f'study "{study.name}" exists: what it was begun with stays; for the change, give '
-        raise ConfigError([*problems, f"{name}: {ending}[study] name another value"])
+        ending = f'study "{study.name}" already exists with the expected values; '
+        raise ConfigError([*problems, f"{name}: {ending}to change them, use another [study] name"])
     return changes
 
 
 def apply(
     db: Database, study: Study, file: StudyFile, changes: list[Change], found: Inspection
 ) -> Study:
-    """Write what applies of a changed file, and code that was mended, into the study."""
+    """Write the applicable changes of a study file, and changed code, into the study's record."""
     keys = [change.key for change in changes if change.effect == "applies"]
     record = {**study.config, "inspection": asdict(found)}
     if not keys and record == study.config:
@@ -104,7 +113,7 @@ def apply(
     record["file"] = _replaced(record["file"], config.to_dict(file), keys)
     record["file"]["trials"] = before.trials + added
     changed = studies.change_config(db, study, record, _queued(file, added))
-    if changed.config != record:  # another launch was a moment faster
+    if changed.config != record:  # another launch changed the record first: compare with it again
         return apply(db, changed, file, config.differences(stored(changed).file, file), found)
     if any(key.startswith("study.") for key in keys):
         studies.set_limits(db, study, **budget(file))
@@ -112,7 +121,7 @@ def apply(
 
 
 def budget(file: StudyFile) -> dict[str, Any]:
-    """The limits of a study file, in the units of the database."""
+    """Return the budget of a study file, in trials and seconds, as `studies.create` takes it."""
     hours, gpu_hours = file.study.hours, file.study.gpu_hours
     return {
         "trials": file.study.trials,
@@ -122,11 +131,11 @@ def budget(file: StudyFile) -> dict[str, Any]:
 
 
 def check_artifacts(file: StudyFile, name: str) -> None:
-    """See that the place of checkpoints and models can be written to, and leave nothing there.
+    """Check that checkpoints and models can be written, without leaving anything behind.
 
     Raises:
-        ConfigError: it can't.
-        ArtifactError: likewise, of a bucket.
+        ConfigError: the folder is not writable.
+        ArtifactError: the bucket is not writable.
     """
     if bucket.is_bucket(file.study.artifacts):
         bucket.probe(file.study.artifacts)
@@ -134,38 +143,41 @@ def check_artifacts(file: StudyFile, name: str) -> None:
     folder = paths.expanded(file.study.artifacts).resolve() / file.study.name
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        why = "can't be written to" if there.is_dir() else "is no folder"
+        why = "is not writable" if there.is_dir() else "is not a folder"
         received = f'received "{file.study.artifacts}", but {there} {why}'
-        raise ConfigError([f"{name}: [study] artifacts: {received}, expected a folder to write to"])
+        raise ConfigError([f"{name}: [study] artifacts: {received}, expected a writable folder"])
 
 
 def with_seed(file: StudyFile, seed: int) -> StudyFile:
-    """The same file with another seed."""
+    """Return a copy of the file with another seed."""
     section = file.study.model_copy(update={"seed": seed})
     return file.model_copy(update={"study": section})
 
 
 def written(value: Any) -> str:
-    """A value as a study file has it; nothing where it is not written."""
+    """Return a value as TOML, or "nothing" for None, for messages."""
     return "nothing" if value is None else spelling.as_toml(value)
 
 
 def _new_place(file: StudyFile) -> str:
-    """A place of its own for checkpoints and models: another database may know the name too."""
+    """Return a new folder or prefix for artifacts; another database may have a study so named."""
     if bucket.is_bucket(file.study.artifacts):
         return f"{file.study.artifacts.rstrip('/')}/{file.study.name}-{uuid.uuid4().hex[:8]}"
     parent, name = paths.expanded(file.study.artifacts).resolve(), file.study.name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
-            (parent / name).mkdir(parents=True)
+            (parent / name).mkdir(parents=True)  # atomic: only one launch gets the folder
             break
         name = f"{file.study.name}-{count}"
     return str(parent / name)
 
 
 def _first(file: StudyFile, learned: dict[str, Any]) -> list[Queued]:
-    """What runs before the search: the fixed trials; then, unless on a grid, the best that another
-    study has found, or the family's textbook configuration."""
+    """Return the trials that run before the search.
+
+    First the fixed trials; then, unless the sampler is grid, the best trial of ``warm_start``, or
+    the family's textbook configuration.
+    """
     queued = _queued(file, file.trials)
     if file.search.first == "none" or file.search.sampler == "grid":
         return queued
@@ -177,7 +189,7 @@ def _first(file: StudyFile, learned: dict[str, Any]) -> list[Queued]:
 
 
 def _queued(file: StudyFile, trials: list[dict[str, Any]]) -> list[Queued]:
-    """Fixed trials of a study file as its queue takes them."""
+    """Convert fixed trials of a study file to queued trials."""
     space = read_space(dict(file.space), family=file.model.family)
     return [
         Queued(trial.params, {fixed.NAME: trial.name} if trial.name else {})

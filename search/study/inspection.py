@@ -1,4 +1,4 @@
-"""What a study file names, looked at before anything is written: its data and the user's code."""
+"""Inspection of a study file's data and user code, before anything is written."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
-BUILDS_FROM = ("trial", "input_shape", "outputs")  # what the user's builder is called with
+BUILDS_FROM = ("trial", "input_shape", "outputs")  # arguments of the user's builder
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a worker on another machine must find again.
+    """The fingerprints of data and code, which must be the same on every worker's machine.
 
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes of the data and what guessing gets on them, for the verdicts on trials.
+        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts.
     """
 
     data: str
@@ -46,7 +46,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class NamedFunction:
-    """A function of the user's that a study file names: where, how, and what it should be."""
+    """A user's function in a study file: the key, its reference, and what it should be."""
 
     key: str
     reference: str
@@ -79,18 +79,19 @@ def inspect(
     tried: Callable[[StudyFile, Data, Path], None] | None = None,
     loaded: Data | None = None,
 ) -> Inspection:
-    """Load the data and the user's functions in this process.
+    """Load and check the data and the user's functions in this process.
 
     Args:
         file: the study file, checked.
-        path: where it lies.
-        once: don't see whether a function of the user's returns the same data again.
-        tried: is given the data and the folder, where the builder is the user's.
-        loaded: the data, where they have been loaded.
+        path: the study file's path.
+        once: skip the check that the user's function returns the same data each time.
+        tried: called with file, data and folder if the user's own function builds the model, to
+            try it out.
+        loaded: the data, if they have been loaded already.
 
     Raises:
-        ConfigError: the data can't be used, or a loss or a metric doesn't fit them.
-        UserCodeError: a function of the user can't be used.
+        ConfigError: the data can't be used, or a loss or metric doesn't fit them.
+        UserCodeError: a function of the user's can't be used.
     """
     own = OWN_FILE in file.model.family
     glance(file, path)
@@ -108,13 +109,13 @@ def inspect(
 
 
 def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
-    """The data of a study file, with losses and metrics that fit them; see `inspect`.
+    """Load the data of a study file and check that losses and metrics fit them; see `inspect`.
 
     Raises:
         ConfigError, UserCodeError: as `inspect`.
     """
     from studyhall.search.data import (
-        loading,  # scikit-learn takes a second that questions need not wait for
+        loading,  # imported late: scikit-learn takes a second, which other commands save
     )
 
     with naming(path.name, _own_data(file)):
@@ -123,7 +124,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if OWN_FILE in file.data.source and not once:
             repeated.check(file, path, loaded, time.monotonic() - began)
         chosen, named = file.training, objectives.of_file(dict(file.study))
-        if file.model.is_own and loaded.train.y.ndim > 1:  # what they mean its code knows
+        if file.model.is_own and loaded.train.y.ndim > 1:  # only the user's code can interpret them
             named = []
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
@@ -141,7 +142,7 @@ def load_early(file: StudyFile, path: Path) -> Data | None:
 
 @contextmanager
 def naming(name: str, own: NamedFunction) -> Iterator[None]:
-    """Put the study file's name in front of each mistake, and the key where user code fails."""
+    """Prefix each mistake with the study file's name, and errors of user code with the key too."""
     try:
         yield
     except (ConfigError, DataError) as error:
@@ -152,7 +153,7 @@ def naming(name: str, own: NamedFunction) -> Iterator[None]:
 
 
 def builder(file: StudyFile) -> NamedFunction:
-    """The user's builder, as `naming` tells of it."""
+    """Describe the user's builder, for `naming`."""
     takes = ", ".join(BUILDS_FROM)
     return NamedFunction(
         "[model] family", file.model.family, f"a function ({takes}) -> keras.Model"
@@ -164,38 +165,39 @@ def _own_data(file: StudyFile) -> NamedFunction:
 
 
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of the user's code that the study file names."""
+    """Return the SHA-256 (hex) of each file of user code that the study file names."""
     named = [file.data.source, file.model.family]
     paths = sorted({name.rpartition(":")[0] for name in named if OWN_FILE in name})
     return {path: hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in paths}
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
-    """Do the same, in a process of its own where it would import TensorFlow.
+    """Inspect as `inspect`, but in a subprocess if TensorFlow would be imported.
 
-    The user's code and Keras' own data sets import it, and a launcher must not: it would hold a
-    GPU's memory that its workers need.
+    The user's code and Keras' data sets import TensorFlow. The launcher must not: it would occupy
+    GPU memory that its workers need.
 
     Raises:
-        ConfigError: as `inspect`, or with the lines that the other process printed.
+        ConfigError: as `inspect`, or with the lines that the subprocess printed.
+        RuntimeError: the subprocess failed by a bug; the message is its stderr.
     """
     if not needs_tensorflow(file) and OWN_FILE not in file.model.family:
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:
         return Inspection(**json.loads(answer.stdout.splitlines()[-1]))
-    if answer.returncode == 2:
+    if answer.returncode == 2:  # a mistake of the user's, one per line
         raise ConfigError(answer.stderr.strip().splitlines())
     raise RuntimeError(answer.stderr)
 
 
 def to_json(found: Inspection) -> str:
-    """One line, for `inspect_apart`."""
+    """Return the inspection as one line of JSON, which `inspect_apart` reads."""
     return json.dumps(asdict(found))
 
 
 def differing(stored: Inspection, found: Inspection) -> list[str]:
-    """What a worker has that is not what the study was begun with, a line each."""
+    """Return a line for each difference between the study's data and code and those found now."""
     lines = [
         f"{name}: received a file with SHA-256 {found.code.get(name, 'none')[:12]}, "
         f"expected {expected[:12]}, with which the study began"
@@ -203,7 +205,7 @@ def differing(stored: Inspection, found: Inspection) -> list[str]:
         if found.code.get(name) != expected
     ]
     if found.data != stored.data:
-        same = " (a function must return the same each time)" if found.code == stored.code else ""
+        same = " (a function must always return the same data)" if found.code == stored.code else ""
         lines.append(
             f"[data] source: received data with fingerprint {found.data[:12]}, "
             f"expected {stored.data[:12]}, with which the study began{same if found.code else ''}"

@@ -1,4 +1,4 @@
-"""A study's record in the database, read back and checked again: its file, its folder, its data."""
+"""The record of a study in the database: study file, folder, artifacts and inspection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from studyhall.storage.studies.rows import Study
 
 @dataclass(frozen=True)
 class Stored:
-    """What a study's record says, checked again.
+    """The contents of a study's record, checked.
 
     Attributes:
-        folder: where the study file lay; data and user code are looked for there.
-        artifacts: folder of checkpoints and models; for those in a bucket, of this machine's own.
+        file: the study file.
+        folder: the study file's folder, to which paths of data and user code are relative.
+        artifacts: folder of checkpoints and models; for a bucket, a local folder.
         inspection: fingerprints of data and code.
     """
 
@@ -34,7 +35,7 @@ def stored(study: Study) -> Stored:
     """Read a study's record.
 
     Raises:
-        ConfigError: it was written by a version whose keys differ.
+        ConfigError: it was written by a version with incompatible keys.
     """
     record: dict[str, Any] = study.config
     return Stored(
@@ -46,21 +47,21 @@ def stored(study: Study) -> Stored:
 
 
 def objects(study: Study) -> ArtifactStore:
-    """The study's checkpoints, models and figures.
+    """Open the store of the study's checkpoints, models and figures.
 
     Raises:
-        ArtifactError: its folder can't be written to.
+        ArtifactError: its folder is not writable.
     """
     return bucket.open_store(study.config["artifacts"])
 
 
 def local_folder(study: Study) -> Path:
-    """Where its files lie on this machine; if they are in a bucket, below the working directory."""
+    """Return the local folder of its files; for a bucket, a folder below the working directory."""
     return bucket.folder(study.config["artifacts"])
 
 
 def remove_artifacts(study: Study) -> None:
-    """Remove a deleted study's checkpoints, models and logs.
+    """Delete the checkpoints, models and logs of a deleted study.
 
     Raises:
         ArtifactError: they are in a bucket that can't be reached.

@@ -1,7 +1,8 @@
-"""Whether the user's function returns the same samples each time: every worker calls it anew.
+"""The check that the user's function returns the same samples each time, as every worker calls it.
 
-It is called once more, its file read anew; only if that gives other samples is it called in a fresh
-process, as a worker would: what a module draws at its import may go on in this one.
+The file is loaded and the function called once more. If the samples differ, it is called again in
+a new process, as a worker would: in this process, the state of a random generator may have moved on
+since the first import.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from studyhall.spaces import user_code
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
 
-LONGEST_S = 30.0  # that a first call may have taken, for a second one
+LONGEST_S = 30.0  # a function that takes longer is not called a second time
 
 
 def check(file: StudyFile, path: Path, first: Data, seconds: float) -> None:
-    """Refuse a source that returns other samples the next time.
+    """Refuse a source that returns different samples at the next call.
 
     Args:
         file: the study file, whose source is a function of the user's.
-        path: where it lies.
-        first: what the first call gave.
-        seconds: that it took; after a long one the workers find out.
+        path: the study file's path.
+        first: the data of the first call.
+        seconds: duration of the first call; after a long one, the check is left to the workers.
 
     Raises:
         DataError: the samples differ.
@@ -36,9 +37,9 @@ def check(file: StudyFile, path: Path, first: Data, seconds: float) -> None:
     if seconds > LONGEST_S or _again(file, path) == first.fingerprint:
         return
     if _apart(file, path) not in (first.fingerprint, None):
-        received = f"other samples from {file.data.source} at its second call"
+        received = f"different samples from {file.data.source} at its second call"
         seeds = "np.random.default_rng(0), shuffle(1000, seed=0)"
-        raise refusal("source", received, f"the same each time: fix its seeds, as in {seeds}")
+        raise refusal("source", received, f"the same each time: set its seeds, as in {seeds}")
 
 
 def _again(file: StudyFile, path: Path) -> str:
@@ -49,7 +50,7 @@ def _again(file: StudyFile, path: Path) -> str:
 
 
 def _apart(file: StudyFile, path: Path) -> str | None:
-    """The fingerprint in a fresh process; None where it comes to nothing there."""
+    """Return the fingerprint in a new process; None if that fails."""
     answer = wire.answer("inspect", str(path), "--once", "--seed", str(file.study.seed))
     if answer.returncode != 0:
         return None

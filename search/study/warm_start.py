@@ -1,8 +1,8 @@
-"""What another study has found out, as the sampler's knowledge from the first trial on.
+"""Warm start: trials of another study, from which the sampler learns before the first trial.
 
-The other study's complete trials that fit the new space are written into the new study's record, so
-that every worker knows the same, and goes on knowing it when the other study is deleted. They count
-for nothing but sampling: not for the budget, not for pruning, and none of them can be the best.
+The other study's complete trials that fit the new space are copied into the new study's record, so
+every worker has the same ones, even if the other study is deleted. They are used for sampling only:
+they don't count in the budget or in pruning, and none of them can be the best trial.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from studyhall.storage.sampling.window import Window
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
-BEST, LATEST = 100, 200  # trials that are taken over, at most
+BEST, LATEST = 100, 200  # largest numbers of best and of latest trials to copy
 KEY = "[search] warm_start"
 
-Known = dict[str, Any]  # ``params`` and ``value`` of a trial, as a cost
+Known = dict[str, Any]  # ``params`` of a trial, and its ``value`` as a cost (lower is better)
 
 
 def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
-    """What a study file's `warm_start` gives, for the study's record; the best trials first.
+    """Return the trials of a study file's `warm_start`, for the study's record; best trials first.
 
     Args:
-        db: where both studies are.
-        file: the new study's.
-        found: its data.
+        db: the database of both studies.
+        file: the new study's file.
+        found: the inspection of its data and code.
 
     Returns:
-        ``study``, ``trials`` (a list of params and value) and ``distributions`` by name, packed;
-        nothing where the file names no study.
+        ``study`` (its name), ``trials`` (a list of params and value) and ``distributions`` (JSON by
+        name); an empty dict without `warm_start`.
 
     Raises:
-        ConfigError: there is no such study, or its values mean something else.
+        ConfigError: there is no such study, or its values are not comparable.
     """
     if file.search.warm_start is None:
         return {}
@@ -71,10 +71,10 @@ def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
 
 
 def params_in(space: Space, trial: FrozenTrial, family: str) -> dict[str, Any] | None:
-    """A trial's parameters as another space draws them; None where it doesn't fit.
+    """Return a trial's parameters in terms of another space; None if it doesn't fit.
 
-    It fits if every value that the space gives is the trial's own, and every value that the space
-    doesn't give is the family's default.
+    A trial fits if the space allows each of its values, and every value that is not in the space is
+    the family's default.
     """
     values = {**trial.user_attrs.get("values", {}), **_own(trial)}
     params = space.params(values)
@@ -92,7 +92,7 @@ def params_in(space: Space, trial: FrozenTrial, family: str) -> dict[str, Any] |
 
 
 def fill(window: Window, study: Study) -> Window:
-    """Let a sampler's window begin with what the study's record knows."""
+    """Add the warm-start trials of the study's record to a sampler's window."""
     record = study.config.get("warm_start") or {"trials": [], "distributions": {}}
     spaces = {name: encoding.distribution(text) for name, text in record["distributions"].items()}
     for place, trial in enumerate(record["trials"], start=1):
@@ -101,11 +101,11 @@ def fill(window: Window, study: Study) -> Window:
 
 
 def _comparable(db: Database, file: StudyFile, found: Inspection) -> Study:
-    """The study that the file names, if its values mean the same as the new one's will."""
+    """Return the study that the file names, provided that its values are comparable."""
     name = file.search.warm_start or ""
     other = studies.find(db, name)
     if other is None:
-        known_names = ", ".join(studies.names(db)) or "nothing; this database has none"
+        known_names = ", ".join(studies.names(db)) or "nothing; this database has no studies"
         raise ConfigError([f'{KEY}: received "{name}", expected one of {known_names}'])
     differing = [*_differing(other, file, found)]
     if differing:
@@ -127,7 +127,7 @@ def _differing(other: Study, file: StudyFile, found: Inspection) -> Sequence[str
 
 
 def _chosen(trials: Sequence[FrozenTrial], sign: float) -> list[FrozenTrial]:
-    """The best complete trials, the best of all first, and the latest ones."""
+    """Return the best complete trials, best first, followed by the latest of the others."""
     complete = [t for t in trials if t.state == TrialState.COMPLETE and t.values]
     ranked = sorted(complete, key=lambda trial: (sign * (trial.values or [0.0])[0], trial.number))
     latest = sorted(ranked[BEST:], key=lambda trial: trial.number)[-LATEST:]
@@ -135,7 +135,7 @@ def _chosen(trials: Sequence[FrozenTrial], sign: float) -> list[FrozenTrial]:
 
 
 def _own(trial: FrozenTrial) -> dict[str, Any]:
-    """What the user's own function has asked for."""
+    """Return the parameters that the user's own function asked for."""
     values = trial.user_attrs.get("values", {})
     layered = {f"{name}_{n}" for name, v in values.items() if isinstance(v, list)
                for n in range(1, len(v) + 1)}  # fmt: skip
@@ -147,7 +147,7 @@ def _own(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _distributions(space: Space, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-    """Those of the new space: Optuna's samplers want one and the same for all trials."""
+    """Return the distributions of the new space: Optuna's samplers need the same in all trials."""
     trial = FixedTrial(dict(params))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -156,7 +156,7 @@ def _distributions(space: Space, params: Mapping[str, Any]) -> dict[str, BaseDis
 
 
 def _finished(number: int, trial: Known, spaces: Mapping[str, BaseDistribution]) -> Finished:
-    """As the feed tells of a trial; negative numbers keep it apart from the study's own."""
+    """Return the trial in the feed's form; its negative number can't clash with the study's own."""
     params, distributions = encoding.pack_params(trial["params"], spaces)
     return Finished(
         sequence=0,

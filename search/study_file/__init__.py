@@ -1,1 +1,1 @@
-"""The study file: its keys, its mistakes, its changes, and the commented one for a start."""
+"""The study file: its keys, checks and changes, and the template of a new one."""

@@ -1,6 +1,6 @@
-"""A study file (TOML) becomes a checked ``StudyFile``, or every mistake in it at once.
+"""Reading and checking of study files (TOML); all mistakes are reported at once.
 
-What a command line gives goes before what the file says, and that before the default.
+Command-line options take precedence over the file, and the file over the defaults.
 """
 
 from __future__ import annotations
@@ -51,32 +51,32 @@ def load(path: str | Path, overrides: Tables | None = None) -> StudyFile:
     """Read and check a study file.
 
     Args:
-        path: The file. Paths that it names as data or code are relative to its folder;
-            resolving them is left to their readers.
-        overrides: Keys by table that go before the file's, as a command line gives them.
+        path: The file. The paths of data and code in it are relative to its folder and are
+            resolved later, where they are read.
+        overrides: Values by table and key that replace the file's, from the command line.
 
     Raises:
-        ConfigError: with every mistake of the file, or why it cannot be read.
+        ConfigError: the file has mistakes, all of which are listed, or can't be read.
     """
     return _checked(_tables(Path(path)), Path(path).name, overrides or {})
 
 
 def parse(text: str, name: str = "study.toml") -> StudyFile:
-    """Check a study file given as text; ``name`` stands in messages.
+    """Check a study file given as text; ``name`` is its name in messages.
 
     Raises:
-        ConfigError: with every mistake.
+        ConfigError: the text has mistakes, all of which are listed.
     """
     return _checked(_parsed(text, name), name, {})
 
 
 def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
-    """Check what ``to_dict`` gave; keys that are newer than it get their defaults.
+    """Read what ``to_dict`` returned, possibly in an older version; missing keys get defaults.
 
     What ``[training]`` no longer has is left out of what older versions gave.
 
     Raises:
-        ConfigError: where it was stored by a version whose keys differ.
+        ConfigError: it was stored by a version with incompatible keys.
     """
     tables = dict(stored)
     training = stored.get("training", {}).items()
@@ -85,16 +85,16 @@ def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
 
 
 def overridden(study_file: StudyFile, overrides: Tables) -> StudyFile:
-    """A checked file under keys that go before its own, as a command line gives them.
+    """Return a checked file with values replaced by those of the command line.
 
     Raises:
-        ConfigError: with every mistake of the command line.
+        ConfigError: the command line has mistakes, all of which are listed.
     """
     return _checked(to_dict(study_file), study_file.study.name, overrides)
 
 
 def to_dict(study_file: StudyFile) -> dict[str, Any]:
-    """Everything, defaults included, as JSON-able values; the storage URL without its password."""
+    """Return all values including defaults, ready for JSON; the storage URL without password."""
     tables = study_file.model_dump(mode="json")
     if study_file.study.storage is not None:
         tables["study"]["storage"] = without_password(study_file.study.storage)
@@ -102,7 +102,7 @@ def to_dict(study_file: StudyFile) -> dict[str, Any]:
 
 
 def without_password(url: str) -> str:
-    """A database URL without the password, be it before the host or among the options."""
+    """Return a database URL without its password, whether before the host or in the query."""
     from sqlalchemy.engine import URL, make_url
 
     parts = make_url(url)
@@ -148,7 +148,7 @@ def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
 
 
 def _merged(tables: dict[str, Any], overrides: Tables) -> dict[str, Any]:
-    """The tables with the overrides on top; a mistyped table is left for the check to refuse."""
+    """Apply the overrides; a table of the wrong type is left for the check to refuse."""
     merged = dict(tables)
     for table, keys in overrides.items():
         written = merged.get(table, {})

@@ -1,4 +1,4 @@
-"""The user's mistakes in a study file or on the command line: a line each, all at once."""
+"""The error that reports every mistake in a study file or on the command line at once."""
 
 from __future__ import annotations
 

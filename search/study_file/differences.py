@@ -1,8 +1,8 @@
-"""What a changed study file would change in a study that exists, and whether it may.
+"""Differences between a study file and the existing study of that name, and their effects.
 
-A trial's value must mean the same from the first trial to the last, or the best of them means
-nothing. So what defines the value is refused (give the changed study another name), what only
-decides how the search goes on applies from now on, and what was fixed at the start is kept.
+The values of all trials must be comparable, or the best trial means nothing. So a change of what
+defines the value is refused (the changed study needs another name), a change of how the search
+continues applies from now on, and what was fixed at the start is kept.
 """
 
 from __future__ import annotations
@@ -15,37 +15,41 @@ from studyhall.search.study_file.sections import StudyFile
 
 Effect = Literal["applies", "kept", "refused"]
 
-# Table or "table.key" -> effect; the longer name wins.
+# Table or "table.key" -> effect; an entry for a key takes precedence over its table's.
 EFFECTS: dict[str, Effect | None] = {
     "study": "applies",  # trials, hours, gpu_hours
-    "study.name": None,  # another name is another study
-    "study.storage": None,  # where the study was found, however that is spelt
+    "study.name": None,  # another name means another study
+    "study.storage": None,  # the study's database; its URL may be written in several ways
     "study.objective": "refused",
     "study.direction": "refused",
-    "study.seed": "kept",  # it has split the data and begun the trials
-    "study.artifacts": "kept",  # checkpoints and models lie there
+    "study.seed": "kept",  # it determined the split and the trials so far
+    "study.artifacts": "kept",  # checkpoints and models are there already
     "data": "refused",
     "model": "refused",
     "space": "refused",
     "training": "refused",
-    "training.trial_minutes": "applies",  # a guard: most trials never meet it
-    "training.metrics": "applies",  # shown beside the value
-    "training.engine": "applies",  # the numbers stay the same
+    "training.trial_minutes": "applies",  # a safeguard that most trials never reach
+    "training.metrics": "applies",  # recorded besides the value
+    "training.engine": "applies",  # does not change the results
     "training.xla": "applies",
     "training.checkpoint_every_epochs": "applies",
     "training.checkpoint_every_s": "applies",
-    "search": "applies",  # the results so far serve any sampler and any pruner
-    "search.first": "kept",  # it has been queued, or not, at the start
-    "search.warm_start": "kept",  # what it gave has been written down
+    "search": "applies",  # any sampler and pruner can use the results so far
+    "search.first": "kept",  # decided at the start, when trials were queued
+    "search.warm_start": "kept",  # its trials were copied into the study's record at the start
     "workers": "applies",
 }
 
 
 @dataclass(frozen=True)
 class Change:
-    """One key that differs, as ``table.key``; None stands for what is not written.
+    """One key that differs.
 
-    ``effect``: "applies" from now on, "kept" as it was, or "refused": it needs another study.
+    Attributes:
+        key: ``table.key``.
+        old, new: Its values in the stored study and in the file; None if it is not written.
+        effect: "applies" from now on, "kept" (the old value remains), or "refused" (the change
+            needs another study).
     """
 
     key: str
@@ -55,7 +59,7 @@ class Change:
 
 
 def differences(old: StudyFile, new: StudyFile) -> list[Change]:
-    """Every key whose value differs between a stored study and a study file, in file order."""
+    """Return every key that differs between a stored study and a study file, in file order."""
     before, after = dict(_keys(old)), dict(_keys(new))
     found: list[Change] = []
     for key in [*before, *(key for key in after if key not in before)]:
@@ -66,12 +70,12 @@ def differences(old: StudyFile, new: StudyFile) -> list[Change]:
 
 
 def added_trials(old: StudyFile, new: StudyFile) -> list[dict[str, Any]]:
-    """Fixed trials that a study doesn't know yet."""
+    """Return the fixed trials in `new` that `old` does not have."""
     return [trial for trial in new.trials if trial not in old.trials]
 
 
 def _of_fixed_trials(old: StudyFile, new: StudyFile) -> Iterator[Change]:
-    """New ones are queued; those that are gone have been, and stay."""
+    """Yield changes of fixed trials: new ones are queued; removed ones remain in the study."""
     if added := added_trials(old, new):
         yield Change("trials", None, added, "applies")
     if gone := added_trials(new, old):

@@ -1,4 +1,4 @@
-"""The losses and metrics that a study file may name, by Keras' names, with the tasks they fit."""
+"""The losses and metrics that a study file may name, by Keras name, and the tasks they fit."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ METRICS: dict[str, tuple[str, ...]] = {
 def problems(
     loss: str, metrics: str | list[str], task: str, named_objectives: Sequence[str] = ()
 ) -> list[str]:
-    """What the study file names that doesn't fit the task of its data, a line each.
+    """Return a line for each loss, metric or objective that doesn't fit the task of the data.
 
     Args:
         loss, metrics: ``[training]`` of a checked study file; ``auto`` always fits.
         task: binary, multiclass, multilabel or regression.
-        named_objectives: ``[study] objective``; those that are no metric of `METRICS` fit.
+        named_objectives: ``[study] objective``; names outside of `METRICS` are not checked.
     """
     named = [] if isinstance(metrics, str) else metrics
     ranking = [name for name in named_objectives if name in METRICS]

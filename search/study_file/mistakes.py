@@ -1,4 +1,4 @@
-"""What is wrong with a study file, in the user's words: ``[table] key: received …, expected …``."""
+"""The mistakes of a study file as messages: ``[table] key: received …, expected …``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from studyhall.spaces import fixed, hyperparameters, space, spelling
 
 Tables = dict[str, Any]
 
-MOST_POINTS = 1_000_000  # of a grid, which every worker lists
-LONGEST = 80  # characters of a received value that are shown
-LONGEST_LINE = 200  # of all that was received, or of a name
+MOST_POINTS = 1_000_000  # points of a grid, which every worker keeps in memory
+LONGEST = 80  # characters of a received value in a message
+LONGEST_LINE = 200  # characters of the whole part after "received", or of a name
 TABLES = tuple(StudyFile.model_fields)
-FIXED = "[trials]"  # in brackets of its own: an array of tables
+FIXED = "[trials]"  # becomes [[trials]], as it is an array of tables
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake; ``table`` is empty for a key outside of tables, ``key`` for a whole table."""
+    """One mistake; ``table`` is "" for a key outside of tables, ``key`` is "" for a whole table."""
 
     table: str
     key: str
@@ -40,20 +40,20 @@ class Mistake:
 
 
 def of_models(error: ValidationError, tables: Tables) -> list[Mistake]:
-    """One mistake per key that the models refused, table by table."""
+    """Convert pydantic's errors to one mistake per key, in the order of the tables."""
     found: dict[tuple[str, str], Mistake] = {}
     for detail in error.errors(include_url=False):
         table, *rest = (str(part) for part in detail["loc"])
         key = rest[0] if rest and table != "trials" else ""
         mistake = _of_key(table, key, detail, tables) if key else _of_table(table, detail)
-        # A union tells of each of its members: one line for the key is enough.
+        # For a union pydantic reports one error per member; one line per key is enough.
         found.setdefault((table, key), mistake)
     order = {table: position for position, table in enumerate(TABLES)}
     return sorted(found.values(), key=lambda mistake: order.get(mistake.table, len(order)))
 
 
 def of_space(tables: Tables) -> list[Mistake]:
-    """The mistakes of ``[space]``, also where other tables have some."""
+    """Return the mistakes of ``[space]``, even if other tables have mistakes too."""
     table = tables.get("space", {})
     if not isinstance(table, dict):
         return []
@@ -65,7 +65,7 @@ def of_space(tables: Tables) -> list[Mistake]:
 
 
 def of_trials(tables: Tables) -> list[Mistake]:
-    """The mistakes of ``[[trials]]``, where ``[space]`` has none."""
+    """Return the mistakes of ``[[trials]]``, unless ``[space]`` has mistakes itself."""
     listed, table = tables.get("trials", []), tables.get("space", {})
     if not (_is_list_of_tables(listed) and isinstance(table, dict)):
         return []
@@ -81,7 +81,7 @@ def of_trials(tables: Tables) -> list[Mistake]:
 
 
 def of_whole(file: StudyFile) -> list[Mistake]:
-    """Keys that are right by themselves but don't go together."""
+    """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     return [*_of_number(file), *_of_objectives(file), *pruning]
 
@@ -93,13 +93,13 @@ def _of_number(file: StudyFile) -> Iterator[Mistake]:
 
 
 def _of_objectives(file: StudyFile) -> Iterator[Mistake]:
-    """Names that nobody knows, and what Optuna can't do for several objectives."""
+    """Yield unknown objectives, and pruners and samplers that don't support several."""
     first, *others = names = objectives.of_file(file.study.model_dump())
     known = [name for name in objectives.KNOWN if name not in objectives.AT_THE_END]
     if first not in known and file.study.direction == "auto":
         near = spelling.nearest(first, known)
         meant = f'"{near}"' if near else f"one of {', '.join(known)}"
-        expected = f"{meant}; for a metric of your own model, direction as well"
+        expected = f"{meant}; for a metric of your own model, also direction"
         yield Mistake("study", "objective", f'"{first}"', expected)
     for name in others:
         if name not in objectives.KNOWN:
@@ -108,10 +108,10 @@ def _of_objectives(file: StudyFile) -> Iterator[Mistake]:
             )
     if others and file.search.pruner not in ("auto", "none"):
         received = f'"{file.search.pruner}" with {len(names)} objectives'
-        yield Mistake("search", "pruner", received, '"auto" or "none": pruners have one objective')
+        yield Mistake("search", "pruner", received, '"auto" or "none": pruning needs one objective')
     if others and file.search.sampler == "cmaes":
         received = f'"cmaes" with {len(names)} objectives'
-        yield Mistake("search", "sampler", received, '"auto": cmaes has one objective')
+        yield Mistake("search", "sampler", received, '"auto": cmaes needs one objective')
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:
@@ -122,12 +122,16 @@ def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:
 
 
 def _of_wilcoxon(file: StudyFile) -> Iterator[Mistake]:
-    """With n differences the signed-rank test gives no p-value below 1 / 2^n."""
+    """Yield a mistake if wilcoxon could never prune.
+
+    With n pairs, the p-value of the signed-rank test is at least 1 / 2^n.
+    """
     parts, limit = file.data.folds * file.training.repeats, file.search.pruner_p_value
-    needed = math.floor(-math.log2(limit)) + 2  # nothing is left to save after the last part
+    # One part more than the test needs: pruning after the last part would save nothing.
+    needed = math.floor(-math.log2(limit)) + 2
     if file.search.pruner == "wilcoxon" and parts < needed:
-        received = f'"wilcoxon" with {parts} part{"" if parts == 1 else "s"} of a trial'
-        expected = f"folds × repeats of {needed} or more for pruner_p_value = {limit:g}"
+        received = f'"wilcoxon" with folds × repeats = {parts}'
+        expected = f"folds × repeats ≥ {needed} for pruner_p_value = {limit:g}"
         yield Mistake("search", "pruner", received, expected)
 
 
@@ -159,13 +163,13 @@ def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
         expected = spelling.one_of(received, key.choices)
     else:
         expected = key.expected + _technical(detail)
-    # What is refused as a database URL may still carry a password.
+    # A refused database URL may contain a password, so it is not shown.
     secret = name == "storage" and isinstance(received, str)
-    return Mistake(table, name, "another URL" if secret else _shown(received), expected)
+    return Mistake(table, name, "an unsupported URL" if secret else _shown(received), expected)
 
 
 def _technical(detail: Any) -> str:
-    """The limit that only a number beyond it needs to hear of."""
+    """Return a technical limit in words, if the value exceeds it; it is not mentioned otherwise."""
     beyond = detail["type"] == "less_than_equal" and detail["ctx"]["le"]
     return f" and ≤ {beyond:.10g}" if beyond in reference.TECHNICAL else ""
 
@@ -175,7 +179,7 @@ def _shown(value: object) -> str:
 
 
 def _instead_of(table: str, name: str) -> str:
-    """Where a key of that name belongs, or the one that was probably meant."""
+    """Return the table in which a key of that name belongs, or the most similar key."""
     names = _names(table)
     home = _home(name)
     return (
@@ -209,7 +213,7 @@ def _written(tables: Tables, table: str, key: str) -> Any:
 
 
 def _family(tables: Tables) -> str:
-    """The family to check names by; where it is itself mistaken, one that allows every name."""
+    """Return the family by which to check names; if it is invalid, one that allows any name."""
     family = _written(tables, "model", "family") or "mlp"
     built_in = family in hyperparameters.BUILT_IN_FAMILIES
     known = isinstance(family, str) and (built_in or USER_FAMILY.fullmatch(family))
@@ -217,18 +221,19 @@ def _family(tables: Tables) -> str:
 
 
 def _not_in_a_grid(read: space.Space) -> Iterator[Mistake]:
-    """Float ranges without a step, for which a grid has no points, or more points than it can."""
+    """Yield float ranges without a step, which have no grid, and a grid with too many points."""
     without = [e for e in read.entries if isinstance(e.low, float) and not e.step]
     for entry in without:
-        expected = 'a list, or a step, since sampler = "grid"'
+        expected = 'a list or a step, which sampler = "grid" needs'
         yield Mistake("space", entry.name, "a range without a step", expected)
     if not without and (points := _points(read)) > MOST_POINTS:
         received = f'"grid" with {points:.3g} points' if points < math.inf else '"grid"'
-        yield Mistake("search", "sampler", received, f"at most {MOST_POINTS} points, or another")
+        expected = f"at most {MOST_POINTS} points, or another sampler"
+        yield Mistake("search", "sampler", received, expected)
 
 
 def _points(read: space.Space) -> float:
-    """How many configurations a grid of the space has."""
+    """Return the number of configurations in the grid; inf if it is beyond 1e300."""
     depth = read.largest().get("depth", read.depth)
     layers = depth if isinstance(depth, int) else read.depth
     exponents = [math.log10(e.count()) * len(e.names(layers)) for e in read.entries]

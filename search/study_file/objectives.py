@@ -1,6 +1,6 @@
-"""What a study makes better: its objectives by name, each with its direction.
+"""The objectives of a study, by name, each with its direction.
 
-Every trial is ranked by the first one, at its best epoch; the others are known at its end.
+Trials are ranked by the first objective, at their best epoch; the others are measured at the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from studyhall.search.study_file.losses import METRICS
 LOSS = "validation loss"
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
-AT_THE_END = ("parameters", "latency")  # of the model: how many; per sample
+AT_THE_END = ("parameters", "latency")  # number of weights; prediction time per sample
 UNITS = {"latency": "ms"}
 
 KNOWN: dict[str, str] = {
@@ -25,13 +25,13 @@ KNOWN: dict[str, str] = {
 
 
 def of_file(study: Mapping[str, Any]) -> list[str]:
-    """The names in ``[study] objective``, as the file or a study's record has them."""
+    """Return the names in ``[study] objective`` as a list, from the table ``[study]``."""
     named = study.get("objective", LOSS)
     return [named] if isinstance(named, str) else list(named)
 
 
 def directions(study: Mapping[str, Any]) -> list[str]:
-    """Of each objective; ``[study] direction`` goes before what is known of the first one."""
+    """Return each objective's direction; ``[study] direction``, if given, sets the first one's."""
     first, *others = of_file(study)
     given = study.get("direction", "auto")
     own = KNOWN.get(first, MINIMIZE) if given == "auto" else given
@@ -39,35 +39,35 @@ def directions(study: Mapping[str, Any]) -> list[str]:
 
 
 def shown(name: str) -> str:
-    """The name with its unit, for people."""
+    """Return the name with its unit, for display."""
     return f"{name} in {UNITS[name]}" if name in UNITS else name
 
 
 def recorded(name: str) -> str:
-    """The name under which an epoch's metrics hold an objective."""
+    """Return the key of an objective in the metrics of an epoch."""
     return "val_loss" if name == LOSS else f"val_{name}"
 
 
 def sign(direction: str) -> float:
-    """What a value is multiplied with to be a cost."""
+    """Return the factor that turns a value into a cost: −1 to maximise, 1 to minimise."""
     return -1.0 if direction == MAXIMIZE else 1.0
 
 
 def of_study(config: Mapping[str, Any]) -> list[str]:
-    """The names of a study's objectives, from its record."""
+    """Return the names of a study's objectives, from its record."""
     return of_file(config.get("file", {}).get("study", {}))
 
 
 def bound(name: str) -> float | None:
-    """The best value that there is; None where that is not known.
+    """Return the best possible value; None for an unknown objective.
 
-    A loss of the user's own may lie below 0; studyhall's never do.
+    A loss of the user's own may be negative; the built-in ones never are.
     """
     return {MINIMIZE: 0.0, MAXIMIZE: 1.0}.get(KNOWN.get(name, ""))
 
 
 def limits(name: str) -> tuple[float, float]:
-    """Between which values an objective lies; infinite where that is not known."""
+    """Return the smallest and largest possible value; infinite if unknown or unbounded."""
     if name not in KNOWN:
         return -math.inf, math.inf
     if KNOWN[name] == MAXIMIZE:
@@ -76,7 +76,7 @@ def limits(name: str) -> tuple[float, float]:
 
 
 def cut(name: str, interval: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
-    """What of an interval is possible; all of it where a loss of the user's own is negative."""
+    """Clip an interval to the possible values, unless some of `values` lie outside of them."""
     (low, high), (least, most) = interval, limits(name)
     known = least <= min(values) and max(values) <= most
     return (max(low, least), min(high, most)) if known else interval

@@ -1,4 +1,4 @@
-"""Paths as a study file names them: what can be none is refused with the cure."""
+"""Checks of the paths in a study file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from studyhall.spaces.spelling import visible
 
-ESCAPES = "a path; \\t and \\n are no backslash in double quotes: write /, or use single quotes"
+ESCAPES = "a path; in double quotes \\t and \\n are escapes: write / or use single quotes"
 
 
 def check(path: str) -> str:
-    """The same path.
+    """Check a path and return it unchanged.
 
     Raises:
-        ValueError: what is expected in its place.
+        ValueError: it is not a usable path; the message says what is expected.
     """
     if visible(path) != path:
         raise ValueError(ESCAPES)
@@ -24,10 +24,10 @@ def check(path: str) -> str:
 
 
 def expanded(path: str) -> Path:
-    """The path with ``~`` and ``~ann`` as the home folders that they stand for.
+    """Expand ``~`` and ``~ann`` in a path to home folders.
 
     Raises:
-        ValueError: nobody knows that home folder.
+        ValueError: the home folder can't be determined; the message says what is expected.
     """
     try:
         return Path(path).expanduser()

@@ -1,4 +1,4 @@
-"""Every key of the study file as a row: what a new file, messages and the README say of it."""
+"""The reference of all keys of the study file, for new files, messages and the README."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Key:
     """One key of one table.
 
     Attributes:
+        table, name: The table and the key's name in it.
         meaning: One line, with the unit.
         expected: Type and bounds in words: ``a whole number ≥ 1``.
-        choices: All the texts that it may be, where it can be nothing else.
-        default: As TOML; empty where the key must be written or may be left out.
-        required: Whether it must be written.
+        choices: All legal strings, if the value is one of a few.
+        default: As TOML; "" if the key has no default.
+        required: True if the key must be written.
     """
 
     table: str
@@ -39,7 +40,7 @@ class Key:
 
 @functools.cache
 def of_table(table: str) -> tuple[Key, ...]:
-    """The keys of one table; none for ``[space]``, whose names are hyperparameters."""
+    """Return the keys of one table; none for ``[space]``, whose names are hyperparameters."""
     section = StudyFile.model_fields[table].annotation
     if not (isinstance(section, type) and issubclass(section, Section)):
         return ()
@@ -48,7 +49,7 @@ def of_table(table: str) -> tuple[Key, ...]:
 
 
 def find(table: str, name: str) -> Key | None:
-    """The key of that name in that table, if there is one."""
+    """Return the key of that name in that table; None if there is none."""
     return next((key for key in of_table(table) if key.name == name), None)
 
 
@@ -86,7 +87,7 @@ def _below(table: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def in_words(schema: dict[str, Any]) -> str:
-    """The JSON schema of one value in words: ``a whole number ≥ 1 or "none"``."""
+    """Describe the JSON schema of one value: ``a whole number ≥ 1 or "none"``."""
     if "expected" in schema:
         return str(schema["expected"])
     if "anyOf" in schema:

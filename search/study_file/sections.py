@@ -1,8 +1,7 @@
-"""The tables of a study file, one pydantic model each: every key with its meaning, default, bounds.
+"""The tables of a study file as pydantic models: every key with meaning, default and bounds.
 
-The sentence under a key is its description: ``studyhall new`` prints it, and the check of a file
-is made of the same models, so a key that is not written here does not exist. ``[space]`` is the
-exception: ``spaces.space`` reads it.
+The string below a key is its description, which ``studyhall new`` and the README show. The same
+models check a study file. ``[space]`` is the exception: ``spaces.space`` reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import hyperparameters, spelling
 
-CONFIRM_TOP = 5  # trials that are confirmed where nobody says how many
+CONFIRM_TOP = 5  # number of trials to confirm if neither file nor command line sets it
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 
 Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
@@ -66,9 +65,9 @@ Objective = Annotated[
 
 
 class Section(BaseModel):
-    """One table: unknown keys and values of another type are mistakes, nothing is converted.
+    """The base of all tables: unknown keys and values of another type are mistakes.
 
-    What stands below a key is its meaning, which `search.study_file.reference` reads.
+    The string below each key is its meaning, which `search.study_file.reference` reads.
     """
 
     model_config = ConfigDict(
@@ -80,38 +79,39 @@ class Section(BaseModel):
 
 
 class StudySection(Section):
-    """``[study]``: what it is called, where it is kept, how much it may spend."""
+    """The table ``[study]``: name, storage, budget and objective."""
 
     name: Name
-    """name of the study in its storage; launching it again continues it"""
+    """name of the study in its database; launching it again continues it"""
     storage: Annotated[str | None, Field(repr=False)] = None  # may carry a password
     """database URL, relative to the working directory; default: $STUDYHALL_STORAGE, else
     sqlite:///studyhall.db"""
     artifacts: Text = "studyhall-artifacts"
-    """folder of checkpoints and models, relative to the working directory, or s3://bucket/prefix"""
+    """folder for checkpoints and models, relative to the working directory, or s3://bucket/prefix"""
     artifacts_max_gib: Positive = 10.0
-    """what that folder may take, in GiB; checkpoints of trials under way and the best model stay"""
+    """largest size of that folder in GiB; checkpoints of running trials and the best model are
+    always kept"""
     keep_models: Count = 1
-    """models of so many of the best trials are kept while they fit; the best one's always"""
+    """number of best trials whose models are kept while they fit; the best model is always kept"""
     trials: Count = 60
-    """exactly this many results, over all workers and restarts"""
+    """exact number of trials to finish, over all workers and restarts"""
     hours: Positive | None = None
-    """limit of the time in which somebody works on the study, in hours"""
+    """limit of the time during which any worker is active, in hours"""
     gpu_hours: Positive | None = None
-    """limit of all workers' device time together, in hours"""
+    """limit of the device time summed over all workers, in hours"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    """fixes the split, and each trial's first weights and order of samples"""
+    """random seed of the split, and of each trial's initial weights and sample order"""
     objective: Objective = objectives.LOSS
     """what trials are ranked by, at their best epochs: validation loss, or a metric on the
-    validation set; a list asks for a Pareto front, and ranks by the first"""
+    validation set; a list searches for a Pareto front, and trials are ranked by its first entry"""
     direction: Literal["auto", "minimize", "maximize"] = "auto"
-    """which way the first objective gets better; auto knows it but for metrics of your own"""
+    """direction of the first objective; auto knows it, except for metrics of your own"""
     confirm_top: Count | None = None
-    """when the budget is spent, train so many of the best trials anew, each confirm_seeds times"""
+    """when the budget is spent, retrain this many of the best trials, each confirm_seeds times"""
     confirm_seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    """new seeds for each trial that is confirmed; what that takes is no part of the budget"""
+    """number of new seeds per confirmed trial; these trainings are outside of the budget"""
     human_error: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """share of wrong answers of people, or the least possible one: bias is measured from there"""
+    """error rate of humans, or the lowest possible one, as a share; bias is measured from it"""
 
     @field_validator("storage")
     @classmethod
@@ -127,7 +127,9 @@ class StudySection(Section):
         if not names or len({*names}) < len(names):
             raise ValueError("a name, or a list of different names")
         if names[0] in objectives.AT_THE_END:
-            raise ValueError("a measure of the validation set first, by which models are trained")
+            raise ValueError(
+                "validation loss or a metric first, as trials are ranked by the first one"
+            )
         return named
 
     @field_validator("artifacts")
@@ -154,7 +156,7 @@ def _readable(url: str) -> bool:
 
 
 class DataSection(Section):
-    """``[data]``: where samples come from and how they are split and prepared."""
+    """The table ``[data]``: source, split and preparation of the samples."""
 
     source: Text
     """sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, a folder of images per
@@ -162,21 +164,22 @@ class DataSection(Section):
     split: Split = (0.6, 0.2, 0.2)
     """fractions for training, validation and test, stratified by class"""
     folds: Annotated[int, Field(ge=1, le=100)] = 1
-    """k of k-fold cross-validation as a trial's value; 1: one split"""
+    """k of k-fold cross-validation, whose mean is a trial's value; 1: a single split"""
     group: Text | None = None
-    """column of a table whose equal rows stay on one side of every split"""
+    """column of a table, or array of an .npz file: samples of a group are never split apart"""
     target: Text | None = None
     """column of a table to predict"""
     normalize: Literal["auto", "none", "standard", "scale"] = "auto"
-    """inputs to mean 0, deviation 1 (standard) or to 0..1 (scale), fitted on the training set"""
+    """normalise inputs to mean 0, deviation 1 (standard) or to 0..1 (scale), fitted on the training
+    set"""
     image_size: ImageSize | None = None
-    """[height, width] that the images of a folder are resized to, in pixels"""
+    """[height, width] in pixels to which the images of a folder are resized"""
     grey: bool = False
-    """read the images of a folder as one grey channel"""
+    """read the images of a folder as greyscale, in one channel"""
     task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
-    """what the targets are; auto looks at them"""
+    """kind of prediction; auto infers it from the targets"""
     samples: Count | None = None
-    """use at most this many samples, drawn by the seed; default: all"""
+    """use at most this many samples, drawn at random with the seed; default: all"""
 
     @field_validator("source")
     @classmethod
@@ -192,14 +195,14 @@ class DataSection(Section):
 
 
 class ModelSection(Section):
-    """``[model]``: which networks are built."""
+    """The table ``[model]``: the networks to build."""
 
     family: str = "mlp"
     """builder of the network: mlp, cnn, or your own my_model.py:build, relative to this file"""
 
     @property
     def is_own(self) -> bool:
-        """Whether the user's own code builds the models."""
+        """True if the user's own code builds the models."""
         return self.family not in hyperparameters.BUILT_IN_FAMILIES
 
     @field_validator("family")
@@ -213,33 +216,33 @@ class ModelSection(Section):
 
 
 class TrainingSection(Section):
-    """``[training]``: how one trial is trained, and what its value is."""
+    """The table ``[training]``: training of one trial."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """most epochs of one trial"""
+    """largest number of epochs of a trial"""
     patience: Count | Literal["none"] = 10
-    """epochs without an improvement by min_delta until a trial stops"""
+    """epochs without an improvement by min_delta after which a trial stops"""
     min_delta: Annotated[float, Field(ge=0, le=MOST_LOSS)] = 0.0
-    """least improvement of the objective that counts as one"""
+    """smallest change of the objective that counts as an improvement"""
     trial_minutes: Positive | Literal["none"] = "none"
-    """minutes that one trial may take: then its best epoch counts; one that hangs is failed"""
+    """time limit of a trial in minutes; its best epoch so far counts; a trial that hangs fails"""
     loss: Loss = "auto"
-    """loss by its Keras name; auto chooses by the targets"""
+    """loss function by its Keras name; auto chooses by the task"""
     metrics: Metrics = "auto"
-    """list of what is recorded beside the loss; auto chooses by the targets"""
+    """list of metrics to record besides the loss; auto chooses by the task"""
     engine: Literal["auto", "keras"] = "auto"
-    """auto: whole compiled epochs wherever the numbers stay Keras' own; keras: always model.fit"""
+    """auto: compile whole epochs wherever results equal those of Keras; keras: always model.fit"""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    """trainings of a trial, each with a seed of its own; its value is their mean"""
+    """number of trainings per trial, each with its own seed; the trial's value is their mean"""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    """arithmetic of the layers, as Keras names it; mixed: 16 bits for speed on GPUs, weights and
-    loss in 32, the loss scaled for float16"""
+    """Keras dtype policy of the layers; mixed: 16-bit arithmetic for speed on GPUs, weights and
+    loss in 32 bits, with loss scaling for float16"""
     xla: Literal["off", "on"] = "off"
-    """compile by XLA, seconds an architecture: pays for mlps of fixed widths or long trials"""
+    """compile with XLA, seconds per architecture: pays for mlps of fixed widths or long trials"""
     checkpoint_every_epochs: Count = 1
-    """epochs between two checkpoints; the rarer of this and the next key holds"""
+    """fewest epochs between two checkpoints; checkpoint_every_s applies too"""
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
-    """seconds between two checkpoints"""
+    """fewest seconds between two checkpoints; checkpoint_every_epochs applies too"""
 
     @field_validator("loss")
     @classmethod
@@ -258,32 +261,32 @@ class TrainingSection(Section):
 
 
 class SearchSection(Section):
-    """``[search]``: who proposes configurations, and who gives up on poor ones."""
+    """The table ``[search]``: sampler, first trials and pruner."""
 
     sampler: Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"] = "auto"
-    """proposes configurations (Optuna's samplers); auto is tpe"""
+    """Optuna sampler that proposes the hyperparameters of a trial; auto is tpe"""
     startup_trials: CountOrZero = 10
-    """random trials before tpe, gp and cmaes learn from the results; a generation of nsgaii"""
+    """random trials before tpe, gp and cmaes learn from results; population size of nsgaii"""
     first: Literal["textbook", "none"] = "textbook"
-    """run the family's textbook configuration, or the best of warm_start, before the search"""
+    """before the search, run the family's textbook configuration, or warm_start's best trial"""
     warm_start: Name | None = None
-    """study of the same database and data from whose trials the sampler learns before the first"""
+    """study of the same database and data, from whose trials the sampler learns in advance"""
     pruner: Literal["auto", "none", "median", "percentile", "hyperband", "wilcoxon"] = "auto"
-    """stops trials that fall behind (Optuna's pruners); auto is median in the epochs of a trial and
-    wilcoxon between its folds or repeats"""
+    """Optuna pruner that stops poor trials; auto is median over the epochs of a trial and wilcoxon
+    over its folds or repeats"""
     pruner_startup_trials: CountOrZero = 5
-    """finished trials before median and percentile prune"""
+    """finished trials before median and percentile start to prune"""
     pruner_warmup_epochs: CountOrZero = 0
-    """epochs of a trial before median and percentile may prune it: small rates begin behind"""
+    """epochs before median and percentile may prune a trial: low learning rates start slowly"""
     pruner_percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
-    """percent of the trials that percentile keeps at each epoch"""
+    """percentage of trials that percentile keeps at each epoch"""
     pruner_min_epochs: Count = 1
-    """epochs that hyperband gives every trial at least"""
+    """smallest number of epochs that hyperband gives a trial"""
     pruner_reduction: Annotated[int, Field(ge=2, le=MOST)] = 3
-    """hyperband keeps one of this many trials at each rung"""
+    """reduction factor of hyperband, which keeps one of this many trials at each rung"""
 
     pruner_p_value: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """wilcoxon ends a trial that is worse than the best with a p-value below this"""
+    """wilcoxon stops a trial that is worse than the best one with a p-value below this"""
 
     @field_validator("sampler")
     @classmethod
@@ -294,22 +297,22 @@ class SearchSection(Section):
 
 
 class WorkersSection(Section):
-    """``[workers]``: how many processes train, and when one of them counts as lost."""
+    """The table ``[workers]``: worker processes, GPUs and leases."""
 
     count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    """worker processes of a launch; auto: per_gpu on each GPU, else one"""
+    """number of worker processes; auto: per_gpu on each GPU, or one without GPUs"""
     gpus: Gpus = "all"
-    """GPUs that they use, in turns, by their numbers; each process sees one of them"""
+    """GPUs to use, by number; they are dealt out in turn, and each worker process sees one"""
     per_gpu: Annotated[int, Field(ge=1, le=64)] = 1
-    """worker processes on each GPU where count is auto; they share its memory equally"""
+    """worker processes on each GPU if count is auto; they share its memory equally"""
     heartbeat: Annotated[float, Field(gt=0, le=3600)] = 15.0
-    """seconds between two renewals of a trial's lease"""
+    """seconds between two renewals of a worker's lease on its trial"""
     silence: Annotated[float, Field(gt=0, le=MOST_TIME, validate_default=True)] = 90.0
-    """seconds without a renewal until another worker may take the trial over"""
+    """seconds without a renewal after which another worker may take over the trial"""
     retries: CountOrZero = 3
-    """takeovers without an epoch of progress until a trial is failed"""
+    """takeovers without a finished epoch after which a trial fails"""
     recycle_trials: Count | Literal["none"] = 200
-    """trials after which a worker process gives way to one that stands ready, as memory leaks"""
+    """trials after which a worker process is replaced by a fresh one, because memory leaks"""
     recycle_mib: Annotated[int, Field(ge=256, le=MOST)] | None = None
     """resident memory at which a worker process is replaced, in MiB; default: no limit"""
 
@@ -323,9 +326,9 @@ class WorkersSection(Section):
 
 
 class StudyFile(Section):
-    """A whole study, checked.
+    """A whole study file, checked.
 
-    ``space`` and ``trials`` stay as written; see ``spaces.space`` and ``spaces.fixed``.
+    ``space`` and ``trials`` are unparsed; ``spaces.space`` and ``spaces.fixed`` read them.
     """
 
     study: StudySection

@@ -1,4 +1,4 @@
-"""The commented file that ``studyhall new`` writes, made from the definitions that check it."""
+"""The commented study file that ``studyhall new`` writes, generated from the key definitions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 
 HEAD = """\
-What to search, on which data, and how much to spend. A key behind "#", such as "#seed = 0", shows
-its default, or an example where the default is nothing; remove the "#" to change it. Check the
-file with "studyhall check", run it with "studyhall launch"."""
+What to search, on which data, and with which budget. A key after "#", such as "#seed = 0", shows
+its default, or an example if it has no default; remove the "#" to change it. Check the file with
+"studyhall check", run it with "studyhall launch"."""
 
 SPACE_HEAD = """\
-A constant, a list to choose from, or a range { low, high } with log = true or a step; numbers
-without a point are whole. "when" makes an entry apply only where another has one of the values.
-What isn't written keeps the default."""
+Each entry is a constant, a list of choices, or a range { low, high } with log = true or a step;
+numbers without a decimal point are integers. "when" makes an entry apply only if another one has
+one of the given values. Hyperparameters that are not listed keep their default."""
 
 FIXED_HEAD = """\
-Fixed trials, one table each, run before the search: its name, if you like, and values that [space]
-allows. What one does not name is sampled. None of them is pruned."""
+Fixed trials, one table each, run before the search: an optional name, and values that [space]
+allows. Missing values are sampled. Fixed trials are never pruned."""
 
-# Keys that a first study should see at work; the others stand behind "#".
+# Keys that are active in a new file; all others are commented out.
 ACTIVE = {"name", "trials", "source", "family", "epochs", "patience"}
 SEARCHED: dict[str, object] = {
     "learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
@@ -39,10 +39,10 @@ SEARCHED: dict[str, object] = {
     "depth": {"low": 1, "high": 4},
     "width": {"low": 16, "high": 256, "log": True},
 }
-# The filters of a cnn double with every block.
+# Smaller ranges for a cnn, whose filters double with every block.
 SEARCHED_IN_CNN = {"depth": {"low": 1, "high": 3}, "width": {"low": 16, "high": 64, "log": True}}
 
-# What to show for keys that have no default.
+# Example values of keys without default.
 EXAMPLES: dict[str, object] = {
     "storage": "sqlite:///studyhall.db",
     "hours": 2.0,
@@ -57,7 +57,7 @@ EXAMPLES: dict[str, object] = {
     "recycle_mib": 8192,
 }
 
-# Entries that mean something only beside certain values of another.
+# Conditions of entries that matter only for certain values of another hyperparameter.
 WHEN: dict[str, dict[str, list[str]]] = {
     "momentum": {"optimizer": ["nesterov"]},
     "beta_1": {"optimizer": ["adam", "adamw"]},
@@ -71,12 +71,12 @@ WHEN: dict[str, dict[str, list[str]]] = {
 
 
 def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn:digits") -> str:
-    """A study file with every key, its meaning and its default, ready to be launched.
+    """Return a study file with every key, its meaning and its default, ready to be launched.
 
     Args:
-        name: The study's name; what names may not hold becomes "-".
-        family: ``mlp``, ``cnn`` or the user's own; its hyperparameters stand in ``[space]``.
-        source: Where the samples come from.
+        name: The study's name; illegal characters become "-".
+        family: ``mlp``, ``cnn`` or the user's own; ``[space]`` lists its hyperparameters.
+        source: The value of ``[data] source``.
     """
     chosen = {"name": _legal(name), "family": family, "source": source}
     document = tomlkit.document()
@@ -133,7 +133,7 @@ def _space(family: str) -> Iterator[Entry]:
 
 
 def _fixed_trial(family: str) -> str:
-    """An example of ``[[trials]]`` that the searched ranges hold."""
+    """Write an example of ``[[trials]]`` whose values lie in the searched ranges."""
     values = {name: hyperparameters.defaults(family).get(name) for name in ("optimizer", "dropout")}
     known = {name: value for name, value in values.items() if value}
     document = tomlkit.document()
@@ -149,7 +149,7 @@ def _meaning(each: Hyperparameter, family: str) -> str:
 
 
 def _suggestion(each: Hyperparameter) -> object:
-    """The usual range of a hyperparameter, as an entry of ``[space]``."""
+    """Return the usual range of a hyperparameter, as an entry of ``[space]``."""
     entry = _entry(each)
     if each.name not in WHEN:
         return entry

@@ -1,4 +1,4 @@
-"""The text of a study file: its encoding, and where it is no TOML, the place and the cure."""
+"""Decoding and parsing of a study file, with errors that name the place and the remedy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import tomllib
 from typing import Any
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-# Text in double quotes with a backslash: a path of Windows, as a rule.
+# A backslash in double quotes: usually a Windows path.
 _ESCAPED = re.compile(r'"[^"\n]*\\[^"\n]*"')
-CURE = "in double quotes a backslash begins an escape: write / in its place, or use single quotes"
+CURE = "in double quotes a backslash begins an escape: write / instead, or use single quotes"
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file; a mark of UTF-8 at its beginning, as Windows writes it, is left out.
+    """Decode a file as UTF-8, without the byte order mark that Windows may write.
 
     Raises:
-        ValueError: the file has another encoding, with what to do.
+        ValueError: the file has another encoding; the message says what to do.
     """
     if content.startswith(_WIDE) or b"\0" in content[:4]:
         raise ValueError("received UTF-16, expected UTF-8: save it with the encoding UTF-8")
@@ -32,23 +32,23 @@ def decoded(content: bytes) -> str:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The tables of a study file.
+    """Parse the tables of a study file.
 
     Raises:
-        ValueError: it is no TOML, with the place and what to do.
+        ValueError: it is not valid TOML; the message names the place and what to do.
     """
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(_place(str(error), text)) from error
-    except ValueError as error:  # Python reads no decimal number of more than 4300 digits
+    except ValueError as error:  # Python refuses decimal integers of more than 4300 digits
         raise ValueError("received a number with thousands of digits, expected fewer") from error
     except RecursionError as error:
         raise ValueError("received lists or tables hundreds deep, expected a study file") from error
 
 
 def _place(message: str, text: str) -> str:
-    """Python's TOML message with the place in front: ``line 3, column 7: …``."""
+    """Return Python's TOML message with the place in front: ``line 3, column 7: …``."""
     place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
     if place is None:
         return f"received invalid TOML: {message}"

@@ -1,4 +1,4 @@
-"""A checked study as a study file, without what is the default; tomlkit writes it."""
+"""The text of a study file for a checked study, without keys that have their default value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH = 98  # columns of a comment
 
 
 def text(checked: Mapping[str, Any]) -> str:
-    """The whole file; without the storage, which is another's elsewhere."""
+    """Return the whole file, without the storage, which may differ on another machine."""
     study = {name: value for name, value in checked["study"].items() if name != "storage"}
     document = tomlkit.document()
     add_tables(document, {**checked, "study": study})

@@ -56,7 +56,7 @@ IN_THE_FILE = {
     ),
     "a missing data file": (
         {"data": {"source": "nowhere.csv"}},
-        ['[data] source: received "nowhere.csv", which is not there', "expected"],
+        ['[data] source: received "nowhere.csv", which does not exist', "expected"],
     ),
     "a part without samples": (
         {"data": {"split": [0.98, 0.01, 0.01]}},
@@ -67,7 +67,7 @@ IN_THE_FILE = {
     ),
     "more folds than samples": (
         {"data": {"samples": 60, "folds": 50}},
-        ["[data] folds: received 50 for 48 samples, expected a sample for each"],
+        ["[data] folds: received 50 for 48 samples, expected at least one sample for each"],
     ),
     "a loss that doesn't fit": (
         {"training": {"loss": "huber"}},
@@ -75,7 +75,7 @@ IN_THE_FILE = {
     ),
     "artifacts below a file": (
         {"study": {"artifacts": "study.toml/deep"}},
-        ['[study] artifacts: received "study.toml/deep"', "expected a folder to write to"],
+        ['[study] artifacts: received "study.toml/deep"', "expected a writable folder"],
     ),
 }
 
@@ -313,7 +313,7 @@ def test_a_read_only_folder(folder, read_only, typed, monkeypatch):
     monkeypatch.chdir(read_only)
     code, _, err = typed("launch", str(study))
     assert code == 2 and err.count("\n") == 1, err
-    assert said(err, "[study] artifacts: received", "can't be written to"), err
+    assert said(err, "[study] artifacts: received", "is not writable"), err
     study = folder.study(study={"artifacts": str(folder.path / "artifacts")})
     code, _, err = typed("launch", str(study))
     assert code == 2 and err.count("\n") == 1 and said(err, "sqlite:///studyhall.db"), err
@@ -340,8 +340,8 @@ def test_another_space_under_the_name_of_a_study(finished):
     assert answer.stderr.splitlines() == [
         "study.toml: [space] depth: received 3, expected 2",
         "study.toml: [space] dropout: received 0.1, expected nothing",
-        'study.toml: study "iris" exists: what it was begun with stays; for the change, give'
-        " [study] name another value",
+        'study.toml: study "iris" already exists with the expected values; to change'
+        " them, use another [study] name",
     ]
     assert [trial.number for trial in finished.trials("iris")] == [0]
 

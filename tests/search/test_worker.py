@@ -113,7 +113,7 @@ def test_other_data_than_the_studys_are_refused(studio, tmp_path):
     study = studio.study(data={"source": "t.csv", "target": "y"})
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with pytest.raises(DataError, match="which is not there"):
+    with pytest.raises(DataError, match="which does not exist"):
         worker.work(studio.db, study, Stop(), elsewhere)
     (elsewhere / "t.csv").write_text("\n".join(["x,z,y", *reversed(rows)]))
     with pytest.raises(ConfigError, match="received data with fingerprint"):

@@ -67,11 +67,14 @@ def test_what_json_holds_too_is_taken_as_such(given, expected):
 
 
 REFUSED = [
-    ([keras.layers.ReLU, keras.layers.ELU], r'the class ReLU among .*give names, such as \["ReLU"'),
-    ([relu, None], r"the function relu among the choices, expected numbers, texts"),
+    (
+        [keras.layers.ReLU, keras.layers.ELU],
+        r'the class ReLU among .*use names as choices, such as \["ReLU"',
+    ),
+    ([relu, None], r"the function relu among the choices, expected numbers, strings"),
     ([Kind.WIDE, Kind.DEEP], r'<Kind.WIDE: 1>, a Kind among .*such as \["WIDE", "DEEP"\]'),
     ([Word.RELU, Word.ELU], r'<Word.RELU: .relu.>, a Word among .*such as \["RELU", "ELU"\]'),
-    ([(32, 64), (64,)], r'\(32, 64\) among .*give names, such as \["small", "large"\]'),
+    ([(32, 64), (64,)], r'\(32, 64\) among .*use names as choices, such as \["small", "large"\]'),
     ([pathlib.Path("a")], r"PosixPath\('a'\), a PosixPath among"),
     ([{"a": 1}], "received {'a': 1} among"),
     ([datetime.date(2026, 1, 1)], r"datetime.date\(2026, 1, 1\), a date among"),
@@ -85,7 +88,7 @@ REFUSED = [
     ([True, 1], "received true and 1, expected each choice once"),
     (["a\0b"], r"received 'a\\x00b' among"),
     (["\ud800"], "among the choices"),
-    ({"a", "b"}, "expected a list of choices: a set has another order in every process"),
+    ({"a", "b"}, "expected a list of choices: a set has a different order in every process"),
     ([], r"received \[\], expected a list of choices, at least one"),
     ("relu", "received 'relu', expected a list of choices"),
     (None, "received None, expected a list of choices"),
@@ -141,7 +144,7 @@ def test_a_name_is_one_hyperparameter():
         lambda: asking.suggest_float("u", 4, 16),
         lambda: asking.suggest_categorical("u", [4, 16]),
     ):
-        with pytest.raises(UnusableCodeError, match=r"expected whole numbers 4 … 16, as it asked"):
+        with pytest.raises(UnusableCodeError, match=r"expected whole numbers 4 … 16, as earlier"):
             again()
     asking.suggest_int("mine", 4, 16)
     asking.suggest_int("mine", 4, 32)  # the study file decides, whatever the code asks for
@@ -153,7 +156,7 @@ def test_other_choices_in_another_trial_are_that_trials_failure():
     first.suggest_categorical("units", [64, 128])
     first.suggest_int("depth", 1, 3)
     second = trial(study)
-    with pytest.raises(UserCodeError, match="the choices 64, 128, as trial 0 was asked") as caught:
+    with pytest.raises(UserCodeError, match="the choices 64, 128, as in trial 0") as caught:
         second.suggest_categorical("units", [8, 16])
     assert not isinstance(caught.value, UnusableCodeError)
     for ask in (
@@ -161,7 +164,7 @@ def test_other_choices_in_another_trial_are_that_trials_failure():
         lambda: second.suggest_int("units", 64, 128),
         lambda: second.suggest_int("depth", 1, 3, log=True),
     ):
-        with pytest.raises(UserCodeError, match="as trial 0 was asked"):
+        with pytest.raises(UserCodeError, match="as in trial 0"):
             ask()
     assert second.suggest_int("depth", 2, 5) in range(2, 6)  # samplers know ranges that move
     assert second.suggest_categorical("units", [64, 128]) in (64, 128)
@@ -190,7 +193,7 @@ def test_attributes_become_what_json_holds():
     assert asking.user_attrs == {"note": {"mean": 0.5, "rows": [0, 1, 2], "of": ["a", None]}}
     with pytest.raises(UnusableCodeError, match=r'set_user_attr\("net"\): received the class ReLU'):
         asking.set_user_attr("net", keras.layers.ReLU)
-    with pytest.raises(UnusableCodeError, match="a key of studyhall's own"):
+    with pytest.raises(UnusableCodeError, match="a key reserved by studyhall"):
         asking.set_user_attr("values", 3)
 
 
@@ -276,7 +279,7 @@ def test_fixed_trials_are_held_to_the_same(tmp_path, study_file, value):
         study_file(model={"family": "mine.py:build"}) + f"\n[[trials]]\nown = {value}\n"
     )
     with pytest.raises(
-        config_error.ConfigError, match=r"own: received .*expected a number, a text"
+        config_error.ConfigError, match=r"own: received .*expected a number, a string"
     ):
         config.load(path)
 

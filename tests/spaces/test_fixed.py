@@ -51,4 +51,4 @@ def test_a_function_of_the_users_may_ask_for_more():
     assert [*fixed.problems([table], space, family="mine.py:build")] == []
     assert fixed.read([table], space) == [fixed.FixedTrial("mine", {"layers": 3})]
     odd = [*fixed.problems([{"layers": [1, 2]}], space, family="mine.py:build")]
-    assert odd == [(1, "layers", "[1, 2]", "a number, a text, true or false")]
+    assert odd == [(1, "layers", "[1, 2]", "a number, a string, true or false")]

@@ -136,7 +136,7 @@ def test_an_entry_on_one_that_does_not_apply_does_not_apply():
 def test_true_is_not_one():
     a_space = read("a = [true, false]\nb = { value = 5, when = { a = true } }", OWN)
     assert all(("b" in values) == values["a"] for values, _ in sampled(a_space))
-    with pytest.raises(space.SpaceError, match="a value that a may have: true, false"):
+    with pytest.raises(space.SpaceError, match="a possible value of a: true, false"):
         read("a = [true, false]\nb = { value = 5, when = { a = 1 } }", OWN)
 
 
@@ -280,14 +280,14 @@ MISTAKES = [
     ("l1 = { value = 0.1, when = { l2 = 0.1 } }", "l1", 'when on "l2"', "what [space] has"),
     ("l1 = { value = 0.1, when = 3 }", "l1", "when = 3", "a table such as"),
     ("l2 = 0.1\nl1 = { value = 0.1, when = { l2 = [] } }", "l1", "when =", "list of values of l2"),
-    ("l2 = 0.1\nl1 = { value = 0.1, when = { l2 = 0.2 } }", "l1", "0.2", "may have: 0.1"),
+    ("l2 = 0.1\nl1 = { value = 0.1, when = { l2 = 0.2 } }", "l1", "0.2", "value of l2: 0.1"),
     (
         "l2 = { low = 0.0, high = 0.1 }\nl1 = { value = 0.1, when = { l2 = 0.1 } }",
-        "l1", "any number", "choices or integers",
+        "l1", "a float range", "choices or integers",
     ),
     (
         "depth = { low = 1, high = 3 }\nl1 = { value = 0.1, when = { depth = 4 } }",
-        "l1", "depth = 4", "may have: 1 … 3",
+        "l1", "depth = 4", "possible value of depth: 1 … 3",
     ),
     (
         "width = { low = 1, high = 2, per_layer = true }\n"
@@ -296,11 +296,11 @@ MISTAKES = [
     ),
     (
         "l1 = { value = 0.1, when = { l2 = 0.1 } }\nl2 = { value = 0.1, when = { l1 = 0.1 } }",
-        "l1", "in a circle: l1 → l2 → l1", "without when",
+        "l1", "a circular when: l1 → l2 → l1", "without when",
     ),
     ("l1 = { low = 0.1, high = 0.2, per_layer = true }", "l1", "per_layer", "one value for all"),
     ('width = { low = 1, high = 2, per_layer = "yes" }', "width", "per_layer", "true or false"),
-    ("width = { value = [8, 4], per_layer = true }", "width", "2 values", "depth = 2 beside it"),
+    ("width = { value = [8, 4], per_layer = true }", "width", "2 values", "depth = 2 in [space]"),
     (
         'decay = ["plateau", "none"]\nwarmup_epochs = { low = 0, high = 3 }',
         "warmup_epochs", "plateau", 'when = { decay = ["none"] }',
@@ -353,10 +353,13 @@ def test_the_users_own_family_takes_any_name():
     ("written", "expected"),
     [
         ("batch_size = 0", "whole number"),
-        ('x = ["a", 1]', "one kind"),
+        ('x = ["a", 1]', "one type"),
         ("x = inf", "a finite number"),
-        ("x = { low = 1, high = 2, per_layer = true }", "a loop in the model's own function"),
-        ("x = [[1, 2]]", "a number, a text"),
+        (
+            "x = { low = 1, high = 2, per_layer = true }",
+            "a loop over the layers in your own function",
+        ),
+        ("x = [[1, 2]]", "a number, a string"),
     ],
 )
 def test_the_users_own_family_is_checked_too(written, expected):

@@ -267,7 +267,7 @@ RETURNED = [
     ("two_outputs()", "has several outputs, expected one"),
     (
         "keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(2)])",
-        "takes batches of 4 samples alone, expected batches of any size",
+        "takes only batches of 4 samples, expected batches of any size",
     ),
 ]
 

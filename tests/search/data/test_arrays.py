@@ -93,12 +93,12 @@ def test_text_objects_become_text():
             np.array([[1, 2], [3, np.nan], [np.inf, 0]]),
             [0, 1, 1],
             "[data] source: received nan in data.npz at x[1, 1] and 1 more,"
-            " expected numbers everywhere",
+            " expected finite numbers",
         ),
         (
             np.zeros((3, 1)),
             [0.5, np.nan, 1.0],
-            "[data] source: received nan in data.npz at y[1], expected numbers everywhere",
+            "[data] source: received nan in data.npz at y[1], expected finite numbers",
         ),
         (
             3.0,
@@ -118,9 +118,9 @@ def test_missing_number_among_sparse_rows_is_refused():
 def test_image_size_must_be_that_of_the_arrays():
     assert problem(np.zeros((4, 28, 28, 3)), range(4), image_size=(32, 32)) == (
         "[data] image_size: received [32, 32], expected [28, 28], the size in data.npz;"
-        " only a folder's are resized"
+        " only images of a folder are resized"
     )
-    assert "no images in data.npz" in problem(np.zeros((4, 5)), range(4), image_size=(32, 32))
+    assert "no images in data.npz;" in problem(np.zeros((4, 5)), range(4), image_size=(32, 32))
 
 
 def test_parts_of_different_shape_are_refused():

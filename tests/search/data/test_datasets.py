@@ -117,10 +117,10 @@ SIZES = D.range(2).map(lambda n: (tf.zeros((n + 2, 3)), n))
         (
             of({"a": X, "b": X}, Y),
             "a Dataset with a dict of a, b as x",
-            "one tensor as x, dense, rows of one length",
+            "one dense tensor as x, with rows of one length",
         ),
-        (of(X, {"a": Y}), "a Dataset with a dict of a as y", "one tensor as y"),
-        (ragged(), "a Dataset with a RaggedTensor as x", "one tensor as x, dense"),
+        (of(X, {"a": Y}), "a Dataset with a dict of a as y", "one dense tensor as y"),
+        (ragged(), "a Dataset with a RaggedTensor as x", "one dense tensor as x"),
         (of(X), "a Dataset of (a tensor of shape (2,))", "a Dataset of (x, y)"),
         (SIZES, "x of shapes (2, 3) and (3, 3) in the Dataset", "one shape"),
         (of(X, Y).repeat(), "an endless Dataset", "one without repeat()"),

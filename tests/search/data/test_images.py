@@ -105,6 +105,6 @@ def test_a_class_only_in_the_test_set(tmp_path):
     for place in ("train/cats", "train/dogs", "test/cats", "test/dogs", "test/birds"):
         picture(tmp_path / place / "0.png")
     assert problem(tmp_path) == (
-        "[data] source: received class birds in test only,"
-        " expected the classes to train on: cats, dogs"
+        "[data] source: received class birds only in test,"
+        " expected the classes of the training set: cats, dogs"
     )

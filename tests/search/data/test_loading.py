@@ -231,7 +231,8 @@ def test_a_normalisation_that_does_not_fit_is_refused_at_once(tmp_path):
         (
             {"folds": 10},
             20,
-            "[data] folds: received 8 samples of class 0 for 10 folds, expected one for each",
+            "[data] folds: received 8 samples of class 0 for 10 folds,"
+            " expected at least one for each",
         ),
     ],
 )

@@ -78,12 +78,12 @@ def test_the_documents_blobs():
         (
             "sklearn:blobs(1000)",
             '[data] source: received "sklearn:blobs(1000)",'
-            " expected arguments as name=value, values being numbers or text",
+            " expected arguments as name=value with numbers or strings",
         ),
         (
             "sklearn:blobs(centers=print('no'))",
             "[data] source: received \"sklearn:blobs(centers=print('no'))\","
-            " expected arguments as name=value, values being numbers or text",
+            " expected arguments as name=value with numbers or strings",
         ),
         (
             "sklearn:blobs(centers=3",
@@ -111,7 +111,7 @@ def test_a_value_that_scikit_learn_refuses():
 def test_a_missing_file(tmp_path):
     [line] = problems("digits.npz", tmp_path)
     assert line.startswith(
-        f'[data] source: received "digits.npz", which is not there ({tmp_path}/digits.npz),'
+        f'[data] source: received "digits.npz", which does not exist ({tmp_path}/digits.npz),'
         " expected sklearn:digits, keras:mnist, data.npz"
     )
 
@@ -143,7 +143,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     section = 'sections.DataSection(source="data.npz")'
     said = as_nobody(tmp_path, f"loading.load({section}, seed=0, folder=Path())")
     assert said == (
-        "[data] source: received data.npz, which may not be read, expected permission to read it\n"
+        "[data] source: received data.npz, which is not readable, expected permission to read it\n"
     )
 
 
@@ -154,7 +154,7 @@ def test_a_read_only_cache_of_keras_is_not_silently_replaced(tmp_path, monkeypat
         monkeypatch.setenv("KERAS_HOME", home)
         assert as_nobody(tmp_path, "keras_sets.cache()") == (
             f"[data] source: received {home} as the cache of Keras, which is read-only,"
-            " expected KERAS_HOME to name a folder that can be written\n"
+            " expected KERAS_HOME to name a writable folder\n"
         )
 
 
@@ -166,10 +166,11 @@ def test_paths_are_relative_to_the_study_file_or_absolute(tmp_path):
 
 def test_keys_that_the_source_has_no_use_for():
     assert problems("sklearn:iris", target="species", group="patient", grey=True) == [
-        '[data] target: received "species" for sklearn:iris, expected it only for a table',
+        '[data] target: received "species" for sklearn:iris, expected this key only for a table',
         '[data] group: received "patient" for sklearn:iris,'
-        " expected it only for a table or an .npz file",
-        "[data] grey: received true for sklearn:iris, expected it only for a folder of images",
+        " expected this key only for a table or an .npz file",
+        "[data] grey: received true for sklearn:iris,"
+        " expected this key only for a folder of images",
     ]
 
 
@@ -213,9 +214,11 @@ def test_a_data_set_in_the_cache_of_keras(keras_home):
 def test_a_data_set_that_cannot_be_fetched(keras_home, capsys):
     [line] = problems("keras:reuters(num_words=100)")
     assert line.startswith(
-        '[data] source: received "keras:reuters", neither in its cache nor to be fetched ('
+        '[data] source: received "keras:reuters", which is neither cached nor downloadable ('
     )
-    assert line.endswith(f"expected the internet, or a copy at {keras_home}/datasets/reuters.npz")
+    assert line.endswith(
+        f"expected internet access, or a copy at {keras_home}/datasets/reuters.npz"
+    )
 
 
 def test_a_value_that_keras_refuses(keras_home):

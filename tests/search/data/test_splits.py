@@ -113,7 +113,7 @@ def test_parts_too_small_for_every_class():
 
 def test_a_class_too_rare_for_every_part():
     assert problems(splits.divide, of_classes([0] * 50 + [1] * 2), THREE, seed=0) == [
-        "[data] split: received 2 samples of class c1 for 3 parts, expected one for each"
+        "[data] split: received 2 samples of class c1 for 3 parts, expected at least one for each"
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_class_that_a_part_lacks():
 def test_fewer_groups_than_parts():
     labels = of_classes([0, 1] * 6, np.arange(12) // 6)
     assert problems(splits.divide, labels, THREE, seed=0) == [
-        "[data] split: received 2 groups for 3 parts, expected a group for each"
+        "[data] split: received 2 groups for 3 parts, expected at least one for each"
     ]
 
 
@@ -153,13 +153,13 @@ def test_folds_by_group_keep_the_proportions_of_the_classes():
 
 def test_fewer_samples_than_folds():
     assert problems(splits.folds, Labels(7), 10, seed=0) == [
-        "[data] folds: received 10 for 7 samples, expected a sample for each"
+        "[data] folds: received 10 for 7 samples, expected at least one sample for each"
     ]
     assert problems(splits.folds, of_classes([0] * 20 + [1] * 4), 5, seed=0) == [
-        "[data] folds: received 4 samples of class c1 for 5 folds, expected one for each"
+        "[data] folds: received 4 samples of class c1 for 5 folds, expected at least one for each"
     ]
     assert problems(splits.folds, of_classes([0, 1] * 6, np.arange(12) // 4), 5, seed=0) == [
-        "[data] folds: received 3 groups for 5 folds, expected a group for each"
+        "[data] folds: received 3 groups for 5 folds, expected at least one for each"
     ]
 
 

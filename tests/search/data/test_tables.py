@@ -79,7 +79,7 @@ def test_one_word_target_column_of_numbers(tmp_path):
         (
             "a,b,y\n1,2,0\n3,4,1,5\n",
             "ragged rows in table.csv (Expected 3 fields in line 3, saw 4),"
-            " expected a header, and as many values in every row",
+            " expected a header, and the same number of values in every row",
         ),
         (
             "a,b,y\n1,2,0\n3,1\n",
@@ -129,7 +129,7 @@ def test_names_of_people_are_no_categories(tmp_path):
     rows = "\n".join(f"person {i},{i % 2}" for i in range(1001))
     [line] = problems(csv(tmp_path, f"name,y\n{rows}\n"))
     assert line == (
-        "[data] source: received 1001 different texts in table.csv, column name,"
+        "[data] source: received 1001 different values in table.csv, column name,"
         " expected at most 1000 categories"
     )
 

@@ -89,7 +89,7 @@ def test_the_study_file_may_know_better(y, task, expected):
         (
             np.array([2.5, 2.5]),
             "auto",
-            "[data] target: received 2.5 for each of 2 samples, expected values that differ",
+            "[data] target: received 2.5 for each of 2 samples, expected different values",
         ),
         (
             np.array([0.5, 1.5]),

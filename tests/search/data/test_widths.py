@@ -49,5 +49,5 @@ def test_whole_numbers_that_float64_cant_tell_apart_are_refused(dtype):
         read(**EVERYDAY, id=column)
     assert caught.value.problems == [
         "[data] source: received 9007199254740993 in row 1, column 3, whose last digits float64 "
-        "loses, expected numbers within 2**53, after subtracting the least one"
+        "loses, expected numbers below 2**53: subtract the smallest, for example"
     ]

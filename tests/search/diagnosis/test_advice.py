@@ -94,7 +94,7 @@ def test_training_longer_and_stopping_earlier() -> None:
     assert advice(rules.CUT_SHORT)[0] == "raise [training] epochs above 100"
     assert "patience" not in advice(rules.TOO_LONG)[0]
     never = SPACE + '[training]\npatience = "none"\n'
-    assert advice(rules.TOO_LONG, never)[0].endswith("its validation loss was least at epoch 7")
+    assert advice(rules.TOO_LONG, never)[0].endswith("its validation loss was lowest at epoch 7")
 
 
 def test_a_good_fit_is_told_whether_to_train_it_longer() -> None:
@@ -102,7 +102,7 @@ def test_a_good_fit_is_told_whether_to_train_it_longer() -> None:
         Remedies(FILE).against(rules.GOOD, VALUES, 100, more) for more in ("yes", "no", "unknown")
     )
     assert yes[0].startswith("keep it, and train longer") and "epochs above 100" in yes[0]
-    assert no == ["keep it; further epochs would not make it better"] and unknown == ["keep it"]
+    assert no == ["keep it; further epochs would not improve it"] and unknown == ["keep it"]
     assert "longer" not in " ".join(Remedies(FILE).against(rules.UNDERFIT, VALUES, 9, "no"))
 
 
@@ -138,7 +138,7 @@ def test_the_studys_own_best_is_no_proof_that_no_more_can_be_had() -> None:
     found = placed(0.01, 0.03, None, loss=0.08, val_loss=0.1)
     assert found.data == (
         "the validation loss is only 0.02 of the loss of guessing above the training loss, and no "
-        "trial has come much further; a [study] human_error would tell whether more can be had"
+        "trial is much better; set [study] human_error to see if a better result is possible"
     )
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.1).name == "good"
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.3).data.startswith("collect more data")

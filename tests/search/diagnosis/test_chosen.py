@@ -62,7 +62,7 @@ def test_report_refine_and_csv_show_it(run, tmp_path):
     assert entries["zoom"].choices == (None, "far")
     text = refinement.study_file(found.stored, "next", found.hyperparameters, found.tried, 3)
     for name in NAMES:
-        assert f"# {name}, which the code asks for: the best: " in text
+        assert f"# {name}, which the code asks for: best trials: " in text
     show.trials_csv(trials, {}, tmp_path / "t.csv")
     with (tmp_path / "t.csv").open() as file:
         assert {*csv.DictReader(file).fieldnames} >= NAMES

@@ -114,7 +114,7 @@ def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
     falling = [{"epoch": e, "loss": 3 / (e + 2), "val_loss": 3 / (e + 2)} for e in range(1, 13)]
     for attributes, answer, said in (
         ({"stopped": "epochs"}, "yes", "train longer, as"),
-        ({"stopped": "patience"}, "no", "would not make it better"),
+        ({"stopped": "patience"}, "no", "would not improve it"),
     ):
         verdict = judge.verdict("COMPLETE", falling, attributes, {})
         trial = replace(run[2][0], attributes=attributes)

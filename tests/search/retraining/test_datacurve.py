@@ -224,7 +224,7 @@ def test_a_loss_that_still_falls_asks_for_more_epochs():
 
 def test_a_short_curve_that_falls_to_its_last_epoch_is_not_called_finished():
     found = asked("epochs", epochs=5, best_epoch=5, fall=0.04, fall_share=0.07, noise=0.037)
-    assert found.answer == "unknown" and "It can't be told: its last epoch" in found.sentence()
+    assert found.answer == "unknown" and "Unclear: its last epoch" in found.sentence()
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_what_would_change_the_values_is_refused(studio, launched, changes, line
     with pytest.raises(ConfigError) as refused:
         launched(**changes)
     assert refused.value.problems[0] == f"study.toml: {line}"
-    assert "give [study] name another value" in refused.value.problems[-1]
+    assert "use another [study] name" in refused.value.problems[-1]
     assert record.stored(studies.find(studio.db, "iris")).file.training.epochs == 3
 
 
@@ -216,7 +216,7 @@ def test_a_folder_for_artifacts_is_only_looked_at(studio, monkeypatch, folder):
 def test_a_folder_for_artifacts_that_cannot_be_made(studio, monkeypatch, folder):
     monkeypatch.chdir(studio.folder)
     file = config.load(studio.write(study={"artifacts": folder}))
-    with pytest.raises(ConfigError, match="is no folder, expected a folder to write to"):
+    with pytest.raises(ConfigError, match="is not a folder, expected a writable folder"):
         creation.check_artifacts(file, "study.toml")
 
 

@@ -53,8 +53,8 @@ def test_other_samples_each_time(loaded):
     with pytest.raises(ConfigError) as caught:
         loaded("np.random.default_rng()")
     assert caught.value.problems == [
-        "study.toml: [data] source: received other samples from mine.py:load at its second call,"
-        " expected the same each time: fix its seeds, as in np.random.default_rng(0),"
+        "study.toml: [data] source: received different samples from mine.py:load at its second"
+        " call, expected the same each time: set its seeds, as in np.random.default_rng(0),"
         " shuffle(1000, seed=0)"
     ]
 

@@ -171,8 +171,8 @@ def test_a_grid_needs_points() -> None:
     points = "depth = { low = 1, high = 3 }\ndropout = { low = 0.0, high = 0.4, step = 0.2 }\n"
     assert config.parse(grid + points + "l2 = [0.0, 1e-3]\n").search.sampler == "grid"
     assert problems(grid + points + "l2 = { low = 0.0, high = 0.1 }\n") == [
-        "study.toml: [space] l2: received a range without a step, expected a list, or a step,"
-        ' since sampler = "grid"'
+        "study.toml: [space] l2: received a range without a step, expected a list or a step,"
+        ' which sampler = "grid" needs'
     ]
 
 
@@ -188,8 +188,8 @@ def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
 def test_wilcoxon_needs_parts_enough_to_be_sure() -> None:
     chosen = SMALL + '[search]\npruner = "wilcoxon"\n[training]\nrepeats = {}\n'
     assert problems(chosen.format(4)) == [
-        'study.toml: [search] pruner: received "wilcoxon" with 4 parts of a trial,'
-        " expected folds × repeats of 5 or more for pruner_p_value = 0.1"
+        'study.toml: [search] pruner: received "wilcoxon" with folds × repeats = 4,'
+        " expected folds × repeats ≥ 5 for pruner_p_value = 0.1"
     ]
     assert config.parse(chosen.format(5)).search.pruner == "wilcoxon"
 
@@ -321,17 +321,20 @@ l2 = 0.001
     ("lines", "said"),
     [
         ("width = 600\ndepth = 1", "width: received 600, expected 4 … 512, log"),
-        ("width = 16", "width: received 16, expected depth beside it"),
+        ("width = 16", "width: received 16, expected depth in the same trial"),
         ("width = [4, 8]\ndepth = 3", "width: received [4, 8], expected 3 values, one for"),
         ('optimizer = "adm"', 'optimizer: received "adm", expected one of adam, nesterov'),
-        ("momentum = 0.7", "momentum: received 0.7, expected optimizer = nesterov beside it"),
+        (
+            "momentum = 0.7",
+            "momentum: received 0.7, expected optimizer = nesterov in the same trial",
+        ),
         ("l2 = 0.1", "l2: received 0.1, expected 0.001, which is constant in [space]"),
-        ("l1 = 0.1", "l1: received 0.1, expected l1 in [space] as well, with this value among"),
+        ("l1 = 0.1", "l1: received 0.1, expected an entry l1 in [space] that allows this"),
         ("with = 8", "with: received 8, expected one of depth, "),
         ("dropout = true", "dropout: received true, expected 0.0 … 0.5, step 0.1"),
         ("dropout = nan", "dropout: received nan, expected 0.0 … 0.5, step 0.1"),
         ('name = ""', 'name: received "", expected 1 to 100 characters'),
-        ('name = "first"', 'name: received "first", expected a name of its own; [[trials]] 1'),
+        ('name = "first"', 'name: received "first", expected a unique name; [[trials]] 1 already'),
     ],
 )
 def test_a_fixed_trial_has_values_that_the_search_might_try(lines: str, said: str) -> None:

@@ -108,15 +108,16 @@ def test_every_number_of_a_space(family: str, form: str) -> None:
         ({"space": {"l2": 1e-50}}, "[space] l2: received 1e-50, expected a number ≥ 0 that a "
          "32-bit float holds, from 1.2e-38 to 3.4e+38"),
         ({"space": {"dropout": {"low": 0.0, "high": 0.5, "step": 1e-40}}}, "[space] dropout: "
-         "received step = 1e-40, expected at least 5e-16: high − low in 1e+15 steps"),
+         "received step = 1e-40, expected at least 5e-16, so that the range has at most "
+         "1e+15 steps"),
         ({"space": {"width": {"low": 1, "high": 10**6}, "batch_size": {"low": 1, "high": 99}},
           "search": {"sampler": "grid"}}, '[search] sampler: received "grid" with 9.9e+07 points, '
-         "expected at most 1000000 points, or another"),
+         "expected at most 1000000 points, or another sampler"),
         ({"model": {"family": "a.py:b"}, "space": {"n": {"low": 0, "high": 2**60}}}, "[space] n: "
          "received high = 1152921504606846976, expected a number from −9007199254740992 to "
          "9007199254740992"),
         ({"model": {"family": "a.py:b"}, "trials": [{"n": 2**64}]}, "[[trials]] 1 n: received "
-         "18446744073709551616, expected a number, a text, true or false"),
+         "18446744073709551616, expected a number, a string, true or false"),
     ],
 )  # fmt: skip
 def test_the_limit_is_told(tables: dict[str, Any], line: str) -> None:

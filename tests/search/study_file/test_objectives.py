@@ -243,7 +243,7 @@ SMALL = '[study]\nname = "x"\n{}\n[data]\nsource = "sklearn:iris"\n'
             'objective = "acuracy"',
             'objective: received "acuracy", expected "accuracy"; for a metric',
         ),
-        ('objective = ["parameters"]', "expected a measure of the validation set first"),
+        ('objective = ["parameters"]', "expected validation loss or a metric first"),
         ('objective = ["accuracy", "size"]', 'objective: received "size", expected one of'),
         ("objective = []", "expected a name, or a list of different names"),
     ],

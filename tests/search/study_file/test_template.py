@@ -48,7 +48,10 @@ def test_every_key_comes_with_its_meaning_and_bounds() -> None:
     text = " ".join(template.template("mine").replace("\n# ", " ").split())
     for key in KEYS:
         assert key.meaning in text
-    assert "exactly this many results, over all workers and restarts (a whole number ≥ 1)" in text
+    assert (
+        "exact number of trials to finish, over all workers and restarts (a whole number ≥ 1)"
+        in text
+    )
     for each in hyperparameters.known("mlp").values():
         assert " ".join(each.meaning.split()) in text
 

@@ -9,7 +9,7 @@ from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 
 TEXT = '[study]\r\nname = "iris"\r\n[data]\r\nsource = "sklearn:iris"\r\n'
-CURE = "write / in its place, or use single quotes"
+CURE = "write / instead, or use single quotes"
 
 
 def refused(path: Path) -> list[str]:
@@ -57,7 +57,7 @@ def test_a_path_that_became_tabs_and_lines_comes_with_the_cure(source: str) -> N
         text = f'[study]\nname = "x"\nartifacts = "{source}"\n[data]\nsource = "{source}"\n'
         config.parse(text.replace(r"\x", r"\t"))
     assert len(error.value.problems) == 2
-    assert all("write /, or use single quotes" in line for line in error.value.problems)
+    assert all("write / or use single quotes" in line for line in error.value.problems)
 
 
 def test_single_quotes_keep_backslashes() -> None:
