@@ -35,8 +35,8 @@ from studyhall.search.study import creation
 from studyhall.search.study_file.config import ConfigError
 from studyhall.search.study_file.sections import MOST
 from studyhall.storage.database import Database
+from studyhall.storage.database.hidden_studies import DATACURVE
 from studyhall.storage.database.urls import default_url
-from studyhall.storage.studies.retrainings import DATACURVE
 from studyhall.storage.studies.rows import Study
 
 if TYPE_CHECKING:

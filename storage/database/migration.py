@@ -1,11 +1,13 @@
 """Bringing our tables in an older database to what this version reads and writes."""
 
+import contextlib
 import re
 
 import sqlalchemy as sa
 
-from studyhall.storage.database import dialects
+from studyhall.storage.database import dialects, migration_7
 from studyhall.storage.database.schema import VERSION, schema
+from studyhall.storage.database.transaction import Transaction
 
 _COUNT, _SUM = "INTEGER DEFAULT 0 NOT NULL", "DOUBLE PRECISION DEFAULT 0 NOT NULL"
 
@@ -22,8 +24,9 @@ _STEPS = {  # the statements that lead to each version from the one before
     ),
     3: ("ALTER TABLE studyhall_queue ADD COLUMN attributes TEXT",),
     4: (),  # tables that were not there before: what creates them does so in any database
-    5: ("ALTER TABLE studyhall_retrainings ADD COLUMN checkpoint TEXT",),
+    5: (),  # a column of a table that version 7 drops
     6: ("ALTER TABLE studyhall_studies ALTER COLUMN seed TYPE BIGINT",),  # up to 2^32 - 1
+    7: (),  # `storage.migration_7`
 }
 _ADDS = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+) ")
 
@@ -40,6 +43,9 @@ def migrate(connection: sa.Connection, kind: str) -> None:
             for statement in _STEPS[version + 1]:
                 if not (_is_there(connection, statement) or _needs_none(kind, statement)):
                     connection.exec_driver_sql(statement)
+            if version + 1 == 7 and sa.inspect(connection).has_table("studyhall_retrainings"):
+                with contextlib.closing(Transaction(connection, kind, tries=0, number=0)) as old:
+                    migration_7.move(old)
             connection.execute(sa.update(schema).values(version=version + 1))
             connection.exec_driver_sql("COMMIT")
         except BaseException:

@@ -10,7 +10,7 @@ lease only.
 
 from typing import Any
 
-from studyhall.storage.database import Row, Transaction
+from studyhall.storage.database import Row, Transaction, hidden_studies
 from studyhall.storage.leases import orders
 from studyhall.storage.leases.lease import Lease, Silent, Terms, Worker
 from studyhall.storage.leases.orders import Order
@@ -75,7 +75,7 @@ def grant(
         INSERT INTO trials (number, study_id, state, datetime_start)
         VALUES (:number, :study_id, 'RUNNING', {utc}) RETURNING trial_id""",
         number=number,
-        study_id=study_id,
+        study_id=hidden_studies.optunas(study_id),
     )
     transaction.write(
         """

@@ -16,10 +16,13 @@ def study_name(db: Database, study_id: int) -> str | None:
 
 
 def trial(db: Database, trial_id: int) -> tuple[int, int] | None:
-    """The study of a trial and the trial's number; None if there is none."""
+    """The study of a trial and the trial's number; None if there is none, or it is hidden."""
     row = db.snapshot(
         lambda transaction: transaction.row(
-            "SELECT study_id, number FROM trials WHERE trial_id = :id", id=trial_id
+            """
+            SELECT study_id, number FROM trials
+            WHERE trial_id = :id AND study_id IS NOT NULL""",
+            id=trial_id,
         )
     )
     return None if row is None else (row[0], row[1])

@@ -9,7 +9,6 @@ from studyhall.storage.studies import studies
 # What takes this version back to version 1.
 _BACK = (
     "ALTER TABLE studyhall_queue DROP COLUMN attributes",
-    "DROP TABLE studyhall_retrainings",
     "DROP TABLE studyhall_scorings",
     "ALTER TABLE studyhall_leases RENAME COLUMN repeated_epochs TO repeated",
     "ALTER TABLE studyhall_leases DROP COLUMN repeated_s",
@@ -43,20 +42,6 @@ def columns(db: Database) -> dict[str, set[tuple[str, type, bool]]]:
     }
     engine.dispose()
     return found
-
-
-def test_one_that_has_the_table_already_gets_its_new_column(
-    db: Database, database_url: str
-) -> None:
-    fresh = columns(db)
-
-    def back(transaction: Transaction) -> None:
-        transaction.run("ALTER TABLE studyhall_retrainings DROP COLUMN checkpoint")
-        transaction.run("UPDATE studyhall_schema SET version = 4")
-
-    db.transaction(back)
-    Database.open(database_url).close()
-    assert columns(db) == fresh
 
 
 def test_an_older_database_is_migrated_with_all_it_holds(db: Database, database_url: str) -> None:
