@@ -20,6 +20,7 @@ from studyhall.search.trial import modelling, sampling
 from studyhall.search.trial.context import LOG, Context, Outcome, trial_seed
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.objective import Objective
+from studyhall.search.trial.run import Engines, Run
 from studyhall.search.trial.streak import Streak
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
@@ -36,7 +37,46 @@ from studyhall.storage.trials.trial_store import TrialStore
 WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
 
 
-def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> None:
+class Search:
+    """What a worker does with the trials of a search; a subclass does otherwise with others.
+
+    Attributes:
+        streak: trials that failed in a row.
+    """
+
+    def __init__(self) -> None:
+        self.streak = Streak()
+
+    def keeper(self, db: Database, study: Study, stored: Stored) -> Keeper:
+        """What keeps their models."""
+        return Keeper(db, study, record.objects(study), stored.file.study)
+
+    def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
+        """What takes a claimed trial to its end."""
+        return Run(context, claim, engine, wait_s)
+
+    def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
+        """Take in what became of a trial.
+
+        Raises:
+            ConfigError: trial after trial fails.
+        """
+        if outcome is Outcome.FAILED:
+            self.streak.failed(claim.number, reason)
+        else:
+            self.streak.went_on(well=outcome in (Outcome.COMPLETE, Outcome.PRUNED))
+        _show(context, claim, outcome)
+        if self.streak.problems:
+            raise ConfigError(self.streak.problems)
+
+
+def work(
+    db: Database,
+    study: Study,
+    stop: Stop,
+    folder: Path | None = None,
+    kind: Search | None = None,
+) -> None:
     """Work on a study until nothing is left to do or somebody asks to stop.
 
     Args:
@@ -44,6 +84,7 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
         study: it.
         stop: tells when somebody asks; it is listening.
         folder: where data and user code lie on this machine; default: as at the launch.
+        kind: what is done with its trials; default: what a search does.
 
     Raises:
         StopNow: somebody asked twice.
@@ -60,18 +101,19 @@ def work(db: Database, study: Study, stop: Stop, folder: Path | None = None) -> 
     if stop.asked:
         return
     store = _store(db, study, stored, plan)
-    objects = record.objects(study)
-    keeper = Keeper(db, study, objects, stored.file.study)
-    objective = Objective(Context(db, study, stored, plan, store, objects, keeper, stop))
+    objects, kind = record.objects(study), kind or Search()
+    keeper = kind.keeper(db, study, stored)
+    context = Context(db, study, stored, plan, store, objects, keeper, stop)
+    age = recycling.Age(stored.file.workers, ready_s, state.left)
     try:
-        _trials(objective, recycling.Age(stored.file.workers, ready_s, state.left))
+        _trials(Objective(context, kind.begin), age, kind)
     finally:
         store.close()
 
 
-def _trials(objective: Objective, age: recycling.Age) -> None:
+def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
     store, stop = objective.context.store, objective.context.stop
-    streak, free_since = Streak(), time.perf_counter()
+    free_since = time.perf_counter()
     while not stop.asked and not age.reached:
         age.announce()
         claim = store.claim()
@@ -89,10 +131,7 @@ def _trials(objective: Objective, age: recycling.Age) -> None:
         outcome = objective.run(claim, time.perf_counter() - free_since)
         free_since = time.perf_counter()
         age.count()
-        _note(streak, claim, outcome, objective.last_reason)
-        _show(objective.context, claim, outcome)
-        if streak.problems:
-            raise ConfigError(streak.problems)
+        kind.ended(objective.context, claim, outcome, objective.last_reason)
     if age.reached and not stop.asked:
         stop.ask(recycling.EXIT_CODE)
 
@@ -101,13 +140,6 @@ def _say_why(nothing: Exhausted, stop: Stop) -> None:
     if nothing.reason == "stopped":
         LOG.info("the study is stopped; it goes on with: studyhall resume STUDY")
         stop.ask(STOPPED)
-
-
-def _note(streak: Streak, claim: Claim, outcome: Outcome, reason: str) -> None:
-    if outcome is Outcome.FAILED:
-        streak.failed(claim.number, reason)
-    else:
-        streak.went_on(well=outcome in (Outcome.COMPLETE, Outcome.PRUNED))
 
 
 def _show(context: Context, claim: Claim, outcome: Outcome) -> None:

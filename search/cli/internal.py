@@ -41,10 +41,10 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
     with suppress(StopNow):
         quiet.import_tensorflow()
         device.limit_memory()
-        from studyhall.search.retraining import worker
+        from studyhall.search.retraining import beside
 
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            worker.work(db, find(db, name), purpose, stop)
+            beside.work(db, find(db, name), purpose, stop)
     raise typer.Exit(stop.code)
 
 

@@ -36,8 +36,8 @@ from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
 from studyhall.storage.database import Database
+from studyhall.storage.database.companions import DATACURVE
 from studyhall.storage.database.urls import default_url
-from studyhall.storage.studies.retrainings import DATACURVE
 from studyhall.storage.studies.rows import Study
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
-from studyhall.storage.queries.status import Status
+from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 
@@ -29,13 +30,16 @@ def stop(db: Database, study: Study, wait_s: float, go_on: str) -> int:
     Returns:
         Exit code: 0, or 3 if some still work after ``wait_s``.
     """
-    state = status.status(db, study)
-    if state.spent and not state.held:
+    states = _states(db, study)
+    held = [each for each, state in states if state.held]
+    if states[0][1].spent and not held:
         say(f'study "{study.name}" has spent its budget: there is nothing to stop')
         return 0
     control.set_stop(db, study, True)
-    say(*_asked(study, busy(state, study)))
+    say(*_asked(study, _everyone(states)))
     left = _wait(db, study, wait_s)
+    if states[0][1].spent and held[0].purpose is not None:
+        go_on = go_on.replace(" resume ", f" {held[0].purpose} ", 1)
     say(*_waited(left, wait_s), f"it goes on with: {go_on}")
     return STILL_BUSY if left and wait_s else 0
 
@@ -64,22 +68,37 @@ def lift(db: Database, study: Study) -> None:
         say(f'study "{study.name}" was stopped, and goes on')
 
 
+def _states(db: Database, study: Study) -> list[tuple[Study, Status]]:
+    """How it stands, and so what is trained beside its search."""
+    all_of_it = [study, *retrainings.opened(db, study)]
+    return [(each, status.status(db, each)) for each in all_of_it]
+
+
+def _everyone(states: list[tuple[Study, Status]]) -> dict[str, str]:
+    """What each worker does that has not left."""
+    return dict(item for study, state in states for item in busy(state, study).items())
+
+
 def busy(state: Status, study: Study) -> dict[str, str]:
     """What each worker does that has not left: by its name; one that fell silent is gone."""
     silence_s = record.stored(study).file.workers.silence
     idle = {one.name: "between two trials" for one in state.workers if one.silent_s < silence_s}
     training = {
-        one.worker: f"trial {one.number}, epoch {one.epoch}"
+        one.worker: f"{_what(one, study)}, epoch {one.epoch}"
         for one in state.held
         if one.silent_s < silence_s
     }
     return idle | training
 
 
+def _what(one: Running, study: Study) -> str:
+    return f"trial {one.number}" if study.purpose is None else f"a training for {study.purpose}"
+
+
 def _wait(db: Database, study: Study, wait_s: float) -> dict[str, str]:
     """Who is still busy, at the latest after ``wait_s``."""
     deadline = time.monotonic() + wait_s
-    while left := busy(status.status(db, study), study):
+    while left := _everyone(_states(db, study)):
         if time.monotonic() >= deadline:
             break
         time.sleep(POLL_S)

@@ -20,7 +20,7 @@ from studyhall.search.study_file import sections
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
-from studyhall.storage.studies import rows, studies, trash
+from studyhall.storage.studies import retrainings, rows, studies, trash
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 
@@ -49,6 +49,7 @@ class Writes:
             BadRequest: the name won't do.
         """
         self._check_nobody_is_disturbed(write)
+        self._check_it_is_there(write)
         study = self._study(write)
         if write.route.what in OURS_ALONE and study is not None:
             raise Conflict("Only its workers write what their trials say.")
@@ -101,6 +102,12 @@ class Writes:
         if trash.holds(name):
             raise BadRequest(f"study_name: received {name!r}, which is kept for the trash")
 
+    def _check_it_is_there(self, write: Write) -> None:
+        """No trial of a hidden study is for the dashboard to write."""
+        trial_id = write.trial_id
+        if trial_id is not None and rows.of_trial(self.db, trial_id) is None:
+            raise NotFound(f"no trial has the identifier {trial_id}")
+
     def _check_nobody_is_disturbed(self, write: Write) -> None:
         names: list[str | None] = []
         if write.route.closed == "study":
@@ -114,7 +121,8 @@ class Writes:
     def _is_busy(self, name: str) -> bool:
         study = studies.find(self.db, name)
         if study is not None:
-            workers = status.status(self.db, study).workers
+            of_it = [study, *retrainings.opened(self.db, study)]
+            workers = [one for each in of_it for one in status.status(self.db, each).workers]
             return any(worker.silent_s < SILENT_S for worker in workers)
         study_id = self.storage.get_study_id_from_name(name)
         return bool(self.storage.get_all_trials(study_id, states=(TrialState.RUNNING,)))

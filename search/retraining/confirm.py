@@ -11,10 +11,10 @@ from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import CONFIRM_TOP, StudySection
 from studyhall.storage.database import Database
+from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import retrainings
-from studyhall.storage.studies.retrainings import CONFIRM
 from studyhall.storage.studies.rows import Study
 
 
@@ -102,7 +102,7 @@ def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
         return False
     runs = [run for run in winner.runs if run.result is not None and "value" in run.result]
     best = min(runs, key=lambda run: winner.sign * run.result["value"] if run.result else 0.0)
-    retrainings.revise(db, study, best, None)
+    retrainings.reopen(db, study, best)
     return True
 
 
@@ -114,8 +114,7 @@ def _drop_beaten(db: Database, study: Study, found: Confirmation) -> None:
     """Forget all models but the winner's best; their objects go with the next tidying."""
     if found.winner is None or found.winner.model is None:
         return
-    keep = found.winner.model.key
+    keep = found.winner.model.id
     for run in (run for each in found.ranked for run in each.runs):
-        if run.result and run.result.get("model") and run.key != keep:
-            bare = {k: v for k, v in run.result.items() if k != "model"}
-            retrainings.revise(db, study, run, bare)
+        if run.result and run.result.get("model") and run.id != keep:
+            retrainings.drop_model(db, run)

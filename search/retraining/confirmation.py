@@ -16,9 +16,10 @@ from studyhall.search.retraining import seeds
 from studyhall.search.retraining.confirmed_trial import Confirmed, alike
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
+from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.studies import retrainings, studies
-from studyhall.storage.studies.retrainings import CONFIRM, Retraining
+from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.studies.rows import Study
 
 FACT = "confirmation"  # how many trials and seeds were asked for last

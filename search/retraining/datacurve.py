@@ -17,8 +17,9 @@ from studyhall.search.display import words
 from studyhall.search.retraining import power_law, seeds
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
+from studyhall.storage.database.companions import DATACURVE
 from studyhall.storage.studies import retrainings, studies
-from studyhall.storage.studies.retrainings import DATACURVE, Retraining
+from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.studies.rows import Study
 
 PERCENTS = (25, 50, 75, 100)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from studyhall.search.display import words
 from studyhall.search.display.live import View
-from studyhall.search.launcher import launch, places
-from studyhall.search.launcher.crew import Crew, Dead
+from studyhall.search.launcher import dead_workers, launch, places
+from studyhall.search.launcher.crew import Crew
 from studyhall.search.process.device import Device
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
@@ -30,9 +28,8 @@ def run(
     if left == 0:
         return 0
     command = launch.command(study.name, "retrain", purpose)
-    crew = Crew(
-        command, places.places(study, devices[:left], url), lambda dead: _bury(db, study, dead)
-    )
+    hidden, there = retrainings.hidden(study, purpose), places.places(study, devices[:left], url)
+    crew = Crew(command, there, lambda dead: dead_workers.bury(db, hidden, dead))
     return launch.attend(crew, Progress(db, study, purpose, view).look, view)
 
 
@@ -66,11 +63,3 @@ def _line(one: Retraining, objective: str) -> str:
     came_to = one.result.get("reason") or f"{objective} {words.number(one.result['value'])}"
     less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
     return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
-
-
-def _bury(db: Database, study: Study, dead: Dead) -> bool:
-    """Free what it had in hand; a place where all of them die is given up."""
-    if db.away_since is None:
-        with contextlib.suppress(StorageAway):
-            retrainings.release(db, study, dead.worker)
-    return False

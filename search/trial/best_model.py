@@ -14,6 +14,7 @@ from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.trials.claimed_trial import Claim
 
 WEIGHTS_ALONE = ".h5"  # how the names of objects end that hold no more
 # What comes of a full disk, or of a model that Keras can't write.
@@ -49,10 +50,16 @@ def write(
 
 
 class BestModel:
-    """Saves the model of a trial that is among the best so far."""
+    """Saves the model of a trial that is among the best so far.
 
-    def __init__(self, context: Context, number: int) -> None:
+    Args:
+        context, claim: the trial.
+        number: by which people know it.
+    """
+
+    def __init__(self, context: Context, claim: Claim, number: int) -> None:
         self._context = context
+        self._owner = context.owner(claim.number)
         self._number = number
         self._saved = False
 
@@ -89,13 +96,12 @@ class BestModel:
             self._context.keeper.tidy()
 
     def _save_predictions(self, out_of_fold: OutOfFold) -> dict[str, str]:
-        content, owner = out_of_fold.file(), self._context.owner(self._number)
+        content, owner = out_of_fold.file(), self._owner
         write = self._context.artifacts.write
         saved = self._context.keeper.saved
         return {"predictions": saved(lambda: write("predictions", owner, content, ".npz"))}
 
     def _save(self, run: Training, fold: int) -> str:
-        owner = self._context.owner(self._number)
         own = run.settings.data_loss is None
-        about = self._context.artifacts, owner, self._context.plan.data
+        about = self._context.artifacts, self._owner, self._context.plan.data
         return write(*about, run.best_model(), fold, own=own)

@@ -1,4 +1,4 @@
-"""The checkpoints of one trial or retraining: when one is due, and what a damaged one means."""
+"""The checkpoints of one trial: when one is due, and what a damaged one means."""
 
 from __future__ import annotations
 
@@ -6,87 +6,37 @@ import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from studyhall.search.study_file.sections import TrainingSection
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.engine import Training
 from studyhall.search.trial import trainings
 from studyhall.search.trial.context import LOG, Context
-from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.trainings import TrialProgress
 from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.artifacts.artifact_store import ArtifactError
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials.claimed_trial import Claim
 
 COST = 0.02  # of a trial's time that its checkpoints may take, unless every epoch is asked for
 
 
-class Held(Protocol):
-    """What this process has in hand: a trial, or a retraining of one."""
-
-    @property
-    def number(self) -> int:
-        """The trial's."""
-
-    @property
-    def owner(self) -> str:
-        """Names its objects."""
-
-    @property
-    def checkpoint(self) -> str | None:
-        """The object that the database points to."""
-
-    def point(self, name: str, epoch: int, part: int) -> bool:
-        """Points to a new one; whether that is done, or waits for a database that is away.
-
-        Raises:
-            LeaseLost: somebody else holds it; the old pointer stands.
-        """
-
-
-class HeldTrial:
-    """A claimed trial."""
-
-    def __init__(self, context: Context, claim: Claim) -> None:
-        self._context, self._claim = context, claim
-        self.number = claim.number
-        self.owner = context.owner(claim.number)
-
-    @property
-    def checkpoint(self) -> str | None:
-        """As in `Held`."""
-        return self._claim.checkpoint
-
-    def point(self, name: str, epoch: int, part: int) -> bool:
-        """As in `Held`."""
-        self._context.store.checkpoint(self._claim, name, epoch, part)
-        return self._claim.checkpoint == name
-
-
-def of_trial(context: Context, claim: Claim) -> Checkpoints:
-    """The checkpoints of a claimed trial."""
-    held = HeldTrial(context, claim)
-    return Checkpoints(context.artifacts, context.keeper, context.plan.file.training, held)
-
-
 class Checkpoints:
-    """Saves and finds the checkpoint of what this process trains.
+    """Saves and finds the checkpoint of a claimed trial.
 
     Each goes to a new object, then the pointer in the database moves, then the old object goes:
     a kill between any two steps loses no more than the epochs since the old one.
 
     Args:
-        spacing: how far they are apart.
+        context, claim: the trial.
+        number: by which people know it.
     """
 
-    def __init__(
-        self, objects: ArtifactStore, keeper: Keeper, spacing: TrainingSection, held: Held
-    ) -> None:
-        self._objects, self._keeper = objects, keeper
-        self._spacing, self._held = spacing, held
-        self._own = artifact_store.start("checkpoint", held.owner)
+    def __init__(self, context: Context, claim: Claim, number: int) -> None:
+        self._objects, self._keeper = context.artifacts, context.keeper
+        self._store, self._claim, self._number = context.store, claim, number
+        self._spacing = context.plan.file.training
+        self._owner = context.owner(claim.number)
+        self._own = artifact_store.start("checkpoint", self._owner)
         self._saved_at = time.monotonic()
         self._saved_step = 0
         self._took_s = 0.0
@@ -145,11 +95,11 @@ class Checkpoints:
             self._complain(error)
             return
         try:
-            done = self._held.point(pointer, run.history[-1].number, part)
+            self._store.checkpoint(self._claim, pointer, run.history[-1].number, part)
         except LeaseLost:
             self._remove([pointer])
             raise
-        if done:
+        if self._claim.checkpoint == pointer:  # or it waits for a database that is away
             self._remove(older)
             self._objects.sweep(self._own)
             self._keeper.tidy()
@@ -166,7 +116,7 @@ class Checkpoints:
         has written any of them.
         """
         older = self._all()
-        write = functools.partial(self._objects.write, "checkpoint", self._held.owner, blob)
+        write = functools.partial(self._objects.write, "checkpoint", self._owner, blob)
         return self._keeper.saved(write), older
 
     def _all(self) -> list[str]:
@@ -185,18 +135,18 @@ class Checkpoints:
         try:
             yield
         except ArtifactError as error:
-            LOG.debug("trial %d: %s", self._held.number, error)
+            LOG.debug("trial %d: %s", self._number, error)
 
     def _blob(self) -> bytes | None:
-        name = self._held.checkpoint
+        name = self._claim.checkpoint
         return None if name is None else self._objects.read(name)
 
     def _complain(self, error: ArtifactError) -> None:
         """Say it once, not at every epoch."""
         if not self._complained:
             self._complained = True
-            LOG.warning("trial %d: no checkpoint: %s", self._held.number, error)
+            LOG.warning("trial %d: no checkpoint: %s", self._number, error)
 
     def _begin_again(self, error: Exception) -> None:
-        number = self._held.number
+        number = self._number
         LOG.warning("trial %d begins again, its checkpoint can't be used: %s", number, error)

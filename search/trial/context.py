@@ -55,7 +55,7 @@ class Context:
 
     def owner(self, number: int) -> str:
         """Names the objects of a trial."""
-        return f"{self.study.name}-{number}"
+        return "-".join(filter(None, (self.study.name, self.study.purpose, str(number))))
 
 
 def trial_seed(study_seed: int, number: int, repeat: int = 0) -> int:

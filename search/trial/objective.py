@@ -7,6 +7,7 @@ folds it is the mean of that over the folds.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import optuna
 
@@ -35,12 +36,17 @@ FAILURES = (
 class Objective:
     """Runs trials; keeps prepared data and compiled models from one to the next.
 
+    Args:
+        context: what they share.
+        begin: makes what takes one of them to its end.
+
     Attributes:
         last_reason: why the last failed trial failed.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, begin: Callable[..., Run] = Run) -> None:
         self.context = context
+        self._begin = begin
         self.last_reason = ""
         self._engines: dict[tuple[int, Form], Engine] = {}
 
@@ -52,7 +58,7 @@ class Objective:
             wait_s: how long the worker had to wait for it, in seconds.
         """
         try:
-            return self._end(Run(self.context, claim, self._engine, wait_s))
+            return self._end(self._begin(self.context, claim, self._engine, wait_s))
         except LeaseLost:  # another worker has it: nothing of ours is written any more
             return Outcome.LOST
 
@@ -78,7 +84,7 @@ class Objective:
         """Once more on a fresh process; the second time the trial has failed."""
         claim, said = run.claim, failures.of_tensorflow(error)
         if not claim.memory_failures:
-            LOG.warning("trial %d is tried again, as it ran out of memory: %s", claim.number, said)
+            LOG.warning("trial %d is tried again, as it ran out of memory: %s", run.number, said)
             self.context.store.release(claim, out_of_memory=True)
             self.context.stop.ask(recycling.EXIT_CODE)
             return Outcome.HANDED_BACK

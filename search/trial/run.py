@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from studyhall.search.training import engine
 from studyhall.search.training.engine import Engine, Training
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.trial import (
-    checkpoints,
     compiled_loss,
     failures,
     modelling,
@@ -27,16 +26,19 @@ from studyhall.search.trial import (
 )
 from studyhall.search.trial import trainings as parts
 from studyhall.search.trial.best_model import BestModel
+from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.result import Ended, Further
 from studyhall.search.trial.sampling import noting
-from studyhall.search.trial.time_limit import Stopwatch, TimeLimit
+from studyhall.search.trial.time_limit import Stopwatch, TimeLimit, Watchdog
 from studyhall.search.trial.trainings import TrialProgress, TrialTraining
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.trials.claimed_trial import Claim
+
+Engines = Callable[[int, Form], Engine]  # of a fold, with its data in a form
 
 
 class Run:
@@ -45,7 +47,7 @@ class Run:
     Args:
         context: what the worker's trials share.
         claim: the trial.
-        engine: gives the engine of a fold, with its data in a form.
+        engine: gives the engine of a part.
         wait_s: how long the worker had to wait for the trial, in seconds.
     """
 
@@ -53,7 +55,7 @@ class Run:
         self,
         context: Context,
         claim: Claim,
-        engine: Callable[[int, Form], Engine],
+        engine: Engines,
         wait_s: float = 0.0,
     ) -> None:
         self.context = context
@@ -61,12 +63,17 @@ class Run:
         self.engine = engine
         self.file = context.plan.file
         self.parts = parts.of_trial(len(context.plan.data.folds), self.file.training.repeats)
-        self.checkpoints = checkpoints.of_trial(context, claim)
-        self.best_model = BestModel(context, claim.number)
+        self.checkpoints = Checkpoints(context, claim, self.number)
+        self.best_model = BestModel(context, claim, self.number)
         self.progress = TrialProgress()
         self.attributes: dict[str, Any] = {"seed": self._seed(self.parts[0])}
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
+
+    @property
+    def number(self) -> int:
+        """By which people know the trial."""
+        return self.claim.number
 
     @property
     def is_fixed(self) -> bool:
@@ -85,7 +92,7 @@ class Run:
         minutes = self.file.training.trial_minutes
         self.time_limit = TimeLimit(minutes, len(self.parts), self.progress.spent_s)
         for part in self.parts[self.progress.done :]:
-            with time_limit.watchdog(self.context, self.claim, self.time_limit):
+            with Watchdog(self.context, self.claim, self.time_limit, self.number):
                 run = self._begin(part, blob)
                 self._trainings.append(run)
                 early = self._epochs(part, run)
@@ -117,8 +124,7 @@ class Run:
         """Build the part's model, and put its training where the checkpoint says."""
         with self._stopwatch.time("build"):
             engine.seed_everything(self._seed(part))
-            samples = len(self.context.plan.data.folds[part.fold].train_rows)
-            built = modelling.build(self.context.plan, self._trial(), samples)
+            built = modelling.build(self.context.plan, self._trial(), self._samples(part))
             size = {"parameters": built.model.count_params(), "batch_size": built.batch_size}
             tell_launcher(model={"trial": self.claim.number, **size})
             self.attributes |= {"values": dict(built.values), **size}
@@ -129,6 +135,10 @@ class Run:
         if blob is not None and not self.checkpoints.restore(run, blob):
             run = self._training(part, built)
         return run
+
+    def _samples(self, part: TrialTraining) -> int:
+        """How many a part is trained on."""
+        return len(self.context.plan.data.folds[part.fold].train_rows)
 
     def _trial(self) -> BaseTrial:
         """What chooses the values; where a worker has died of them before, noted one by one."""
@@ -214,7 +224,7 @@ class Run:
 
     def _must_leave(self, order: Order) -> bool:
         if order is Order.STOP:
-            LOG.info("somebody has stopped the study: trial %d is handed back", self.claim.number)
+            LOG.info("somebody has stopped the study: trial %d is handed back", self.number)
             self.context.stop.ask(STOPPED)
         elif order is Order.TIME_UP:
             self.context.stop.ask()
@@ -266,8 +276,11 @@ class Run:
         parts = self.progress.values if len(self.parts) > 1 else ()
         if len(self.parts) > 1:
             self.attributes["best_epochs"] = list(self.progress.best_epochs)
-        result.tell(self.context, self.claim, state, value, self.attributes, parts)
+        self._record(state, value, parts)
         self.checkpoints.drop()
+
+    def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
+        result.tell(self.context, self.claim, state, value, self.attributes, parts)
 
 
 def _diverged(run: Training, epoch: Epoch, sign: float) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import functools
 import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
 from studyhall.search.process import recycling
 from studyhall.search.trial.context import LOG, Context
 from studyhall.storage.database.urls import StorageError
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 
@@ -94,24 +94,19 @@ class TimeLimit:
 
 
 class Watchdog:
-    """Fails a training that hangs and ends the process: nothing else ends a thread that is stuck.
+    """Fails a trial that hangs and ends the process: nothing else ends a thread that is stuck.
 
     A context: it watches while there is training.
 
     Args:
-        number: of the trial.
+        context, claim: the trial.
         limit: its time.
-        epochs: how many have ended so far.
-        fail: writes down for which reason it has failed; tried again while the database is away.
+        number: by which people know it.
     """
 
-    def __init__(
-        self, number: int, limit: TimeLimit, epochs: Callable[[], int], fail: Callable[[str], None]
-    ) -> None:
-        self._number = number
-        self._limit = limit
-        self._epochs = epochs
-        self._fail = fail
+    def __init__(self, context: Context, claim: Claim, limit: TimeLimit, number: int) -> None:
+        self._context, self._claim = context, claim
+        self._limit, self._number = limit, number
         self._over = threading.Event()
         self._ending = threading.Lock()  # so that nothing is begun by a process that ends
 
@@ -148,21 +143,15 @@ class Watchdog:
         self._fail(reason)
 
     def _where(self) -> str:
-        epochs = self._epochs()
+        epochs = self._claim.reported
         return f"no end of epoch {epochs + 1}" if epochs else "no first epoch"
 
-
-def watchdog(context: Context, claim: Claim, limit: TimeLimit) -> Watchdog:
-    """Watches a claimed trial."""
-    fail = functools.partial(_fail, context, claim)
-    return Watchdog(claim.number, limit, lambda: claim.reported, fail)
-
-
-def _fail(context: Context, claim: Claim, reason: str) -> None:
-    """Fail a trial whose own thread will not do so."""
-    db, lease = context.db.another(), claim.lease
-    with contextlib.suppress(StorageError):
-        context.store.write_params(claim)  # so that the sampler avoids the like
-    control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
-    control.free(db, context.study, context.worker)  # it will not say goodbye
-    db.close()
+    def _fail(self, reason: str) -> None:
+        """Fail a trial whose own thread will not do so; tried again while the database is away."""
+        context, lease = self._context, self._claim.lease
+        db = context.db.another()
+        with contextlib.suppress(StorageError, LeaseLost):
+            context.store.write_params(self._claim)  # so that the sampler avoids the like
+        control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
+        control.free(db, context.study, context.worker)  # it will not say goodbye
+        db.close()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from studyhall.storage.artifacts.artifact_store import ArtifactStore, StoredObject
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.studies.rows import Study
 
 IN_FLIGHT_S = 1800.0  # a pointer waits that long at most for a database that is away
@@ -171,18 +171,21 @@ def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, st
 
 
 def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[str], set[int]]:
-    """Names of the models of confirmations and of checkpoints; trials that are trained anew."""
-    rows = transaction.rows(
-        """
-        SELECT trial, checkpoint, result FROM studyhall_retrainings
-        WHERE study_id = :study_id AND (worker IS NOT NULL OR checkpoint IS NOT NULL)""",
+    """Names of what is kept beside the search: models, checkpoints; numbers of what is begun."""
+    models = transaction.rows(
+        f"""
+        SELECT a.value_json FROM studyhall_done d
+            JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = 'model'
+        WHERE d.study_id IN {companions.hidden()}""",
         study_id=study_id,
     )
-    results = [json.loads(row.result) for row in rows if row.result is not None]
-    models = {result["model"] for result in results if result.get("model")}
-    under_way = [row for row in rows if row.result is None]
-    checkpoints = {row.checkpoint for row in under_way if row.checkpoint is not None}
-    return models, checkpoints, {row.trial for row in under_way}
+    begun = transaction.rows(
+        f"""
+        SELECT number, checkpoint FROM studyhall_leases WHERE study_id IN {companions.hidden()}""",
+        study_id=study_id,
+    )
+    checkpoints = {row.checkpoint for row in begun if row.checkpoint is not None}
+    return {json.loads(row[0]) for row in models}, checkpoints, {row.number for row in begun}
 
 
 def _kept(transaction: Transaction, study_id: int, stored: StoredObject) -> Kept | None:

@@ -169,23 +169,6 @@ facts = _table(
     sa.Column("key", sa.Text, primary_key=True),
     _column("value", sa.Text),  # JSON
 )
-retrainings = _table(
-    "retrainings",
-    _study(),
-    sa.Column("purpose", sa.Text, primary_key=True),  # "confirm", "datacurve"
-    sa.Column("trial", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("repeat", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("percent", sa.Integer, primary_key=True, autoincrement=False),  # of the training part
-    _column("seed", sa.BigInteger),
-    sa.Column("worker", sa.Text),  # who has it in hand, or has done it
-    sa.Column("host", sa.Text),
-    sa.Column("pid", sa.Integer),
-    sa.Column("heard_at", _Float),
-    _column("gpu_seconds", _Float, "0"),  # of all who had it in hand
-    sa.Column("checkpoint", sa.Text),
-    sa.Column("result", sa.Text),  # JSON
-    sa.Column("finished_at", _Float),
-)
 scorings = _table(
     "scorings",
     _study(),

@@ -11,13 +11,14 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects, versions
+from studyhall.storage.database import dialects, migration_7, versions
 from studyhall.storage.database.schema import metadata, schema
+from studyhall.storage.database.transaction import Transaction
 
 _LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
-# The statements that lead to each version after the oldest from the one before. Tables that were
-# not there before need none: what creates them does so in any database.
-_STEPS: dict[int, tuple[str, ...]] = {}
+# What brings a database to each version after the oldest from the one before. Tables that were
+# not there before need no step: what creates them does so in any database.
+_STEPS: dict[int, Callable[[Transaction], None]] = {7: migration_7.move}
 
 
 def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
@@ -90,8 +91,9 @@ def _migrate(connection: sa.Connection, kind: str) -> None:
     for version in range(versions.VERSION if found is None else found, versions.VERSION):
         connection.exec_driver_sql(dialects.BEGIN[kind]["write"])
         try:
-            for statement in _STEPS[version + 1]:
-                connection.exec_driver_sql(statement)
+            driver = connection.connection.driver_connection
+            with contextlib.closing(Transaction(driver, kind, tries=0, number=0)) as transaction:
+                _STEPS[version + 1](transaction)
             connection.execute(sa.update(schema).values(version=version + 1))
             connection.exec_driver_sql("COMMIT")
         except BaseException:

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from studyhall.storage.database.transaction import Row, Transaction
 
-VERSION = 6  # of our tables; `storage.database.tables` brings older ones to it
+VERSION = 7  # of our tables; `storage.database.tables` brings older ones to it
 OLDEST = 6  # of those that can be brought to today's; there was no release before it
 
 _TABLES = {

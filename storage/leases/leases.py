@@ -11,7 +11,7 @@ lease only.
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.storage.database import Row, Transaction
+from studyhall.storage.database import Row, Transaction, companions
 from studyhall.storage.leases import orders
 from studyhall.storage.leases.orders import Order
 
@@ -144,7 +144,7 @@ def grant(
         INSERT INTO trials (number, study_id, state, datetime_start)
         VALUES (:number, :study_id, 'RUNNING', {utc}) RETURNING trial_id""",
         number=number,
-        study_id=study_id,
+        study_id=companions.optunas(study_id),
     )
     transaction.run(
         """

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
-from studyhall.storage.database import Database, Transaction, connection
+from studyhall.storage.database import Database, Transaction, companions, connection
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import directions
@@ -231,20 +231,22 @@ def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
         ORDER BY value, number LIMIT 1""",
         study_id=study_id,
     )
-    return None if row is None else records.read(transaction, study_id, row[0])[0]
+    is_hidden = companions.optunas(study_id) is None  # nobody asks for the best of those
+    return None if row is None or is_hidden else records.read(transaction, study_id, row[0])[0]
 
 
 def _running(transaction: Transaction, study_id: int) -> list[Running]:
     rows = transaction.rows(
-        """
+        f"""
         SELECT number, worker, host, pid, device, epoch, value,
             (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
-            {now} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
+            {{now}} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
             checkpoint, fence, memory_failures, progress,
             (SELECT a.value_json FROM trial_user_attributes a
                 WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
         FROM studyhall_leases l
-            JOIN study_directions s ON s.study_id = l.study_id AND s.objective = 0
+            JOIN study_directions s
+                ON s.study_id = {companions.head("l.study_id")} AND s.objective = 0
         WHERE l.study_id = :study_id ORDER BY number""",
         study_id=study_id,
     )

@@ -1,27 +1,39 @@
-"""Trainings outside of the search: planned, taken by one process each, kept one by one.
+"""Trainings beside the search: what is planned, under way and done of one purpose.
 
-They confirm the best trials with new seeds, or train the best one on less data. Each is a row of
-its own, so that a second call goes on where the first was killed, on this machine or another.
+They confirm the best trials with new seeds, or train the best one on less data. Each is a trial of
+a hidden study (`storage.database.companions`): it waits in that study's queue, is leased like any
+other trial, and keeps its result as any other does. That study's budget is what was planned.
 """
 
 import json
-from collections.abc import Callable, Iterable
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from studyhall.storage.database import Database, Row, Transaction
-from studyhall.storage.database.connection import PATIENCE_S
+from studyhall.storage.database import Database, Row, Transaction, companions
+from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.leases import budget
-from studyhall.storage.leases.leases import Worker
-from studyhall.storage.studies.rows import Study
+from studyhall.storage.studies import directions, rows
+from studyhall.storage.studies.rows import Queued, Study
 
-CONFIRM, DATACURVE = "confirm", "datacurve"
-POINT_PATIENCE_S = 5.0  # a pointer can wait for the next checkpoint
+__all__ = ["CONFIRM", "DATACURVE", "Retraining"]
 
-_COLUMNS = """purpose, trial, repeat, percent, seed, worker, host, pid, gpu_seconds, checkpoint,
-    result"""
-_KEY = """study_id = :study_id AND purpose = :purpose AND trial = :trial AND repeat = :repeat
-    AND percent = :percent"""
+ATTRIBUTE = "retraining"  # the user attribute of its trial that says what it is
+
+_BEGUN = """
+    SELECT trial_id, 'RUNNING' AS state, CAST(NULL AS double precision) AS value,
+        CASE WHEN held = 1 THEN worker END AS worker, checkpoint,
+        gpu_seconds_used + held * devices * (heard_at - claimed_at) AS gpu_seconds
+    FROM studyhall_leases WHERE study_id = :study_id
+    UNION ALL SELECT trial_id, state, value, worker, NULL, gpu_seconds_used
+    FROM studyhall_done WHERE study_id = :study_id"""
+
+_ATTRIBUTES = """
+    SELECT trial_id, key, value_json FROM trial_user_attributes WHERE trial_id IN (
+        SELECT trial_id FROM studyhall_leases WHERE study_id = :study_id
+        UNION ALL SELECT trial_id FROM studyhall_done WHERE study_id = :study_id)"""
 
 
 @dataclass(frozen=True)
@@ -35,10 +47,11 @@ class Retraining:
         percent: of the training part that it trains on.
         seed: of weights and order of samples.
         worker: who has it in hand or has done it; None while it waits.
-        host, pid: of that worker.
         gpu_seconds: what it has taken so far, times devices.
-        result: what it came to; None before its end.
+        result: its value and what else is known, or the reason for having none; None before its
+            end.
         checkpoint: the name of the object that whoever takes it next goes on from.
+        trial_id: of its own trial; None before it has begun.
     """
 
     purpose: str
@@ -47,22 +60,39 @@ class Retraining:
     percent: int
     seed: int
     worker: str | None = None
-    host: str | None = None
-    pid: int | None = None
     gpu_seconds: float = 0.0
     result: dict[str, Any] | None = None
     checkpoint: str | None = None
+    trial_id: int | None = None
 
     @property
     def id(self) -> tuple[int, int, int]:
         """What no other of its study and purpose has."""
         return self.trial, self.repeat, self.percent
 
-    @property
-    def key(self) -> dict[str, Any]:
-        """What no other of its study has."""
-        names = ("purpose", "trial", "repeat", "percent")
-        return {name: getattr(self, name) for name in names}
+
+def hidden(study: Study, purpose: str) -> Study:
+    """The study whose trials they are; its values are those of the first objective."""
+    return replace(
+        study,
+        study_id=companions.identifier(study.study_id, purpose),
+        directions=study.directions[:1],
+        purpose=purpose,
+    )
+
+
+def opened(db: Database, study: Study) -> list[Study]:
+    """The hidden studies beside a study in which anything was ever planned."""
+    found = db.snapshot(
+        lambda transaction: transaction.rows(
+            f"SELECT study_id FROM studyhall_budget WHERE study_id IN {companions.hidden()}",
+            study_id=study.study_id,
+        )
+    )
+    known = {row.study_id for row in found}
+    return [
+        each for each in (hidden(study, p) for p in companions.PURPOSES) if each.study_id in known
+    ]
 
 
 def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining]) -> None:
@@ -71,29 +101,18 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
     Args:
         purpose: of all of them.
     """
-    rows = list(wanted)
-    ids = {row.id for row in rows}
+    of = {one.id: one for one in wanted}
 
     def work(transaction: Transaction) -> None:
-        budget.lock(transaction, study.study_id)
-        for one in _read(transaction, study, purpose):
-            if one.id not in ids and one.result is None and one.worker is None:
-                transaction.run(
-                    f"DELETE FROM studyhall_retrainings WHERE {_KEY}",
-                    study_id=study.study_id,
-                    **one.key,
-                )
-        for row in rows:
-            transaction.run(
-                """
-                INSERT INTO studyhall_retrainings
-                    (study_id, purpose, trial, repeat, percent, seed)
-                VALUES (:study_id, :purpose, :trial, :repeat, :percent, :seed)
-                ON CONFLICT (study_id, purpose, trial, repeat, percent) DO NOTHING""",
-                study_id=study.study_id,
-                seed=row.seed,
-                **row.key,
-            )
+        _open(transaction, study, purpose)
+        found = _read(transaction, study, purpose)
+        begun = {one.id for one in found if one.trial_id is not None}
+        for one in found:
+            if one.trial_id is not None and one.worker is None and one.id not in of:
+                rows.delete_trial(transaction, one.trial_id)
+        before = {one.id: one for one in found}
+        queued = [before.get(each, one) for each, one in of.items() if each not in begun]
+        _queue(transaction, study, purpose, queued)
 
     db.transaction(work)
 
@@ -103,147 +122,108 @@ def read(db: Database, study: Study, purpose: str) -> list[Retraining]:
     return db.snapshot(lambda transaction: _read(transaction, study, purpose))
 
 
-def claim(
-    db: Database,
-    study: Study,
-    purpose: str,
-    worker: Worker,
-    silence_s: float,
-    is_dead: Callable[[Retraining], bool] = lambda one: False,
-) -> Retraining | None:
-    """Gives the worker one that waits, or whose worker fell silent; None where there is none.
-
-    Args:
-        silence_s: seconds without a sign of life after which it is somebody else's.
-        is_dead: whether its worker is known to be gone.
-    """
-
-    def work(transaction: Transaction) -> Retraining | None:
-        budget.lock(transaction, study.study_id)  # one at a time
-        silent = _silent(transaction, study, purpose, silence_s)
-        for one in _read(transaction, study, purpose):
-            held = one.worker not in (None, worker.name) and one.id not in silent
-            if one.result is None and (not held or is_dead(one)):
-                return _take(transaction, study, one, worker)
-        return None
-
-    return db.transaction(work)
+def of_trial(db: Database, study: Study, purpose: str, trial_id: int) -> Retraining:
+    """The one that a trial of the hidden study is."""
+    found = {one.trial_id: one for one in read(db, study, purpose)}
+    return found[trial_id]
 
 
-def heard(db: Database, study: Study, one: Retraining, gpu_seconds: float) -> bool:
-    """Renews it and books what it has taken more; False if another worker has it now."""
-    return _written(db, study, one, "heard_at = {now}", gpu_seconds=gpu_seconds)
+def reopen(db: Database, study: Study, one: Retraining) -> None:
+    """Lets one that has ended be trained again, from its beginning."""
+
+    def work(transaction: Transaction) -> None:
+        _open(transaction, study, one.purpose)
+        found = _read(transaction, study, one.purpose)
+        queued = [each for each in found if each.trial_id is None]
+        if one in found and one.trial_id is not None:
+            rows.delete_trial(transaction, one.trial_id)
+            queued.append(one)
+        _queue(transaction, study, one.purpose, queued)
+
+    db.transaction(work)
 
 
-def point(db: Database, study: Study, one: Retraining, checkpoint: str) -> bool:
-    """Points to a new checkpoint, which has been written; False if another worker has it now."""
-    change = "heard_at = {now}, checkpoint = :checkpoint"
-    return _written(
-        db, study, one, change, POINT_PATIENCE_S, gpu_seconds=0.0, checkpoint=checkpoint
-    )
-
-
-def finish(db: Database, study: Study, one: Retraining, result: Any, gpu_seconds: float) -> bool:
-    """Keeps its result; False if another worker has it now."""
-    text = json.dumps(result)
-    change = "heard_at = {now}, finished_at = {now}, result = :result, checkpoint = NULL"
-    return _written(db, study, one, change, gpu_seconds=gpu_seconds, result=text)
-
-
-def revise(db: Database, study: Study, one: Retraining, result: dict[str, Any] | None) -> None:
-    """Puts another result in the place of one that is there; None: it is to be trained again."""
-    owner = "" if result is not None else ", worker = NULL, finished_at = NULL"
+def drop_model(db: Database, one: Retraining) -> None:
+    """Forgets its model, whose object goes with the next tidying."""
     db.transaction(
         lambda transaction: transaction.run(
-            f"""
-            UPDATE studyhall_retrainings SET result = :result{owner}
-            WHERE {_KEY} AND result IS NOT NULL""",
-            study_id=study.study_id,
-            result=None if result is None else json.dumps(result),
-            **one.key,
+            "DELETE FROM trial_user_attributes WHERE trial_id = :trial_id AND key = 'model'",
+            trial_id=one.trial_id,
         )
     )
 
 
-def release(db: Database, study: Study, worker: str) -> None:
-    """Lets go of what a worker has in hand."""
-    db.transaction(
-        lambda transaction: transaction.run(
-            """
-            UPDATE studyhall_retrainings SET worker = NULL
-            WHERE study_id = :study_id AND worker = :worker AND result IS NULL""",
-            study_id=study.study_id,
-            worker=worker,
-        )
-    )
-
-
-def _written(
-    db: Database,
-    study: Study,
-    one: Retraining,
-    change: str,
-    patience_s: float = PATIENCE_S,
-    **values: Any,
-) -> bool:
-    """Whether the row was still its worker's. A try that got through unnoticed is repeated."""
-    written = db.transaction(
-        lambda transaction: transaction.run(
-            f"""
-            UPDATE studyhall_retrainings SET {change}, gpu_seconds = gpu_seconds + :gpu_seconds
-            WHERE {_KEY} AND worker = :worker AND result IS NULL""",
-            study_id=study.study_id,
-            worker=one.worker,
-            **one.key,
-            **values,
-        ),
-        patience_s=patience_s,
-    )
-    return written == 1
-
-
-def _take(transaction: Transaction, study: Study, one: Retraining, worker: Worker) -> Retraining:
+def _open(transaction: Transaction, study: Study, purpose: str) -> None:
+    """Locks the hidden study; one that is not there yet is stopped where its study is."""
+    budget.lock(transaction, study.study_id)
+    hidden_id = companions.identifier(study.study_id, purpose)
     transaction.run(
-        f"""
-        UPDATE studyhall_retrainings
-        SET worker = :worker, host = :host, pid = :pid, heard_at = {{now}} WHERE {_KEY}""",
+        """
+        INSERT INTO studyhall_budget (study_id, trials, stop)
+        SELECT :hidden_id, 0, stop FROM studyhall_budget WHERE study_id = :study_id
+        ON CONFLICT (study_id) DO NOTHING""",
+        hidden_id=hidden_id,
         study_id=study.study_id,
-        worker=worker.name,
-        host=worker.host,
-        pid=worker.pid,
-        **one.key,
     )
-    return replace(one, worker=worker.name, host=worker.host, pid=worker.pid)
+    budget.lock(transaction, hidden_id)
+
+
+def _queue(
+    transaction: Transaction, study: Study, purpose: str, waiting: Iterable[Retraining]
+) -> None:
+    """Puts these into the queue instead of what is in it, and sets the budget to just that."""
+    hidden_id = companions.identifier(study.study_id, purpose)
+    transaction.run("DELETE FROM studyhall_queue WHERE study_id = :id", id=hidden_id)
+    for one in sorted(waiting, key=_place):
+        queued = Queued({}, {ATTRIBUTE: _about(one)})
+        rows.enqueue(transaction, hidden_id, queued, uuid.uuid4().hex)
+    transaction.run(
+        """
+        UPDATE studyhall_budget SET trials = used
+            + (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = studyhall_budget.study_id)
+        WHERE study_id = :id""",
+        id=hidden_id,
+    )
+
+
+def _about(one: Retraining) -> dict[str, Any]:
+    names = ("trial", "repeat", "percent", "seed", "gpu_seconds")
+    return {name: getattr(one, name) for name in names}
 
 
 def _read(transaction: Transaction, study: Study, purpose: str) -> list[Retraining]:
-    rows = transaction.rows(
-        f"""
-        SELECT {_COLUMNS} FROM studyhall_retrainings
-        WHERE study_id = :study_id AND purpose = :purpose ORDER BY repeat, percent, trial""",
-        study_id=study.study_id,
-        purpose=purpose,
+    hidden_id = companions.identifier(study.study_id, purpose)
+    known: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for trial_id, key, text in transaction.rows(_ATTRIBUTES, study_id=hidden_id):
+        known[trial_id][key] = json.loads(text)
+    begun = transaction.rows(_BEGUN, study_id=hidden_id)
+    waiting = transaction.rows(
+        "SELECT attributes FROM studyhall_queue WHERE study_id = :study_id", study_id=hidden_id
     )
-    return [_retraining(row) for row in rows]
+    found = [Retraining(purpose, **json.loads(row[0])[ATTRIBUTE]) for row in waiting]
+    found += [_begun(purpose, row, known[row.trial_id], study.direction) for row in begun]
+    return sorted(found, key=_place)
 
 
-def _retraining(row: Row) -> Retraining:
-    return Retraining(
-        row.purpose, row.trial, row.repeat, row.percent, row.seed, row.worker, row.host, row.pid,
-        row.gpu_seconds, json.loads(row.result) if row.result else None, row.checkpoint,
-    )  # fmt: skip
-
-
-def _silent(
-    transaction: Transaction, study: Study, purpose: str, silence_s: float
-) -> set[tuple[int, int, int]]:
-    rows = transaction.rows(
-        """
-        SELECT trial, repeat, percent FROM studyhall_retrainings
-        WHERE study_id = :study_id AND purpose = :purpose AND result IS NULL
-            AND heard_at < {now} - :silence_s""",
-        study_id=study.study_id,
-        purpose=purpose,
-        silence_s=silence_s,
+def _begun(purpose: str, row: Row, known: dict[str, Any], direction: str) -> Retraining:
+    one = Retraining(purpose, **known.pop(ATTRIBUTE))
+    return replace(
+        one,
+        worker=row.worker,
+        gpu_seconds=one.gpu_seconds + row.gpu_seconds,
+        result=_result(row.state, directions.turned(row.value, direction), known),
+        checkpoint=row.checkpoint,
+        trial_id=row.trial_id,
     )
-    return {tuple(row) for row in rows}
+
+
+def _result(state: str, value: float | None, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    if state == "RUNNING":
+        return None
+    if state == "COMPLETE":
+        return {**known, "value": value}
+    return {"reason": known.get("reason") or "it was ended"}
+
+
+def _place(one: Retraining) -> tuple[int, int, int]:
+    return one.repeat, one.percent, one.trial

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studyhall.storage.database import Database, Transaction, dialects
+from studyhall.storage.database import Database, Transaction, companions, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
@@ -14,19 +14,29 @@ _OF_TRIALS = (
     "trial_intermediate_values", "trial_values", "trial_params", "trial_user_attributes",
     "trial_system_attributes", "trial_heartbeats", "studyhall_history",
 )  # fmt: skip
+_OURS_OF_TRIALS = ("studyhall_leases", "studyhall_done", "studyhall_rungs")
 _OURS = (
-    "leases", "done", "rungs", "queue", "workers", "facts", "retrainings", "scorings", "budget",
+    "leases", "done", "rungs", "queue", "workers", "facts", "scorings", "budget", "studies",
+)  # fmt: skip
+_OPTUNAS = (
+    "trials",
+    "study_directions",
+    "study_user_attributes",
+    "study_system_attributes",
     "studies",
-)  # fmt: skip
-_OF_STUDIES = (
-    *(f"studyhall_{name}" for name in _OURS),
-    "trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies",
-)  # fmt: skip
+)
+_HIDDEN = " UNION ALL ".join(
+    f"SELECT trial_id FROM studyhall_{name} WHERE study_id IN {companions.hidden()}"
+    for name in ("leases", "done")
+)
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study; `config` is the checked study file."""
+    """A study; `config` is the checked study file.
+
+    `purpose` is what a hidden study is for, which stands beside the one of its name.
+    """
 
     study_id: int
     name: str
@@ -34,6 +44,7 @@ class Study:
     config: dict[str, Any]
     created_at: float  # epoch seconds, by the database's clock
     directions: tuple[str, ...] = (MINIMIZE,)  # of its objectives
+    purpose: str | None = None
 
     @property
     def direction(self) -> str:
@@ -162,16 +173,24 @@ def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str)
 
 
 def delete(transaction: Transaction, study_id: int) -> None:
-    """Deletes all rows of a study."""
+    """Deletes all rows of a study, and of what was trained beside it."""
+    its = f"SELECT trial_id FROM trials WHERE study_id = :study_id UNION ALL {_HIDDEN}"
     for table in _OF_TRIALS:
+        transaction.run(f"DELETE FROM {table} WHERE trial_id IN ({its})", study_id=study_id)
+    transaction.run(f"DELETE FROM trials WHERE trial_id IN ({_HIDDEN})", study_id=study_id)
+    for name in _OURS:
         transaction.run(
-            f"""
-            DELETE FROM {table} WHERE trial_id IN
-                (SELECT trial_id FROM trials WHERE study_id = :study_id)""",
+            f"DELETE FROM studyhall_{name} WHERE study_id IN {companions.family()}",
             study_id=study_id,
         )
-    for table in _OF_STUDIES:
+    for table in _OPTUNAS:
         transaction.run(f"DELETE FROM {table} WHERE study_id = :study_id", study_id=study_id)
+
+
+def delete_trial(transaction: Transaction, trial_id: int) -> None:
+    """Deletes all rows of a trial; its number is not given again."""
+    for table in (*_OF_TRIALS, *_OURS_OF_TRIALS, "trials"):
+        transaction.run(f"DELETE FROM {table} WHERE trial_id = :trial_id", trial_id=trial_id)
 
 
 def forget_orphans(transaction: Transaction) -> None:
@@ -185,10 +204,7 @@ def forget_orphans(transaction: Transaction) -> None:
         WHERE study_id NOT IN (SELECT study_id FROM studies)"""
     )
     for (study_id,) in orphans:
-        for name in _OURS:
-            transaction.run(
-                f"DELETE FROM studyhall_{name} WHERE study_id = :study_id", study_id=study_id
-            )
+        delete(transaction, study_id)
     if orphans:
         transaction.run(
             "DELETE FROM studyhall_history WHERE trial_id NOT IN (SELECT trial_id FROM trials)"
@@ -206,10 +222,11 @@ def name_of(db: Database, study_id: int) -> str | None:
 
 
 def of_trial(db: Database, trial_id: int) -> tuple[int, int] | None:
-    """The study of a trial and the trial's number; None if there is none."""
+    """The study of a trial and the trial's number; None if there is none, or it is hidden."""
     row = db.snapshot(
         lambda transaction: transaction.row(
-            "SELECT study_id, number FROM trials WHERE trial_id = :id", id=trial_id
+            "SELECT study_id, number FROM trials WHERE trial_id = :id AND study_id IS NOT NULL",
+            id=trial_id,
         )
     )
     return None if row is None else (row[0], row[1])

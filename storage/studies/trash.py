@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies import rows
 
@@ -146,7 +146,8 @@ def _record(transaction: Transaction, study_id: int) -> dict[str, Any] | None:
 def _stop(transaction: Transaction, study_id: int) -> dict[str, Any]:
     """Asks the workers to leave; whether they had been asked before, and what time it is."""
     before = transaction.row("SELECT stop FROM studyhall_budget WHERE study_id = :id", id=study_id)
-    transaction.run("UPDATE studyhall_budget SET stop = 1 WHERE study_id = :id", id=study_id)
+    family = companions.family(":id")
+    transaction.run(f"UPDATE studyhall_budget SET stop = 1 WHERE study_id IN {family}", id=study_id)
     now = transaction.value("SELECT {now}")
     return {"stop": 0 if before is None else int(before[0]), "at": float(now)}
 
@@ -191,7 +192,7 @@ def _restore_record(transaction: Transaction, study_id: int, about: dict[str, An
             **about["record"],
         )
     transaction.run(
-        "UPDATE studyhall_budget SET stop = :stop WHERE study_id = :id",
+        f"UPDATE studyhall_budget SET stop = :stop WHERE study_id IN {companions.family(':id')}",
         id=study_id,
         stop=about["stop"],
     )

@@ -1,6 +1,6 @@
 """What can be done to a study from outside its workers: stop it, end a trial, free the dead's."""
 
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.leases import budget, workers
 from studyhall.storage.leases.leases import LeaseLost, Silent, Terms
 from studyhall.storage.studies.rows import Study
@@ -11,7 +11,7 @@ def set_stop(db: Database, study: Study, stop: bool) -> None:
     """Asks all workers, on all machines, to hand back and leave; or lets them work again."""
     db.transaction(
         lambda transaction: transaction.run(
-            "UPDATE studyhall_budget SET stop = :stop WHERE study_id = :study_id",
+            f"UPDATE studyhall_budget SET stop = :stop WHERE study_id IN {companions.family()}",
             study_id=study.study_id,
             stop=int(stop),
         )

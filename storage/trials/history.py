@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from studyhall.storage.database import Transaction, encoding
+from studyhall.storage.database import Transaction, companions, encoding
 from studyhall.storage.studies import directions
 
 _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
@@ -30,10 +30,11 @@ def read(transaction: Transaction, trial_id: int) -> Past:
 def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
     """Costs by step, from the values in Optuna's table."""
     rows = transaction.rows(
-        """
+        f"""
         SELECT v.step, v.intermediate_value, v.intermediate_value_type, s.direction
-        FROM trial_intermediate_values v JOIN trials t ON t.trial_id = v.trial_id
-            JOIN study_directions s ON s.study_id = t.study_id AND s.objective = 0
+        FROM trial_intermediate_values v JOIN studyhall_leases l ON l.trial_id = v.trial_id
+            JOIN study_directions s
+                ON s.study_id = {companions.head("l.study_id")} AND s.objective = 0
         WHERE v.trial_id = :trial_id ORDER BY v.step""",
         trial_id=trial_id,
     )
@@ -42,14 +43,16 @@ def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
 
 
 def direction(transaction: Transaction, trial_id: int) -> str:
-    """Which way its study's first objective gets better."""
-    found = transaction.value(
-        """
-        SELECT s.direction FROM study_directions s JOIN trials t ON t.study_id = s.study_id
-        WHERE t.trial_id = :trial_id AND s.objective = 0""",
+    """Which way the first objective of a begun trial's study gets better."""
+    found = transaction.row(
+        f"""
+        SELECT s.direction FROM studyhall_leases l
+            JOIN study_directions s
+                ON s.study_id = {companions.head("l.study_id")} AND s.objective = 0
+        WHERE l.trial_id = :trial_id""",
         trial_id=trial_id,
     )
-    return str(found or directions.MINIMIZE).lower()
+    return str(found[0]).lower() if found else directions.MINIMIZE
 
 
 def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:

@@ -9,7 +9,14 @@ from studyhall.search.cli import lifecycle, stopping
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
+from studyhall.storage.database.companions import CONFIRM
+from studyhall.storage.leases.leases import Worker
 from studyhall.storage.queries import records, status
+from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.studies import retrainings
+from studyhall.storage.studies.retrainings import Retraining
+from studyhall.storage.trials.claim import Exhausted
+from studyhall.storage.trials.trial_store import TrialStore
 
 GO_ON = "studyhall resume iris"
 
@@ -64,6 +71,26 @@ def test_waiting_ends_with_the_last_worker(studio, study, capsys):
     assert stopping.stop(studio.db, study, 60, GO_ON) == 0
     leaving.join()
     assert "all have left" in capsys.readouterr().out
+
+
+def test_what_is_trained_beside_a_search_is_stopped_too(studio, study, capsys):
+    """Though the study has spent its budget."""
+    worker.work(studio.db, study, Stop())
+    capsys.readouterr()
+    best, _ = records.best(studio.db, study, 1)
+    wanted = [Retraining(CONFIRM, best[0].number, repeat, 100, 5) for repeat in (0, 1)]
+    retrainings.plan(studio.db, study, CONFIRM, wanted)
+    about = Worker("ann", "here", 1, "cpu"), samplers.named("random", study_seed=0)
+    hidden = retrainings.hidden(study, CONFIRM)
+    store = TrialStore(studio.db, hidden, *about, pruning.Never(), trial_seed=int)
+    store.claim()
+    assert stopping.stop(studio.db, study, 0.3, GO_ON) == stopping.STILL_BUSY
+    store.close()
+    asked, name, still, last = capsys.readouterr().out.splitlines()
+    assert asked.endswith(": 1 worker") and name == "  ann: a training for confirm, epoch 0"
+    assert still.endswith("ann (a training for confirm, epoch 0)")
+    assert last == "it goes on with: studyhall confirm iris"
+    assert store.claim() == Exhausted("stopped")
 
 
 def _leave(objective, claim):

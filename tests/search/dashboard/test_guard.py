@@ -14,9 +14,11 @@ from studyhall.search.dashboard import users
 from studyhall.search.dashboard.routes import ROUTES, Route
 from studyhall.search.dashboard.users import Role
 from studyhall.storage.database import Database, dialects
+from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.leases.leases import Worker
 from studyhall.storage.sampling import pruning, samplers
-from studyhall.storage.studies import studies, trash
+from studyhall.storage.studies import retrainings, studies, trash
+from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
@@ -212,6 +214,26 @@ def test_nobody_tells_a_trials_value_for_its_worker(service: Service) -> None:
     assert answer.status == 409 and "it can be stopped" in answer.json["reason"]
     attributes = {"user_attrs": {"model": "../../etc/passwd"}}
     assert service.ask("POST", tell[:-5] + "/user-attrs", attributes, Role.ADMIN).status == 409
+    assert service.contents() == before
+
+
+def test_what_is_trained_beside_a_search_is_nobodys_to_write(service: Service) -> None:
+    """Though its trial has an identifier that can be guessed."""
+    retrainings.plan(service.db, service.study, CONFIRM, [Retraining(CONFIRM, 0, 0, 100, 5)])
+    about = Worker("bob", "here", 1, "cpu"), samplers.named("random", study_seed=0)
+    hidden = retrainings.hidden(service.study, CONFIRM)
+    store = TrialStore(service.db, hidden, *about, pruning.Never(), trial_seed=int)
+    claim = store.claim()
+    assert isinstance(claim, Claim)
+    store.close()  # no heartbeat may change what is compared
+    trial_id, before = claim.lease.trial_id, service.contents()
+    for path, said in {
+        f"/api/trials/{trial_id}/tell": {"state": "Fail"},
+        f"/api/trials/{trial_id}/user-attrs": {"user_attrs": {"model": "another"}},
+        f"/api/studies/{service.study.study_id}/{trial_id}/note": {"body": "a", "version": 1},
+    }.items():
+        method = "PUT" if path.endswith("note") else "POST"
+        assert service.ask(method, path, said, Role.ADMIN).status == 404
     assert service.contents() == before
 
 

@@ -14,9 +14,9 @@ from studyhall.search.evaluation import proof
 from studyhall.search.process.stop import Stop
 from studyhall.search.report import content, elements, markdown, summary
 from studyhall.search.report import report as page
-from studyhall.search.retraining import confirmation, datacurve, worker
+from studyhall.search.retraining import beside, confirmation, datacurve
+from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.studies import studies
-from studyhall.storage.studies.retrainings import CONFIRM, DATACURVE
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = """
@@ -45,7 +45,7 @@ def run(shared_studio):
     confirmation.plan(shared_studio.db, study, 2, 2)
     datacurve.plan(shared_studio.db, study, 0, 1)
     for purpose in (CONFIRM, DATACURVE):
-        worker.work(shared_studio.db, study, purpose, Stop())
+        beside.work(shared_studio.db, study, purpose, Stop())
     proof.finish(shared_studio.db, study)
     return shared_studio.db, study
 

@@ -16,16 +16,17 @@ from studyhall.search.process import identity
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.report import retrainings as evaluation
+from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import confirm, confirmation, launch, seeds
-from studyhall.search.retraining import worker as working
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import retrainings, scorings, studies
-from studyhall.storage.studies.retrainings import CONFIRM, Retraining
+from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
 
 
@@ -138,7 +139,7 @@ def test_the_best_are_trained_anew_with_other_seeds(studio, study):
 def test_a_seed_gives_the_same_value_again(studio, study):
     found = train(studio, study, top=1, count=1)
     (run,) = found.ranked[0].runs
-    retrainings.revise(studio.db, study, run, None)
+    retrainings.reopen(studio.db, study, run)
     assert train(studio, study, top=1, count=1).ranked[0].values == found.ranked[0].values
 
 

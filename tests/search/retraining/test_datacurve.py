@@ -16,14 +16,14 @@ from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
 from studyhall.search.process.stop import Stop
+from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import datacurve, launch, shares
-from studyhall.search.retraining import worker as working
 from studyhall.search.retraining.datacurve import DataCurve, Point
 from studyhall.search.retraining.launch import Progress
 from studyhall.search.study import record
+from studyhall.storage.database.companions import DATACURVE
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import retrainings
-from studyhall.storage.studies.retrainings import DATACURVE
 
 
 def curve(*losses, spread=0.0):

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 
 from studyhall.search.study import record
-from studyhall.search.trial import checkpoints
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import Outcome
 from studyhall.search.trial.trainings import TrialProgress
@@ -233,7 +232,7 @@ def test_what_takes_long_is_saved_more_rarely(studio, every_s):
             time.sleep(0.1)  # 2 % of 5 s
             return b"state"
 
-    slow = checkpoints.of_trial(context, context.store.claim())
+    slow = Checkpoints(context, context.store.claim(), 0)
     slow.save(TrialProgress(), 0, Slow())
     time.sleep(0.01)
     assert slow.is_due(2) is (every_s == 0)

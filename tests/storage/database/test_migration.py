@@ -56,7 +56,8 @@ def test_every_version_since_has_its_step(version: int) -> None:
 def a_next_version(monkeypatch: pytest.MonkeyPatch, *statements: str) -> int:
     """Lets the version after today's be led to by these statements."""
     monkeypatch.setattr(versions, "VERSION", VERSION + 1)
-    monkeypatch.setitem(tables._STEPS, VERSION + 1, statements)
+    step = lambda transaction: [transaction.run(text) for text in statements]  # noqa: E731
+    monkeypatch.setitem(tables._STEPS, VERSION + 1, step)
     return VERSION + 1
 
 
