@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import optuna
 import typer
-from typer.exceptions import TyperException
 
 from studyhall.search.cli import (
     dashboard,
@@ -30,6 +29,8 @@ from studyhall.search.study_file.config import ConfigError
 from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.database.urls import StorageError
 
+# What a command line that nobody understands raises: of typer's own, or of click, by its version.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -97,7 +98,7 @@ def run() -> None:
     except typer.Abort:  # a question was not answered
         remark("aborted, nothing done")
         sys.exit(1)
-    except TyperException as mistake:
+    except UsageError as mistake:
         if said := _usage(mistake):
             remark(said)
         sys.exit(2)
@@ -108,5 +109,6 @@ def run() -> None:
 
 def _usage(mistake: Any) -> str:
     """A command that nobody understands, in a line; empty where the help has been shown instead."""
-    said, asked = mistake.format_message(), mistake.ctx.command_path
+    said = mistake.format_message()
+    asked = mistake.ctx.command_path if mistake.ctx else "studyhall"  # older ones don't always say
     return f"{asked}: {said.rstrip('.')}; see {asked} --help" if said else ""

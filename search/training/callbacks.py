@@ -8,7 +8,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.callbacks.monitor_callback import MonitorCallback
+
+from studyhall.search.training.checkpoint import CheckpointError
+from studyhall.search.training.compiled import sharing
 
 _PLAIN = (bool, int, float, str, type(None))
 _OTHERS = {"_model", "model", "params", "validation_data"}  # set by Keras at every start
@@ -103,13 +105,27 @@ def _read(name: str, value: Any, facts: dict[str, Any], arrays: list[np.ndarray]
 def write(
     callbacks: Sequence[Any], facts: Sequence[dict[str, Any]], arrays: Iterator[np.ndarray]
 ) -> None:
-    """Give callbacks back what `read` found; arrays in the same order."""
+    """Give callbacks back what `read` found; arrays in the same order.
+
+    Raises:
+        CheckpointError: This version of Keras hides how one of them compares.
+    """
     for callback, remembered in zip(callbacks, facts, strict=True):
-        if isinstance(callback, MonitorCallback) and remembered["best"]["plain"] is not None:
-            callback._set_monitor_op()  # else its first epoch would, and turn min_delta's sign
+        if remembered.get("best", {}).get("plain") is not None:
+            _decide_what_is_better(callback)
         for name, value in remembered.items():
             if "plain" in value:
                 setattr(callback, name, value["plain"])
             else:
                 held = [np.array(next(arrays)) for _ in range(value["arrays"])]
                 setattr(callback, name, held if value["list"] else held[0])
+
+
+def _decide_what_is_better(callback: Any) -> None:
+    """As its first epoch would, which then turns min_delta's sign; some versions do it at once."""
+    if getattr(callback, "monitor_op", True) is not None:
+        return
+    if hasattr(callback, "_set_monitor_op"):
+        callback._set_monitor_op()
+    elif sharing.is_known(type(callback)):
+        raise CheckpointError(f"this version of Keras hides the state of {type(callback).__name__}")

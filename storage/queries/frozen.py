@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, json_to_distribution
-from optuna.storages._rdb import models
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from studyhall.storage.database import Transaction
+from studyhall.storage.database import optuna_tables as tables
+from studyhall.storage.database.optuna_names import FrozenStudy
 
 _MANY = 500  # trials up to which they are asked for one by one; SQLite takes no endless lists
 _NOT_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
@@ -21,11 +21,11 @@ _NOT_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("
 Rows = defaultdict[int, list[Any]]  # by the identifier of their study or trial
 
 
-def studies(transaction: Transaction) -> list[FrozenStudy]:
+def studies(transaction: Transaction) -> list[Any]:
     """All studies, by their identifiers."""
-    directions = _rows(transaction, models.StudyDirectionModel)
-    user = _rows(transaction, models.StudyUserAttributeModel)
-    system = _rows(transaction, models.StudySystemAttributeModel)
+    directions = _rows(transaction, tables.study_directions)
+    user = _rows(transaction, tables.study_user_attributes)
+    system = _rows(transaction, tables.study_system_attributes)
     return [
         FrozenStudy(
             study_name=name,
@@ -51,29 +51,28 @@ def trials(transaction: Transaction, study_id: int, wanted: Collection[int]) -> 
     """
     if not wanted:
         return []
-    trial = models.TrialModel.__table__.c
+    trial = tables.trials.c
     of = trial.study_id == study_id
     if len(wanted) <= _MANY:
         of = of & trial.trial_id.in_(wanted)
     kinds = (
-        models.TrialParamModel,
-        models.TrialValueModel,
-        models.TrialIntermediateValueModel,
-        models.TrialUserAttributeModel,
-        models.TrialSystemAttributeModel,
+        tables.trial_params,
+        tables.trial_values,
+        tables.trial_intermediate_values,
+        tables.trial_user_attributes,
+        tables.trial_system_attributes,
     )
     parts = [_rows(transaction, kind, of) for kind in kinds]
-    rows = transaction.connection.execute(sa.select(models.TrialModel.__table__).where(of))
+    rows = transaction.connection.execute(sa.select(tables.trials).where(of))
     return [_trial(row, *(part[row.trial_id] for part in parts)) for row in rows]
 
 
-def _rows(transaction: Transaction, model: Any, of: Any = None) -> Rows:
+def _rows(transaction: Transaction, table: sa.Table, of: Any = None) -> Rows:
     """A table's rows in their order, by study, or those of some trials, by trial."""
-    table = model.__table__
     statement = sa.select(table).order_by(*table.primary_key)
     owner = "study_id"
     if of is not None:
-        owner, trials = "trial_id", models.TrialModel.__table__
+        owner, trials = "trial_id", tables.trials
         statement = statement.join(trials, trials.c.trial_id == table.c.trial_id).where(of)
     rows: Rows = defaultdict(list)
     position = list(table.c.keys()).index(owner)
@@ -114,7 +113,7 @@ def _numbers(rows: list[Any]) -> Iterator[float]:
 
 
 def _number(value: float, kind: Any) -> float:
-    return _NOT_FINITE.get(kind.name, value)
+    return _NOT_FINITE.get(kind, value)
 
 
 @lru_cache(maxsize=4096)

@@ -8,19 +8,24 @@ import copy
 from collections import defaultdict
 from collections.abc import Container
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from studyhall.storage.database import Database, Transaction, dialects, read_only
+from studyhall.storage.database import (
+    Database,
+    Transaction,
+    dialects,
+    optuna_names,
+    optuna_tables,
+    read_only,
+)
 from studyhall.storage.queries import frozen
 from studyhall.storage.studies import trash
 
-_TRIALS = models.TrialModel.__table__.c
-_STUDIES = models.StudyModel.__table__.c
+_TRIALS, _STUDIES = optuna_tables.trials.c, optuna_tables.studies.c
 
 
 class Reader(RDBStorage):
@@ -38,13 +43,11 @@ class Reader(RDBStorage):
         self._ended: defaultdict[int, dict[int, tuple[datetime | None, FrozenTrial]]]
         self._ended = defaultdict(dict)
 
-    def get_all_studies(self) -> list[FrozenStudy]:
+    def get_all_studies(self) -> list[Any]:
         """All studies, by their identifiers."""
-        return [
-            study
-            for study in self._db.snapshot(frozen.studies)
-            if not trash.holds(study.study_name)
-        ]
+        known = optuna_names.FrozenStudy is not None
+        found = self._db.snapshot(frozen.studies) if known else super().get_all_studies()
+        return [study for study in found if not trash.holds(study.study_name)]
 
     def get_all_trials(
         self,
