@@ -2,9 +2,10 @@
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+OLDEST := .venv-lowest
 LOCKED := .venv/.locked
 
-.PHONY: setup demo test test-slow lint lock clean
+.PHONY: setup demo test test-slow test-lowest lint lock clean
 
 setup: $(LOCKED)
 
@@ -32,6 +33,21 @@ test: $(LOCKED)
 test-slow: $(LOCKED)
 	$(BIN)/pytest -m slow
 
+# The tests with the oldest versions that pyproject.toml lets in. uv alone looks for those: pip
+# brings it where it is not on the path.
+test-lowest: $(OLDEST)/.resolved
+	$(OLDEST)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
+
+$(OLDEST)/.resolved: pyproject.toml
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@command -v uv >/dev/null || $(OLDEST)/bin/pip install --quiet --disable-pip-version-check uv
+	@PATH="$$PATH:$(CURDIR)/$(OLDEST)/bin"; cd $(OLDEST) && \
+	  uv pip compile --quiet --only-binary :all: --resolution lowest-direct --python bin/python ../pyproject.toml \
+	    --extra dev --extra bench --extra s3 -o lowest.txt && \
+	  uv pip install --quiet --python bin/python -r lowest.txt && \
+	  uv pip install --quiet --python bin/python --no-deps --no-build-isolation -e ..
+	@touch $@
+
 lint: $(LOCKED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -50,4 +66,4 @@ lock:
 	$(IMAGE) docker/build.in -o docker/build.lock
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(OLDEST) .pytest_cache .mypy_cache .ruff_cache

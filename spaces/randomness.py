@@ -7,25 +7,42 @@ from typing import Any
 
 import numpy as np
 
+from studyhall.spaces import private_names
+
+_OF_KERAS = "global_seed_generator"  # what layers draw from that have no seed of their own
+
 
 def state() -> tuple[Any, ...]:
     """Return the state of the generators of Python, NumPy and Keras, without changing it."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
-    of_keras = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    of_keras = generator()
     seeds = None if of_keras is None else np.array(of_keras.state)
     return random.getstate(), np.random.get_state(), of_keras, seeds
 
 
 def restore(before: tuple[Any, ...]) -> None:
     """Reset the generators to a state that `state` returned."""
-    from keras.src.backend.common import global_state
-    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
-
     of_python, of_numpy, of_keras, seeds = before
     random.setstate(of_python)
     np.random.set_state(of_numpy)
-    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, of_keras)
+    put_back(of_keras)
     if of_keras is not None:
         of_keras.state.assign(seeds)
+
+
+def generator() -> Any:
+    """Keras' own generator; None before it is first needed."""
+    get = private_names.find(private_names.GET_STATE)
+    return None if get is None else get(_OF_KERAS)
+
+
+def put_back(of_keras: Any) -> None:
+    """Make this one Keras' own generator; None: the next that is needed draws a seed by Python."""
+    set_state = private_names.find(private_names.SET_STATE)
+    if set_state is not None:
+        set_state(_OF_KERAS, of_keras)
+
+
+def seeds() -> Any:
+    """The variable of Keras' own generator, made where there is none; None where it is hidden."""
+    make = private_names.find(private_names.GLOBAL_SEEDS)
+    return None if make is None else make().state

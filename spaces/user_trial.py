@@ -172,10 +172,16 @@ def _agree(one: Any, other: Any) -> bool:
     return bool(one.log == other.log)
 
 
-def _holds(wanted: BaseDistribution, value: Any) -> bool:
+def _holds(wanted: Any, value: Any) -> bool:
     """Check that a fixed value is one that the code asks for."""
     if isinstance(wanted, CategoricalDistribution):
         return any(type(each) is type(value) and each == value for each in wanted.choices)
     kinds = int if isinstance(wanted, IntDistribution) else (int, float)
     number = isinstance(value, kinds) and not isinstance(value, bool)
-    return number and wanted._contains(float(value))
+    return bool(number and wanted.low <= value <= wanted.high and _on_a_step(wanted, value))
+
+
+def _on_a_step(wanted: Any, value: float) -> bool:
+    """Whether a value is one of those that a step leaves, if there is one."""
+    steps = (value - wanted.low) / (wanted.step or 1)
+    return not wanted.step or bool(abs(steps - round(steps)) < 1e-8)

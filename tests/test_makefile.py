@@ -32,3 +32,9 @@ def test_a_machine_without_a_fitting_python_is_told_so(tmp_path: Path) -> None:
     assert answer.returncode == 2
     assert "studyhall needs Python 3.11, 3.12 or 3.13" in answer.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_oldest_versions_are_looked_for_and_tested() -> None:
+    recipe = make("--dry-run", "--always-make", "test-lowest").stdout
+    assert "--resolution lowest-direct" in recipe and "../pyproject.toml" in recipe
+    assert ".venv-lowest/bin/pytest" in recipe.splitlines()[-1]

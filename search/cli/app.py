@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.exceptions import TyperException
 
 from studyhall import __version__
 from studyhall.search.cli import (
@@ -35,6 +34,8 @@ class Commands(TyperGroup):
         return name, listed if name is None else imported(name), rest
 
 
+# What a command line that nobody understands raises: of typer's own, or of click, by its version.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -91,7 +92,7 @@ def run() -> None:
     except typer.Abort:  # a question was not answered
         remark("aborted, nothing done")
         sys.exit(1)
-    except TyperException as mistake:
+    except UsageError as mistake:
         if said := _usage(mistake):
             remark(said)
         sys.exit(2)
@@ -102,5 +103,6 @@ def run() -> None:
 
 def _usage(mistake: Any) -> str:
     """A command that nobody understands, in a line; empty where the help has been shown instead."""
-    said, asked = mistake.format_message(), mistake.ctx.command_path
+    said = mistake.format_message()
+    asked = mistake.ctx.command_path if mistake.ctx else "studyhall"  # older ones don't always say
     return f"{asked}: {said.rstrip('.')}; see {asked} --help" if said else ""

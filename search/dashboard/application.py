@@ -9,9 +9,10 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
-from optuna_dashboard import _app, _serializer, wsgi
+from optuna_dashboard import wsgi
 
 from studyhall.search.dashboard.files import Files
+from studyhall.spaces import private_names
 
 Attributes = dict[str, Any]
 Application = Callable[..., Any]
@@ -24,7 +25,7 @@ LONG_NUMBER = re.compile(r"-?\d+\.\d{4,}(e[-+]\d+)?")
 def application(storage: BaseStorage, files: Files) -> Application:
     """The dashboard over a storage."""
     _look_up_notes_by_trial()
-    _app.get_trials = _trials
+    _show_trials_at_once()
     app: Application = wsgi(storage, artifact_store=files)
     return app
 
@@ -34,14 +35,22 @@ def _trials(_cache: object, storage: BaseStorage, study_id: int) -> list[FrozenT
     return storage.get_all_trials(study_id, deepcopy=False)
 
 
+def _show_trials_at_once() -> None:
+    application = private_names.find(private_names.DASHBOARD)
+    if hasattr(application, "get_trials"):
+        application.get_trials = _trials
+
+
 def _look_up_notes_by_trial() -> None:
     """Give optuna-dashboard only a trial's own notes to look through for that trial.
 
     It looks through all attributes of a study for each of its trials: with a note per trial, 78 s
     at 10,000 trials for what this does in well under a second. What it shows stays the same.
     """
-    if not hasattr(_serializer.serialize_frozen_trial, "__wrapped__"):
-        _serializer.serialize_frozen_trial = _narrowed(_serializer.serialize_frozen_trial)
+    serializer = private_names.find(private_names.SERIALIZER)
+    serialize = getattr(serializer, "serialize_frozen_trial", None)
+    if serialize is not None and not hasattr(serialize, "__wrapped__"):
+        serializer.serialize_frozen_trial = _narrowed(serialize)
 
 
 def _narrowed(serialize: Callable[..., Attributes]) -> Callable[..., Attributes]:

@@ -10,7 +10,6 @@ from typing import Any
 import pydantic
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
-from optuna_dashboard import _serializer
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
 from werkzeug.wrappers import Request, Response
 
@@ -84,8 +83,7 @@ class Writes:
         listed = {study._study_id: study for study in self.storage.get_all_studies()}
         if not found or write.study_id not in listed:
             raise NotFound(f"no study has the identifier {write.study_id}")
-        shown: dict[str, Any] = _serializer.serialize_frozen_study(listed[write.study_id])
-        return _json(shown, 201)
+        return _json(_shown(listed[write.study_id]), 201)
 
     def _stop(self, study: Study, write: Write, request: Request) -> Response:
         """End a running trial as pruned, by its worker: its lease is the worker's."""
@@ -135,6 +133,18 @@ class Writes:
             study_id = None if of is None else of[0]
         name = None if study_id is None else rows.name_of(self.db, study_id)
         return None if name is None else studies.find(self.db, name)
+
+
+def _shown(study: Any) -> dict[str, Any]:
+    """A study as optuna-dashboard's pages want it."""
+    attributes = study.user_attrs.items()
+    return {
+        "study_id": study._study_id,
+        "study_name": study.study_name,
+        "directions": [direction.name.lower() for direction in study.directions],
+        "user_attrs": [{"key": key, "value": json.dumps(value)} for key, value in attributes],
+        "is_preferential": False,
+    }
 
 
 def _said(request: Request) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _depth(dataset: Any) -> int | None:
 
 
 def _depth_of_zip(dataset: Any) -> int | None:
-    depths = {_depth(part) for part in dataset._datasets}
+    depths = {_depth(part) for part in getattr(dataset, "_datasets", [None])}
     return depths.pop() if len(depths) == 1 else None
 
 

@@ -18,6 +18,7 @@ from studyhall.search.data.parts import Fold, Part
 from studyhall.search.evaluation import scoring, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
+from studyhall.search.training import model_losses
 from studyhall.search.training.batching import validation_batch
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.keras_fit import VALIDATION_BATCH
@@ -88,16 +89,16 @@ class Valuation:
     @property
     def _by_step(self) -> bool:
         """Whether the validation loss of Keras' own fit was the value."""
-        known = self.built.data_loss or self.built.model._compile_loss
+        known = self.built.data_loss or model_losses.of(self.built.model)
         return known is None or sharing.overrides(self.built.model, "test_step", "compute_loss")
 
     def _loss_of(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
-        loss = self.built.data_loss or self.built.model._compile_loss
+        loss = self.built.data_loss or model_losses.of(self.built.model)
         return data_loss(loss, self._batches(model, part))
 
     def _measured(self, model: keras.Model, part: Part) -> dict[str, float]:
         """What the metrics of the compiled model say."""
-        metrics = self.built.model._compile_metrics
+        metrics = model_losses.metrics_of(self.built.model)
         return {} if metrics is None else measured(metrics, self._batches(model, part))
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
@@ -152,7 +153,7 @@ def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) 
 def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:
     """Those of the trained model in an exported one, which has its normalisation in front."""
     shapes = [tuple(weight.shape) for weight in model.weights]
-    for part in (reloaded, *reloaded._flatten_layers(include_self=False)):
+    for part in (reloaded, *reloaded.layers):
         if [tuple(weight.shape) for weight in part.weights] == shapes:
             return [np.asarray(weight) for weight in part.weights]
     raise ValuationError("the reloaded model has other weights than the one that was trained")

@@ -43,9 +43,11 @@ def as_it_comes() -> Iterator[None]:
         os.environ.pop("KERAS_HOME")
         if given is not None:
             os.environ["KERAS_HOME"] = given
-    from keras.src.backend import config
+    from studyhall.spaces import private_names  # this module runs before packages are checked
 
-    config._KERAS_DIR = str(home())
+    config = private_names.find(private_names.CONFIG)
+    if hasattr(config, "_KERAS_DIR"):
+        config._KERAS_DIR = str(home())
 
 
 def home() -> Path:

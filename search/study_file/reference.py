@@ -92,13 +92,19 @@ def in_words(schema: dict[str, Any]) -> str:
         return str(schema["expected"])
     if "anyOf" in schema:
         return " or ".join(in_words(part) for part in schema["anyOf"] if part != {"type": "null"})
-    if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
     if "const" in schema:
         return spelling.as_toml(schema["const"])
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
     named = {name: sign for name, sign in _SIGNS.items() if schema.get(name) is not None}
-    bounds = [f"{named[name]} {schema[name]}" for name in named if schema[name] not in TECHNICAL]
+    told = [name for name in named if schema[name] not in TECHNICAL]
+    bounds = [f"{named[name]} {_short(schema[name])}" for name in told]
     return f"{_KINDS[schema['type']]} {' and '.join(bounds)}".strip()
+
+
+def _short(bound: float) -> float:
+    """0 for 0.0: some versions of pydantic write the one, some the other."""
+    return int(bound) if bound == int(bound) else bound
 
 
 _KINDS = {

@@ -28,7 +28,10 @@ def validation_batch(model: keras.Model) -> int | None:
     inputs = getattr(model, "inputs", None)
     if inputs and inputs[0].shape[0] is not None:  # it takes no other number
         return int(inputs[0].shape[0])
-    config = model._compile_config.config
+    compiled = getattr(model, "_compile_config", None)
+    if compiled is None:  # this version of Keras hides it
+        return BATCH
+    config = compiled.config
     losses = keras.tree.flatten(config["loss"])
     metrics = keras.tree.flatten([config["metrics"], config["weighted_metrics"]])
     by_sample = all(map(_is_mean_loss, losses)) and all(map(_is_mean_metric, metrics))
@@ -45,7 +48,8 @@ def _is_mean_loss(loss: Any) -> bool:
 
 def _is_mean_metric(metric: Any) -> bool:
     if isinstance(metric, keras.metrics.MeanMetricWrapper):
-        return _is_keras(type(metric)) and _is_mean_function(metric._fn)
+        function = getattr(metric, "_fn", None)  # None: this version of Keras hides it
+        return _is_keras(type(metric)) and function is not None and _is_mean_function(function)
     if isinstance(metric, keras.metrics.Metric):
         return _is_keras(type(metric))
     return metric is None or _is_mean_function(metric)

@@ -20,8 +20,6 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state
-from keras.src.random import seed_generator
 
 from studyhall.search.training import checkpoint, memory, progress
 from studyhall.search.training.checkpoint import CheckpointError
@@ -33,6 +31,7 @@ from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
+from studyhall.spaces import randomness
 
 __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_everything"]
 
@@ -269,5 +268,5 @@ def seed_everything(seed: int) -> None:
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    global_state.set_global_attribute(seed_generator.GLOBAL_SEED_GENERATOR, None)
+    randomness.put_back(None)
     memory.number_names_anew()

@@ -9,14 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.random.seed_generator import global_seed_generator
 
-from studyhall.search.training import batching, callbacks, feeding, memory, progress
+from studyhall.search.training import batching, callbacks, feeding, memory, model_losses, progress
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing, stream
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.settings import Settings, UnknownMetric
+from studyhall.spaces import randomness
 
 VALIDATION_BATCH = 256  # samples, where their number doesn't matter
 
@@ -72,6 +72,8 @@ class PlainEpochs:
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Take a state over."""
+        if randomness.seeds() is None:
+            raise CheckpointError("this version of Keras hides a part of its random state")
         self._prepare()
         self._one_batch()  # makes what only a first step makes
         variables = self._variables()
@@ -149,7 +151,7 @@ class PlainEpochs:
 
     def _value(self, keras_val_loss: float) -> float:
         """The validation loss of the data alone, or what a subclass's own `test_step` says."""
-        loss = self._settings.data_loss or self._model._compile_loss
+        loss = self._settings.data_loss or model_losses.of(self._model)
         if loss is None or sharing.overrides(self._model, "test_step", "compute_loss"):
             return keras_val_loss
         if self._settings.data_loss is None and not self._model.losses:
@@ -206,8 +208,8 @@ class PlainEpochs:
     def _variables(self) -> list[Any]:
         """Everything that training changes, in a fixed order."""
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
-        known = [*self._model.variables, *held, global_seed_generator().state]
-        return [variable.value for variable in known]
+        known = [*self._model.variables, *held, randomness.seeds()]
+        return [variable.value for variable in known if variable is not None]
 
 
 def _optimizers(model: Any) -> list[Any]:

@@ -13,11 +13,11 @@ import ctypes
 import gc
 import os
 
+import keras
 import psutil
 import tensorflow as tf
-from keras.src.backend.common import global_state
-from tensorflow.python.eager import context
-from tensorflow.python.framework import ops
+
+from studyhall.spaces import private_names
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc
 
@@ -39,7 +39,8 @@ def settle() -> None:
 
 def forget_gradients() -> None:
     """Let go of the graphs of custom gradients; their functions must be fully traced."""
-    known = ops.gradient_registry._registry
+    registry = private_names.find(private_names.GRADIENTS)
+    known = getattr(registry, "_registry", {})
     for name in [name for name in known if name.startswith("CustomGradient-")]:
         del known[name]
 
@@ -48,11 +49,17 @@ def release() -> None:
     """Give back what dropped models held; what others have compiled takes 0.2 s to start again."""
     forget_gradients()
     gc.collect()
-    context.context().clear_kernel_cache()
+    context = private_names.find(private_names.CONTEXT)
+    if context is not None:
+        context().clear_kernel_cache()
     if _trim is not None:  # graphs are made of small blocks; freed, they would stay in the process
         _trim(0)
 
 
 def number_names_anew() -> None:
     """Let automatic names of layers, metrics and variables begin at the first again."""
-    global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))
+    set_state = private_names.find(private_names.SET_STATE)
+    if set_state is None:
+        keras.utils.clear_session(free_memory=False)  # and what is compiled starts again slowly
+        return
+    set_state("object_name_uids", collections.defaultdict(int))

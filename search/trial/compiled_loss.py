@@ -44,9 +44,13 @@ def _name(loss: Any) -> str:
         name = getattr(loss, "__name__", "")
         return name if getattr(keras.losses, name, None) is loss else ""
     kind = type(loss)
-    if getattr(keras.losses, kind.__name__, None) is not kind or not hasattr(loss, "fn"):
+    if getattr(keras.losses, kind.__name__, None) is not kind or not _shows_its_function(loss):
         return ""
     return _name(loss.fn) if _numbers(loss) == _numbers(kind()) else ""
+
+
+def _shows_its_function(loss: Any) -> bool:
+    return hasattr(loss, "fn") and hasattr(loss, "_fn_kwargs")
 
 
 def _numbers(loss: Any) -> dict[str, Any]:

@@ -15,17 +15,17 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import optuna
-from keras.src.trainers.compile_utils import CompileLoss
 from numpy.typing import NDArray
 from scipy import sparse
 
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Fold, Part
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
+from studyhall.search.training import model_losses
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.engine import Engine
 from studyhall.search.trial import failures
-from studyhall.spaces import regularization, user_model
+from studyhall.spaces import private_names, regularization, user_model
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UserCodeError
 
@@ -130,7 +130,7 @@ def _single(array: Array) -> Array:
 def _coding(model: keras.Model, data: Data) -> Coding:
     """The first coding of the targets that the loss of a compiled model takes."""
     candidates, own_steps = _candidates(data), sharing.overrides(model, *OWN_STEPS)
-    if model._compile_loss is None or (own_steps and candidates[0] == "given"):
+    if model_losses.of(model) is None or (own_steps and candidates[0] == "given"):
         return candidates[0]
     predicted, few = _answers(model, data)
     found = {
@@ -194,10 +194,18 @@ def _tried(model: keras.Model, y: Array, predicted: Array) -> float | Exception:
 
 def _loss(model: keras.Model, y: Array, predicted: Array) -> float:
     """By a copy of the model's, as Keras' notes how it was called first."""
-    own = model._compile_loss
-    loss = CompileLoss(own._user_loss, own._user_loss_weights, output_names=own.output_names)
-    found = loss(keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predicted))
+    found = _copied_loss(model)(
+        keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predicted)
+    )
     return float(keras.ops.mean(found))
+
+
+def _copied_loss(model: keras.Model) -> Any:
+    kind = private_names.find(private_names.COMPILE_LOSS)
+    own: Any = model_losses.of(model)
+    if kind is None or not hasattr(own, "_user_loss"):
+        return keras.losses.get(*keras.tree.flatten(model.loss))
+    return kind(own._user_loss, own._user_loss_weights, output_names=own.output_names)
 
 
 def _misfit(few: Part, predicted: Array, error: float | Exception) -> str:

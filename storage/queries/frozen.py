@@ -9,10 +9,10 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.storage.database import Database, Row, Transaction
+from studyhall.storage.database.optuna_names import FrozenStudy
 
 _MANY = 512  # trials up to which they are asked for one by one; SQLite takes no endless lists
 _NOT_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
@@ -25,7 +25,7 @@ _PARTS = (
 Rows = defaultdict[int, list[Row]]  # by the identifier of their study or trial
 
 
-def studies(transaction: Transaction) -> list[FrozenStudy]:
+def studies(transaction: Transaction) -> list[Any]:
     """All studies, by their identifiers."""
     directions = _of_studies(transaction, "study_directions")
     user = _of_studies(transaction, "study_user_attributes")

@@ -8,12 +8,12 @@ import copy
 from collections import defaultdict
 from collections.abc import Container
 from datetime import datetime
+from typing import Any
 
 from optuna.storages import RDBStorage
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from studyhall.storage.database import Database, Transaction, dialects, read_only
+from studyhall.storage.database import Database, Transaction, dialects, optuna_names, read_only
 from studyhall.storage.queries import frozen
 from studyhall.storage.studies import trash
 
@@ -33,13 +33,11 @@ class Reader(RDBStorage):
         self._ended: defaultdict[int, dict[int, tuple[datetime | None, FrozenTrial]]]
         self._ended = defaultdict(dict)
 
-    def get_all_studies(self) -> list[FrozenStudy]:
+    def get_all_studies(self) -> list[Any]:
         """All studies, by their identifiers."""
-        return [
-            study
-            for study in self._db.snapshot(frozen.studies)
-            if not trash.holds(study.study_name)
-        ]
+        known = optuna_names.FrozenStudy is not None
+        found = self._db.snapshot(frozen.studies) if known else super().get_all_studies()
+        return [study for study in found if not trash.holds(study.study_name)]
 
     def get_all_trials(
         self,

@@ -89,16 +89,16 @@ class Mirror(BaseStorage):
     ) -> None:
         """Notes a suggested value; the worker's next write carries it to the database."""
         trial = self._running[trial_id]
-        trial._params[param_name] = distribution.to_external_repr(param_value_internal)
-        trial._distributions[param_name] = distribution
+        trial.params[param_name] = distribution.to_external_repr(param_value_internal)
+        trial.distributions[param_name] = distribution
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Notes an attribute; the trial's result carries it to the database."""
-        self._running[trial_id]._user_attrs[key] = value
+        self._running[trial_id].user_attrs[key] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Notes what a sampler wants to remember of the trial."""
-        self._running[trial_id]._system_attrs[key] = value
+        self._running[trial_id].system_attrs[key] = value
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
@@ -219,5 +219,5 @@ def _shown(held: list[Finished], frozen: dict[int, FrozenTrial]) -> list[FrozenT
     }
     if failed:  # samplers want a constraint on all trials or on none
         for number, trial in frozen.items():
-            trial._system_attrs[_INFEASIBLE] = float(number in failed)
+            trial.system_attrs[_INFEASIBLE] = float(number in failed)
     return [frozen[t.number] for t in held if t.state != "FAIL" or t.number in failed]

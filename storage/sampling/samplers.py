@@ -13,7 +13,6 @@ from typing import Any
 
 import cmaes
 import optuna
-from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution
 from optuna.samplers import (
     BaseSampler,
@@ -28,6 +27,8 @@ from optuna.samplers import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from studyhall.storage.database import optuna_names
+from studyhall.storage.database.optuna_names import SearchSpaceTransform
 from studyhall.storage.sampling.mirror import DRAW
 from studyhall.storage.sampling.window import Window
 
@@ -71,6 +72,9 @@ def named(
         raise ValueError("sampler: received 'grid', expected lists of values to search")
     if name == "gp" and importlib.util.find_spec("torch") is None:
         raise ValueError("sampler: received 'gp', which needs PyTorch: pip install torch")
+    if lacks := optuna_names.lacking(name):
+        version = optuna.__version__
+        raise ValueError(f"sampler: received {name!r}, which Optuna {version} has no {lacks} for")
     return makers[name]
 
 
@@ -181,7 +185,7 @@ class Cmaes(CmaEsSampler):
         return super().sample_relative(study, trial, search_space)
 
     def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> cmaes.CMA:
-        transform = _SearchSpaceTransform(self._space, transform_step=True, transform_0_1=True)
+        transform = SearchSpaceTransform(self._space, transform_step=True, transform_0_1=True)
         optimizer = self._init_optimizer(transform, StudyDirection.MINIMIZE)
         while True:
             generation = self._get_solution_trials(completed_trials, optimizer.generation)

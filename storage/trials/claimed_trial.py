@@ -87,7 +87,7 @@ def make(lease: Lease, begun: Past, study: optuna.Study, frozen: FrozenTrial) ->
         checkpoint=lease.checkpoint,
         rows={(row["fold"], row["epoch"]): row for row in begun.history},
         reports=dict(begun.reports),
-        outbox=Outbox(params=len(frozen._params)),
+        outbox=Outbox(params=len(frozen.params)),
     )
 
 
@@ -118,9 +118,9 @@ def _running(
 def claimed_trial(lease: Lease, notes: dict[str, Any]) -> FrozenTrial:
     """The claimed trial itself, with what an earlier worker has left of it."""
     frozen = _running(lease.trial_id, lease.number, lease.params, lease.distributions)
-    frozen._system_attrs.update(notes)
+    frozen.system_attrs.update(notes)
     if lease.draw is not None:
-        frozen._system_attrs[DRAW] = lease.draw
+        frozen.system_attrs[DRAW] = lease.draw
     if lease.fixed is not None:
-        frozen._system_attrs["fixed_params"] = json.loads(lease.fixed)
+        frozen.system_attrs["fixed_params"] = json.loads(lease.fixed)
     return frozen

@@ -28,7 +28,7 @@ def deliver(
         LeaseLost: somebody else holds the trial; nothing was written.
         StorageAway: the database stayed away; everything still waits.
     """
-    outbox, params = claim.outbox, len(claim.frozen._params)
+    outbox, params = claim.outbox, len(claim.frozen.params)
     old_params = params == outbox.params
     if old_params and not outbox.waiting and outbox.pointer is None:
         return None
@@ -66,7 +66,7 @@ def _write(
     with_params: bool,
 ) -> Reply | None:
     complete = claim.outbox.is_complete(transaction.connection_number)
-    if claim.frozen._params and (with_params or not complete):
+    if claim.frozen.params and (with_params or not complete):
         optuna_rows.params(transaction, claim.lease, claim.frozen)
     reports = claim.outbox.waiting if complete else claim.outbox.everything()
     return epochs.write(transaction, study_id, claim.lease, reports, seen) if reports else None

@@ -20,16 +20,16 @@ def params(transaction: Transaction, lease: Lease, trial: "FrozenTrial") -> None
     Raises:
         LeaseLost: nothing is written.
     """
-    packed = encoding.pack_params(trial._params, trial._distributions)
+    packed = encoding.pack_params(trial.params, trial.distributions)
     if not leases.show_params(transaction, lease, *packed):
         raise LeaseLost
     binds: dict[str, Any] = {"trial_id": lease.trial_id}
-    for i, (name, value) in enumerate(trial._params.items()):
-        space = trial._distributions[name]
+    for i, (name, value) in enumerate(trial.params.items()):
+        space = trial.distributions[name]
         binds |= {f"name{i}": name, f"value{i}": space.to_internal_repr(value)}
         binds[f"space{i}"] = encoding.distribution_json(space)
     rows = ", ".join(
-        f"(:trial_id, :name{i}, :value{i}, :space{i})" for i in range(len(trial._params))
+        f"(:trial_id, :name{i}, :value{i}, :space{i})" for i in range(len(trial.params))
     )
     transaction.run(
         f"""
@@ -37,7 +37,7 @@ def params(transaction: Transaction, lease: Lease, trial: "FrozenTrial") -> None
         VALUES {rows} ON CONFLICT (trial_id, param_name) DO NOTHING""",
         **binds,
     )
-    attributes(transaction, "trial_system", lease.trial_id, kept(trial._system_attrs))
+    attributes(transaction, "trial_system", lease.trial_id, kept(trial.system_attrs))
 
 
 def attributes(

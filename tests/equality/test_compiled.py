@@ -94,6 +94,8 @@ def test_every_optimizer_of_keras_is_known_here() -> None:
 
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *STATES])
 def test_an_optimizer_trains_as_by_fit(comparison: Any, name: str) -> None:
+    if name in OPTIMIZERS and not hasattr(optimizers, name):
+        pytest.skip(f"Keras {keras.__version__} has no such optimizer yet")
     make = {**OPTIMIZERS, **STATES}[name]
     comparison(lambda n: model_of("number", make(n), "mse"), X, TARGETS["number"][0]).run()
 
@@ -155,6 +157,8 @@ def test_every_loss_of_keras_is_known_here() -> None:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_that_of_fit(comparison: Any, name: str) -> None:
+    if not hasattr(losses, name):
+        pytest.skip(f"Keras {keras.__version__} has no such loss yet")
     kind, make = LOSSES[name]
     build = lambda n: model_of(kind, optimizers.SGD(0.05), make(n))  # noqa: E731
     comparison(build, X, TARGETS[kind][0]).run()

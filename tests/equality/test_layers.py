@@ -57,7 +57,12 @@ def flat_sound(layer: Layer) -> Callable[[Any], Any]:
 
 
 # Rounded otherwise, or drawn anew at each call, where nothing is traced.
-TRACED = ("RandomElasticTransform", "AugMix")
+TRACED = ("RandomElasticTransform", "AugMix", "Discretization")
+# Of Keras before 3.11.
+NOT_YET = {
+    "RandAugment": "two fits of one process differ: they shuffle a list that all of them share",
+    "TextVectorization": "fit fails, too: no Flatten takes sequences of unknown length",
+}
 RATES = (0.1, 0.5, 0.3)
 CASES: dict[str, Case] = {
     "Activation": (VECTOR, lambda n: layers.Activation(("relu", "tanh", "relu")[n])),
@@ -325,6 +330,10 @@ def test_every_layer_of_keras_is_known_here() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_trains_as_by_fit(comparison: Any, name: str) -> None:
+    if name not in public_layers():
+        pytest.skip(f"Keras {keras.__version__} has no such layer yet")
+    if name in NOT_YET and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 11):
+        pytest.skip(NOT_YET[name])
     x = samples(CASES[name][0])
     comparison(
         lambda trial: model_of(CASES[name], trial), x, targets(x), eager=name not in TRACED

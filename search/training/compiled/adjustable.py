@@ -157,7 +157,10 @@ class _SpatialDropout(_AdjustableRate):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
-        return self._dropped(inputs, self._get_noise_shape(inputs))  # type: ignore[attr-defined]
+        first = getattr(self, "data_format", "channels_last") == "channels_first"
+        kept = (0, 1 if first else len(inputs.shape) - 1)  # samples and channels
+        sizes = enumerate(tf.unstack(tf.shape(inputs)))
+        return self._dropped(inputs, tf.stack([n if axis in kept else 1 for axis, n in sizes]))
 
 
 class SpatialDropout1D(_SpatialDropout, keras.layers.SpatialDropout1D):  # type: ignore[misc]

@@ -70,7 +70,7 @@ class Functions:
 
 
 def _operations(graph: Any) -> int:
-    functions = graph._functions.values()
+    functions = getattr(graph, "_functions", {}).values()
     inner = [
         it.graph for it in functions if getattr(it, "graph", None)
     ]  # not of an operation's own

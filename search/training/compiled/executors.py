@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.eager import context
+
+from studyhall.spaces import private_names
 
 # Multiplications of a step, forwards, from which on operations side by side win. Below, a step is
 # hundreds of tiny operations, and handing them to a pool of threads costs more than they do.
@@ -32,9 +33,10 @@ def running(*, side_by_side: bool) -> Iterator[None]:
     if tf.config.list_logical_devices("GPU"):
         yield
         return
-    here, before = context.context(), context.context().function_call_options
+    here = private_names.find(private_names.CONTEXT)()
+    before, options = here.function_call_options, private_names.find(private_names.CALL_OPTIONS)
     kind = None if side_by_side or not _ENOUGH_THREADS else "SINGLE_THREADED_EXECUTOR"
-    here.function_call_options = context.FunctionCallOptions(kind, _AS_TRACED)
+    here.function_call_options = options(kind, _AS_TRACED)
     try:
         yield
     finally:

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
 from studyhall.search.training.compiled.signature import NotCompilableError
 from studyhall.search.training.compiled.twin import Twin
 from studyhall.search.training.feeding import Samples
+from studyhall.spaces import randomness
 
 SAMPLES = 4
 # Of the largest output: rounding, where the copy multiplies in another order.
@@ -66,8 +65,8 @@ def require_steady(model: Any, samples: Samples) -> None:
     """
     few = tf.constant(samples.dense(slice(0, SAMPLES)))
     x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
-    seeds, start = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR), _random_states()
-    global_seed_generator()  # which draws its own seed when it is first needed
+    generator, start = randomness.generator(), _random_states()
+    randomness.seeds()  # their generator draws its own seed when it is first needed
     before, drawn = _attributes(model), _random_states()
     tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
     changed = list(_changed(model, before))
@@ -76,7 +75,7 @@ def require_steady(model: Any, samples: Samples) -> None:
     for layer, key, value in changed:
         setattr(layer, key, value)
     _set_random_states(start)
-    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, seeds)
+    randomness.put_back(generator)
     what = f"changes its {changed[0][1]}" if changed else "draws by Python's or NumPy's random"
     raise NotCompilableError(f"its code {what} whenever it is traced")
 

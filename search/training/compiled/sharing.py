@@ -82,6 +82,12 @@ def further_numbers(thing: Any) -> dict[str, Any]:
     }
 
 
+def hides_numbers(thing: Any) -> bool:
+    """Whether a loss or a metric wraps a function whose arguments this Keras doesn't show."""
+    wraps = hasattr(thing, "fn") or isinstance(thing, keras.metrics.MeanMetricWrapper)
+    return wraps and not hasattr(thing, "_fn_kwargs")
+
+
 def _hindrances(model: Any) -> Iterator[str]:
     for layer in model._flatten_layers():
         yield from _of_layer(layer)
@@ -116,7 +122,8 @@ def _of_layer(layer: Any) -> Iterator[str]:
 def _is_described(thing: Any) -> bool:
     """Whether a loss or a metric is known and made of nothing else."""
     function = getattr(thing, "fn", getattr(thing, "_fn", None))  # what a wrapper wraps
-    return is_known(thing) and (function is None or is_known(function))
+    known = function is None or is_known(function)
+    return is_known(thing) and known and not hides_numbers(thing)
 
 
 def _config(model: Any) -> Any:

@@ -18,6 +18,7 @@ from studyhall.search.training.compiled import (
     updates,
 )
 from studyhall.search.training.compiled.structure import Structure
+from studyhall.spaces import private_names
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
 
@@ -78,6 +79,8 @@ def refuse(model: Any) -> None:
     Raises:
         NotCompilableError: With the reason.
     """
+    if name := private_names.lacking(model):
+        raise NotCompilableError(f"Keras {keras.__version__} has no {name}")
     if reason := next(_reasons(model), None):
         raise NotCompilableError(reason)
 
@@ -100,7 +103,7 @@ def _reasons(model: Any) -> Iterator[str]:
         yield "nothing of it is trainable"
     if not sharing.is_known(type(updates.inner(optimizer))):
         yield f"the optimizer {type(updates.inner(optimizer)).__name__} is not Keras' own"
-    elif isinstance(optimizer, keras.optimizers.MultiOptimizer):
+    elif hasattr(optimizer, "optimizers"):
         yield "it has several optimizers"
     elif updates.inner(optimizer) is not optimizer and learning_rates.is_scheduled(optimizer):
         yield "its learning rate waits where a scaled loss skips a step"
@@ -149,7 +152,8 @@ def _identity(thing: Any) -> Any:
         return [_identity(part) for part in thing]
     if isinstance(thing, dict):
         return {str(key): _identity(part) for key, part in thing.items()}
-    if sharing.is_known(thing) and hasattr(thing, "get_config"):
+    described = hasattr(thing, "get_config") and not sharing.hides_numbers(thing)
+    if sharing.is_known(thing) and described:
         config = {**thing.get_config(), **sharing.further_numbers(thing)}
         config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
         return f"{type(thing).__qualname__} {getattr(thing, 'dtype', '')} {config}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import keras
+import numpy as np
 
 from studyhall.search.training.compiled import adjustable, updates
 
@@ -32,11 +34,31 @@ def widths_are_open(model: Any) -> bool:
     optimizer = updates.inner(model.optimizer)
     if isinstance(optimizer, keras.optimizers.Adafactor) or optimizer.gradient_accumulation_steps:
         return False  # they add up over a variable's axes, or keep gradients of its shape
+    kind: Any = type(optimizer)
+    if not _tells_its_slots(kind):
+        return False
     layers = [layer for layer in model._flatten_layers() if layer is not model]
     penalties = [getattr(layer, "activity_regularizer", None) for layer in layers]
     penalties += [variable.regularizer for variable in model.variables]
     known = all(it is None or type(it) in adjustable.PENALTIES for it in penalties)
     return known and all(type(layer) in _OPEN for layer in layers)
+
+
+@cache
+def _tells_its_slots(kind: type[Any]) -> bool:
+    """Whether an optimizer says which variable a slot belongs to; before Keras 3.10 some don't."""
+    told: list[Any] = []
+    optimizer, variable = kind(name="asked"), keras.Variable(np.zeros((2, 3)), name="asked")
+    add = optimizer.add_variable_from_reference
+
+    def recording(*arguments: Any, **others: Any) -> Any:
+        told.append(add(*arguments, **others))
+        return told[-1]
+
+    optimizer.add_variable_from_reference = recording
+    optimizer.build([variable])
+    slots = [each for each in optimizer.variables if each.shape == variable.shape]
+    return len(told) == len(slots)
 
 
 class Structure:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras.src.random.seed_generator import global_seed_generator
 
 from studyhall.search.training.compiled import optimizers, updates
+from studyhall.spaces import randomness
 
 
 class Unshared:
@@ -22,7 +22,7 @@ class Unshared:
         self.model, self.densify = model, sparse
         self.optimizer = optimizers.copied(model.optimizer)
         self.optimizer.build(model.trainable_variables)
-        self._seeds = global_seed_generator().state  # of layers that draw without a seed
+        self._seeds = randomness.seeds()  # of layers that draw without a seed
 
     @property
     def learning_rate(self) -> Any:

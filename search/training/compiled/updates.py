@@ -6,7 +6,6 @@ models are small. What is not plain (averaged or accumulated gradients, sparse o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,8 +16,9 @@ Tensor = Any
 
 def apply(optimizer: Any, gradients: list[Tensor], variables: list[Any]) -> None:
     """One step of an optimizer, as its own `apply` does it."""
-    rule = _RULES.get(type(optimizer))
-    if rule is None or not (_plain(optimizer) and all(map(_dense, gradients))):
+    rule, *slots = _RULES.get(type(optimizer), (None,))
+    plain = _plain(optimizer) and all(hasattr(optimizer, slot) for slot in slots)
+    if rule is None or not (plain and all(map(_dense, gradients))):
         optimizer.apply(gradients, variables)
         return
     gradients = optimizer._clip_gradients(gradients)
@@ -110,10 +110,11 @@ def _adagrad(optimizer: Any, rate: Tensor, gradients: list[Tensor], variables: l
         variable.value.assign_sub(rate * gradient / tf.sqrt(v + epsilon))
 
 
-_RULES: dict[type, Callable[[Any, Tensor, list[Tensor], list[Any]], None]] = {
-    keras.optimizers.SGD: _sgd,
-    keras.optimizers.Adam: _adam,
-    keras.optimizers.AdamW: _adam,
-    keras.optimizers.RMSprop: _rmsprop,
-    keras.optimizers.Adagrad: _adagrad,
+# With the attributes that they need of an optimizer.
+_RULES: dict[type, tuple[Any, ...]] = {
+    keras.optimizers.SGD: (_sgd, "momentums"),
+    keras.optimizers.Adam: (_adam, "_momentums", "_velocities"),
+    keras.optimizers.AdamW: (_adam, "_momentums", "_velocities"),
+    keras.optimizers.RMSprop: (_rmsprop, "_velocities", "_momentums"),
+    keras.optimizers.Adagrad: (_adagrad, "_accumulators"),
 }

@@ -19,9 +19,10 @@ from studyhall import __main__; from studyhall.search.process import quiet
 quiet.import_tensorflow()
 import json, os, keras
 from keras.src.backend import config as inside
+most = getattr(keras.config, "max_epochs", lambda: None)  # Keras 3.8 has no such limit yet
 print(json.dumps([
     keras.config.backend(), keras.config.floatx(), keras.config.epsilon(),
-    keras.config.image_data_format(), keras.config.max_epochs(), inside.keras_home(),
+    keras.config.image_data_format(), most(), inside.keras_home(),
     os.environ["KERAS_HOME"],
 ]))
 """

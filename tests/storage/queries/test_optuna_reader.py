@@ -8,7 +8,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, optuna_names
 from studyhall.storage.queries import frozen
 from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.studies import studies, trash
@@ -82,6 +82,14 @@ def test_studies_are_what_optuna_reads(
     optuna.create_study(study_name="two", storage=optunas, directions=["minimize", "maximize"])
     wanted = [vars(each) for each in optunas.get_all_studies()]
     assert [vars(each) for each in reader.get_all_studies()] == wanted
+
+
+def test_without_its_private_name_optuna_lists_the_studies(
+    study: optuna.Study, reader: Reader, monkeypatch
+) -> None:
+    listed = reader.get_all_studies()
+    monkeypatch.setattr(optuna_names, "FrozenStudy", None)
+    assert [vars(each) for each in reader.get_all_studies()] == [vars(each) for each in listed]
 
 
 def test_many_trials_at_once(

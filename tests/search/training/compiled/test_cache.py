@@ -78,12 +78,17 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+# Before Keras 3.10 its slots don't say whose they are: other widths are compiled anew.
+ANEW = ("adagrad",) if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10) else ()
+
+
 @pytest.mark.parametrize("optimizer", PAIRS)
 def test_reused_model_equals_a_fresh_one_to_the_last_bit(engine: Engine, optimizer: str) -> None:
     first, second = ({"optimizer": optimizer, **values} for values in PAIRS[optimizer])
     trained(engine, first, seed=3)
     reused, alone = (trained(it, second, size=32) for it in (engine, fresh_engine()))
-    assert reused.seconds["trace"] == 0 < alone.seconds["trace"]
+    assert (reused.seconds["trace"] > 0) == (optimizer in ANEW)
+    assert alone.seconds["trace"] > 0
     assert metrics(reused) == metrics(alone)
     for mine, theirs in zip(
         reused.best_model().get_weights(), alone.best_model().get_weights(), strict=True
