@@ -1,5 +1,6 @@
 """A database that an older studyhall has made is brought up to date when it is opened."""
 
+import pytest
 import sqlalchemy as sa
 
 from studyhall.storage.database import Database, Transaction, dialects
@@ -27,6 +28,12 @@ _OLD_TRIAL = """
         finished_at)
     VALUES (:trial_id, :study_id, 1, 0, 'FAIL', 3, '{{}}', '{{}}', '{{}}', 'w', 'h', 'cpu', 2, 5, 1,
         {now}, {now})"""
+
+
+@pytest.fixture
+def database_url(db: Database) -> str:
+    """Where the database is."""
+    return db.url.render_as_string(hide_password=False)
 
 
 def columns(db: Database) -> dict[str, set[tuple[str, type, bool]]]:
