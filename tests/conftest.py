@@ -5,8 +5,10 @@ import contextlib
 import hashlib
 import http.client
 import json
+import multiprocessing
 import os
 import random
+import runpy
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,20 +79,20 @@ def own_postgres() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres: Any) -> Callable[[], str]:
-    """Makes empty databases of the session's server."""
+def new_database(postgres: Any) -> Callable[..., str]:
+    """Makes databases of the session's server: empty ones, unless they are to be like another."""
 
-    def make() -> str:
+    def make(like: str = "template1") -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return str(postgres.get_uri(database=name))
 
     return make
 
 
 @pytest.fixture
-def postgres_url(new_database: Callable[[], str]) -> str:
+def postgres_url(new_database: Callable[..., str]) -> str:
     """An empty database of the session's server."""
     return new_database()
 
@@ -100,16 +104,44 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database of either kind."""
-    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
-    return str(request.getfixturevalue(name))
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Either kind of database."""
+    return str(request.param)
 
 
 @pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
+    """An empty database of either kind."""
+    name = "sqlite_url" if database_kind == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture(scope="session")
+def tables_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied: making them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("tables") / "studyhall.db"
+    Database.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def tables_name(postgres: Any) -> str:
+    """Likewise the name of a PostgreSQL database."""
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE tables")
+    Database.open(postgres.get_uri(database="tables")).close()
+    return "tables"
+
+
+@pytest.fixture
+def db(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[Database]:
     """An open database of either kind."""
-    opened = Database.open(database_url)
+    if database_kind == "sqlite":
+        tables = request.getfixturevalue("tables_file")
+        url = f"sqlite:///{shutil.copy(tables, tmp_path / 'studyhall.db')}"
+    else:
+        url = request.getfixturevalue("new_database")(request.getfixturevalue("tables_name"))
+    opened = Database.open(url)
     yield opened
     opened.close()
 
@@ -237,23 +269,45 @@ def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         yield start
 
 
+STUB = Path(__file__).with_name("acceptance") / "stub_worker.py"
+
+
+@pytest.fixture(scope="session")
+def forks() -> ForkServerContext:
+    """Starts processes that have imported `storage`, forked from one that has opened no database.
+
+    What each does from there on is its own; its start would be most of the work of a short life.
+    """
+    context = multiprocessing.get_context("forkserver")
+    rooms = [
+        "studyhall.storage.trials.trial_store",
+        "studyhall.storage.sampling.samplers",
+        "studyhall.storage.sampling.pruning",
+        "studyhall.storage.studies.studies",
+    ]
+    context.set_forkserver_preload(["__main__", *rooms])
+    return context
+
+
 class Crew:
     """Processes of `acceptance/stub_worker.py` on one study."""
 
-    def __init__(self, url: str, folder: Path, **options: Any) -> None:
-        stub = Path(__file__).with_name("acceptance") / "stub_worker.py"
-        self.folder = folder
-        self.command = [sys.executable, str(stub), url, "study", str(folder), json.dumps(options)]
-        self.running: list[subprocess.Popen[bytes]] = []
+    def __init__(self, forks: ForkServerContext, url: str, folder: Path, **options: Any) -> None:
+        self.forks, self.folder = forks, folder
+        self.job = {"url": url, "folder": folder, "options": options}
+        self.running: list[BaseProcess] = []
 
     def start(self, count: int = 1, **environment: str) -> None:
         """Starts so many more."""
-        variables = {"PATH": "/usr/bin:/bin", **environment}
-        self.running += [subprocess.Popen(self.command, env=variables) for _ in range(count)]
+        work = (str(STUB), {"JOB": {**self.job, "environment": environment}}, "__main__")
+        begun = [self.forks.Process(target=runpy.run_path, args=work) for _ in range(count)]
+        for worker in begun:
+            worker.start()
+        self.running += begun
 
-    def working(self) -> list[subprocess.Popen[bytes]]:
+    def working(self) -> list[BaseProcess]:
         """Those that have not ended."""
-        return [worker for worker in self.running if worker.poll() is None]
+        return [worker for worker in self.running if worker.is_alive()]
 
     def kill_one(self) -> bool:
         """Kills one of them at random; False if none is left."""
@@ -266,7 +320,8 @@ class Crew:
         """Waits until all have ended, and checks that those that were not killed ended well."""
         until = time.monotonic() + timeout_s
         for worker in self.running:
-            assert worker.wait(max(until - time.monotonic(), 0.1)) in (0, -signal.SIGKILL)
+            worker.join(max(until - time.monotonic(), 0.1))
+            assert worker.exitcode in (0, -signal.SIGKILL)
 
     def said(self, event: str) -> list[str]:
         """The lines that workers have left about an event."""
@@ -275,18 +330,19 @@ class Crew:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Callable[..., Crew]]:
+def crew(tmp_path: Path, forks: ForkServerContext) -> Iterator[Callable[..., Crew]]:
     """Makes crews of the study named "study" of a database; kills what is left of them."""
     crews: list[Crew] = []
 
     def make(db: Database, **options: Any) -> Crew:
-        crews.append(Crew(db.url.render_as_string(hide_password=False), tmp_path, **options))
+        url = db.url.render_as_string(hide_password=False)
+        crews.append(Crew(forks, url, tmp_path, **options))
         return crews[-1]
 
     yield make
     for worker in [worker for made in crews for worker in made.running]:
         worker.kill()
-        worker.wait()
+        worker.join()
 
 
 @pytest.fixture
@@ -405,17 +461,20 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
+def studio(tmp_path: Path, tables_file: Path) -> Iterator[Studio]:
     """A folder with a database, in which studies can be made and run."""
+    shutil.copy(tables_file, tmp_path)
     made = Studio(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def shared_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def shared_studio(tmp_path_factory: pytest.TempPathFactory, tables_file: Path) -> Iterator[Studio]:
     """The same, for all tests of a module."""
-    made = Studio(tmp_path_factory.mktemp("studio"))
+    folder = tmp_path_factory.mktemp("studio")
+    shutil.copy(tables_file, folder)
+    made = Studio(folder)
     yield made
     made.close()
 

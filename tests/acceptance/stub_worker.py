@@ -1,23 +1,19 @@
 """A worker process with a stub in place of training: real leases, real kills, no Keras.
 
-    stub_worker.py URL STUDY FOLDER OPTIONS
-
-OPTIONS is a JSON object: epochs, epoch_s, silence_s, heartbeat_s, name. While it runs a trial the
+It is run with a JOB: url, folder, environment, and options of `DEFAULTS`. While it runs a trial the
 worker holds a lock on a file of that trial's number, which the operating system releases when the
 worker dies: who finds it locked has caught two workers at the same trial, and says so in `twice`.
 """
 
 import fcntl
-import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import optuna
 
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, connection
 from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling import pruning, samplers
@@ -33,11 +29,10 @@ PRUNERS = {"none": pruning.Never, "median": lambda: pruning.Percentile(50.0)}
 class Stub:
     """Runs trials whose loss is a function of the hyperparameters and the epoch."""
 
-    def __init__(self, url: str, name: str, folder: str, options: dict[str, Any]) -> None:
-        self.options = {**DEFAULTS, **options}
-        self.folder = Path(folder)
+    def __init__(self, url: str, folder: Path, options: dict[str, Any]) -> None:
+        self.options, self.folder = {**DEFAULTS, **options}, folder
         self.db = Database.open(url)
-        study = studies.find(self.db, name)
+        study = studies.find(self.db, "study")
         assert study is not None
         who = self.options.get("name", f"worker-{os.getpid()}")
         self.store = TrialStore(
@@ -115,6 +110,14 @@ def loss(values: dict[str, Any], epoch: int) -> float:
     return float((values["x"] - 1.0) ** 2 + 1.0 / (epoch + values.get("rate", 0.0)))
 
 
-if __name__ == "__main__":
+def work(job: dict[str, Any]) -> None:
+    """Do a job to its end."""
+    os.environ.update(job["environment"])
+    time.tzset()
+    connection._CHANCE.seed()  # or all who were forked would wait for equally long, and collide
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    Stub(*sys.argv[1:4], json.loads(sys.argv[4])).run()
+    Stub(job["url"], job["folder"], job["options"]).run()
+
+
+if __name__ == "__main__":
+    work(globals()["JOB"])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -376,20 +375,6 @@ def test_a_file_too_large_for_the_system_while_exporting(finished):
     assert answer.returncode == 2 and answer.stderr.count("\n") == 1, answer.stderr
     assert "export/model.keras: " in answer.stderr
     assert list((finished.path / "export").iterdir()) == []
-
-
-def test_a_disk_that_is_full_while_training(folder, small_disk):
-    """The trial counts all the same; that its model is lost is said, and how."""
-    folder.study(
-        study={"trials": 1, "artifacts": str(small_disk)}, space={"width": 256, "depth": 2}
-    )
-    answer = folder.answer("launch", "study.toml")
-    assert answer.returncode == 3, answer.stdout + answer.stderr
-    lost = r"NOT PROVEN: trial 0: it has no saved model: \S+: No space left on device; "
-    assert re.search(lost, answer.stdout)
-    (trial,) = folder.trials("iris")
-    assert trial.state == "COMPLETE" and trial.value is not None
-    assert list((small_disk / "iris").glob("*.keras")) == []
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "study.toml/trials.csv"])

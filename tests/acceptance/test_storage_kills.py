@@ -3,10 +3,9 @@
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
 import pytest
@@ -135,23 +134,25 @@ def test_stopping_hands_trials_back_and_they_are_continued(
     check_whole(db, study, 4)
 
 
-def test_sixteen_processes_open_one_new_database(database_url: str) -> None:
-    program = (
-        "import sys\n"
-        "from studyhall.storage.studies import studies\n"
-        "from studyhall.storage.database import Database\n"
-        "db = Database.open(sys.argv[1])\n"
-        "print(studies.create(db, 'study', config={}, seed=0, trials=1)[1])\n"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(16)
-    ]
-    created = [process.communicate(timeout=200)[0].strip() for process in processes]
-    assert all(process.returncode == 0 for process in processes)
-    assert sorted(created) == ["False"] * 15 + ["True"]
+OPENS = """
+from studyhall.storage.studies import studies
+from studyhall.storage.database import Database
+db = Database.open(url)
+created = studies.create(db, "study", config={}, seed=0, trials=1)[1]
+raise SystemExit(11 if created else 10)
+"""
+
+
+def test_sixteen_processes_open_one_new_database(
+    database_url: str, forks: ForkServerContext
+) -> None:
+    work = (OPENS, {"url": database_url})
+    processes = [forks.Process(target=exec, args=work) for _ in range(16)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(200)
+    assert sorted(process.exitcode for process in processes) == [*15 * [10], 11]
 
 
 def test_workers_may_live_in_different_time_zones(db: Database, crew: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ from studyhall.search.training.engine import Engine, Training, seed_everything
 from studyhall.search.training.settings import Settings
 
 Part = tuple[Any, Any]
-TRAIN, VALIDATION, BATCH, EPOCHS = 20, 12, 8, 2  # the last batch of an epoch is ragged
+TRAIN, BATCH, EPOCHS = 12, 8, 2  # the last batch of an epoch is ragged
 TRIALS = 3  # the second and third may use again what the first has compiled
 
 
@@ -37,7 +37,7 @@ class Comparison:
 
     Args:
         build: The compiled model of a trial; called once for each way, after seeding.
-        x: Samples, (TRAIN + VALIDATION, …).
+        x: Samples, more than TRAIN: (N, …).
         y: Targets.
         eager: Whether the reference runs without tracing, which is quicker for tiny models.
     """
@@ -61,9 +61,11 @@ class Comparison:
         return training
 
     def built(self, trial: int) -> keras.Model:
-        """The model of a trial, as a worker builds it."""
+        """The model of a trial, as a worker builds it; XLA would take longer than all the rest."""
         seed_everything(trial)
-        return self.build(trial)
+        model = self.build(trial)
+        model.jit_compile = False
+        return model
 
     def _compare(self, trial: int, settings: Settings, training: Training) -> None:
         model, kept = self.built(trial), Keeper()

@@ -18,18 +18,18 @@ NOTHING = "nothing is learned"
 EPOCHS = np.arange(1, 21)
 
 
-def save_imbalanced(folder, signal, classes):
+def save_imbalanced(folder, signal, classes, rows=1500):
     """A table in which one row of twenty is of the last class, with so much to see in it."""
     rng = np.random.default_rng(0)
-    rare = rng.random(1500) < 0.05
-    y = np.where(rare, classes - 1, rng.integers(0, classes - 1, 1500))
-    x = rng.normal(size=(1500, 4)) + signal * np.eye(4)[y]
+    rare = rng.random(rows) < 0.05
+    y = np.where(rare, classes - 1, rng.integers(0, classes - 1, rows))
+    x = rng.normal(size=(rows, 4)) + signal * np.eye(4)[y]
     np.savez(folder / "few.npz", x=x.astype("f4"), y=y)
 
 
-def judged(studio, signal, classes=2, epochs=12, engine="auto", **space):
+def judged(studio, signal, classes=2, epochs=12, engine="auto", rows=1500, **space):
     """Every trial of a grid over the ways to weigh classes and smooth labels, and its verdict."""
-    save_imbalanced(studio.folder, signal, classes)
+    save_imbalanced(studio.folder, signal, classes, rows)
     ways = {"class_weights": ["none", "balanced"], "label_smoothing": [0.0, 0.2]}
     study = studio.study(
         study={"trials": 4, "objective": "roc_auc"},
@@ -60,7 +60,7 @@ def test_who_has_learned_nothing_is_never_called_good(studio, rate):
 
 
 def test_where_keras_fit_measures_them_differently_the_gap_is_not_judged(studio):
-    for trial, verdict in judged(studio, 2.0, epochs=4, engine="keras"):
+    for trial, verdict in judged(studio, 2.0, epochs=4, engine="keras", rows=400):
         values = trial.attributes["values"]
         weighted, smoothed = values["class_weights"] == "balanced", values["label_smoothing"] > 0
         said = "the training loss is " + " and ".join(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import keras
 import numpy as np
@@ -337,3 +338,18 @@ def test_a_model_that_cant_be_scored(studio, monkeypatch, replaced, message):
     way = reloading.Reloaded(replaced)
     monkeypatch.setattr(reloading, "ways", lambda *_: [lambda _: way])
     assert message in proof.finish(studio.db, study)["proof"]["why"]
+
+
+def test_a_model_that_a_full_disk_has_not_taken_is_not_proven_and_says_so(studio, small_disk):
+    """The trial counts all the same."""
+    study = studio.study(
+        study={"trials": 1, "artifacts": str(small_disk(64 * 1024))},
+        space={"width": 256, "depth": 2},
+    )
+    studio.finish(study)
+    (trial,) = records.trials(studio.db, study)
+    assert trial.state == "COMPLETE" and trial.value is not None
+    assert [stored.kind for stored in record.objects(study).objects()] == []
+    found = proof.finish(studio.db, study)["proof"]
+    assert not found["proven"]
+    assert re.match(r"it has no saved model: \S+: No space left on device", found["why"])

@@ -60,6 +60,7 @@ def built(family: str, values: dict[str, Any], seed: int = 7) -> keras.Model:
         optimizer=optimization.optimizer(values, steps_per_epoch=steps, epochs=EPOCHS),
         loss=regularization.loss("multiclass", values.get("label_smoothing", 0.0)),
         metrics=["accuracy"],
+        jit_compile=False,
     )
     return model
 
@@ -80,7 +81,8 @@ def of(values: dict[str, Any], family: str, **others: Any) -> Settings:
 def by_fit(
     model: keras.Model, settings: Settings, family: str, *callbacks: keras.callbacks.Callback
 ) -> list[dict[str, float]]:
-    """The logs of Keras' fit on the same batches."""
+    """The logs of Keras' fit on the same batches; it runs eagerly, which is quicker for so few."""
+    model.run_eagerly = True
     (x, y), validation = DATA[family]
     weight = settings.class_weight
     arrays = (x, y) if weight is None else (x, y, np.array([weight[c] for c in y.tolist()]))
@@ -203,7 +205,12 @@ def test_other_tasks_equal_fit(task: str) -> None:
         layers = [keras.layers.Dense(5, activation="tanh")]
         last = keras.layers.Dense(outputs, activation=activation)
         it = keras.Sequential([keras.Input((4,)), *layers, last])
-        it.compile("adam", regularization.loss(task), metrics=["accuracy", "mean_absolute_error"])
+        it.compile(
+            "adam",
+            regularization.loss(task),
+            metrics=["accuracy", "mean_absolute_error"],
+            jit_compile=False,
+        )
         return it
 
     settings = Settings(epochs=2, batch_size=50)
@@ -220,7 +227,7 @@ def test_a_recurrent_model_equals_fit(engines: dict[str, Engine]) -> None:
         it = keras.Sequential([keras.Input(VECTORS), layers.Reshape((3, 2))])
         it.add(layers.GRU(4, recurrent_regularizer="l2"))
         it.add(layers.Dense(3, activation="softmax"))
-        it.compile("rmsprop", "sparse_categorical_crossentropy")
+        it.compile("rmsprop", "sparse_categorical_crossentropy", jit_compile=False)
         return it
 
     logs = by_fit(model(), of({}, "mlp"), "mlp")

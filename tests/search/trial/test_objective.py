@@ -664,10 +664,14 @@ def test_a_trial_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch,
     study = studio.study(
         HANGING, study={"trials": 1}, training={"trial_minutes": 0.001}, space={"width": None}
     )
+
+    def leave():
+        """What has left fails nothing more."""
+        monkeypatch.setattr(time_limit, "GRACE_S", 1e6)
+        (studio.folder / "let go").touch()
+
     monkeypatch.setattr(time_limit, "GRACE_S", 0.2)
-    monkeypatch.setattr(
-        time_limit.recycling, "leave_at_once", lambda: (studio.folder / "let go").touch()
-    )
+    monkeypatch.setattr(time_limit.recycling, "leave_at_once", leave)
     assert studio.finish(study) == [Outcome.LOST]
     (trial,) = trials(studio, study)
     assert (trial.state, trial.attributes["stopped"]) == ("FAIL", "hung")

@@ -11,6 +11,12 @@ from studyhall.storage.database.versions import VERSION
 from studyhall.storage.studies import studies
 
 
+@pytest.fixture
+def database_url(db: Database) -> str:
+    """Where the database is."""
+    return db.url.render_as_string(hide_password=False)
+
+
 def columns(db: Database, table: str) -> set[str]:
     """Names of a table's columns."""
     engine = dialects.engine(db.url)
