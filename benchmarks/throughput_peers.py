@@ -21,9 +21,10 @@ from studyhall.search.process.stop import Stop  # noqa: E402
 from studyhall.search.study import creation, record  # noqa: E402
 from studyhall.search.study.inspection import Inspection  # noqa: E402
 from studyhall.search.trial import modelling, sampling  # noqa: E402
-from studyhall.search.trial.context import Context, trial_seed  # noqa: E402
+from studyhall.search.trial.context import Context  # noqa: E402
 from studyhall.search.trial.disk_quota import Keeper  # noqa: E402
 from studyhall.search.trial.objective import Objective  # noqa: E402
+from studyhall.search.trial.seeds import trial_seed  # noqa: E402
 from studyhall.spaces import architecture, hyperparameters, optimization  # noqa: E402
 from studyhall.spaces.entry import Value  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402

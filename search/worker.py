@@ -17,10 +17,11 @@ from studyhall.search.study import inspection, record, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling, sampling
-from studyhall.search.trial.context import LOG, Context, Outcome, trial_seed
+from studyhall.search.trial.context import LOG, Context, Outcome
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.objective import Objective
 from studyhall.search.trial.run import Engines, Run
+from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.streak import Streak
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway

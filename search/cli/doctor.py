@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import AsJson, Storage, find
-from studyhall.search.cli.typed import at
+from studyhall.search.cli.options import AsJson, Storage, find, storage_option
 from studyhall.search.display.terminal import say
 from studyhall.search.doctor import report
 from studyhall.storage.database import Database
@@ -26,7 +25,7 @@ def doctor(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         found = [find(db, each) for each in ([name] if name else studies.names(db))]
-        go_on = f"studyhall resume {{}}{at(url)}"
+        go_on = f"studyhall resume {{}}{storage_option(url)}"
         examined = report.examine(db, [(study, go_on.format(study.name)) for study in found])
     if as_json:
         print(json.dumps(report.to_json(examined), indent=2))

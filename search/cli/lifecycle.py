@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import RenderableType
 
 from studyhall.search.cli import stopping
-from studyhall.search.cli.typed import at
+from studyhall.search.cli.options import storage_option
 from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
@@ -84,9 +84,9 @@ def run(
         if state.stopping:
             code = code or STOPPED
             say("somebody has stopped it: its workers have handed their trials back")
-        say(f"it goes on with: studyhall resume {study.name}{at(url)}")
+        say(f"it goes on with: studyhall resume {study.name}{storage_option(url)}")
     elif state.incumbent is None:
-        say(*fruitless.told(db, study, at(url)))
+        say(*fruitless.told(db, study, storage_option(url)))
         code = code or fruitless.EXIT_CODE
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
@@ -138,7 +138,7 @@ def confirmed(
     yield words.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
-        yield f"it goes on with: studyhall confirm {study.name}{options}{at(url)}"
+        yield f"it goes on with: studyhall confirm {study.name}{options}{storage_option(url)}"
 
 
 def finish(

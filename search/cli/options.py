@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url, shown
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
@@ -81,3 +83,8 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError([f"{path}: received {reason}, expected a place to write"]) from error
+
+
+def storage_option(url: str) -> str:
+    """Return the option that a suggested command needs to find the same database."""
+    return "" if url == default_url() else f" --storage {quote(shown(url))}"

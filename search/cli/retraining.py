@@ -21,9 +21,9 @@ from studyhall.search.cli.options import (
     Workers,
     find,
     finite,
+    storage_option,
     typed_options,
 )
-from studyhall.search.cli.typed import at
 from studyhall.search.display import live, tables, words
 from studyhall.search.display.terminal import err, out, say
 from studyhall.search.evaluation import best, winner
@@ -161,7 +161,7 @@ def datacurve(
         say(words.beside_budget(found.gpu_seconds))
         if code != 0:
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
-            say(f"it goes on with: studyhall datacurve {name}{typed}{at(url)}")
+            say(f"it goes on with: studyhall datacurve {name}{typed}{storage_option(url)}")
     raise typer.Exit(code)
 
 

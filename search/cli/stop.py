@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli import stopping
-from studyhall.search.cli.options import Name, Storage, find, finite
-from studyhall.search.cli.typed import at
+from studyhall.search.cli.options import Name, Storage, find, finite, storage_option
 from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -39,6 +38,6 @@ def stop(
         if trial is not None:
             stopping.stop_trial(db, study, trial)
             return
-        go_on = f"studyhall resume {name}{at(url)}"
+        go_on = f"studyhall resume {name}{storage_option(url)}"
         code = stopping.stop(db, study, wait, go_on)
     raise typer.Exit(code)

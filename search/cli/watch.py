@@ -6,8 +6,7 @@ from contextlib import closing
 
 import typer
 
-from studyhall.search.cli.options import Name, QuietFlag, Storage, find
-from studyhall.search.cli.typed import at
+from studyhall.search.cli.options import Name, QuietFlag, Storage, find, storage_option
 from studyhall.search.display import live, show
 from studyhall.search.display.terminal import out, say
 from studyhall.search.evaluation import fruitless
@@ -29,5 +28,5 @@ def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> Non
             raise typer.Exit(2)
         say("", show.studies_table([(study, standing.status(db, study))]))
         if fruitless.is_so(db, study):
-            say(*fruitless.told(db, study, at(storage or default_url())))
+            say(*fruitless.told(db, study, storage_option(storage or default_url())))
             raise typer.Exit(fruitless.EXIT_CODE)

@@ -9,14 +9,12 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli import early
-from studyhall.search.cli.options import Gpu, Name, Storage, find
-from studyhall.search.cli.typed import at
+from studyhall.search.cli.options import Gpu, Name, Storage, find, storage_option
 from studyhall.search.display.terminal import say
-from studyhall.search.process import device, quiet, recycling
+from studyhall.search.process import device, quiet, recycling, streams
 from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
-from studyhall.search.process.wire import LAUNCHED
+from studyhall.search.process.wire import EARLY, GO, LAUNCHED
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -33,21 +31,37 @@ def worker(
     if LAUNCHED not in os.environ:
         device.pin(gpu)
     with suppress(StopNow):
-        early.await_data(stop)
+        await_data(stop)
         quiet.import_tensorflow()
         device.limit_memory()
         with uncollected():
             from studyhall.search import worker as working
             from studyhall.search.evaluation import fruitless
-        early.await_study(stop)
+        await_study(stop)
         if stop.asked:
             raise typer.Exit(stop.code)
         with closing(Database.open(storage or default_url(), create=False)) as db:
             study = find(db, name)
             working.work(db, study, stop, folder)
             if LAUNCHED not in os.environ and not stop.asked and fruitless.is_so(db, study):
-                say(*fruitless.told(db, study, at(storage or default_url())))
+                say(*fruitless.told(db, study, storage_option(storage or default_url())))
                 stop.ask(fruitless.EXIT_CODE)
     if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
         recycling.begin_anew()
     raise typer.Exit(stop.code)
+
+
+def await_data(stop: Stop) -> None:
+    """Import what every worker needs beside TensorFlow, until the data have been found fine."""
+    if EARLY in os.environ:
+        import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
+
+        stop.await_turn()
+
+
+def await_study(stop: Stop) -> None:
+    """Wait until the study is there, and print into its log from then on."""
+    if EARLY in os.environ:
+        told = stop.await_turn()
+        if told.startswith(f"{GO} "):
+            streams.lead_to(told.removeprefix(f"{GO} "))

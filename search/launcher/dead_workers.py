@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studyhall.search.display import words
 from studyhall.search.launcher.crew import Dead
-from studyhall.search.process import model_size
+from studyhall.search.process import wire
 from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
@@ -43,7 +43,7 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
 
 def _reason(dead: Dead, left: Silent) -> str:
     of_it = dead.model if dead.model.get("trial") == left.number else {}
-    size = model_size.in_words(of_it)
+    size = wire.model_in_words(of_it)
     return f"out of memory, {left.memory_failures} times: {size}; {dead.how}"
 
 

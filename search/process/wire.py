@@ -133,3 +133,10 @@ def _read(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def model_in_words(model: Mapping[str, Any]) -> str:
+    """Return a model's size as text: what makes a trial run out of memory."""
+    if "parameters" not in model:
+        return "before its model was built"
+    return f"{model['parameters']:,} parameters, {model['batch_size']:,} samples per batch"

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from studyhall.search.display import words
-from studyhall.search.retraining import seeds
 from studyhall.search.retraining.confirmed_trial import Confirmed, alike
 from studyhall.search.study_file import objectives
+from studyhall.search.trial import seeds
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
@@ -149,7 +149,9 @@ def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
     earlier = None if stands is None else stands.covers
     studies.set_fact(db, study, FACT, {"top": top, "seeds": seeds_each, "earlier": earlier})
     rows = [
-        Retraining(CONFIRM, t.number, repeat, 100, seeds.seed(study.seed, t.number, repeat))
+        Retraining(
+            CONFIRM, t.number, repeat, 100, seeds.retraining_seed(study.seed, t.number, repeat)
+        )
         for t in best
         for repeat in range(seeds_each)
     ]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from studyhall.search.display import words
-from studyhall.search.retraining import power_law, seeds
+from studyhall.search.retraining import power_law
 from studyhall.search.study_file import objectives
+from studyhall.search.trial import seeds
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import DATACURVE
 from studyhall.storage.studies import retrainings, studies
@@ -166,7 +167,7 @@ def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
             trial,
             repeat,
             percent,
-            seeds.seed(study.seed, trial, repeat, seeds.DATACURVE),
+            seeds.retraining_seed(study.seed, trial, repeat, seeds.DATACURVE),
         )
         for repeat in range(seeds_each)
         for percent in PERCENTS

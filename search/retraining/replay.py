@@ -9,8 +9,8 @@ from typing import Any
 from studyhall.search.retraining.replay_result import Difference, Replay
 from studyhall.search.retraining.trainer import Anew
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial.context import trial_seed
 from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.seeds import trial_seed
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord

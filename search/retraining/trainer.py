@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import optuna
 
+from studyhall.search.data import splits
 from studyhall.search.data.parts import Fold
-from studyhall.search.retraining import shares
 from studyhall.search.training import engine
 from studyhall.search.training.engine import Engine, Training
 from studyhall.search.trial import forms, modelling
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.storage.queries.records import TrialRecord
+
+SMALLER = (75, 50, 25)  # percent of the training part, each cut from the one before it
 
 
 class Anew:
@@ -46,9 +51,30 @@ class Anew:
         Raises:
             DataError: it is too small.
         """
-        return shares.share(self.plan.data.folds[fold], percent)
+        return share(self.plan.data.folds[fold], percent)
 
 
 def fixed(trial: TrialRecord) -> optuna.trial.FixedTrial:
     """The trial's own hyperparameters, for whatever builds a model of them."""
     return optuna.trial.FixedTrial(trial.params, trial.number)
+
+
+def share(fold: Fold, percent: int) -> Fold:
+    """The fold with some of its training samples, which are part of any larger share.
+
+    Classes keep their proportions; groups stay whole, so that a share is as large as they allow.
+
+    Args:
+        percent: of the training part.
+
+    Raises:
+        DataError: too few samples for all classes, or too few groups.
+    """
+    rows, labels = fold.train_rows, fold.train_labels
+    for smaller in SMALLER:
+        if smaller < percent:
+            break
+        count = max(1, round(len(fold.train_rows) * smaller / 100))
+        chosen = np.sort(splits.sample(labels, count, seed=0))
+        rows, labels = rows[chosen], labels.of(chosen)
+    return replace(fold, train_rows=rows, train_labels=labels)

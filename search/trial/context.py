@@ -6,8 +6,6 @@ import logging
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from studyhall.search.process import identity
 from studyhall.search.process.stop import Stop
 from studyhall.search.study.record import Stored
@@ -56,8 +54,3 @@ class Context:
     def owner(self, number: int) -> str:
         """Names the objects of a trial."""
         return "-".join(filter(None, (self.study.name, self.study.purpose, str(number))))
-
-
-def trial_seed(study_seed: int, number: int, repeat: int = 0) -> int:
-    """The seed of a trial, or of its repeat: 31 bits, a function of these numbers alone."""
-    return int(np.random.SeedSequence([study_seed, number, repeat]).generate_state(1)[0] >> 1)

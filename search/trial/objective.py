@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import optuna
 
-from studyhall.search.process import model_size, recycling
+from studyhall.search.process import recycling, wire
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms
@@ -88,7 +88,7 @@ class Objective:
             self.context.store.release(claim, out_of_memory=True)
             self.context.stop.ask(recycling.EXIT_CODE)
             return Outcome.HANDED_BACK
-        size = model_size.in_words(run.attributes)
+        size = wire.model_in_words(run.attributes)
         self.last_reason = f"out of memory, {claim.memory_failures + 1} times: {size}; {said}"
         run.fail(self.last_reason, OUT_OF_MEMORY)
         return Outcome.FAILED

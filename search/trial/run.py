@@ -27,12 +27,13 @@ from studyhall.search.trial import (
 from studyhall.search.trial import trainings as parts
 from studyhall.search.trial.best_model import BestModel
 from studyhall.search.trial.checkpoints import Checkpoints
-from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed, trial_seed
+from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.result import Ended, Further
 from studyhall.search.trial.sampling import noting
+from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.time_limit import Stopwatch, TimeLimit, Watchdog
 from studyhall.search.trial.trainings import TrialProgress, TrialTraining
 from studyhall.storage.leases.orders import Order

@@ -13,13 +13,13 @@ from studyhall.search.process.wire import EARLY, WorkerProcess
 DEADLINE_S = 60
 CPU = Device(None, 1)
 WAITING = """
-from studyhall.search.cli import early
+from studyhall.search.cli import worker
 from studyhall.search.process.stop import Stop
 stop = Stop()
 stop.listen()
 print("before", flush=True)
 print(stop.await_turn())
-early.await_study(stop)
+worker.await_study(stop)
 print("begun", stop.await_turn() if stop.asked else "with its study", flush=True)
 """
 

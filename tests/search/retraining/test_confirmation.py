@@ -17,11 +17,12 @@ from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.report import retrainings as evaluation
 from studyhall.search.retraining import beside as working
-from studyhall.search.retraining import confirm, confirmation, launch, seeds
+from studyhall.search.retraining import confirm, confirmation, launch
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.trial import seeds
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -100,9 +101,9 @@ def test_what_is_under_way_has_no_winner():
 
 
 def test_seeds_are_a_function_of_study_trial_and_repeat():
-    found = [seeds.seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)]
+    found = [seeds.retraining_seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)]
     assert len({*found}) == 12 and found == [
-        seeds.seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)
+        seeds.retraining_seed(s, t, r) for s in (0, 1) for t in (0, 1) for r in (0, 1, 2)
     ]
 
 

@@ -17,7 +17,7 @@ from studyhall.search.display import live
 from studyhall.search.display.terminal import out
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import beside as working
-from studyhall.search.retraining import datacurve, launch, shares
+from studyhall.search.retraining import datacurve, launch, trainer
 from studyhall.search.retraining.datacurve import DataCurve, Point
 from studyhall.search.retraining.launch import Progress
 from studyhall.search.study import record
@@ -132,7 +132,7 @@ def test_shares_are_nested_and_stratified(studio):
     stored = record.stored(study)
     data = worker.plan_of(stored, stored.folder, study).data
     (fold,) = data.folds
-    parts = {p: shares.share(fold, p) for p in (25, 50, 75)}
+    parts = {p: trainer.share(fold, p) for p in (25, 50, 75)}
     rows = {p: set(part.train_rows) for p, part in parts.items()}
     assert rows[25] < rows[50] < rows[75] < set(fold.train_rows)
     assert [len(rows[p]) for p in (25, 50, 75)] == [22, 45, 68]
@@ -151,7 +151,7 @@ def test_shares_keep_groups_whole(studio, folds):
     study = studio.study(data={**about, "normalize": "none"})
     stored = record.stored(study)
     for fold in worker.plan_of(stored, stored.folder, study).data.folds:
-        seen = [shares.share(fold, p).train.x[:, 0] for p in (25, 50, 75, 100)]
+        seen = [trainer.share(fold, p).train.x[:, 0] for p in (25, 50, 75, 100)]
         for smaller, larger in itertools.pairwise(seen):
             assert set(smaller) < set(larger)
             assert all(np.sum(smaller == one) == np.sum(larger == one) for one in set(smaller))

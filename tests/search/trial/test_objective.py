@@ -15,7 +15,8 @@ from studyhall.search.process import recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
-from studyhall.search.trial.context import Outcome, trial_seed
+from studyhall.search.trial.context import Outcome
+from studyhall.search.trial.seeds import trial_seed
 from studyhall.storage.leases.leases import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
