@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import hypothesis
 import optuna
 import psycopg
 import pytest
@@ -37,6 +38,9 @@ from studyhall.storage.database import Database
 from studyhall.storage.trials.claimed_trial import Claim
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+# A busy machine is slow; that says nothing of an example.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 # In the background of a shell it is ignored, and so it would be by all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

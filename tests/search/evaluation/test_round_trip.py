@@ -66,8 +66,10 @@ def planned(studio, monkeypatch):
         file = config.load(path)
         return file, inspection.load(file, path), studio.folder
 
+    registered = dict(keras.saving.get_custom_objects())
     yield plan
     keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(registered)
 
 
 @pytest.mark.parametrize(

@@ -132,9 +132,11 @@ def exported(studio, monkeypatch):
             best.copy(found, studio.folder / "elsewhere")
         return card, found, studio.folder / "elsewhere"
 
+    registered = dict(keras.saving.get_custom_objects())
     forget()  # what other tests have loaded
     yield export
     forget()
+    keras.saving.get_custom_objects().update(registered)
 
 
 def elsewhere(card, folder, x):
