@@ -61,11 +61,9 @@ class Comparison:
         return training
 
     def built(self, trial: int) -> keras.Model:
-        """The model of a trial, as a worker builds it; XLA would take longer than all the rest."""
+        """The model of a trial, as a worker builds it."""
         seed_everything(trial)
-        model = self.build(trial)
-        model.jit_compile = False
-        return model
+        return self.build(trial)
 
     def _compare(self, trial: int, settings: Settings, training: Training) -> None:
         model, kept = self.built(trial), Keeper()

@@ -198,7 +198,7 @@ def test_an_mlp_flattens_images_and_varies_them_in_training_only():
 
 def test_fit_trains_on_varied_images_and_evaluates_plain_ones():
     model = build("mlp", IMAGE, dropout=0, rotation=180)
-    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
     x = np.random.default_rng(0).normal(size=(32, *IMAGE)).astype("float32")
     y = np.arange(32) % 3
     history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y)).history
@@ -212,9 +212,7 @@ def test_the_textbook_configuration_learns_digits(family):
     x = (images / 16).reshape(-1, *IMAGE).astype("float32")
     values = hyperparameters.textbook(family)
     model = build(family, IMAGE, 10, **values)
-    model.compile(
-        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x[:1200], labels[:1200], batch_size=values["batch_size"], epochs=6, verbose=0)
     assert model.evaluate(x[1200:], labels[1200:], verbose=0)[1] > 0.88
 

@@ -25,7 +25,7 @@ def trained_rates(optimizer, steps_per_epoch, epochs):
         def on_train_batch_end(self, batch, logs=None):
             weights.append(float(model.get_weights()[0][0, 0]))
 
-    model.compile(optimizer, loss=lambda y, prediction: prediction, jit_compile=False)
+    model.compile(optimizer, loss=lambda y, prediction: prediction)
     x = np.ones((steps_per_epoch, 1), "float32")
     model.fit(x, x, batch_size=1, epochs=epochs, verbose=0, callbacks=[Watch()])
     return -np.diff(weights).reshape(epochs, steps_per_epoch)
@@ -141,7 +141,7 @@ def test_every_optimizer_learns(name):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     rate = {"adadelta": 30.0, "adagrad": 0.5}.get(name, 0.05)
-    model.compile(make(optimizer=name, learning_rate=rate), "mse", jit_compile=False)
+    model.compile(make(optimizer=name, learning_rate=rate), "mse")
     losses = model.fit(x, y, batch_size=16, epochs=15, verbose=0).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
 

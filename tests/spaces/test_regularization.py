@@ -131,7 +131,7 @@ def test_smoothed_loss_trains_like_keras():
     ):
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="softmax")])
-        model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.5), loss)
         losses.append(model.fit(x, y, epochs=3, verbose=0, shuffle=False).history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 

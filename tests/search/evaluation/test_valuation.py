@@ -74,13 +74,13 @@ class OwnSteps(OwnTest):
 
 def dense(units, *compiled, activation=None, **named):
     model = keras.Sequential([keras.Input((6,)), layers.Dense(units, activation)])
-    model.compile(keras.optimizers.SGD(0.001), *compiled, jit_compile=False, **named)
+    model.compile(keras.optimizers.SGD(0.001), *compiled, **named)
     return model
 
 
 def own(kind, *compiled):
     model = kind()
-    model.compile(keras.optimizers.SGD(0.001), *compiled, jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.001), *compiled)
     return model
 
 

@@ -51,9 +51,7 @@ def begun(on: Engine, family: str, values: dict[str, Any], **others: Any) -> Tra
     seed_everything(9)
     model = architecture.build(family, values, SHAPES[family], 3, "multiclass")
     optimizer = optimization.optimizer(values, steps_per_epoch=4, epochs=EPOCHS)
-    model.compile(
-        optimizer, regularization.loss("multiclass"), metrics=["accuracy"], jit_compile=False
-    )
+    model.compile(optimizer, regularization.loss("multiclass"), metrics=["accuracy"])
     plateau = optimization.plateau(values)
     return on.training(
         model, Settings(epochs=EPOCHS, batch_size=16, seed=9, plateau=plateau, **others)
@@ -160,9 +158,7 @@ def test_a_users_own_loop_continues(engines: dict[str, list[Engine]]) -> None:
     def start(place: int) -> Training:
         seed_everything(2)
         model = TwoOptimizers()
-        model.compile(
-            keras.optimizers.RMSprop(0.01), "sparse_categorical_crossentropy", jit_compile=False
-        )
+        model.compile(keras.optimizers.RMSprop(0.01), "sparse_categorical_crossentropy")
         return engines["mlp"][place].training(model, Settings(epochs=EPOCHS, batch_size=16, seed=2))
 
     assert_continued(start)

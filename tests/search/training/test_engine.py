@@ -60,7 +60,6 @@ def built(family: str, values: dict[str, Any], seed: int = 7) -> keras.Model:
         optimizer=optimization.optimizer(values, steps_per_epoch=steps, epochs=EPOCHS),
         loss=regularization.loss("multiclass", values.get("label_smoothing", 0.0)),
         metrics=["accuracy"],
-        jit_compile=False,
     )
     return model
 
@@ -205,12 +204,7 @@ def test_other_tasks_equal_fit(task: str) -> None:
         layers = [keras.layers.Dense(5, activation="tanh")]
         last = keras.layers.Dense(outputs, activation=activation)
         it = keras.Sequential([keras.Input((4,)), *layers, last])
-        it.compile(
-            "adam",
-            regularization.loss(task),
-            metrics=["accuracy", "mean_absolute_error"],
-            jit_compile=False,
-        )
+        it.compile("adam", regularization.loss(task), metrics=["accuracy", "mean_absolute_error"])
         return it
 
     settings = Settings(epochs=2, batch_size=50)
@@ -227,7 +221,7 @@ def test_a_recurrent_model_equals_fit(engines: dict[str, Engine]) -> None:
         it = keras.Sequential([keras.Input(VECTORS), layers.Reshape((3, 2))])
         it.add(layers.GRU(4, recurrent_regularizer="l2"))
         it.add(layers.Dense(3, activation="softmax"))
-        it.compile("rmsprop", "sparse_categorical_crossentropy", jit_compile=False)
+        it.compile("rmsprop", "sparse_categorical_crossentropy")
         return it
 
     logs = by_fit(model(), of({}, "mlp"), "mlp")

@@ -33,7 +33,7 @@ def trained(engine: Engine, *first: keras.layers.Layer, how: str = "auto") -> Tr
     hidden = keras.layers.Dense(6, activation="relu", kernel_regularizer="l1l2")
     model = keras.Sequential([keras.Input((FEATURES,)), *first, hidden])
     model.add(keras.layers.Dense(1, activation="sigmoid"))
-    model.compile("rmsprop", "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    model.compile("rmsprop", "binary_crossentropy", metrics=["accuracy"])
     training = engine.training(model, Settings(epochs=3, batch_size=16, engine=how))
     list(training.epochs())
     return training

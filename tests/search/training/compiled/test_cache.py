@@ -45,7 +45,7 @@ def built(
     model = architecture.build(family, values, shape, CLASSES, "multiclass")
     optimizer = optimization.optimizer(values, steps_per_epoch=6, epochs=4)
     loss = regularization.loss("multiclass", values.get("label_smoothing", 0.0))
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return model
 
 

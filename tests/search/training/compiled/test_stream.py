@@ -38,9 +38,7 @@ def trained(engine: Engine, how: str = "auto") -> list[Epoch]:
     hidden = [layers.Dense(6, activation="relu", kernel_regularizer="l2"), layers.Dropout(0.2)]
     model = keras.Sequential([keras.Input((FEATURES,)), *hidden])
     model.add(layers.Dense(2, activation="softmax"))
-    model.compile(
-        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     weights = {0: 1.0, 1: 2.0}
     settings = Settings(epochs=3, batch_size=16, engine=how, class_weight=weights, patience=2)
     return list(engine.training(model, settings).epochs())
