@@ -34,14 +34,14 @@ def worker(
         device.pin(gpu)
     with suppress(StopNow):
         early.await_data(stop)
+        _leave_if_asked(stop)
         quiet.import_tensorflow()
         device.limit_memory()
         with uncollected():
             from studyhall.search import worker as working
             from studyhall.search.evaluation import fruitless
         early.await_study(stop)
-        if stop.asked:
-            raise typer.Exit(stop.code)
+        _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
             study = find(db, name)
             working.work(db, study, stop, folder)
@@ -51,3 +51,8 @@ def worker(
     if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
         recycling.begin_anew()
     raise typer.Exit(stop.code)
+
+
+def _leave_if_asked(stop: Stop) -> None:
+    if stop.asked:
+        raise typer.Exit(stop.code)
