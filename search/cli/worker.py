@@ -32,14 +32,14 @@ def worker(
         device.pin(gpu)
     with suppress(StopNow):
         await_data(stop)
+        _leave_if_asked(stop)
         quiet.import_tensorflow()
         device.limit_memory()
         with uncollected():
             from studyhall.search import worker as working
             from studyhall.search.evaluation import fruitless
         await_study(stop)
-        if stop.asked:
-            raise typer.Exit(stop.code)
+        _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
             study = find(db, name)
             working.work(db, study, stop, folder)
@@ -65,3 +65,8 @@ def await_study(stop: Stop) -> None:
         told = stop.await_turn()
         if told.startswith(f"{GO} "):
             streams.lead_to(told.removeprefix(f"{GO} "))
+
+
+def _leave_if_asked(stop: Stop) -> None:
+    if stop.asked:
+        raise typer.Exit(stop.code)

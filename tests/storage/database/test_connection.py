@@ -223,3 +223,16 @@ def test_the_global_random_numbers_are_left_to_the_models(db: Database) -> None:
     db.transaction(lambda transaction: transaction.row("SELECT 1"))
     db.statement(lambda transaction: transaction.row("SELECT 1"))
     assert random.getstate() == state
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///studyhall.db", "sqlite:////a/b c/d-e_f.db", "sqlite:///~/x+y.db",
+        "sqlite:///a%20b.db", "sqlite:///ü.db", "sqlite:///x.db?timeout=3",
+    ],
+)  # fmt: skip
+def test_a_plain_url_is_read_as_sqlalchemy_reads_it(url: str) -> None:
+    address, theirs = urls.address(url), urls.parse(url)
+    assert address.file is None if theirs.query else str(address.file) == theirs.database
+    assert urls.shown(url) == theirs.render_as_string()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna import distributions
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from studyhall.storage.database import encoding
@@ -100,3 +101,20 @@ def test_a_distribution_is_written_as_optuna_writes_it() -> None:
         assert encoding.distribution(encoding.distribution_json(space)) == space
     with pytest.raises(ValueError, match="Unknown distribution"):
         encoding.distribution('{"name": "os.system", "attributes": {}}')
+
+
+def test_values_are_read_as_optuna_reads_them() -> None:
+    values: dict[str, object] = {"rate": 0.25, "depth": 3, "log": 64, "kind": "sgd", "on": True}
+    values |= {"none": None, "half": 1.5}
+    spaces: dict[str, distributions.BaseDistribution] = {
+        "rate": distributions.FloatDistribution(0.0, 1.0),
+        "depth": distributions.IntDistribution(1, 4),
+        "log": distributions.IntDistribution(1, 128, log=True),
+        "kind": distributions.CategoricalDistribution(["adam", "sgd"]),
+        "on": distributions.CategoricalDistribution([False, True]),
+        "none": distributions.CategoricalDistribution([None, 2]),
+        "half": distributions.FloatDistribution(0.5, 2.0, step=0.5),
+    }
+    packed = encoding.pack_params(values, spaces)
+    found = encoding.values(*packed)
+    assert repr(found) == repr(encoding.unpack_params(*packed)[0]) == repr(values)
