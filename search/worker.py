@@ -94,7 +94,6 @@ def work(
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     stored, state = record.stored(study), status.status(db, study)
-    # The line is printed before data are loaded: the launcher reads it as a sign of life.
     print(_first_line(study, state), flush=True)
     plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s

@@ -232,7 +232,9 @@ def shown(best: Best) -> list[RenderableType]:
 def _whose(best: Best) -> str:
     """Return the heading of the trial: the study's best, or chosen by the user."""
     chosen = best.winner is not None and best.winner.chosen
-    return f"chosen of {best.study.name}, not the best" if chosen else f"best of {best.study.name}"
+    return (
+        f"chosen from {best.study.name}, not its best" if chosen else f"best of {best.study.name}"
+    )
 
 
 def _option(best: Best) -> str:

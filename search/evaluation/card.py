@@ -64,6 +64,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     files = {CARD, *_model(record.objects(study), found, reloaded, used, folder)}
     files |= _predictions(predictions, folder / best.PREDICTIONS)
+    # After the files that it describes, whose checksum it contains.
     content = {
         **_content(db, study, plan, found, used),
         "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),

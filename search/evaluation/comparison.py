@@ -200,6 +200,7 @@ def _tested(first: str, second: str, off: Any) -> MeanDifference:
     share = 1 / (count - 1)  # size of a fold's validation set relative to its training set
     error = math.sqrt((1 / count + share) * float(np.var(off, ddof=1)))
     mean = float(np.mean(off))
+    # No variance: the p-value is 1 for equal means and 0 for others.
     if error == 0:
         return MeanDifference(first, second, mean, 0.0, float(mean == 0))
     chance = 2 * float(stats.t.sf(abs(mean) / error, count - 1))

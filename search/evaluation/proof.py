@@ -71,6 +71,7 @@ def finish(
     proof, reloaded = _proof(study, plan, found.trial)
     if reloaded is None:
         proof |= _failed(db, study, stored, plan, found)
+    # A successful proof is kept as it was first recorded.
     if reloaded is None or not _known(db, study, found):
         studies.set_fact(db, study, found.key("proof"), proof)
     predictions = None
@@ -81,6 +82,7 @@ def finish(
         predictions = _predictions(study, found.trial)
         folds = _out_of_fold(predictions, valuation, found.trial)
         studies.set_fact(db, study, found.key("out_of_fold"), folds)
+    # The scores on the test set, which the card includes, may be new.
     again_found = winners.read(db, study, number)
     assert again_found is not None
     return card.export(db, study, plan, again_found, reloaded, predictions)
@@ -187,7 +189,7 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
             _rounding(plan), recorded, model, value, is_loss=is_loss
         )
         if not math.isfinite(reloaded):
-            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is no number")
+            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
         predicted = exporting.predict(model, fold.validation.x)
     return {
         "reloaded": reloaded,

@@ -63,7 +63,7 @@ def _no_probabilities(data: Data, predicted: NDArray[Any]) -> str | None:
     low, high = float(predicted.min()), float(predicted.max())
     if data.task == REGRESSION or (low >= -ROUNDING and high <= 1 + ROUNDING):
         return None
-    return f"the model's outputs range from {low:.4g} to {high:.4g}, they are no probabilities"
+    return f"the model's outputs range from {low:.4g} to {high:.4g}: not probabilities"
 
 
 def _size(array: NDArray[Any]) -> int:

@@ -156,4 +156,4 @@ def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:
     for part in (reloaded, *reloaded.layers):
         if [tuple(weight.shape) for weight in part.weights] == shapes:
             return [np.asarray(weight) for weight in part.weights]
-    raise ValuationError("the reloaded model has other weights than the one that was trained")
+    raise ValuationError("the reloaded model has different weights than the trained one")

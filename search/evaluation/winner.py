@@ -77,6 +77,8 @@ def read(db: Database, study: Study, number: int | None = None) -> Winner | None
     if trial is None or trial.state != "COMPLETE":
         received = f"{number}, which is {trial.state}" if trial else f"{number}, which is missing"
         raise ConfigError([f"command line: --trial: received {received}, expected a complete one"])
+    # The test set is reserved for the winner: a chosen trial is final only if the winner's proof
+    # has failed.
     last = found.final and _fails(studies.facts(db, study).get("proof"), found)
     return Winner(trial, None, last, found.scorings, chosen=True)
 

@@ -58,6 +58,7 @@ def picture(x: Any, row: int) -> str | None:
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         return None
     image = np.asarray(x[row], np.float64)
+    # Stretched to the full range of grey, as the range of raw values is unknown.
     low, high = float(image.min()), float(image.max())
     grey = 255 * (image - low) / max(high - low, 1e-9)
     drawn = Image.fromarray((grey[..., 0] if x.shape[-1] == 1 else grey).astype(np.uint8))

@@ -183,6 +183,7 @@ def _read(
     asked = [row for row in rows if row.repeat < count]
     best, begun = records.best(db, study, top, sorted({row.trial for row in asked}))
     found = [Confirmed(t, tuple(r for r in asked if r.trial == t.number), *about) for t in begun]
+    # Trials of an earlier request with fewer seeds do not count as confirmed.
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
     missing = tuple(t.number for t in best if t.number not in known)

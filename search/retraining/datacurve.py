@@ -97,6 +97,7 @@ class DataCurve:
         gain, scale = self._cost(half.mean) - left, abs(left)
         if not scale or gain <= max(CLEAR * error, LITTLE * scale):
             return "no"
+        # Without a power law, twice the data is assumed to gain half as much as the last doubling.
         more = gain / 2 if self.doubled is None else left - self._cost(self.doubled)
         return "yes" if more >= MUCH * scale else "a little" if more >= LITTLE * scale else "no"
 

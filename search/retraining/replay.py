@@ -69,6 +69,7 @@ def _differences(
     anew, folds = Anew(plan), len(plan.data.folds)
     for part in sorted({row["fold"] for row in history}):
         rows = {row["epoch"]: row for row in history if row["fold"] == part}
+        # The same seed as in the search.
         seed = trial_seed(study.seed, trial.number, part // folds) + part % folds
         replayed = {}
         for epoch in anew.training(trial, seed, part % folds).epochs():

@@ -133,10 +133,10 @@ class Engine:
 
     def _compiled(self, model: keras.Model, settings: Settings) -> WholeEpochs:
         if settings.engine == "keras":
-            raise NotCompilableError('engine = "keras" asks for it')
+            raise NotCompilableError('requested by engine = "keras"')
         path = WholeEpochs(self._models, self._data, model, settings)
         if (hindrance := path.hindrance) is not None:
-            self._say(f"compiled anew for each trial: {hindrance}")
+            self._say(f"compiled separately for each trial: {hindrance}")
         return path
 
     def _say(self, message: str) -> None:

@@ -173,6 +173,7 @@ class Run:
 
     def _epochs(self, part: TrialTraining, run: Training) -> Outcome | None:
         """Train one part; return an outcome if the trial ends early."""
+        # Epochs after the checkpoint are trained again, but not reported twice.
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
@@ -185,6 +186,7 @@ class Run:
                 return self._hand_back(part, run)
             if self.checkpoints.is_due(self._step(part, epoch)):
                 self._save(part, run)
+            # One call may train several epochs: all are reported before the part ends.
             if self.time_limit.is_over(part.number) and not run.ahead and run.stopped is None:
                 self.attributes["stopped"] = time_limit.STOPPED
                 return None
@@ -196,6 +198,7 @@ class Run:
         return self.checkpoints.step(part.number, epoch.number)
 
     def _save(self, part: TrialTraining, run: Training) -> None:
+        # The time spent goes into the checkpoint: the limit holds across workers.
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 

@@ -52,7 +52,7 @@ def require(twin: Twin, model: Any, samples: Samples) -> None:
     for one, other in zip(mine, theirs, strict=True):
         least = tolerance * max(float(np.max(np.abs(other), initial=0.0)), 1e-6)
         if not np.allclose(one, other, rtol=0.0, atol=least, equal_nan=True):
-            raise CopyDiffersError("its compiled copy predicts something else than it does")
+            raise CopyDiffersError("its compiled copy gives different predictions")
 
 
 def require_steady(model: Any, samples: Samples) -> None:
@@ -81,7 +81,7 @@ def require_steady(model: Any, samples: Samples) -> None:
         setattr(layer, key, value)
     _set_random_states(start)
     randomness.put_back(generator)
-    what = f"changes its {changed[0][1]}" if changed else "draws by Python's or NumPy's random"
+    what = f"changes its {changed[0][1]}" if changed else "draws from Python's or NumPy's random"
     raise NotCompilableError(f"its code {what} whenever it is traced")
 
 

@@ -92,16 +92,16 @@ def _hindrances(model: Any) -> Iterator[str]:
     for layer in model._flatten_layers():
         yield from _of_layer(layer)
     if _holds_code(_config(model)):
-        yield "it holds code of its own"
+        yield "it contains user code"
     config = model._compile_config.config
     for key in ("loss", "metrics", "weighted_metrics"):
         for thing in keras.tree.flatten(config[key]):
             if not (thing is None or isinstance(thing, str) or _is_described(thing)):
-                yield f"{key} {getattr(thing, 'name', thing)} is code of its own"
+                yield f"{key} {getattr(thing, 'name', thing)} is user code"
     for variable in model.variables:
         for thing in (variable.regularizer, variable.constraint):
             if thing is not None and not is_known(thing):
-                yield f"{type(thing).__name__} is code of its own"
+                yield f"{type(thing).__name__} is user code"
     if type(model.optimizer).__name__ not in _OPTIMIZERS.split():
         yield f"the optimizer {type(model.optimizer).__name__} may depend on names"
 
@@ -109,12 +109,12 @@ def _hindrances(model: Any) -> Iterator[str]:
 def _of_layer(layer: Any) -> Iterator[str]:
     kind = type(layer).__name__
     if not is_known(type(layer)):
-        yield f"layer {layer.name} ({kind}) is code of its own"
+        yield f"layer {layer.name} ({kind}) is user code"
     elif kind not in _LAYERS.split():
-        yield f"layer {layer.name} ({kind}) may hold more than its configuration and variables"
+        yield f"layer {layer.name} ({kind}) may have state beyond its configuration and variables"
     for key, value in vars(layer).items():
         if key == "call" or (callable(value) and not is_known(value)):
-            yield f"layer {layer.name} has code of its own, its {key.removeprefix('_')}"
+            yield f"layer {layer.name} contains user code: its {key.removeprefix('_')}"
     if getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy":
         yield f"layer {layer.name} is adapted or quantized"
 

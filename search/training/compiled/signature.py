@@ -98,15 +98,15 @@ def _reasons(model: Any) -> Iterator[str]:
     if None in losses:
         yield "it was compiled without a loss"
     if any(getattr(loss, "reduction", "mean") in (None, "none") for loss in losses):
-        yield "its loss is a number for each sample"
+        yield "its loss has no reduction: it is a number per sample"
     if not model.trainable_variables:
-        yield "nothing of it is trainable"
+        yield "it has no trainable weights"
     if not sharing.is_known(type(updates.inner(optimizer))):
         yield f"the optimizer {type(updates.inner(optimizer)).__name__} is not Keras' own"
     elif hasattr(optimizer, "optimizers"):
         yield "it has several optimizers"
     elif updates.inner(optimizer) is not optimizer and learning_rates.is_scheduled(optimizer):
-        yield "its learning rate waits where a scaled loss skips a step"
+        yield "its learning rate schedule pauses when loss scaling skips a step"
     elif hidden := optimizers.hidden_state(optimizer):
         yield hidden
 

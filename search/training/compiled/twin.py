@@ -106,10 +106,10 @@ def _check(copy: Any, model: Any) -> None:
         [(tuple(v.shape), v.dtype, v.trainable) for v in it.variables] for it in (copy, model)
     )
     if mine != theirs:
-        raise NotCompilableError("a copy of it has other variables")
+        raise NotCompilableError("a copy of it has different variables")
     for own, other in zip(copy._flatten_layers(), model._flatten_layers(), strict=True):
         if sharing.further_numbers(own) != sharing.further_numbers(other):
-            raise NotCompilableError(f"a copy of layer {other.name} has other numbers")
+            raise NotCompilableError(f"a copy of layer {other.name} has different numbers")
 
 
 def _open(variables: list[Any]) -> None:

@@ -328,7 +328,7 @@ def test_a_file_that_keras_cant_read(studio, monkeypatch):
     ("replaced", "message"),
     [
         (keras.Sequential([keras.Input((9,)), keras.layers.Dense(3)]), "can't be scored"),
-        (keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(np.nan)]), "is no number"),
+        (keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(np.nan)]), "is not finite"),
     ],
     ids=["other shapes", "no number"],
 )
