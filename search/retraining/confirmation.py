@@ -141,6 +141,12 @@ def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
 
     An earlier, complete confirmation counts until this one is complete. If it had as many or more
     trials and seeds, it is kept for good.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        top: number of best trials to confirm.
+        seeds_each: number of new seeds per trial.
     """
     known = read(db, study)
     stands = known.standing if known is not None and known.standing.current else None

@@ -160,7 +160,14 @@ class DataCurve:
 
 
 def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
-    """Record the trainings to be done, in addition to those of earlier calls."""
+    """Record the trainings to be done, in addition to those of earlier calls.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        trial: number of the trial whose hyperparameters are used.
+        seeds_each: number of seeds per share.
+    """
     studies.set_fact(db, study, FACT, {"trial": trial, "seeds": seeds_each})
     rows = [
         Retraining(

@@ -26,7 +26,7 @@ def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
         return None
     sizes, found = np.array(samples, float) / samples[-1], np.array(costs)
     low, span = float(found.min()), float(found.max() - found.min())
-    # Costs that can be negative have no natural limit; a generous one keeps the fit stable.
+    # Costs that can be negative have no natural limit: allow ten spans below the lowest.
     least = 0.0 if low >= 0 else low - 10 * span
     floor = least - 1e-9  # strictly below low, as the fit needs bounds that differ
     with warnings.catch_warnings():

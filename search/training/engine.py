@@ -58,7 +58,12 @@ class TrainingPath(Protocol):
         """Return everything else that the next epoch depends on, and the best weights."""
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
-        """Continue from a saved state."""
+        """Continue from a saved state.
+
+        Args:
+            facts, state: Both parts of `state`.
+            done: The result of `progress`.
+        """
 
     def best_weights(self) -> list[np.ndarray]:
         """Return the weights of the best epoch, in the order of the model's weights."""

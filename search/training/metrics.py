@@ -87,7 +87,7 @@ class FScore(_Measure):
         return super().get_config()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, decided, _ = _yes(self.task, self.outputs, y_true, y_pred)
         self.right.assign_add(ops.sum(true * decided, axis=0))
         self.decided.assign_add(ops.sum(decided, axis=0))
@@ -123,7 +123,7 @@ class RocAuc(keras.metrics.AUC):  # type: ignore[misc]
         return {"name": self.name, "task": self.task, "outputs": self.outputs}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, _, p = _yes(self.task, self.outputs, y_true, y_pred)
         if not self.several:
             true, p = true[:, 1], p[:, 1]
@@ -145,7 +145,7 @@ class CalibrationError(_Measure):
         return super().get_config()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch of samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, decided, p = _yes(self.task, self.outputs, y_true, y_pred)
         if self.task == "multilabel":
             sure = ops.reshape(decided * p + (1 - decided) * (1 - p), (-1,))

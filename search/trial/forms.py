@@ -105,6 +105,11 @@ def one_hot(numbers: Array, classes: int) -> NDArray[np.float32]:
 def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[int, float] | None:
     """Return the weight of each class in the training loss, keyed by the target fed for it.
 
+    Args:
+        values: hyperparameters of the trial.
+        part: training set, whose class frequencies determine the weights.
+        form: form of the targets.
+
     Raises:
         ArchitectureError: class weights were asked for, but there are no classes.
     """

@@ -95,6 +95,11 @@ class Built:
 def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     """Read the search space and load the builder, once per process.
 
+    Args:
+        file: the study file.
+        data: the study's data.
+        folder: folder that a relative path of the user's code starts from.
+
     Raises:
         UserCodeError: ``family`` names no usable function.
     """

@@ -104,7 +104,15 @@ class Steps:
             metric.reset_state()
 
     def train(self, feed: Feed, order: Any, rates: Any, size: Any, sums: Sums) -> Sums:
-        """Run optimizer steps over samples in an order; stop once the loss is not finite."""
+        """Run optimizer steps over samples in an order; stop once the loss is not finite.
+
+        Args:
+            feed: Training samples, or a block of them.
+            order: (samples,) int32 indexes into the feed.
+            rates: (steps,) float32 learning rates; negative to keep the current rate.
+            size: Samples per step.
+            sums: Sums of earlier blocks, to which these are added.
+        """
         samples, steps = tf.size(order), tf.size(rates)
         rates = tf.where(rates < 0, self._rate, rates)
 
