@@ -1,4 +1,4 @@
-"""The reloading of a saved model: from its file, or built anew and given its weights."""
+"""The reloading of a saved model: from its file, or rebuilt and given its weights."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Reloaded:
 
     Attributes:
         model: takes raw samples.
-        built: the model without normalisation, if the user's builder made it anew, else None.
-        named: classes and functions named in its file; None if it was built anew.
+        built: the model without normalisation, if the user's builder rebuilt it, else None.
+        named: classes and functions named in its file; None if it was rebuilt.
     """
 
     model: keras.Model
@@ -61,7 +61,7 @@ class Saved(Protocol):
 def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reloaded]]:
     """Return the ways to load the model of a trial, the simplest first.
 
-    Each way raises NotProvenError if it fails. Building anew helps where Keras can't restore a
+    Each way raises NotProvenError if it fails. Rebuilding helps where Keras can't restore a
     user-defined class, such as one whose configuration lacks an argument.
     """
     from_file, anew = partial(_from_file, trial, plan), partial(_anew, trial, plan)
@@ -107,7 +107,7 @@ def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
                 model.load_weights(weights)
     except Exception as error:
         reason = failures.innermost(error)
-        raise NotProvenError(f"its weights don't fit the model built anew: {reason}") from error
+        raise NotProvenError(f"its weights don't fit the rebuilt model: {reason}") from error
     return Reloaded(model, built=built)
 
 

@@ -129,7 +129,7 @@ def _saved(plan: Blueprint, objects: ArtifactStore, built: Built, params: dict[s
 
 
 def _refusal(plan: Blueprint, why: str) -> ConfigError:
-    expected = "a model that can be saved and loaded, or built anew and given its weights"
+    expected = "a model that can be saved and loaded, or rebuilt and given its weights"
     received = f'"{plan.file.model.family}", whose models can\'t be exported: {why}'
     return ConfigError([f"[model] family: received {received}, expected {expected}"])
 
@@ -138,7 +138,7 @@ def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
     used = usage.of(loaded, plan)
     if used.loader:
         why = problems[0] if problems else "Keras can't write it"
-        return f"weights only; your code builds the model anew: {why}"
+        return f"weights only; your code rebuilds the model: {why}"
     if used == usage.Usage():
         return "one file, which Keras loads without your code"
     return f"loaded with your code: {used.lines[-1]}"

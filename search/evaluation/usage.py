@@ -71,7 +71,7 @@ class Usage:
     Attributes:
         lines: Python, to be run in that folder.
         modules: the user's modules, to be copied into it.
-        loader: source of a module that builds the model anew; empty if Keras can load it.
+        loader: source of a module that rebuilds the model; empty if Keras can load it.
     """
 
     lines: tuple[str, ...] = best.PLAIN

@@ -36,7 +36,7 @@ class Valuation:
 
     Args:
         plan: blueprint of the study.
-        trial: trial whose model is built and compiled anew, as only its code knows its loss.
+        trial: trial whose model is rebuilt and compiled, as only its code knows its loss.
     """
 
     def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:

@@ -27,7 +27,7 @@ def write(
     """Write a trained model that takes raw samples, and return the name of its object.
 
     If Keras can't write the model, for example because a user-defined class lacks `get_config`,
-    write its weights alone; they fit a model made anew by the same builder.
+    write its weights alone; they fit a model rebuilt by the same builder.
 
     Args:
         objects: store to write to.

@@ -128,7 +128,7 @@ def _reached(claim: Claim, attributes: Mapping[str, Any]) -> list[Reached]:
 
 
 def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None:
-    """Check that an epoch has measured every objective, before more epochs are trained in vain.
+    """Check that an epoch has measured every objective, before more epochs are wasted.
 
     Raises:
         UnknownMetric: an objective was not measured.
