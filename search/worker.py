@@ -1,4 +1,4 @@
-"""A worker process: claims one trial after another until the study's budget is spent."""
+"""A worker process: runs one trial after another until the study's budget is spent."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
-WAIT_S = 1.0  # between questions whether a trial of somebody else has become free
+WAIT_S = 1.0  # between two attempts to claim a trial while other workers hold all open ones
 
 
 class Search:
-    """What a worker does with the trials of a search; a subclass does otherwise with others.
+    """The way in which a worker handles the trials of a search; hidden studies subclass it.
 
     Attributes:
-        streak: trials that failed in a row.
+        streak: counts trials that failed in a row.
     """
 
     def __init__(self) -> None:
         self.streak = Streak()
 
     def keeper(self, db: Database, study: Study, stored: Stored) -> Keeper:
-        """What keeps their models."""
+        """Return the keeper of the trials' models and predictions."""
         return Keeper(db, study, record.objects(study), stored.file.study)
 
     def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
-        """What takes a claimed trial to its end."""
+        """Return the run that trains a claimed trial to its end."""
         return Run(context, claim, engine, wait_s)
 
     def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
-        """Take in what became of a trial.
+        """Take note of a trial's outcome and print it.
 
         Raises:
-            ConfigError: trial after trial fails.
+            ConfigError: the first trials of this worker all failed.
         """
         if outcome is Outcome.FAILED:
             self.streak.failed(claim.number, reason)
@@ -78,19 +78,20 @@ def work(
     folder: Path | None = None,
     kind: Search | None = None,
 ) -> None:
-    """Work on a study until nothing is left to do or somebody asks to stop.
+    """Work on a study until nothing is left to do or the user asks to stop.
 
     Args:
-        db: where the study is.
-        study: it.
-        stop: tells when somebody asks; it is listening.
-        folder: where data and user code lie on this machine; default: as at the launch.
-        kind: what is done with its trials; default: what a search does.
+        db: database of the study.
+        study: the study to work on.
+        stop: listens for requests to stop.
+        folder: folder on this machine that relative paths of data and user code start from;
+            default: that of the launch.
+        kind: the way in which trials are handled; default: as trials of a search.
 
     Raises:
-        StopNow: somebody asked twice.
-        ConfigError: data or code differ from those that the study began with, or trial after
-            trial fails.
+        StopNow: the user asked twice to stop.
+        ConfigError: data or code differ from those that the study began with, or the first
+            trials all failed.
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     stored, state = record.stored(study), status.status(db, study)
@@ -124,7 +125,8 @@ def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
             continue
-        if claim.memory_failures and age.trials:  # it is to have a fresh process
+        # Memory of earlier trials may still be held here, so this trial gets a fresh process.
+        if claim.memory_failures and age.trials:
             with suppress(LeaseLost):
                 store.release(claim)
             stop.ask(recycling.EXIT_CODE)
@@ -139,12 +141,12 @@ def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
 
 def _say_why(nothing: Exhausted, stop: Stop) -> None:
     if nothing.reason == "stopped":
-        LOG.info("the study is stopped; it goes on with: studyhall resume STUDY")
+        LOG.info("the study is stopped; resume it with: studyhall resume STUDY")
         stop.ask(STOPPED)
 
 
 def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
-    """A line for each finished trial, where no launcher prints it."""
+    """Print a line for a finished trial, unless the launcher prints it."""
     if LAUNCHED in os.environ or outcome in (Outcome.HANDED_BACK, Outcome.LOST):
         return
 
@@ -158,14 +160,23 @@ def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
 
 
 def _first_line(study: Study, state: Status) -> str:
-    """What this process is about to work on, with what, and how much of it is left."""
+    """Return the first line printed: study, device and the number of trials left."""
     left = f"{state.left} of {state.limit} trials left"
     waits = ", as a stand-by" if STANDBY in os.environ else ""
     return f"{wire.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
 def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
-    """Load data and code, and refuse what the study was not begun with."""
+    """Load data and code, and build the blueprint of the study's models.
+
+    Args:
+        stored: the study as recorded at its launch.
+        folder: folder that relative paths of data and code start from.
+        study: the study.
+
+    Raises:
+        ConfigError: data or code differ from those that the study began with.
+    """
     loaded = loading.of_file(stored.file, folder, study.seed)
     code = inspection.code_fingerprints(stored.file, folder)
     found = inspection.Inspection(loaded.fingerprint, code)

@@ -1,1 +1,1 @@
-"""The best model: which it is, its proof, its scores, its file."""
+"""The best model: its choice, its proof, its scores and its export."""

@@ -1,4 +1,4 @@
-"""The best trial of a study: its model's proof, its scores on the test set, what is still to do."""
+"""The best trial of a study: the proof of its model, its test scores, and what is still missing."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ from studyhall.storage.studies.rows import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
 FILES = ("model.keras", "best.json")
-PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # all that most need
+PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # enough for most models
 PARTS = ("fold", "repeat")
-MOST_CLASSES = 20  # for which a confusion matrix fits a terminal; the JSON has any
+MOST_CLASSES = 20  # a larger confusion matrix doesn't fit a terminal; the JSON has it in any case
 
 
 @dataclass(frozen=True)
 class Best:
-    """The winner so far and what was done for it.
+    """The current winner, and the results of its export, proof and test.
 
     Attributes:
-        trial: its attributes are those of the model that stands for it.
-        proof: the reloaded model's value beside the recorded one, or None.
+        study: the study.
+        trial: the trial; its attributes describe the model that is exported.
+        proof: value of the reloaded model next to the recorded one, or None.
         test: scores on the test set, or None.
-        folder: of the exported model and its card, or None.
-        out_of_fold: scores of what its folds predict, or None.
-        pareto: trials that no other is better than in all objectives, if there are several.
-        verdict: what its curves say.
-        winner: its confirmation, and how the test set was used.
-        files: in that folder.
-        load: lines of Python that load the model there.
+        folder: folder of the exported model and its card, or None.
+        verdict: diagnosis of its learning curves.
+        out_of_fold: scores of its out-of-fold predictions, or None.
+        winner: its confirmation, and the uses of the test set.
+        pareto: trials of the Pareto front, if there are several objectives.
+        files: names of the files in the folder.
+        load: lines of Python that load the exported model.
     """
 
     study: Study
@@ -65,32 +66,32 @@ class Best:
 
     @property
     def locked(self) -> bool:
-        """Whether the test set is not for this model: another was scored, or it is not final."""
+        """True if the test set may not be used for this model: used before, or not yet final."""
         return self.winner is not None and (bool(self.winner.scorings) or not self.winner.final)
 
     @property
     def objective(self) -> str:
-        """What the trial's value is."""
+        """The name of the first objective, which the trial's value measures."""
         return objectives.of_study(self.study.config)[0]
 
     @property
     def model(self) -> str:
-        """The exported model's file, or that of its weights."""
+        """The file name of the exported model, or of its weights."""
         return next(name for name in self.files if name in (FILES[0], "model.weights.h5"))
 
     @property
     def failed(self) -> bool:
-        """Whether the model was tried and is not proven."""
+        """True if the proof of the model was tried and failed."""
         return self.proof is not None and not proof_result.holds(self.proof)
 
     @property
     def finished(self) -> bool:
-        """Whether the model is exported, proven, and tested if the test set is for it."""
+        """True if the model is exported, proven, and tested unless the test set is locked."""
         return not self.failed and not self.missing
 
     @property
     def missing(self) -> list[str]:
-        """What has not been done for this trial yet, and can be."""
+        """The steps that are still to be done for this trial: export, proof, test scores."""
         if self.failed:
             return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
@@ -100,10 +101,12 @@ class Best:
 
 
 def read(db: Database, study: Study, number: int | None = None) -> Best:
-    """The incumbent, with those facts that are about it and not about an earlier one.
+    """Read the best trial, with the proof, export and scores that belong to its current model.
 
     Args:
-        number: of the trial that is asked for instead.
+        db: database of the study.
+        study: the study.
+        number: number of a trial to use instead of the winner.
 
     Raises:
         ConfigError: there is no complete trial, or none of that number.
@@ -118,7 +121,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about["out_of_fold"] = facts[found.key("out_of_fold")]
     if "proof" in about and not proof_result.holds(
         about["proof"]
-    ):  # an earlier version exported it
+    ):  # an earlier version of studyhall also exported models without a proof
         about.pop("export", None)
     folder = about.get("export", {}).get("folder")
     trials = records.trials(db, study)
@@ -138,7 +141,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
 
 
 def test_json(found: Winner) -> dict[str, Any] | None:
-    """The scores of the winner's model on the test set, if it has any."""
+    """Return the scores of the winner's model on the test set, or None if it was not tested."""
     scoring = found.scoring
     if scoring is None:
         return None
@@ -153,7 +156,7 @@ def test_json(found: Winner) -> dict[str, Any] | None:
 
 
 def uses_json(found: Winner) -> list[dict[str, Any]]:
-    """Every use of the test set."""
+    """Return every use of the test set as JSON values."""
     names = ("number", "trial", "model_sha256", "who", "scored_at")
     return [{name: getattr(use, name) for name in names} for use in found.scorings]
 
@@ -163,7 +166,7 @@ def _is_of(fact: Any, found: Winner) -> bool:
 
 
 def to_json(best: Best) -> dict[str, Any]:
-    """The best trial for programs."""
+    """Return the best trial as JSON values."""
     confirmed = best.winner.confirmation if best.winner else None
     verdict = None if best.verdict is None else best.verdict.to_json()
     return {
@@ -185,7 +188,7 @@ def to_json(best: Best) -> dict[str, Any]:
 
 
 def shown(best: Best) -> list[RenderableType]:
-    """The best trial for people."""
+    """Return the best trial as lines and tables for the terminal."""
     trial = best.trial
     parts: list[RenderableType] = [
         f"{_whose(best)}: trial {words.called(trial.number, words.name(trial))}, "
@@ -210,7 +213,7 @@ def shown(best: Best) -> list[RenderableType]:
     elif best.winner and best.locked and not best.failed:
         parts.append(f"test   {_kept(best.winner, best.study, _option(best))}")
     if best.out_of_fold:
-        parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, each out of its fold")
+        parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, out-of-fold")
     if best.folder:
         parts.append(f"model  {best.folder / best.model}")
         if best.load and tuple(best.load) != PLAIN:
@@ -219,7 +222,7 @@ def shown(best: Best) -> list[RenderableType]:
         parts.append("Pareto front: no trial is better than these in every objective")
         parts.append(tables.table(*pareto.rows(pareto.to_json(best.pareto))))
     if best.missing:
-        how = f"studyhall best {best.study.name}{_option(best)} --export FOLDER does it"
+        how = f"to do it: studyhall best {best.study.name}{_option(best)} --export FOLDER"
         parts.append(f"not done yet: {', '.join(best.missing)}; {how}")
     if best.proof and best.failed:
         parts += proof_result.sentences(best.study.name, best.proof, tested=best.test is not None)
@@ -227,26 +230,32 @@ def shown(best: Best) -> list[RenderableType]:
 
 
 def _whose(best: Best) -> str:
-    """What this trial is to its study."""
+    """Return the heading of the trial: the study's best, or chosen by the user."""
     chosen = best.winner is not None and best.winner.chosen
-    return f"chosen of {best.study.name}, not the best" if chosen else f"best of {best.study.name}"
+    return (
+        f"chosen from {best.study.name}, not its best" if chosen else f"best of {best.study.name}"
+    )
 
 
 def _option(best: Best) -> str:
-    """What names this trial on the command line, where another has won."""
+    """Return the command-line option that names this trial, unless it is the winner."""
     chosen = best.winner is not None and best.winner.chosen
     return f" --trial {best.trial.number}" if chosen else ""
 
 
 def copy(best: Best, target: Path) -> None:
-    """Copy model and card into a folder, each whole or not at all.
+    """Copy model and card into a folder, each file atomically.
+
+    Args:
+        best: the best trial.
+        target: folder to copy to; created if missing.
 
     Raises:
         ArtifactError: the folder can't be written, or the disk is full.
-        ConfigError: there is no exported model, as one that is not proven has none.
+        ConfigError: there is no exported model, for example because it is not proven.
     """
     if best.folder is None:
-        raise ConfigError([f'study "{best.study.name}": received no exported model'])
+        raise ConfigError([f'study "{best.study.name}" has no exported model'])
     target.mkdir(parents=True, exist_ok=True)
     for name in best.files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -255,7 +264,7 @@ def copy(best: Best, target: Path) -> None:
 
 
 def _model(about: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Which training of the trial the model is of, and what that one scored."""
+    """Return fold, repeat and value of the training that the model comes from."""
     if "model_value" not in about:
         return None
     part = {key: about.get(f"model_{key}", 0) for key in PARTS}
@@ -263,7 +272,7 @@ def _model(about: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _which(about: Mapping[str, Any]) -> str | None:
-    """Of which training the model is, in words; None where there is one only."""
+    """Return in words the training that the model comes from; None if there is only one."""
     if about.get("model_confirmed"):
         return "one of its confirmation"
     parts = [f"{key} {about.get(f'model_{key}', 0) + 1}" for key in PARTS if f"{key}s" in about]
@@ -271,7 +280,7 @@ def _which(about: Mapping[str, Any]) -> str | None:
 
 
 def _parts(trial: TrialRecord) -> list[str]:
-    """What the value is the mean of, and which of these trainings gave the model."""
+    """Return the line on what the value averages, and which of the trainings gave the model."""
     about = trial.attributes
     trainings = {key: about[key] for key in ("folds", "repeats") if key in about}
     if not trainings:
@@ -285,7 +294,7 @@ def _parts(trial: TrialRecord) -> list[str]:
 
 
 def _chosen(best: Best) -> dict[str, Any]:
-    """What the study file or the user's own function chose; defaults stay in the JSON."""
+    """Return the values that the study file or the user's function set; the JSON has them all."""
     file, asked = best.study.config["file"], best.trial.params
     written = [*file["space"], *asked]
     values = best.trial.attributes.get("values") or asked
@@ -297,17 +306,17 @@ def _values(values: dict[str, Any]) -> RenderableType:
 
 
 def _kept(found: Winner, study: Study, option: str) -> str:
-    """Why this model has no scores on the test set."""
+    """Return the reason why this model has no scores on the test set."""
     if not found.scorings and found.chosen:
-        return "set not used: it is kept for the best trial, unless that one is not proven"
+        return "set not used: it is reserved for the best trial, unless that one can't be proven"
     if not found.scorings:
-        return "set not used: it is kept for the winner, which is not final yet"
+        return "set not used: it is reserved for the winner, which is not final yet"
     last = found.scorings[-1]
     at = time.strftime("%Y-%m-%d", time.localtime(last.scored_at))
     scores = f": {score_tables.sentence(last.scores)}" if last.scores else ""
     return (
         f"set was used for another model, of trial {last.trial}, on {at} by {last.who}{scores}; "
-        f"this one stays untested, unless: studyhall best {study.name}{option} --again"
+        f"to test this one as well: studyhall best {study.name}{option} --again"
     )
 
 

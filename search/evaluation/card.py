@@ -1,4 +1,4 @@
-"""The exported model and its card: `best/model.keras`, and `best/best.json` beside it."""
+"""The exported model `best/model.keras` and its card `best/best.json`."""
 
 from __future__ import annotations
 
@@ -36,22 +36,27 @@ def export(
     reloaded: Reloaded | None,
     predictions: Path | None,
 ) -> dict[str, Any]:
-    """Write card, model and out-of-fold predictions; of a model that is not proven, the card alone.
+    """Write card, model and out-of-fold predictions; if the model is not proven, only the card.
 
-    A card that stands beside an earlier model, which is proven, stays.
+    The card of an earlier model that is proven is not overwritten by that of an unproven one.
 
     Args:
-        reloaded: the model, if it is proven.
-        predictions: the file of its out-of-fold predictions, if it has folds.
+        db: database of the study.
+        study: the study.
+        plan: blueprint of its models.
+        found: the winner.
+        reloaded: the reloaded model, or None if it is not proven.
+        predictions: file of its out-of-fold predictions, if it has folds.
 
     Returns:
-        What the card says.
+        The contents of the card.
     """
     folder = record.stored(study).artifacts / found.folder
     if reloaded is None:
         content = _content(db, study, plan, found, None)
         if not _stays(folder, found.model_sha256):
-            with suppress(artifact_store.ArtifactError):  # a full disk: the database has the proof
+            # If the disk is full, the proof is still in the database.
+            with suppress(artifact_store.ArtifactError):
                 _write(content, folder)
                 _tidy(folder, {CARD})
         return content
@@ -59,6 +64,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     files = {CARD, *_model(record.objects(study), found, reloaded, used, folder)}
     files |= _predictions(predictions, folder / best.PREDICTIONS)
+    # After the files that it describes, whose checksum it contains.
     content = {
         **_content(db, study, plan, found, used),
         "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),
@@ -78,12 +84,12 @@ def export(
 
 
 def _largest_first(name: str) -> tuple[bool, str]:
-    """So that a copy to a full disk fails before there is half an export."""
+    """Return a sort key: large files first, so that a copy to a full disk fails at once."""
     return name not in (usage.MODEL, usage.WEIGHTS), name
 
 
 def _stays(folder: Path, sha256: str | None) -> bool:
-    """Whether what lies there is another model, which is proven."""
+    """Return whether the folder holds another model that is proven."""
     try:
         there = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return there["proof"]["model_sha256"] != sha256 and proof_result.holds(there["proof"])
@@ -97,7 +103,7 @@ def _write(content: dict[str, Any], folder: Path) -> None:
 
 
 def _tidy(folder: Path, files: set[str]) -> None:
-    """Remove what an earlier winner has left there."""
+    """Delete files that an earlier winner has left in the folder."""
     for path in folder.rglob("*"):
         if path.is_file() and str(path.relative_to(folder)) not in files:
             path.unlink()
@@ -146,7 +152,7 @@ def _model(
     used: usage.Usage,
     folder: Path,
 ) -> set[str]:
-    """The model, or its weights with what builds it; names of the files."""
+    """Write the model, or its weights and loader, and the user's modules; return file names."""
     if reloaded.built is not None:
         exporting.save_weights(reloaded.built, folder / used.model)
         artifact_store.write_whole(folder / usage.LOADER, used.loader.encode())
@@ -161,7 +167,7 @@ def _model(
 
 
 def _predictions(path: Path | None, target: Path) -> set[str]:
-    """Copy them beside the model; the name of the file."""
+    """Copy the predictions beside the model; return the names of the files."""
     if path is None:
         return set()
     with artifact_store.replacing(target) as unfinished:
@@ -170,7 +176,7 @@ def _predictions(path: Path | None, target: Path) -> set[str]:
 
 
 def _link(db: Database, study: Study, winner: TrialRecord) -> None:
-    """Let the dashboard offer the model at the study and at its winning trial."""
+    """Link the model in Optuna Dashboard, at the study and at its winning trial."""
     name = f"{study.name}.keras"
     links = notes.stored_artifact(winner.trial_id, winner.attributes["model"], name)
     storage = db.optuna_storage()

@@ -1,6 +1,6 @@
-"""Studies or trials side by side: what they came to, what differs, and whether it is chance.
+"""The comparison of studies or trials: results, differences, and tests of significance.
 
-The documents' own comparisons: smaller, original and bigger, with L2, with dropout.
+The usual comparisons are supported: smaller, original and bigger, with L2, with dropout.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ Rows = tuple[list[str], list[list[str]]]
 
 @dataclass(frozen=True)
 class Side:
-    """One of those that are compared: a trial, or a study's best.
+    """One of the things compared: a trial, or the best trial of a study.
 
     Attributes:
-        name: as it was asked for.
+        name: name as given on the command line.
+        study: the study.
+        trial: the trial.
         history: its epochs, flat.
+        verdict: diagnosis of its learning curves, if any.
     """
 
     name: str
@@ -49,29 +52,30 @@ class Side:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Every hyperparameter, defaults included where they are known."""
+        """The hyperparameters, including defaults where they are known."""
         return self.trial.attributes.get("values") or self.trial.params
 
     @property
     def folds(self) -> list[float]:
-        """The value of each fold; nothing without folds."""
+        """The value of each fold; empty without folds."""
         return list(self.trial.attributes.get("folds", []))
 
     @property
     def repeats(self) -> list[float]:
-        """The value of each repeat; nothing without repeats."""
+        """The value of each repeat; empty without repeats."""
         return list(self.trial.attributes.get("repeats", []))
 
 
 @dataclass(frozen=True)
 class MeanDifference:
-    """Of two sides, fold by fold or by their seeds.
+    """The mean difference of two sides, over folds or over seeds.
 
     Attributes:
-        mean: of the second one's values minus the first one's.
-        error: its standard error, corrected for training sets that the folds share.
-        chance: how likely so large a difference is if there is none.
-        over: what it is taken over: folds or seeds.
+        first, second: names of the two sides.
+        mean: mean of the second side's values minus that of the first.
+        error: standard error of that, corrected for training sets that the folds share.
+        chance: p-value: probability of so large a difference if there is none.
+        over: "folds" or "seeds".
     """
 
     first: str
@@ -82,7 +86,7 @@ class MeanDifference:
     over: str = "folds"
 
     def sentence(self) -> str:
-        """``b - a: +0.012 ± 0.004 over the folds, p = 0.03``."""
+        """Return a line such as ``b − a: +0.012 ± 0.004 over the folds, p = 0.03``."""
         return (
             f"{self.second} − {self.first}: {self.mean:+.4g} ± {self.error:.2g} "
             f"over the {self.over}, p = {self.chance:.2g}"
@@ -90,10 +94,10 @@ class MeanDifference:
 
 
 def sides(db: Database, names: Sequence[str]) -> list[Side]:
-    """What is asked for: a study's name, or ``STUDY:NUMBER``.
+    """Find the studies (``STUDY``) and trials (``STUDY:NUMBER``) to compare.
 
     Raises:
-        ConfigError: with every name that means nothing.
+        ConfigError: some names match nothing; it lists all of them.
     """
     found, problems = [], []
     for name in names:
@@ -107,7 +111,7 @@ def sides(db: Database, names: Sequence[str]) -> list[Side]:
 
 
 def outcomes(compared: Sequence[Side]) -> Rows:
-    """What each came to, a column each."""
+    """Return a table of results with one column per side."""
     lines = {
         _objective(compared): [words.number(side.trial.value) for side in compared],
         "best epoch": [_best_epoch(side.trial) for side in compared],
@@ -126,44 +130,44 @@ def _objective(compared: Sequence[Side]) -> str:
 
 
 def differing(compared: Sequence[Side]) -> Rows:
-    """The hyperparameters that are not the same in all, a column each."""
+    """Return a table of the hyperparameters that differ, with one column per side."""
     names = dict.fromkeys(name for side in compared for name in side.values)
     rows = [[name, *(_shown(side.values.get(name)) for side in compared)] for name in names]
     return ["", *(side.name for side in compared)], [row for row in rows if len({*row[1:]}) > 1]
 
 
 def remarks(compared: Sequence[Side]) -> Iterator[str]:
-    """What keeps values from being compared, or how sure their differences are."""
+    """Yield the reasons why values can't be compared, or else the significance of differences."""
     if len({side.study.config["inspection"]["data"] for side in compared}) > 1:
-        yield "their data or splits differ: their losses do not mean the same"
+        yield "data or splits differ: the losses can't be compared"
         return
     if _objective(compared) == "value":
-        yield "their objectives differ: their values do not mean the same"
+        yield "objectives differ: the values can't be compared"
         return
     if len({_loss(side) for side in compared}) > 1:
-        yield "their losses differ: their values do not mean the same"
+        yield "loss functions differ: the values can't be compared"
         return
     tested = [*paired(compared), *by_seeds(compared)]
     yield from (each.sentence() for each in tested)
     if not tested:
         yield (
-            "one value each: the same folds ([data] folds), or repeats ([training] repeats), would "
+            "one value each: use the same folds ([data] folds) or repeats ([training] repeats) to "
             "tell a difference from chance"
         )
 
 
 def _loss(side: Side) -> tuple[str, ...]:
-    """What its training made small; of a loss that only its code knows, the code stands for it."""
+    """Return the loss that was minimised; a loss of the user's own is identified by its code."""
     own = side.trial.attributes.get("own_loss", "")
     code = side.study.config["inspection"]["code"].values() if own == "unknown" else ()
     return (own or side.study.config["file"]["training"]["loss"], *code)
 
 
 def paired(compared: Sequence[Side]) -> Iterator[MeanDifference]:
-    """Each pair that was valued on the same folds, by the corrected paired t-test.
+    """Yield each pair with the same number of folds, tested by the corrected paired t-test.
 
-    Folds share training samples, so their differences vary less than independent ones: Nadeau and
-    Bengio, "Inference for the generalization error", 2003.
+    Folds share training samples, so the plain variance of their differences is too small; see
+    Nadeau and Bengio, "Inference for the generalization error", 2003.
     """
     for first, second in combinations(compared, 2):
         if len(first.folds) == len(second.folds) >= 2:
@@ -172,9 +176,9 @@ def paired(compared: Sequence[Side]) -> Iterator[MeanDifference]:
 
 
 def by_seeds(compared: Sequence[Side]) -> Iterator[MeanDifference]:
-    """Each pair without folds whose trials were trained with several seeds, by Welch's t-test.
+    """Yield each pair without folds but with repeats, tested by Welch's t-test.
 
-    Their seeds have nothing to do with each other, so that there is nothing to pair.
+    The seeds of two sides are independent, so there are no pairs to test.
     """
     for first, second in combinations(compared, 2):
         if not first.folds and not second.folds and first.repeats and second.repeats:
@@ -193,9 +197,10 @@ def _of_seeds(first: Side, second: Side) -> MeanDifference:
 
 def _tested(first: str, second: str, off: Any) -> MeanDifference:
     count = len(off)
-    share = 1 / (count - 1)  # samples of a fold's validation part per one of its training part
+    share = 1 / (count - 1)  # size of a fold's validation set relative to its training set
     error = math.sqrt((1 / count + share) * float(np.var(off, ddof=1)))
     mean = float(np.mean(off))
+    # No variance: the p-value is 1 for equal means and 0 for others.
     if error == 0:
         return MeanDifference(first, second, mean, 0.0, float(mean == 0))
     chance = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
@@ -206,8 +211,9 @@ def _side(db: Database, name: str) -> Side:
     one = ONE_TRIAL.fullmatch(name)
     study = studies.find(db, one[1] if one else name)
     if study is None:
-        known = ", ".join(studies.names(db)) or "a study; this database has none"
-        raise ConfigError([f"study: received {name!r}, expected one of {known}, or STUDY:NUMBER"])
+        known = ", ".join(studies.names(db)) or "none"
+        expected = f"STUDY or STUDY:NUMBER; studies: {known}"
+        raise ConfigError([f"study: received {name!r}, expected {expected}"])
     trials = records.trials(db, study)
     trial = _of_number(trials, int(one[2])) if one else _winner(db, study)
     if trial is None:
@@ -227,20 +233,20 @@ def _winner(db: Database, study: Study) -> TrialRecord | None:
 
 
 def _best_epoch(trial: TrialRecord) -> str:
-    """Of each training, where the trial has several."""
+    """Return the best epoch, or that of each training if the trial has several."""
     several = trial.attributes.get("best_epochs", [])
     return f"{', '.join(map(str, several)) or trial.best_epoch or '–'} of {trial.epochs}"
 
 
 def _at_best(side: Side, name: str) -> str:
-    """A metric of the best epoch: the mean over folds and repeats."""
+    """Return a metric at the best epoch, averaged over folds and repeats."""
     first, way = objectives.of_study(side.study.config)[0], side.study.direction
     best = curves.at_best(side.history, objectives.recorded(first), objectives.sign(way))
     return "–" if best is None else words.number(best[name])
 
 
 def _at_last(side: Side) -> str:
-    """Validation and training loss of the last epoch."""
+    """Return validation and training loss of the last epoch."""
     if not side.history:
         return "–"
     last = side.history[-1]

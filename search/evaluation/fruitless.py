@@ -1,4 +1,4 @@
-"""A study whose budget is spent without one complete trial: no success, with the reasons."""
+"""A study whose budget is spent without a complete trial: a failure, reported with its reasons."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
 EXIT_CODE = 1
-MOST = 3  # reasons that are told; the table of trials has all
-PRUNED = "pruned: it fell behind, or somebody stopped it"
+MOST = 3  # number of reasons printed; the table of trials has all
+PRUNED = "pruned: it fell behind, or a user stopped it"
 
 
 def is_so(db: Database, study: Study) -> bool:
-    """Whether nothing is to come any more, and nothing has come."""
+    """Return whether the budget is spent, no trial is running and none is complete."""
     state = status.status(db, study)
     return state.incumbent is None and state.spent and not state.running
 
 
 def told(db: Database, study: Study, at: str) -> Iterator[str]:
-    """The most frequent reasons, a line each, and where all are.
+    """Yield the most frequent reasons, one per line, and the command that lists all trials.
 
     Args:
-        at: what a command needs to find the same database.
+        db: database of the study.
+        study: the study.
+        at: options that a command needs to find the same database.
     """
     found = records.trials(db, study)
     ended = [trial for trial in found if trial.state in ("FAIL", "PRUNED")]
     trials = words.counted(len(ended), "trial")
-    yield f'study "{study.name}" has no result: of {trials} none completed'
+    yield f'study "{study.name}" has no result: 0 of {trials} completed'
     yield from reasons(ended)
-    yield f"every trial: studyhall trials {study.name}{at}"
+    yield f"all trials: studyhall trials {study.name}{at}"
 
 
 def reasons(ended: Sequence[TrialRecord]) -> Iterator[str]:
-    """Why trials came to nothing, the most frequent reason first, a line each."""
+    """Yield the reasons why trials have no result, the most frequent first, one per line."""
     counts = Counter(map(_reason, ended))
     for reason, count in counts.most_common(MOST):
         yield f"  {count} × {reason}"

@@ -1,4 +1,4 @@
-"""The Pareto front of a study of several objectives: no trial is better in all of them."""
+"""The Pareto front of a study of several objectives: trials that no other beats in all of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from studyhall.storage.studies.rows import Study
 
 
 def front(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trials of the front, by number, as Optuna finds it; none with a single objective."""
+    """Return the trials of the Pareto front, by number; empty with a single objective."""
     if len(study.directions) == 1:
         return []
-    from optuna.trial import create_trial  # what a single objective never needs
+    from optuna.trial import create_trial  # slow to import, and not needed for one objective
 
     found = quiet.optuna_study(directions=list(study.directions))
     complete = [t for t in trials if t.state == "COMPLETE" and "objectives" in t.attributes]
@@ -28,17 +28,17 @@ def front(study: Study, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def read(db: Database, study: Study) -> list[dict[str, Any]] | None:
-    """Likewise from the database, for programs; None with a single objective."""
+    """Read the Pareto front as JSON values; None with a single objective."""
     return to_json(front(study, records.trials(db, study))) if len(study.directions) > 1 else None
 
 
 def to_json(found: Sequence[TrialRecord]) -> list[dict[str, Any]]:
-    """For programs: numbers and values."""
+    """Return numbers and objective values of trials as JSON values."""
     return [{"trial": each.number, "objectives": each.attributes["objectives"]} for each in found]
 
 
 def rows(found: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """For people: a header, and a row for each trial of `to_json`."""
+    """Return a table header, and a row for each trial of `to_json`."""
     names = list(found[0]["objectives"]) if found else []
     body = [
         [str(each["trial"]), *(f"{each['objectives'][name]:.5g}" for name in names)]

@@ -1,9 +1,9 @@
-"""The best model, proven: reloaded in this fresh process, scored again, then tested once.
+"""The proof of the best model: reload it in a fresh process, score it again, then test it once.
 
-The test set is opened by a lock in the database: to the model of the first winner that is final,
-and to another one only where somebody says so.
+A lock in the database guards the test set: it opens for the first winner that is final, and for
+another model only if the user asks for it.
 
-Run as ``python -m studyhall finish STUDY``, a process that never saw the training.
+It runs as ``python -m studyhall finish STUDY``, a process that has not trained any model.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import scorings, studies
 from studyhall.storage.studies.rows import Study
 
-MOST_TRIED = 10  # of the best trials, for one whose model is proven
+MOST_TRIED = 10  # best trials to try until one model is proven
 
 
 class ProofError(RuntimeError):
-    """There is no model to prove yet."""
+    """An error: there is no model to prove yet."""
 
 
 def finish(
@@ -51,15 +51,17 @@ def finish(
     """Reload the winner's model and score it again; if it is proven, export and test it.
 
     Args:
-        again: use the test set, whatever it was used for, be the winner final or not.
-        number: of the trial that stands for its study, instead of the winner.
+        db: database of the study.
+        study: the study.
+        again: use the test set even if it was used before or the winner is not final.
+        number: number of a trial to use instead of the winner.
 
     Returns:
-        What ``best.json`` holds: trial, values, metrics, classes, proof and test scores.
+        The contents of ``best.json``: trial, values, metrics, classes, proof and test scores.
 
     Raises:
         ProofError: no trial is complete yet.
-        ConfigError: there is no such trial.
+        ConfigError: there is no trial of that number.
     """
     stored, found = record.stored(study), winners.read(db, study, number)
     if found is None:
@@ -69,6 +71,7 @@ def finish(
     proof, reloaded = _proof(study, plan, found.trial)
     if reloaded is None:
         proof |= _failed(db, study, stored, plan, found)
+    # A successful proof is kept as it was first recorded.
     if reloaded is None or not _known(db, study, found):
         studies.set_fact(db, study, found.key("proof"), proof)
     predictions = None
@@ -79,19 +82,20 @@ def finish(
         predictions = _predictions(study, found.trial)
         folds = _out_of_fold(predictions, valuation, found.trial)
         studies.set_fact(db, study, found.key("out_of_fold"), folds)
+    # The scores on the test set, which the card includes, may be new.
     again_found = winners.read(db, study, number)
     assert again_found is not None
     return card.export(db, study, plan, again_found, reloaded, predictions)
 
 
 def _known(db: Database, study: Study, found: Winner) -> bool:
-    """Whether this model was proven before, by a tolerance that was written down."""
+    """Return whether this model was proven before by a version that records its verdict."""
     proof = studies.facts(db, study).get(found.key("proof"), {})
     return proof.get("model_sha256") == found.model_sha256 and bool(proof.get("proven"))
 
 
 def _out_of_fold(path: Path | None, valuation: Valuation, winner: TrialRecord) -> dict[str, Any]:
-    """How good the winner's folds are on the samples that each was not trained on."""
+    """Return the scores of the winner's out-of-fold predictions."""
     found = None
     if path is not None:
         with np.load(path, allow_pickle=False) as kept:
@@ -101,7 +105,7 @@ def _out_of_fold(path: Path | None, valuation: Valuation, winner: TrialRecord) -
 
 
 def _predictions(study: Study, winner: TrialRecord) -> Path | None:
-    """The file of the winner's out-of-fold predictions; None where it has no folds."""
+    """Return the file of the winner's out-of-fold predictions; None without folds."""
     name = winner.attributes.get("predictions")
     return None if name is None else bucket.fetched(record.objects(study), name)
 
@@ -109,7 +113,7 @@ def _predictions(study: Study, winner: TrialRecord) -> Path | None:
 def _failed(
     db: Database, study: Study, stored: Stored, plan: modelling.Blueprint, found: Winner
 ) -> dict[str, Any]:
-    """What is told besides of a model that is not proven: what has changed, who is proven."""
+    """Return details for a failed proof: changes of data or code, and a trial that is proven."""
     code = inspection.code_fingerprints(stored.file, stored.folder)
     now = inspection.Inspection(plan.data.fingerprint, code)
     return {
@@ -121,7 +125,7 @@ def _failed(
 def _instead(
     db: Database, study: Study, plan: modelling.Blueprint, failed: Winner
 ) -> dict[str, Any] | None:
-    """The next best trial whose model is proven, which it is here and now."""
+    """Return the next best trial whose model is proven; it is proven here, in this process."""
     if failed.chosen:
         return None
     for trial in records.best(db, study, MOST_TRIED)[0]:
@@ -137,7 +141,7 @@ def _instead(
 def _proof(
     study: Study, plan: modelling.Blueprint, winner: TrialRecord
 ) -> tuple[dict[str, Any], Reloaded | None]:
-    """Reload a model and score it again: what comes of it, and the model where it is proven."""
+    """Reload a model and score it again; return the proof, and the model if it is proven."""
     found = []
     for way in reloading.ways(winner, plan):
         proof, reloaded = _tried(partial(way, record.objects(study)), plan, winner)
@@ -150,7 +154,7 @@ def _proof(
 def _tried(
     load: Callable[[], Reloaded], plan: modelling.Blueprint, winner: TrialRecord
 ) -> tuple[dict[str, Any], Reloaded | None]:
-    """The same for one way to load it."""
+    """Prove a model that is loaded in one particular way; return as `_proof` does."""
     about = {
         "trial": winner.number,
         "recorded": winner.attributes.get("model_value"),
@@ -171,10 +175,10 @@ def _tried(
 
 
 def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
-    """What the reloaded model scores on the part that the trained one was validated on.
+    """Score the reloaded model on the validation set of the trained one.
 
     Raises:
-        NotProvenError: it can't be scored.
+        NotProvenError: the model can't be scored.
     """
     fold = plan.data.folds[winner.attributes["model_fold"]]
     recorded, is_loss = winner.attributes["model_value"], plan.objectives[0] == objectives.LOSS
@@ -185,7 +189,7 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
             _rounding(plan), recorded, model, value, is_loss=is_loss
         )
         if not math.isfinite(reloaded):
-            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is no number")
+            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
         predicted = exporting.predict(model, fold.validation.x)
     return {
         "reloaded": reloaded,
@@ -197,7 +201,7 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
 
 @contextmanager
 def _scoring() -> Iterator[None]:
-    """A reloaded model that doesn't take the samples, or gives outputs of another shape."""
+    """Turn errors of a model that rejects the samples or has other outputs into NotProvenError."""
     try:
         yield
     except ValuationError as error:
@@ -208,9 +212,10 @@ def _scoring() -> Iterator[None]:
 
 
 def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
-    """Of the study's precision on this machine."""
+    """Return the rounding errors of the study's precision on this machine."""
     precision: str = plan.file.training.precision
     short = tf.config.experimental.tensor_float_32_execution_enabled()
+    # TensorFlow rounds float32 products to TF32 on GPUs by default.
     if precision == "float32" and short and tf.config.list_physical_devices("GPU"):
         precision = tolerance.TF32
     return tolerance.OF[precision]

@@ -1,4 +1,4 @@
-"""What a proof says: whether the reloaded model scores what was recorded. Needs no Keras."""
+"""The result of a proof: does the reloaded model score as recorded? Importable without Keras."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from studyhall.search.display import words
 
 NOT_PROVEN = 3  # exit code
-EARLIER_SHARE = 1e-2  # of the recorded value: what proofs without a verdict of their own may be off
+# Tolerance for proofs of earlier versions, which recorded no verdict: share of the recorded value.
+EARLIER_SHARE = 1e-2
 EARLIER_LEAST = 1e-5
 
 
 def holds(proof: Mapping[str, Any]) -> bool:
-    """Whether the model is proven; one that an earlier version wrote is judged by its numbers."""
+    """Return whether the model is proven; proofs of earlier versions are judged by their values."""
     if "proven" in proof:
         return bool(proof["proven"])
     allowed = max(EARLIER_LEAST, EARLIER_SHARE * abs(proof["recorded"]))
@@ -21,14 +22,14 @@ def holds(proof: Mapping[str, Any]) -> bool:
 
 
 def why_not(proof: Mapping[str, Any]) -> str:
-    """What speaks against the model."""
+    """Return the reason why the model is not proven, in one line."""
     said = proof.get("why") or differs(proof["recorded"], proof["reloaded"], proof.get("tolerance"))
     changed = "".join(f"; {line}" for line in proof.get("changed") or ())
     return f"trial {proof['trial']}: {said}{changed}"
 
 
 def differs(recorded: float, reloaded: float, tolerance: float | None) -> str:
-    """Two values that should be one."""
+    """Return the message that the reloaded value differs from the recorded one."""
     off = f"{abs(reloaded - recorded):.2g}"
     rounding = "" if tolerance is None else f", and rounding explains {tolerance:.1g} at most"
     return (
@@ -38,10 +39,12 @@ def differs(recorded: float, reloaded: float, tolerance: float | None) -> str:
 
 
 def sentences(study: str, proof: Mapping[str, Any], *, tested: bool = False) -> list[str]:
-    """A model that is not proven, why, and which one is.
+    """Return lines for a model that is not proven: the reason, and a trial that is proven.
 
     Args:
-        tested: it was proven once, and scored on the test set then.
+        study: name of the study.
+        proof: the failed proof.
+        tested: the model was proven and scored on the test set before.
     """
     missing = "not exported, and was tested before" if tested else "neither exported nor tested"
     return [
@@ -51,12 +54,12 @@ def sentences(study: str, proof: Mapping[str, Any], *, tested: bool = False) -> 
 
 
 def instead(study: str, proof: Mapping[str, Any]) -> str:
-    """The next best trial whose model is proven, or how to come to one."""
+    """Return a line that names the next best proven trial, or how to get one."""
     other = proof.get("instead")
     if other is not None:
         how = f"studyhall best {study} --trial {other['trial']} --export FOLDER"
         return f"trial {other['trial']} ({words.number(other['value'])}) is proven: {how}"
     return (
-        "no other trial has a saved model that is proven; [study] keep_models keeps more of them, "
-        f"and studyhall confirm {study} trains the best trials anew"
+        "no other trial has a saved model that is proven; raise [study] keep_models to keep more "
+        f"models, or train the best trials again: studyhall confirm {study}"
     )

@@ -1,4 +1,4 @@
-"""A saved model, loaded as anybody would load it, or built anew with its weights; or why not."""
+"""The reloading of a saved model: from its file, or rebuilt and given its weights."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from studyhall.storage.artifacts.artifact_store import ArtifactStore
 
 
 class NotProvenError(Exception):
-    """A saved model can't be proven; the message says why, in a line."""
+    """An error that leaves a saved model unproven; the message is the reason, in one line."""
 
 
 @dataclass(frozen=True)
 class Reloaded:
-    """A model that was loaded.
+    """A reloaded model.
 
     Attributes:
         model: takes raw samples.
-        built: the model behind the normalisation, where the user's builder has made it anew.
-        named: classes and functions that the file names; None where it was built anew.
+        built: the model without normalisation, if the user's builder rebuilt it, else None.
+        named: classes and functions named in its file; None if it was rebuilt.
     """
 
     model: keras.Model
@@ -43,26 +43,26 @@ class Reloaded:
 
 
 class Saved(Protocol):
-    """What is known of a saved model: a trial, as a rule."""
+    """The description of a saved model, usually a trial."""
 
     @property
     def number(self) -> int:
-        """Of the trial."""
+        """The number of the trial."""
 
     @property
     def params(self) -> dict[str, Any]:
-        """That its builder has asked for."""
+        """The hyperparameters that the builder asked for."""
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Where the model lies, its SHA-256, and on which fold it was trained."""
+        """The attributes: the model's object, its SHA-256, and the fold it was trained on."""
 
 
 def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reloaded]]:
-    """How the model of a trial may be loaded, the plainest first; each raises NotProvenError.
+    """Return the ways to load the model of a trial, the simplest first.
 
-    What Keras can't read back of a user's own class, such as an argument that its configuration
-    leaves out, the user's builder knows.
+    Each way raises NotProvenError if it fails. Rebuilding helps where Keras can't restore a
+    user-defined class, such as one whose configuration lacks an argument.
     """
     from_file, anew = partial(_from_file, trial, plan), partial(_anew, trial, plan)
     if plan.builder is None:
@@ -71,7 +71,7 @@ def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reload
 
 
 def own_objects(named: own_classes.NamedObjects) -> dict[str, Any]:
-    """The user's classes and functions by the names that a file has for them."""
+    """Return the user's classes and functions by the names that a model file uses for them."""
     found = {name: own_classes.find(name) for name in sorted(named.classes)}
     return {name: each for name, each in found.items() if each is not None}
 
@@ -82,7 +82,7 @@ def _from_file(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloade
         named = _named(path)
         own, safe = own_objects(named), plan.builder is None
         model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=safe)
-    except Exception as error:  # whatever a model's own classes raise, its file can't be used
+    except Exception as error:  # the model's own classes may raise anything
         reason = failures.innermost(error)
         raise NotProvenError(f"its saved model can't be loaded: {reason}") from error
     return Reloaded(model, named=named)
@@ -107,7 +107,7 @@ def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
                 model.load_weights(weights)
     except Exception as error:
         reason = failures.innermost(error)
-        raise NotProvenError(f"its weights don't fit the model built anew: {reason}") from error
+        raise NotProvenError(f"its weights don't fit the rebuilt model: {reason}") from error
     return Reloaded(model, built=built)
 
 

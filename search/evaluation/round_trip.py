@@ -1,7 +1,7 @@
-"""A model through its file and back, before the budget is spent: can what is found be exported?
+"""A test before the budget is spent: can a model of this study be saved, loaded and exported?
 
-It happens in the process that has built it, but without the classes that building has registered:
-where the model is exported nobody has built one before.
+It runs in the process that built the model, but hides the classes that building it registered with
+Keras: they will not be registered where the exported model is loaded.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from studyhall.spaces.legal import Scalar
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 
 SAMPLES = 8
-LONGEST_S = 20.0  # that a launch waits for it
-CLOSE = 1e-2  # of the largest output: whatever the precision, another model is further off
+LONGEST_S = 20.0  # longest delay of a launch by this test, in seconds
+CLOSE = 1e-2  # share of the largest output: rounding is less, and another model differs by more
 
 
 @dataclass(frozen=True)
 class _Saved:
-    """What a trial says of its saved model."""
+    """The description of a saved model, as a trial has it."""
 
     params: dict[str, Any]
     attributes: dict[str, Any]
@@ -48,7 +48,7 @@ class _Saved:
 
 
 def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[str, Any]]:
-    """The model of some parameters, and all of them; what they leave open is drawn at random."""
+    """Build a model with given parameters; others are drawn at random. Return it with all."""
     study = quiet.optuna_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(dict(params))
     trial = study.ask()
@@ -56,15 +56,17 @@ def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[st
 
 
 def refuse(file: StudyFile, data: Data, folder: Path) -> None:
-    """See that the model that a study tries first can be built, and exported.
+    """Check that the first model that a study tries can be built and exported.
 
-    A builder may be slow, or fail with these values alone: a trial will tell of that.
+    If its builder is slow, or fails only with these values, nothing is raised: trials will show it.
 
     Args:
-        folder: where the study file lies.
+        file: the study file.
+        data: the study's data.
+        folder: folder of the study file.
 
     Raises:
-        ConfigError: it can't be exported; the reason in Keras' own words.
+        ConfigError: the model can't be exported; the reason is Keras' own message.
         UnusableCodeError: the builder fails whatever the values are.
     """
     plan = modelling.blueprint(file, data, folder)
@@ -79,10 +81,14 @@ def refuse(file: StudyFile, data: Data, folder: Path) -> None:
 
 
 def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
-    """What it takes to load an exported model, in words.
+    """Save and load a model; return in words what is needed to load an exported model.
+
+    Args:
+        plan: blueprint of the study.
+        params: hyperparameters; those that are missing are drawn at random.
 
     Raises:
-        ConfigError: it can't be saved, or what is loaded is another model.
+        ConfigError: the model can't be saved, or the loaded model gives different outputs.
         ArchitectureError, UserCodeError: it can't be built.
     """
     registered = dict(keras.saving.get_custom_objects())
@@ -105,9 +111,10 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
             except (NotProvenError, UserCodeError) as error:
                 problems.append(str(error))
                 continue
+            # A model that differs from itself, by randomness at inference, can't be compared.
             if not _alike(*expected) or _alike(expected[0], found):
                 return _words(loaded, plan, problems)
-            problems.append("its saved model, loaded, gives other numbers")
+            problems.append("its saved model gives different outputs when loaded")
     raise _refusal(plan, problems[0])
 
 
@@ -122,7 +129,7 @@ def _saved(plan: Blueprint, objects: ArtifactStore, built: Built, params: dict[s
 
 
 def _refusal(plan: Blueprint, why: str) -> ConfigError:
-    expected = "a model that can be saved and loaded, or built anew and given its weights"
+    expected = "a model that can be saved and loaded, or rebuilt and given its weights"
     received = f'"{plan.file.model.family}", whose models can\'t be exported: {why}'
     return ConfigError([f"[model] family: received {received}, expected {expected}"])
 
@@ -131,14 +138,14 @@ def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
     used = usage.of(loaded, plan)
     if used.loader:
         why = problems[0] if problems else "Keras can't write it"
-        return f"weights, and your code, which builds the model anew: {why}"
+        return f"weights only; your code rebuilds the model: {why}"
     if used == usage.Usage():
-        return "one file, which Keras loads alone"
+        return "one file, which Keras loads without your code"
     return f"loaded with your code: {used.lines[-1]}"
 
 
 def _shift(model: keras.Model) -> None:
-    """Weights as of a trained model: those that are made anew would be found to be the same."""
+    """Shift the weights, as training would: a new model could otherwise equal the saved one."""
     random = np.random.default_rng(0)
     for weight in model.weights:
         if weight.dtype.startswith("float"):
@@ -158,7 +165,7 @@ def _close(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 @contextmanager
 def _registered(before: dict[str, Any]) -> Iterator[None]:
-    """Let Keras know the classes that it knew then."""
+    """Restore Keras' registry of custom classes to an earlier state within the block."""
     known = keras.saving.get_custom_objects()
     now = dict(known)
     known.clear()

@@ -1,8 +1,8 @@
-"""How good predictions are: accuracy, precision, recall, F-scores, calibration, or errors.
+"""The scores of predictions: accuracy, precision, recall, F-scores, calibration, or errors.
 
-Precision, recall, F-score and the confusion matrix are what the book chapter 'structuring DL
-projects and hyperparameter tuning' judges classifiers by; scikit-learn computes them.
-The calibration error is that of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
+Precision, recall, F-scores and the confusion matrix are the measures of the book chapter
+'structuring DL projects and hyperparameter tuning'; scikit-learn computes them.
+The calibration error follows Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
 networks", 2017.
 """
 
@@ -19,32 +19,32 @@ Scores = dict[str, Any]
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
 BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}  # weight of recall in an F-score
-THRESHOLD = 0.5  # a probability from here on is a yes
-BINS = 10  # of probabilities, of equal width, from 0 to 1
+THRESHOLD = 0.5  # probabilities from here on count as positive
+BINS = 10  # bins of equal width for probabilities from 0 to 1
 
 
 def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLike) -> Scores:
-    """Score predictions by what the task asks for, as JSON-able values.
+    """Score predictions by the measures of a task, as JSON-able values.
 
     Args:
         task: binary, multiclass, multilabel or regression.
-        classes: Names, in the order of the indexes; of the labels where multilabel, of the
-            target columns (or nothing) where regression.
+        classes: Names, in the order of the indexes; for multilabel those of the labels, for
+            regression those of the target columns (or none).
         y: Targets: class indexes (N,), labels of 0 and 1 (N, k), numbers (N,) or (N, k).
-        prediction: What the model gave: probabilities (N, 1) or (N,), (N, classes) or (N, k),
+        prediction: Model outputs: probabilities (N, 1) or (N,), (N, classes) or (N, k),
             numbers (N,) or (N, k).
 
     Returns:
         Classification: ``task``, ``samples``, ``accuracy``, ``macro`` (means over classes) and
         ``micro`` (over all decisions) of ``precision``, ``recall``, ``f1``, ``f0.5``, ``f2``,
-        ``macro`` of ``roc_auc`` too; ``classes`` (a list of ``name``, these, ``samples``),
+        ``macro`` also of ``roc_auc``; ``classes`` (a list with ``name``, these, ``samples``),
         ``calibration`` and ``confusion`` (rows are true classes, columns predicted ones).
         Multilabel: the same, accuracy being the share of samples with every label right,
         ``confusion`` one 2 × 2 matrix per label. Regression: ``task``, ``samples``, ``mae``,
-        ``rmse``, ``r2``. None where a score has no meaning, as the ROC-AUC of an absent class.
+        ``rmse``, ``r2``. None for an undefined score, such as the ROC-AUC of an absent class.
 
     Raises:
-        ValueError: The shapes do not belong together, or there is no such task.
+        ValueError: The lengths differ, or the task is unknown.
     """
     predicted = np.asarray(prediction)
     wanted = np.asarray(y)
@@ -62,7 +62,7 @@ def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLik
 
 
 def decided(task: str, prediction: ArrayLike) -> NDArray[np.int64]:
-    """Class indexes (N,), or labels of 0 and 1 (N, k), from a model's probabilities."""
+    """Return class indexes (N,), or labels of 0 and 1 (N, k), from a model's probabilities."""
     predicted: NDArray[Any] = np.asarray(prediction)
     if task == MULTICLASS:
         return np.asarray(np.argmax(predicted, axis=-1), dtype=np.int64)
@@ -71,7 +71,7 @@ def decided(task: str, prediction: ArrayLike) -> NDArray[np.int64]:
 
 
 def _of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
-    y = y.reshape(len(y), -1)  # sequences and masks too, value by value
+    y = y.reshape(len(y), -1)  # sequences and masks are scored value by value
     predicted = predicted.reshape(y.shape)
     return {
         "task": REGRESSION,
@@ -119,10 +119,14 @@ def _per_class(
     indexes: list[int],
     probabilities: NDArray[Any],
 ) -> Scores:
-    """Scores of each class, their means, and those of all decisions together.
+    """Return the scores of each class, their means, and those over all decisions.
 
     Args:
-        probabilities: of each class, (N, classes).
+        classes: names of the classes.
+        y: targets.
+        chosen: predicted classes or labels.
+        indexes: indexes of the classes.
+        probabilities: probability of each class, (N, classes).
     """
     known = {"labels": indexes, "zero_division": 0.0}
     columns = _f_scores(y, chosen, average=None, **known)
@@ -144,7 +148,7 @@ def _per_class(
 
 
 def _f_scores(y: NDArray[Any], chosen: NDArray[Any], average: str | None, **known: Any) -> Scores:
-    """Precision, recall and F-scores of both equally, precision first, and recall first."""
+    """Return precision, recall and the F-scores of `BETAS`."""
     with_beta = {
         name: metrics.precision_recall_fscore_support(
             y, chosen, beta=beta, average=average, **known
@@ -157,7 +161,7 @@ def _f_scores(y: NDArray[Any], chosen: NDArray[Any], average: str | None, **know
 
 
 def _of_each(task: str, predicted: NDArray[Any]) -> NDArray[Any]:
-    """Probabilities (N, classes), where two classes have one column or none."""
+    """Return probabilities (N, classes), also for two classes with a single output column."""
     if task != BINARY:
         return predicted
     yes = predicted.reshape(len(predicted))
@@ -165,14 +169,14 @@ def _of_each(task: str, predicted: NDArray[Any]) -> NDArray[Any]:
 
 
 def _roc_auc(y: NDArray[Any], probability: NDArray[Any]) -> float | None:
-    """Of one class against the others; None where there are none of either."""
+    """Return the ROC-AUC of one class against the others; None if either side has no samples."""
     return float(metrics.roc_auc_score(y, probability)) if 0 < np.sum(y) < len(y) else None
 
 
 def _calibration(
     task: str, y: NDArray[Any], chosen: NDArray[Any], predicted: NDArray[Any]
 ) -> Scores:
-    """Of the class that was chosen; for labels, of each yes and no."""
+    """Return the calibration of the predicted class; for labels, of each label's decision."""
     if task == MULTICLASS:
         confidence = predicted.max(axis=-1)
     else:
@@ -182,17 +186,18 @@ def _calibration(
 
 
 def calibration(confidence: NDArray[Any], right: NDArray[Any]) -> dict[str, Any]:
-    """How sure a model was, against how often it was right.
+    """Compare a model's confidence with its accuracy.
 
     Args:
-        confidence: (N,) the probability of what it decided for, 0 to 1.
-        right: (N,) whether that was so.
+        confidence: (N,) probability of the predicted class, 0 to 1.
+        right: (N,) True where the prediction was right.
 
     Returns:
         ``error``, the mean over samples of the difference between confidence and accuracy in
         their bin, and ``bins``, a list of ``above``, ``up_to``, ``samples``, ``confidence`` and
         ``accuracy`` (the bin's means) for each bin that has samples.
     """
+    # Bins include their upper bound; a confidence of 0 belongs to the first bin.
     place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     bins = [_bin(number, confidence, right, place == number) for number in np.unique(place)]
     off = sum(each["samples"] * abs(each["confidence"] - each["accuracy"]) for each in bins)

@@ -1,4 +1,4 @@
-"""Scores of a model's answers, or why there are none: answers that its targets can't be held to."""
+"""The scores of a model's outputs, or the reason why they can't be scored against the targets."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from studyhall.search.study_file.losses import BINARY, MULTICLASS, REGRESSION
 from studyhall.search.trial import exporting
 from studyhall.search.trial.forms import Form
 
-ROUNDING = 1e-3  # by which a probability may leave 0 … 1
+ROUNDING = 1e-3  # a probability may lie outside of 0 … 1 by this much
 
 
 def scored(data: Data, form: Form, loss: Any, part: Part, outputs: NDArray[Any]) -> Scores:
-    """Scores as `report.scores` has them; else ``task``, ``samples`` and ``no_scores``, the reason.
+    """Return `scores.scores`, or ``task``, ``samples`` and ``no_scores``, the reason.
 
     Args:
-        data: the study's.
-        form: in which the model was fed with targets.
-        loss: that the model was trained with.
-        part: whose targets it is held to.
-        outputs: what the model gives for its samples, (N, …).
+        data: the study's data.
+        form: form of the targets that the model was trained on.
+        loss: loss that the model was trained with.
+        part: samples and targets to score against.
+        outputs: outputs of the model for these samples, (N, …).
     """
     reason = _unlike(data, part.y, outputs) or _other_numbers(data, form)
     predicted = outputs if reason else exporting.probabilities(data.task, loss, outputs)
@@ -37,10 +37,10 @@ def scored(data: Data, form: Form, loss: Any, part: Part, outputs: NDArray[Any])
 
 
 def _unlike(data: Data, y: NDArray[Any], outputs: NDArray[Any]) -> str | None:
-    """Answers of another width than the targets, or that are no numbers."""
+    """Return the reason if outputs are not finite, or their number doesn't match the targets."""
     given = _size(outputs)
     if not np.isfinite(outputs).all():
-        return "the model gives numbers that are not finite"
+        return "the model's outputs are not finite"
     if data.task not in (BINARY, MULTICLASS):
         return None if given == _size(y) else f"{_gives(given)}, y has {_size(y)}"
     classes = len(data.classes)
@@ -49,21 +49,21 @@ def _unlike(data: Data, y: NDArray[Any], outputs: NDArray[Any]) -> str | None:
 
 
 def _other_numbers(data: Data, form: Form) -> str | None:
-    """Classes that the user's model knows by other numbers than 0, 1, 2 …"""
+    """Return the reason if the user's model was trained on other class numbers than 0, 1, 2 …"""
     pool = data.split.pool
     if form.targets != "given" or pool.given is None or data.task not in (BINARY, MULTICLASS):
         return None
     if _size(pool.given) > 1 or np.array_equal(pool.given.reshape(-1), pool.y):
         return None
     known = ", ".join(data.classes[:3]) + (", …" if len(data.classes) > 3 else "")
-    return f"the model was given classes {known} as they are, scores need them as 0, 1, …"
+    return f"the model was trained on classes {known} as they are, scores need them as 0, 1, …"
 
 
 def _no_probabilities(data: Data, predicted: NDArray[Any]) -> str | None:
     low, high = float(predicted.min()), float(predicted.max())
     if data.task == REGRESSION or (low >= -ROUNDING and high <= 1 + ROUNDING):
         return None
-    return f"the model gives numbers from {low:.4g} to {high:.4g}, no probabilities"
+    return f"the model's outputs range from {low:.4g} to {high:.4g}: not probabilities"
 
 
 def _size(array: NDArray[Any]) -> int:
@@ -71,4 +71,4 @@ def _size(array: NDArray[Any]) -> int:
 
 
 def _gives(count: int) -> str:
-    return f"the model gives {count} number{'' if count == 1 else 's'} a sample"
+    return f"the model gives {count} number{'' if count == 1 else 's'} per sample"

@@ -1,7 +1,7 @@
-"""How far apart two values of one model may lie: what rounding explains, and no more.
+"""The tolerance between two values of one model: as much as rounding explains, and no more.
 
-A share of the value alone would be wrong near 0, where rounding is one of the predictions: so it is
-measured what the value comes to where each prediction is off by as much as rounding is.
+A fixed share of the value would be wrong near 0, where the rounding errors of the predictions
+dominate. So the value is computed again with each prediction shifted by as much as rounding may.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any
 import keras
 import numpy as np
 
-DRAWS = 8  # of predictions that are off
+DRAWS = 8  # sets of shifted predictions
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What a precision leaves uncertain.
+    """The rounding errors of a precision.
 
     Attributes:
         loss: share of a loss; metrics are as exact as the predictions.
-        predictions: share of a sample's largest output, by which each of its outputs may be off.
+        predictions: share of a sample's largest output by which each of its outputs may be off.
     """
 
     loss: float
     predictions: float
 
 
-# Measured on a CPU, between training and the reloaded model, 2026-11-26: 6e-5 of the value at most
-# in float32 and 4e-4 in mixed_float16, where it is near 0, and 5e-2 in mixed_bfloat16.
-TF32 = "tf32"  # how GPUs multiply float32 unless told otherwise: with 10 bits
+# Measured on a CPU, between training and the reloaded model, 2026-11-26: at most 6e-5 of the value
+# in float32, 4e-4 in mixed_float16 (for values near 0) and 5e-2 in mixed_bfloat16.
+TF32 = "tf32"  # default precision of float32 products on GPUs: 10 bits of mantissa
 OF = {
     "float32": Rounding(1e-4, 2e-6),
     TF32: Rounding(1e-2, 1e-3),
@@ -49,14 +49,18 @@ def measured(
     *,
     is_loss: bool = True,
 ) -> tuple[float, float]:
-    """What a model scores, and its greatest honest difference from a recorded value.
+    """Return a model's value, and the largest difference from a recorded one due to rounding.
 
     Args:
-        rounding: of the model's precision.
-        recorded: the value.
-        model: that is reloaded.
-        value: what a model comes to; calls it, always with the same samples in the same order.
-        is_loss: whether it is a loss.
+        rounding: rounding errors of the model's precision.
+        recorded: the recorded value.
+        model: the reloaded model.
+        value: returns a model's value; it must call the model with the same samples in the same
+            order each time.
+        is_loss: the value is a loss, not a metric.
+
+    Returns:
+        The value, and the tolerance in the value's unit.
     """
     kept = _Kept(model)
     found = value(kept)
@@ -66,14 +70,14 @@ def measured(
 
 
 class _Kept:
-    """A model that keeps what it has answered."""
+    """A model that records its outputs."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.answers: list[Any] = []
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """The model's outputs."""
+        """Return and record the model's outputs."""
         self.answers.append(self.model(x, training=training))
         return self.answers[-1]
 
@@ -82,7 +86,7 @@ class _Kept:
 
 
 class _Off(_Kept):
-    """The same answers, each output off: all too large, all too small, or either by chance."""
+    """A model that returns recorded outputs, shifted: all up, all down, or at random."""
 
     def __init__(self, kept: _Kept, share: float, draw: int) -> None:
         super().__init__(kept.model)
@@ -92,7 +96,7 @@ class _Off(_Kept):
         self._random = np.random.default_rng(draw)
 
     def __call__(self, x: Any, training: bool = False) -> Any:
-        """The next answer."""
+        """Return the next recorded outputs, shifted."""
         return keras.tree.map_structure(self._off, next(self._given))
 
     def _off(self, given: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How an exported model is loaded anywhere: lines to paste, the user's modules that it needs."""
+"""The instructions for loading an exported model: lines of Python and the user's modules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studyhall.spaces import own_classes
 MODEL, WEIGHTS, LOADER = best.FILES[0], "model.weights.h5", "load_model.py"
 
 _LOADER = '''\
-"""The best model of a study, made by its own builder, with the weights that lie beside this file.
+"""The best model of a study, built by its own builder, with the weights saved in this folder.
 
 In this folder: from load_model import load; model = load()
 """
@@ -32,7 +32,7 @@ CARD = json.loads((FOLDER / "best.json").read_text(encoding="utf-8"))
 
 
 class Trial:
-    """Gives the builder the hyperparameters of the trial."""
+    """Supplies the builder with the hyperparameters of the trial."""
 
     number, params, user_attrs = CARD["trial"], CARD["hyperparameters"], {{}}
 
@@ -46,7 +46,7 @@ class Trial:
 
 
 def load():
-    """The model, which takes raw samples: call it, or its predict_on_batch."""
+    """Return the model, which takes raw samples: call it, or its predict_on_batch."""
     keras.config.set_dtype_policy(CARD["precision"])
     shape, prepared = tuple(CARD["input_shape"]), CARD["preparation"]
     built = {module}.{function}(Trial(), shape, CARD["outputs"])
@@ -66,12 +66,12 @@ def load():
 
 @dataclass(frozen=True)
 class Usage:
-    """What it takes to load a model from the folder of its export.
+    """The requirements for loading a model from the folder of its export.
 
     Attributes:
         lines: Python, to be run in that folder.
-        modules: the user's, to lie there.
-        loader: a module of its own that builds it anew; empty where Keras can load it.
+        modules: the user's modules, to be copied into it.
+        loader: source of a module that rebuilds the model; empty if Keras can load it.
     """
 
     lines: tuple[str, ...] = best.PLAIN
@@ -80,12 +80,12 @@ class Usage:
 
     @property
     def model(self) -> str:
-        """The name of the exported file."""
+        """The name of the exported model's file."""
         return WEIGHTS if self.loader else MODEL
 
 
 def of(reloaded: Reloaded, plan: Blueprint) -> Usage:
-    """How this model of a study is loaded."""
+    """Return the way to load a reloaded model of a study from its export."""
     if reloaded.named is None:
         return _built_anew(plan)
     if reloaded.named.nothing:
@@ -106,7 +106,8 @@ def _with_own_classes(named: own_classes.NamedObjects) -> Usage:
         options.append("safe_mode=False")
     load = f"model = keras.models.load_model({', '.join(options)})"
     if named.lambdas:
-        load += "  # its lambdas are code of Python {}.{}".format(*sys.version_info)
+        # Lambdas are stored as byte code, which only the same Python version can run.
+        load += "  # its lambdas are byte code of Python {}.{}".format(*sys.version_info)
     modules = own_classes.needed([m for m in own_classes.modules() if m.__name__ in homes])
     return Usage(("import keras", *(f"import {home}" for home in homes), load), tuple(modules))
 

@@ -1,7 +1,7 @@
-"""What a reloaded model comes to: the very quantity that its training recorded, computed again.
+"""The value of a reloaded model: the same quantity that its training recorded, computed again.
 
-The same loss or metric gets the same targets, in the same batches where batching matters. What only
-the user's own `test_step` gives, that step computes, in a freshly compiled model with the weights.
+The same loss or metric gets the same targets, in the same batches where batching matters. A value
+from the user's own `test_step` is computed by a freshly compiled model with the reloaded weights.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from studyhall.storage.queries.records import TrialRecord
 
 
 class ValuationError(RuntimeError):
-    """The value can't be computed again; the message says why."""
+    """An error: the value can't be computed again; the message is the reason."""
 
 
 class Valuation:
-    """How the models of a trial are valued.
+    """The computation of the values of a trial's models.
 
     Args:
-        plan: the study's.
-        trial: whose model is built and compiled anew: what it was valued by only its code knows.
+        plan: blueprint of the study.
+        trial: trial whose model is rebuilt and compiled, as only its code knows its loss.
     """
 
     def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:
@@ -46,19 +46,19 @@ class Valuation:
 
     @property
     def loss(self) -> Any:
-        """That the trial's model was trained with, as compile takes it."""
+        """The loss that the trial's model was trained with, as `compile` takes it."""
         return self.built.data_loss or self.built.model.loss
 
     def value(self, model: keras.Model, fold: Fold, part: Part) -> float:
-        """The study's first objective, of a reloaded model.
+        """Return the value of the study's first objective for a reloaded model.
 
         Args:
             model: takes raw samples.
-            fold: that it was trained on.
-            part: what it is valued on.
+            fold: fold that it was trained on.
+            part: samples and targets to evaluate it on.
 
         Raises:
-            ValuationError: the reloaded model is not like that of the trial.
+            ValuationError: the reloaded model is unlike that of the trial.
         """
         name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
         if name == "loss":
@@ -69,13 +69,13 @@ class Valuation:
         return found[name] if name in found else self._evaluated(name, model, fold, part)
 
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
-        """Scores of what a model gives for a part; see `scoring.scored`."""
+        """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return scoring.scored(self.plan.data, self.built.form, self.loss, part, outputs)
 
     def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
-        """Scores on the test set, and the samples that the model is most wrong about.
+        """Return scores on the test set, and the samples with the worst predictions.
 
-        Where no scores fit, the study's first objective stands for them.
+        If the outputs can't be scored, return the value of the study's first objective instead.
         """
         data, part = self.plan.data, self.plan.data.test
         outputs = exporting.predict(model, part.x)
@@ -88,7 +88,7 @@ class Valuation:
 
     @property
     def _by_step(self) -> bool:
-        """Whether the validation loss of Keras' own fit was the value."""
+        """True if the value was the validation loss of `model.fit` itself."""
         known = self.built.data_loss or model_losses.of(self.built.model)
         return known is None or sharing.overrides(self.built.model, "test_step", "compute_loss")
 
@@ -97,12 +97,12 @@ class Valuation:
         return data_loss(loss, self._batches(model, part))
 
     def _measured(self, model: keras.Model, part: Part) -> dict[str, float]:
-        """What the metrics of the compiled model say."""
+        """Return the metrics of the compiled model, by name."""
         metrics = model_losses.metrics_of(self.built.model)
         return {} if metrics is None else measured(metrics, self._batches(model, part))
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
-        """Targets and what the model says, in their order."""
+        """Yield batches of targets and predictions, in order."""
         size = validation_batch(self.built.model) or exporting.BATCH
         y = forms.targets(part, self.built.form, len(self.plan.data.classes))
         for start in range(0, len(part), size):
@@ -111,7 +111,7 @@ class Valuation:
             yield keras.ops.convert_to_tensor(y[some]), model(x, training=False)
 
     def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
-        """What Keras' own evaluate says of the trial's model with the reloaded weights."""
+        """Return a value from `evaluate` of the trial's model with the reloaded weights."""
         own = self.built.model
         own.set_weights(_weights(model, own))
         x, y = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
@@ -119,16 +119,16 @@ class Valuation:
         found = own.evaluate(exporting.dense(x), y, size, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
-            raise ValuationError(f"{name} is not measured any more, only {known}")
+            raise ValuationError(f"{name} is no longer measured, only {known}")
         return float(found[name])
 
 
 def data_loss(loss: Any, batches: Iterable[tuple[Any, Any]]) -> float:
-    """Mean loss over samples, without penalties.
+    """Return the mean loss over samples, without penalties.
 
     Args:
-        loss: of targets and predictions, as Keras calls it in training.
-        batches: of both.
+        loss: function of targets and predictions, as Keras calls it in training.
+        batches: targets and predictions of each batch.
     """
     total, samples = 0.0, 0
     for y, predicted in batches:
@@ -138,11 +138,11 @@ def data_loss(loss: Any, batches: Iterable[tuple[Any, Any]]) -> float:
 
 
 def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) -> dict[str, float]:
-    """Metrics of predictions, by name.
+    """Return the metrics of predictions, by name.
 
     Args:
-        metrics: a compiled model's.
-        batches: of targets and predictions.
+        metrics: metrics of a compiled model.
+        batches: targets and predictions of each batch.
     """
     metrics.reset_state()
     for y, predicted in batches:
@@ -151,9 +151,9 @@ def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) 
 
 
 def _weights(reloaded: keras.Model, model: keras.Model) -> list[NDArray[Any]]:
-    """Those of the trained model in an exported one, which has its normalisation in front."""
+    """Return the trained weights from an exported model, whose normalisation precedes them."""
     shapes = [tuple(weight.shape) for weight in model.weights]
     for part in (reloaded, *reloaded.layers):
         if [tuple(weight.shape) for weight in part.weights] == shapes:
             return [np.asarray(weight) for weight in part.weights]
-    raise ValuationError("the reloaded model has other weights than the one that was trained")
+    raise ValuationError("the reloaded model has different weights than the trained one")

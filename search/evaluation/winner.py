@@ -1,4 +1,4 @@
-"""Which trial has won, and which model stands for it: the incumbent's, or a confirmed one."""
+"""The trial that won a study, and the model that is exported for it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from studyhall.storage.studies.scorings import Scoring
 
 @dataclass(frozen=True)
 class Winner:
-    """The trial that stands for its study.
+    """The trial whose model is exported: the study's best, or one chosen by the user.
 
     Attributes:
-        trial: its attributes are those of the training whose model is exported.
-        confirmation: of the best trials: the one that counts, or None.
-        final: whether nothing is to come that could beat it.
-        scorings: how the test set was used so far.
-        chosen: whether somebody has named this trial, though another has won.
+        trial: the trial; its attributes describe the training whose model is exported.
+        confirmation: the confirmation of the best trials that counts, or None.
+        final: no result that is still to come could change the winner.
+        scorings: uses of the test set so far.
+        chosen: the user chose this trial, though another one has won.
     """
 
     trial: TrialRecord
@@ -38,32 +38,34 @@ class Winner:
     chosen: bool = False
 
     def key(self, name: str) -> str:
-        """Where a fact about this trial's model is kept."""
+        """Return the key under which a fact about this trial's model is stored."""
         return f"{name} {self.trial.number}" if self.chosen else name
 
     @property
     def folder(self) -> str:
-        """Of its exported model, below the study's."""
+        """The folder of its exported model, relative to the study's folder."""
         return f"trial-{self.trial.number}" if self.chosen else "best"
 
     @property
     def model_sha256(self) -> str | None:
-        """Of its model; None where none is saved."""
+        """The SHA-256 of its model; None if none is saved."""
         found = self.trial.attributes.get("model_sha256")
         return None if found is None else str(found)
 
     @property
     def scoring(self) -> Scoring | None:
-        """The latest scores of this very model on the test set."""
+        """The latest scores of exactly this model on the test set, or None."""
         mine = [s for s in self.scorings if s.model_sha256 == self.model_sha256 and s.scores]
         return mine[-1] if mine else None
 
 
 def read(db: Database, study: Study, number: int | None = None) -> Winner | None:
-    """The winner so far; None before any trial is complete.
+    """Read the current winner; None before any trial is complete.
 
     Args:
-        number: of a complete trial that is to stand for its study instead.
+        db: database of the study.
+        study: the study.
+        number: number of a complete trial to use instead of the winner.
 
     Raises:
         ConfigError: there is no such trial, or it is not complete.
@@ -73,14 +75,16 @@ def read(db: Database, study: Study, number: int | None = None) -> Winner | None
         return found
     trial = records.trial(db, study, number)
     if trial is None or trial.state != "COMPLETE":
-        received = f"{number}, which is {trial.state}" if trial else f"{number}, which is not there"
+        received = f"{number}, which is {trial.state}" if trial else f"{number}, which is missing"
         raise ConfigError([f"command line: --trial: received {received}, expected a complete one"])
+    # The test set is reserved for the winner: a chosen trial is final only if the winner's proof
+    # has failed.
     last = found.final and _fails(studies.facts(db, study).get("proof"), found)
     return Winner(trial, None, last, found.scorings, chosen=True)
 
 
 def _fails(proof: dict[str, Any] | None, found: Winner) -> bool:
-    """Whether this trial's model is known not to be proven."""
+    """Return whether the proof of this trial's model has failed."""
     mine = proof is not None and proof.get("model_sha256") == found.model_sha256
     return mine and not proof_result.holds(proof or {})
 
@@ -100,7 +104,7 @@ def _read(db: Database, study: Study) -> Winner | None:
 
 
 def _confirmed(winner: Confirmed) -> TrialRecord:
-    """The trial, with what is known of its confirmed model."""
+    """Return the trial with the attributes of its confirmed model."""
     run = winner.model
     if run is None or run.result is None:
         return winner.trial

@@ -1,4 +1,4 @@
-"""The samples that a model is most wrong about, with small pictures where they are images."""
+"""The samples with the worst predictions, with thumbnails if they are images."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from PIL import Image
 from studyhall.search.evaluation.scores import BINARY, MULTICLASS, REGRESSION
 
 MOST = 12
-LARGEST = 96  # pixels of a picture's side; larger ones are made smaller
+LARGEST = 96  # longest side of a thumbnail in pixels
 
 
 def samples(
     task: str, classes: Sequence[str], x: Any, y: NDArray[Any], predicted: NDArray[Any]
 ) -> list[dict[str, Any]]:
-    """Wrong answers that the model was surest of, or the largest errors in numbers.
+    """Return the wrong predictions of highest confidence, or the largest regression errors.
 
     Args:
-        task: binary, multiclass, multilabel or regression; none are told of multilabel.
+        task: binary, multiclass, multilabel or regression; nothing is returned for multilabel.
         classes: names in the order of the class numbers.
         x: raw samples (N, …), sparse or not.
         y: class numbers (N,), or numbers (N,) or (N, k).
         predicted: probabilities (N, 1) or (N, classes), or numbers (N,) or (N, k).
 
     Returns:
-        The worst first: ``sample`` (its place in `x`), ``true``, ``predicted``, ``probability``
-        (None for numbers) and ``picture`` (PNG, base64; None where samples are no images).
+        The worst first: ``sample`` (its index in `x`), ``true``, ``predicted``, ``probability``
+        (None for regression) and ``picture`` (PNG, base64; None if samples are not images).
     """
     if task == REGRESSION:
         return _errors(x, y, predicted)
@@ -54,10 +54,11 @@ def samples(
 
 
 def picture(x: Any, row: int) -> str | None:
-    """A sample as PNG in base64; None unless samples have the shape (H, W, 1) or (H, W, 3)."""
+    """Return a sample as base64 PNG; None unless samples have the shape (H, W, 1) or (H, W, 3)."""
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         return None
     image = np.asarray(x[row], np.float64)
+    # Stretched to the full range of grey, as the range of raw values is unknown.
     low, high = float(image.min()), float(image.max())
     grey = 255 * (image - low) / max(high - low, 1e-9)
     drawn = Image.fromarray((grey[..., 0] if x.shape[-1] == 1 else grey).astype(np.uint8))

@@ -1,1 +1,1 @@
-"""Trials trained anew, apart from the search: confirmed, replayed, or on less data."""
+"""The retraining of trials outside of the search: confirmations, replays, and data curves."""

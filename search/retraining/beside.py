@@ -1,8 +1,8 @@
-"""What a worker does with trials that are trained anew, beside the search.
+"""The worker loop for retrainings: trials that are trained again outside of the search.
 
-They are trials of a hidden study, which any worker's loop runs: leased, saved on the way, taken
-over. Here is what sets them apart: whose hyperparameters they have, their seeds, their data, and
-that their results are for nobody's sampler.
+They are trials of a hidden study, which the ordinary worker loop runs: leased, checkpointed, taken
+over. This module holds the differences: hyperparameters of a trial of the search, own seeds and
+data, and results that no sampler sees.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ from studyhall.storage.trials.claimed_trial import Claim
 
 
 def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
-    """Train what is planned until nothing is left or somebody asks to stop.
+    """Run the planned retrainings until nothing is left or the user asks to stop.
+
+    Args:
+        db: database of the study.
+        study: the study whose trials are trained again.
+        purpose: the kind of retraining, which names the hidden study.
+        stop: listens for requests to stop.
 
     Raises:
         ConfigError: data or code differ from those that the study began with.
@@ -53,11 +59,11 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
 
 
 class Beside(worker.Search):
-    """What becomes of the trials of a hidden study.
+    """The way in which a worker handles the trials of a hidden study.
 
     Args:
-        db: where it is.
-        study: the one that it stands beside.
+        db: database of the study.
+        study: the study whose trials are trained again.
     """
 
     def __init__(self, db: Database, study: Study) -> None:
@@ -65,12 +71,12 @@ class Beside(worker.Search):
         self._anew: Anew | None = None
 
     def keeper(self, db: Database, study: Study, stored: Stored) -> Keeper:
-        """Keeps the models of all that are confirmed: whichever wins, one of them is exported."""
+        """Return a keeper of all models if confirming, as any trial may win; else of none."""
         kept = _All if study.purpose == CONFIRM else _None
         return kept(db, self._study, record.objects(study), stored.file.study)
 
     def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
-        """One of them, with the engines of those before it."""
+        """Return the run of one retraining, which reuses the engines of earlier ones."""
         self._anew = self._anew or Anew(context.plan)
         purpose = str(context.study.purpose)
         one = retrainings.of_trial(self._db, self._study, purpose, claim.lease.trial_id)
@@ -79,18 +85,18 @@ class Beside(worker.Search):
         return Retrained(self._anew, one, trial, context, claim, wait_s)
 
     def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
-        """Nothing: each has its reason, and the launcher shows it."""
+        """Do nothing: the launcher shows each outcome with its reason."""
 
 
 class Retrained(Run):
-    """One of them, from its checkpoint to its end.
+    """The run of one retraining, from its checkpoint to its end.
 
     Args:
-        anew: gives engines.
-        one: its seed, which is of the first fold (each further one has the next), and its share of
-            the training part.
-        trial: whose hyperparameters it has.
-        context, claim, wait_s: as of any `Run`.
+        anew: provides engines.
+        one: its trial, its seed (that of the first fold; each further fold adds one), and its
+            percentage of the training set.
+        trial: trial whose hyperparameters are used.
+        context, claim, wait_s: as in `Run`.
     """
 
     def __init__(
@@ -107,7 +113,7 @@ class Retrained(Run):
 
     @property
     def number(self) -> int:
-        """Of the trial that is trained anew."""
+        """The number of the trial that is trained again."""
         return self._one.trial
 
     def _seed(self, part: TrialTraining) -> int:
@@ -123,7 +129,7 @@ class Retrained(Run):
         return fixed(self._of)
 
     def _predict(self, part: TrialTraining, run: Training) -> None:
-        """Nothing: what the folds predict is told of the search alone."""
+        """Do nothing: out-of-fold predictions are kept for the search only."""
 
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
         known = self.attributes
@@ -137,7 +143,7 @@ class Retrained(Run):
 
 
 class _All(Keeper):
-    """Keeps every model: whichever trial wins, one of its models is exported."""
+    """A keeper of every model: whichever trial wins, one of its models is exported."""
 
     def wants(self, value: float, number: int) -> bool:
         return True
@@ -147,14 +153,17 @@ class _All(Keeper):
 
 
 class _None(_All):
-    """Keeps no model."""
+    """A keeper of no models."""
 
     def wants(self, value: float, number: int) -> bool:
         return False
 
 
 def _unguided(hidden: Study) -> Study:
-    """With nothing that a search would choose or stop: each is trained once, to its end."""
+    """Return the hidden study without sampler, pruner, repeats and warm start.
+
+    Each retraining is one training of given hyperparameters to its end.
+    """
     file = hidden.config["file"]
     file = {**file, "search": {"sampler": "random", "pruner": "none"}}
     file["training"] = {**file["training"], "repeats": 1}
@@ -162,7 +171,7 @@ def _unguided(hidden: Study) -> Study:
 
 
 def _free_the_dead(db: Database, hidden: Study) -> None:
-    """Free what processes of this machine had in hand that are gone, though not silent for long."""
+    """Release trials of dead processes on this machine at once, without waiting for silence."""
     for one in status.status(db, hidden).running:
         if one.held and _is_gone(one):
             control.free(db, hidden, one.worker)
@@ -173,9 +182,9 @@ def _is_gone(one: Running) -> bool:
     if one.host != me.host:
         return False
     try:
-        os.kill(one.pid, 0)
+        os.kill(one.pid, 0)  # signal 0 only checks that the process exists
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
-    return one.pid == me.pid
+        return False  # it exists, but belongs to another user
+    return one.pid == me.pid  # a restarted container may reuse the process id of a dead worker

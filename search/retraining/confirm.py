@@ -1,4 +1,4 @@
-"""Confirming a study's best trials: planned, trained on every device, the winner's model kept."""
+"""The confirmation of a study's best trials: plan it, train on all devices, keep the best model."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ from studyhall.storage.studies.rows import Study
 def confirm(
     db: Database, study: Study, devices: list[Device], view: View, url: str, top: int, seeds: int
 ) -> int:
-    """Train the best trials anew, unless that has been done, and keep the winner's best model.
+    """Retrain the best trials, unless that has been done, and keep the winner's best model.
 
     Args:
-        top: how many trials.
-        seeds: how often each.
+        db: database of the study.
+        study: the study.
+        devices: one worker process is started per entry.
+        view: display of the launch.
+        url: URL of the database.
+        top: number of trials.
+        seeds: number of new seeds per trial.
 
     Returns:
-        Exit code, as `launch.launch`.
+        Exit code, as of `launch.launch`.
 
     Raises:
         ConfigError: no trial is complete.
     """
     _choose(db, study, top)
     confirmation.plan(db, study, top, seeds)
-    for _ in range(2):  # a winner that had once been beaten has lost its models
+    for _ in range(2):  # again if the winner lost its models, because another trial once led
         if code := launch.run(db, study, CONFIRM, devices, view, url):
             return code
         found = known(db, study)
@@ -50,9 +55,9 @@ def confirm(
 def asked(
     db: Database, study: Study, top: int | None, seeds: int | None, file: StudySection
 ) -> tuple[int, int]:
-    """How many trials and seeds.
+    """Return the numbers of trials and of seeds to confirm.
 
-    What is given goes before what was asked for last, that before the study file and its defaults.
+    Arguments take precedence over the last request, that over the study file, that over defaults.
     """
     last = confirmation.read(db, study)
     if last is not None:
@@ -61,7 +66,7 @@ def asked(
 
 
 def announced(db: Database, study: Study, top: int, seeds: int) -> str:
-    """What is to be done, in a line.
+    """Return the line that announces a confirmation.
 
     Raises:
         ConfigError: no trial is complete.
@@ -72,7 +77,7 @@ def announced(db: Database, study: Study, top: int, seeds: int) -> str:
 
 
 def known(db: Database, study: Study) -> Confirmation:
-    """What has been confirmed.
+    """Read the state of the confirmation.
 
     Raises:
         ConfigError: no trial is complete.
@@ -84,7 +89,7 @@ def known(db: Database, study: Study) -> Confirmation:
 
 
 def _choose(db: Database, study: Study, top: int) -> list[TrialRecord]:
-    """The best so many trials, or all that there are."""
+    """Return the best ``top`` trials, or all if there are fewer."""
     best, _ = records.best(db, study, top)
     if not best:
         raise _empty(study)
@@ -96,7 +101,7 @@ def _empty(study: Study) -> ConfigError:
 
 
 def _reopened(db: Database, study: Study, found: Confirmation) -> bool:
-    """Whether the winner's best training has to be done again, as its model is gone."""
+    """Reopen the winner's best training if its model is deleted; return True if it is reopened."""
     winner = found.winner
     if winner is None or winner.model is not None or _unsavable(winner):
         return False
@@ -111,7 +116,7 @@ def _unsavable(winner: Confirmed) -> bool:
 
 
 def _drop_beaten(db: Database, study: Study, found: Confirmation) -> None:
-    """Forget all models but the winner's best; their objects go with the next tidying."""
+    """Drop all models but the winner's best; their files are deleted with the next save."""
     if found.winner is None or found.winner.model is None:
         return
     keep = found.winner.model.id

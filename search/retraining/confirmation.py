@@ -1,7 +1,7 @@
-"""The best trials, confirmed with new seeds: their means, with intervals, and the winner.
+"""The confirmation of the best trials with new seeds: means, confidence intervals, and a winner.
 
-The best of many results is the best partly by luck (the winner's curse): its mean over new seeds is
-what it is worth. Needs nothing of Keras.
+The best of many results is partly luck (the winner's curse): the mean over new seeds is a fair
+estimate. Importable without Keras.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from studyhall.storage.studies import retrainings, studies
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.studies.rows import Study
 
-FACT = "confirmation"  # how many trials and seeds were asked for last
+FACT = "confirmation"  # key under which the numbers of trials and seeds requested last are stored
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """All of them, as far as they have come.
+    """The state of a confirmation.
 
     Attributes:
-        top, seeds: what was asked for last.
-        ranked: the best mean first; those without one last.
-        missing: trials that are among the best so many now, and were not confirmed.
-        earlier: a complete one, which stands until this one is.
-        later: trainings left of one that is to take the place of this one.
+        top, seeds: numbers of trials and of seeds per trial that were requested last.
+        ranked: confirmed trials, the best mean first, those without a mean last.
+        missing: numbers of trials that now rank among the best ``top`` but were not confirmed.
+        earlier: an earlier, complete confirmation, which counts until this one is complete.
+        later: number of trainings left in a newer confirmation that will replace this one.
     """
 
     top: int
@@ -46,47 +46,47 @@ class Confirmation:
 
     @property
     def left(self) -> int:
-        """Trainings that have not ended."""
+        """The number of trainings that have not ended."""
         return sum(run.result is None for each in self.ranked for run in each.runs)
 
     @property
     def gpu_seconds(self) -> float:
-        """What they have taken, which is no part of the study's budget."""
+        """The device time of all trainings in seconds, which is outside of the study's budget."""
         return sum(run.gpu_seconds for each in self.ranked for run in each.runs)
 
     @property
     def current(self) -> bool:
-        """Whether the best trials are all confirmed, so that there is a winner."""
+        """True if all of the best trials are confirmed, so that there is a winner."""
         return self.left == 0 and not self.missing and self.winner is not None
 
     @property
     def standing(self) -> Confirmation:
-        """The one that counts: this one, or an earlier one as long as only that is complete."""
+        """The confirmation that counts: this one, or the earlier one while this is incomplete."""
         if self.current or self.earlier is None or not self.earlier.current:
             return self
         return replace(self.earlier, later=self.left)
 
     @property
     def covers(self) -> dict[str, Any]:
-        """What was asked for, and the trials that it was done for."""
+        """The request as JSON values: numbers of trials and seeds, and the trials confirmed."""
         trials = [each.trial.number for each in self.ranked]
         return {"top": self.top, "seeds": self.seeds, "trials": trials}
 
     @cached_property
     def winner(self) -> Confirmed | None:
-        """The trial of the best mean."""
+        """The trial with the best mean, or None."""
         first = self.ranked[0] if self.ranked else None
         return first if first is not None and first.mean is not None else None
 
     @cached_property
     def equals(self) -> list[int]:
-        """Trials that can't be told apart from the winner (Welch's t-test)."""
+        """The trials that don't differ significantly from the winner (Welch's t-test)."""
         if self.winner is None:
             return []
         return [e.trial.number for e in self.ranked[1:] if alike(self.winner.values, e)]
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the confirmation as JSON values."""
         return {
             "top": self.top,
             "seeds": self.seeds,
@@ -101,15 +101,15 @@ class Confirmation:
         }
 
     def sentences(self) -> Iterator[str]:
-        """What has come of it, for people."""
+        """Yield the result in sentences."""
         if self.left or self.missing:
             yield from self._unfinished()
             if self.standing is not self:
-                yield "Until then the one before it stands."
+                yield "Until it is complete, the previous confirmation counts."
                 yield from replace(self.standing, later=0).sentences()
             return
         if self.winner is None or self.winner.mean is None:
-            yield "None of the best trials could be trained anew."
+            yield "None of the best trials could be retrained."
             return
         within = f"mean {words.number(self.winner.mean)}"
         if self.winner.interval:
@@ -118,28 +118,35 @@ class Confirmation:
         searched = words.number(self.winner.trial.value)
         yield (
             f"Confirmed with {words.counted(self.seeds, 'new seed')} each, trial "
-            f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; the search "
-            f"had given it {searched}."
+            f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; in the "
+            f"search it reached {searched}."
         )
         if self.equals:
             others = ", ".join(map(str, self.equals))
-            yield f"Chance alone may set it apart from trial {others}."
+            yield f"Its lead over trial {others} may be due to chance."
         if self.later:
             left = words.counted(self.later, "training")
-            yield f"Another confirmation is under way: {left} left."
+            yield f"Another confirmation is running: {left} left."
 
     def _unfinished(self) -> Iterator[str]:
         if self.missing:
             numbers = ", ".join(map(str, self.missing))
-            yield f"Not confirmed, though among the best {self.top} by now: trial {numbers}."
+            yield f"Not confirmed yet, but now among the best {self.top}: trial {numbers}."
         if self.left:
-            yield f"The confirmation is under way: {words.counted(self.left, 'training')} left."
+            yield f"The confirmation is running: {words.counted(self.left, 'training')} left."
 
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
-    """Write down which trainings are to be done; those of an earlier call stay.
+    """Record the trainings to be done, in addition to those of earlier calls.
 
-    A complete confirmation stands until this one is, and for good if it was of as many or more.
+    An earlier, complete confirmation counts until this one is complete. If it had as many or more
+    trials and seeds, it is kept for good.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        top: number of best trials to confirm.
+        seeds_each: number of new seeds per trial.
     """
     known = read(db, study)
     stands = known.standing if known is not None and known.standing.current else None
@@ -159,12 +166,12 @@ def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:
 
 
 def settle(db: Database, study: Study, found: Confirmation) -> None:
-    """Forget the earlier one, now that this one is complete."""
+    """Discard the earlier confirmation, now that this one is complete."""
     studies.set_fact(db, study, FACT, {"top": found.top, "seeds": found.seeds})
 
 
 def read(db: Database, study: Study) -> Confirmation | None:
-    """What was asked for last, as far as it has come; None where nobody has asked for any."""
+    """Read the state of the last confirmation requested; None if there is none."""
     asked = studies.facts(db, study).get(FACT)
     if asked is None:
         return None
@@ -184,6 +191,7 @@ def _read(
     asked = [row for row in rows if row.repeat < count]
     best, begun = records.best(db, study, top, sorted({row.trial for row in asked}))
     found = [Confirmed(t, tuple(r for r in asked if r.trial == t.number), *about) for t in begun]
+    # Trials of an earlier request with fewer seeds do not count as confirmed.
     whole = [each for each in found if len(each.runs) == count]
     known = {each.trial.number for each in whole}
     missing = tuple(t.number for t in best if t.number not in known)
@@ -191,7 +199,7 @@ def _read(
 
 
 def rows(found: Confirmation) -> tuple[list[str], list[list[str]]]:
-    """A table: a row per trial."""
+    """Return a table header, and a row per trial."""
     head = ["trial", "searched", "mean", "95 % from", "to", "each"]
     return head, [_row(each) for each in found.ranked]
 

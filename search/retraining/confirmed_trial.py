@@ -1,4 +1,4 @@
-"""One trial confirmed with new seeds: its mean, the interval around it, its best model."""
+"""The confirmation of one trial with new seeds: mean, confidence interval, best model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from studyhall.search.study_file import objectives
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.retrainings import Retraining
 
-SURE = 0.95  # of the intervals
-CHANCE = 0.05  # from which likelihood two trials can't be told apart
+SURE = 0.95  # confidence level of the intervals
+CHANCE = 0.05  # significance level: above this p-value, two trials count as equal
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,10 @@ class Confirmed:
     """One trial and its trainings with new seeds.
 
     Attributes:
-        runs: those that were asked for, by repeat.
-        sign: what a value is multiplied with, so that less is better.
-        objective: what a value is.
+        trial: the trial of the search.
+        runs: the requested trainings, by repeat.
+        sign: factor of a value, such that lower values are better.
+        objective: name of the objective.
     """
 
     trial: TrialRecord
@@ -31,39 +32,39 @@ class Confirmed:
 
     @property
     def values(self) -> list[float]:
-        """Of those that have one."""
+        """The values of the successful trainings."""
         return [run.result["value"] for run in self.runs if run.result and "value" in run.result]
 
     @property
     def reasons(self) -> list[str]:
-        """Why the others have none."""
+        """The reasons of the failed trainings."""
         return [run.result["reason"] for run in self.runs if run.result and "reason" in run.result]
 
     @property
     def done(self) -> bool:
-        """Whether all have ended."""
+        """True if all trainings have ended."""
         return all(run.result is not None for run in self.runs)
 
     @property
     def mean(self) -> float | None:
-        """Of the values; None where a training has failed, or none has ended yet."""
+        """The mean of the values; None if a training has failed, or none has ended yet."""
         if not self.values or self.reasons:
             return None
-        import numpy as np  # takes a moment that other questions need not wait for
+        import numpy as np  # imported late: it slows down commands that don't need it
 
         return float(np.mean(self.values))
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the mean over all seeds lies (Student's t), as far as there are such values.
+        """The confidence interval of the mean over all seeds (Student's t).
 
-        None for fewer than two values.
+        It is cut to possible values of the objective. None for fewer than two values.
         """
         count = len(self.values)
         if self.mean is None or count < 2:
             return None
         import numpy as np
-        from scipy import stats  # likewise
+        from scipy import stats  # imported late, too
 
         error = float(np.std(self.values, ddof=1) / np.sqrt(count))
         half = float(stats.t.ppf((1 + SURE) / 2, count - 1)) * error
@@ -71,12 +72,12 @@ class Confirmed:
 
     @property
     def model(self) -> Retraining | None:
-        """The training whose model is the best of those that are kept."""
+        """The training with the best model that is kept, or None."""
         kept = [run for run in self.runs if run.result and run.result.get("model")]
         return min(kept, key=lambda run: self.sign * _value(run), default=None)
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the confirmed trial as JSON values."""
         low, high = self.interval or (None, None)
         return {
             "trial": self.trial.number,
@@ -96,7 +97,7 @@ def _value(run: Retraining) -> float:
 
 
 def alike(values: Sequence[float], other: Confirmed) -> bool:
-    """Whether a trial can't be told apart from one with these values (Welch's t-test)."""
+    """Return whether a trial doesn't differ significantly from these values (Welch's t-test)."""
     if other.mean is None or min(len(values), len(other.values)) < 2:
         return False
     import numpy as np

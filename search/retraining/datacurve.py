@@ -1,6 +1,6 @@
-"""Would more data help? The best trial trained on shares of the training data, and what that says.
+"""The data curve: the best trial trained on shares of the training data. Would more data help?
 
-The shares are nested, the validation set is the same. Needs nothing of Keras.
+Each share contains the smaller ones; the validation set is the same. Importable without Keras.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from studyhall.storage.studies.rows import Study
 
 PERCENTS = (25, 50, 75, 100)
 SEEDS = 3
-FACT = "datacurve"  # which trial was asked about last, and with how many seeds
-MUCH, LITTLE = 0.05, 0.015  # shares of what is left to gain that twice the data would bring
-CLEAR = 2.0  # standard errors that the fall from half of the data must be
+FACT = "datacurve"  # key under which trial and number of seeds requested last are stored
+# Relative improvement expected of twice the data, from which the answer is "yes" or "a little".
+MUCH, LITTLE = 0.05, 0.015
+CLEAR = 2.0  # standard errors by which all the data must beat half of them
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a share of the training data gives.
+    """The results for one share of the training data.
 
     Attributes:
-        percent, samples: of the training part.
-        values: of the objective, one per seed.
-        train: the objective on the training part at the best epochs, the mean.
+        percent, samples: size of the share.
+        values: value of the objective for each seed.
+        train: mean of the objective on the training set at the best epochs.
     """
 
     percent: int
@@ -47,12 +48,12 @@ class Point:
 
     @property
     def mean(self) -> float:
-        """Of the values."""
+        """The mean of the values."""
         return float(np.mean(self.values))
 
     @property
     def error(self) -> float:
-        """Standard error of the mean; 0 for one seed."""
+        """The standard error of the mean; 0 for one seed."""
         count = len(self.values)
         return 0.0 if count < 2 else float(np.std(self.values, ddof=1) / math.sqrt(count))
 
@@ -62,12 +63,12 @@ class DataCurve:
     """The learning curve over the size of the training data.
 
     Attributes:
-        trial: whose hyperparameters were trained.
-        points: the smallest share first; none without a value.
-        left: trainings that have not ended.
-        gpu_seconds: what they have taken, which is no part of the budget.
-        reasons: why trainings failed.
-        objective, direction: what a value is, and which way it gets better.
+        trial: number of the trial whose hyperparameters are used.
+        points: results of the shares, the smallest first; shares without values are missing.
+        left: number of trainings that have not ended.
+        gpu_seconds: device time of the trainings in seconds, outside of the budget.
+        reasons: reasons of the failed trainings.
+        objective, direction: name of the objective, and the direction in which it improves.
     """
 
     trial: int
@@ -80,14 +81,14 @@ class DataCurve:
 
     @cached_property
     def doubled(self) -> float | None:
-        """The value that twice the data would give, by a power law; None where none fits."""
+        """The value expected for twice the data, by a power law; None if none fits."""
         samples = [point.samples for point in self.points]
         found = power_law.doubled(samples, [self._cost(point.mean) for point in self.points])
         return None if found is None else self._bound + objectives.sign(self.direction) * found
 
     @property
     def answer(self) -> str:
-        """Would more data help: "yes", "a little", "no" or "unknown"."""
+        """The answer to "would more data help?": "yes", "a little", "no" or "unknown"."""
         whole = self.points[-1] if self.points else None
         half = next((point for point in self.points if point.percent == 50), None)
         if self.left or whole is None or whole.percent != 100 or half is None:
@@ -97,6 +98,7 @@ class DataCurve:
         gain, scale = self._cost(half.mean) - left, abs(left)
         if not scale or gain <= max(CLEAR * error, LITTLE * scale):
             return "no"
+        # Without a power law, twice the data is assumed to gain half as much as the last doubling.
         more = gain / 2 if self.doubled is None else left - self._cost(self.doubled)
         return "yes" if more >= MUCH * scale else "a little" if more >= LITTLE * scale else "no"
 
@@ -105,17 +107,17 @@ class DataCurve:
         return objectives.bound(self.objective) or 0.0
 
     def _cost(self, value: float) -> float:
-        """What a value lacks to the best one that there is, or to 0 where that is not known."""
+        """Return the distance of a value from the best possible one, or from 0 if unknown."""
         return objectives.sign(self.direction) * (value - self._bound)
 
     def sentences(self) -> Iterator[str]:
-        """In words."""
+        """Yield the answer in sentences."""
         yield f"Would more data help? {self._answered()}"
         if self.reasons:
             yield f"{len(self.reasons)} of its trainings failed: {self.reasons[0]}."
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the data curve as JSON values."""
         return {
             "trial": self.trial,
             "objective": self.objective,
@@ -145,21 +147,28 @@ class DataCurve:
         half = next(point for point in self.points if point.percent == 50)
         whole = self.points[-1]
         found = (
-            f"trial {self.trial} comes to {self.objective} {_shown(half)} on half of the "
+            f"trial {self.trial} reaches {self.objective} {_shown(half)} on half of the "
             f"training data and {_shown(whole)} on all {whole.samples} samples"
         )
         if self.answer == "no":
             return f"Hardly: {found}; tune rather than collect."
         said = "Yes" if self.answer == "yes" else "A little"
         if len(self.points) < power_law.NUMBERS:
-            return f"{said}: {found}; too few shares to tell what twice as many would give."
+            return f"{said}: {found}; too few shares to estimate the value for twice as many."
         if self.doubled is None:
             return f"{said}: {found}."
         return f"{said}: {found}; twice as many would give about {words.number(self.doubled)}."
 
 
 def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
-    """Write down which trainings are to be done; those of an earlier call stay."""
+    """Record the trainings to be done, in addition to those of earlier calls.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        trial: number of the trial whose hyperparameters are used.
+        seeds_each: number of seeds per share.
+    """
     studies.set_fact(db, study, FACT, {"trial": trial, "seeds": seeds_each})
     rows = [
         Retraining(
@@ -176,7 +185,7 @@ def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
 
 
 def read(db: Database, study: Study) -> DataCurve | None:
-    """What has been found; None where nobody has asked for it."""
+    """Read the data curve requested last; None if there is none."""
     asked = studies.facts(db, study).get(FACT)
     if asked is None:
         return None
@@ -201,7 +210,7 @@ def read(db: Database, study: Study) -> DataCurve | None:
 
 
 def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
-    """A table: a row per share."""
+    """Return a table header, and a row per share."""
     head = ["training data", "samples", found.objective, "in training", "each"]
     body = [
         [

@@ -1,4 +1,4 @@
-"""Worker processes that train anew: started, watched and stopped as those of a launch are."""
+"""The worker processes of retrainings: started, watched and stopped like those of a launch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ from studyhall.storage.studies.rows import Study
 def run(
     db: Database, study: Study, purpose: str, devices: list[Device], view: View, url: str
 ) -> int:
-    """Train what is planned, on every device.
+    """Run the planned retrainings on every device.
+
+    Args:
+        db: database of the study.
+        study: the study whose trials are trained again.
+        purpose: the kind of retraining.
+        devices: one worker process is started per entry.
+        view: display of the launch.
+        url: URL of the database.
 
     Returns:
-        Exit code, as `launch.launch`.
+        Exit code, as of `launch.launch`.
     """
     left = sum(one.result is None for one in retrainings.read(db, study, purpose))
     if left == 0:
@@ -34,7 +42,7 @@ def run(
 
 
 class Progress:
-    """Says how each training has ended."""
+    """The progress display: prints a line for each training that has ended."""
 
     def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
         self._db, self._study, self._purpose, self._view = db, study, purpose, view
@@ -42,7 +50,7 @@ class Progress:
         self._told = {one.id for one in self._read() if one.result is not None}
 
     def look(self) -> list[TrialRecord]:
-        """Say what has ended since the last time; none of it is a trial of the search."""
+        """Print the trainings that ended since the last call; return no trials of the search."""
         found = self._read()
         for one in found:
             if one.result is not None and one.id not in self._told:

@@ -1,4 +1,4 @@
-"""A power law through a learning curve over the data, and what it says of twice as much of them."""
+"""The extrapolation of a data curve to twice the data, by a power law."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-NUMBERS = 3  # that a power law has: fewer costs say nothing of it
+NUMBERS = 3  # parameters of the power law, and so the fewest costs that it can be fitted to
 
 
 def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
-    """The cost that twice the data would give; None where no such curve fits.
+    """Return the cost expected for twice the data; None if no power law fits.
 
-    Hestness and others, "Deep learning scaling is predictable, empirically", 2017.
+    See Hestness and others, "Deep learning scaling is predictable, empirically", 2017.
 
     Args:
-        samples: how many, the most last.
-        costs: with each; where none is negative, none can be.
+        samples: sizes of the training data, the largest last.
+        costs: cost for each size; if none is negative, the result is not negative either.
     """
     from scipy import optimize
 
@@ -26,8 +26,9 @@ def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
         return None
     sizes, found = np.array(samples, float) / samples[-1], np.array(costs)
     low, span = float(found.min()), float(found.max() - found.min())
+    # Costs that can be negative have no natural limit: allow ten spans below the lowest.
     least = 0.0 if low >= 0 else low - 10 * span
-    floor = least - 1e-9  # below low, for the fit
+    floor = least - 1e-9  # strictly below low, as the fit needs bounds that differ
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optimize.OptimizeWarning)
         try:
@@ -38,7 +39,7 @@ def doubled(samples: Sequence[int], costs: Sequence[float]) -> float | None:
                 p0=(max(floor, low - 0.5 * span), 0.5 * span, 0.5),
                 bounds=((floor, 0.0, 0.05), (low, np.inf, 3.0)),
             )
-        except (RuntimeError, ValueError):  # no such curve
+        except (RuntimeError, ValueError):  # the fit did not converge
             return None
     return max(least, float(_law(2.0, limit, scale, power)))
 

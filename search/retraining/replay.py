@@ -1,4 +1,4 @@
-"""A trial trained anew from what is stored, and compared with what was recorded, epoch by epoch."""
+"""The replay of a trial: train it again, and compare all recorded metrics epoch by epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
-TOLERANCE = 1e-3  # relative; what other processors and threads make of the same arithmetic
+TOLERANCE = 1e-3  # relative; allows for rounding on other processors and numbers of threads
 ENDED = ("COMPLETE", "PRUNED", "FAIL")
 
 History = Sequence[Mapping[str, Any]]
@@ -25,14 +25,18 @@ History = Sequence[Mapping[str, Any]]
 def replay(
     db: Database, study: Study, plan: Blueprint, number: int, tolerance: float = TOLERANCE
 ) -> Replay:
-    """Train a trial anew, as far as it was trained, and compare.
+    """Train a trial again, for as many epochs as recorded, and compare.
 
     Args:
-        plan: with the data and the code that the study began with.
+        db: database of the study.
+        study: the study.
+        plan: blueprint with the data and the code that the study began with.
+        number: number of the trial.
+        tolerance: relative difference up to which values count as reproduced.
 
     Raises:
-        ConfigError: there is no such trial, or it has not ended, or has no epoch.
-        TrialFailed, UserCodeError, ArchitectureError: it can't be built any more.
+        ConfigError: there is no such trial, or it has not ended, or it has no epochs.
+        TrialFailed, UserCodeError, ArchitectureError: it can no longer be built.
     """
     trial, history = _recorded(db, study, number)
     found = [*_differences(study, plan, trial, history)]
@@ -51,22 +55,21 @@ def replay(
 def _recorded(db: Database, study: Study, number: int) -> tuple[TrialRecord, History]:
     trial = records.trial(db, study, number)
     if trial is None or trial.state not in ENDED:
-        raise ConfigError(
-            [f"trial: received {number}, expected one of {study.name} that has ended"]
-        )
+        raise ConfigError([f"trial: received {number}, expected a finished trial of {study.name}"])
     history = records.history(db, trial.trial_id)
     if not history:
-        raise ConfigError([f"trial: received {number}, which has no epoch, expected one that has"])
+        raise ConfigError([f"trial: received {number}, which has no epochs, expected one that has"])
     return trial, history
 
 
 def _differences(
     study: Study, plan: Blueprint, trial: TrialRecord, history: History
 ) -> Iterator[Difference]:
-    """Every number of every recorded epoch beside its replay."""
+    """Yield the difference of every recorded number that is not reproduced."""
     anew, folds = Anew(plan), len(plan.data.folds)
     for part in sorted({row["fold"] for row in history}):
         rows = {row["epoch"]: row for row in history if row["fold"] == part}
+        # The same seed as in the search.
         seed = trial_seed(study.seed, trial.number, part // folds) + part % folds
         replayed = {}
         for epoch in anew.training(trial, seed, part % folds).epochs():

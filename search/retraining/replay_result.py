@@ -1,4 +1,4 @@
-"""What a replay has shown: whether a trial reproduces, and where it does not. Without Keras."""
+"""The result of a replay: which recorded numbers differ. Importable without Keras."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from studyhall.search.display import words
 
 @dataclass(frozen=True)
 class Difference:
-    """One number that is not what was recorded.
+    """One number that differs from the recorded one.
 
     Attributes:
-        part: which training of the trial, from 0: a fold or a repeat.
-        epoch: from 1.
-        name: of the metric.
-        replayed: None where the training ended before.
+        part: index of the training in the trial (fold or repeat), from 0.
+        epoch: number of the epoch, from 1.
+        name: name of the metric.
+        recorded: recorded value.
+        replayed: replayed value; None if the training ended before this epoch.
     """
 
     part: int
@@ -29,7 +30,7 @@ class Difference:
 
     @property
     def relative(self) -> float:
-        """How far apart they are, in units of what was recorded."""
+        """The difference relative to the recorded value."""
         if self.replayed is None or math.isnan(self.recorded) != math.isnan(self.replayed):
             return math.inf
         return abs(self.replayed - self.recorded) / max(abs(self.recorded), 1e-12)
@@ -37,14 +38,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replay has shown.
+    """The result of a replay.
 
     Attributes:
-        epochs: how many were compared.
-        tolerance: relative difference up to which a trial reproduces.
-        largest: relative difference of all numbers.
-        first: the first number that is not the same to the last bit, or None.
-        beyond: the first one that is farther off than the tolerance, or None.
+        trial: number of the trial.
+        epochs: number of epochs compared.
+        tolerance: largest relative difference with which a trial counts as reproduced.
+        largest: largest relative difference of all numbers.
+        first: the first number that is not equal to the last bit, or None.
+        beyond: the first number that differs by more than the tolerance, or None.
     """
 
     trial: int
@@ -56,11 +58,11 @@ class Replay:
 
     @property
     def reproduces(self) -> bool:
-        """Whether no number is beyond the tolerance."""
+        """True if no number differs by more than the tolerance."""
         return self.beyond is None
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the result as JSON values."""
         return {
             "trial": self.trial,
             "reproduces": self.reproduces,
@@ -73,7 +75,7 @@ class Replay:
         }
 
     def sentences(self) -> Iterator[str]:
-        """For people."""
+        """Yield the result in sentences."""
         if self.first is None:
             yield f"trial {self.trial} reproduces to the last bit: {self.epochs} epochs"
             return
@@ -84,9 +86,9 @@ class Replay:
             )
         else:
             yield f"trial {self.trial} does not reproduce"
-        yield f"it differs first {_where(self.first)}"
+        yield f"it first differs {_where(self.first)}"
         if self.beyond is not None and self.beyond != self.first:
-            yield f"beyond {self.tolerance:g} first {_where(self.beyond)}"
+            yield f"it first exceeds {self.tolerance:g} {_where(self.beyond)}"
 
 
 def _where(found: Difference) -> str:

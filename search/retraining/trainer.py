@@ -1,4 +1,4 @@
-"""Trains the hyperparameters of a trial anew: another seed, less data, the same validation set."""
+"""The training of a trial's hyperparameters with another seed or on less data."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SMALLER = (75, 50, 25)  # percent of the training part, each cut from the one be
 
 
 class Anew:
-    """Trains trials anew; keeps prepared data and compiled models from one to the next.
+    """The trainer of retrainings; keeps prepared data and compiled models from one to the next.
 
     Args:
-        plan: the study's.
+        plan: blueprint of the study.
     """
 
     def __init__(self, plan: Blueprint) -> None:
@@ -31,14 +31,14 @@ class Anew:
         self._engines: dict[tuple[int, int, Form], Engine] = {}
 
     def training(self, trial: TrialRecord, seed: int, fold: int) -> Training:
-        """The training of one fold, which has not begun."""
+        """Return the training of one fold, which has not begun yet."""
         engine.seed_everything(seed)
         built = modelling.build(self.plan, fixed(trial), len(self.fold(fold).train_rows))
         settings = modelling.settings(self.plan, built, seed)
         return self.engine(fold, built.form).training(built.model, settings)
 
     def engine(self, fold: int, form: Form, percent: int = 100) -> Engine:
-        """What trains on a share of a fold."""
+        """Return the engine for a share of a fold's training set."""
         key = (fold, percent, form)
         if key not in self._engines:
             classes = len(self.plan.data.classes)
@@ -46,16 +46,16 @@ class Anew:
         return self._engines[key]
 
     def fold(self, fold: int, percent: int = 100) -> Fold:
-        """A share of a fold's training part, with its validation part.
+        """Return a fold with a share of its training set; its validation set is unchanged.
 
         Raises:
-            DataError: it is too small.
+            DataError: the share is too small.
         """
         return share(self.plan.data.folds[fold], percent)
 
 
 def fixed(trial: TrialRecord) -> optuna.trial.FixedTrial:
-    """The trial's own hyperparameters, for whatever builds a model of them."""
+    """Return an Optuna trial that suggests the hyperparameters of a recorded trial."""
     return optuna.trial.FixedTrial(trial.params, trial.number)
 
 

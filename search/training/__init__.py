@@ -1,1 +1,1 @@
-"""The training engine: whole compiled epochs, models used again, exact checkpoints."""
+"""The training engine: whole compiled epochs, reused models, exact checkpoints."""

@@ -1,4 +1,4 @@
-"""What Keras tells during its own fit of one epoch."""
+"""The Keras callback that observes `model.fit` for one epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps an epoch's logs and what of its time went to the first batch and to validation."""
+    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
 
     def __init__(self) -> None:
         super().__init__()

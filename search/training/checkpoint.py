@@ -1,4 +1,4 @@
-"""A checkpoint as bytes: a JSON header and raw arrays under a checksum; nothing that executes."""
+"""The byte format of checkpoints: a JSON header and raw arrays with a checksum, no pickled code."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LENGTH = struct.Struct("<Q")  # of the JSON header in bytes
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that can't be read, or that belongs to another model."""
+    """An error: a checkpoint can't be read, or belongs to another model."""
 
 
 def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
-    """One checkpoint.
+    """Pack a checkpoint into bytes.
 
     Args:
-        header: What JSON can hold; floats come back to the last bit, NaN and infinity too.
-        arrays: Kept with dtype and shape, byte for byte.
+        header: JSON-able values; floats are restored to the last bit, NaN and infinity included.
+        arrays: Stored byte for byte with dtype and shape.
     """
     shapes = [(_kind(array.dtype), array.shape) for array in arrays]
     text = json.dumps({"header": header, "arrays": shapes}).encode()
-    parts: list[Any] = [_LENGTH.pack(len(text)), text, *map(_raw, arrays)]  # copied once, below
+    parts: list[Any] = [_LENGTH.pack(len(text)), text, *map(_raw, arrays)]  # joined once
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -38,10 +38,10 @@ def pack(header: dict[str, Any], arrays: Sequence[np.ndarray]) -> bytes:
 
 
 def unpack(blob: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Header and arrays of a checkpoint.
+    """Return header and arrays of a checkpoint.
 
     Raises:
-        CheckpointError: Cut off, altered, not one of ours, or of another version.
+        CheckpointError: It is cut off, altered, of another format or of another version.
     """
     body = _checked_body(blob)
     (length,) = _LENGTH.unpack_from(body)
@@ -56,11 +56,11 @@ def unpack(blob: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    return dtype.name if dtype.kind == "V" else dtype.str  # bfloat16 has a name only
+    return dtype.name if dtype.kind == "V" else dtype.str  # bfloat16 has no `str` code of its own
 
 
 def _raw(array: np.ndarray) -> np.ndarray:
-    """The bytes of an array."""
+    """Return the bytes of an array as uint8 without a copy, if it is contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 

@@ -1,9 +1,9 @@
-"""Trainings: a compiled Keras model and settings in, one `Epoch` after another out.
+"""The training engine: trains a compiled Keras model and yields one `Epoch` after another.
 
-Most models train as whole compiled epochs (`whole`, `compiled`): in a function that later trials
-use again where the model can be copied (`sharing`, `twin`), else in one of their own (`unshared`).
-The others train by Keras' own fit (`plain`). Either way a training can be saved between epochs and
-goes on elsewhere as if nothing had happened.
+Most models train in whole compiled epochs (`whole`, `compiled`): in a function that later trials
+reuse if the model can be copied (`sharing`, `twin`), else in one of their own (`unshared`).
+The others train by `model.fit` (`plain`). Either way a training can be saved between epochs and
+continued in another process with the same results.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from studyhall.spaces import randomness
 
 __all__ = ["CheckpointError", "Engine", "Epoch", "Settings", "Training", "seed_everything"]
 
-CALL_S = 0.05  # as many epochs per call as fit into this, so that reports stay lively
+CALL_S = 0.05  # seconds: epochs per call are chosen to fit, so that reports stay frequent
 MOST_EPOCHS = 64  # per call
-PREDICTED = 1024  # samples at once
+PREDICTED = 1024  # samples per prediction
 LATENCY_BATCH, LATENCY_TIMES = 32, 20
 
 _log = logging.getLogger("studyhall")
 
 
 class TrainingPath(Protocol):
-    """One way to train: compiled epochs, or Keras' own fit."""
+    """One way to train: by compiled epochs, or by `model.fit`."""
 
     seconds: dict[str, float]
 
@@ -52,32 +52,37 @@ class TrainingPath(Protocol):
         """Train epochs first … first + count - 1, or until a rule stops the training."""
 
     def progress(self) -> np.ndarray:
-        """`progress.RulesState` after the last epoch."""
+        """Return `progress.RulesState` after the last epoch."""
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Everything else that the next epoch depends on, and the best weights."""
+        """Return everything else that the next epoch depends on, and the best weights."""
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
-        """Take a state over."""
+        """Continue from a saved state.
+
+        Args:
+            facts, state: Both parts of `state`.
+            done: The result of `progress`.
+        """
 
     def best_weights(self) -> list[np.ndarray]:
-        """Weights of the best epoch, in the order of the model's."""
+        """Return the weights of the best epoch, in the order of the model's weights."""
 
     def layout(self) -> list[tuple[Any, ...]]:
-        """Shape and type of each array of the state."""
+        """Return shape and dtype of each array of the state."""
 
 
 class Engine:
-    """Trains models on one training and validation set; keeps what later trials can use again.
+    """The trainer of models on one training and validation set; reuses compiled models.
 
-    One per worker process and fold.
+    Use one per worker process and fold.
 
     Args:
         train: (x, y), prepared: x an array (N, …) or a scipy CSR matrix (N, features).
         validation: Likewise.
-        resident_bytes: Data up to this size is held as tensors; what is larger streams from the
-            arrays. Default: what this machine has to spare.
-        models: Where compiled models are looked for and kept. Default: with all of this process.
+        resident_bytes: Data up to this size are held as tensors; larger data are streamed from the
+            arrays. Default: a share of this machine's available memory.
+        models: Cache of compiled models. Default: that of this process.
     """
 
     def __init__(
@@ -93,14 +98,15 @@ class Engine:
         stream = sum(part.bytes() for part in samples) > limit
         self._data, self._models = TrainingData(*samples, stream=stream), models
         self._said: set[str] = set()
+        # Data are loaded by now: they need not be searched for garbage after each trial.
         memory.settle()
 
     def training(self, model: keras.Model, settings: Settings) -> Training:
-        """A training that has not begun; the first epoch starts when it is asked for.
+        """Return a training that has not begun; its first epoch runs when it is iterated.
 
         Args:
             model: Compiled, as its builder returned it. It holds the best weights in the end.
-            settings: How to train it.
+            settings: Settings of the training.
         """
         try:
             return Training(model, settings, self._compiled(model, settings))
@@ -111,18 +117,18 @@ class Engine:
             return training
 
     def validated(self, model: keras.Model) -> np.ndarray:
-        """What a model says of the validation samples: (N, outputs), float32."""
+        """Return a model's outputs for the validation samples: (N, outputs), float32."""
         samples = self._data.validation
         starts = range(0, samples.number, PREDICTED)
         rows = [model(samples.dense(slice(at, at + PREDICTED)), training=False) for at in starts]
         return np.concatenate([np.asarray(row, np.float32) for row in rows])
 
     def latency_ms(self, model: keras.Model) -> float:
-        """Milliseconds that a prediction takes per sample, in batches: the median of several."""
+        """Return the milliseconds per sample of a prediction in batches: a median of several."""
         batch = self._data.validation.dense(slice(0, LATENCY_BATCH))
         predict = tf.function(lambda x: model(x, training=False), autograph=False)
         x = tf.constant(batch)
-        predict(x)  # traces
+        predict(x)  # traces, which must not be timed
         took = []
         for _ in range(LATENCY_TIMES):
             began = time.perf_counter()
@@ -132,10 +138,10 @@ class Engine:
 
     def _compiled(self, model: keras.Model, settings: Settings) -> WholeEpochs:
         if settings.engine == "keras":
-            raise NotCompilableError('engine = "keras" asks for it')
+            raise NotCompilableError('requested by engine = "keras"')
         path = WholeEpochs(self._models, self._data, model, settings)
         if (hindrance := path.hindrance) is not None:
-            self._say(f"compiled anew for each trial: {hindrance}")
+            self._say(f"compiled separately for each trial: {hindrance}")
         return path
 
     def _say(self, message: str) -> None:
@@ -149,8 +155,8 @@ class Training:
 
     Attributes:
         history: All epochs so far, up to the one that was yielded last.
-        stopped: None while it may go on; "epochs", "patience" or "diverged" after its last epoch.
-        copy_differs: How its compiled copy differed, where it is therefore trained by Keras' fit.
+        stopped: None until the last epoch, then "epochs", "patience" or "diverged".
+        copy_differs: Difference of its compiled copy that forced training by `model.fit`, or None.
     """
 
     def __init__(self, model: keras.Model, settings: Settings, path: TrainingPath) -> None:
@@ -164,27 +170,27 @@ class Training:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch of the lowest value so far; None before any that is a number."""
+        """The epoch of the lowest value so far; None while no value is a number."""
         finite = [epoch for epoch in self.history if not math.isnan(epoch.value)]
         return min(finite, key=lambda epoch: epoch.value, default=None)
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Wall time by what it was spent on: build, trace, train, validate, checkpoint."""
+        """The seconds spent per activity: build, trace, train, validate, checkpoint."""
         return {**self._path.seconds, "checkpoint": self._saving_s}
 
     @property
     def ahead(self) -> int:
-        """How many epochs are trained that have not been yielded yet."""
+        """The number of epochs that are trained but not yielded yet."""
         return len(self._trained) - len(self.history)
 
     def epochs(self, after: int = 0) -> Iterator[Epoch]:
         """Train, and yield each epoch once, in order.
 
         Args:
-            after: Epochs up to this one are known already: they are not yielded, though those
-                that came after the checkpoint are trained again. What a restored training had
-                finished beyond it comes first.
+            after: Epochs up to this number are known and not yielded. Those after the checkpoint
+                are still trained again. Epochs that a restored training had finished beyond
+                ``after`` are yielded first.
         """
         self.history = []
         while self._advance():
@@ -195,7 +201,7 @@ class Training:
                 yield epoch
 
     def save(self) -> bytes:
-        """Everything that is needed to go on from here, in any process."""
+        """Return everything that is needed to continue from here in any process."""
         began = time.perf_counter()
         facts, state = self._path.state()
         header = {
@@ -209,10 +215,10 @@ class Training:
         return blob
 
     def restore(self, blob: bytes) -> None:
-        """Go on from where another training of the same model and settings was saved.
+        """Continue from where another training of the same model and settings was saved.
 
         Raises:
-            CheckpointError: Corrupt, or of another model; nothing has changed then.
+            CheckpointError: The checkpoint is corrupt or of another model.
         """
         began = time.perf_counter()
         header, state = checkpoint.unpack(blob)
@@ -223,15 +229,15 @@ class Training:
         self._saving_s += time.perf_counter() - began
 
     def best_model(self) -> keras.Model:
-        """The caller's own model with the weights of the best epoch; ends the training."""
+        """Return the caller's model with the weights of the best epoch; this ends the training."""
         for weight, best in zip(self.model.weights, self._path.best_weights(), strict=True):
             weight.assign(best)
-        if self.model.optimizer is not None:  # or Keras would warn when it loads the saved model
+        if self.model.optimizer is not None:  # unbuilt, it makes Keras warn when loading the model
             self.model.optimizer.build(self.model.trainable_variables)
         return self.model
 
     def _advance(self) -> bool:
-        """Whether there is a further epoch to yield; trains when none is left over."""
+        """Return whether there is a further epoch to yield; train if none is left over."""
         if len(self._trained) > len(self.history):
             return True
         done, state = len(self._trained), progress.RulesState(*self._path.progress())
@@ -241,13 +247,13 @@ class Training:
         return True
 
     def _name(self) -> str:
-        """Equal for trainings that can take over each other's state."""
+        """Return a hash that is equal for trainings that can continue each other's state."""
         settings = (self.settings.seed, self.settings.batch_size)
         parts = repr((type(self._path).__name__, settings, self._path.layout()))
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def _at_once(self, left: int) -> int:
-        """Epochs for the next call: one, until it is known how long one takes."""
+        """Return the number of epochs for the next call; 1 until the time of an epoch is known."""
         if not self._trained:
             return 1
         fitting = CALL_S / max(self._trained[-1].seconds, 1e-6)
@@ -262,9 +268,9 @@ class Training:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and Keras, before a model is built; its automatic names begin anew.
+    """Seed Python, NumPy and Keras before a model is built, and restart Keras' automatic names.
 
-    `keras.utils.set_random_seed` would also clear the compiled functions' kernels.
+    `keras.utils.set_random_seed` would also clear the kernels of compiled functions.
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)

@@ -1,4 +1,4 @@
-"""Samples on their way into a model: kept on the host, and as tensors where they fit."""
+"""The samples of a training: held on the host, and as tensors if they fit in memory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Feed = dict[str, Any]  # named tensors: x or splits, columns, values; y; weights
 
 
 class Samples:
-    """Some samples and their targets.
+    """A set of samples and their targets.
 
     Args:
-        x: (N, …) array, or scipy CSR matrix (N, features) where most features are 0; float64
+        x: (N, …) array, or scipy CSR matrix (N, features) if most features are 0; float64
             becomes float32.
         y: (N, …) targets.
 
     Attributes:
         number: N.
         features: Columns of a CSR matrix, else None.
-        entries: Of its rows, on average, that are not 0; else None.
+        entries: Mean number of non-zero entries of its rows; else None.
         weights: (N,) float32 weights of the samples in the loss, or None.
     """
 
@@ -39,30 +39,30 @@ class Samples:
         self._tensors: Feed = {}
 
     def weighted(self, class_weight: dict[int, float] | None) -> Samples:
-        """The same samples, each with its class's weight; 1 for a class that has none."""
+        """Return the same samples, each weighted by its class; 1 for a class without weight."""
         if class_weight is None:
             return self
-        other = object.__new__(Samples)
+        other = object.__new__(Samples)  # shares arrays and tensors instead of copying them
         vars(other).update(vars(self))
         other.weights = _of_classes(self.y, class_weight)
         other._tensors = {**self.tensors(), "weights": tf.constant(other.weights)}
         return other
 
     def bytes(self) -> int:
-        """Memory that the tensors take."""
+        """Return the memory that the tensors take, in bytes."""
         x = self.x if self.features is None else self.x.data
-        entries = 16 if self.features is not None else 0  # int64 column, and half a split
+        entries = 16 if self.features is not None else 0  # int64 column, plus a share of the splits
         return int(x.nbytes + entries * x.size + self.y.nbytes)
 
     def tensors(self) -> Feed:
-        """All samples as tensors, on the accelerator where there is one."""
+        """Return all samples as tensors, on the accelerator if there is one."""
         if not self._tensors:
             everything = self.arrays(slice(None))
             self._tensors = {name: tf.constant(array) for name, array in everything.items()}
         return self._tensors
 
     def arrays(self, chosen: Any) -> dict[str, np.ndarray]:
-        """Some samples as arrays, by the names of a feed.
+        """Return some samples as arrays, by the names of a feed.
 
         Args:
             chosen: Indexes or a slice.
@@ -78,24 +78,24 @@ class Samples:
         return named if self._all_ones else named | {"values": matrix.data.astype(np.float32)}
 
     def dense(self, chosen: slice) -> np.ndarray:
-        """Some samples as a model takes them: (n, …)."""
+        """Return some samples as a dense array, as a model takes them: (n, …)."""
         some = self.x[chosen]
         return _single(some if self.features is None else some.toarray())
 
     def specification(self) -> dict[str, tf.TensorSpec]:
-        """What a function is traced for: a feed of any number of these samples."""
+        """Return the signature for tracing: a feed of any number of these samples."""
         few = self.arrays(slice(0, 1))
         return {name: tf.TensorSpec((None, *a.shape[1:]), a.dtype) for name, a in few.items()}
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What trainings see.
+    """The data of a training.
 
     Attributes:
         train: Training samples.
         validation: Validation samples.
-        stream: Whether they pass by in blocks, because they don't fit in memory.
+        stream: True if the data don't fit in memory and are fed in blocks.
     """
 
     train: Samples
@@ -104,7 +104,7 @@ class TrainingData:
 
 
 def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any, Any]:
-    """Some samples of a feed.
+    """Take some samples from a feed.
 
     Args:
         feed: The samples.
@@ -122,22 +122,23 @@ def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any,
 
 
 def shuffled(seed: int, epoch: int, samples: int) -> np.ndarray:
-    """The order in which an epoch goes through the training samples.
+    """Return the order of the training samples in an epoch.
 
     Args:
-        seed: Of the trial.
-        epoch: Counted from 1.
-        samples: How many there are.
+        seed: Seed of the trial.
+        epoch: Number of the epoch, from 1.
+        samples: Number of samples.
 
     Returns:
         A permutation, int32 of shape (samples,).
     """
+    # Philox is keyed by seed and epoch, so that any epoch's order is known without earlier ones.
     generator = np.random.Generator(np.random.Philox(key=[seed & (2**64 - 1), epoch]))
     return generator.permutation(samples).astype(np.int32)
 
 
 def _of_classes(y: np.ndarray, class_weight: dict[int, float]) -> np.ndarray:
-    """As Keras' fit derives sample weights: (N,) class numbers, or (N, classes) one-hot."""
+    """Return sample weights as `model.fit` does: of class numbers (N,) or one-hot (N, classes)."""
     classes = y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
     known, places = np.unique(classes, return_inverse=True)
     return np.array([class_weight.get(int(c), 1.0) for c in known], np.float32)[places]

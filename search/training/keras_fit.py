@@ -1,4 +1,4 @@
-"""The plain path of a training: Keras' own fit, an epoch at a time, and just as resumable."""
+"""The plain path of a training: `model.fit`, one epoch at a time, and resumable between epochs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
 
-VALIDATION_BATCH = 256  # samples, where their number doesn't matter
+VALIDATION_BATCH = 256  # samples, if their number doesn't affect the result
 
 
 class PlainEpochs:
-    """One training by `fit`. The model that it is given is the one that trains.
+    """A training by `model.fit`, of the very model that is given.
 
     Args:
         data: Training and validation samples.
         model: Compiled.
-        settings: How to train it.
+        settings: Settings of the training.
     """
 
     def __init__(self, data: TrainingData, model: Any, settings: Settings) -> None:
-        memory.release()  # of the plain training before this one: each traces functions anew
+        memory.release()  # of the previous plain training, as each one traces new functions
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
         self._model, self._settings, self._stream = model, settings, data.stream
         self._train = data.train.weighted(settings.class_weight)
@@ -58,24 +58,24 @@ class PlainEpochs:
         return epochs
 
     def progress(self) -> np.ndarray:
-        """`progress.RulesState` after the last epoch."""
+        """Return `progress.RulesState` after the last epoch."""
         return self._state
 
     def layout(self) -> list[tuple[Any, ...]]:
-        """Shape and type of each weight."""
+        """Return shape and dtype of each weight."""
         return [(tuple(w.shape), str(w.dtype)) for w in self._built().weights]
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Weights, seeds, optimizers and best weights."""
+        """Return weights, seeds, optimizer variables and best weights."""
         variables = [v.numpy() for v in self._variables()]
         return {"variables": len(variables)}, [*variables, *self._best]
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
-        """Take a state over."""
+        """Continue from a saved state."""
         if randomness.seeds() is None:
             raise CheckpointError("this version of Keras hides a part of its random state")
         self._prepare()
-        self._one_batch()  # makes what only a first step makes
+        self._one_batch()  # creates the variables that only a first step creates
         variables = self._variables()
         if [v.shape for v in variables] != [a.shape for a in state[: facts["variables"]]]:
             raise CheckpointError("the checkpoint's variables are of another model")
@@ -85,7 +85,7 @@ class PlainEpochs:
         self._state = done
 
     def best_weights(self) -> list[np.ndarray]:
-        """Weights of the best epoch, in the order of the model's."""
+        """Return the weights of the best epoch, in the order of the model's weights."""
         return self._best
 
     def _built(self) -> Any:
@@ -95,7 +95,7 @@ class PlainEpochs:
         return self._model
 
     def _prepare(self) -> None:
-        """What fit does once before its first epoch."""
+        """Do what `fit` does once before its first epoch."""
         if self._prepared:
             return
         self._prepared = True
@@ -103,7 +103,8 @@ class PlainEpochs:
         for optimizer in _optimizers(model):
             if optimizer is model.optimizer and not optimizer.built:
                 optimizer.build(model.trainable_variables)
-            # Averaged weights replace the trained ones when fit ends: the whole fit, not an epoch.
+            # `fit` ends by replacing the weights with their averages, if the optimizer keeps any.
+            # That must wait for the end of the training: each epoch here is a `fit` of its own.
             optimizer.finalize_variable_values = lambda variables: None
 
     def _epoch(self, number: int) -> Epoch:
@@ -125,7 +126,7 @@ class PlainEpochs:
         return Epoch(number, metrics.pop("value"), metrics, wall)
 
     def _metrics(self, logs: dict[str, float]) -> dict[str, float]:
-        """The value and the epoch's metrics by our names."""
+        """Return the value and the epoch's metrics, by studyhall's names."""
         if missing := {"loss", "val_loss"} - {*logs}:
             step = "train_step" if "loss" in missing else "test_step"
             raise ValueError(f'its {step} returns no "loss", only {", ".join(logs) or "nothing"}')
@@ -150,7 +151,7 @@ class PlainEpochs:
         return self._settings.sign * measured[name]
 
     def _value(self, keras_val_loss: float) -> float:
-        """The validation loss of the data alone, or what a subclass's own `test_step` says."""
+        """Return the validation loss without penalties, or that of the user's own `test_step`."""
         loss = self._settings.data_loss or model_losses.of(self._model)
         if loss is None or sharing.overrides(self._model, "test_step", "compute_loss"):
             return keras_val_loss
@@ -160,7 +161,7 @@ class PlainEpochs:
         return float(total / self._validation.number)
 
     def _penalties(self) -> float:
-        """L1 and L2 as they are now: what Keras' training loss contains beside the data's."""
+        """Return the L1 and L2 penalties, which Keras includes in the training loss."""
         weights = [w for w in self._model.trainable_weights if w.regularizer is not None]
         return float(sum(float(weight.regularizer(weight)) for weight in weights))
 
@@ -174,7 +175,7 @@ class PlainEpochs:
         if self._settings.plateau is not None:
             self._model.optimizer.learning_rate = float(rate)
         if self._model.stop_training and self._state[1] == progress.RUNNING:
-            self._state[1] = progress.PATIENCE  # a step of the user's own had enough
+            self._state[1] = progress.PATIENCE  # the user's own train_step stopped the training
 
     def _count_seconds(self, wall: float, *, first: bool) -> None:
         trace = self._watch.first_batch_s if first else 0.0
@@ -184,7 +185,7 @@ class PlainEpochs:
             self.seconds[name] += seconds
 
     def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
-        """Batches of samples in an order, as fit takes them."""
+        """Return a dataset of batches in a given order, as `fit` takes it."""
         dense = samples.features is None
 
         def batch(feed: feeding.Feed, chosen: Any) -> tuple[Any, ...]:
@@ -200,20 +201,20 @@ class PlainEpochs:
         return indexes.map(lambda chosen: batch(everything, chosen)).prefetch(2)
 
     def _one_batch(self) -> None:
-        """A step on the first samples, so that optimizers and metrics make their variables."""
+        """Train on the first samples, so that optimizers and metrics create their variables."""
         order = np.arange(min(self._settings.batch_size, self._train.number))
         batches = self._dataset(self._train, order, len(order))
         self._model.fit(batches, shuffle=False, verbose=0)
 
     def _variables(self) -> list[Any]:
-        """Everything that training changes, in a fixed order."""
+        """Return everything that training changes, in a fixed order."""
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
         known = [*self._model.variables, *held, randomness.seeds()]
         return [variable.value for variable in known if variable is not None]
 
 
 def _optimizers(model: Any) -> list[Any]:
-    """The optimizer of `compile`, or those that it is made of, and those that a subclass keeps."""
+    """Return the optimizers of `compile`, and those that a subclass keeps as attributes."""
     own = [value for _, value in sorted(vars(model).items(), key=lambda item: item[0])]
     kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
     parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]

@@ -1,9 +1,9 @@
-"""Memory: how much the training data may take, and what TensorFlow would never give back.
+"""The memory of a worker: a limit for training data, and the release of what TensorFlow leaks.
 
-A process that builds and traces one model after another grows by several MB each time, whatever
-`keras.utils.clear_session` does, for three reasons: every traced custom gradient (Keras' softmax
-has one) stays in a global registry and holds its whole graph; every new variable name adds a
-kernel of its own to a cache; and Keras numbers names through (dense_1, dense_2, …).
+A process that builds and traces one model after another grows by several MB each time, even if
+`keras.utils.clear_session` is called, for three reasons: every traced custom gradient (such as that
+of Keras' softmax) stays in a global registry and holds its whole graph; every new variable name
+adds a kernel to a cache; and Keras numbers automatic names on (dense_1, dense_2, …).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from studyhall.spaces import private_names
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc
 
-GPU_BYTES = 4 * 2**30  # of training data, beside a model and its activations
-SHARE = 4  # of what is available: the arrays themselves, other folds and workers need theirs
+GPU_BYTES = 4 * 2**30  # training data on a GPU, which also holds the model and its activations
+SHARE = 4  # a quarter of the available memory: arrays, other folds and workers need the rest
 
 
 def spare_bytes() -> int:
-    """Memory that may hold training data as tensors."""
+    """Return the memory in bytes that training data may take as tensors."""
     if tf.config.list_logical_devices("GPU"):
         return GPU_BYTES
     return int(psutil.virtual_memory().available) // SHARE
 
 
 def settle() -> None:
-    """Keep what is there now out of every later search for garbage: 0.2 s each with TensorFlow."""
+    """Exclude all present objects from garbage collection, which takes 0.2 s with TensorFlow."""
     gc.freeze()
 
 
 def forget_gradients() -> None:
-    """Let go of the graphs of custom gradients; their functions must be fully traced."""
+    """Free the graphs of custom gradients; functions that use them must be fully traced."""
     registry = private_names.find(private_names.GRADIENTS)
     known = getattr(registry, "_registry", {})
     for name in [name for name in known if name.startswith("CustomGradient-")]:
@@ -46,20 +46,20 @@ def forget_gradients() -> None:
 
 
 def release() -> None:
-    """Give back what dropped models held; what others have compiled takes 0.2 s to start again."""
+    """Free the memory of dropped models; other compiled functions need 0.2 s to start again."""
     forget_gradients()
     gc.collect()
     context = private_names.find(private_names.CONTEXT)
     if context is not None:
         context().clear_kernel_cache()
-    if _trim is not None:  # graphs are made of small blocks; freed, they would stay in the process
+    if _trim is not None:  # graphs consist of small blocks, which glibc would keep once freed
         _trim(0)
 
 
 def number_names_anew() -> None:
-    """Let automatic names of layers, metrics and variables begin at the first again."""
+    """Restart the numbers in automatic names of layers, metrics and variables."""
     set_state = private_names.find(private_names.SET_STATE)
     if set_state is None:
-        keras.utils.clear_session(free_memory=False)  # and what is compiled starts again slowly
+        keras.utils.clear_session(free_memory=False)  # slower: compiled functions start again
         return
     set_state("object_name_uids", collections.defaultdict(int))

@@ -1,7 +1,7 @@
-"""Metrics that Keras lacks, as Keras metrics: F-scores, ROC-AUC and calibration of any task.
+"""The metrics that Keras lacks, as Keras metrics: F-scores, ROC-AUC and calibration for any task.
 
-They say what scikit-learn says of the same predictions (`search.evaluation.scores`), but for
-ROC-AUC, which goes by thresholds; and they are part of a compiled epoch.
+They agree with scikit-learn (`search.evaluation.scores`), except for ROC-AUC, which is approximated
+by thresholds; and they can be part of a compiled epoch.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import keras
 from keras import ops
 
 THRESHOLD = 0.5
-BINS = 10  # of the calibration error, as in the reliability table
-THRESHOLDS = 1000  # of ROC-AUC
+BINS = 10  # bins of the calibration error, as in `search.evaluation.scores`
+THRESHOLDS = 1000  # thresholds of ROC-AUC
 BETAS = {"f1": 1.0, "f0.5": 0.5, "f2": 2.0}
 F_SCORES = tuple(
     f"{score}_{average}"
@@ -24,12 +24,12 @@ NAMES = (*F_SCORES, "roc_auc", "calibration_error")
 
 
 def measure(name: str, task: str, outputs: int) -> keras.metrics.Metric:
-    """The metric of that name, one of `NAMES`.
+    """Return a new metric of that name.
 
     Args:
-        name: of the metric.
+        name: one of `NAMES`.
         task: binary, multiclass or multilabel.
-        outputs: units of the model's output; 1, or 2, for two classes.
+        outputs: number of model outputs; 1 or 2 for two classes.
     """
     if name == "roc_auc":
         return RocAuc(task, outputs)
@@ -39,7 +39,7 @@ def measure(name: str, task: str, outputs: int) -> keras.metrics.Metric:
 
 
 def _yes(task: str, outputs: int, y: Any, predicted: Any) -> tuple[Any, Any, Any]:
-    """What is so, what was decided and how probable it was: each (n, classes), float32."""
+    """Return true labels, decisions and probabilities, each (n, classes), float32."""
     p = ops.cast(predicted, "float32")
     y = ops.cast(y, "float32")
     if task == "multilabel":
@@ -58,14 +58,14 @@ def _yes(task: str, outputs: int, y: Any, predicted: Any) -> tuple[Any, Any, Any
 
 
 class _Measure(keras.metrics.Metric):  # type: ignore[misc]
-    """A metric that knows task and outputs."""
+    """A metric with a task and a number of outputs, as needed for `get_config`."""
 
     def __init__(self, name: str, task: str, outputs: int, **known: Any) -> None:
         super().__init__(name=name, **known)
         self.task, self.outputs = task, outputs
 
     def get_config(self) -> dict[str, Any]:
-        """What makes another one like it."""
+        """Return the arguments that create an equal metric."""
         return {"name": self.name, "task": self.task, "outputs": self.outputs}
 
     def _sums(self, name: str, size: int) -> Any:
@@ -73,7 +73,7 @@ class _Measure(keras.metrics.Metric):  # type: ignore[misc]
 
 
 class FScore(_Measure):
-    """Precision, recall or an F-score, of all classes (macro) or of all decisions (micro)."""
+    """The precision, recall or F-score, averaged over classes (macro) or decisions (micro)."""
 
     def __init__(self, name: str, task: str, outputs: int, **known: Any) -> None:
         super().__init__(name, task, outputs, **known)
@@ -83,18 +83,18 @@ class FScore(_Measure):
         self.true = self._sums("true", classes)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes another one like it."""
+        """Return the arguments that create an equal metric."""
         return super().get_config()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count some samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, decided, _ = _yes(self.task, self.outputs, y_true, y_pred)
         self.right.assign_add(ops.sum(true * decided, axis=0))
         self.decided.assign_add(ops.sum(decided, axis=0))
         self.true.assign_add(ops.sum(true, axis=0))
 
     def result(self) -> Any:
-        """The score; a class without any decision, or any sample, counts 0."""
+        """Return the score; a class without decisions or without samples counts as 0."""
         score, _, average = self.name.rpartition("_")
         counts = [ops.convert_to_tensor(each) for each in (self.right, self.decided, self.true)]
         if average == "micro":
@@ -109,7 +109,7 @@ class FScore(_Measure):
 
 
 class RocAuc(keras.metrics.AUC):  # type: ignore[misc]
-    """The area under the ROC curve: of the second class, or the mean of each against the others."""
+    """The area under the ROC curve: of the second class, or the mean of each class against rest."""
 
     def __init__(self, task: str, outputs: int, **known: Any) -> None:
         several = task == "multilabel" or outputs > 2
@@ -119,11 +119,11 @@ class RocAuc(keras.metrics.AUC):  # type: ignore[misc]
         self.task, self.outputs, self.several = task, outputs, several
 
     def get_config(self) -> dict[str, Any]:
-        """What makes another one like it."""
+        """Return the arguments that create an equal metric."""
         return {"name": self.name, "task": self.task, "outputs": self.outputs}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count some samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, _, p = _yes(self.task, self.outputs, y_true, y_pred)
         if not self.several:
             true, p = true[:, 1], p[:, 1]
@@ -141,11 +141,11 @@ class CalibrationError(_Measure):
         self.samples = self._sums("samples", BINS)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes another one like it."""
+        """Return the arguments that create an equal metric."""
         return super().get_config()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count some samples."""
+        """Add a batch of samples, without regard to sample weights."""
         true, decided, p = _yes(self.task, self.outputs, y_true, y_pred)
         if self.task == "multilabel":
             sure = ops.reshape(decided * p + (1 - decided) * (1 - p), (-1,))
@@ -159,7 +159,7 @@ class CalibrationError(_Measure):
         self.samples.assign_add(ops.sum(bins, axis=0))
 
     def result(self) -> Any:
-        """The mean difference of confidence and accuracy in a bin, by the bin's samples."""
+        """Return the mean difference of confidence and accuracy, weighted by samples per bin."""
         sure, right, samples = (
             ops.convert_to_tensor(each) for each in (self.sure, self.right, self.samples)
         )

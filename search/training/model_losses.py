@@ -1,4 +1,4 @@
-"""A compiled model's own loss of targets and predictions, without the penalties of its layers."""
+"""The loss function of a compiled model, without the penalties of its layers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def of(model: Any) -> Callable[..., Any] | None:
-    """(targets, predictions) -> loss; None where a model was compiled without one.
+    """Return the loss (targets, predictions) -> scalar; None if there is none.
 
     Args:
-        model: Compiled. Where its class has a loss of its own, it is another than this.
+        model: Compiled. A `compute_loss` that its class overrides is not considered.
     """
     if hasattr(model, "_compile_loss"):
         return model._compile_loss  # type: ignore[no-any-return]
@@ -20,5 +20,5 @@ def of(model: Any) -> Callable[..., Any] | None:
 
 
 def metrics_of(model: Any) -> Any:
-    """Its metrics as one; None where it has none, or Keras hides them."""
+    """Return all its metrics as one object; None if it has none, or Keras has no such attribute."""
     return getattr(model, "_compile_metrics", None)

@@ -1,7 +1,7 @@
-"""When a training stops, and when a plateau lowers its learning rate: decided where it trains.
+"""The rules of early stopping and of the learning rate on a plateau, as TensorFlow operations.
 
-The state of these rules is one float64 vector that lives beside the weights, so that several
-epochs can run in one call without asking the host; the plain path runs the same operations.
+Their state is one float64 vector beside the weights, so that several epochs can run in one call
+without returning to Python; training by `model.fit` runs the same operations.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ STOPPED = {PATIENCE: "patience", DIVERGED: "diverged"}
 
 
 class RulesState(NamedTuple):
-    """What the rules remember from epoch to epoch (float64, each a scalar)."""
+    """The state of the rules between epochs (float64 scalars)."""
 
     epoch: Any = 0.0
     stopped: Any = RUNNING
     best: Any = math.inf  # the lowest value so far, of best_epoch
     best_epoch: Any = 0.0
-    watched: Any = math.inf  # the lowest that was better by min_delta
-    wait: Any = 0.0  # epochs since
+    watched: Any = math.inf  # the last value that was an improvement by min_delta
+    wait: Any = 0.0  # epochs since that improvement
     plateau_watched: Any = math.inf
     plateau_wait: Any = 0.0
 
 
 class Rules(NamedTuple):
-    """Patience and plateau as numbers; infinite patience means none."""
+    """The parameters of patience and plateau; an infinite patience means none."""
 
     patience: Any
     min_delta: Any
@@ -43,12 +43,12 @@ class Rules(NamedTuple):
 
 
 def start() -> np.ndarray:
-    """The state before the first epoch."""
+    """Return the state before the first epoch."""
     return np.array(RulesState(), np.float64)
 
 
 def rules(settings: Settings) -> np.ndarray:
-    """The rules of a training."""
+    """Return the rules of a training, in the order of `Rules`."""
     patience = math.inf if settings.patience is None else settings.patience
     plateau = settings.plateau
     if plateau is None:
@@ -58,16 +58,16 @@ def rules(settings: Settings) -> np.ndarray:
 
 
 def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any, Any, Any]:
-    """One epoch further, as Keras' EarlyStopping and ReduceLROnPlateau count.
+    """Advance the state by one epoch, as Keras' EarlyStopping and ReduceLROnPlateau count.
 
     Args:
         state: `RulesState` as a float64 tensor of shape (8,).
         rules: `Rules` as a float64 tensor of shape (6,).
-        value: The epoch's value, a float64 scalar.
-        learning_rate: Of the next epoch if nothing lowers it, float32.
+        value: Value of the epoch, a float64 scalar.
+        learning_rate: Learning rate of the next epoch unless it is lowered, float32.
 
     Returns:
-        The next state, whether this epoch is the best so far, and the next learning rate.
+        The next state, True if this epoch is the best so far, and the next learning rate.
     """
     import tensorflow as tf
 
@@ -77,6 +77,7 @@ def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any
     better = value < was.watched - rule.min_delta
     wait = tf.where(better, tf.zeros_like(value), was.wait + 1.0)
     patience_over = (wait >= rule.patience) & ~better & (epoch > 1.0)
+    # EarlyStopping never stops after the first epoch, whatever the patience.
     stopped = tf.where(patience_over, tf.constant(PATIENCE, tf.float64), was.stopped)
     stopped = tf.where(tf.math.is_finite(value), stopped, tf.constant(DIVERGED, tf.float64))
     fell = value < was.plateau_watched - rule.plateau_min_delta
@@ -96,7 +97,7 @@ def advance(state: Any, rules: Any, value: Any, learning_rate: Any) -> tuple[Any
 
 
 def _lowered(learning_rate: Any, rule: Rules, due: Any) -> tuple[Any, Any]:
-    """The learning rate after a plateau, and whether it changed."""
+    """Return the learning rate after a plateau, and True if it was lowered."""
     import tensorflow as tf
 
     floor = tf.cast(rule.min_learning_rate, tf.float32)

@@ -1,4 +1,4 @@
-"""How a model is to be trained."""
+"""The settings of a model's training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studyhall.spaces.optimization import Plateau
 
 
 class UnknownMetric(ValueError):  # noqa: N818  not an error of the program
-    """No metric of that name is measured; the message says which are."""
+    """An error: the named metric is not measured; the message lists those that are."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = ", ".join(each.removeprefix("val_") for each in known if each.startswith("val_"))
@@ -21,22 +21,22 @@ class UnknownMetric(ValueError):  # noqa: N818  not an error of the program
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is to be trained.
+    """The settings of a model's training.
 
     Attributes:
-        epochs: Most epochs.
+        epochs: Largest number of epochs.
         batch_size: Samples per optimizer step; the last step of an epoch may have fewer.
         patience: Epochs without improvement until the training stops, or None.
-        min_delta: What counts as an improvement of the value.
-        seed: Of the order of the samples; weights and dropout have the model's own seeds.
+        min_delta: Smallest change of the value that counts as an improvement.
+        seed: Seed of the sample order; weights and dropout have the model's own seeds.
         class_weight: Weight of each class in the loss, or None.
-        plateau: Lowers the learning rate where the value no longer falls.
-        data_loss: The loss that the value is measured with; default: the model's own, without
+        plateau: Lowers the learning rate when the value stops improving, or None.
+        data_loss: Loss that the value is measured by; default: the model's own, without
             penalties.
-        engine: "keras" trains by Keras' own fit, whatever the model.
-        xla: Whether compiled epochs go through XLA.
-        objective: The metric that is an epoch's value.
-        sign: What it is multiplied with, so that less is better.
+        engine: "auto", or "keras" to train any model by `model.fit`.
+        xla: Compile epochs with XLA.
+        objective: Metric that is an epoch's value.
+        sign: Factor of the metric, such that lower values are better.
     """
 
     epochs: int

@@ -1,4 +1,4 @@
-"""Samples of which most features are 0: only the others are kept, taken and multiplied."""
+"""The sparse samples of a training: only non-zero features are stored, gathered and multiplied."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 
 def rows(feed: Mapping[str, Any], order: Any, features: int | None) -> Any:
-    """Some samples of a sparse feed.
+    """Gather some samples of a sparse feed.
 
     Args:
         feed: splits (N + 1,), columns (entries,) and, unless all are 1, values (entries,).
         order: int32 indexes of shape (n,).
-        features: Columns of the whole.
+        features: Number of columns.
 
     Returns:
         A SparseTensor of shape (n, features), float32.
@@ -35,7 +35,7 @@ def _entries(feed: Mapping[str, Any], entries: Any, order: Any) -> Any:
 
 
 class SparseDense(keras.layers.Dense):  # type: ignore[misc]
-    """Keras' Dense for sparse samples, up to three times as fast as its product for these."""
+    """A Dense layer for sparse samples, up to three times as fast as Keras' own product."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if not isinstance(inputs, tf.SparseTensor):
@@ -47,7 +47,7 @@ class SparseDense(keras.layers.Dense):  # type: ignore[misc]
 
 
 def _product(samples: Any, kernel: Any) -> Any:
-    """samples @ kernel, (n, features) × (features, units), in compressed rows."""
+    """Return samples @ kernel, (n, features) × (features, units), computed on CSR matrices."""
     parts = {"indices": samples.indices, "values": samples.values}
     matrix = tf.raw_ops.SparseTensorToCSRSparseMatrix(**parts, dense_shape=samples.dense_shape)
 

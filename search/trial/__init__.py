@@ -1,1 +1,1 @@
-"""One trial: sampled, built, trained, checkpointed and told."""
+"""The life of one trial: sampling, building, training, checkpoints and result."""

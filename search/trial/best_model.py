@@ -1,4 +1,4 @@
-"""The models of the best trials so far: saved before a trial is told, dropped when beaten."""
+"""The models of the best trials: saved before a trial's result is recorded, deleted when beaten."""
 
 from __future__ import annotations
 
@@ -16,23 +16,29 @@ from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
 from studyhall.storage.trials.claimed_trial import Claim
 
-WEIGHTS_ALONE = ".h5"  # how the names of objects end that hold no more
-# What comes of a full disk, or of a model that Keras can't write.
+WEIGHTS_ALONE = ".h5"  # file ending of objects that hold only weights, no architecture
+# Errors raised by a full disk, or by a model that Keras can't write.
 UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 
 
 def write(
     objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int, *, own: bool
 ) -> str:
-    """Write a trained model so that it takes raw samples; the name of its object.
+    """Write a trained model that takes raw samples, and return the name of its object.
 
-    Of a model that Keras can't write, as a class of the user's doesn't say how it is made, the
-    weights alone, which fit what its builder makes anew.
+    If Keras can't write the model, for example because a user-defined class lacks `get_config`,
+    write its weights alone; they fit a model rebuilt by the same builder.
 
     Args:
-        owner: whose it is, as `Context.owner` says.
-        fold: that it was trained on, whose normalisation goes with it.
-        own: whether the user's code has compiled it.
+        objects: store to write to.
+        owner: prefix of the object's name, from `Context.owner`.
+        data: data of the study.
+        model: the trained model, which takes prepared samples.
+        fold: fold that it was trained on, whose normalisation is saved with it.
+        own: the user's code compiled the model.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder can't be written.
     """
     preparation = data.folds[fold].preparation
     shape = forms.taken_shape(model, data) if own else data.input_shape
@@ -42,19 +48,21 @@ def write(
         exporting.save(whole, objects.path(name))
     except ArtifactError:
         raise
-    except Exception as error:  # whatever the user's get_config raises
-        LOG.info("Keras can't write the model, its weights are kept: %s", failures.one_line(error))
+    except Exception as error:  # the user's get_config may raise anything
+        LOG.info(
+            "Keras can't save the model; only its weights are kept: %s", failures.one_line(error)
+        )
         name = objects.new_name("model", owner, WEIGHTS_ALONE)
         exporting.save_weights(model, objects.path(name))
     return bucket.shared(objects, name)
 
 
 class BestModel:
-    """Saves the model of a trial that is among the best so far.
+    """The writer of a trial's model and predictions, if it is among the best so far.
 
     Args:
         context, claim: the trial.
-        number: by which people know it.
+        number: the trial's number as shown to users.
     """
 
     def __init__(self, context: Context, claim: Claim, number: int) -> None:
@@ -66,10 +74,19 @@ class BestModel:
     def keep(
         self, cost: float, run: Training, part: TrialTraining, out_of_fold: OutOfFold
     ) -> dict[str, Any]:
-        """Save model and predictions if its trial is among the best so far, before it is told.
+        """Save the model and out-of-fold predictions if the trial is among the best so far.
+
+        It is called before the trial's result is recorded.
+
+        Args:
+            cost: result of the trial, the lower the better.
+            run: training of the last part.
+            part: the last part.
+            out_of_fold: predictions of all parts.
 
         Returns:
-            Attributes of the trial that say where they lie and what the model scored.
+            Attributes of the trial: names of the saved objects, checksum and value of the model;
+            or ``model_error``, the reason why it could not be saved.
         """
         keeper, number = self._context.keeper, self._number
         try:
@@ -77,7 +94,7 @@ class BestModel:
             if out_of_fold.wanted and keeper.wants_predictions(cost, number):
                 model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
-            LOG.warning("trial %d: its model can't be saved: %s", number, error)
+            LOG.warning("trial %d: can't save its model: %s", number, error)
             return {"model_error": failures.innermost(error)}
         self._saved = bool(model)
         return model
@@ -91,7 +108,7 @@ class BestModel:
         return {**about, "model_fold": part.fold, "model_repeat": part.repeat}
 
     def settle(self) -> None:
-        """After the trial was told: drop the models that are beaten now, its own perhaps."""
+        """Delete models that are beaten now that the trial's result is recorded."""
         if self._saved:
             self._context.keeper.tidy()
 

@@ -1,4 +1,4 @@
-"""The checkpoints of one trial: when one is due, and what a damaged one means."""
+"""The checkpoints of one trial: saved when due, restored after a restart."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from studyhall.storage.artifacts.artifact_store import ArtifactError
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials.claimed_trial import Claim
 
-COST = 0.02  # of a trial's time that its checkpoints may take, unless every epoch is asked for
+# Largest share of a trial's time spent on checkpoints, unless checkpoint_every_s is 0.
+COST = 0.02
 
 
 class Checkpoints:
-    """Saves and finds the checkpoint of a claimed trial.
+    """The writer and reader of a claimed trial's checkpoints.
 
-    Each goes to a new object, then the pointer in the database moves, then the old object goes:
-    a kill between any two steps loses no more than the epochs since the old one.
+    Each checkpoint is a new object: first the object is written, then the pointer in the database
+    moves, then the old object is deleted. A kill between any two steps loses no more than the
+    epochs since the old checkpoint.
 
     Args:
         context, claim: the trial.
-        number: by which people know it.
+        number: the trial's number as shown to users.
     """
 
     def __init__(self, context: Context, claim: Claim, number: int) -> None:
@@ -43,7 +45,10 @@ class Checkpoints:
         self._complained = False
 
     def find(self) -> tuple[TrialProgress, bytes | None, bytes]:
-        """What an earlier worker left, as `parts.read` says; a damaged one is as good as none."""
+        """Return progress, checkpoint and predictions of an earlier worker, as `trainings.read`.
+
+        A damaged checkpoint is treated like a missing one.
+        """
         try:
             return trainings.read(self._blob())
         except (OSError, ArtifactError, ValueError) as error:
@@ -51,7 +56,7 @@ class Checkpoints:
             return TrialProgress(), None, b""
 
     def restore(self, run: Training, blob: bytes) -> bool:
-        """Put a training where it was; false where the checkpoint can't be used."""
+        """Restore a training from a checkpoint; return False if the checkpoint can't be used."""
         try:
             run.restore(blob)
         except CheckpointError as error:
@@ -60,9 +65,10 @@ class Checkpoints:
         return True
 
     def is_due(self, step: int) -> bool:
-        """Whether it is time for one after this step: the rarer of the study file's two spacings.
+        """Return whether a checkpoint is due after this step.
 
-        What takes long, as of a large model on a slow disk, is done the more rarely.
+        Both spacings of the study file must have passed. Checkpoints that take long to write (large
+        model, slow disk) are spaced out further, so that they take at most `COST` of the time.
         """
         pause_s = self._spacing.checkpoint_every_s
         if pause_s:
@@ -73,14 +79,20 @@ class Checkpoints:
         )
 
     def step(self, part: int, epoch: int) -> int:
-        """Epochs are counted on from part to part."""
+        """Return the step of an epoch: epochs are numbered on from part to part."""
         return part * self._spacing.epochs + epoch
 
     def save(self, progress: TrialProgress, part: int, run: Training, carried: bytes = b"") -> None:
-        """Save a training between two epochs, and what is carried from part to part.
+        """Save a checkpoint of a training between two epochs.
+
+        Args:
+            progress: results of the parts that are done.
+            part: number of the part under way.
+            run: its training.
+            carried: out-of-fold predictions of the earlier parts.
 
         Raises:
-            LeaseLost: somebody else holds it; the old checkpoint stands.
+            LeaseLost: another worker holds the trial; the old checkpoint is kept.
         """
         self._saved_at = time.monotonic()
         self._saved_step = self.step(part, run.history[-1].number)
@@ -91,7 +103,7 @@ class Checkpoints:
         blob = trainings.write(progress, run.save(), carried)
         try:
             pointer, older = self._write(blob)
-        except ArtifactError as error:  # a full disk: the older checkpoint still stands
+        except ArtifactError as error:  # such as a full disk: the older checkpoint is kept
             self._complain(error)
             return
         try:
@@ -99,28 +111,29 @@ class Checkpoints:
         except LeaseLost:
             self._remove([pointer])
             raise
-        if self._claim.checkpoint == pointer:  # or it waits for a database that is away
+        # While the database is unreachable the pointer is queued, and older objects are still used.
+        if self._claim.checkpoint == pointer:
             self._remove(older)
             self._objects.sweep(self._own)
             self._keeper.tidy()
 
     def drop(self) -> None:
-        """Remove all of them: the training has ended."""
+        """Delete all checkpoints of the trial, once it has ended."""
         with self._can_wait():
             self._remove(self._all())
 
     def _write(self, blob: bytes) -> tuple[str, list[str]]:
-        """A new object, and the names of those that it replaces.
+        """Write a new object; return its name and the names of those that it replaces.
 
-        These are listed before the pointer moves under our lease: nobody who may take it over later
-        has written any of them.
+        The old ones are listed before the pointer moves, while the lease is still ours, so that no
+        checkpoint of a later worker can be among them.
         """
         older = self._all()
         write = functools.partial(self._objects.write, "checkpoint", self._owner, blob)
         return self._keeper.saved(write), older
 
     def _all(self) -> list[str]:
-        """All its checkpoints, those too that a kill has left without a pointer."""
+        """Return the names of all checkpoints of the trial, also those without a pointer."""
         names = (one.name for one in self._objects.objects())
         return [name for name in names if name.startswith(self._own)]
 
@@ -131,7 +144,7 @@ class Checkpoints:
 
     @contextmanager
     def _can_wait(self) -> Iterator[None]:
-        """What keeps an object from being removed costs no trial; the next save tries again."""
+        """Log and ignore a failed deletion: the next save tries again."""
         try:
             yield
         except ArtifactError as error:
@@ -142,11 +155,11 @@ class Checkpoints:
         return None if name is None else self._objects.read(name)
 
     def _complain(self, error: ArtifactError) -> None:
-        """Say it once, not at every epoch."""
+        """Warn once per trial, not at every epoch."""
         if not self._complained:
             self._complained = True
-            LOG.warning("trial %d: no checkpoint: %s", self._number, error)
+            LOG.warning("trial %d: can't write a checkpoint: %s", self._number, error)
 
     def _begin_again(self, error: Exception) -> None:
         number = self._number
-        LOG.warning("trial %d begins again, its checkpoint can't be used: %s", number, error)
+        LOG.warning("trial %d restarts: its checkpoint can't be used: %s", number, error)

@@ -1,4 +1,4 @@
-"""What is known of the loss that a model was compiled with, for verdicts to measure with it."""
+"""The loss that a model was compiled with, as recorded for the verdict on a trial."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.trial.modelling import Built
 
 UNKNOWN = "unknown"
-HARMLESS = ("from_logits", "axis")  # arguments that change no loss of guessing
+HARMLESS = ("from_logits", "axis")  # arguments that don't change the loss of a constant guess
 
 
 def about(built: Built, run: Training) -> dict[str, str]:
-    """Attributes of a trial, where something about its losses is not as usual.
+    """Return attributes that describe how a trial's losses are measured, if it is unusual.
 
     Returns:
-        ``own_loss``, by its Keras name or "unknown", where the user's own code compiled the model;
-        ``training_loss``, how it is measured, where the validation loss is not measured so.
+        ``own_loss``: Keras name or "unknown", if the user's code compiled the model;
+        ``training_loss``: how the training loss is measured, if unlike the validation loss.
     """
     found = {"own_loss": own_loss(built.model)} if built.data_loss is None else {}
     differs = _differs(built) if isinstance(run._path, PlainEpochs) else ""
@@ -28,18 +28,18 @@ def about(built: Built, run: Training) -> dict[str, str]:
 
 
 def own_loss(model: Any) -> str:
-    """The Keras name of a compiled model's loss, if it is one of Keras' as it comes."""
+    """Return the Keras name of a compiled model's loss, or "unknown" if it is not a stock one."""
     own_steps = sharing.overrides(model, "train_step", "test_step", "compute_loss")
     if own_steps or (not isinstance(model.loss, str) and not callable(model.loss)):
         return UNKNOWN
     try:
         return _name(keras.losses.get(model.loss)) or UNKNOWN
-    except ValueError:  # there is no such loss: training will say so
+    except ValueError:  # no such loss: the training will report it
         return UNKNOWN
 
 
 def _name(loss: Any) -> str:
-    """Of a function of Keras', or of an instance that differs from the default in no number."""
+    """Return the name of a Keras loss function, or of a loss instance with default arguments."""
     if not isinstance(loss, keras.losses.Loss):
         name = getattr(loss, "__name__", "")
         return name if getattr(keras.losses, name, None) is loss else ""
@@ -59,7 +59,7 @@ def _numbers(loss: Any) -> dict[str, Any]:
 
 
 def _differs(built: Built) -> str:
-    """How Keras' own fit measures the training loss, where it can't be compared."""
+    """Describe how `model.fit` measures the training loss, if unlike the validation loss."""
     smoothing = built.values.get("label_smoothing") if built.data_loss is not None else 0
     said = ["weighted by class"] if built.class_weight is not None else []
     said += ["of smoothed labels"] if smoothing else []

@@ -1,4 +1,4 @@
-"""What all trials of a worker share, and what may become of one."""
+"""The state shared by all trials of a worker, and the possible outcomes of a trial."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LOG = logging.getLogger("studyhall")
 
 
 class TrialFailed(Exception):  # noqa: N818  not an error of the program
-    """This trial can't have a value; the message says why. The search goes on without it."""
+    """An error that leaves this trial without a value; the search continues without it."""
 
 
 class Outcome(Enum):
-    """What became of a trial in this worker's hands."""
+    """The outcome of a trial for the worker that ran it."""
 
     COMPLETE = "complete"
     PRUNED = "pruned"
@@ -35,7 +35,18 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Context:
-    """What all trials of a worker share."""
+    """The state shared by all trials of a worker.
+
+    Attributes:
+        db: database of the study.
+        study: the study.
+        stored: the study as recorded at its launch.
+        plan: blueprint of the models.
+        store: claims trials and records their results.
+        artifacts: store of checkpoints and models.
+        keeper: keeps the artifacts within the study's size limit.
+        stop: tells whether the worker was asked to stop.
+    """
 
     db: Database
     study: Study
@@ -48,9 +59,9 @@ class Context:
 
     @property
     def worker(self) -> str:
-        """This process' name."""
+        """The name of this process."""
         return identity.this_process().name
 
     def owner(self, number: int) -> str:
-        """Names the objects of a trial."""
+        """Return the prefix of the names of a trial's objects."""
         return "-".join(filter(None, (self.study.name, self.study.purpose, str(number))))

@@ -1,4 +1,4 @@
-"""What a worker keeps on disk: within the study's limit, and what it does when the disk is full."""
+"""The size limit of a study's artifacts, and the response to a full disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ T = TypeVar("T")
 
 
 class Keeper:
-    """Tidies a study's folder after every save; says once where it can't keep the limit."""
+    """The guard of a study's artifact folder: deletes what is no longer needed after each save.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        objects: store of its artifacts.
+        limits: the table ``[study]`` of the study file.
+    """
 
     def __init__(
         self, db: Database, study: Study, objects: ArtifactStore, limits: StudySection
@@ -33,12 +40,15 @@ class Keeper:
         self._complained = False
 
     def wants(self, value: float, number: int) -> bool:
-        """Whether the model of a trial that ends with this value is one to keep."""
+        """Return whether the model of a trial with this value is among those to keep."""
         models = self._limits.keep_models
         return retention.is_among_best(self._db, self._study, value, number, models)
 
     def wants_predictions(self, value: float, number: int) -> bool:
-        """Whether its out-of-fold predictions are: any trial that is confirmed may win."""
+        """Return whether its out-of-fold predictions are to be kept.
+
+        More trials count than for models: any trial that is confirmed may become the best.
+        """
         return retention.is_among_best(self._db, self._study, value, number, self._predictions)
 
     @property
@@ -46,21 +56,21 @@ class Keeper:
         return max(self._limits.keep_models, self._limits.confirm_top or sections.CONFIRM_TOP)
 
     def tidy(self) -> None:
-        """Remove what the study needs no more; whatever prevents it costs no trial."""
+        """Delete artifacts that are no longer needed; errors are logged and ignored."""
         try:
             excess = self._remove(round(self._limits.artifacts_max_gib * GIB))
         except StorageError as error:
-            LOG.debug("tidying: %s", error)
+            LOG.debug("deleting artifacts: %s", error)
             return
         if excess and not self._complained:
             self._complained = True
             LOG.warning("%s", too_small(self._limits.artifacts_max_gib, excess))
 
     def saved(self, write: Callable[[], T]) -> T:
-        """What ``write`` gives; where it fails, it is tried again without models that can go.
+        """Call ``write`` and return its result; if it fails, make room and try once more.
 
         Raises:
-            ArtifactError: the disk is still full.
+            ArtifactError: the second attempt failed as well.
         """
         try:
             return write()
@@ -68,7 +78,7 @@ class Keeper:
             try:
                 self._remove(0)
             except StorageError as error:
-                LOG.debug("making room: %s", error)
+                LOG.debug("making room on disk: %s", error)
             return write()
 
     def _remove(self, max_bytes: int) -> int:
@@ -83,9 +93,9 @@ class Keeper:
 
 
 def too_small(max_gib: float, excess: int) -> str:
-    """The complaint about a limit that what must stay exceeds by so many bytes."""
+    """Return the message for a limit that required artifacts exceed by ``excess`` bytes."""
     return (
         f"[study] artifacts_max_gib: received {max_gib:g}, expected "
-        f"{max_gib + excess / GIB:.3g} or more: the checkpoints of the trials under way, the best "
-        "model and the exported one stay"
+        f"{max_gib + excess / GIB:.3g} or more: checkpoints of running trials, the best model and "
+        "the exported model are always kept"
     )

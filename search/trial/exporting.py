@@ -1,4 +1,4 @@
-"""A trained model as one `.keras` file that takes raw inputs, and its scores when reloaded."""
+"""The export of a trained model as one `.keras` file that takes raw inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studyhall.search.data.preparation import Preparation
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
 from studyhall.storage.artifacts import artifact_store
 
-BATCH = 1024  # samples per prediction: bounded memory, whatever the size of the data
+BATCH = 1024  # samples per prediction, so that memory does not grow with the data
 
 
 def with_preparation(
@@ -26,13 +26,13 @@ def with_preparation(
     """Put the normalisation in front of a trained model, so that it takes raw inputs.
 
     Args:
-        model: takes prepared samples of shape ``(N, *input_shape)``; it can't be trained any more,
-            as its optimizer, schedule and loss, which only studyhall knows, must not go with it.
-        preparation: fitted on the training part.
+        model: takes prepared samples of shape ``(N, *input_shape)``; it can't be trained
+            afterwards: its optimizer and loss are removed, as loading them would need studyhall.
+        preparation: normalisation fitted on the training set.
         input_shape: shape of one sample.
 
     Returns:
-        A model without optimizer: it predicts, and needs nothing of studyhall to be loaded.
+        A model without optimizer, for prediction only; it can be loaded without studyhall.
     """
     model.compiled, model.optimizer = False, None
     inputs = keras.Input(input_shape, name="raw", dtype=preparation.dtype)
@@ -43,7 +43,7 @@ def with_preparation(
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write a `.keras` file whole or not at all.
+    """Write a `.keras` file atomically: complete or not at all.
 
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
@@ -53,49 +53,50 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a model's weights whole or not at all, whatever the file is called.
+    """Write a model's weights atomically, under any file name.
 
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
     """
     with artifact_store.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "model.weights.h5"  # Keras wants this ending
+        written = Path(folder) / "model.weights.h5"  # Keras requires this ending
         model.save_weights(written)
         shutil.copyfile(written, unfinished)
 
 
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
-    """Predictions for raw samples, sparse rows included: (N, outputs)."""
+    """Return predictions (N, outputs) for raw samples, which may be sparse rows."""
     blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
     rows = [model.predict_on_batch(taken(model, block)) for block in blocks]
     return np.concatenate(rows).astype(np.float32)
 
 
 def taken(model: keras.Model, x: Any) -> NDArray[Any]:
-    """Raw samples, sparse rows included, in the shape and type in which a model takes them."""
+    """Return raw samples as a dense array of the shape and dtype that the model takes."""
     inputs = model.inputs
     array = np.asarray(dense(x), inputs[0].dtype if inputs else np.float32)
-    other = inputs and len(inputs[0].shape) != array.ndim  # an axis that is ours, not the user's
+    # Only a difference in rank: an axis that studyhall added, which the user's model lacks.
+    other = inputs and len(inputs[0].shape) != array.ndim
     return array.reshape(len(array), *inputs[0].shape[1:]) if other else array
 
 
 def dense(x: Any) -> Any:
-    """Rows that may be sparse as an array."""
+    """Return rows as a dense array."""
     return x.toarray() if sparse.issparse(x) else x
 
 
 def probabilities(task: str, loss: Any, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a model says, as scores take it.
+    """Convert a model's outputs into the probabilities that scores need.
 
-    A user's own may give logits, or two columns for two classes where one would do.
+    A user-defined model may return logits, or two columns for two classes.
 
     Args:
-        task: what the targets are.
-        loss: that the model was trained with, as compile takes it.
-        outputs: of the model, (N, k).
+        task: kind of prediction.
+        loss: loss that the model was trained with, as `compile` takes it.
+        outputs: outputs of the model, (N, k).
 
     Returns:
-        Probabilities (N, 1) for two classes, (N, k) else; numbers for regression, as they are.
+        Probabilities (N, 1) for two classes, otherwise (N, k); outputs of a regression unchanged.
     """
     two_columns = task == BINARY and outputs.shape[-1] == 2
     if any(map(_from_logits, keras.tree.flatten(loss))):
@@ -109,6 +110,6 @@ def _from_logits(loss: Any) -> bool:
     if not isinstance(loss, keras.losses.Loss):
         return False
     config: dict[str, Any] = {}
-    with suppress(Exception):  # a class of the user's may have none
+    with suppress(Exception):  # a user-defined loss may have no get_config
         config = loss.get_config()
     return bool(config.get("from_logits"))

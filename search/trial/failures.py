@@ -1,4 +1,4 @@
-"""Why a trial failed, in one line: what the libraries say, without what they say around it."""
+"""The reason of a failed trial in one line, extracted from errors of Keras and TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studyhall.search.training.settings import UnknownMetric
 from studyhall.spaces.failures import UserCodeError
 
 _OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-# What CUDA's libraries say of it by way of other errors.
+# CUDA libraries report a lack of memory in the text of other TensorFlow errors.
 _NO_MEMORY = re.compile(r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED", re.IGNORECASE)
 REFUSED = tf.errors.InvalidArgumentError  # shapes that don't fit, found while training
 LONGEST = 400  # characters
@@ -22,10 +22,12 @@ _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
 
 @contextmanager
 def of_training(*, own_model: bool) -> Iterator[None]:
-    """What a model of the user's own raises in its training is its failure, not a bug.
+    """Turn any error in the training of a user-defined model into a `UserCodeError`.
+
+    Such an error makes the trial fail; in a built-in model it would be a bug of studyhall.
 
     Raises:
-        UserCodeError: with the reason.
+        UserCodeError: training failed; it holds the reason.
     """
     try:
         yield
@@ -39,7 +41,7 @@ def of_training(*, own_model: bool) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, or what caused it, says that memory did not suffice."""
+    """Return whether an error or one of its causes reports a lack of memory."""
     if isinstance(error, _OUT_OF_MEMORY):
         return True
     if isinstance(error, tf.errors.OpError) and _NO_MEMORY.search(str(error)):
@@ -48,19 +50,22 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def innermost(error: BaseException) -> str:
-    """What Keras says in the end, where each layer of a model passes on why it can't be loaded."""
+    """Return the innermost message of a Keras loading error.
+
+    Each layer of a nested model wraps the message of the layer below.
+    """
     said = str(error).rpartition(_PASSED_ON)[2].partition(_WHOLE)[0].strip()
     return " ".join(said.partition("\n\n")[0].split())[:LONGEST] or type(error).__name__
 
 
 def one_line(error: BaseException) -> str:
-    """The first paragraph of a message in one line; the error's name where there is none."""
+    """Return the first paragraph of an error's message in one line, or the error's class name."""
     paragraph = str(error).strip().partition("\n\n")[0]
     return " ".join(paragraph.split())[:LONGEST] or type(error).__name__
 
 
 def of_tensorflow(error: BaseException) -> str:
-    """The line of a TensorFlow error that says what is wrong, not where in its graph."""
+    """Return the line of a TensorFlow error that says what is wrong, without its graph location."""
     lines = [line for line in str(error).splitlines() if line and not line.startswith(_AROUND)]
     said = re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", lines[0]) if lines else ""
     return said[:LONGEST] or one_line(error)

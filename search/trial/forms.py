@@ -1,8 +1,8 @@
-"""In which form a model takes a study's data: as a study codes them, or as the user has them.
+"""The form in which a model takes a study's data: coded by studyhall, or as the user has them.
 
-What a model of the user's was compiled for only its own code knows. So it gets what Keras' own fit
-would get from the user's arrays, and where its loss can't take that, the coding that it can take:
-class numbers, or rows of 0 and 1. That is found by trying the loss, whatever it is called.
+Only the user's own code knows what its model was compiled for. So the model gets what `model.fit`
+would get from the user's arrays. If its loss can't take that, it gets a coding that the loss can
+take: class numbers or one-hot rows. The coding is found by trying the loss, whatever its name.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ OWN_STEPS = ("train_step", "test_step", "compute_loss")
 
 @dataclass(frozen=True)
 class Form:
-    """What a model is fed with.
+    """The form of the samples and targets that a model is trained on.
 
     Attributes:
-        targets: "coded" as the study does it (class numbers, labels or values), "one-hot" (rows of
-            0 and 1), or "given", as the user's own source has them.
-        samples: the shape in which the user's own samples go in; they keep their type where
-            nothing is normalised. None: float32, in the study's shape.
+        targets: "coded" as studyhall does it (class numbers, labels or values), "one-hot" (rows of
+            0 and 1), or "given", as in the user's data.
+        samples: shape of one sample as in the user's data; samples keep their dtype unless they
+            are normalised. None: float32, in the study's shape.
     """
 
     targets: Coding = "coded"
@@ -54,17 +54,17 @@ CODED = Form()
 
 
 def of_compiled(model: keras.Model, data: Data) -> Form:
-    """The form for a model that the user's code has compiled.
+    """Return the form for a model that the user's code has compiled.
 
     Raises:
-        UserCodeError: its loss takes the targets in no form.
+        UserCodeError: its loss takes no form of the targets.
     """
     own = data.split.pool.given is not None
     return Form(_coding(model, data), taken_shape(model, data) if own else None)
 
 
 def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
-    """The shape in which a model of the user's takes samples: their own, else the study's."""
+    """Return the sample shape that a user-defined model takes: the user's, or the study's."""
     own = data.sample_shape
     if own is None or own == data.input_shape:
         return data.input_shape
@@ -74,21 +74,23 @@ def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
 
 
 def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:
-    """What trains on a fold: its two parts, in the form that the model takes.
+    """Return the training engine of a fold, with its data in the form that the model takes.
 
     Args:
-        classes: how many there are, for one-hot targets.
+        fold: training and validation part.
+        form: the form.
+        classes: number of classes, for one-hot targets.
     """
     return Engine(*(pair(fold, part, form, classes) for part in fold))
 
 
 def pair(fold: Fold, part: Part, form: Form, classes: int) -> tuple[Any, Array]:
-    """Samples and targets of a part of a fold."""
+    """Return samples and targets of one part of a fold."""
     return _samples(fold, part.x, form), targets(part, form, classes)
 
 
 def targets(part: Part, form: Form, classes: int) -> Array:
-    """The targets of a part."""
+    """Return the targets of one part: (N,) or (N, outputs), depending on the form."""
     if form.targets == "given":
         assert part.given is not None
         return _single(part.given)
@@ -96,15 +98,20 @@ def targets(part: Part, form: Form, classes: int) -> Array:
 
 
 def one_hot(numbers: Array, classes: int) -> NDArray[np.float32]:
-    """Class numbers (N,) as rows of 0 and 1, (N, classes)."""
+    """Convert class numbers (N,) to one-hot rows (N, classes)."""
     return np.eye(classes, dtype=np.float32)[numbers]
 
 
 def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[int, float] | None:
-    """The weight of each class in the training loss, by what a target of that class is fed as.
+    """Return the weight of each class in the training loss, keyed by the target fed for it.
+
+    Args:
+        values: hyperparameters of the trial.
+        part: training set, whose class frequencies determine the weights.
+        form: form of the targets.
 
     Raises:
-        ArchitectureError: there are no classes.
+        ArchitectureError: class weights were asked for, but there are no classes.
     """
     weights = regularization.class_weights(values, part.y)
     if weights is None or form.targets != "given" or part.given is None:
@@ -123,12 +130,12 @@ def _samples(fold: Fold, x: Any, form: Form) -> Any:
 
 
 def _single(array: Array) -> Array:
-    """Floats as float32, anything else as it is: what Keras' own fit does."""
+    """Return floats as float32 and anything else unchanged, as `model.fit` does."""
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
 def _coding(model: keras.Model, data: Data) -> Coding:
-    """The first coding of the targets that the loss of a compiled model takes."""
+    """Return the first coding of the targets that the loss of a compiled model takes."""
     candidates, own_steps = _candidates(data), sharing.overrides(model, *OWN_STEPS)
     if model_losses.of(model) is None or (own_steps and candidates[0] == "given"):
         return candidates[0]
@@ -139,22 +146,22 @@ def _coding(model: keras.Model, data: Data) -> Coding:
     }
     taken = [coding for coding, value in found.items() if isinstance(value, float)]
     finite = [coding for coding in taken if math.isfinite(found[coding])]  # type: ignore[arg-type]
-    if taken or own_steps:  # on a GPU, a label out of range gives NaN
+    if taken or own_steps:  # on a GPU a label out of range gives NaN, so finite values come first
         return [*finite, *taken, candidates[0]][0]
     raise UserCodeError(_misfit(few, predicted, found[candidates[0]]))
 
 
 def _candidates(data: Data) -> list[Coding]:
-    """What the targets may be fed as, that which is nearest to the user's own first."""
+    """Return the possible codings of the targets, the one closest to the user's data first."""
     given: list[Coding] = [] if data.split.pool.given is None else ["given"]
     classes = data.task in (BINARY, MULTICLASS)
     return [*given, "coded", "one-hot"] if classes else given or ["coded"]
 
 
 def _answers(model: keras.Model, data: Data) -> tuple[Array, Part]:
-    """Made-up answers of a model, and samples whose targets they may be compared with.
+    """Return made-up predictions of a model, and as many samples with targets.
 
-    Their number is unlike the length of any axis, so that nothing fits by chance.
+    Their number differs from the length of every axis, so that no shapes match by accident.
     """
     pool = data.split.pool
     shape = _output_shape(model, data)
@@ -165,7 +172,7 @@ def _answers(model: keras.Model, data: Data) -> tuple[Array, Part]:
 
 
 def _rows(pool: Part, count: int) -> NDArray[np.int64]:
-    """So many rows, the least and the greatest class among them; some twice if there are fewer."""
+    """Return row numbers that include the lowest and the highest class; rows may repeat."""
     first = np.resize(np.arange(len(pool)), count)
     if pool.y.ndim == 1:
         first[:2] = pool.y.argmin(), pool.y.argmax()
@@ -173,7 +180,7 @@ def _rows(pool: Part, count: int) -> NDArray[np.int64]:
 
 
 def _output_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
-    """Of one sample."""
+    """Return the shape of the model's output for one sample."""
     outputs = getattr(model, "outputs", None)
     shape = outputs[0].shape[1:] if outputs else (None,)
     if None in shape:
@@ -182,18 +189,18 @@ def _output_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
 
 
 def _tried(model: keras.Model, y: Array, predicted: Array) -> float | Exception:
-    """What the loss of a model comes to, or why it takes no such targets."""
+    """Return the value of a model's loss, or the error if it does not take such targets."""
     try:
         return _loss(model, y, predicted)
     except optuna.TrialPruned:
         raise
-    except Exception as error:  # whatever Keras, TensorFlow or the user's code says of it
-        # What comes of too little memory the training tells.
+    except Exception as error:  # Keras, TensorFlow or the user's code may raise anything
+        # A lack of memory says nothing about the coding; the training will report it.
         return 0.0 if failures.is_out_of_memory(error) else error
 
 
 def _loss(model: keras.Model, y: Array, predicted: Array) -> float:
-    """By a copy of the model's, as Keras' notes how it was called first."""
+    """Return the loss, computed by a copy: Keras' loss object remembers its first call."""
     found = _copied_loss(model)(
         keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(predicted)
     )

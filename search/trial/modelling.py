@@ -1,4 +1,4 @@
-"""A trial's values become a compiled Keras model: the family's, or the user's own."""
+"""The compiled Keras model of a trial's hyperparameters, of a built-in family or the user's own."""
 
 from __future__ import annotations
 
@@ -35,10 +35,13 @@ from studyhall.spaces.space import Space, read_space
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What the models of a study have in common.
+    """The things that all models of a study have in common.
 
     Attributes:
-        builder: the user's own function, or None for a family of ours.
+        file: the study file.
+        data: the study's data.
+        space: the search space.
+        builder: the user's own function, or None for a built-in family.
     """
 
     file: StudyFile
@@ -48,34 +51,36 @@ class Blueprint:
 
     @property
     def objectives(self) -> list[str]:
-        """Their names; trials are ranked by the first."""
+        """The names of the objectives; trials are ranked by the first."""
         return objectives.of_file(dict(self.file.study))
 
     @property
     def directions(self) -> list[str]:
-        """Which way each gets better."""
+        """The direction of each objective: "minimize" or "maximize"."""
         return objectives.directions(dict(self.file.study))
 
     @property
     def sign(self) -> float:
-        """What a cost is multiplied with to be the first objective's value, and back."""
+        """The factor, 1 or -1, between a cost (always minimised) and the first objective."""
         return objectives.sign(self.directions[0])
 
     def turned(self, cost: float) -> float:
-        """A cost as the first objective's value."""
+        """Return the first objective's value for a cost, or the other way round."""
         return self.sign * cost
 
 
 @dataclass(frozen=True)
 class Built:
-    """One trial's model and what its training needs to know beside it.
+    """The model of one trial, and the settings that its training needs.
 
     Attributes:
-        values: every hyperparameter with the value that it has in this trial.
+        model: the compiled model.
+        values: every hyperparameter and its value in this trial.
         batch_size: samples per optimizer step.
         class_weight: weight of each class in the training loss, or None.
-        data_loss: the loss that is the trial's value, or None for the model's own.
-        form: in which form it takes samples and targets.
+        plateau: learning rate decay on a plateau, or None.
+        data_loss: loss that is the trial's value, or None for the model's own.
+        form: form in which it takes samples and targets.
     """
 
     model: keras.Model
@@ -88,10 +93,15 @@ class Built:
 
 
 def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
-    """Read the space and find the builder, once per process.
+    """Read the search space and load the builder, once per process.
+
+    Args:
+        file: the study file.
+        data: the study's data.
+        folder: folder that a relative path of the user's code starts from.
 
     Raises:
-        UserCodeError: where ``family`` names no usable function.
+        UserCodeError: ``family`` names no usable function.
     """
     family = file.model.family
     own = file.model.is_own
@@ -100,22 +110,22 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
 
 
 def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built:
-    """Choose every value and build the model.
+    """Suggest every hyperparameter and build the model.
 
     Args:
-        plan: the study's.
-        trial: chooses, by ``suggest_*``.
-        samples: size of the training part.
+        plan: blueprint of the study.
+        trial: suggests values by ``suggest_*``.
+        samples: size of the training set.
 
     Raises:
-        ArchitectureError: the values can't be built for these data.
-        UserCodeError: the user's function failed, or returned something else than a model.
+        ArchitectureError: no model can be built of these values for these data.
+        UserCodeError: the user's function failed, or did not return a model.
     """
     values = {
         **hyperparameters.defaults(plan.file.model.family),
         **plan.space.suggest(trial),
     }
-    # To stay: layers that a model of the user's makes when it is first called follow it as well.
+    # Set for good: layers that a user-defined model creates on its first call need it as well.
     keras.config.set_dtype_policy(plan.file.training.precision)
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
@@ -135,7 +145,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
 
 
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
-    """The study's loss; crossentropies take whole-number classes, smoothed or not."""
+    """Return the study's loss; crossentropies take integer classes, smoothed or not."""
     name = plan.file.training.loss
     if name == "auto" or (name.endswith("crossentropy") and "focal" not in name):
         return regularization.loss(plan.data.task, label_smoothing)
@@ -144,10 +154,12 @@ def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
 
 
 def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
-    """How a built model is trained, by the study file and its own values.
+    """Return the training settings of a built model, by the study file and its own values.
 
     Args:
-        seed: of the order of the samples.
+        plan: blueprint of the study.
+        built: the model.
+        seed: seed of the sample order.
     """
     chosen = plan.file.training
     return Settings(
@@ -167,7 +179,10 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
 
 
 def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
-    """What is recorded beside the loss, as Keras' compile takes it; the objectives always are."""
+    """Return the metrics to record besides the loss, as `compile` takes them.
+
+    They always include the objectives.
+    """
     named = plan.file.training.metrics
     usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
     names = usual if named == "auto" else list(named)
@@ -183,7 +198,7 @@ def _metric(plan: Blueprint, name: str) -> str | keras.metrics.Metric:
 def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Value]) -> keras.Model:
     data = plan.data
     if plan.builder is None:
-        keras.config.set_image_data_format("channels_last")  # whatever code beside it has set
+        keras.config.set_image_data_format("channels_last")  # the user's code may have changed it
         family = plan.file.model.family
         return architecture.build(family, values, data.input_shape, data.outputs, data.task)
     return user_model.build(

@@ -1,7 +1,7 @@
-"""The objective: runs one claimed trial after another, and tells a trial's failure from a bug.
+"""The objective: runs one claimed trial after another, and tells failed trials from bugs.
 
-A trial's value is its best epoch's validation loss, of the data alone (without penalties); with k
-folds it is the mean of that over the folds.
+A trial's value is the validation loss of its best epoch, without penalties; with k folds it is the
+mean over the folds.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
+# Errors that make one trial fail; any other error is a bug and ends the worker.
 FAILURES = (
     UserCodeError,
     TrialFailed,
     UnknownMetric,
     ArchitectureError,
     failures.REFUSED,
-)  # of one trial
+)
 
 
 class Objective:
-    """Runs trials; keeps prepared data and compiled models from one to the next.
+    """The runner of trials; keeps prepared data and compiled models from one to the next.
 
     Args:
-        context: what they share.
-        begin: makes what takes one of them to its end.
+        context: state shared by the trials.
+        begin: creates the run of a claimed trial.
 
     Attributes:
-        last_reason: why the last failed trial failed.
+        last_reason: reason of the last failed trial.
     """
 
     def __init__(self, context: Context, begin: Callable[..., Run] = Run) -> None:
@@ -51,15 +52,15 @@ class Objective:
         self._engines: dict[tuple[int, Form], Engine] = {}
 
     def run(self, claim: Claim, wait_s: float = 0.0) -> Outcome:
-        """Take a claimed trial to its end, or hand it back when asked to stop.
+        """Run a claimed trial to its end, or hand it back when asked to stop.
 
         Args:
             claim: the trial.
-            wait_s: how long the worker had to wait for it, in seconds.
+            wait_s: time that the worker waited for the trial, in seconds.
         """
         try:
             return self._end(self._begin(self.context, claim, self._engine, wait_s))
-        except LeaseLost:  # another worker has it: nothing of ours is written any more
+        except LeaseLost:  # another worker has it, so nothing more is written from here
             return Outcome.LOST
 
     def _end(self, run: Run) -> Outcome:
@@ -81,10 +82,10 @@ class Objective:
         return Outcome.FAILED
 
     def _out_of_memory(self, run: Run, error: BaseException) -> Outcome:
-        """Once more on a fresh process; the second time the trial has failed."""
+        """Release the trial to a fresh process; the second time, fail it."""
         claim, said = run.claim, failures.of_tensorflow(error)
         if not claim.memory_failures:
-            LOG.warning("trial %d is tried again, as it ran out of memory: %s", run.number, said)
+            LOG.warning("trial %d is retried, as it ran out of memory: %s", run.number, said)
             self.context.store.release(claim, out_of_memory=True)
             self.context.stop.ask(recycling.EXIT_CODE)
             return Outcome.HANDED_BACK
@@ -101,17 +102,17 @@ class Objective:
         return str(failure)
 
     def _give_back(self, claim: Claim) -> None:
-        """After a bug, or when told twice to stop: somebody else may go on with it."""
+        """Release a trial after a bug or an immediate stop, so that another worker continues it."""
         with contextlib.suppress(LeaseLost, StorageError):
             self.context.store.release(claim)
 
     def _show_once(self, failure: UserCodeError) -> None:
-        """The user's own traceback in the log, unless the trial before failed just so."""
+        """Log the traceback of the user's code, unless the last trial failed in the same way."""
         if str(failure) != self.last_reason:
             LOG.warning("%s", failure.own_traceback or failure)
 
     def _engine(self, fold: int, form: Form) -> Engine:
-        """The engine of a fold's arrays, prepared once per process."""
+        """Return the engine of a fold's arrays, prepared once per process."""
         key = (fold, form)
         if key not in self._engines:
             data = self.context.plan.data

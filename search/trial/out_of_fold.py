@@ -1,4 +1,4 @@
-"""What the models of a trial's folds say of the samples that they were not trained on."""
+"""The out-of-fold predictions: each fold's model predicts the samples it was not trained on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Predictions = NDArray[np.float32]
 
 
 class OutOfFold:
-    """Collects the predictions of each part; a trial without folds has none.
+    """The collected predictions of a trial's parts; empty for a trial without folds.
 
     Args:
-        data: the study's.
-        carried: what an earlier worker had collected, as `to_bytes` gave it.
+        data: the study's data.
+        carried: predictions collected by an earlier worker, from `to_bytes`.
     """
 
     def __init__(self, data: Data, carried: bytes = b"") -> None:
@@ -31,29 +31,29 @@ class OutOfFold:
 
     @property
     def wanted(self) -> bool:
-        """Whether there are folds."""
+        """True if the study has folds."""
         return len(self._data.folds) > 1
 
     def add(self, part: TrialTraining, predictions: Predictions) -> None:
-        """One more part is done.
+        """Add the predictions of one more part.
 
         Args:
-            part: which one.
-            predictions: what its model says of its fold's validation samples, (n, outputs).
+            part: the part.
+            predictions: its model's predictions for the fold's validation set, (n, outputs).
         """
         assert part.number == len(self._parts)
         self._parts.append(predictions)
 
     def to_bytes(self) -> bytes:
-        """All so far, for a checkpoint."""
+        """Return all predictions so far as bytes, for a checkpoint; empty if there are none."""
         return _packed({f"{n}": part for n, part in enumerate(self._parts)}) if self._parts else b""
 
     def file(self) -> bytes:
-        """An `.npz` file: every sample outside of the test set once.
+        """Return an `.npz` file with every sample outside of the test set once.
 
-        ``predictions`` (N, outputs) as the model gives them, the mean over the repeats; ``targets``
-        coded as for training; ``fold`` (N,) from 0; ``sample`` (N,) its row in the source, from 0,
-        or -1 where the source brings a validation set of its own.
+        ``predictions`` (N, outputs): model outputs, averaged over the repeats; ``targets``: coded
+        as for training; ``fold`` (N,): from 0; ``sample`` (N,): row in the source, from 0, or -1
+        if the source has a validation set of its own.
         """
         data = self._data
         pool, folds = data.split.pool, data.folds

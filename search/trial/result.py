@@ -1,4 +1,4 @@
-"""How a trial's end is told: its result, its note with the verdict, what others compare with."""
+"""The end of a trial: its result, its note with the verdict, and values for other workers."""
 
 from __future__ import annotations
 
@@ -33,15 +33,18 @@ def tell(
     attributes: Mapping[str, Any],
     parts: Sequence[float],
 ) -> None:
-    """End a trial.
+    """Record the result of a trial.
 
     Args:
-        cost: its result, the less the better, or None.
-        attributes: everything else that is known of it.
-        parts: what each of its parts has come to, where it has several.
+        context: state shared by the worker's trials.
+        claim: the trial.
+        state: final state.
+        cost: result, the lower the better, or None.
+        attributes: all other attributes of the trial.
+        parts: cost of each part, if there are several.
 
     Raises:
-        LeaseLost: somebody else holds it; nothing was written.
+        LeaseLost: another worker holds the trial; nothing was written.
     """
     plan = context.plan
     further = dict(list(attributes.get("objectives", {}).items())[1:])
@@ -80,7 +83,7 @@ def tell(
 def _compared(
     plan: Blueprint, parts: Sequence[float], further: Sequence[float]
 ) -> dict[str, list[float]]:
-    """Costs of the parts, and of the objectives beside the first one, for the other workers."""
+    """Return costs of the parts and of the further objectives, which pruners of others read."""
     found = {PARTS: list(parts)} if parts else {}
     if further:
         signs = map(objectives.sign, plan.directions[1:])
@@ -95,12 +98,14 @@ def _verdict_in_words(
     history: Sequence[Mapping[str, Any]],
     attributes: Mapping[str, Any],
 ) -> list[str]:
-    """What the trial's note says of its curves, and the advice; nothing where it has no verdict.
+    """Return the verdict on the trial's curves and its advice; empty if there is no verdict.
 
     Args:
-        state: how it ends.
-        history: its epochs, flat or as the database keeps them.
-        attributes: those that are told with its result.
+        context: state shared by the worker's trials.
+        claim: the trial.
+        state: final state.
+        history: its epochs, flat or as stored in the database.
+        attributes: attributes that are recorded with the result.
     """
     by_loss = context.plan.objectives[0] == objectives.LOSS
     judge = Judge(context.stored, _reached(claim, attributes) if by_loss else ())
@@ -109,9 +114,9 @@ def _verdict_in_words(
 
 
 def _reached(claim: Claim, attributes: Mapping[str, Any]) -> list[Reached]:
-    """What the complete trials have come to that the sampler has seen.
+    """Return the results of the complete trials that the sampler has seen.
 
-    Where class_weights is not searched, all of them have this trial's.
+    If class_weights is not searched, all trials share this trial's setting.
     """
     complete = claim.trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     same = attributes.get("values", {})
@@ -123,10 +128,10 @@ def _reached(claim: Claim, attributes: Mapping[str, Any]) -> list[Reached]:
 
 
 def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None:
-    """See that an epoch has measured every objective, before more epochs are trained for nothing.
+    """Check that an epoch has measured every objective, before more epochs are wasted.
 
     Raises:
-        UnknownMetric: it hasn't.
+        UnknownMetric: an objective was not measured.
     """
     for name in map(objectives.recorded, names):
         if name not in metrics and name not in map(objectives.recorded, objectives.AT_THE_END):
@@ -134,19 +139,19 @@ def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None
 
 
 class Further:
-    """What a trial has come to in any objective, looked up by its name.
+    """The values of a trial's objectives, looked up by name.
 
     Args:
-        engine: of its last part.
-        model: of its last part.
-        attributes: of the trial, with its metrics.
+        engine: engine of the last part.
+        model: model of the last part.
+        attributes: attributes of the trial, with its metrics.
     """
 
     def __init__(self, engine: Engine, model: keras.Model, attributes: Mapping[str, Any]) -> None:
         self._engine, self._model, self._attributes = engine, model, attributes
 
     def __getitem__(self, name: str) -> float:
-        """Its value."""
+        """Return the value of an objective; latency is in milliseconds."""
         if name == "parameters":
             return float(self._attributes["parameters"])
         if name == "latency":

@@ -1,4 +1,4 @@
-"""One trial under way: its parts and epochs, and how its end is told."""
+"""One running trial: its parts (folds and repeats), its epochs, and the record of its end."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ from studyhall.search.trial.trainings import TrialProgress, TrialTraining
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.trials.claimed_trial import Claim
 
-Engines = Callable[[int, Form], Engine]  # of a fold, with its data in a form
+Engines = Callable[[int, Form], Engine]  # (fold, form of its data) → engine
 
 
 class Run:
-    """Takes a claimed trial to its end, or hands it back when asked to stop.
+    """The run of a claimed trial to its end, or until the worker is asked to stop.
 
     Args:
-        context: what the worker's trials share.
+        context: state shared by the worker's trials.
         claim: the trial.
-        engine: gives the engine of a part.
-        wait_s: how long the worker had to wait for the trial, in seconds.
+        engine: returns the engine of a fold.
+        wait_s: time that the worker waited for the trial, in seconds.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class Run:
 
     @property
     def number(self) -> int:
-        """By which people know the trial."""
+        """The trial's number as shown to users."""
         return self.claim.number
 
     @property
     def is_fixed(self) -> bool:
-        """Whether somebody has asked for this configuration: it is trained to its end."""
+        """True if a user enqueued this configuration: it is never pruned automatically."""
         return self.claim.lease.fixed is not None
 
     def train(self) -> Outcome:
-        """Every part in turn; the last one's model is kept if the trial is the best so far.
+        """Train every part in turn; keep the last part's model if the trial is among the best.
 
         Raises:
             TrialFailed: the trial can't have a value.
-            LeaseLost: somebody else holds the trial.
+            LeaseLost: another worker holds the trial.
         """
         self.progress, blob, carried = self.checkpoints.find()
         self.out_of_fold = OutOfFold(self.context.plan.data, carried)
@@ -99,7 +99,7 @@ class Run:
                 early = self._epochs(part, run)
             if early is not None:
                 return early
-            assert run.best is not None  # every epoch was finite
+            assert run.best is not None  # _epochs raises if any epoch was not finite
             self.progress, blob = self.progress.with_part(run.best), None
             self._predict(part, run)
             if part is not self.parts[-1] and self._falls_behind():
@@ -107,14 +107,14 @@ class Run:
         return self._complete(run, part, run.best)
 
     def fail(self, reason: str, stopped: str | None = None) -> None:
-        """Record why the trial has no value; the sampler sees it as infeasible."""
+        """Fail the trial with a reason; the sampler sees it as infeasible."""
         self.attributes["reason"] = reason
         if stopped is not None:
             self.attributes["stopped"] = stopped
         self._tell("FAIL", None)
 
     def give_up(self, reason: str) -> None:
-        """End as pruned without a value, as the user's own function has asked for."""
+        """End the trial as pruned without a value, because the user's function raised it."""
         self.attributes |= {"reason": reason, "stopped": "by the builder"}
         self._tell("PRUNED", None)
 
@@ -122,7 +122,7 @@ class Run:
         return trial_seed(self.context.study.seed, self.claim.number, part.repeat) + part.fold
 
     def _begin(self, part: TrialTraining, blob: bytes | None) -> Training:
-        """Build the part's model, and put its training where the checkpoint says."""
+        """Build the model of a part, and restore its training from the checkpoint, if any."""
         with self._stopwatch.time("build"):
             engine.seed_everything(self._seed(part))
             built = modelling.build(self.context.plan, self._trial(), self._samples(part))
@@ -138,11 +138,14 @@ class Run:
         return run
 
     def _samples(self, part: TrialTraining) -> int:
-        """How many a part is trained on."""
+        """Return the number of training samples of a part."""
         return len(self.context.plan.data.folds[part.fold].train_rows)
 
     def _trial(self) -> BaseTrial:
-        """What chooses the values; where a worker has died of them before, noted one by one."""
+        """Return the trial that suggests values.
+
+        If a worker has died during this trial before, each suggestion is recorded at once.
+        """
         if self.claim.attempt == 1:
             return self.claim.trial
         return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
@@ -157,20 +160,21 @@ class Run:
         return training
 
     def _predict(self, part: TrialTraining, run: Training) -> None:
-        """Keep what the part's model says of its fold."""
+        """Collect the predictions of a part's model for its fold's validation set."""
         if self.out_of_fold.wanted:
             with self._stopwatch.time("validate"):
                 self.out_of_fold.add(part, self._engine.validated(run.best_model()))
 
     def _falls_behind(self) -> bool:
-        """End the trial as pruned if its parts so far are worse than the best trial's."""
+        """Prune the trial if its parts so far are worse than those of the best trial."""
         if self.is_fixed or not self.context.store.should_prune_part(self.progress.values):
             return False
         self._tell("PRUNED", self.progress.value)
         return True
 
     def _epochs(self, part: TrialTraining, run: Training) -> Outcome | None:
-        """Train one part; an outcome if the trial ends with it early."""
+        """Train one part; return an outcome if the trial ends early."""
+        # Epochs after the checkpoint are trained again, but not reported twice.
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
@@ -183,6 +187,7 @@ class Run:
                 return self._hand_back(part, run)
             if self.checkpoints.is_due(self._step(part, epoch)):
                 self._save(part, run)
+            # One call may train several epochs: all are reported before the part ends.
             if self.time_limit.is_over(part.number) and not run.ahead and run.stopped is None:
                 self.attributes["stopped"] = time_limit.STOPPED
                 return None
@@ -190,22 +195,23 @@ class Run:
         return None
 
     def _step(self, part: TrialTraining, epoch: Epoch) -> int:
-        """Optuna's step: epochs are counted on from part to part."""
+        """Return Optuna's step of an epoch: epochs are numbered on from part to part."""
         return self.checkpoints.step(part.number, epoch.number)
 
     def _save(self, part: TrialTraining, run: Training) -> None:
+        # The time spent goes into the checkpoint: the limit holds across workers.
         spent = replace(self.progress, spent_s=self.time_limit.spent_s)
         self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
-        """The epochs to come, each with every objective."""
+        """Yield the epochs to come, after checking that each measures every objective."""
         with failures.of_training(own_model=self.context.plan.builder is not None):
             for epoch in run.epochs(after):
                 result.check_objectives(self.context.plan.objectives, epoch.metrics)
                 yield epoch
 
     def _report(self, part: TrialTraining, epoch: Epoch) -> Order:
-        """Write an epoch down; what to do next, by order of somebody or of the pruner."""
+        """Record an epoch; return the order of a user or of the pruner that follows it."""
         step = self._step(part, epoch)
         value = self.progress.running(epoch.value)
         with self._stopwatch.time("store"):
@@ -225,7 +231,7 @@ class Run:
 
     def _must_leave(self, order: Order) -> bool:
         if order is Order.STOP:
-            LOG.info("somebody has stopped the study: trial %d is handed back", self.number)
+            LOG.info("the study was stopped: trial %d is handed back", self.number)
             self.context.stop.ask(STOPPED)
         elif order is Order.TIME_UP:
             self.context.stop.ask()
@@ -259,14 +265,14 @@ class Run:
         return Outcome.COMPLETE
 
     def _objectives(self, run: Training) -> dict[str, float]:
-        """The value of each objective, the one that trials are ranked by first."""
+        """Return the value of each objective; the first is the one that trials are ranked by."""
         plan = self.context.plan
         found = Further(self._engine, run.model, self.attributes)
         first, *named = plan.objectives
         return {first: plan.turned(self.progress.value), **{name: found[name] for name in named}}
 
     def _measured(self) -> dict[str, float]:
-        """What was measured at the best epoch, the mean over the parts."""
+        """Return the metrics at the best epochs, averaged over the parts."""
         numbers = enumerate(self.progress.best_epochs)
         bests = [self.claim.rows[part, epoch]["metrics"] for part, epoch in numbers]
         return {name: float(np.mean([best[name] for best in bests])) for name in bests[0]}

@@ -1,4 +1,4 @@
-"""The study file's sampler and pruner, by Optuna's definitions; and how suggestions are noted."""
+"""The study file's sampler and pruner as objects of Optuna, and the recording of suggestions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from studyhall.storage.sampling.pruning import Pruner
 
 
 def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSampler]:
-    """What makes the sampler of one trial from that trial's seed.
+    """Return a function that creates the sampler of one trial from that trial's seed.
 
-    A sampler per trial, seeded by the trial's number, proposes the same after any restart.
+    With one sampler per trial, seeded by its number, suggestions are the same after any restart.
     """
     name = file.search.sampler
     points = grid(space) if name == "grid" else None
@@ -33,7 +33,7 @@ def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSample
 
 
 def grid(space: Space) -> dict[str, list[Any]]:
-    """Every value of every hyperparameter that a grid search combines, by its name in Optuna."""
+    """Return the grid of a grid search: all values of each hyperparameter, by Optuna's names."""
     depth = space.largest().get("depth", space.depth)
     layers = depth if isinstance(depth, int) else space.depth
     searched = [entry for entry in space.entries if not entry.constant]
@@ -43,14 +43,14 @@ def grid(space: Space) -> dict[str, list[Any]]:
 def _values(entry: Entry) -> list[Any]:
     if entry.choices:
         return list(entry.choices)
-    step = entry.step or 1  # a study file with a float range without step is refused
+    step = entry.step or 1  # float ranges without a step are refused in the study file
     return [entry.low + index * step for index in range(entry.count())]
 
 
 def pruner(file: StudyFile, study_name: str) -> Pruner:
-    """The study file's pruner, fed by the storage.
+    """Return the study file's pruner, which reads the epochs of other trials from the database.
 
-    With folds or repeats, warm-up counts the epochs of all of them.
+    With folds or repeats, warm-up counts the epochs of all parts.
     """
     chosen = file.search
     if len(objectives.of_file(dict(file.study))) > 1:  # Optuna prunes by one objective only
@@ -72,17 +72,17 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
 
 
 def part_pruner(file: StudyFile) -> PartPruner:
-    """What ends trials between two of their folds or repeats."""
+    """Return the pruner that ends trials between two of their folds or repeats."""
     single = len(objectives.of_file(dict(file.study))) == 1
     by_parts = single and file.search.pruner in ("auto", "wilcoxon")
     return PartPruner(file.search.pruner_p_value if by_parts else 0.0)
 
 
 def noting(trial: BaseTrial, note: Callable[[], None]) -> BaseTrial:
-    """The same trial, which calls ``note`` after each suggestion.
+    """Wrap a trial so that ``note`` is called after each suggestion.
 
-    A trial that ended an earlier worker may do so again while its model is built: what it tried
-    must be known by then, or samplers could not avoid the like.
+    A trial whose worker died may end the next worker too, while its model is built. Its values
+    must be recorded before that, or samplers could not avoid similar ones.
     """
     return cast(BaseTrial, _Noting(trial, note))
 

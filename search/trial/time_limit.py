@@ -1,4 +1,4 @@
-"""What a trial's time is spent on, how long it may train, and what ends one that hangs."""
+"""The time of a trial: a stopwatch per activity, its time limit, and a watchdog for hangs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 
-STOPPED = "time"  # `stopped` of a trial that has reached its limit
-HUNG = "hung"  # … and of one that was failed, since its epoch or its builder never ended
-GRACE_S = 5.0  # beyond the limit, at least, before a trial counts as hanging
+STOPPED = "time"  # value of `stopped` for a trial that reached its limit
+HUNG = "hung"  # value of `stopped` for a trial that failed because an epoch or builder hung
+GRACE_S = 5.0  # at least, beyond the limit, before a trial counts as hanging
 
 
 class Stopwatch:
-    """Adds up seconds by what they were spent on: wait, build, store, checkpoint, …"""
+    """The seconds spent per activity: wait, build, store, checkpoint, …"""
 
     def __init__(self, **seconds: float) -> None:
         self._seconds = seconds
 
     @contextmanager
     def time(self, what: str) -> Iterator[None]:
-        """Count the seconds of a block."""
+        """Add the duration of a block to an activity."""
         began = time.perf_counter()
         try:
             yield
@@ -41,7 +41,7 @@ class Stopwatch:
             self._seconds[what] = self._seconds.get(what, 0.0) + spent
 
     def with_others(self, others: Iterable[Mapping[str, float]]) -> dict[str, float]:
-        """These seconds, and those that others have counted."""
+        """Return these seconds, with those of other stopwatches added."""
         total = Counter(self._seconds)
         for seconds in others:
             total.update(seconds)
@@ -49,12 +49,12 @@ class Stopwatch:
 
 
 class TimeLimit:
-    """The time of one trial, from one worker to the next; each part has an equal share.
+    """The time limit of one trial across workers; each part has an equal share.
 
     Args:
-        minutes: the study file's limit.
-        parts: how many trainings the trial has.
-        spent_s: what earlier workers have spent on it, up to the checkpoint.
+        minutes: limit from the study file.
+        parts: number of trainings of the trial.
+        spent_s: seconds that earlier workers spent on it, up to the checkpoint.
     """
 
     def __init__(
@@ -68,24 +68,24 @@ class TimeLimit:
 
     @property
     def spent_s(self) -> float:
-        """Seconds spent on the trial, up to now."""
+        """The seconds spent on the trial until now."""
         return self._before_s + time.monotonic() - self._began
 
     def count_epoch(self) -> None:
-        """An epoch has ended."""
+        """Take note that an epoch has ended."""
         now = time.monotonic()
         self._longest_s = max(self._longest_s, now - self._epoch_began)
         self._epoch_began = now
 
     def is_over(self, part: int) -> bool:
-        """Whether this part, from 0, has had its share, and what those before it left over."""
+        """Return whether this part, from 0, has used its share and what earlier parts left over."""
         return self.spent_s >= self.limit_s * (part + 1) / self._parts
 
     @property
     def hangs_in_s(self) -> float:
-        """Seconds until the trial counts as hanging: an epoch may be long, but not for ever.
+        """The seconds until the trial counts as hanging: twice its longest epoch is allowed.
 
-        Before its first epoch a process has the whole limit, whatever others have spent.
+        Before its first epoch a process has the whole limit, whatever earlier workers spent.
         """
         due_s = self.limit_s
         if self._longest_s:
@@ -94,21 +94,23 @@ class TimeLimit:
 
 
 class Watchdog:
-    """Fails a trial that hangs and ends the process: nothing else ends a thread that is stuck.
+    """The watchdog of a trial: fails it if it hangs, and ends the process.
 
-    A context: it watches while there is training.
+    Python can't end a stuck thread, so the whole process has to go. Use it as a context around
+    the training.
 
     Args:
         context, claim: the trial.
-        limit: its time.
-        number: by which people know it.
+        limit: its time limit.
+        number: the trial's number as shown to users.
     """
 
     def __init__(self, context: Context, claim: Claim, limit: TimeLimit, number: int) -> None:
         self._context, self._claim = context, claim
         self._limit, self._number = limit, number
         self._over = threading.Event()
-        self._ending = threading.Lock()  # so that nothing is begun by a process that ends
+        # Held while the process is being ended, so that leaving the context waits for the end.
+        self._ending = threading.Lock()
 
     def __enter__(self) -> None:
         if math.isfinite(self._limit.limit_s):
@@ -130,15 +132,15 @@ class Watchdog:
                 return
             try:
                 self._tell()
-            except StorageError as error:  # the lease can't be lost meanwhile: later, then
-                LOG.warning("trial %d hangs, but: %s", self._number, error)
+            except StorageError as error:  # the lease can't be lost meanwhile: try again later
+                LOG.warning("trial %d hangs, but can't be failed yet: %s", self._number, error)
                 return
             recycling.leave_at_once()
 
     def _tell(self) -> None:
         reason = f"hung: {self._where()} beyond its limit of {self._limit.limit_s / 60:g} minutes"
-        LOG.warning("trial %d %s; what its threads were doing:", self._number, reason)
-        with contextlib.suppress(OSError, ValueError):  # no file to write to
+        LOG.warning("trial %d %s; its threads were at:", self._number, reason)
+        with contextlib.suppress(OSError, ValueError):  # stderr may be no real file
             faulthandler.dump_traceback()
         self._fail(reason)
 
@@ -147,11 +149,11 @@ class Watchdog:
         return f"no end of epoch {epochs + 1}" if epochs else "no first epoch"
 
     def _fail(self, reason: str) -> None:
-        """Fail a trial whose own thread will not do so; tried again while the database is away."""
+        """Fail a trial whose own thread is stuck; called again while the database is away."""
         context, lease = self._context, self._claim.lease
         db = context.db.another()
         with contextlib.suppress(StorageError, LeaseLost):
-            context.store.write_params(self._claim)  # so that the sampler avoids the like
+            context.store.write_params(self._claim)  # so that the sampler avoids similar values
         control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
-        control.free(db, context.study, context.worker)  # it will not say goodbye
+        control.free(db, context.study, context.worker)  # this process can't release its leases
         db.close()

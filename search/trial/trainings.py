@@ -1,6 +1,6 @@
-"""The parts of a trial: a training for each fold, and all of them again for each repeat.
+"""The parts of a trial: one training per fold, and all of these again for each repeat.
 
-A checkpoint says how far a trial has come through them beside the training's state.
+A checkpoint holds the results of the finished parts and the state of the training under way.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from studyhall.search.training.epoch import Epoch
 
 @dataclass(frozen=True)
 class TrialTraining:
-    """One training of a trial; all numbers are from 0.
+    """One training (part) of a trial; all numbers are from 0.
 
     Attributes:
-        number: its place among them, in which the history keeps it as its fold.
-        fold: what it is trained and validated on.
-        repeat: which seed it has.
+        number: index among the trainings; the history records it as its fold.
+        fold: fold that it is trained and validated on.
+        repeat: index of the repeat, which determines the seed.
     """
 
     number: int
@@ -31,18 +31,18 @@ class TrialTraining:
 
 
 def of_trial(folds: int, repeats: int) -> list[TrialTraining]:
-    """Every fold in turn, then all of them with the next seed."""
+    """Return the trainings in order: every fold, then all folds again for the next repeat."""
     return [TrialTraining(n, n % folds, n // folds) for n in range(folds * repeats)]
 
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """Results of the parts that are done.
+    """The results of the finished parts of a trial.
 
     Attributes:
-        values: best epoch's cost of each.
-        best_epochs: number of that epoch in each.
-        spent_s: seconds that the trial has taken so far, the part under way included.
+        values: cost of the best epoch of each part.
+        best_epochs: number of that epoch in each part.
+        spent_s: seconds spent on the trial so far, including the part under way.
     """
 
     values: tuple[float, ...] = ()
@@ -51,31 +51,31 @@ class TrialProgress:
 
     @property
     def done(self) -> int:
-        """How many parts are done."""
+        """The number of finished parts."""
         return len(self.values)
 
     @property
     def value(self) -> float:
-        """The mean over the parts."""
+        """The mean cost over the parts."""
         return float(np.mean(self.values))
 
     @property
     def standard_error(self) -> float | None:
-        """Of that mean; None for a single part."""
+        """The standard error of the mean; None for a single part."""
         if self.done < 2:
             return None
         return float(np.std(self.values, ddof=1) / np.sqrt(self.done))
 
     def with_part(self, best: Epoch) -> TrialProgress:
-        """One more part is done."""
+        """Return the progress with one more finished part."""
         return TrialProgress((*self.values, best.value), (*self.best_epochs, best.number))
 
     def described(self, folds: int, sign: float = 1.0) -> dict[str, Any]:
-        """Attributes of a trial of several parts: standard error, value of each fold or repeat.
+        """Return attributes of a trial of several parts: standard error, values per fold or repeat.
 
         Args:
-            folds: of the study.
-            sign: what a cost is multiplied with to be a value.
+            folds: number of folds of the study.
+            sign: factor that turns a cost into a value of the objective.
         """
         if self.standard_error is None:
             return {}
@@ -87,31 +87,37 @@ class TrialProgress:
         return found
 
     def by_fold(self, folds: int) -> list[float]:
-        """The value of each fold, the mean over its repeats."""
+        """Return the cost of each fold, averaged over the repeats."""
         return [float(np.mean(self.values[fold::folds])) for fold in range(folds)]
 
     def by_repeat(self, folds: int) -> list[float]:
-        """The value of each repeat, the mean over its folds."""
+        """Return the cost of each repeat, averaged over the folds."""
         starts = range(0, self.done, folds)
         return [float(np.mean(self.values[start : start + folds])) for start in starts]
 
     def running(self, value: float) -> float:
-        """What is reported for an epoch: the mean of the parts done and of the one under way."""
+        """Return the cost to report for an epoch: the mean over finished parts and this epoch."""
         return float(np.mean([*self.values, value]))
 
 
 def write(progress: TrialProgress, blob: bytes, predictions: bytes = b"") -> bytes:
-    """A checkpoint: one line with its checksum and JSON, predictions, the training's own bytes."""
+    """Write a checkpoint: a line of checksum and JSON, then predictions, then the training state.
+
+    Args:
+        progress: results of the finished parts.
+        blob: state of the training under way.
+        predictions: out-of-fold predictions of the finished parts.
+    """
     about = {"predictions": [len(predictions), _checksum(predictions).decode()]}
     line = json.dumps({**asdict(progress), **about}).encode()
     return _checksum(line) + b" " + line + b"\n" + predictions + blob
 
 
 def read(checkpoint: bytes | None) -> tuple[TrialProgress, bytes | None, bytes]:
-    """Take a checkpoint apart: progress, the training's own bytes, predictions.
+    """Read a checkpoint; return progress, training state and predictions.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the checkpoint is damaged.
     """
     if checkpoint is None:
         return TrialProgress(), None, b""

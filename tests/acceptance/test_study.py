@@ -300,7 +300,7 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
         return any(one.held and one.number == 1 and one.epoch >= 3 for one in running)
 
     printed = interrupted(broken, in_the_middle_of_the_second_trial, "worker", "slow")
-    assert "trial 0 begins again, its checkpoint can't be used" in printed
+    assert "trial 0 restarts: its checkpoint can't be used" in printed
     assert [trial.state for trial in broken.trials("slow")] == ["COMPLETE", "RUNNING"]
 
     broken.run("worker", "slow")
@@ -516,7 +516,7 @@ def test_a_builder_that_raises_fails_its_trials_and_then_the_study(folder):
         assert trial.attributes["reason"] == reason
         assert f"trial {trial.number} failed: {reason}" in answer.stdout
     assert "return {}[trial.number]" in answer.stdout  # the user's own traceback
-    assert "3 trials failed and none went well: stopped" in answer.stdout
+    assert "stopped: 3 trials failed and none succeeded" in answer.stdout
 
 
 # Other data, another database

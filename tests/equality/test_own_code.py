@@ -408,7 +408,7 @@ def test_a_copy_that_differs_is_not_used(comparison: Any, caplog: pytest.LogCapt
     with caplog.at_level(logging.INFO, "studyhall"):
         training: Training = comparison(build, X, Y).run()
     assert isinstance(training._path, PlainEpochs)
-    assert training.copy_differs and "predicts something else" in training.copy_differs
+    assert training.copy_differs and "gives different predictions" in training.copy_differs
     assert len([r for r in caplog.records if "its compiled copy" in r.message]) == 1
 
 

@@ -87,7 +87,7 @@ def test_three_failures_in_a_row_end_it_with_the_reasons(studio, family):
         worker.work(studio.db, study, Stop())
     *reasons, last = ended.value.problems
     assert [line.partition(": ")[0] for line in reasons] == [f"trial {n} failed" for n in range(3)]
-    assert last == "3 trials failed and none went well: stopped"
+    assert last == "stopped: 3 trials failed and none succeeded"
     assert states(studio, study) == ["FAIL"] * 3
 
 

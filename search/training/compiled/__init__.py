@@ -1,1 +1,1 @@
-"""Whole epochs compiled into one graph, and models that trials share."""
+"""The compiled path: whole epochs in one graph, and models that trials share."""

@@ -1,7 +1,7 @@
-"""Numbers of a Keras model that a compiled function reads anew, so that a change costs no tracing.
+"""The numbers of a Keras model that can change without tracing its compiled function again.
 
 Keras keeps momentum, dropout rates and penalties as Python numbers, which tracing turns into
-constants. Here they become variables that do the same arithmetic to the last bit.
+constants. Here they are variables, with arithmetic that gives the same results to the last bit.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _ANY_ALGORITHM = 3  # tf.random.Algorithm.AUTO_SELECT: Philox
 
 
 class Number:
-    """A Python number of Keras' that may change after tracing.
+    """A stand-in for a Python number in a Keras object, which may change after tracing.
 
-    Python's questions (is it zero, is it more than 1) are answered by the number that it was made
-    with; arithmetic reads a variable. ``1 - number`` is kept beside it, because Keras rounds that
+    Comparisons (is it zero, is it more than 1) use the number that it was created with; arithmetic
+    reads a variable. ``1 - number`` is a variable of its own, because Keras computes that
     difference in double precision.
     """
 
@@ -29,7 +29,7 @@ class Number:
         self.assign(value)
 
     def assign(self, value: float) -> None:
-        """Take another value, for which Python's questions must have the same answers."""
+        """Change the value; comparisons with the new value must have the same results."""
         for variable, new in zip(self.variables, (value, 1.0 - float(value)), strict=True):
             variable.assign(np.float32(new))
 
@@ -74,7 +74,7 @@ class Number:
 
 
 class Penalty(keras.regularizers.Regularizer):  # type: ignore[misc]
-    """L1, L2 or both, with factors that may change after tracing.
+    """A regularizer by L1, L2 or both, with factors that may change after tracing.
 
     Args:
         terms: "l1", "l2", or both.
@@ -84,25 +84,25 @@ class Penalty(keras.regularizers.Regularizer):  # type: ignore[misc]
         self.factors = {term: tf.Variable(0.0, trainable=False) for term in terms}
 
     def assign(self, regularizer: Any) -> None:
-        """Take over the factors of a Keras regularizer."""
+        """Set the factors to those of a Keras regularizer."""
         for term, factor in self.factors.items():
-            times = 2 if term == "l2" else 1  # see `__call__`
+            times = 2 if term == "l2" else 1  # `__call__` uses half the sum of squares
             factor.assign(np.float32(getattr(regularizer, term)) * times)
 
     def __call__(self, weights: Any) -> Any:
         weights, terms = tf.convert_to_tensor(weights), []
         if "l1" in self.factors:
             terms.append(self.factors["l1"] * tf.reduce_sum(tf.abs(weights)))
-        if "l2" in self.factors:  # l2_loss is half the sum of squares, with a short gradient
+        if "l2" in self.factors:  # l2_loss is half the sum of squares; its gradient is simple
             terms.append(self.factors["l2"] * tf.nn.l2_loss(weights))
         return sum(terms[1:], terms[0])
 
 
 class _AdjustableRate:
-    """Mixed into Keras' dropout layers: the rate is a variable, the random numbers stay theirs."""
+    """A mixin for Keras' dropout layers: variable rate, same random numbers as in Keras."""
 
     def adjust(self, rate: float) -> None:
-        """Take another rate above 0."""
+        """Set another rate, above 0."""
         if not hasattr(self, "_rate"):
             with tf.init_scope():
                 numbers = [tf.Variable(0.0, trainable=False) for _ in range(2)]
@@ -112,13 +112,14 @@ class _AdjustableRate:
         scale.assign(np.float32(1.0 / (1.0 - rate) if rate < 1 else 0.0))
 
     def _dropped(self, inputs: Any, shape: Any, *, each: bool = False) -> Any:
-        """The inputs, some of them 0; `each`: a number is drawn for every single one."""
+        """Return the inputs, some of them 0; with `each`, every element is drawn on its own."""
         threshold, scale = (tf.cast(number, inputs.dtype) for number in self._rate.held)
         seed = self.seed_generator.next()  # type: ignore[attr-defined]
+        # As Keras reduces its seeds before TensorFlow's stateless generators take them.
         seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)
         drawn = _uniform(shape, seed, inputs.dtype)
         kept, scaled = drawn >= threshold, inputs * scale
-        if each:  # the gradient of a choice between tensors of one shape is short
+        if each:  # Select, on tensors of one shape, has a simpler gradient than `where`
             return tf.raw_ops.Select(condition=kept, x=scaled, y=tf.zeros_like(scaled))
         dropped = tf.where(kept, scaled, tf.zeros([], inputs.dtype))
         dropped.set_shape(inputs.shape)
@@ -126,14 +127,14 @@ class _AdjustableRate:
 
 
 def _uniform(shape: Any, seed: Any, dtype: Any) -> Any:
-    """`tf.random.stateless_uniform` from 0 to 1, without its scaling: the same numbers."""
+    """Return the numbers of `tf.random.stateless_uniform` from 0 to 1, without its rescaling."""
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     parts = {"key": key, "counter": counter, "alg": _ANY_ALGORITHM}
     return tf.raw_ops.StatelessRandomUniformV2(shape=shape, dtype=dtype, **parts)
 
 
 class _Untracked:
-    """Hides variables from Keras, which would count them as the layer's weights."""
+    """A wrapper that hides variables from Keras, which would track them as weights of the layer."""
 
     def __init__(self, held: list[Any]) -> None:
         self.held = held
@@ -158,7 +159,7 @@ class _SpatialDropout(_AdjustableRate):
         if not training:
             return inputs
         first = getattr(self, "data_format", "channels_last") == "channels_first"
-        kept = (0, 1 if first else len(inputs.shape) - 1)  # samples and channels
+        kept = (0, 1 if first else len(inputs.shape) - 1)  # axes drawn separately: sample, channel
         sizes = enumerate(tf.unstack(tf.shape(inputs)))
         return self._dropped(inputs, tf.stack([n if axis in kept else 1 for axis, n in sizes]))
 
@@ -176,14 +177,14 @@ class SpatialDropout3D(_SpatialDropout, keras.layers.SpatialDropout3D):  # type:
 
 
 def is_smoothed(loss: Any) -> bool:
-    """Whether a loss has a label smoothing that may be adjusted."""
+    """Return whether a loss has a label smoothing that can be made adjustable."""
     if type(loss).__module__.split(".")[0] not in ("keras", "spaces"):
         return False
     return getattr(loss, "label_smoothing", 0) > 0 and loss.reduction == "sum_over_batch_size"
 
 
 def smoothed(loss: Any) -> Any:
-    """A copy of such a loss with a smoothing that may change after tracing; others as they are."""
+    """Return a copy of a loss whose smoothing may change after tracing; other losses unchanged."""
     if not is_smoothed(loss):
         return loss
     copy = type(loss).from_config(loss.get_config())
@@ -194,7 +195,7 @@ def smoothed(loss: Any) -> Any:
 
 
 def take_smoothing(mine: Any, theirs: Any) -> None:
-    """Let a copy made by `smoothed` smooth as another loss does."""
+    """Set the smoothing of a copy made by `smoothed` to that of another loss."""
     if is_smoothed(theirs):
         mine.label_smoothing.assign(theirs.label_smoothing)
 
@@ -210,7 +211,7 @@ PENALTIES: dict[type, tuple[str, ...]] = {
     keras.regularizers.L2: ("l2",),
     keras.regularizers.L1L2: ("l1", "l2"),
 }
-# Attributes of optimizers that may be Numbers; only those that an optimizer has are used.
+# Attributes of optimizers that may be a `Number`; those that an optimizer lacks are skipped.
 OPTIMIZER_NUMBERS = (
     *("momentum", "beta_1", "beta_2", "rho", "weight_decay"),
     *("clipnorm", "global_clipnorm", "clipvalue"),

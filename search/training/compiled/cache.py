@@ -1,4 +1,4 @@
-"""Compiled models that later trials use again, the least recently used dropped by memory."""
+"""The cache of compiled models for later trials, limited by memory, least recently used first."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from studyhall.search.training.compiled.unshared import Unshared
 from studyhall.search.training.compiled.xla import Fused
 from studyhall.search.training.feeding import TrainingData
 
-CHUNK_ELEMENTS = 2**23  # activations of the validation samples that are predicted at once
-COPIES = 4  # of the weights: themselves, two slots of the optimizer, the best
-OPERATION_BYTES = 6 * 2**10  # of a traced operation: measured, 5 to 8 KiB
-KEPT_BYTES = 2**28  # of compiled models in all
+CHUNK_ELEMENTS = 2**23  # largest number of activations in a prediction on validation samples
+COPIES = 4  # copies of the weights: themselves, two optimizer slots, the best
+OPERATION_BYTES = 6 * 2**10  # memory of a traced operation: measured, 5 to 8 KiB
+KEPT_BYTES = 2**28  # limit of the memory of all compiled models
 
 
 class Owner(Protocol):
-    """Whoever's training is in a compiled model at the moment."""
+    """The user of a compiled model: a training whose state may be in it."""
 
     def park(self) -> None:
-        """Take the training out, because another one needs the model."""
+        """Save the training's state and leave the model, because another one needs it."""
 
 
 class CompiledModel:
-    """A twin, its compiled epochs, and whose training is in them.
+    """A twin, its compiled epochs, and the training that currently uses them.
 
     Attributes:
-        hindrance: Why it serves one model alone, or None.
+        hindrance: Reason why it can train one model only, or None.
     """
 
     hindrance: str | None = None
@@ -47,7 +47,7 @@ class CompiledModel:
         self._bytes = 0
 
     def load(self, model: Any, learning_rate: float) -> None:
-        """Put a model into the twin, as its builder returned it."""
+        """Copy a model, as its builder returned it, into the twin."""
         self.twin.load(model, learning_rate)
         self.steps.chunk.assign(_chunk(model))
         for best, weight in zip(self.steps.best, model.weights, strict=True):
@@ -56,7 +56,7 @@ class CompiledModel:
         self._bytes = max(self._bytes, weights * COPIES)
 
     def enter(self, owner: Owner) -> bool:
-        """Make this the owner; False if it was already."""
+        """Make a training the owner; return False if it was already."""
         before = self._owner() if self._owner is not None else None
         if before is owner:
             return False
@@ -66,16 +66,16 @@ class CompiledModel:
         return True
 
     def variables(self) -> list[Any]:
-        """Everything that a training changes, in a fixed order."""
+        """Return everything that a training changes, in a fixed order."""
         return [*self.twin.variables(), *self.steps.best]
 
     def bytes(self) -> int:
-        """Memory that dropping it gives back, about."""
+        """Return an estimate of the memory in bytes that is freed when it is dropped."""
         return self._bytes + self.epochs.operations * OPERATION_BYTES
 
 
 class CompiledModels:
-    """Compiled models by signature, those used last kept as memory allows."""
+    """The compiled models by signature; the most recently used are kept as memory allows."""
 
     def __init__(self) -> None:
         self._models: OrderedDict[str, CompiledModel] = OrderedDict()
@@ -89,24 +89,24 @@ class CompiledModels:
         *,
         xla: bool,
     ) -> CompiledModel:
-        """The compiled model that can train this one; made now where there is none.
+        """Return a compiled model that can train this one; create it if there is none.
 
         Args:
             model: Compiled by Keras, as its builder returned it.
-            data: What it is to be trained on.
-            data_loss: Of the value, or None for the model's own.
-            objective: The metric that is an epoch's value, and its sign.
-            xla: Whether its epochs go through XLA.
+            data: Data that it is to be trained on.
+            data_loss: Loss of the value, or None for the model's own.
+            objective: Metric that is an epoch's value, and its sign.
+            xla: Compile its epochs with XLA.
 
         Raises:
-            signature.NotCompilableError: Only Keras' own fit can train it.
+            signature.NotCompilableError: Only `model.fit` can train it.
         """
         signature.refuse_class(model)
         if not model.built:
             model.build((None, *data.train.x.shape[1:]))
         signature.refuse(model)
         if (hindrance := sharing.hindrance(model)) is not None:
-            memory.release()  # of the one before it
+            memory.release()  # of the previous unshared model
             alone = _compiled(model, data, data_loss, objective, xla, shared=False)
             alone.hindrance = hindrance
             return alone
@@ -122,7 +122,8 @@ class CompiledModels:
     def _drop_oldest(self) -> None:
         if self._bytes() <= KEPT_BYTES:
             return
-        while len(self._models) > 1 and self._bytes() > KEPT_BYTES * 3 // 4:  # not one by one
+        # Below the limit by a quarter, as `release` is too slow to be called after every trial.
+        while len(self._models) > 1 and self._bytes() > KEPT_BYTES * 3 // 4:
             self._models.popitem(last=False)
         memory.release()
 
@@ -130,7 +131,7 @@ class CompiledModels:
         return sum(model.bytes() for model in self._models.values())
 
 
-OF_THIS_PROCESS = CompiledModels()  # folds differ in their samples only
+OF_THIS_PROCESS = CompiledModels()  # shared by all folds, which differ in their samples only
 
 
 def _compiled(
@@ -159,7 +160,7 @@ def _compiled(
 
 
 def _chunk(model: Any) -> int:
-    """Validation samples that are predicted at once: their activations take some tens of MB."""
+    """Return the validation samples per prediction, so that activations take some tens of MB."""
     if (batch := batching.validation_batch(model)) is not None:
         return batch
     shapes = [model.inputs[0].shape, *(layer.output.shape for layer in model.layers)]
@@ -168,7 +169,7 @@ def _chunk(model: Any) -> int:
 
 
 def _build_metrics(model: Any, y: Any) -> None:
-    """Let metrics make their variables now: a compiled function may not."""
+    """Make metrics create their variables now: a compiled function must not."""
     if model._compile_metrics is not None:
         few = tf.constant(np.asarray(y)[:2])
         predicted = tf.zeros((few.shape[0], *model.outputs[0].shape[1:]))

@@ -1,4 +1,4 @@
-"""Several epochs of a model as one compiled function."""
+"""The compiled function that trains several epochs of a model in one call."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SIZE = tf.TensorSpec((), tf.int32)
 
 @dataclass(frozen=True)
 class Plan:
-    """What some epochs do.
+    """The inputs of some epochs.
 
     Attributes:
         orders: (epochs, samples) int32, the shuffled indexes of each epoch.
-        rates: (epochs, steps) float32 learning rates; negative where it stays as it is.
+        rates: (epochs, steps) float32 learning rates; negative to keep the current rate.
         size: Samples per step.
-        side_by_side: Whether independent operations of a step run at the same time.
+        side_by_side: Run independent operations of a step in parallel.
     """
 
     orders: np.ndarray
@@ -35,7 +35,7 @@ class Plan:
 
 
 class Functions:
-    """Compiled functions, each traced once for its kinds of arguments."""
+    """The compiled functions of a model, each traced once per signature of its arguments."""
 
     def __init__(self) -> None:
         self._traced: dict[str, Any] = {}
@@ -45,7 +45,7 @@ class Functions:
 
     @property
     def operations(self) -> int:
-        """Of all their graphs together."""
+        """The number of operations in all their graphs."""
         return sum(_operations(function.graph) for function in self._traced.values())
 
     def call(
@@ -54,11 +54,11 @@ class Functions:
         """Call the compiled form of a function of tensors.
 
         Args:
-            function: What to compile, if it has not been yet.
-            arguments: For it.
-            kinds: Of the arguments.
+            function: Function to compile, unless it has been compiled before.
+            arguments: Its arguments.
+            kinds: Their signatures.
             side_by_side: As in `Plan`.
-            options: Of `tf.function`.
+            options: Options of `tf.function`.
         """
         name = repr((function.__qualname__, kinds, side_by_side))
         with executors.running(side_by_side=side_by_side):
@@ -73,15 +73,15 @@ def _operations(graph: Any) -> int:
     functions = getattr(graph, "_functions", {}).values()
     inner = [
         it.graph for it in functions if getattr(it, "graph", None)
-    ]  # not of an operation's own
+    ]  # functions that belong to built-in operations have no graph
     return len(graph.get_operations()) + sum(map(_operations, inner))
 
 
 class Whole:
-    """Whole epochs over samples that are held as tensors.
+    """The training of whole epochs on samples that are held as tensors.
 
     Args:
-        steps: The arithmetic of the model.
+        steps: Operations of the model's training steps.
     """
 
     def __init__(self, steps: Steps) -> None:
@@ -89,24 +89,24 @@ class Whole:
 
     @property
     def traced(self) -> int:
-        """How many functions have been traced."""
+        """The number of functions that have been traced."""
         return len(self._functions)
 
     @property
     def operations(self) -> int:
-        """Of these functions together."""
+        """The number of operations in all traced functions."""
         return self._functions.operations
 
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
-        """Several epochs, fewer if a rule stops the training.
+        """Train several epochs, fewer if a rule stops the training.
 
         Args:
             train: Training samples.
             validation: Validation samples.
-            plan: What to do with them.
+            plan: Orders and learning rates of the epochs.
 
         Returns:
-            A row per epoch, as `Steps.row` returns it.
+            One row per epoch, as returned by `Steps.row`.
         """
         kinds = train.specification(), validation.specification(), *TABLES, SIZE
         tables = tf.constant(plan.orders), tf.constant(plan.rates), tf.constant(plan.size)
@@ -126,7 +126,7 @@ class Whole:
     def _several(
         steps: Steps, train: Feed, validation: Feed, plan: tuple[Any, Any, Any], count: Any
     ) -> tuple[Any, Any]:
-        """How many epochs ran, at most `count`, and their rows."""
+        """Return the number of epochs that ran, at most `count`, and their rows."""
         orders, rates, size = plan
         most = tf.shape(orders)[0] if orders.shape[0] is None else orders.shape[0]
         rows = tf.TensorArray(tf.float64, size=most, element_shape=(steps.columns,))

@@ -1,4 +1,4 @@
-"""How TensorFlow runs the operations of a compiled function."""
+"""The way in which TensorFlow executes the operations of a compiled function."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from tensorflow.core.protobuf import config_pb2
 
 from studyhall.spaces import private_names
 
-# Multiplications of a step, forwards, from which on operations side by side win. Below, a step is
-# hundreds of tiny operations, and handing them to a pool of threads costs more than they do.
+# Multiplications in the forward pass of a step from which parallel operations pay off. Below, a
+# step is hundreds of tiny operations, for which scheduling on a thread pool costs more than work.
 PARALLEL_MULTIPLICATIONS = 4_000_000
-# One by one, an operation that runs others (a loop, a condition) keeps its thread until they are
-# done. With one thread per core, as TensorFlow has, nested ones wait for ever on small machines.
+# With the single-threaded executor, an operation that runs others (a loop, a condition) blocks its
+# thread until they are done. TensorFlow's default of one thread per core would then deadlock nested
+# ones on small machines.
 THREADS = 8
 
 
 @contextmanager
 def running(*, side_by_side: bool) -> Iterator[None]:
-    """Trace and call functions under these options; on a GPU TensorFlow's own serve.
+    """Trace and call functions with these options; on a GPU, with TensorFlow's defaults.
 
-    Graphs are not rewritten: that takes longer than it wins here, at every new model.
+    Grappler is off: rewriting each new model's graph takes longer than it saves here.
 
     Args:
-        side_by_side: Whether independent operations run at the same time.
+        side_by_side: Run independent operations in parallel.
     """
     if tf.config.list_logical_devices("GPU"):
         yield
@@ -53,7 +54,7 @@ _AS_TRACED = _as_traced()
 
 
 def _enough_threads() -> bool:
-    """Ask for threads; False where TensorFlow runs already and keeps those that it has."""
+    """Set the number of threads; return False if TensorFlow has already started its own."""
     wanted = max(THREADS, os.cpu_count() or 1)
     try:
         tf.config.threading.set_inter_op_parallelism_threads(wanted)
@@ -66,12 +67,12 @@ _ENOUGH_THREADS = _enough_threads()
 
 
 def multiplications(model: Any, samples: int, features: float | None) -> float:
-    """Of a forward pass, about.
+    """Estimate the multiplications of a forward pass.
 
     Args:
         model: Built.
-        samples: In a batch.
-        features: Of a sparse sample, on average, that are not 0; None for dense samples.
+        samples: Samples per batch.
+        features: Mean number of non-zero features of a sparse sample; None for dense samples.
     """
     weighted = [layer for layer in model._flatten_layers() if hasattr(layer, "kernel")]
     counts = [float(np.prod(layer.kernel.shape)) * _places(layer) for layer in weighted]
@@ -81,6 +82,6 @@ def multiplications(model: Any, samples: int, features: float | None) -> float:
 
 
 def _places(layer: Any) -> float:
-    """How often a layer applies its kernel to one sample."""
+    """Return how often a layer applies its kernel to one sample."""
     inner = layer.output.shape[1:-1] if hasattr(layer, "output") else ()
     return float(np.prod([size or 1 for size in inner]))

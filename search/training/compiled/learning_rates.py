@@ -1,4 +1,4 @@
-"""The learning rate of every step, computed before the steps, so that no decay needs tracing."""
+"""The learning rates of all steps, computed in advance, so that schedules need no tracing."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import tensorflow as tf
 
 from studyhall.search.training.compiled import updates
 
-UNCHANGED = -1.0  # the rate stays what it is: constant, or lowered by a plateau
+UNCHANGED = -1.0  # marks a step that keeps the current rate: constant, or lowered by a plateau
 
 
 def initial(optimizer: Any) -> float:
-    """The learning rate of the first step."""
+    """Return the learning rate of the first step."""
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
 def is_scheduled(optimizer: Any) -> bool:
-    """Whether a schedule gives the learning rate of each step."""
+    """Return whether the learning rate follows a schedule."""
     rate = updates.inner(optimizer)._learning_rate
     return isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
 
 
 def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
-    """The learning rates of an epoch's steps.
+    """Return the learning rates of an epoch's steps.
 
-    An epoch's rates are computed at once, never in part: vectors are rounded differently at their
-    ends, and a continued training must repeat every bit.
+    They are always computed for a whole epoch: vectorised arithmetic rounds the ends of a vector
+    differently, and a resumed training must repeat every bit.
 
     Args:
-        optimizer: Of Keras; its learning rate may be a schedule.
-        epoch: Counted from 1.
+        optimizer: A Keras optimizer; its learning rate may be a schedule.
+        epoch: Number of the epoch, from 1.
         steps: Optimizer steps per epoch.
 
     Returns:
@@ -43,7 +43,7 @@ def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
     schedule = updates.inner(optimizer)._learning_rate
     first = (epoch - 1) * steps
     numbers = tf.range(first, first + steps, dtype=tf.int64)
-    if type(schedule).__module__.startswith("spaces."):  # ours take a vector of steps
+    if type(schedule).__module__.startswith("spaces."):  # studyhall's schedules accept vectors
         return np.broadcast_to(_numpy(schedule(numbers)), steps)
     return np.array([_numpy(schedule(number)) for number in numbers], np.float32)
 

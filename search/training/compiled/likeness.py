@@ -1,7 +1,7 @@
-"""What is tried on a few samples before a compiled function trains in the place of Keras' fit.
+"""The tests on a few samples before a compiled function replaces `model.fit`.
 
-A copy is held against the user's own model. A model that is compiled as it stands is called once,
-to see whether its code depends on how often it is called.
+A copy is compared with the user's own model. A model that is compiled without a copy is traced
+once, to see if its code depends on how often it is called.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from studyhall.search.training.feeding import Samples
 from studyhall.spaces import randomness
 
 SAMPLES = 4
-# Of the largest output: rounding, where the copy multiplies in another order.
+# Share of the largest output that rounding may cause, as the copy may multiply in another order.
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 _PLAIN = (bool, int, float, str)
 
 
 class CopyDiffersError(NotCompilableError):
-    """The compiled copy doesn't compute what the model does."""
+    """An error: the compiled copy doesn't compute the same as the model."""
 
 
 def require(twin: Twin, model: Any, samples: Samples) -> None:
-    """Compare predictions and penalties of a copy and its model on a few samples.
+    """Compare predictions and penalties of a copy with those of its model, on a few samples.
 
     Args:
-        twin: Made of the model; takes over its weights.
+        twin: Copy of the model; it takes over the model's weights.
         model: As its builder returned it.
-        samples: Some of these are predicted.
+        samples: The first few of these are used.
 
     Raises:
         CopyDiffersError: They differ by more than rounding.
     """
     twin.load(model, learning_rate=0.0)
     x = tf.constant(samples.dense(slice(0, SAMPLES)))
+    # Predicting may change state, such as a counter of calls, which is put back below.
     kept = [(v, v.value.numpy()) for v in model.variables if not v.trainable]
     theirs = _measured(model, x)
     for variable, value in kept:
@@ -51,22 +52,26 @@ def require(twin: Twin, model: Any, samples: Samples) -> None:
     for one, other in zip(mine, theirs, strict=True):
         least = tolerance * max(float(np.max(np.abs(other), initial=0.0)), 1e-6)
         if not np.allclose(one, other, rtol=0.0, atol=least, equal_nan=True):
-            raise CopyDiffersError("its compiled copy predicts something else than it does")
+            raise CopyDiffersError("its compiled copy gives different predictions")
 
 
 def require_steady(model: Any, samples: Samples) -> None:
-    """Trace a model once, and see whether that drew random numbers or changed its layers.
+    """Check that tracing a model draws no random numbers and changes no attribute of its layers.
 
-    Python runs only while a function is traced, which Keras' fit does at other times. Nothing of
-    the model changes by this: no operation is run.
+    Such code would run at other times in a compiled function than in `model.fit`, as Python code
+    only runs while a function is traced. The model is not changed by this: no operation is run.
+
+    Args:
+        model: Built.
+        samples: The first few give shape and dtype.
 
     Raises:
-        NotCompilableError: With what it did.
+        NotCompilableError: It does; the message says what.
     """
     few = tf.constant(samples.dense(slice(0, SAMPLES)))
     x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
     generator, start = randomness.generator(), _random_states()
-    randomness.seeds()  # their generator draws its own seed when it is first needed
+    randomness.seeds()  # creates Keras' seed generator now, which draws its own seed
     before, drawn = _attributes(model), _random_states()
     tf.function(lambda x: model(x, training=True), autograph=False).get_concrete_function(x)
     changed = list(_changed(model, before))
@@ -76,7 +81,7 @@ def require_steady(model: Any, samples: Samples) -> None:
         setattr(layer, key, value)
     _set_random_states(start)
     randomness.put_back(generator)
-    what = f"changes its {changed[0][1]}" if changed else "draws by Python's or NumPy's random"
+    what = f"changes its {changed[0][1]}" if changed else "draws from Python's or NumPy's random"
     raise NotCompilableError(f"its code {what} whenever it is traced")
 
 
@@ -91,7 +96,7 @@ def _set_random_states(states: tuple[Any, ...]) -> None:
 
 
 def _attributes(model: Any) -> list[dict[str, Any]]:
-    """The plain attributes of each of its layers."""
+    """Return the plain attributes (numbers, strings) of each layer."""
     return [
         {key: value for key, value in vars(layer).items() if isinstance(value, _PLAIN)}
         for layer in model._flatten_layers()
@@ -99,7 +104,7 @@ def _attributes(model: Any) -> list[dict[str, Any]]:
 
 
 def _changed(model: Any, before: list[dict[str, Any]]) -> Iterator[tuple[Any, str, Any]]:
-    """Layers with an attribute that has changed and what it was; `_called` is Keras' own note."""
+    """Yield changed attributes of layers with their old values; `_called` is Keras' own flag."""
     for layer, attributes in zip(model._flatten_layers(), before, strict=True):
         for key, value in attributes.items():
             if key != "_called" and vars(layer).get(key) != value:
@@ -107,6 +112,6 @@ def _changed(model: Any, before: list[dict[str, Any]]) -> Iterator[tuple[Any, st
 
 
 def _measured(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What a model predicts, and the sum of its penalties."""
+    """Return the predictions of a model, and the sum of its penalties."""
     predicted = np.asarray(model(x, training=False), np.float64)
     return predicted, np.asarray(sum(float(tf.reduce_sum(loss)) for loss in model.losses))

@@ -1,4 +1,4 @@
-"""A user's optimizer once more, with numbers that a compiled function reads anew."""
+"""The copies of a user's optimizer, with numbers that can change after tracing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from studyhall.search.training.compiled import adjustable, learning_rates, updat
 
 
 def copied(optimizer: Any) -> Any:
-    """An optimizer of the same configuration, not built yet.
+    """Return an unbuilt optimizer of the same configuration.
 
-    Its learning rate is a variable, as the engine writes each step's rate itself.
+    Its learning rate is a plain variable, because the engine sets the rate of each step.
     """
     config = optimizer.get_config()
-    if "inner_optimizer" in config:  # it scales the loss
+    if "inner_optimizer" in config:  # a LossScaleOptimizer
         del config["inner_optimizer"]
         return type(optimizer)(copied(optimizer.inner_optimizer), **config)
     config["learning_rate"] = 0.0
@@ -26,13 +26,13 @@ def copied(optimizer: Any) -> Any:
 
 
 def numbers(optimizer: Any) -> dict[str, adjustable.Number]:
-    """The adjustable numbers of a copy, by their names."""
+    """Return the adjustable numbers of a copy, by name."""
     named = {name: getattr(optimizer, name, None) for name in adjustable.OPTIMIZER_NUMBERS}
     return {name: it for name, it in named.items() if isinstance(it, adjustable.Number)}
 
 
 def hidden_state(optimizer: Any) -> str | None:
-    """What an optimizer holds beyond its configuration, so that a copy would lack it, or None."""
+    """Return what an optimizer has beyond its configuration, which a copy would lack, or None."""
     inner = updates.inner(optimizer)
     if callable(getattr(inner, "_learning_rate", None)) and not learning_rates.is_scheduled(inner):
         return "its learning rate is a function"

@@ -1,4 +1,4 @@
-"""The compiled path of a training: whole epochs in a model that it shares with other trials."""
+"""The compiled path of a training: whole epochs in a compiled model that trials share."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from studyhall.search.training.settings import Settings
 
 
 class WholeEpochs:
-    """One training. Another one may borrow the compiled model between two calls.
+    """One training on the compiled path; others may use the compiled model between two calls.
 
     Args:
-        models: What is compiled already.
+        models: Cache of compiled models.
         data: Training and validation samples.
         model: As its builder returned it, compiled.
-        settings: How to train it.
+        settings: Settings of the training.
 
     Attributes:
-        hindrance: Why no other trial can use what is compiled for this one, or None.
+        hindrance: Reason why other trials can't share the compiled model, or None.
 
     Raises:
-        signature.NotCompilableError: The model can't be compiled as a whole.
+        signature.NotCompilableError: The model can't be compiled.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class WholeEpochs:
         return epochs
 
     def progress(self) -> np.ndarray:
-        """`progress.Progress` after the last epoch."""
+        """Return `progress.RulesState` after the last epoch."""
         return self._parked[1] if self._parked else self._compiled.steps.progress.numpy()
 
     def layout(self) -> list[tuple[Any, ...]]:
-        """Shape and type of each variable."""
+        """Return shape and dtype of each variable."""
         return [(tuple(v.shape), str(v.dtype)) for v in self._model.variables]
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Weights, seeds, optimizer and best weights."""
+        """Return weights, seeds, optimizer variables and best weights."""
         return {}, self._arrays()
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
-        """Take a state over."""
+        """Continue from a saved state."""
         self._compiled.enter(self)
         self._parked = None
         for variable, array in zip(self._compiled.variables(), state, strict=True):
@@ -89,11 +89,11 @@ class WholeEpochs:
         self._set(done)
 
     def best_weights(self) -> list[np.ndarray]:
-        """Weights of the best epoch, in the order of the model's."""
+        """Return the weights of the best epoch, in the order of the model's weights."""
         return self._arrays()[-len(self._compiled.steps.best) :]
 
     def park(self) -> None:
-        """Take the training out, because another one needs the model."""
+        """Save the training's state and leave the compiled model, because another one needs it."""
         self._parked = self._arrays(), self.progress()
 
     def _arrays(self) -> list[np.ndarray]:
@@ -103,7 +103,7 @@ class WholeEpochs:
 
     def _enter(self) -> None:
         if self._parked:
-            self.restore({}, *self._parked)
+            self.restore({}, *self._parked)  # another training has used the model since
 
     def _set(self, state: np.ndarray) -> None:
         self._compiled.steps.progress.assign(state)

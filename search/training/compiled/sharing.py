@@ -1,11 +1,11 @@
-"""Whether a compiled copy of a model may train other trials' models, too.
+"""The conditions under which a compiled copy of a model may train other trials' models, too.
 
 A copy is made from the configurations of a model's layers and takes over their variables; later it
-takes over those of other models whose configurations are equal. That is right only where a layer
-depends on nothing else. It does for the layers of Keras listed here: a test trains each of them
-both ways. It does not for layers that hold further state (an adapted Normalization, the tables of
-a lookup, a Lambda's closure), and nobody knows for code of the user's. A model with any of these
-is compiled as it stands, for its own training alone.
+takes over those of other models with equal configurations. That is right only if a layer depends on
+nothing else. It holds for the Keras layers listed here: a test trains each of them both ways. It
+doesn't hold for layers with further state (an adapted Normalization, the tables of a lookup, a
+Lambda's closure), and it is unknown for the user's code. A model with any of these is compiled
+without a copy, for its own training only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-# By name, so that a layer that a future Keras adds is compiled as it stands until it was tested.
+# By name, so that layers of future versions of Keras are compiled without a copy until tested.
 _LAYERS = """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
     AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
@@ -40,12 +40,12 @@ _OPTIMIZERS = """
     Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Nadam RMSprop SGD
 """
 _PLAIN = (bool, int, float, str, list, tuple)
-_OWN_CODE = ("__lambda__", "function")  # class names of what Keras writes for a user's function
+_OWN_CODE = ("__lambda__", "function")  # class names under which Keras stores user functions
 _OURS = ("keras", "spaces", "search")  # packages
 
 
 def hindrance(model: Any) -> str | None:
-    """Why no other trial may use what is compiled for this model; None if others may.
+    """Return the reason why other trials can't share this model's compiled form, or None.
 
     Args:
         model: Built and compiled.
@@ -54,21 +54,21 @@ def hindrance(model: Any) -> str | None:
 
 
 def is_known(thing: Any) -> bool:
-    """Whether a class, a function or an instance is Keras' own or ours."""
+    """Return whether a class, a function or an instance belongs to Keras or studyhall."""
     module = getattr(thing, "__module__", None) or type(thing).__module__
     return str(module).split(".")[0] in _OURS
 
 
 def overrides(model: Any, *steps: str) -> bool:
-    """Whether the class of a model replaces any of these methods of Keras' with its own."""
+    """Return whether the class of a model overrides any of these methods of Keras."""
     return not all(is_known(getattr(type(model), step)) for step in steps)
 
 
 def further_numbers(thing: Any) -> dict[str, Any]:
-    """Plain public attributes that Keras leaves out of a configuration: delta of Huber, for one.
+    """Return plain public attributes that are missing in a configuration, such as Huber's delta.
 
     Args:
-        thing: A layer, a loss or a metric; a wrapper's arguments for its function count, too.
+        thing: A layer, a loss or a metric; arguments of a wrapped function are included.
     """
     if isinstance(thing, keras.Model):  # its layers have them
         return {}
@@ -83,7 +83,7 @@ def further_numbers(thing: Any) -> dict[str, Any]:
 
 
 def hides_numbers(thing: Any) -> bool:
-    """Whether a loss or a metric wraps a function whose arguments this Keras doesn't show."""
+    """Return whether a loss or a metric wraps a function whose arguments can't be read."""
     wraps = hasattr(thing, "fn") or isinstance(thing, keras.metrics.MeanMetricWrapper)
     return wraps and not hasattr(thing, "_fn_kwargs")
 
@@ -92,16 +92,16 @@ def _hindrances(model: Any) -> Iterator[str]:
     for layer in model._flatten_layers():
         yield from _of_layer(layer)
     if _holds_code(_config(model)):
-        yield "it holds code of its own"
+        yield "it contains user code"
     config = model._compile_config.config
     for key in ("loss", "metrics", "weighted_metrics"):
         for thing in keras.tree.flatten(config[key]):
             if not (thing is None or isinstance(thing, str) or _is_described(thing)):
-                yield f"{key} {getattr(thing, 'name', thing)} is code of its own"
+                yield f"{key} {getattr(thing, 'name', thing)} is user code"
     for variable in model.variables:
         for thing in (variable.regularizer, variable.constraint):
             if thing is not None and not is_known(thing):
-                yield f"{type(thing).__name__} is code of its own"
+                yield f"{type(thing).__name__} is user code"
     if type(model.optimizer).__name__ not in _OPTIMIZERS.split():
         yield f"the optimizer {type(model.optimizer).__name__} may depend on names"
 
@@ -109,35 +109,35 @@ def _hindrances(model: Any) -> Iterator[str]:
 def _of_layer(layer: Any) -> Iterator[str]:
     kind = type(layer).__name__
     if not is_known(type(layer)):
-        yield f"layer {layer.name} ({kind}) is code of its own"
+        yield f"layer {layer.name} ({kind}) is user code"
     elif kind not in _LAYERS.split():
-        yield f"layer {layer.name} ({kind}) may hold more than its configuration and variables"
+        yield f"layer {layer.name} ({kind}) may have state beyond its configuration and variables"
     for key, value in vars(layer).items():
         if key == "call" or (callable(value) and not is_known(value)):
-            yield f"layer {layer.name} has code of its own, its {key.removeprefix('_')}"
+            yield f"layer {layer.name} contains user code: its {key.removeprefix('_')}"
     if getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy":
         yield f"layer {layer.name} is adapted or quantized"
 
 
 def _is_described(thing: Any) -> bool:
-    """Whether a loss or a metric is known and made of nothing else."""
+    """Return whether a loss or a metric is Keras' own, as is the function it may wrap."""
     function = getattr(thing, "fn", getattr(thing, "_fn", None))  # what a wrapper wraps
     known = function is None or is_known(function)
     return is_known(thing) and known and not hides_numbers(thing)
 
 
 def _config(model: Any) -> Any:
-    """A model's configuration; of code where Keras can't write it down."""
+    """Return a model's configuration; if Keras can't create it, one that stands for user code."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of lambdas, which are meant to be loaded nowhere
+            warnings.simplefilter("ignore")  # about lambdas, as nothing is saved here
             return model.get_config()
     except (NotImplementedError, TypeError, ValueError):
         return {"class_name": "function"}
 
 
 def _holds_code(config: Any) -> bool:
-    """Whether a configuration names anything that is not Keras'."""
+    """Return whether a configuration refers to code outside of Keras and studyhall."""
     if isinstance(config, list | tuple):
         return any(map(_holds_code, config))
     if not isinstance(config, dict):

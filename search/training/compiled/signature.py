@@ -1,4 +1,4 @@
-"""What two Keras models must share for one compiled function to train both."""
+"""The signature of a Keras model: models with equal ones can share a compiled function."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
 
 
 class NotCompilableError(Exception):
-    """This model is to be trained by Keras' own fit; the message says why."""
+    """An error: this model can only be trained by `model.fit`; the message is the reason."""
 
 
 def of(model: Any, *others: Any) -> str:
-    """The signature of a compiled Keras model that `sharing.hindrance` finds nothing against.
+    """Return the signature (hex SHA-256) of a compiled Keras model that can be shared.
 
-    Learning rate, decay, momentum and betas, dropout rates, L1 and L2 factors, batch size and the
-    initial weights are no part of it, nor, in most models, the widths of hidden layers.
+    It does not depend on learning rate, decay, momentum, betas, dropout rates, L1 and L2 factors,
+    batch size and initial weights, nor, in most models, on the widths of hidden layers.
 
     Args:
-        model: Built and compiled.
+        model: Built and compiled; `sharing.hindrance` must be None.
         others: Anything else that the compiled function depends on.
 
     """
@@ -52,16 +52,16 @@ def of(model: Any, *others: Any) -> str:
 
 
 def unless_equal(loss: Any, model_loss: Any) -> Any:
-    """A loss, or None where a model's own is known to compute the same."""
+    """Return the loss, or None if the model's own loss is known to compute the same."""
     same = type(loss) is type(model_loss) and _identity(loss) == _identity(model_loss)
     return None if same else loss
 
 
 def refuse_class(model: Any) -> None:
-    """Raise for a model of a class that may train in a way of its own; it need not be built.
+    """Refuse a model whose class may override training; the model need not be built.
 
     Raises:
-        NotCompilableError: With the class.
+        NotCompilableError: The message names the class.
     """
     kind = type(model).__name__
     if type(model) is not keras.Sequential and kind != "Functional":
@@ -71,13 +71,13 @@ def refuse_class(model: Any) -> None:
 
 
 def refuse(model: Any) -> None:
-    """Raise for a model whose training is not described by its layers, loss and optimizer.
+    """Refuse a model whose training is not described by its layers, loss and optimizer.
 
     Args:
         model: Built.
 
     Raises:
-        NotCompilableError: With the reason.
+        NotCompilableError: The message is the reason.
     """
     if name := private_names.lacking(model):
         raise NotCompilableError(f"Keras {keras.__version__} has no {name}")
@@ -86,7 +86,7 @@ def refuse(model: Any) -> None:
 
 
 def _reasons(model: Any) -> Iterator[str]:
-    """Why only Keras' own fit can train a model."""
+    """Yield the reasons why only `model.fit` can train a model."""
     optimizer = model.optimizer
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         yield "it has several inputs or outputs"
@@ -98,15 +98,15 @@ def _reasons(model: Any) -> Iterator[str]:
     if None in losses:
         yield "it was compiled without a loss"
     if any(getattr(loss, "reduction", "mean") in (None, "none") for loss in losses):
-        yield "its loss is a number for each sample"
+        yield "its loss has no reduction: it is a number per sample"
     if not model.trainable_variables:
-        yield "nothing of it is trainable"
+        yield "it has no trainable weights"
     if not sharing.is_known(type(updates.inner(optimizer))):
         yield f"the optimizer {type(updates.inner(optimizer)).__name__} is not Keras' own"
     elif hasattr(optimizer, "optimizers"):
         yield "it has several optimizers"
     elif updates.inner(optimizer) is not optimizer and learning_rates.is_scheduled(optimizer):
-        yield "its learning rate waits where a scaled loss skips a step"
+        yield "its learning rate schedule pauses when loss scaling skips a step"
     elif hidden := optimizers.hidden_state(optimizer):
         yield hidden
 
@@ -126,7 +126,7 @@ def _variable(variable: Any, any_shape: bool) -> tuple[Any, ...]:
 
 def _optimizer(optimizer: Any) -> Any:
     config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
-    if "inner_optimizer" in config:  # it scales the loss
+    if "inner_optimizer" in config:  # a LossScaleOptimizer
         return {**config, "inner_optimizer": _optimizer(optimizer.inner_optimizer)}
     config.pop("learning_rate")
     for name in adjustable.OPTIMIZER_NUMBERS:
@@ -145,7 +145,7 @@ def _compiled(model: Any) -> Any:
 
 
 def _identity(thing: Any) -> Any:
-    """Equal for two things that compute the same; by object where that can't be known."""
+    """Return a value that is equal for things that compute the same; else, the object's id."""
     if thing is None or isinstance(thing, str | int | float | bool):
         return thing
     if isinstance(thing, list | tuple):

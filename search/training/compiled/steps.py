@@ -1,6 +1,6 @@
-"""The arithmetic of an epoch, as TensorFlow operations: steps, validation, and what follows.
+"""The operations of an epoch in TensorFlow: optimizer steps, validation, and the stopping rules.
 
-It is written for any number of samples and any batch size, so that one tracing serves them all.
+They work for any number of samples and any batch size, so that they are traced only once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from studyhall.search.training.settings import UnknownMetric
 
 
 class Sums(NamedTuple):
-    """What a pass over samples adds up (float32): loss and data loss times samples, samples."""
+    """The sums of a pass over samples (float32): loss and data loss times samples, and samples."""
 
     loss: Any
     data_loss: Any
@@ -27,19 +27,19 @@ class Sums(NamedTuple):
 
     @classmethod
     def zero(cls) -> Sums:
-        """Nothing yet."""
+        """Return sums of 0."""
         return cls(*(tf.constant(0.0) for _ in cls._fields))
 
 
 class Steps:
-    """What the compiled functions of one twin are made of.
+    """The operations that the compiled functions of one twin consist of.
 
     Args:
         twin: The model that they train.
         data_loss: (y, predictions) -> mean loss of the data alone; None for the model's own.
         features: Columns of sparse samples, else None.
-        objective: The metric that is an epoch's value, and what it is multiplied with, so that
-            less is better.
+        objective: The metric that is an epoch's value, and its factor, such that lower values are
+            better.
 
     Raises:
         UnknownMetric: There is no such metric.
@@ -48,8 +48,8 @@ class Steps:
         best: Weights of the best epoch.
         progress: `progress.RulesState`, float64.
         rules: `progress.Rules`, float64.
-        chunk: Validation samples that are predicted at once, int32.
-        names: Of the columns of a row; three times follow.
+        chunk: Validation samples per prediction, int32.
+        names: Names of a row's columns; three timestamps follow.
     """
 
     def __init__(
@@ -75,18 +75,19 @@ class Steps:
         self.columns = len(self.names) + len(("began", "halfway", "ended"))
 
     def epoch(self, train: Feed, validation: Feed, order: Any, rates: Any, size: Any) -> Any:
-        """A whole epoch.
+        """Run a whole epoch.
 
         Args:
             train: Training samples.
             validation: Validation samples.
             order: (samples,) int32, their shuffled indexes.
-            rates: (steps,) float32 learning rates; negative where it stays as it is.
+            rates: (steps,) float32 learning rates; negative to keep the current rate.
             size: Samples per step.
 
         Returns:
-            Its row, as `row` returns it.
+            Its row, as returned by `row`.
         """
+        # The dependencies make TensorFlow read the clock between training and validation.
         began = self._now([])
         with tf.control_dependencies([began]):
             self.reset()
@@ -98,12 +99,20 @@ class Steps:
         return self.row({**trained, **validated}, began, halfway)
 
     def reset(self) -> None:
-        """Begin a pass over samples."""
+        """Reset the metrics before a pass over samples."""
         for metric in self._metrics():
             metric.reset_state()
 
     def train(self, feed: Feed, order: Any, rates: Any, size: Any, sums: Sums) -> Sums:
-        """Optimizer steps over samples in an order; cut short once the loss is no number."""
+        """Run optimizer steps over samples in an order; stop once the loss is not finite.
+
+        Args:
+            feed: Training samples, or a block of them.
+            order: (samples,) int32 indexes into the feed.
+            rates: (steps,) float32 learning rates; negative to keep the current rate.
+            size: Samples per step.
+            sums: Sums of earlier blocks, to which these are added.
+        """
         samples, steps = tf.size(order), tf.size(rates)
         rates = tf.where(rates < 0, self._rate, rates)
 
@@ -118,7 +127,7 @@ class Steps:
         return Sums(*tf.while_loop(going, step, start, parallel_iterations=1)[1:])
 
     def step(self, feed: Feed, chosen: Any, rate: Any, sums: Sums) -> Sums:
-        """One optimizer step, as Keras' own train_step does it."""
+        """Run one optimizer step, as Keras' `train_step` does."""
         model, trainable = self._model, self._model.trainable_variables
         x, y, weights = self._take(feed, chosen)
         self._rate.assign(rate)
@@ -128,11 +137,12 @@ class Steps:
             loss = tf.add_n([own_loss, *map(_penalty, model.losses)])
             scaled = self._optimizer.scale_loss(loss)
         updates.apply(self._optimizer, tape.gradient(scaled, trainable), trainable)
+        # With class weights the model's own loss is weighted; the data loss is measured without.
         data_loss = self._data(y, predicted, own_loss if weights is None else None)
         return self._counted(y, predicted, weights, loss, data_loss, sums)
 
     def validate(self, feed: Feed, sums: Sums) -> Sums:
-        """Losses and metrics of all samples of a feed."""
+        """Add up losses and metrics over all samples of a feed."""
         samples = tf.shape(feed["y"])[0]
 
         def step(start: Any, *sums: Any) -> Any:
@@ -144,7 +154,7 @@ class Steps:
         return Sums(*tf.while_loop(going, step, first, parallel_iterations=1)[1:])
 
     def check(self, feed: Feed, chosen: Any, sums: Sums) -> Sums:
-        """Losses and metrics of some samples, as Keras' own test_step does it."""
+        """Add up losses and metrics over some samples, as Keras' `test_step` does."""
         x, y, _ = self._take(feed, chosen)
         predicted = self._predicted(x, training=False)
         own_loss = self._model._compile_loss(y, predicted, None)
@@ -152,14 +162,14 @@ class Steps:
         return self._counted(y, predicted, None, loss, self._data(y, predicted, own_loss), sums)
 
     def _data(self, y: Any, predicted: Any, own_loss: Any) -> Any:
-        """The loss of the data alone; the model's own where that is the same."""
+        """Return the loss of the data alone; the model's own if that is the same."""
         if self._data_loss is None and own_loss is not None:
             return own_loss
         return (self._data_loss or self._model._compile_loss)(y, predicted)
 
     def _predicted(self, x: Any, *, training: bool) -> Any:
         predicted = self._model(x, training=training)
-        predicted.set_shape(self._model.outputs[0].shape)  # widths may be left open
+        predicted.set_shape(self._model.outputs[0].shape)  # lost where widths are left open
         return predicted
 
     def _take(self, feed: Feed, chosen: Any) -> tuple[Any, Any, Any]:
@@ -176,7 +186,7 @@ class Steps:
         return Sums(*(total + it for total, it in zip(sums, (*losses, samples), strict=True)))
 
     def measured(self, sums: Sums, prefix: str) -> dict[str, Any]:
-        """The metrics of a pass, by name."""
+        """Return the metrics of a pass by name, float64."""
         results = {
             f"{prefix}loss": sums.data_loss / sums.samples,
             f"keras_{prefix}loss": sums.loss / sums.samples,
@@ -188,7 +198,7 @@ class Steps:
         return {name: tf.cast(value, tf.float64) for name, value in results.items()}
 
     def row(self, measured: dict[str, Any], began: Any, halfway: Any) -> Any:
-        """The epoch's row, after the rules had their say and the best weights are kept."""
+        """Return the epoch's row, after applying the stopping rules and keeping best weights."""
         finite = tf.math.is_finite(measured["keras_loss"])
         value = tf.where(
             finite, self._sign * measured[self._objective], tf.constant(np.nan, tf.float64)
@@ -214,7 +224,7 @@ class Steps:
         return [metric for metric in self._model.metrics if metric is not self._model._loss_tracker]
 
 
-# Scalars pass both as they are: small models take as long to trace as to train.
+# Scalars are returned directly: in small models each operation saved makes tracing faster.
 def _penalty(loss: Any) -> Any:
     loss = tf.cast(loss, tf.float32)
     return loss if loss.shape.rank == 0 else tf.reduce_sum(loss)

@@ -1,4 +1,4 @@
-"""Epochs over samples that don't fit in memory: they pass by in blocks, the next one on its way."""
+"""The training on samples that don't fit in memory: they are read ahead and fed in blocks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from studyhall.search.training.compiled.epochs import Functions, Plan
 from studyhall.search.training.compiled.steps import Steps, Sums
 from studyhall.search.training.feeding import Feed, Samples
 
-BLOCK_BYTES = 32 * 2**20  # of samples that pass by at once
-AHEAD = 2  # blocks that wait for their turn
+BLOCK_BYTES = 32 * 2**20  # size of a block of samples
+AHEAD = 2  # blocks that are read in advance
 
 
 class Streamed:
-    """The same epochs as `compiled.Whole`, to the same numbers, block by block.
+    """The training of whole epochs block by block, with the same results as `epochs.Whole`.
 
     Args:
-        steps: The arithmetic of the model.
+        steps: Operations of the model's training steps.
     """
 
     def __init__(self, steps: Steps) -> None:
@@ -31,16 +31,16 @@ class Streamed:
 
     @property
     def traced(self) -> int:
-        """How many functions have been traced."""
+        """The number of functions that have been traced."""
         return len(self._functions)
 
     @property
     def operations(self) -> int:
-        """Of these functions together."""
+        """The number of operations in all traced functions."""
         return self._functions.operations
 
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
-        """As `compiled.Whole.run`."""
+        """Train several epochs; see `epochs.Whole.run`."""
         rows = []
         for order, rates in zip(plan.orders, plan.rates, strict=True):
             rows.append(self._epoch(train, validation, order, rates, plan))
@@ -92,16 +92,16 @@ class Streamed:
 
 
 def rows_per_block(samples: Samples, size: int) -> int:
-    """Samples per block: whole batches, about `BLOCK_BYTES`."""
+    """Return the samples per block: whole batches of about `BLOCK_BYTES`."""
     per_batch = max(1, samples.bytes() * size // max(1, samples.number))
     return size * max(1, BLOCK_BYTES // per_batch)
 
 
 def blocks(samples: Samples, order: np.ndarray, rows: int) -> tf.data.Dataset:
-    """Feeds of so many samples each, in an order, read ahead in the background.
+    """Return a dataset of feeds of ``rows`` samples each, read ahead in the background.
 
     Args:
-        samples: Arrays on the host or mapped from a file.
+        samples: Arrays in memory or mapped from a file.
         order: Indexes of shape (n,).
         rows: Samples per block; the last may have fewer.
     """

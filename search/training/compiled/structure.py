@@ -1,4 +1,4 @@
-"""A Keras model's configuration without what may differ between trials of one compiled function."""
+"""The structure of a Keras model: its configuration without what may vary between trials."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from studyhall.search.training.compiled import adjustable, updates
 
 _LAYERS = keras.layers
-# Layers that compute the same, whatever the widths around them: in a model of these alone, units
-# need no compiling anew. Convolutions are none: they reshape their bias to a number of filters.
+# Layers that compute the same whatever the widths around them: a model that consists of these only
+# need not be compiled anew for other units. Convolutions reshape their bias to a fixed width.
 _OPEN = (
     *(_LAYERS.InputLayer, _LAYERS.Dense, _LAYERS.Flatten),
     *(_LAYERS.BatchNormalization, _LAYERS.Activation, _LAYERS.ReLU, _LAYERS.LeakyReLU),
@@ -30,10 +30,11 @@ _PLACES = ("keras_history", "input_layers", "output_layers")
 
 
 def widths_are_open(model: Any) -> bool:
-    """Whether one compiled function serves this model at any widths of its hidden layers."""
+    """Return whether one compiled function can train this model at any widths of hidden layers."""
     optimizer = updates.inner(model.optimizer)
     if isinstance(optimizer, keras.optimizers.Adafactor) or optimizer.gradient_accumulation_steps:
-        return False  # they add up over a variable's axes, or keep gradients of its shape
+        # They reduce over a variable's axes, or keep gradients of a fixed shape.
+        return False
     kind: Any = type(optimizer)
     if not _tells_its_slots(kind):
         return False
@@ -46,7 +47,7 @@ def widths_are_open(model: Any) -> bool:
 
 @cache
 def _tells_its_slots(kind: type[Any]) -> bool:
-    """Whether an optimizer says which variable a slot belongs to; before Keras 3.10 some don't."""
+    """Return whether an optimizer links slots to variables; some before Keras 3.10 don't."""
     told: list[Any] = []
     optimizer, variable = kind(name="asked"), keras.Variable(np.zeros((2, 3)), name="asked")
     add = optimizer.add_variable_from_reference
@@ -62,13 +63,17 @@ def _tells_its_slots(kind: type[Any]) -> bool:
 
 
 class Structure:
-    """What is left of a model's configuration.
+    """The structure of a model.
 
-    Gone are names, seeds, initializers, dropout rates and the factors of penalties; and widths,
-    where they are open.
+    It lacks names, seeds, initializers, dropout rates and factors of penalties; and widths if these
+    are open.
 
     Args:
         model: Built.
+
+    Attributes:
+        open: True if the widths are open.
+        config: The remaining configuration, JSON-able.
     """
 
     def __init__(self, model: Any) -> None:
@@ -93,7 +98,7 @@ class Structure:
         return [shape, config["dtype"], self._renamed(config["keras_history"])]
 
     def _object(self, config: dict[str, Any]) -> Any:
-        if "DTypePolicy" in config["class_name"]:  # its name says what it computes in
+        if "DTypePolicy" in config["class_name"]:  # the name of a policy is its precision
             return config
         if config["class_name"] in _RATES:
             inner = dict(config["config"])

@@ -1,4 +1,4 @@
-"""One compiled model for many trials: the user's layers, with adjustable numbers in them."""
+"""The compiled model that many trials share: a copy of the user's layers with variable numbers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from studyhall.search.training.sparse import SparseDense
 
 
 class Twin:
-    """A copy of a user's model that takes over any other model of the same signature.
+    """A copy of a user's model that can take over any other model of the same signature.
 
     Args:
         model: Built and compiled; it is read, never changed.
-        sparse: Whether its samples are sparse.
-        open_widths: Whether the copy may take models of other widths.
+        sparse: The samples are sparse.
+        open_widths: The copy must accept models of other widths.
 
     Attributes:
-        densify: Whether sparse samples must become dense before they enter the model.
+        densify: True if sparse samples must be made dense before they enter the model.
     """
 
     def __init__(self, model: Any, *, sparse: bool, open_widths: bool) -> None:
         first = sparse and _starts_dense(model)
         self.densify = sparse and not first
-        # Its losses and metrics are used as they are: some lack numbers in their configurations.
+        # Losses and metrics are used themselves: some lack numbers in their configurations. Their
+        # ids are part of signatures, so they must not be freed while this twin is cached.
         self.kept_alive = model._compile_config.config
         with _python_random_untouched():
             self.model = _copied(model, first)
@@ -45,7 +46,7 @@ class Twin:
         self._numbers = optimizers.numbers(updates.inner(self.optimizer))
 
     def _open(self, widths: bool) -> None:
-        """Build the optimizer, and let variables take other shapes if widths are open."""
+        """Build the optimizer, and allow variables of other shapes if widths are open."""
         trainable = self.model.trainable_variables
         if widths:
             _open(self.model.weights)
@@ -61,7 +62,7 @@ class Twin:
 
     @property
     def learning_rate(self) -> Any:
-        """The variable that each step's learning rate is read from."""
+        """The variable that holds the current learning rate."""
         return updates.inner(self.optimizer)._learning_rate.value
 
     def load(self, model: Any, learning_rate: float) -> None:
@@ -69,7 +70,7 @@ class Twin:
 
         Args:
             model: As its builder returned it.
-            learning_rate: Of the first step.
+            learning_rate: Learning rate of the first step.
         """
         for mine, theirs in zip(self.model.variables, model.variables, strict=True):
             mine.value.assign(theirs.value)
@@ -86,12 +87,12 @@ class Twin:
         _adjust_rates(model, self.model)
 
     def variables(self) -> list[Any]:
-        """Everything that training changes, as TensorFlow variables, in a fixed order."""
+        """Return everything that training changes, as TensorFlow variables, in a fixed order."""
         return [v.value for v in (*self.model.variables, *self.optimizer.variables)]
 
 
 def _freeze_alike(copy: Any, model: Any) -> None:
-    """Freeze what is frozen; Keras leaves that of single variables, and of nested models, out."""
+    """Freeze what is frozen in the model; configurations omit single variables, nested models."""
     for mine, theirs in zip(copy._flatten_layers(), model._flatten_layers(), strict=True):
         if mine.trainable != theirs.trainable:
             mine.trainable = theirs.trainable
@@ -105,10 +106,10 @@ def _check(copy: Any, model: Any) -> None:
         [(tuple(v.shape), v.dtype, v.trainable) for v in it.variables] for it in (copy, model)
     )
     if mine != theirs:
-        raise NotCompilableError("a copy of it has other variables")
+        raise NotCompilableError("a copy of it has different variables")
     for own, other in zip(copy._flatten_layers(), model._flatten_layers(), strict=True):
         if sharing.further_numbers(own) != sharing.further_numbers(other):
-            raise NotCompilableError(f"a copy of layer {other.name} has other numbers")
+            raise NotCompilableError(f"a copy of layer {other.name} has different numbers")
 
 
 def _open(variables: list[Any]) -> None:
@@ -119,7 +120,7 @@ def _open(variables: list[Any]) -> None:
 
 
 def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, Any]]:
-    """Build the optimizer: its slots, each with its variable's place and its initial value."""
+    """Build the optimizer; return its slots, each with its variable's index and initial value."""
     places = {id(variable): place for place, variable in enumerate(trainable)}
     slots: list[tuple[Any, int, Any]] = []
     updating = updates.inner(optimizer)
@@ -140,10 +141,10 @@ def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, A
 
 
 def _copied(model: Any, sparse: bool) -> Any:
-    """The same layers once more, dropout with an adjustable rate."""
+    """Return a copy of the model, its dropout layers with an adjustable rate."""
     (shape,) = (tensor.shape for tensor in model.inputs)
     inputs = keras.Input(batch_shape=(None, *shape[1:]), dtype=model.inputs[0].dtype, sparse=sparse)
-    compiled, model.compiled = model.compiled, False  # or the copy would be compiled by itself
+    compiled, model.compiled = model.compiled, False  # otherwise Keras compiles the copy as well
     try:
         return keras.models.clone_model(
             model,
@@ -158,7 +159,7 @@ def _copied(model: Any, sparse: bool) -> Any:
 
 
 def _starts_dense(model: Any) -> bool:
-    """Whether nothing but Dense layers, which can multiply sparse samples, see the input.
+    """Return whether only Dense layers, which can multiply sparse samples, use the input.
 
     Sparse products exist in float32 only.
     """
@@ -195,7 +196,7 @@ def _compile_arguments(model: Any, optimizer: Any) -> dict[str, Any]:
 
 
 def _penalties(model: Any, copy: Any) -> list[tuple[adjustable.Penalty, int]]:
-    """Adjustable penalties in the copy, each with the place of its variable."""
+    """Make the copy's penalties adjustable; return each with the index of its variable."""
     placed = []
     for place, (theirs, mine) in enumerate(zip(model.variables, copy.variables, strict=True)):
         terms = adjustable.PENALTIES.get(type(theirs.regularizer))
@@ -213,7 +214,7 @@ def _adjust_rates(model: Any, copy: Any) -> None:
 
 @contextmanager
 def _python_random_untouched() -> Iterator[None]:
-    """Keras draws default seeds from `random`; a copy must not shift what a trial draws."""
+    """Restore Python's random state: Keras draws default seeds from it while a copy is made."""
     state = random.getstate()
     try:
         yield

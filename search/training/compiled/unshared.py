@@ -1,4 +1,4 @@
-"""A user's own model in compiled epochs, as it stands: no copy, and no other trial's."""
+"""The compiled training of a user's own model, without a copy, for a single trial."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from studyhall.spaces import randomness
 
 
 class Unshared:
-    """Trains the very model that it is given; what a `twin.Twin` is to models that can be copied.
+    """A model that trains itself, with the interface of `twin.Twin`, for one that can't be copied.
 
     Args:
         model: Built and compiled.
-        sparse: Whether its samples are sparse; its layers then get dense ones.
+        sparse: The samples are sparse; the model then gets them made dense.
     """
 
     def __init__(self, model: Any, *, sparse: bool) -> None:
@@ -26,19 +26,19 @@ class Unshared:
 
     @property
     def learning_rate(self) -> Any:
-        """The variable that each step's learning rate is read from."""
+        """The variable that holds the current learning rate."""
         return updates.inner(self.optimizer)._learning_rate.value
 
     def load(self, model: Any, learning_rate: float) -> None:
-        """Begin its training.
+        """Set the first learning rate; the model needs no copying.
 
         Args:
-            model: The same.
-            learning_rate: Of the first step.
+            model: The model given at creation.
+            learning_rate: Learning rate of the first step.
         """
         self.learning_rate.assign(np.float32(learning_rate))
 
     def variables(self) -> list[Any]:
-        """Everything that training changes, as TensorFlow variables, in a fixed order."""
+        """Return everything that training changes, as TensorFlow variables, in a fixed order."""
         held = (*self.model.variables, *self.optimizer.variables, self._seeds)
         return [variable.value for variable in held]

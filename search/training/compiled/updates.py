@@ -1,7 +1,7 @@
-"""Keras' update rules in a third of its operations: the same arithmetic, in the same order.
+"""The update rules of Keras' optimizers with a third of the operations, in the same order.
 
-Keras looks every number up anew for every variable, which takes longer than the arithmetic where
-models are small. What is not plain (averaged or accumulated gradients, sparse ones) stays Keras'.
+Keras reads every number again for every variable, which takes longer than the arithmetic in small
+models. Special cases (averaged or accumulated gradients, sparse ones) are left to Keras.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Tensor = Any
 
 
 def apply(optimizer: Any, gradients: list[Tensor], variables: list[Any]) -> None:
-    """One step of an optimizer, as its own `apply` does it."""
+    """Run one step of an optimizer, as its own `apply` does."""
     rule, *slots = _RULES.get(type(optimizer), (None,))
     plain = _plain(optimizer) and all(hasattr(optimizer, slot) for slot in slots)
     if rule is None or not (plain and all(map(_dense, gradients))):
@@ -32,7 +32,7 @@ def apply(optimizer: Any, gradients: list[Tensor], variables: list[Any]) -> None
 
 
 def inner(optimizer: Any) -> Any:
-    """The optimizer that makes the updates: the one inside, where the loss is scaled."""
+    """Return the optimizer that makes the updates: the inner one of a LossScaleOptimizer."""
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     return inner(optimizer.inner_optimizer) if scales else optimizer
 
@@ -110,7 +110,7 @@ def _adagrad(optimizer: Any, rate: Tensor, gradients: list[Tensor], variables: l
         variable.value.assign_sub(rate * gradient / tf.sqrt(v + epsilon))
 
 
-# With the attributes that they need of an optimizer.
+# Each rule, with the attributes of the optimizer that it reads.
 _RULES: dict[type, tuple[Any, ...]] = {
     keras.optimizers.SGD: (_sgd, "momentums"),
     keras.optimizers.Adam: (_adam, "_momentums", "_velocities"),

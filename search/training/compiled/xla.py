@@ -1,7 +1,7 @@
-"""Whole epochs compiled by XLA: fixed shapes, one compilation per architecture and batch size.
+"""The compilation of whole epochs by XLA: fixed shapes, once per architecture and batch size.
 
-Milliseconds an epoch without and with it, and seconds of compiling: Adam, batches of 32, in turns
-in one process (2026-11-27, 2 CPU cores):
+Milliseconds per epoch without and with XLA, and seconds of compilation: Adam, batches of 32,
+alternating in one process (2026-11-27, 2 CPU cores):
 
     mlp 2 x 25,  600 x 2 samples          1.5    0.6    1.4
     mlp 2 x 64,  1,080 x 64 samples       3.7    2.3    1.9
@@ -9,8 +9,8 @@ in one process (2026-11-27, 2 CPU cores):
     mlp 2 x 256, 5,000 x 784 samples    139     70      1.6
     cnn 16, 32,  1,000 x 28 x 28         54    626      2.3
 
-So it pays for mlps whose widths and depth are fixed, or whose trials are long, and never for a cnn
-on a CPU. A search over widths would compile for each of them, which pruning would waste: the user
+So it pays for mlps of fixed widths and depth, or for long trials, and never for a cnn on a CPU. A
+search over widths would compile each of them, which is wasted on pruned trials: so the user
 decides.
 """
 
@@ -28,17 +28,17 @@ from studyhall.search.training.compiled.epochs import Plan, Whole
 from studyhall.search.training.compiled.steps import Steps, Sums
 from studyhall.search.training.feeding import Feed, Samples
 
-AT_ONCE = 8  # epochs per call; fixed, because another number would compile anew
+AT_ONCE = 8  # epochs per call: a fixed number, as XLA compiles anew for another one
 
 _log = logging.getLogger("studyhall")
 
 
 class StaticSteps(Steps):
-    """The arithmetic of an epoch with every shape known.
+    """The operations of an epoch with all shapes known.
 
     Args:
-        steps: The same for any shapes; its variables are shared.
-        chunk: Validation samples that are predicted at once.
+        steps: The operations for any shapes; their variables are shared.
+        chunk: Validation samples per prediction.
     """
 
     def __init__(self, steps: Steps, chunk: int) -> None:
@@ -46,7 +46,7 @@ class StaticSteps(Steps):
         self._static_chunk = chunk
 
     def train(self, feed: Feed, order: Any, rates: Any, size: Any, sums: Sums) -> Sums:
-        """As `Steps.train`; the ragged last batch is a step of its own."""
+        """Run optimizer steps, see `Steps.train`; a smaller last batch is a step of its own."""
         full, rest = divmod(int(order.shape[0]), size)
         rates = tf.where(rates < 0, self._rate, rates)
 
@@ -62,7 +62,7 @@ class StaticSteps(Steps):
         return self.step(feed, order[full * size :], rates[full], sums) if rest else sums
 
     def validate(self, feed: Feed, sums: Sums) -> Sums:
-        """As `Steps.validate`."""
+        """Add up losses and metrics over all samples; see `Steps.validate`."""
         samples = int(feed["y"].shape[0])
         chunk = min(self._static_chunk, samples)
         full, rest = divmod(samples, chunk)
@@ -81,11 +81,11 @@ class StaticSteps(Steps):
 
 
 class Fused(Whole):
-    """`Whole` through XLA; without it where XLA can't compile the model.
+    """The training of whole epochs through XLA, or as `Whole` if XLA can't compile the model.
 
     Args:
-        steps: The arithmetic of the model, for any shapes.
-        chunk: Validation samples that are predicted at once.
+        steps: Operations of the model's training steps, for any shapes.
+        chunk: Validation samples per prediction.
     """
 
     def __init__(self, steps: Steps, chunk: int) -> None:
@@ -94,7 +94,7 @@ class Fused(Whole):
         self._compilable = True
 
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
-        """As `Whole.run`; epochs of one call are timed together, steps and validation as one."""
+        """Train several epochs; see `Whole.run`. Each epoch gets an equal share of the time."""
         feeds = train.tensors(), validation.tensors()
         if not (self._compilable and self._compiles(feeds, plan)):
             return super().run(train, validation, plan)
@@ -106,7 +106,7 @@ class Fused(Whole):
         return np.concatenate(rows)
 
     def _compiles(self, feeds: Any, plan: Plan) -> bool:
-        """Whether XLA takes the model: no epochs are trained, but that compiles it."""
+        """Return whether XLA can compile the model, by a call that trains no epochs."""
         try:
             self._call(feeds, plan, slice(0))
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
@@ -130,12 +130,12 @@ class Fused(Whole):
 
 
 def _padded(table: np.ndarray) -> Any:
-    """A table of `AT_ONCE` rows."""
+    """Return a table padded to `AT_ONCE` rows."""
     return tf.constant(np.pad(table, [(0, AT_ONCE - len(table)), (0, 0)]))
 
 
 def _timed(rows: np.ndarray, began: float) -> np.ndarray:
-    """Rows with an equal share of the time since for each."""
+    """Return rows with timestamps that divide the time since ``began`` equally."""
     rows, now = rows.copy(), time.time()
     ends = np.linspace(began, now, len(rows) + 1)
     rows[:, -3], rows[:, -2], rows[:, -1] = ends[:-1], ends[1:], ends[1:]

@@ -68,7 +68,10 @@ def test_a_model_goes_through_its_file_and_back(report, tmp_path):
     x = rng.normal(5, 1, (90, 3)) * [1e-30, 1.0, 1e30]
     np.savez(tmp_path / "units.npz", x=x, y=(x[:, 0] > 5e-30).astype(int))
     shown = report(data={"source": "units.npz"})
-    assert len(re.findall(r"(smallest|largest) +one file, which Keras loads alone", shown)) == 2
+    assert (
+        len(re.findall(r"(smallest|largest) +one file, which Keras loads without your code", shown))
+        == 2
+    )
 
 
 def test_folds_are_counted(report):

@@ -143,7 +143,7 @@ def test_trials_whose_compiled_copies_differed_are_counted(studio):
     )
     assert report.to_json(examined(studio, study))["studies"][0]["copies_differ"] == 2
     reasons = [trial.attributes["copy_differs"] for trial in records.trials(studio.db, study)]
-    assert reasons == ["its compiled copy predicts something else than it does"] * 2
+    assert reasons == ["its compiled copy gives different predictions"] * 2
 
 
 def test_a_limit_that_is_too_small(studio):

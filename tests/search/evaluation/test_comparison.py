@@ -80,14 +80,14 @@ def test_equal_values_are_no_difference(db):
 
 def test_other_data_are_not_compared_in_silence(db):
     (remark,) = comparison.remarks(comparison.sides(db, ["wide", "wine"]))
-    assert remark.startswith("their data or splits differ")
+    assert remark.startswith("data or splits differ")
 
 
 def test_every_name_that_means_nothing_is_told(db):
     with pytest.raises(ConfigError) as refused:
         comparison.sides(db, ["gone", "small:7", "wide"])
     assert refused.value.problems == [
-        "study: received 'gone', expected one of small, wide, wine, or STUDY:NUMBER",
+        "study: received 'gone', expected STUDY or STUDY:NUMBER; studies: small, wide, wine",
         "study: received 'small:7', expected a trial of small",
     ]
 

@@ -28,10 +28,10 @@ def test_a_run_that_ends_without_a_result_is_no_success(failed: Any, capsys: Any
     assert fruitless.is_so(db, study)
     assert lifecycle.run(db, study, str(db.url), [], quiet=True) == 1
     *_, title, first, second, last = capsys.readouterr().out.splitlines()
-    assert title == 'study "iris" has no result: of 3 trials none completed'
+    assert title == 'study "iris" has no result: 0 of 3 trials completed'
     assert first == "  2 × failed: mine.py, line 3: ValueError: no [red] network"
     assert second == "  1 × failed: mine.py, line 3: ValueError: another reason"
-    assert last.startswith("every trial: studyhall trials iris --storage sqlite:///")
+    assert last.startswith("all trials: studyhall trials iris --storage sqlite:///")
 
 
 def test_while_something_is_to_come_nothing_is_lost(failed: Any) -> None:
@@ -47,7 +47,7 @@ def test_pruned_trials_are_no_result_either(studio: Any, capsys: Any) -> None:
     known = {"attributes": {"stopped": "by hand"}, "system_attributes": {}}
     store.tell(claim, "PRUNED", 0.5, **known, study_system_attributes={})
     assert lifecycle.run(studio.db, study, str(studio.db.url), [], quiet=True) == 1
-    assert "  1 × pruned: it fell behind, or somebody stopped it" in capsys.readouterr().out
+    assert "  1 × pruned: it fell behind, or a user stopped it" in capsys.readouterr().out
 
 
 def test_a_builder_that_prunes_is_quoted() -> None:

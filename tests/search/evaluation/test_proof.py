@@ -90,7 +90,7 @@ def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
     with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
     assert right.mean() == found.out_of_fold["accuracy"]
-    assert any("each out of its fold" in str(part) for part in best.shown(found))
+    assert any("out-of-fold" in str(part) for part in best.shown(found))
 
 
 def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
@@ -262,7 +262,7 @@ def test_a_chosen_trial_leaves_the_test_set_to_a_winner_that_may_be_proven(studi
     card = proof.finish(studio.db, study, number=ranked[1].number)
     assert card["proven"] and card["test"] is None
     assert proof.finish(studio.db, study)["test"]["times"] == 1
-    with pytest.raises(ConfigError, match="--trial: received 7, which is not there"):
+    with pytest.raises(ConfigError, match="--trial: received 7, which is missing"):
         best.read(studio.db, study, 7)
 
 
@@ -328,7 +328,7 @@ def test_a_file_that_keras_cant_read(studio, monkeypatch):
     ("replaced", "message"),
     [
         (keras.Sequential([keras.Input((9,)), keras.layers.Dense(3)]), "can't be scored"),
-        (keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(np.nan)]), "is no number"),
+        (keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(np.nan)]), "is not finite"),
     ],
     ids=["other shapes", "no number"],
 )

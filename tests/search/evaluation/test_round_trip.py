@@ -75,16 +75,24 @@ def planned(studio, monkeypatch):
 @pytest.mark.parametrize(
     ("layer", "more", "expected"),
     [
-        ("keras.layers.Dense(4)", {}, "one file, which Keras loads alone"),
+        ("keras.layers.Dense(4)", {}, "one file, which Keras loads without your code"),
         ("Scale(3.0)", {}, "loaded with your code: model = keras.models.load_model("),
         ("keras.layers.Lambda(lambda x: 2 * x)", {}, "safe_mode=False"),
         (
             "Scale(3.0)",
             {"methods": FORGETS},
-            "builds the model anew: its saved model, loaded, gives",
+            "your code rebuilds the model: its saved model gives",
         ),
-        ("Scale(3.0)", {"methods": UNWRITABLE}, "builds the model anew: Keras can't write it"),
-        ("Late(3.0)", {"before": REGISTERED}, "anew: its saved model can't be loaded: Could not"),
+        (
+            "Scale(3.0)",
+            {"methods": UNWRITABLE},
+            "your code rebuilds the model: Keras can't write it",
+        ),
+        (
+            "Late(3.0)",
+            {"before": REGISTERED},
+            "the model: its saved model can't be loaded: Could not",
+        ),
     ],
 )
 def test_what_loading_takes(planned, layer, more, expected):
@@ -96,7 +104,7 @@ def test_what_can_be_exported_in_no_way_is_refused(planned):
         round_trip.refuse(*planned("Scale(3.0)", methods=SECRET))
     assert caught.value.problems == [
         "[model] family: received \"mine.py:build\", whose models can't be exported: it can't be "
-        "saved: secret, expected a model that can be saved and loaded, or built anew and given its "
+        "saved: secret, expected a model that can be saved and loaded, or rebuilt and given its "
         "weights"
     ]
 
@@ -118,7 +126,7 @@ def test_a_model_that_is_random_can_be_exported(planned):
             return x + keras.random.normal(keras.ops.shape(x), seed=self.seeds)
     """
     said = round_trip.takes(modelling.blueprint(*planned("Noise()", before=noise)), {})
-    assert said.startswith("weights, and your code, which builds the model anew")
+    assert said.startswith("weights only; your code rebuilds the model")
 
 
 def test_a_model_that_cant_be_built_is_for_the_trials_to_tell(planned):

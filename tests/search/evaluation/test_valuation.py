@@ -144,18 +144,18 @@ def test_the_value_is_that_of_the_training(studio, study, y, model, objective):
 @pytest.mark.parametrize(
     ("y", "model", "reason"),
     [
-        ("numbers", "dense(3, density)", "the model gives 3 numbers a sample, y has 1"),
-        (COLUMN, "dense(3, density)", "the model gives 3 numbers a sample, y has 1"),
-        ("x[:, :2]", "dense(1, NoConfig())", "the model gives 1 number a sample, y has 2"),
+        ("numbers", "dense(3, density)", "the model gives 3 numbers per sample, y has 1"),
+        (COLUMN, "dense(3, density)", "the model gives 3 numbers per sample, y has 1"),
+        ("x[:, :2]", "dense(1, NoConfig())", "the model gives 1 number per sample, y has 2"),
         (
             "np.sign(numbers).astype(int)",
             "dense(1, 'hinge', activation='tanh')",
-            "the model was given classes -1, 1 as they are, scores need them as 0, 1, …",
+            "the model was trained on classes -1, 1 as they are, scores need them as 0, 1, …",
         ),
         (
             "classes",
             "dense(9, 'sparse_categorical_crossentropy', activation='softmax')",
-            "the model gives 9 numbers a sample, y has 3 classes",
+            "the model gives 9 numbers per sample, y has 3 classes",
         ),
     ],
 )

@@ -335,7 +335,7 @@ def test_three_trials_failed_and_none_went_well(crew):
     failing(made, place)
     assert made.tend(place.next_start_at) == [
         *(f"trial {number} failed: no good" for number in range(3)),
-        "3 trials failed and none went well: stopped",
+        "stopped: 3 trials failed and none succeeded",
     ]
     assert made.ended and place.code == 2
 

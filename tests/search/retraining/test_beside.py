@@ -141,7 +141,7 @@ def test_a_damaged_checkpoint_costs_the_training(studio, trained, caplog):
     record.objects(study).path(left.checkpoint).write_bytes(b"nonsense")
     working.work(studio.db, study, CONFIRM, Stop())
     (row,) = rows(studio, study)
-    assert "trial 0 begins again" in caplog.text
+    assert "trial 0 restarts" in caplog.text
     assert [row.result["value"]] == [min(each) for each in whole(studio, study, row)]
 
 

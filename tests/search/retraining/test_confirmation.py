@@ -91,13 +91,13 @@ def test_what_can_be_told_apart_is_told():
     assert whole.winner.trial.number == 1 and whole.equals == [2]
     said = " ".join(whole.sentences())
     assert "trial 1 is the best of 3: mean 0.11, with 95 % between" in said
-    assert "Chance alone may set it apart from trial 2." in said
+    assert "Its lead over trial 2 may be due to chance." in said
 
 
 def test_what_is_under_way_has_no_winner():
     whole = of(confirmed(1, [0.1, None]), confirmed(2, [0.2, 0.2]))
     assert whole.left == 1 and not whole.current and whole.to_json()["winner"] is None
-    assert [*whole.sentences()] == ["The confirmation is under way: 1 training left."]
+    assert [*whole.sentences()] == ["The confirmation is running: 1 training left."]
 
 
 def test_seeds_are_a_function_of_study_trial_and_repeat():
@@ -188,12 +188,12 @@ def test_a_complete_confirmation_stands_until_a_larger_one_is(studio, study):
     confirmation.plan(studio.db, study, 3, 3)  # and interrupted
     began = confirmation.read(studio.db, study)
     assert not began.current and began.left == 5
-    assert "Until then the one before it stands." in [*began.sentences()]
+    assert "Until it is complete, the previous confirmation counts." in [*began.sentences()]
     found = best.read(studio.db, study)
     assert found.finished and found.test == done["test"] and found.trial.number == done["trial"]
     told = best.to_json(found)["confirmation"]
     assert (told["top"], told["seeds"], told["winner"]) == (2, 2, done["trial"])
-    assert told["current"] and told["summary"][-1].endswith("is under way: 5 trainings left.")
+    assert told["current"] and told["summary"][-1].endswith("is running: 5 trainings left.")
     confirmation.plan(studio.db, study, 3, 3)  # again, and interrupted again
     assert best.read(studio.db, study).finished
     working.work(studio.db, study, CONFIRM, Stop())
@@ -270,7 +270,7 @@ def test_the_test_set_waits_for_the_confirmation(studio):
     studio.finish(study)
     assert proof.finish(studio.db, study)["test"] is None
     found = best.read(studio.db, study)
-    assert found.finished and "it is kept for the winner" in str(best.shown(found))
+    assert found.finished and "it is reserved for the winner" in str(best.shown(found))
     train(studio, study, 1, 1)
     assert proof.finish(studio.db, study)["test"]["times"] == 1
 

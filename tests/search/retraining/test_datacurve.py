@@ -75,7 +75,7 @@ def of(objective, direction, *values, spread=0.0):
 )
 def test_what_a_curve_of_another_objective_says(found, answer):
     assert found.answer == answer
-    assert answer == "no" or f"comes to {found.objective} " in next(found.sentences())
+    assert answer == "no" or f"reaches {found.objective} " in next(found.sentences())
     if found.doubled is not None and found.objective == "accuracy":
         assert found.points[0].mean < found.doubled <= 1
 
@@ -117,7 +117,7 @@ def test_two_points_give_no_forecast():
     found = curve(0.4, 0.3, 0.2, 0.1)
     found = dataclasses.replace(found, points=found.points[1::2])
     assert found.doubled is None and found.answer == "yes"
-    assert "too few shares to tell what twice as many would give" in str([*found.sentences()])
+    assert "too few shares to estimate the value for twice as many" in str([*found.sentences()])
 
 
 def test_what_is_left_is_no_answer():
@@ -192,7 +192,7 @@ def test_it_goes_by_the_objective(studio, capsys):
     assert found.points[0].values == (metrics["val_accuracy"],) == (run.result["value"],)
     assert found.points[0].train == metrics["accuracy"]
     assert found.to_json()["objective"] == datacurve.rows(found)[0][2] == "accuracy"
-    assert "trial 0 comes to accuracy 0." in str([*found.sentences()])
+    assert "trial 0 reaches accuracy 0." in str([*found.sentences()])
 
 
 def test_what_an_interrupted_one_goes_on_with(studio, monkeypatch, capsys):

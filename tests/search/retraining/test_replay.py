@@ -75,5 +75,5 @@ def test_a_training_that_ends_before_is_none_that_reproduces():
 
 
 def test_there_must_be_such_a_trial(studio, study):
-    with pytest.raises(ConfigError, match="trial: received 9, expected one of iris that has ended"):
+    with pytest.raises(ConfigError, match="trial: received 9, expected a finished trial of iris"):
         replay(studio, study, 9)

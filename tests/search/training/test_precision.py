@@ -117,7 +117,7 @@ def test_compiled_models_are_kept_apart_by_precision() -> None:
 def test_a_scaled_loss_with_a_schedule_is_trained_by_fit() -> None:
     model = built("mixed_float16", decay="exponential")
     assert learning_rates.is_scheduled(model.optimizer)
-    with pytest.raises(signature.NotCompilableError, match="a scaled loss skips a step"):
+    with pytest.raises(signature.NotCompilableError, match="loss scaling skips a step"):
         signature.refuse(model)
 
 

@@ -211,7 +211,7 @@ def test_on_a_full_disk_the_older_checkpoint_stands(studio, small_disk, caplog):
 
     objective.context.store.report = asked_after_three
     assert objective.run(claim) is Outcome.HANDED_BACK
-    assert caplog.text.count("trial 0: no checkpoint: ") == 1
+    assert caplog.text.count("trial 0: can't write a checkpoint: ") == 1
     assert "No space left on device" in caplog.text
     (left,) = status.status(studio.db, study).running
     assert (left.epoch, everything(study)) == (3, [left.checkpoint])

@@ -320,7 +320,7 @@ def test_with_a_damaged_checkpoint_the_trial_begins_again(studio, caplog, how):
     path.unlink() if content is None else path.write_bytes(content)
     before = curve(studio, trials(studio, study)[0])
     assert studio.finish(study) == [Outcome.COMPLETE]
-    assert "trial 0 begins again, its checkpoint can't be used" in caplog.text
+    assert "trial 0 restarts: its checkpoint can't be used" in caplog.text
     (trial,) = trials(studio, study)
     assert (trial.number, trial.attempt) == (0, 2)
     after = curve(studio, trial)
@@ -506,8 +506,8 @@ def test_a_full_disk_costs_the_checkpoint_not_the_trial(studio, caplog):
     folder.rmdir()
     folder.write_text("in the way")
     assert objective.run(objective.context.store.claim()) is Outcome.COMPLETE
-    assert "trial 0: no checkpoint: " in caplog.text
-    assert "trial 0: its model can't be saved: " in caplog.text
+    assert "trial 0: can't write a checkpoint: " in caplog.text
+    assert "trial 0: can't save its model: " in caplog.text
     (trial,) = trials(studio, study)
     assert trial.value is not None and "Not a directory" in trial.attributes["model_error"]
 
@@ -555,7 +555,7 @@ def test_a_class_that_keras_cannot_save(studio, caplog):
     (trial,) = trials(studio, study)
     assert trial.value is not None
     assert trial.attributes["model_error"] == "too secret to be saved"
-    assert "trial 0: its model can't be saved: " in caplog.text
+    assert "trial 0: can't save its model: " in caplog.text
 
 
 # Out of memory

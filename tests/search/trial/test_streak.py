@@ -16,7 +16,7 @@ def test_so_many_without_a_success():
         "trial 0 failed: no good",
         "trial 1 failed: no good",
         "trial 7 failed: no good",
-        "3 trials failed and none went well: stopped",
+        "stopped: 3 trials failed and none succeeded",
     ]
 
 
