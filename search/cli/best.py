@@ -12,6 +12,7 @@ import typer
 from studyhall.search.cli.options import Again, AsJson, Name, Storage, find, writing
 from studyhall.search.display.terminal import say
 from studyhall.search.evaluation import best as winner
+from studyhall.search.evaluation import best_text
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -42,5 +43,5 @@ def best(
     if as_json:
         print(json.dumps(winner.to_json(found), indent=2))
     else:
-        say(*winner.shown(found))
+        say(*best_text.shown(found))
     raise typer.Exit(NOT_PROVEN if found.failed else 0)

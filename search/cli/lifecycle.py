@@ -12,7 +12,7 @@ from studyhall.search.cli.options import storage_option
 from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
-from studyhall.search.evaluation import best, exported, fruitless
+from studyhall.search.evaluation import best, best_text, fruitless
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import launch
 from studyhall.search.notices.following import following
@@ -92,7 +92,7 @@ def run(
         code = stopped
     else:
         code = finish(db, study, url)
-        say("", *best.shown(best.read(db, study)))
+        say("", *best_text.shown(best.read(db, study)))
     return code
 
 
@@ -157,7 +157,7 @@ def finish(
         ConfigError: it can't be done; the reason in a line.
     """
     found = best.read(db, study, number)
-    if found.finished and exported.is_whole(found) and not again:
+    if found.finished and best.is_whole(found) and not again:
         return 0
     remark("proving the best model in a fresh process …")
     answer = launch.finish(study, url, again=again, number=number)

@@ -26,7 +26,7 @@ from studyhall.search.cli.options import (
 )
 from studyhall.search.display import live, tables, words
 from studyhall.search.display.terminal import err, out, say
-from studyhall.search.evaluation import best, winner
+from studyhall.search.evaluation import best, best_text, winner
 from studyhall.search.launcher import places
 from studyhall.search.process import device, quiet
 from studyhall.search.retraining import confirm as confirming
@@ -78,7 +78,7 @@ def confirm(
             )  # fmt: skip
             say("", *lifecycle.confirmed(db, study, url, code, typed))
             if code == 0:
-                say("", *best.shown(best.read(db, study)))
+                say("", *best_text.shown(best.read(db, study)))
     raise typer.Exit(code or proved)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.diagnosis import advice, findings, refinement
 from studyhall.search.display import show
-from studyhall.search.evaluation import best
+from studyhall.search.evaluation import best, best_text
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.storage.queries import records
@@ -40,7 +40,7 @@ def run(shared_studio):
 def test_best_shows_it(run):
     studio, study, _ = run
     found = best.read(studio.db, study)
-    assert {*best._chosen(found)} == NAMES | {"batch_size"}
+    assert {*best_text._chosen(found)} == NAMES | {"batch_size"}
     assert best.to_json(found)["hyperparameters"].keys() >= NAMES
     assert best.to_json(found)["params"].keys() >= NAMES
 

@@ -9,7 +9,7 @@ from studyhall.search.diagnosis import longer, verdicts
 from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import json_keys
-from studyhall.search.evaluation import best
+from studyhall.search.evaluation import best, best_text
 from studyhall.search.study.record import stored
 from studyhall.storage.queries import records, status
 
@@ -74,7 +74,7 @@ def test_the_best_trial_shows_its_verdict(run):
     incumbent = status.status(db, study).incumbent
     assert found.verdict == verdicts.of_trial(db, study, trials, incumbent)
     assert best.to_json(found)["verdict"]["name"] == found.verdict.name
-    lines = [line for line in best.shown(found) if isinstance(line, str)]
+    lines = [line for line in best_text.shown(found) if isinstance(line, str)]
     assert any(line.startswith(f"verdict  {found.verdict.name}") for line in lines)
 
 

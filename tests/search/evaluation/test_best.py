@@ -5,7 +5,7 @@ import json
 import pytest
 
 from studyhall.search.display.terminal import Literal
-from studyhall.search.evaluation import best, proof
+from studyhall.search.evaluation import best, best_text, proof
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts.artifact_store import ArtifactError
 
@@ -33,7 +33,7 @@ def test_without_a_complete_trial(studio):
 def test_what_is_missing_is_said_with_the_way_to_it(studio, study):
     found = best.read(studio.db, study)
     assert found.missing == ["export", "proof", "test scores"] and not found.finished
-    shown = text(best.shown(found))
+    shown = text(best_text.shown(found))
     assert "not done yet: export, proof, test scores" in shown
     assert "studyhall best iris --export FOLDER" in shown
     with pytest.raises(ConfigError, match="no exported model"):
@@ -43,7 +43,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(studio, study):
 def test_what_is_done_is_shown(studio, study):
     proof.finish(studio.db, study)
     found = best.read(studio.db, study)
-    shown = text(best.shown(found))
+    shown = text(best_text.shown(found))
     assert found.missing == [] and "not done yet" not in shown
     for part in (
         f"best of iris: trial {found.trial.number}, validation loss",

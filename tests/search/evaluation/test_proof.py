@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from studyhall.search.evaluation import best, proof, proof_result, reloading
+from studyhall.search.evaluation import best, best_text, proof, proof_result, reloading
 from studyhall.search.evaluation.proof import ProofError
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import beside as working
@@ -90,7 +90,7 @@ def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
     with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
     assert right.mean() == found.out_of_fold["accuracy"]
-    assert any("out-of-fold" in str(part) for part in best.shown(found))
+    assert any("out-of-fold" in str(part) for part in best_text.shown(found))
 
 
 def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
@@ -247,7 +247,7 @@ def test_the_next_best_model_that_is_proven_is_offered_exported_and_tested(studi
     third = ranked[2].number
     assert proof.finish(studio.db, study)["proof"]["instead"]["trial"] == third
     found = best.read(studio.db, study)
-    assert f"studyhall best iris --trial {third} --export FOLDER" in str(best.shown(found))
+    assert f"studyhall best iris --trial {third} --export FOLDER" in str(best_text.shown(found))
     card = proof.finish(studio.db, study, number=third)
     assert card["proven"] and card["trial"] == third and card["test"]["times"] == 1
     chosen = best.read(studio.db, study, third)

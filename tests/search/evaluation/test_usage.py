@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.data import loading
-from studyhall.search.evaluation import best, proof
+from studyhall.search.evaluation import best, best_text, proof
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import own_classes, user_code
 
@@ -170,7 +170,7 @@ def test_own_classes_are_loaded_as_the_card_says(exported):
         '{"Scale": parts.Scale, "Small": mine.Small, "bent": parts.bent}, safe_mode=False)'
         f"  # its lambdas are byte code of Python {sys.version_info[0]}.{sys.version_info[1]}",
     ]
-    assert any("; ".join(card["load"]) in str(part) for part in best.shown(found))
+    assert any("; ".join(card["load"]) in str(part) for part in best_text.shown(found))
     assert scored(card, folder) == pytest.approx(card["proof"]["recorded"], rel=1e-5)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.display import score_tables
-from studyhall.search.evaluation import best, proof, valuation
+from studyhall.search.evaluation import best, best_text, proof, valuation
 from studyhall.storage.queries import records
 
 CODE = """
@@ -170,7 +170,7 @@ def test_scores_that_do_not_fit_are_left_out_and_the_value_stands(studio, study,
     said = f"loss {found['value']:.4g}, no scores: {reason}"
     assert score_tables.sentence(found) == said
     read = best.read(studio.db, made)
-    assert read.finished and any(said in str(part) for part in best.shown(read))
+    assert read.finished and any(said in str(part) for part in best_text.shown(read))
 
 
 @pytest.mark.parametrize(

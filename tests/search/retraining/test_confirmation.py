@@ -11,7 +11,7 @@ from studyhall.search.cli import retraining as commands
 from studyhall.search.cli import status
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
-from studyhall.search.evaluation import best, comparison, proof, winner
+from studyhall.search.evaluation import best, best_text, comparison, proof, winner
 from studyhall.search.process import identity
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
@@ -270,7 +270,7 @@ def test_the_test_set_waits_for_the_confirmation(studio):
     studio.finish(study)
     assert proof.finish(studio.db, study)["test"] is None
     found = best.read(studio.db, study)
-    assert found.finished and "it is reserved for the winner" in str(best.shown(found))
+    assert found.finished and "it is reserved for the winner" in str(best_text.shown(found))
     train(studio, study, 1, 1)
     assert proof.finish(studio.db, study)["test"]["times"] == 1
 
@@ -282,7 +282,7 @@ def test_a_new_winner_stays_untested_unless_somebody_says_so(studio, study):
     second = proof.finish(studio.db, study)
     assert second["test"] is None and second["model_sha256"] != first["model_sha256"]
     assert [use.trial for use in scorings.read(studio.db, study)] == [first["trial"]]
-    said = str(best.shown(best.read(studio.db, study)))
+    said = str(best_text.shown(best.read(studio.db, study)))
     assert f"of trial {first['trial']}, on " in said and "best iris --again" in said
     third = proof.finish(studio.db, study, again=True)
     assert third["test"]["times"] == 2 and third["test"]["who"] == identity.who()

@@ -13,7 +13,7 @@ import pytest
 from studyhall.search.cli import status as questions
 from studyhall.search.diagnosis import findings
 from studyhall.search.display import live, words
-from studyhall.search.evaluation import best, pareto, proof
+from studyhall.search.evaluation import best, best_text, pareto, proof
 from studyhall.search.report import content
 from studyhall.search.report import report as page
 from studyhall.search.study_file import config
@@ -100,7 +100,7 @@ def test_what_is_shown_names_the_objective(studio):
     assert gathered["status"]["objective"] == "roc_auc"
     assert gathered["status"]["directions"] == ["maximize"]
     assert "is the best: roc_auc 0." in gathered["summary"][0]
-    first = str(best.shown(best.read(studio.db, study))[0])
+    first = str(best_text.shown(best.read(studio.db, study))[0])
     assert f"roc_auc {words.number(found.complete[0].value)} at epoch" in first
     assert studies.of_trial(studio.db, found.trials[0].trial_id) == study  # whose curves it draws
     assert studies.of_trial(studio.db, 12345) is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from studyhall.search.cli import app
-from studyhall.search.evaluation import best, exported, proof
+from studyhall.search.evaluation import best, proof
 from studyhall.search.study import record
 
 
@@ -35,11 +35,11 @@ def flip(path):
 )
 def test_what_is_not_as_it_was_written_is_not_whole(studio, done, damage):
     found = best.read(studio.db, done)
-    assert exported.is_whole(found) and not exported.is_whole(replace(found, folder=None))
+    assert best.is_whole(found) and not best.is_whole(replace(found, folder=None))
     damage(found.folder)
-    assert not exported.is_whole(found)
+    assert not best.is_whole(found)
     proof.finish(studio.db, done)  # from the trial's own file, which is as it was
-    assert exported.is_whole(best.read(studio.db, done))
+    assert best.is_whole(best.read(studio.db, done))
     assert best.read(studio.db, done).test["times"] == 1
 
 
