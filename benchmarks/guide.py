@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import guide_data, guide_table  # noqa: E402
 from benchmarks.guide_recipes import AS_IT_STANDS, SYSTEMS, System  # noqa: E402
-from studyhall.search.study_file import config, written  # noqa: E402
+from studyhall.search.study_file import config, toml_writer  # noqa: E402
 
 RESULTS = ROOT / "docs" / "guide.json"
 TABLE = ROOT / "docs" / "guide.md"
@@ -57,7 +57,7 @@ def _run(system: System, folder: Path, full: bool) -> dict[str, Any]:
     file = config.load(ROOT / "recipes" / f"{system.recipe}.toml")
     for changes in _changes(system, len(file.trials) + file.study.trials, full):
         file = config.overridden(file, changes)
-    path.write_text(written.text(config.to_dict(file)), encoding="utf-8")
+    path.write_text(toml_writer.text(config.to_dict(file)), encoding="utf-8")
     url = f"sqlite:///{folder}/guide.db"
     command = [sys.executable, "-P", "-m", "studyhall", "launch", path.name, "--storage", url]
     began = time.time()

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from studyhall.spaces import before_running
+from studyhall.spaces import static_checks
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from studyhall.spaces.spelling import nearest
 
@@ -63,7 +63,7 @@ def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[P
     if not path.is_file():
         raise UserCodeError(f"there is no file {path}{_similar_file(path)}")
     if not _is_loaded(path):
-        before_running.check(path, name, takes)
+        static_checks.check(path, name, takes)
     return path, name
 
 

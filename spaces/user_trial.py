@@ -12,7 +12,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from studyhall.spaces import asked
+from studyhall.spaces import suggestions
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.space import Space
@@ -57,9 +57,12 @@ class UserTrial:
             UserCodeError: If the arguments differ from before, or ``[space]`` has no number here.
         """
         where = self._where("suggest_float", name)
-        ends = [float(asked.number(low, where, "low")), float(asked.number(high, where, "high"))]
-        by = None if step is None else asked.number(step, where, "step")
-        scale = asked.switch(log, where, "log")
+        ends = [
+            float(suggestions.number(low, where, "low")),
+            float(suggestions.number(high, where, "high")),
+        ]
+        by = None if step is None else suggestions.number(step, where, "step")
+        scale = suggestions.switch(log, where, "log")
         value = self._value(name, where, FloatDistribution(ends[0], ends[1], scale, by))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._mismatch(name, value, "suggest_float, a number")
@@ -74,8 +77,8 @@ class UserTrial:
             UserCodeError: If the arguments differ from before, or ``[space]`` has no integer here.
         """
         where = self._where("suggest_int", name)
-        ends = (asked.whole(low, where, "low"), asked.whole(high, where, "high"))
-        by, scale = asked.whole(step, where, "step"), asked.switch(log, where, "log")
+        ends = (suggestions.whole(low, where, "low"), suggestions.whole(high, where, "high"))
+        by, scale = suggestions.whole(step, where, "step"), suggestions.switch(log, where, "log")
         value = self._value(name, where, IntDistribution(*ends, scale, by))
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._mismatch(name, value, "suggest_int, a whole number")
@@ -88,7 +91,7 @@ class UserTrial:
             UserCodeError: If the choices can't be stored, or differ from before.
         """
         where = self._where("suggest_categorical", name)
-        listed = asked.choices(choices, where)
+        listed = suggestions.choices(choices, where)
         return self._value(name, where, CategoricalDistribution(listed))
 
     def set_user_attr(self, key: str, value: Any) -> None:
@@ -98,7 +101,7 @@ class UserTrial:
             raise UnusableCodeError(
                 f"{where}: received a key reserved by studyhall, expected another"
             )
-        self._trial.set_user_attr(key, asked.attribute(value, where))
+        self._trial.set_user_attr(key, suggestions.attribute(value, where))
 
     @property
     def params(self) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class UserTrial:
         return getattr(self._trial, name)
 
     def _where(self, method: str, name: object) -> str:
-        return f'{method}("{asked.name(name, method)}")'
+        return f'{method}("{suggestions.name(name, method)}")'
 
     def _value(self, name: str, where: str, wanted: BaseDistribution) -> Any:
         entry = self._entries.get(name)
@@ -133,14 +136,16 @@ class UserTrial:
     def _check_before(self, name: str, where: str, wanted: BaseDistribution) -> None:
         """Refuse a distribution that conflicts with an earlier one of the same name."""
         before = self._asked.get(name, wanted)
-        if asked.as_text(before) != asked.as_text(wanted):
-            said = f"received {asked.in_words(wanted)}, expected {asked.in_words(before)}"
+        if suggestions.as_text(before) != suggestions.as_text(wanted):
+            said = (
+                f"received {suggestions.in_words(wanted)}, expected {suggestions.in_words(before)}"
+            )
             again = "as earlier in this trial; two hyperparameters need two names"
             raise UnusableCodeError(f"{where}: {said}, {again}")
         self._check_other_trials(name, where, wanted)
         fixed = getattr(self._trial, "_fixed_params", {})
         if name in fixed and not _holds(wanted, fixed[name]):
-            expected = f"what the code asks for: {asked.in_words(wanted)}"
+            expected = f"what the code asks for: {suggestions.in_words(wanted)}"
             raise UserCodeError(
                 f"[[trials]] {name}: received {as_toml(fixed[name])}, expected {expected}"
             )
@@ -153,22 +158,22 @@ class UserTrial:
         other = next((each for each in known if name in each.distributions), None)
         if other is None or _agree(other.distributions[name], wanted):
             return
-        before = asked.in_words(other.distributions[name])
+        before = suggestions.in_words(other.distributions[name])
         raise UserCodeError(
-            f"{where}: received {asked.in_words(wanted)}, expected {before}, as in trial "
+            f"{where}: received {suggestions.in_words(wanted)}, expected {before}, as in trial "
             f"{other.number}: choices and scale of a name must be the same in every trial; if they "
             f'depend on other hyperparameters, use another name, such as "{name}_2"'
         )
 
     def _mismatch(self, name: str, value: object, asked: str) -> UserCodeError:
         received = f"[space] {as_key(name)}: received {as_toml(value)}"
-        return UserCodeError(f"{received}, expected what the code asks for: {asked}")
+        return UserCodeError(f"{received}, expected what the code asks for: {suggestions}")
 
 
 def _agree(one: Any, other: Any) -> bool:
     """Check that samplers can use both distributions as one parameter: only ranges may differ."""
     if isinstance(one, CategoricalDistribution) or type(one) is not type(other):
-        return asked.as_text(one) == asked.as_text(other)
+        return suggestions.as_text(one) == suggestions.as_text(other)
     return bool(one.log == other.log)
 
 

@@ -41,10 +41,10 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
     with suppress(StopNow):
         quiet.import_tensorflow()
         device.limit_memory()
-        from studyhall.search.retraining import beside
+        from studyhall.search.retraining import hidden_trials
 
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            beside.work(db, find(db, name), purpose, stop)
+            hidden_trials.work(db, find(db, name), purpose, stop)
     raise typer.Exit(stop.code)
 
 

@@ -12,7 +12,7 @@ from studyhall.search.cli.options import storage_option
 from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
-from studyhall.search.evaluation import best, best_text, fruitless
+from studyhall.search.evaluation import best, best_text, no_result
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import launch
 from studyhall.search.notices.following import following
@@ -86,8 +86,8 @@ def run(
             say("somebody has stopped it: its workers have handed their trials back")
         say(f"it goes on with: studyhall resume {study.name}{storage_option(url)}")
     elif state.incumbent is None:
-        say(*fruitless.told(db, study, storage_option(url)))
-        code = code or fruitless.EXIT_CODE
+        say(*no_result.lines(db, study, storage_option(url)))
+        code = code or no_result.EXIT_CODE
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
     else:

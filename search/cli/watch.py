@@ -9,7 +9,7 @@ import typer
 from studyhall.search.cli.options import Name, QuietFlag, Storage, find, storage_option
 from studyhall.search.display import live, show
 from studyhall.search.display.terminal import out, say
-from studyhall.search.evaluation import fruitless
+from studyhall.search.evaluation import no_result
 from studyhall.search.launcher import watch as watching
 from studyhall.search.notices.following import following
 from studyhall.storage.database import Database
@@ -27,6 +27,6 @@ def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> Non
             say(f'study "{name}" has been deleted')
             raise typer.Exit(2)
         say("", show.studies_table([(study, standing.status(db, study))]))
-        if fruitless.is_so(db, study):
-            say(*fruitless.told(db, study, storage_option(storage or default_url())))
-            raise typer.Exit(fruitless.EXIT_CODE)
+        if no_result.has_none(db, study):
+            say(*no_result.lines(db, study, storage_option(storage or default_url())))
+            raise typer.Exit(no_result.EXIT_CODE)

@@ -37,15 +37,15 @@ def worker(
         device.limit_memory()
         with uncollected():
             from studyhall.search import worker as working
-            from studyhall.search.evaluation import fruitless
+            from studyhall.search.evaluation import no_result
         await_study(stop)
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
             study = find(db, name)
             working.work(db, study, stop, folder)
-            if LAUNCHED not in os.environ and not stop.asked and fruitless.is_so(db, study):
-                say(*fruitless.told(db, study, storage_option(storage or default_url())))
-                stop.ask(fruitless.EXIT_CODE)
+            if LAUNCHED not in os.environ and not stop.asked and no_result.has_none(db, study):
+                say(*no_result.lines(db, study, storage_option(storage or default_url())))
+                stop.ask(no_result.EXIT_CODE)
     if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
         recycling.begin_anew()
     raise typer.Exit(stop.code)

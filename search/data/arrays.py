@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import widths
+from studyhall.search.data import precision
 from studyhall.search.data.errors import refusal
 
 Samples: TypeAlias = Any  # np.ndarray (N, …) or scipy.sparse.csr_matrix (N, words)
@@ -88,9 +88,9 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
 
 
 def _of_one_width(targets: list[Targets], source: str) -> None:
-    widths = sorted({flat(y).shape[1:] for y in targets})
-    if len(widths) > 1:
-        received = " and ".join(str(width) for width in widths)
+    precision = sorted({flat(y).shape[1:] for y in targets})
+    if len(precision) > 1:
+        received = " and ".join(str(width) for width in precision)
         raise refusal("source", f"targets of shapes {received} in {source}", "one shape")
 
 
@@ -131,7 +131,7 @@ def _samples(x: Any, source: str, images: bool) -> Samples:
     _finite(array, source, "x")
     if array.ndim < 4:
         rows = array.reshape(len(array), -1)
-        widths.check(rows, lambda row, column: f"{source} at x[{row}, {column}]")
+        precision.check(rows, lambda row, column: f"{source} at x[{row}, {column}]")
     return array
 
 

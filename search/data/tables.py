@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from studyhall.search.data import widths
+from studyhall.search.data import precision
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.spaces import spelling
@@ -38,7 +38,7 @@ def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
     features = table.drop(columns=[name for name in (target, group) if name is not None])
     encoded, categories = _encoded(features, path)
     return Arrays(
-        widths.numbers(encoded, lambda row, at: _place(path, row, encoded.columns[at][0])),
+        precision.numbers(encoded, lambda row, at: _place(path, row, encoded.columns[at][0])),
         _values(table[str(target)]),
         columns=tuple("=".join(filter(None, pair)) for pair in encoded.columns),
         one_hot=tuple(name in categories for name in encoded.columns.get_level_values(0)),

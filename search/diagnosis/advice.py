@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.search.diagnosis import longer, rules
+from studyhall.search.diagnosis import more_epochs, rules
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.entry import Entry
@@ -46,10 +46,10 @@ GENERAL = {
 }
 # Advice on a good fit, by the answer to whether training longer is worth it.
 _KEEP = {
-    longer.YES: "keep it, and train longer, as the validation loss still falls: raise [training] "
-    "epochs above {epochs}",
-    longer.NO: "keep it; further epochs would not improve it",
-    longer.UNKNOWN: "keep it",
+    more_epochs.YES: "keep it, and train longer, as the validation loss still falls: "
+    "raise [training] epochs above {epochs}",
+    more_epochs.NO: "keep it; further epochs would not improve it",
+    more_epochs.UNKNOWN: "keep it",
 }
 IMAGES_ONLY = ("flip", "rotation", "shift", "zoom")
 
@@ -71,7 +71,7 @@ class Remedies:
         verdict: str,
         values: Mapping[str, Any],
         best_epoch: int,
-        more: str = longer.UNKNOWN,
+        more: str = more_epochs.UNKNOWN,
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -79,7 +79,7 @@ class Remedies:
             verdict: a verdict of `search.diagnosis.rules`.
             values: every hyperparameter of the trial, including defaults.
             best_epoch: the trial's best epoch.
-            more: answer of `search.diagnosis.longer` to whether training longer is worth it.
+            more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
         """
         moves = [*self._moves(MOVES.get(verdict, ()), values)]
         moves.sort(key=lambda move: not move[0])  # searched hyperparameters first: stable sort
@@ -102,7 +102,7 @@ class Remedies:
             return ["collect more data"]
         if verdict == rules.UNDERFIT:
             features = "add features to the samples"
-            return [features if more == longer.NO else f"{features}, or train longer"]
+            return [features if more == more_epochs.NO else f"{features}, or train longer"]
         if verdict in (rules.UNSTABLE, rules.DIVERGED) and "decay" not in self.file.space:
             return ['let the learning rate decay: decay = "exponential"']
         return []

@@ -15,7 +15,7 @@ from studyhall.search.diagnosis import next_space
 from studyhall.search.diagnosis.next_space import Proposal
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file import config, written
+from studyhall.search.study_file import config, toml_writer
 from studyhall.spaces import spelling
 
 OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
@@ -63,9 +63,9 @@ def study_file(
         tables["study"]["storage"] = config.without_password(old.study.storage)
     head = f"The next study, proposed from {complete} complete trials of {old.study.name}."
     document = tomlkit.document()
-    written.comment(document, head)
-    written.add_tables(document, tables)
-    written.add(document, "space", _space(proposals, found))
+    toml_writer.comment(document, head)
+    toml_writer.add_tables(document, tables)
+    toml_writer.add(document, "space", _space(proposals, found))
     text = tomlkit.dumps(document)
     config.parse(text, name)
     return text
@@ -75,11 +75,11 @@ def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> 
     space, known = tomlkit.table(), {each.entry.name: each for each in found}
     for each in proposals:
         for line in _reasons(each, known.pop(each.name, None)):
-            written.comment(space, line)
+            toml_writer.comment(space, line)
         space.append(spelling.toml_key(each.name), spelling.as_item(each.written))
     for name, asked in known.items():
         for line in _reasons(Proposal(name, None), asked):
-            written.comment(space, f"{name}, which the code asks for: {line}")
+            toml_writer.comment(space, f"{name}, which the code asks for: {line}")
     return space
 
 

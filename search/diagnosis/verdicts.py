@@ -8,10 +8,10 @@ from statistics import mean
 from typing import Any
 
 from studyhall.search.data import baseline
-from studyhall.search.diagnosis import longer, quadrant, reached, rules
+from studyhall.search.diagnosis import best_losses, more_epochs, quadrant, rules
 from studyhall.search.diagnosis.advice import Remedies
+from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.evidence import Evidence, measure
-from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.rules import Judgement, Standard
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves
@@ -43,7 +43,7 @@ class Judge:
         self._about, self._file = stored.inspection.about, stored.file
         self._constants = _constants(stored.file)
         self._remedies = Remedies(stored.file, self._about.get("samples", {}).get("training"))
-        self._reached = reached.by_weights(trials)
+        self._reached = best_losses.by_weights(trials)
 
     def verdict(
         self,
@@ -108,7 +108,7 @@ class Judge:
         trained: _Trained,
     ) -> Verdict:
         best = 0 if evidence is None else evidence.best_epoch
-        more, _ = longer.answered(evidence, trained.attributes.get("stopped"))
+        more, _ = more_epochs.answered(evidence, trained.attributes.get("stopped"))
         advice = self._remedies.against(judgement.verdict, trained.values, best, more)
         return Verdict(
             judgement.verdict,
@@ -128,7 +128,7 @@ class Judge:
         return baseline.of_trial(self._about, self._file.training.loss, trained.values, own)
 
     def _standard(self, evidence: Evidence, trained: _Trained, part: int) -> Standard:
-        best, unit = self._reached.get(reached.weights(trained.values)), evidence.unit
+        best, unit = self._reached.get(best_losses.weights(trained.values)), evidence.unit
         fitted = None if best is None else best.fitted
         return Standard(
             None if best is None else best.of_part(part) / unit,
@@ -167,7 +167,7 @@ def _constants(file: StudyFile) -> dict[str, Any]:
 def judge(study: Study, trials: Sequence[TrialRecord]) -> Judge:
     """Return the judge of a study, with the losses that its trials reached."""
     stored = record.stored(study)
-    return Judge(stored, reached.of_trials(study.config, trials, _constants(stored.file)))
+    return Judge(stored, best_losses.of_trials(study.config, trials, _constants(stored.file)))
 
 
 def of_study(

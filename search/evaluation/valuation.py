@@ -15,7 +15,7 @@ import optuna
 from numpy.typing import NDArray
 
 from studyhall.search.data.parts import Fold, Part
-from studyhall.search.evaluation import scoring, worst
+from studyhall.search.evaluation import model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
 from studyhall.search.training import model_losses
@@ -70,7 +70,7 @@ class Valuation:
 
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
-        return scoring.scored(self.plan.data, self.built.form, self.loss, part, outputs)
+        return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
 
     def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
         """Return scores on the test set, and the samples with the worst predictions.

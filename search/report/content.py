@@ -10,13 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.diagnosis import longer, tendencies
+from studyhall.search.diagnosis import more_epochs, tendencies
 from studyhall.search.diagnosis.findings import Findings
 from studyhall.search.display import json_keys, time_split
 from studyhall.search.evaluation import best
 from studyhall.search.report import summary
 from studyhall.search.retraining import datacurve
-from studyhall.search.study_file import written
+from studyhall.search.study_file import toml_writer
 from studyhall.storage.database import Database
 from studyhall.storage.queries.records import TrialRecord
 
@@ -58,7 +58,7 @@ def leading(found: Findings, content: Content) -> list[TrialRecord]:
 
 
 def _longer(winner: best.Best) -> dict[str, Any]:
-    return longer.ask(winner.trial, winner.verdict).to_json()
+    return more_epochs.ask(winner.trial, winner.verdict).to_json()
 
 
 def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
     """What it takes to do it again; the versions are those of the best model's card, if any."""
     stored, card = found.stored, _card(told)
     return {
-        "study_file": written.text(stored.file.model_dump(mode="json")),
+        "study_file": toml_writer.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
         "model_seed": card.get("model_seed"),
         "best_seed": None if told is None else _attribute(found, told["trial"], "seed"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from studyhall.search.retraining.replay_result import Difference, Replay
-from studyhall.search.retraining.trainer import Anew
+from studyhall.search.retraining.trainer import Retrainer
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.search.trial.seeds import trial_seed
@@ -66,13 +66,13 @@ def _differences(
     study: Study, plan: Blueprint, trial: TrialRecord, history: History
 ) -> Iterator[Difference]:
     """Yield the difference of every recorded number that is not reproduced."""
-    anew, folds = Anew(plan), len(plan.data.folds)
+    retrainer, folds = Retrainer(plan), len(plan.data.folds)
     for part in sorted({row["fold"] for row in history}):
         rows = {row["epoch"]: row for row in history if row["fold"] == part}
         # The same seed as in the search.
         seed = trial_seed(study.seed, trial.number, part // folds) + part % folds
         replayed = {}
-        for epoch in anew.training(trial, seed, part % folds).epochs():
+        for epoch in retrainer.training(trial, seed, part % folds).epochs():
             replayed[epoch.number] = epoch.metrics
             if epoch.number >= max(rows):
                 break

@@ -19,7 +19,7 @@ from studyhall.storage.queries.records import TrialRecord
 SMALLER = (75, 50, 25)  # percent of the training part, each cut from the one before it
 
 
-class Anew:
+class Retrainer:
     """The trainer of retrainings; keeps prepared data and compiled models from one to the next.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studyhall.search.study_file import mistakes, toml_text
+from studyhall.search.study_file import mistakes, toml_reader
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change, added_trials, differences
 from studyhall.search.study_file.sections import (
@@ -120,14 +120,14 @@ def _tables(path: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([f"{path}: received {reason.lower()}, expected a study file"]) from error
     try:
-        return toml_text.parsed(toml_text.decoded(content))
+        return toml_reader.parsed(toml_reader.decoded(content))
     except ValueError as error:
         raise ConfigError([f"{path.name}: {error}"]) from error
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
-        return toml_text.parsed(text)
+        return toml_reader.parsed(text)
     except ValueError as error:
         raise ConfigError([f"{name}: {error}"]) from error
 

@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.items import Comment, Item, Table, Trivia
 
-from studyhall.search.study_file import reference, written
+from studyhall.search.study_file import reference, toml_writer
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
@@ -82,7 +82,7 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
     document = tomlkit.document()
     _say(document, HEAD)
     for table in (name for name in StudyFile.model_fields if name != "trials"):
-        written.add(document, table, _table(table, family, chosen))
+        toml_writer.add(document, table, _table(table, family, chosen))
     document.add(tomlkit.nl())
     _say(document, FIXED_HEAD)
     _switch_off(document, _fixed_trial(family))
@@ -106,7 +106,7 @@ def _table(name: str, family: str, chosen: Mapping[str, str]) -> Table:
         if active:
             table.append(key, value)
         else:
-            _switch_off(table, written.table({key: value}).as_string())
+            _switch_off(table, toml_writer.table({key: value}).as_string())
     return table
 
 
@@ -137,7 +137,7 @@ def _fixed_trial(family: str) -> str:
     values = {name: hyperparameters.defaults(family).get(name) for name in ("optimizer", "dropout")}
     known = {name: value for name, value in values.items() if value}
     document = tomlkit.document()
-    document.append("trials", written.array_of_tables([{"name": "textbook", **known}]))
+    document.append("trials", toml_writer.array_of_tables([{"name": "textbook", **known}]))
     return tomlkit.dumps(document)
 
 
@@ -171,7 +171,7 @@ def _entry(each: Hyperparameter) -> dict[str, object] | list[object]:
 
 
 def _say(where: TOMLDocument | Table, text: str) -> None:
-    written.comment(where, " ".join(text.split()))
+    toml_writer.comment(where, " ".join(text.split()))
 
 
 def _switch_off(where: TOMLDocument | Table, lines: str) -> None:

@@ -24,7 +24,7 @@ import tensorflow as tf
 from studyhall.search.training import checkpoint, memory, progress
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled.cache import OF_THIS_PROCESS, CompiledModels
-from studyhall.search.training.compiled.likeness import CopyDiffersError
+from studyhall.search.training.compiled.copy_check import CopyDiffersError
 from studyhall.search.training.compiled.path import WholeEpochs
 from studyhall.search.training.compiled.signature import NotCompilableError
 from studyhall.search.training.epoch import Epoch

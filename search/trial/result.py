@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 from optuna.trial import TrialState
 
-from studyhall.search.diagnosis.reached import Reached, weights
+from studyhall.search.diagnosis.best_losses import Reached, weights
 from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import curves, notes
 from studyhall.search.study_file import objectives

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import BaseTrial
 
-from studyhall.search.diagnosis import reached
+from studyhall.search.diagnosis import best_losses
 from studyhall.search.diagnosis.rules import NO_NUMBER
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.process.wire import tell_launcher
@@ -250,7 +250,7 @@ class Run:
     def _complete(self, run: Training, part: TrialTraining, best: Epoch | None) -> Outcome:
         assert best is not None
         self.attributes["metrics"] = self._measured()
-        self.attributes |= reached.least_losses(self.claim.history)
+        self.attributes |= best_losses.least_losses(self.claim.history)
         self.attributes |= self.progress.described(
             len(self.context.plan.data.folds), self.context.plan.sign
         )

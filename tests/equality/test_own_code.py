@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import ops
 from scipy import sparse
 
-from studyhall.search.training.compiled import likeness
+from studyhall.search.training.compiled import copy_check
 from studyhall.search.training.compiled.cache import CompiledModels
 from studyhall.search.training.compiled.unshared import Unshared
 from studyhall.search.training.engine import Engine, Training, seed_everything
@@ -414,9 +414,9 @@ def test_a_copy_that_differs_is_not_used(comparison: Any, caplog: pytest.LogCapt
 
 def test_looking_at_a_model_changes_nothing_of_it() -> None:
     model = model_of(lambda n: Running(), 0)
-    samples = likeness.Samples(X, Y)
+    samples = copy_check.Samples(X, Y)
     before = [v.numpy() for v in model.variables]
-    likeness.require_steady(model, samples)
+    copy_check.require_steady(model, samples)
     for value, now in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(value, now.numpy())
     assert tf.executing_eagerly()

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from studyhall.search.training import batching, memory
-from studyhall.search.training.compiled import likeness, sharing, signature
+from studyhall.search.training.compiled import copy_check, sharing, signature
 from studyhall.search.training.compiled.epochs import Whole
 from studyhall.search.training.compiled.steps import Steps
 from studyhall.search.training.compiled.stream import Streamed
@@ -148,9 +148,9 @@ def _compiled(
     twin: Twin | Unshared
     if shared:
         twin = Twin(model, sparse=features is not None, open_widths=not fused)
-        likeness.require(twin, model, data.validation)
+        copy_check.require(twin, model, data.validation)
     else:
-        likeness.require_steady(model, data.train)
+        copy_check.require_steady(model, data.train)
         twin = Unshared(model, sparse=features is not None)
     _build_metrics(twin.model, data.validation.y)
     steps = Steps(twin, data_loss, features, objective)

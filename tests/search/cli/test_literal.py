@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from studyhall.search.cli import check, trash
 from studyhall.search.display import live, score_tables, show, tables
 from studyhall.search.display.terminal import Literal, complain, remark, say
-from studyhall.search.evaluation import fruitless
+from studyhall.search.evaluation import no_result
 from studyhall.search.study_file import config_error
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.records import TrialRecord
@@ -120,5 +120,5 @@ def test_a_name_that_is_too_long_is_folded_not_cut() -> None:
 
 @names
 def test_reasons_are_told_on_a_line_each(name: str) -> None:
-    (line,) = fruitless.reasons([trial(name)])
+    (line,) = no_result.reasons([trial(name)])
     assert name in line

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from studyhall.search.data import baseline
-from studyhall.search.diagnosis import reached, rules, verdicts
+from studyhall.search.diagnosis import best_losses, rules, verdicts
+from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.evidence import measure
-from studyhall.search.diagnosis.reached import Reached
 from studyhall.search.diagnosis.rules import Standard
 from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.study.record import stored
@@ -123,7 +123,9 @@ def test_a_fold_is_measured_against_the_same_fold(study):
     assert judge.verdict("COMPLETE", hard, {"values": {}}, {}).name == rules.GOOD
     assert judge.verdict("COMPLETE", hard, {"values": {}}, {}).confidence > 0.7
     assert Reached("none", [0.01, 0.06]).of_part(1) == 0.06
-    assert reached.least_losses(hard)[reached.LEAST] == pytest.approx([0.01, 0.06], abs=1e-4)
+    assert best_losses.least_losses(hard)[best_losses.LEAST] == pytest.approx(
+        [0.01, 0.06], abs=1e-4
+    )
 
 
 OWN = """

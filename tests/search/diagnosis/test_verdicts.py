@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.diagnosis import longer, verdicts
-from studyhall.search.diagnosis.reached import Reached
+from studyhall.search.diagnosis import more_epochs, verdicts
+from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best, best_text
@@ -118,13 +118,13 @@ def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
     ):
         verdict = judge.verdict("COMPLETE", falling, attributes, {})
         trial = replace(run[2][0], attributes=attributes)
-        assert longer.ask(trial, verdict).answer == answer
+        assert more_epochs.ask(trial, verdict).answer == answer
         assert verdict.name == "good fit" and said in verdict.advice[0]
 
 
 def test_a_loss_that_rose_a_little_did_not_fall_by_less_than_nothing(run):
     flat = [{"epoch": e, "loss": 0.3, "val_loss": 0.3} for e in range(1, 13)]
-    found = longer.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
+    found = more_epochs.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
     assert (found.answer, found.why.endswith("did not fall")) == ("no", True)
 
 

@@ -11,8 +11,8 @@ import pytest
 from studyhall.search.evaluation import best, best_text, proof, proof_result, reloading
 from studyhall.search.evaluation.proof import ProofError
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import confirmation
+from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database.companions import CONFIRM

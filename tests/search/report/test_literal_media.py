@@ -22,7 +22,7 @@ from studyhall.search.display import markdown_text, notes, plots, show
 from studyhall.search.report import elements, figures, markdown, optuna_figures
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file import config, config_error, written
+from studyhall.search.study_file import config, config_error, toml_writer
 from studyhall.spaces.spelling import visible
 from studyhall.storage.studies.rows import Study
 from tests.search.cli.test_literal import NASTY, names, scores, status, trial
@@ -191,7 +191,7 @@ def test_study_files_hold_it(name: str) -> None:
     file = config.from_dict(tables_of)
     stored = Stored(file, Path(), Path(), Inspection("", {}))
     for text in (
-        written.text(config.to_dict(file)),
+        toml_writer.text(config.to_dict(file)),
         refinement.study_file(stored, "next", [], {}, 1),
     ):
         read = config.parse(text)

@@ -14,7 +14,7 @@ from studyhall.search.evaluation import proof
 from studyhall.search.process.stop import Stop
 from studyhall.search.report import content, elements, markdown, summary
 from studyhall.search.report import report as page
-from studyhall.search.retraining import beside, confirmation, datacurve
+from studyhall.search.retraining import confirmation, datacurve, hidden_trials
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.studies import studies
 
@@ -45,7 +45,7 @@ def run(shared_studio):
     confirmation.plan(shared_studio.db, study, 2, 2)
     datacurve.plan(shared_studio.db, study, 0, 1)
     for purpose in (CONFIRM, DATACURVE):
-        beside.work(shared_studio.db, study, purpose, Stop())
+        hidden_trials.work(shared_studio.db, study, purpose, Stop())
     proof.finish(shared_studio.db, study)
     return shared_studio.db, study
 

@@ -16,8 +16,8 @@ from studyhall.search.process import identity
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.report import retrainings as evaluation
-from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import confirm, confirmation, launch
+from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record

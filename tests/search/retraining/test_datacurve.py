@@ -10,14 +10,14 @@ import typer
 
 from studyhall.search import worker
 from studyhall.search.cli import retraining as commands
-from studyhall.search.diagnosis import longer
+from studyhall.search.diagnosis import more_epochs
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import datacurve, launch, trainer
+from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.retraining.datacurve import DataCurve, Point
 from studyhall.search.retraining.launch import Progress
 from studyhall.search.study import record
@@ -214,7 +214,7 @@ def asked(stopped, **numbers):
     trial = TrialRecord(**{**empty, "number": 7, "attributes": {"stopped": stopped}})
     blank = {field.name: 0.0 for field in dataclasses.fields(Evidence)}
     evidence = Evidence(**{**blank, "noise": 0.01, "validation_best": 0.2, **numbers})
-    return longer.ask(trial, Verdict("good fit", 1.0, "", evidence, None, ()))
+    return more_epochs.ask(trial, Verdict("good fit", 1.0, "", evidence, None, ()))
 
 
 def test_a_loss_that_still_falls_asks_for_more_epochs():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studyhall.search.study_file import config, config_error, written
+from studyhall.search.study_file import config, config_error, toml_writer
 from studyhall.search.study_file.sections import StudyFile
 
 SMALL = '[study]\nname = "digits"\n[data]\nsource = "sklearn:digits"\n'
@@ -356,7 +356,7 @@ def test_fixed_trials_are_stored_and_written_as_they_are() -> None:
     read = config.parse(f'{FIXED}[[trials]]\nname = "a"\ndepth = 2\nwidth = [4, 8]\n')
     stored = json.loads(json.dumps(config.to_dict(read)))
     assert config.from_dict(stored) == read
-    assert config.parse(written.text(stored)) == read
+    assert config.parse(toml_writer.text(stored)) == read
     assert config.from_dict({"study": stored["study"], "data": stored["data"]}).trials == []
 
 

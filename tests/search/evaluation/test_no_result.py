@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from studyhall.search.cli import lifecycle
-from studyhall.search.evaluation import fruitless
+from studyhall.search.evaluation import no_result
 from studyhall.storage.studies import studies
 
 FAILING = """
@@ -25,7 +25,7 @@ def failed(shared_studio: Any) -> Any:
 
 def test_a_run_that_ends_without_a_result_is_no_success(failed: Any, capsys: Any) -> None:
     db, study = failed
-    assert fruitless.is_so(db, study)
+    assert no_result.has_none(db, study)
     assert lifecycle.run(db, study, str(db.url), [], quiet=True) == 1
     *_, title, first, second, last = capsys.readouterr().out.splitlines()
     assert title == 'study "iris" has no result: 0 of 3 trials completed'
@@ -37,7 +37,7 @@ def test_a_run_that_ends_without_a_result_is_no_success(failed: Any, capsys: Any
 def test_while_something_is_to_come_nothing_is_lost(failed: Any) -> None:
     db, study = failed
     studies.extend(db, study, trials=1)
-    assert not fruitless.is_so(db, study)
+    assert not no_result.has_none(db, study)
 
 
 def test_pruned_trials_are_no_result_either(studio: Any, capsys: Any) -> None:
@@ -54,7 +54,7 @@ def test_a_builder_that_prunes_is_quoted() -> None:
     from tests.search.cli.test_literal import trial
 
     ended = trial("x", state="PRUNED", attributes={"reason": "too big"})
-    assert [*fruitless.reasons([ended])] == ["  1 × pruned: too big"]
+    assert [*no_result.reasons([ended])] == ["  1 × pruned: too big"]
 
 
 def test_only_the_most_frequent_reasons_are_told() -> None:
@@ -62,7 +62,7 @@ def test_only_the_most_frequent_reasons_are_told() -> None:
 
     reasons = ["a", "b", "b", "c", "d", "e", "c", "b"]
     ended = [trial("x", attributes={"reason": reason}) for reason in reasons]
-    assert [*fruitless.reasons(ended)] == [
+    assert [*no_result.reasons(ended)] == [
         "  3 × failed: b",
         "  2 × failed: c",
         "  1 × failed: a",

@@ -18,7 +18,7 @@ from studyhall.search import worker
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import identity
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining.trainer import Anew, fixed
+from studyhall.search.retraining.trainer import Retrainer, fixed
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
@@ -55,10 +55,10 @@ def work(db: Database, study: Study, purpose: str, stop: Stop) -> None:
     """
     hidden = _unguided(retrainings.hidden(study, purpose))
     _free_the_dead(db, hidden)
-    worker.work(db, hidden, stop, kind=Beside(db, study))
+    worker.work(db, hidden, stop, kind=HiddenTrials(db, study))
 
 
-class Beside(worker.Search):
+class HiddenTrials(worker.Search):
     """The way in which a worker handles the trials of a hidden study.
 
     Args:
@@ -68,7 +68,7 @@ class Beside(worker.Search):
 
     def __init__(self, db: Database, study: Study) -> None:
         self._db, self._study = db, study
-        self._anew: Anew | None = None
+        self._retrainer: Retrainer | None = None
 
     def keeper(self, db: Database, study: Study, stored: Stored) -> Keeper:
         """Return a keeper of all models if confirming, as any trial may win; else of none."""
@@ -77,12 +77,12 @@ class Beside(worker.Search):
 
     def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
         """Return the run of one retraining, which reuses the engines of earlier ones."""
-        self._anew = self._anew or Anew(context.plan)
+        self._retrainer = self._retrainer or Retrainer(context.plan)
         purpose = str(context.study.purpose)
         one = retrainings.of_trial(self._db, self._study, purpose, claim.lease.trial_id)
         trial = records.trial(self._db, self._study, one.trial)
         assert trial is not None
-        return Retrained(self._anew, one, trial, context, claim, wait_s)
+        return Retrained(self._retrainer, one, trial, context, claim, wait_s)
 
     def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
         """Do nothing: the launcher shows each outcome with its reason."""
@@ -92,7 +92,7 @@ class Retrained(Run):
     """The run of one retraining, from its checkpoint to its end.
 
     Args:
-        anew: provides engines.
+        retrainer: provides engines.
         one: its trial, its seed (that of the first fold; each further fold adds one), and its
             percentage of the training set.
         trial: trial whose hyperparameters are used.
@@ -101,15 +101,15 @@ class Retrained(Run):
 
     def __init__(
         self,
-        anew: Anew,
+        retrainer: Retrainer,
         one: Retraining,
         trial: TrialRecord,
         context: Context,
         claim: Claim,
         wait_s: float,
     ) -> None:
-        self._anew, self._one, self._of = anew, one, trial
-        super().__init__(context, claim, partial(anew.engine, percent=one.percent), wait_s)
+        self._retrainer, self._one, self._of = retrainer, one, trial
+        super().__init__(context, claim, partial(retrainer.engine, percent=one.percent), wait_s)
 
     @property
     def number(self) -> int:
@@ -121,7 +121,7 @@ class Retrained(Run):
 
     def _samples(self, part: TrialTraining) -> int:
         try:
-            return len(self._anew.fold(part.fold, self._one.percent).train_rows)
+            return len(self._retrainer.fold(part.fold, self._one.percent).train_rows)
         except DataError as error:
             raise TrialFailed(failures.one_line(error)) from error
 

@@ -16,13 +16,13 @@ MOST = 3  # number of reasons printed; the table of trials has all
 PRUNED = "pruned: it fell behind, or a user stopped it"
 
 
-def is_so(db: Database, study: Study) -> bool:
+def has_none(db: Database, study: Study) -> bool:
     """Return whether the budget is spent, no trial is running and none is complete."""
     state = status.status(db, study)
     return state.incumbent is None and state.spent and not state.running
 
 
-def told(db: Database, study: Study, at: str) -> Iterator[str]:
+def lines(db: Database, study: Study, at: str) -> Iterator[str]:
     """Yield the most frequent reasons, one per line, and the command that lists all trials.
 
     Args:

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
-from studyhall.spaces import before_running, user_code
+from studyhall.spaces import static_checks, user_code
 from studyhall.spaces.failures import UserCodeError
 
 TAKES = ("trial", "input_shape", "outputs")
@@ -86,7 +86,7 @@ def test_a_name_that_running_makes_is_looked_for_by_running(load):
 
 def test_what_does_not_parse_is_left_to_python(tmp_path):
     (tmp_path / "m.py").write_text("def build(:\n")
-    before_running.check(tmp_path / "m.py", "build", TAKES)
+    static_checks.check(tmp_path / "m.py", "build", TAKES)
 
 
 @pytest.mark.parametrize("line", ["from studyhall.files import read", "import studyhall as s"])
@@ -94,10 +94,10 @@ def test_what_does_not_parse_is_left_to_python(tmp_path):
 def test_a_file_named_like_our_package_is_not_taken_for_it(tmp_path, line, own):
     (tmp_path / "m.py").write_text(f"{line}\n{BUILD}")
     (tmp_path / "studyhall").mkdir()
-    before_running.check(tmp_path / "m.py", "build", TAKES)  # it may well mean ours
+    static_checks.check(tmp_path / "m.py", "build", TAKES)  # it may well mean ours
     (tmp_path / own).write_text("def read(): pass")
     with pytest.raises(UserCodeError, match=rf"m.py, line 1: imports studyhall, .*not {own}"):
-        before_running.check(tmp_path / "m.py", "build", TAKES)
+        static_checks.check(tmp_path / "m.py", "build", TAKES)
 
 
 def test_a_builder_that_is_not_wanted_is_refused_before_data_are_loaded(tmp_path, study_file):

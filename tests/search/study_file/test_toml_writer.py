@@ -10,7 +10,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studyhall.search.study_file import config, written
+from studyhall.search.study_file import config, toml_writer
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
@@ -29,9 +29,9 @@ TABLES = st.dictionaries(TEXTS, VALUES, max_size=4)
 @given(st.dictionaries(TEXTS, TABLES, max_size=3), TEXTS)
 def test_any_tables_come_back_the_same(tables: dict[str, dict[str, Any]], said: str) -> None:
     document = tomlkit.document()
-    written.comment(document, said)
+    toml_writer.comment(document, said)
     for name, values in tables.items():
-        written.add(document, name, written.table(values))
+        toml_writer.add(document, name, toml_writer.table(values))
     assert tomllib.loads(tomlkit.dumps(document)) == tables
 
 
@@ -41,7 +41,7 @@ def test_any_space_and_fixed_trials_come_back_the_same(
 ) -> None:
     study = {"name": "x", "storage": "sqlite:///elsewhere.db", "trials": 5}
     checked = {"study": study, "data": {"source": source, "target": target}}
-    text = written.text({**checked, "space": space, "trials": trials})
+    text = toml_writer.text({**checked, "space": space, "trials": trials})
     del study["storage"]
     expected = {**checked, "trials": trials, **({"space": space} if space else {})}
     assert tomllib.loads(text) == expected
@@ -59,4 +59,4 @@ def test_the_written_file_is_checked_to_the_same(name: str) -> None:
         "space": {name: [name, "b"]},
     }
     study_file = config.from_dict(tables)
-    assert config.parse(written.text(config.to_dict(study_file))) == study_file
+    assert config.parse(toml_writer.text(config.to_dict(study_file))) == study_file

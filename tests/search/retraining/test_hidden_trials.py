@@ -11,9 +11,9 @@ import pytest
 from studyhall.search import worker
 from studyhall.search.process import identity, recycling
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining import beside as working
 from studyhall.search.retraining import confirmation
-from studyhall.search.retraining.trainer import Anew
+from studyhall.search.retraining import hidden_trials as working
+from studyhall.search.retraining.trainer import Retrainer
 from studyhall.search.study import record
 from studyhall.search.training import engine
 from studyhall.search.trial import time_limit
@@ -57,7 +57,7 @@ def whole(studio, study, row):
     plan = worker.plan_of(stored, stored.folder, study)
     trial = records.trial(studio.db, study, row.trial)
     folds = range(len(plan.data.folds))
-    runs = [Anew(plan).training(trial, row.seed + fold, fold) for fold in folds]
+    runs = [Retrainer(plan).training(trial, row.seed + fold, fold) for fold in folds]
     return [[epoch.value for epoch in run.epochs()] for run in runs]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studyhall.search.data import widths
+from studyhall.search.data import precision
 from studyhall.search.data.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -12,7 +12,7 @@ EVERYDAY = {"age": RNG.integers(18, 90, 50), "cm": RNG.normal(170, 9, 50), "yes"
 
 
 def read(**columns):
-    return widths.numbers(pd.DataFrame(columns), lambda row, at: f"row {row}, column {at}")
+    return precision.numbers(pd.DataFrame(columns), lambda row, at: f"row {row}, column {at}")
 
 
 def test_everyday_numbers_take_float32():
