@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import AsJson, Name, Storage, find, writing
-from studyhall.search.diagnosis import verdicts
+from studyhall.search.diagnosis import judging
 from studyhall.search.display import json_keys, show
 from studyhall.search.display.terminal import say
 from studyhall.storage.database import Database
@@ -28,7 +28,7 @@ def trials(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         found = records.trials(db, study)
-        judged = {n: v for n, v in verdicts.of_study(db, study, found).items() if v is not None}
+        judged = {n: v for n, v in judging.of_study(db, study, found).items() if v is not None}
     names = {number: verdict.name for number, verdict in judged.items()}
     if csv is not None:
         with writing(csv):

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.data import images, keras_sets, npz, places, sklearn_sets, tables, user_data
+from studyhall.search.data import (
+    images,
+    keras_sets,
+    npz,
+    sklearn_sets,
+    source_check,
+    tables,
+    user_data,
+)
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.study_file.sections import DataSection
@@ -28,7 +36,11 @@ def read(section: DataSection, folder: Path) -> Arrays:
         UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
-    path = places.existing(section.source, folder) if places.is_on_disk(section.source) else None
+    path = (
+        source_check.existing(section.source, folder)
+        if source_check.is_on_disk(section.source)
+        else None
+    )
     _misplaced(section, path)
     if path is not None:
         arrays = _from_disk(section, path)
@@ -83,7 +95,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
         return npz.read(path, section.group)
     if path.suffix.lower() in tables.READERS:
         return tables.read(path, section.target, section.group)
-    raise refusal("source", f'"{section.source}"', places.FORMS)
+    raise refusal("source", f'"{section.source}"', source_check.FORMS)
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from studyhall.search.data import datasets, places
+from studyhall.search.data import datasets, source_check
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.spaces import user_code
@@ -44,7 +44,7 @@ def _function(reference: str, folder: Path) -> Callable[[], Any]:
     except user_code.UserCodeError as error:
         if error.__cause__ is not None:  # importing the file raised
             raise
-        raise places.no_function(reference, error) from None
+        raise source_check.no_function(reference, error) from None
 
 
 def _parts(found: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from studyhall.search.diagnosis import tendencies, verdicts
+from studyhall.search.diagnosis import judging, tendencies
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.process import quiet
@@ -48,7 +48,7 @@ class Findings:
     stored: Stored
     status: Status
     trials: Sequence[TrialRecord]
-    verdicts: Mapping[int, Verdict | None]
+    judging: Mapping[int, Verdict | None]
     optuna: optuna.Study
 
     @property
@@ -114,7 +114,7 @@ def read(db: Database, study: Study) -> Findings:
         record.stored(study),
         status.status(db, study),
         trials,
-        verdicts.of_study(db, study, trials),
+        judging.of_study(db, study, trials),
         in_memory(db, study),
     )
 

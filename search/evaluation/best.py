@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.diagnosis import verdicts
+from studyhall.search.diagnosis import judging
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import pareto, proof_result
@@ -128,7 +128,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about.get("proof"),
         test_json(found),
         Path(folder) if folder else None,
-        verdicts.of_trial(db, study, trials, trial),
+        judging.of_trial(db, study, trials, trial),
         about.get("out_of_fold", {}).get("scores"),
         found,
         pareto.front(study, trials),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from studyhall.search.diagnosis import verdicts
+from studyhall.search.diagnosis import judging
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves, words
 from studyhall.search.evaluation import winner
@@ -220,7 +220,7 @@ def _side(db: Database, name: str) -> Side:
         what = f"a trial of {study.name}" if one else "a study with a complete trial"
         raise ConfigError([f"study: received {name!r}, expected {what}"])
     history = curves.flat(records.history(db, trial.trial_id))
-    return Side(name, study, trial, history, verdicts.of_trial(db, study, trials, trial))
+    return Side(name, study, trial, history, judging.of_trial(db, study, trials, trial))
 
 
 def _of_number(trials: Sequence[TrialRecord], number: int) -> TrialRecord | None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.data import places
+from studyhall.search.data import source_check
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import keras_settings, wire
 from studyhall.search.study import repeated
@@ -63,7 +63,7 @@ def glance(file: StudyFile, path: Path) -> None:
         with naming(path.name, builder(file)):
             user_code.find(file.model.family, path.parent, BUILDS_FROM)
     with naming(path.name, _own_data(file)):
-        places.check(file.data.source, path.parent)
+        source_check.check(file.data.source, path.parent)
 
 
 def needs_tensorflow(file: StudyFile) -> bool:

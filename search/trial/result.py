@@ -10,7 +10,7 @@ import keras
 from optuna.trial import TrialState
 
 from studyhall.search.diagnosis.best_losses import Reached, weights
-from studyhall.search.diagnosis.verdicts import Judge
+from studyhall.search.diagnosis.judging import Judge
 from studyhall.search.display import curves, notes
 from studyhall.search.study_file import objectives
 from studyhall.search.training.engine import Engine

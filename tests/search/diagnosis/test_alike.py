@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from studyhall.search.data import baseline
-from studyhall.search.diagnosis import best_losses, rules, verdicts
+from studyhall.search.diagnosis import best_losses, judging, rules
 from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.evidence import measure
+from studyhall.search.diagnosis.judging import Judge
 from studyhall.search.diagnosis.rules import Standard
-from studyhall.search.diagnosis.verdicts import Judge
 from studyhall.search.study.record import stored
 from studyhall.search.trial import compiled_loss
 from studyhall.storage.queries import records
@@ -41,7 +41,7 @@ def judged(studio, signal, classes=2, epochs=12, engine="auto", rows=1500, **spa
     studio.finish(study)
     trials = records.trials(studio.db, study)
     assert [trial.state for trial in trials] == ["COMPLETE"] * 4
-    found = verdicts.of_study(studio.db, study, trials)
+    found = judging.of_study(studio.db, study, trials)
     return [(trial, found[trial.number]) for trial in trials]
 
 
@@ -153,7 +153,7 @@ def test_a_loss_of_the_users_own_has_no_loss_of_guessing(studio, loss, unit):
     )  # fmt: skip
     studio.finish(study)
     (trial,) = trials = records.trials(studio.db, study)
-    found = verdicts.of_trial(studio.db, study, trials, trial)
+    found = judging.of_trial(studio.db, study, trials, trial)
     assert trial.attributes["own_loss"] == (
         "unknown" if unit is None else "sparse_categorical_crossentropy"
     )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studyhall.search.diagnosis import verdicts
+from studyhall.search.diagnosis import judging
 from studyhall.search.display import json_keys, show, time_split, words
 from studyhall.search.display.terminal import Literal
 from studyhall.search.process.stop import Stop
@@ -98,7 +98,7 @@ def test_the_keys_of_a_trial_are_stable(run):
 
 
 def judged(db, study, trials):
-    found = verdicts.of_study(db, study, trials)
+    found = judging.of_study(db, study, trials)
     return {number: verdict.name for number, verdict in found.items() if verdict is not None}
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.diagnosis import more_epochs, verdicts
+from studyhall.search.diagnosis import judging, more_epochs
 from studyhall.search.diagnosis.best_losses import Reached
-from studyhall.search.diagnosis.verdicts import Judge
+from studyhall.search.diagnosis.judging import Judge
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best, best_text
 from studyhall.search.study.record import stored
@@ -40,10 +40,10 @@ def run(shared_studio):
 
 def test_every_trial_gets_a_verdict(run):
     db, study, trials = run
-    found = verdicts.of_study(db, study, trials)
+    found = judging.of_study(db, study, trials)
     assert [*found] == [0, 1, 2]
     for number, verdict in found.items():
-        assert verdict == verdicts.of_trial(db, study, trials, trials[number])
+        assert verdict == judging.of_trial(db, study, trials, trials[number])
         shown = json.loads(json.dumps(json_keys.of_trial(trials[number], verdict.to_json())))[
             "verdict"
         ]
@@ -64,7 +64,7 @@ def test_the_unit_is_the_loss_of_guessing(run):
     assert stored(study).inspection.about["samples"] == {
         "training": 90, "validation": 30, "test": 30
     }  # fmt: skip
-    evidence = verdicts.of_trial(db, study, trials, trials[0]).evidence
+    evidence = judging.of_trial(db, study, trials, trials[0]).evidence
     assert evidence.guess_loss == pytest.approx(1.0986, abs=1e-3)  # ln 3
 
 
@@ -72,7 +72,7 @@ def test_the_best_trial_shows_its_verdict(run):
     db, study, trials = run
     found = best.read(db, study)
     incumbent = status.status(db, study).incumbent
-    assert found.verdict == verdicts.of_trial(db, study, trials, incumbent)
+    assert found.verdict == judging.of_trial(db, study, trials, incumbent)
     assert best.to_json(found)["verdict"]["name"] == found.verdict.name
     lines = [line for line in best_text.shown(found) if isinstance(line, str)]
     assert any(line.startswith(f"verdict  {found.verdict.name}") for line in lines)
@@ -93,7 +93,7 @@ def test_a_loss_that_is_no_number_is_said_so(studio):
     )  # fmt: skip
     studio.finish(study)
     trials = records.trials(studio.db, study)
-    found = verdicts.of_study(studio.db, study, trials)
+    found = judging.of_study(studio.db, study, trials)
     assert found[1].name == "diverged" and found[1].confidence == 1.0
 
 
@@ -106,7 +106,7 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
     falling = curve(11, 0.02)
     assert judge.verdict("COMPLETE", falling, {}, {}).name == "cut short"
     pruned = judge.verdict("PRUNED", falling, {}, {})
-    assert (pruned.name, pruned.shows) == ("cut short", verdicts.STILL_FALLING)
+    assert (pruned.name, pruned.shows) == ("cut short", judging.STILL_FALLING)
 
 
 def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
