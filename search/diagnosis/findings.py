@@ -48,7 +48,7 @@ class Findings:
     stored: Stored
     status: Status
     trials: Sequence[TrialRecord]
-    judging: Mapping[int, Verdict | None]
+    verdicts: Mapping[int, Verdict | None]
     optuna: optuna.Study
 
     @property
