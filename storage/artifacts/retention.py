@@ -152,6 +152,7 @@ def _fitting(kept: Iterable[Kept], free: int) -> int:
 def _sorted(
     transaction: Transaction, study_id: int, objects: Iterable[StoredObject], now: float
 ) -> Survey:
+    """Sort objects by purpose; those of no known kind are left out, as they are not ours."""
     pointers = _checkpoints(transaction, study_id)
     retrained, continued, in_hand = _retrained(transaction, study_id)
     found = Survey()

@@ -140,10 +140,11 @@ class Database:
     def _patiently(
         self, work: Callable[[Transaction], T], begin: str | None, patience_s: float
     ) -> T:
+        """Run `work` until it succeeds, fails for good, or the patience is at an end."""
         deadline = time.monotonic() + patience_s
         for tries, pause_s in enumerate(_pauses()):
             try:
-                with self._lock:
+                with self._lock:  # not held while pausing: other threads may use the connection
                     return self._once(work, begin, tries)
             except Exception as error:
                 cause = dialects.cause(error, self.kind)

@@ -68,8 +68,8 @@ class Reader(RDBStorage):
         self.engine.dispose()
 
     def _read(self, transaction: Transaction, study_id: int) -> list[FrozenTrial]:
+        """Return a study's trials; read only those that are not in memory or still running."""
         found = _found(transaction, study_id)
-        # Read the trials that have ended since the last call, and all running ones.
         known = self._ended[study_id]
         new = [trial_id for trial_id, ended in found if known.get(trial_id, (None,))[0] != ended]
         new += [trial_id for trial_id, ended in found if ended is None]

@@ -279,6 +279,7 @@ def _workers(transaction: Transaction, study_id: int) -> list[Sight]:
 
 
 def _rate(transaction: Transaction, study_id: int) -> float | None:
+    """Return the results per hour, by at most the latest 1,000 of the last hour."""
     row = transaction.row(
         """
         SELECT count(*), min(finished_at), max(finished_at) FROM (

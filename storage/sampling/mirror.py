@@ -164,6 +164,7 @@ class Mirror(BaseStorage):
 
     def _shown(self) -> list[FrozenTrial]:
         if self._finished is None:
+            # Trials decoded before are used again.
             held = [t for t in self._window.trials() if self._is_shown(t)]
             self._frozen = {t.number: self._frozen.get(t.number) or self._freeze(t) for t in held}
             self._finished = _shown(held, self._frozen)
@@ -187,6 +188,7 @@ def _refuse() -> NoReturn:
 
 
 def _frozen(trial: Finished, objectives: int) -> FrozenTrial:
+    """Decode a finished trial; of a pruned one only the last report, which TPE uses."""
     params, distributions = encoding.unpack_params(trial.params, trial.distributions)
     failed = trial.state == "FAIL"
     notes = json.loads(trial.attributes)
@@ -210,6 +212,7 @@ def _frozen(trial: Finished, objectives: int) -> FrozenTrial:
 
 
 def _values(trial: Finished, notes: Mapping[str, Any], objectives: int) -> list[float] | None:
+    """Return the costs of all objectives: infinite for a failed trial, None if there is none."""
     if trial.state == "FAIL":
         return [math.inf] * objectives
     return None if trial.value is None else [trial.value, *notes.get(FURTHER, ())]

@@ -79,6 +79,7 @@ def settle(db: Database, study: Study, notice: Notice, *, delivered: bool) -> No
 
 
 def _waiting(db: Database, study: Study) -> tuple[float, list[str]]:
+    """Return the database's time and the notifications that wait, as JSON."""
     # LIKE only saves reading most delivered ones; `take` checks the state.
     rows = db.snapshot(
         lambda transaction: transaction.rows(
@@ -94,6 +95,7 @@ def _waiting(db: Database, study: Study) -> tuple[float, list[str]]:
 
 
 def _swap(db: Database, study: Study, before: str, after: Notice) -> bool:
+    """Replace a notification if it is unchanged; return False if another sender was faster."""
     return bool(
         db.transaction(
             lambda transaction: transaction.run(

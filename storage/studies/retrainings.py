@@ -202,11 +202,13 @@ def _queue(
 
 
 def _about(one: Retraining) -> dict[str, Any]:
+    # With `gpu_seconds`, so that the time of a run before `reopen` still counts.
     names = ("trial", "repeat", "percent", "seed", "gpu_seconds")
     return {name: getattr(one, name) for name in names}
 
 
 def _read(transaction: Transaction, study: Study, purpose: str) -> list[Retraining]:
+    """Return all trainings of one purpose: those in the queue and those that have started."""
     hidden_id = companions.identifier(study.study_id, purpose)
     known: defaultdict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, key, text in transaction.rows(_ATTRIBUTES, study_id=hidden_id):
@@ -237,7 +239,7 @@ def _result(state: str, value: float | None, known: Mapping[str, Any]) -> dict[s
         return None
     if state == "COMPLETE":
         return {**known, "value": value}
-    return {"reason": known.get("reason") or "it was ended"}
+    return {"reason": known.get("reason") or "it was stopped before its end"}
 
 
 def _place(one: Retraining) -> tuple[int, int, int]:

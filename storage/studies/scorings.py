@@ -64,7 +64,7 @@ def begin(
         mine = [one for one in found if one.model_sha256 == model_sha256]
         unfinished = [one for one in mine if one.scores is None]
         if unfinished or (mine and not again):
-            return (unfinished or mine)[-1]
+            return (unfinished or mine)[-1]  # an interrupted scoring may be continued
         if found and not again:
             return None
         _insert(transaction, study, len(found) + 1, trial, model_sha256, who)

@@ -172,6 +172,11 @@ def _rename(transaction: Transaction, study_id: int, name: str) -> None:
 
 
 def _about(transaction: Transaction, study_id: int) -> dict[str, Any]:
+    """Return the fact that holds the content of a study in the trash.
+
+    Raises:
+        LookupError: the study is not in the trash.
+    """
     name = _name(transaction, study_id)
     row = transaction.row(
         "SELECT value FROM studyhall_facts WHERE study_id = :id AND key = :key",
@@ -185,6 +190,7 @@ def _about(transaction: Transaction, study_id: int) -> dict[str, Any]:
 
 
 def _restore_record(transaction: Transaction, study_id: int, about: dict[str, Any]) -> None:
+    """Insert the deleted row of `studyhall_studies` again, and restore the stop flag."""
     if about["record"] is not None:
         transaction.run(
             f"""

@@ -115,10 +115,11 @@ def _next(
     limits: Row,
     trusting: bool,
 ) -> Lease | Waiting | Exhausted:
-    # Repeating the summary after reclaiming: leases are free now, or their trials have failed.
+    """Reclaim silent leases, check the limits, then take over, dequeue or start a trial."""
     held = leases.survey(transaction, study_id, terms.silence_s)
     if held.silent and not trusting:
         recovery.reclaim(transaction, study_id, terms)
+        # Read again: the reclaimed leases are free now, or their trials have failed.
         held = leases.survey(transaction, study_id, terms.silence_s)
     idle_s = _idle_s(limits, held.heard_at, terms)
     if reason := _used_up(limits, held.gpu_seconds, idle_s):

@@ -66,6 +66,7 @@ def _write(
     *,
     with_params: bool,
 ) -> Reply | None:
+    """Write hyperparameters and reports; all of them again if the server may have lost some."""
     complete = claim.outbox.is_complete(transaction.connection_number)
     if claim.frozen.params and (with_params or not complete):
         optuna_rows.params(transaction, claim.lease, claim.frozen)

@@ -202,6 +202,7 @@ def _enter(
 
 
 def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
+    # Our tables hold the cost, Optuna's the value.
     cost, _ = stored(report.value)
     finite, kind = stored(directions.turned(report.value, report.direction))
     return {

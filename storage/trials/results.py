@@ -120,6 +120,7 @@ def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
 
 
 def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
+    """Write state and values into Optuna's tables: values, not costs."""
     transaction.run(
         """
         UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",

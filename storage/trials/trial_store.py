@@ -306,7 +306,7 @@ class TrialStore:
         """
         while report.rung is not None and not claim.outbox.waiting:
             rung = self._knowledge.rung(claim, report.step, report.value)
-            if rung == report.rung:  # it was not read back; trying again would never end
+            if rung == report.rung:  # not read back: another worker has changed it meanwhile
                 return
             report = replace(report, rung=rung)
             if rung is not None:
