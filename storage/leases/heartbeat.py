@@ -70,7 +70,7 @@ class Heartbeat:
         try:
             order = self._db.transaction(work, patience_s=0.0)
         except Exception as error:  # any error: if this thread ended, the trial would be lost
-            _log.debug("the heartbeat failed and will be repeated: %s", error)
+            _log.debug("the heartbeat failed; it is tried again: %s", error)
             return False
         # The main thread may have let go of the lease meanwhile.
         if lease is not None and lease is self._lease:
