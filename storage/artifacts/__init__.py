@@ -1,1 +1,1 @@
-"""Checkpoints, models and pictures: where they lie, and when they go."""
+"""The store of checkpoints, models and figures, and the rules for deleting them."""

@@ -1,8 +1,8 @@
-"""Every object that is too large for the database: checkpoints, models, figures.
+"""The store of objects that are too large for the database: checkpoints, models, figures.
 
-Objects lie flat in one folder, which all machines of a study share, under names that say what
-they are: `checkpoint-digits-7-4f2c….bin`. An object is written beside and renamed, so that it is
-there as a whole or not at all, and never changes afterwards.
+All objects of a study are files in one folder (without subfolders) that its machines share. A name
+holds the kind, the study and the trial: `checkpoint-digits-7-4f2c….bin`. An object is written to
+a temporary file, which is renamed: a reader sees all of it or nothing. It never changes afterwards.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ _UNFINISHED = ".unfinished-"
 _NAME = re.compile(
     r"(\.unfinished-[0-9a-f]{32}-)?(?P<kind>[a-z]+)-.+-(?P<trial>\d+)-[0-9a-f]{32}\.\w+"
 )
-_FORGOTTEN_S = 1800.0  # nobody goes on with an object that has not grown for so long
+_FORGOTTEN_S = 1800.0  # a temporary file that has not grown for so long has lost its writer
 
 
 class ArtifactError(StorageError):
-    """An object cannot be written or read; the message says which one and why, in one line."""
+    """The error for an object that cannot be written or read; one line with its path and why."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,25 @@ class StoredObject:
 
     @property
     def kind(self) -> str:
-        """What it is: "checkpoint", "model"; nothing if it is not a trial's object of ours."""
+        """The kind, such as "checkpoint" or "model"; "" if the name is not that of an object."""
         found = _NAME.fullmatch(self.name)
         return found["kind"] if found else ""
 
     @property
     def trial(self) -> int | None:
-        """The number of the trial whose it is."""
+        """The number of the trial that it belongs to; None if the name holds none."""
         found = _NAME.fullmatch(self.name)
         return int(found["trial"]) if found else None
 
 
 def open_store(location: str | Path) -> "ArtifactStore":
-    """Opens the folder of a study's objects, creating it if need be.
+    """Open the folder of a study's objects; create it if it is missing.
+
+    Args:
+        location: the folder, as a path or a `file://` URL.
 
     Raises:
-        ArtifactError: it is no folder, or cannot be written to.
+        ArtifactError: the location is not a folder or cannot be written to.
     """
     root = Path(str(location).removeprefix("file://")).expanduser().resolve()
     if "://" in str(location).removeprefix("file://"):
@@ -75,43 +78,43 @@ def open_store(location: str | Path) -> "ArtifactStore":
 
 
 class ArtifactStore:
-    """The objects of one folder."""
+    """The objects in one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def write(self, kind: str, owner: str, data: bytes, suffix: str = ".bin") -> str:
-        """Writes a new object and returns its name.
+        """Write a new object and return its name.
 
         Args:
-            kind: what it is: "checkpoint", "model", "figure".
-            owner: whose it is: the study, or the study and the trial's number.
-            data: its content.
-            suffix: of its name.
+            kind: "checkpoint", "model", "figure", …
+            owner: the study's name, or the study's name and the trial's number: "digits-7".
+            data: the content.
+            suffix: the ending of the name.
 
         Raises:
-            ArtifactError: the disk is full, or the folder is gone.
+            ArtifactError: the disk is full or the folder is gone.
         """
         name = self.new_name(kind, owner, suffix)
         write_whole(self.root / name, data)
         return name
 
     def new_name(self, kind: str, owner: str, suffix: str = ".bin") -> str:
-        """A name that no other object has, for one that is written through `replacing`."""
+        """Return a unique name, for an object that the caller writes through `replacing`."""
         return f"{start(kind, owner)}{uuid.uuid4().hex}{suffix}"
 
     def path(self, name: str) -> Path:
-        """Where an object lies.
+        """Return the path of an object, which need not exist.
 
         Raises:
-            ArtifactError: the name leads out of the folder.
+            ArtifactError: the name would lead out of the folder.
         """
         if not name or Path(name).name != name or name.startswith("."):
             raise ArtifactError(f"artifacts: received {name!r}, expected the name of an object")
         return self.root / name
 
     def read(self, name: str) -> bytes:
-        """An object's content.
+        """Return an object's content.
 
         Raises:
             ArtifactError: there is no such object, or it cannot be read.
@@ -120,29 +123,33 @@ class ArtifactStore:
             return self.path(name).read_bytes()
 
     def sha256(self, name: str) -> str:
-        """An object's fingerprint, in hexadecimal."""
+        """Return the SHA-256 of an object's content, as 64 hexadecimal digits.
+
+        Raises:
+            ArtifactError: there is no such object, or it cannot be read.
+        """
         with _reported(self.path(name)), self.path(name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def remove(self, name: str | None) -> None:
-        """Removes an object; one that is not there needs no removing."""
+        """Remove an object; do nothing if there is none of that name, or the name is None."""
         if name is not None:
             with _reported(self.path(name)):
                 self.path(name).unlink(missing_ok=True)
 
     def objects(self) -> list[StoredObject]:
-        """All objects, oldest first."""
+        """Return all objects, oldest first."""
         found = []
         with _reported(self.root):
             for entry in os.scandir(self.root):
-                with contextlib.suppress(FileNotFoundError):  # removed by somebody else meanwhile
+                with contextlib.suppress(FileNotFoundError):  # another process has removed it
                     if entry.is_file() and not entry.name.startswith("."):
                         at = entry.stat()
                         found.append(StoredObject(entry.name, at.st_size, at.st_mtime))
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
 
     def total_bytes(self) -> int:
-        """What all files of the folder take, those in its subfolders too."""
+        """Return the size of all files in the folder and its subfolders, in bytes."""
         total = 0
         for folder, _, names in os.walk(self.root):
             for name in names:
@@ -151,10 +158,13 @@ class ArtifactStore:
         return total
 
     def sweep(self, own: str = "") -> None:
-        """Removes what writers that were killed have left unfinished.
+        """Remove the temporary files of writers that were killed.
+
+        Others' temporary files are removed once they are half an hour old.
 
         Args:
-            own: how names begin whose one writer is the caller: nothing of them is under way.
+            own: a prefix of names that only the caller writes, see `start`; their temporary files
+                are removed at once.
         """
         for path in self.root.glob(f"{_UNFINISHED}*"):
             with contextlib.suppress(OSError):
@@ -165,20 +175,22 @@ class ArtifactStore:
 
 
 def start(kind: str, owner: str) -> str:
-    """How the names of all objects of that kind and owner begin."""
+    """Return the prefix of the names of all objects of that kind and owner."""
     return re.sub(r"[^\w.-]+", "_", f"{kind}-{owner}") + "-"
 
 
 def _intended(unfinished: str) -> str:
-    """The name that an unfinished object was to have."""
+    """Return the final name of an object, from the name of its temporary file."""
     return unfinished[len(_UNFINISHED) + 33 :]  # 32 digits and a dash
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Writes a file beside and renames it, so that a reader never sees half of it.
+    """Write a temporary file and rename it, so that a reader never sees half of the content.
 
     Args:
-        durable: whether it must survive a power failure, which costs some milliseconds.
+        path: the file to write or replace.
+        data: its content.
+        durable: flush it to disk, so that it survives a power failure; costs some milliseconds.
 
     Raises:
         ArtifactError: the disk is full, or the folder is gone or read-only.
@@ -189,13 +201,18 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Gives a path beside to write to, with the same suffix, and renames it in the end.
+    """Yield a temporary path in the same folder, with the same suffix; rename it at the end.
 
-    A link stays one. What is no file, such as a device or a pipe, is given itself: it must not be
-    replaced.
+    Where `path` is a symbolic link, the file that it points to is replaced. A device or a pipe
+    must not be replaced: there `path` itself is yielded.
+
+    Args:
+        path: the file to write or replace.
+        durable: flush it to disk, so that it survives a power failure.
 
     Raises:
-        ArtifactError: the disk is full, or the folder is gone or read-only; nothing is left behind.
+        ArtifactError: the disk is full, or the folder is gone or read-only; no temporary file is
+            left behind.
     """
     with _reported(path):
         if _is_special(path):
@@ -215,14 +232,20 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether it is there and no file of its own: another program writes to it or reads it."""
+    """Tell whether a path is a device, a pipe or the like, which must be written to directly.
+
+    Raises:
+        IsADirectoryError: the path is a folder.
+    """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    by_name = path.is_absolute() and path.parts[1] in ("dev", "proc")  # /dev/stdout, a file even
+    # By name too: /dev/stdout looks like a regular file when output is redirected to one.
+    by_name = path.is_absolute() and path.parts[1] in ("dev", "proc")
     return path.exists() and (by_name or not path.is_file())
 
 
 def _flush(path: Path) -> None:
+    # A folder is flushed as well as a file: only then does a rename in it survive a power failure.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

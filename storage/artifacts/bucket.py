@@ -1,8 +1,8 @@
-"""Objects in a bucket that any machine reaches: `s3://bucket/prefix`, by Optuna's own store.
+"""The store of objects in a bucket, `s3://bucket/prefix`, through Optuna's `Boto3ArtifactStore`.
 
-An object is there as a whole or not at all, as S3 promises, and never changes afterwards. What is
-written to or read from files goes through a folder of this machine's own. Endpoint and credentials
-are boto3's: AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, ~/.aws.
+S3 makes an object visible as a whole or not at all; it never changes afterwards. Objects that must
+be files, to be written or read, pass through a local folder of this machine. boto3 finds endpoint
+and credentials: AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, ~/.aws.
 """
 
 import contextlib
@@ -20,43 +20,47 @@ from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore, StoredObject
 
 SCHEME = "s3://"
-FOLDER = "studyhall-artifacts"  # below the working directory, beside objects that lie in folders
+FOLDER = "studyhall-artifacts"  # in the working directory; studies without a bucket use it too
 _PROBE = b"studyhall was here"
-_ATTEMPTS = 5  # of each request, by boto3, with growing pauses
+_ATTEMPTS = 5  # of boto3 at each request, with growing pauses
 _TIMEOUT_S = 10.0  # to connect
 
 
 def is_bucket(location: str | Path) -> bool:
-    """Whether a location is one in a bucket."""
+    """Tell whether a location is in a bucket."""
     return str(location).startswith(SCHEME)
 
 
 def folder(location: str) -> Path:
-    """The folder of this machine's own for what lies there."""
+    """Return the local folder for a location: the location itself, or the one used for a bucket."""
     if not is_bucket(location):
         return Path(location)
     return Path(FOLDER).resolve() / location.rstrip("/").rpartition("/")[2]
 
 
 def open_store(location: str) -> ArtifactStore:
-    """The objects of a study, in a folder or in a bucket.
+    """Open the store of a study's objects, a folder or a bucket; create the local folder.
 
     Raises:
-        ArtifactError: it can't be used, or boto3 is missing.
+        ArtifactError: the location can't be used, or boto3 is missing.
     """
     local = artifact_store.open_store(folder(location))
     return BucketStore(location, local.root) if is_bucket(location) else local
 
 
 def looking(location: str) -> ArtifactStore:
-    """Likewise for those who only look: nothing is made, and what is missing is empty."""
+    """Open the store for reading only: create no folder; a missing one counts as empty.
+
+    Raises:
+        ArtifactError: boto3 is missing.
+    """
     if is_bucket(location):
         return BucketStore(location, folder(location))
     return ArtifactStore(Path(location))
 
 
 def remove_all(location: str) -> None:
-    """Removes every object, and what lies in the folder besides.
+    """Remove every object, and the local folder with everything in it.
 
     Raises:
         ArtifactError: the bucket can't be reached.
@@ -69,24 +73,24 @@ def remove_all(location: str) -> None:
 
 
 def probe(location: str) -> None:
-    """Writes, reads and removes an object.
+    """Check a bucket: write, read and remove an object.
 
     Raises:
-        ArtifactError: one of these can't be done, with the reason.
+        ArtifactError: one of these fails; the message says why.
     """
     store = BucketStore(location, Path())
     name = f"probe-{uuid.uuid4().hex}"
     store.put(name, io.BytesIO(_PROBE))
     if store.read(name) != _PROBE:
-        raise ArtifactError(f"{location}: what was written does not come back")
+        raise ArtifactError(f"{location}: an object reads back with other content than was written")
     store.remove(name)
 
 
 def put(store: ArtifactStore, name: str, data: bytes) -> None:
-    """Writes an object of that name.
+    """Write an object of that name.
 
     Raises:
-        ArtifactError: the disk is full, or the place can't be written to.
+        ArtifactError: the disk is full, or the folder or bucket can't be written to.
     """
     if isinstance(store, BucketStore):
         store.put(name, io.BytesIO(data))
@@ -95,7 +99,16 @@ def put(store: ArtifactStore, name: str, data: bytes) -> None:
 
 
 def shared(store: ArtifactStore, name: str) -> str:
-    """Brings an object that was written at `store.path(name)` to where all machines find it."""
+    """Upload an object that was written at `store.path(name)`, if the store is a bucket.
+
+    The local file is removed then.
+
+    Returns:
+        The object's name.
+
+    Raises:
+        ArtifactError: the bucket can't be written to.
+    """
     if isinstance(store, BucketStore):
         with store.path(name).open("rb") as file:
             store.put(name, file)
@@ -104,7 +117,9 @@ def shared(store: ArtifactStore, name: str) -> str:
 
 
 def fetched(store: ArtifactStore, name: str) -> Path:
-    """A file with an object's content, on this machine; it is not there if nobody has it.
+    """Return a local path with an object's content, downloading it if need be.
+
+    No file exists at that path if there is no such object.
 
     Raises:
         ArtifactError: the bucket can't be read.
@@ -118,6 +133,10 @@ def fetched(store: ArtifactStore, name: str) -> Path:
 
 class BucketStore(ArtifactStore):
     """The objects below one prefix of a bucket.
+
+    Args:
+        location: `s3://bucket/prefix`.
+        root: the local folder for objects that must be files.
 
     Raises:
         ArtifactError: boto3 is missing, or the location names no bucket.
@@ -133,18 +152,26 @@ class BucketStore(ArtifactStore):
         self._store = _optunas(parts.netloc)
 
     def write(self, kind: str, owner: str, data: bytes, suffix: str = ".bin") -> str:
-        """Writes a new object and returns its name."""
+        """Write a new object and return its name; see `ArtifactStore.write`."""
         name = self.new_name(kind, owner, suffix)
         self.put(name, io.BytesIO(data))
         return name
 
     def put(self, name: str, content: BinaryIO) -> None:
-        """Writes an object of that name."""
+        """Upload an object under that name.
+
+        Raises:
+            ArtifactError: the bucket can't be written to.
+        """
         with self._reported():
             self._store.write(self._key(name), content)
 
     def read(self, name: str) -> bytes:
-        """An object's content."""
+        """Return an object's content.
+
+        Raises:
+            ArtifactError: there is no such object, or the bucket can't be read.
+        """
         try:
             with self.opened(name) as content:
                 return content.read()
@@ -153,10 +180,11 @@ class BucketStore(ArtifactStore):
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[BinaryIO]:
-        """An object's content, to be read in parts.
+        """Yield an open stream of an object's content.
 
         Raises:
             FileNotFoundError: there is no such object.
+            ArtifactError: the bucket can't be read.
         """
         from optuna.artifacts.exceptions import ArtifactNotFound
 
@@ -169,11 +197,11 @@ class BucketStore(ArtifactStore):
                 yield content
 
     def sha256(self, name: str) -> str:
-        """An object's fingerprint, in hexadecimal."""
+        """Return the SHA-256 of an object's content, as 64 hexadecimal digits."""
         return hashlib.sha256(self.read(name)).hexdigest()
 
     def remove(self, name: str | None) -> None:
-        """Removes an object; one that is not there needs no removing."""
+        """Remove an object and its local copy; do nothing if there is none, or the name is None."""
         if name is not None:
             with self._reported():
                 self._store.remove(self._key(name))
@@ -181,7 +209,7 @@ class BucketStore(ArtifactStore):
                 self.path(name).unlink()
 
     def objects(self) -> list[StoredObject]:
-        """All objects, oldest first."""
+        """Return all objects, oldest first."""
         with self._reported():
             pages = self._store.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._store.bucket, Prefix=self._prefix
@@ -190,7 +218,7 @@ class BucketStore(ArtifactStore):
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
 
     def total_bytes(self) -> int:
-        """What all objects take."""
+        """Return the size of all objects, in bytes."""
         return sum(stored.size for stored in self.objects())
 
     def _key(self, name: str) -> str:
@@ -213,13 +241,13 @@ class BucketStore(ArtifactStore):
 
 @functools.lru_cache
 def _optunas(bucket: str) -> Any:
-    """Optuna's store over a client that tries again, and gives up before a lease is lost."""
+    """Return Optuna's store over a client that retries, but gives up before a lease is lost."""
     try:
         import boto3
         from botocore.config import Config
     except ImportError as error:
         raise ArtifactError(
-            "artifacts: s3:// needs boto3, expected: pip install 'studyhall[s3]'"
+            "artifacts: received s3://…, which needs boto3: pip install 'studyhall[s3]'"
         ) from error
     from optuna.artifacts import Boto3ArtifactStore
 

@@ -1,9 +1,9 @@
-"""Which objects a study needs and which may go: retention by pointers and in bytes.
+"""The retention of objects: delete those that nothing points to, then enough to fit a size limit.
 
-An object is needed while something in the database points to it: the checkpoint of a trial under
-way, the models of the best trials and what their folds predict. What goes loses its pointer first
-and the object then, so that a kill in between leaves an object without a pointer, which goes the
-next time.
+An object is kept while the database points to it: the checkpoint of a running trial, the models of
+the best trials and their out-of-fold predictions. To delete an object, its pointer is deleted first
+and the object second: a kill in between leaves an object without a pointer, which the next run
+deletes.
 """
 
 import itertools
@@ -16,13 +16,13 @@ from studyhall.storage.artifacts.artifact_store import ArtifactStore, StoredObje
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.studies.rows import Study
 
-IN_FLIGHT_S = 1800.0  # a pointer waits that long at most for a database that is away
-_PATIENCE_S = 5.0  # tidying can wait
+IN_FLIGHT_S = 1800.0  # longer than a pointer waits for a database that is unreachable
+_PATIENCE_S = 5.0  # short: deleting can wait for the next time
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a finished trial points to: its saved model, or what its folds predict."""
+    """An object that a finished trial points to: its model, or its out-of-fold predictions."""
 
     trial_id: int
     number: int
@@ -32,29 +32,33 @@ class Kept:
 
 @dataclass
 class Survey:
-    """The objects of a study by what they are for; `other_bytes` are files of other kinds."""
+    """The objects of a study by purpose; `other_bytes` is the size of all other files."""
 
-    checkpoints: list[StoredObject] = field(default_factory=list)  # of what is under way
+    checkpoints: list[StoredObject] = field(default_factory=list)  # of running trials
     in_flight: list[StoredObject] = field(
         default_factory=list
-    )  # written, the pointer is on its way
+    )  # written, but the pointer is not in the database yet
     models: list[Kept] = field(default_factory=list)  # the best trial's first
-    predictions: list[Kept] = field(default_factory=list)  # likewise
+    predictions: list[Kept] = field(default_factory=list)  # the best trial's first
     retrained: list[StoredObject] = field(default_factory=list)  # models of confirmations
-    orphans: list[StoredObject] = field(default_factory=list)  # nothing points to them
+    orphans: list[StoredObject] = field(default_factory=list)  # that nothing points to
     other_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
-        """What can't be done without: all but orphans and what further trials have kept."""
+        """The bytes that can't be freed: all but orphans and the objects after the best trial's."""
         first = _objects([*self.models[:1], *self.predictions[:1]])
         kept = [*self.checkpoints, *self.in_flight, *self.retrained, *first]
         return self.other_bytes + sum(stored.size for stored in kept)
 
     def beaten(self, keep_models: int, keep_predictions: int, max_bytes: int) -> list[Kept]:
-        """What may go, the worst first: all beyond these numbers, and what does not fit.
+        """Return the objects to delete, the worst trial's first; predictions before models.
 
-        Predictions go before models.
+        Args:
+            keep_models: how many models to keep at most; the best trial's is always kept.
+            keep_predictions: how many trials' predictions to keep at most; the best trial's are
+                always kept.
+            max_bytes: the size limit of all files of the study.
         """
         free = max_bytes - self.needed_bytes
         models = 1 + _fitting(self.models[1:keep_models], free)
@@ -64,7 +68,14 @@ class Survey:
 
 
 def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
-    """Looks at the objects first and at the pointers then: what is pointed to meanwhile stays."""
+    """List a study's objects by purpose.
+
+    Objects are listed before pointers are read, so that an object whose pointer is written in
+    between is not taken for an orphan.
+
+    Raises:
+        StorageError: the database is unreachable, or the store can't be read.
+    """
     objects = store.objects()
     newest = max((stored.modified_at for stored in objects), default=0.0)
     now = max(newest, time.time())  # the file system's clock may be ahead of ours
@@ -87,18 +98,21 @@ def tidy(
     keep_predictions: int = 1,
     max_bytes: int,
 ) -> int:
-    """Removes what nothing points to, and what trials keep from the worst on until the rest fits.
+    """Delete objects that nothing points to, then trials' objects, the worst first, until all fit.
 
     Args:
-        keep_models: how many of the best trials' models may stay at most, 1 or more.
-        keep_predictions: likewise of what their folds predict.
-        max_bytes: what all files of the study may take.
+        db: the database of the study.
+        study: the study.
+        store: the study's objects.
+        keep_models: how many of the best trials' models are kept at most, 1 or more.
+        keep_predictions: how many of the best trials' out-of-fold predictions are kept at most.
+        max_bytes: the size limit of all files of the study.
 
     Returns:
-        By how many bytes that which must stay is too large; 0 if it fits.
+        The bytes by which the objects that must be kept exceed `max_bytes`; 0 if they fit.
 
     Raises:
-        StorageError: the database is away, or the folder can't be written to.
+        StorageError: the database is unreachable, or the folder can't be written to.
     """
     found = survey(db, study, store)
     beaten = found.beaten(keep_models, keep_predictions, max_bytes)
@@ -111,7 +125,7 @@ def tidy(
 
 
 def is_among_best(db: Database, study: Study, value: float, number: int, models: int) -> bool:
-    """Whether a trial that ends with this value is one of the best so many."""
+    """Tell whether a trial that ends with this value (a cost) is among the `models` best."""
     row = db.snapshot(
         lambda transaction: transaction.row(
             """
@@ -130,7 +144,7 @@ def _objects(kept: Iterable[Kept]) -> list[StoredObject]:
 
 
 def _fitting(kept: Iterable[Kept], free: int) -> int:
-    """How many of them fit, from the first one on."""
+    """Count how many of these objects, from the first one on, fit into `free` bytes."""
     sizes = itertools.accumulate(each.stored.size for each in kept)
     return sum(size <= free for size in sizes)
 
@@ -138,11 +152,13 @@ def _fitting(kept: Iterable[Kept], free: int) -> int:
 def _sorted(
     transaction: Transaction, study_id: int, objects: Iterable[StoredObject], now: float
 ) -> Survey:
+    """Sort objects by purpose; those of no known kind are left out, as they are not ours."""
     pointers = _checkpoints(transaction, study_id)
     retrained, continued, in_hand = _retrained(transaction, study_id)
     found = Survey()
     with_trials = {"model": found.models, "predictions": found.predictions}
     for stored in objects:
+        # A running trial writes the object first and the pointer later: a young one is no orphan.
         begun = stored.trial in pointers or stored.trial in in_hand
         young = begun and now - stored.modified_at < IN_FLIGHT_S
         kept = _kept(transaction, study_id, stored) if stored.kind in with_trials else None
@@ -162,7 +178,7 @@ def _sorted(
 
 
 def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, str | None]:
-    """The pointer of each trial under way, by number; None before its first checkpoint."""
+    """Return the checkpoint of each running trial by number; None before its first checkpoint."""
     rows = transaction.rows(
         "SELECT number, checkpoint FROM studyhall_leases WHERE study_id = :study_id",
         study_id=study_id,
@@ -171,7 +187,7 @@ def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, st
 
 
 def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[str], set[int]]:
-    """Names of what is kept beside the search: models, checkpoints; numbers of what is begun."""
+    """Return models and checkpoints (by name) and numbers of running trials of hidden studies."""
     models = transaction.rows(
         f"""
         SELECT a.value_json FROM studyhall_done d
@@ -189,7 +205,7 @@ def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[s
 
 
 def _kept(transaction: Transaction, study_id: int, stored: StoredObject) -> Kept | None:
-    """The complete trial that points to this object, if there is one."""
+    """Return this object with the complete trial that points to it; None if there is no such."""
     row = transaction.row(
         """
         SELECT d.trial_id, d.number, d.value, a.value_json FROM studyhall_done d

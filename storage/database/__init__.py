@@ -1,4 +1,4 @@
-"""The database: connections, tables, transactions, for SQLite and PostgreSQL."""
+"""The database, SQLite or PostgreSQL: connections, tables, transactions."""
 
 from studyhall.storage.database.connection import Database, StorageAway, StorageError
 from studyhall.storage.database.transaction import Row, Transaction

@@ -1,4 +1,4 @@
-"""The one door to a database: opening it, and transactions that outlive its absences."""
+"""The connection to a database, and transactions that are repeated after an outage."""
 
 import contextlib
 import math
@@ -19,46 +19,52 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Row", "StorageAway", "StorageError", "Transaction", "default_url", "shown"]
 
-PATIENCE_S = 300.0  # how long a transaction is tried again before it gives up
+PATIENCE_S = 300.0  # how long a transaction is repeated before it gives up
 OPEN_PATIENCE_S = 10.0
-_CHANCE = random.Random()  # its own: Keras draws weights' seeds from the global one, meanwhile
+_CHANCE = random.Random()  # not the global generator, from which Keras draws seeds of weights
 
 T = TypeVar("T")
 
 
 class Database:
-    """One held connection to a database that both schemas are present in.
+    """One open connection to a database that holds Optuna's tables and ours.
 
-    Every call of `transaction` is one unit of work. It may be repeated when the connection breaks,
-    even when its COMMIT has got through unnoticed, so a unit of work must find out by itself
-    whether it has been done before (`Transaction.again`).
+    Every call of `transaction` is one unit of work. It is repeated when the connection breaks, even
+    if its COMMIT has succeeded and only the answer was lost. So a unit of work must check whether
+    it has been done before (`Transaction.again`).
+
+    Attributes:
+        kind: "sqlite" or "postgresql".
+        away_since: `time.monotonic()` of the first failure of an outage; None if there is none.
+        back_since: `time.monotonic()` of the first success after the last outage.
     """
 
     def __init__(self, address: Address) -> None:
         self.kind: Literal["sqlite", "postgresql"] = address.kind
-        self.away_since: float | None = None  # time.monotonic() of the first failure in a row
-        self.back_since: float | None = None  # … and of the first success after it
+        self.away_since: float | None = None
+        self.back_since: float | None = None
         self._address = address
-        self._connection: Any = None  # the driver's
-        self._number = 0
+        self._connection: Any = None  # of the driver
+        self._number = 0  # counts the connections opened so far
         self._lock = threading.RLock()
 
     @property
     def url(self) -> "sa.URL":
-        """Where it is, as SQLAlchemy reads it."""
+        """The database's URL, as SQLAlchemy's object."""
         return self._address.url
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, patience_s: float = OPEN_PATIENCE_S) -> Self:
-        """Opens the database, creating it and its tables where they are missing.
+        """Open a database; create it and its tables where they are missing.
 
         Args:
             url: `sqlite:///file` or `postgresql://user@host/name`.
-            create: whether a missing SQLite file may be created.
-            patience_s: how long an unreachable server is tried again.
+            create: create the SQLite file if it is missing.
+            patience_s: how many seconds to keep trying to reach a server.
 
         Raises:
-            StorageError: it cannot be reached, read or written, or belongs to another version.
+            StorageError: it cannot be reached, read or written, or another version of studyhall
+                or Optuna has created its tables.
         """
         address = urls.address(url)
         if address.kind == "sqlite":
@@ -73,66 +79,78 @@ class Database:
 
     @property
     def file(self) -> Path:
-        """SQLite's file."""
+        """The file of a SQLite database."""
         return self._address.file or Path(self.url.database or "")
 
     def __str__(self) -> str:
-        """Its URL, without the password."""
+        """Return the database's URL, without the password."""
         return shown(self._address.text)
 
     def another(self) -> "Database":
-        """The same database through a connection of its own, for another thread."""
+        """Return the same database with a connection of its own, for another thread."""
         return Database(self._address)
 
     def transaction(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
-        """Runs `work` in one writing transaction, again and again while the trouble may pass.
+        """Run `work` in one writing transaction; repeat it after errors that may be temporary.
 
         Args:
-            work: the statements. It may run more than once.
-            patience_s: how long to go on trying; 0 tries once.
+            work: the function that runs the statements. It may run more than once.
+            patience_s: how many seconds to keep trying; 0 tries once.
+
+        Returns:
+            The result of `work`.
 
         Raises:
-            StorageError: the database stayed away, or refuses. The driver's error is its cause.
+            StorageAway: the database stayed unreachable.
+            StorageError: the database refuses a statement. Its cause is the driver's error.
+            IntegrityError, ProgrammingError: (the driver's) a constraint or a statement is wrong.
         """
         return self._patiently(work, dialects.BEGIN[self.kind]["write"], patience_s)
 
     def snapshot(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
-        """Likewise for statements that only read, all of them the same moment; no writer waits."""
+        """Run `work`, which only reads, in one transaction that sees the state of one moment.
+
+        It does not make writers wait. Arguments and errors are those of `transaction`.
+        """
         return self._patiently(work, dialects.BEGIN[self.kind]["read"], patience_s)
 
     def statement(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
-        """Likewise for one statement, which is its own transaction and needs no COMMIT."""
+        """Run `work`, a single statement, without BEGIN and COMMIT: it is a transaction by itself.
+
+        Arguments and errors are those of `transaction`.
+        """
         return self._patiently(work, None, patience_s)
 
     def optuna_storage(self) -> "RDBStorage":
-        """Optuna's own storage on this database, for the dashboard and other readers."""
+        """Return Optuna's storage on this database, for the dashboard and other readers."""
         from studyhall.storage.database import tables
 
         return tables.reading_storage(self.url)
 
     def was_away(self, grace_s: float) -> bool:
-        """Whether the database is away, or has been less than `grace_s` ago."""
+        """Tell whether the database is unreachable, or was less than `grace_s` seconds ago."""
         back_s = math.inf if self.back_since is None else time.monotonic() - self.back_since
         return self.away_since is not None or back_s < grace_s
 
     def close(self) -> None:
-        """Closes the connection; the next transaction would open another."""
+        """Close the connection; the next transaction opens a new one."""
         with self._lock:
             self._drop()
 
     def _patiently(
         self, work: Callable[[Transaction], T], begin: str | None, patience_s: float
     ) -> T:
+        """Run `work` until it succeeds, fails for good, or the patience is at an end."""
         deadline = time.monotonic() + patience_s
         for tries, pause_s in enumerate(_pauses()):
             try:
-                with self._lock:
+                with self._lock:  # not held while pausing: other threads may use the connection
                     return self._once(work, begin, tries)
             except Exception as error:
                 cause = dialects.cause(error, self.kind)
                 if cause is None:
                     raise
-                self._judge(cause, deadline - pause_s)
+                self._judge(cause, deadline - pause_s)  # rather give up than sleep beyond it
             time.sleep(pause_s)
         raise AssertionError("pauses never end")
 
@@ -157,13 +175,13 @@ class Database:
         return self._connection
 
     def _undo(self, transaction: Transaction, begin: str | None, error: BaseException) -> None:
-        """Rolls back what was begun; a connection that has failed is given up."""
+        """Roll back the transaction; drop a connection that has failed."""
         cause = dialects.cause(error, self.kind)
         failed = cause is not None and not dialects.contended(cause)
         if not failed and begin is not None:
             try:
                 transaction.execute("ROLLBACK")
-            except dialects.driver(self.kind).Error:  # it is gone, or SQLite has not even begun
+            except dialects.driver(self.kind).Error:  # the connection is gone, or BEGIN has failed
                 failed = True
         if failed:
             transaction.close()
@@ -180,10 +198,12 @@ class Database:
             self.away_since, self.back_since = None, time.monotonic()
 
     def _judge(self, cause: Exception, deadline: float) -> None:
-        """Returns if another try is worth it.
+        """Return if the transaction should be tried again.
 
         Raises:
-            StorageError: it is not, or the time is up.
+            StorageAway: the deadline has passed.
+            StorageError: the error is permanent.
+            IntegrityError, ProgrammingError: (the driver's) `cause` itself, for the caller.
         """
         if not dialects.passes(cause):
             driver = dialects.driver(self.kind)
@@ -193,7 +213,7 @@ class Database:
         if not dialects.contended(cause):
             self.away_since = self.away_since or time.monotonic()
         if time.monotonic() > deadline:
-            raise StorageAway(f"{self}: out of reach: {_reason(cause)}") from cause
+            raise StorageAway(f"{self}: not reachable: {_reason(cause)}") from cause
 
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
@@ -203,21 +223,25 @@ class Database:
                 tables.create(self.url, lambda: versions.is_current(transaction))
 
         try:
-            # Tables are created through connections of their own, which a transaction held here
-            # would lock out on SQLite; the lock in `creation.create` does instead.
+            # Without BEGIN: `tables.create` opens connections of its own, which a transaction held
+            # here would lock out on SQLite. `tables.create` has a lock of its own instead.
             self._patiently(work, None, patience_s)
         except ImportError as error:
-            raise StorageError(f"{self}: no driver for it: {error}") from error
+            raise StorageError(f"{self}: the database's driver is missing: {error}") from error
         except StorageError:
             raise
         except Exception as error:
+            # A RuntimeError is a version check's, ours or Optuna's, with what to do.
             if not isinstance(error, RuntimeError) and not dialects.cause(error, self.kind):
                 raise
             raise StorageError(f"{self}: {_reason(error)}") from error
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds between tries: doubling from 20 ms to 5 s, scattered so that workers spread out."""
+    """Yield pauses between tries: doubling from 20 ms to 5 s, times a random 0.5 to 1.5.
+
+    The random factor keeps workers from trying again all at the same moment.
+    """
     pause_s = 0.02
     while True:
         yield pause_s * _CHANCE.uniform(0.5, 1.5)

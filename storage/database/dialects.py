@@ -1,8 +1,8 @@
-"""What SQLite and PostgreSQL each need to serve several workers: options, clocks, errors.
+"""The differences between SQLite and PostgreSQL: connection options, clocks, error codes.
 
-Statements go straight to the drivers, `sqlite3` and `psycopg`, which speak the same language
-(PEP 249). SQLAlchemy makes the tables and reads URLs of servers; who asks a study in a file a
-question does not wait until it has been imported.
+Statements go straight to the drivers, `sqlite3` and `psycopg`, which share an interface (PEP 249).
+SQLAlchemy only creates the tables and parses URLs of servers: its import is slow, and a command
+that reads a study from a SQLite file does without it.
 """
 
 import importlib
@@ -14,11 +14,13 @@ from studyhall.storage.database.urls import Address
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-LOCK_WAIT_S = 20.0  # seconds that SQLite waits for another process' transaction
-CONNECT_WAIT_S = 10  # seconds for PostgreSQL to accept a connection
-FROZEN_S = 5.0  # seconds that a transaction may do nothing until PostgreSQL ends it
+LOCK_WAIT_S = 20.0  # how long SQLite waits for another process's transaction
+CONNECT_WAIT_S = 10  # how long PostgreSQL may take to accept a connection, in seconds
+FROZEN_S = 5.0  # how long a transaction may be idle before PostgreSQL ends it
 
-# Epoch seconds, and the naive UTC date that Optuna's tables hold, both by the database's clock.
+# SQL for what the two databases write differently: `now` is epoch seconds, `utc` the naive UTC
+# date that Optuna's tables hold, both by the database's clock; `lock` locks the selected rows.
+# SQLite needs no `lock`, as BEGIN IMMEDIATE locks the whole database.
 CLOCKS = {
     "sqlite": {
         "now": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -34,7 +36,8 @@ CLOCKS = {
 
 _SQLITE_OPTIONS: dict[str, Any] = {"timeout": LOCK_WAIT_S, "check_same_thread": False}
 
-# How a transaction begins that writes, and one that reads everything as of one moment.
+# BEGIN of a transaction that writes, and of one that reads the state of one moment. SQLite's must
+# be IMMEDIATE: a transaction that reads first and writes later fails if another has written since.
 BEGIN = {
     "sqlite": {"write": "BEGIN IMMEDIATE", "read": "BEGIN"},
     "postgresql": {
@@ -43,11 +46,12 @@ BEGIN = {
     },
 }
 
-# SQLite's result codes that pass: busy, locked, disk trouble, full, cannot open, protocol.
+# SQLite's result codes of temporary errors: busy, locked, I/O error, disk full, cannot open,
+# locking protocol.
 _SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
-# Classes of SQLSTATE that pass: connection, resources, operator's intervention, system; and
-# serialization failure, deadlock, lock not available, frozen in a transaction, a standby that is
-# not yet writable.
+# PostgreSQL's SQLSTATE classes of temporary errors: connection, resources, operator intervention,
+# system; and single codes: serialization failure, deadlock, lock not available, idle in
+# transaction, read-only (a standby that is not promoted yet).
 _POSTGRES_PASSING = ("08", "53", "57", "58")
 _CONTENDED = {"40001", "40P01", "55P03"}
 _POSTGRES_PASSING_CODES = {*_CONTENDED, "25P03", "25006"}
@@ -56,7 +60,7 @@ _POSTGRES_FINAL = ("authentication failed", "does not exist", "no password", "no
 
 
 def driver(kind: str) -> Any:
-    """The module that speaks to such databases.
+    """Return the driver's module: `sqlite3` or `psycopg`.
 
     Raises:
         ImportError: it is not installed.
@@ -65,7 +69,7 @@ def driver(kind: str) -> Any:
 
 
 def connect(address: Address) -> Any:
-    """Opens a connection of the driver's, which begins and commits only when told to."""
+    """Open a connection of the driver, in autocommit mode: BEGIN and COMMIT are left to us."""
     if address.kind == "postgresql":
         return _to_server(address)
     options: dict[str, Any] = {**_SQLITE_OPTIONS, "database": address.file, "isolation_level": None}
@@ -79,7 +83,7 @@ def connect(address: Address) -> Any:
 
 
 def engine(url: "sa.URL") -> "sa.Engine":
-    """Makes an engine for what only SQLAlchemy can do: each statement is its own transaction."""
+    """Return a SQLAlchemy engine in autocommit mode, for creating tables."""
     import sqlalchemy as sa
 
     sqlite = url.get_backend_name() == "sqlite"
@@ -88,21 +92,26 @@ def engine(url: "sa.URL") -> "sa.Engine":
 
 
 def reading_options(url: "sa.URL") -> dict[str, Any]:
-    """Engine options for Optuna's own RDBStorage on the same database."""
+    """Return engine options for Optuna's RDBStorage on the same database."""
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCK_WAIT_S}}
     return {**_postgres_options(), "pool_pre_ping": True}
 
 
 def cause(error: BaseException, kind: str) -> Any:
-    """The driver's own error, be it wrapped by SQLAlchemy; None if it is another's."""
+    """Return the driver's error, unwrapped from SQLAlchemy's; None if it is not the driver's."""
     own = getattr(error, "orig", None) or error
     return own if isinstance(own, driver(kind).Error) else None
 
 
 def passes(error: BaseException) -> bool:
-    """Tells whether the same call may succeed later, on a new connection if need be."""
+    """Tell whether the same call may succeed later, on a new connection if need be.
+
+    Args:
+        error: the driver's error, see `cause`.
+    """
     if isinstance(error, sqlite3.Error):
+        # The low byte of an extended result code is the primary code.
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _SQLITE_PASSING
     import psycopg
 
@@ -114,7 +123,7 @@ def passes(error: BaseException) -> bool:
 
 
 def contended(error: BaseException | None) -> bool:
-    """Whether others were at work on the same rows, so that the connection is as good as ever."""
+    """Tell whether an error is a conflict with another transaction: the connection still works."""
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in (5, 6)
     return getattr(error, "sqlstate", None) in _CONTENDED
@@ -124,19 +133,22 @@ def _to_server(address: Address) -> Any:
     names, options = _arguments(address.url)
     options |= _postgres_options()["connect_args"]
     made = driver("postgresql").connect(*names, autocommit=True, **options)
-    # Lets the server end a transaction whose client is frozen, with all that it has locked.
+    # A frozen client would keep its locks: the server ends its transaction after this time.
     made.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
     return made
 
 
 def _arguments(url: "sa.URL") -> tuple[list[Any], dict[str, Any]]:
-    """What a driver's `connect` is given for a URL, as SQLAlchemy reads it."""
+    """Return positional and keyword arguments of the driver's `connect` for a URL."""
     names, options = url.get_dialect()().create_connect_args(url)
     return [*names], dict(options)
 
 
 def _postgres_options() -> dict[str, Any]:
-    """Notices a server that went away within a minute instead of the operating system's hours."""
+    """Return options by which a lost server is noticed within a minute.
+
+    The operating system's own TCP timeouts would take hours.
+    """
     return {
         "use_native_hstore": False,
         "connect_args": {

@@ -1,4 +1,4 @@
-"""Hyperparameters, reports and metrics as the short texts and bytes that travel between workers."""
+"""The encoding of hyperparameters, reports and metrics as JSON and bytes in our tables."""
 
 import functools
 import json
@@ -8,7 +8,8 @@ from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-# Who only reads values needs neither NumPy nor Optuna, whose import takes longer than the reading.
+# NumPy and Optuna are imported where they are used: reading values needs neither, and their import
+# takes longer than the reading.
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -20,21 +21,21 @@ Params = tuple[dict[str, Any], dict[str, "BaseDistribution"]]
 def pack_params(
     params: Mapping[str, Any], spaces: Mapping[str, "BaseDistribution"]
 ) -> tuple[str, str]:
-    """Writes values (in Optuna's internal representation) and distributions as two JSON objects."""
+    """Return values (in Optuna's internal representation) and distributions as two JSON objects."""
     internal = {name: spaces[name].to_internal_repr(value) for name, value in params.items()}
     texts = ", ".join(f"{json.dumps(name)}: {distribution_json(spaces[name])}" for name in params)
     return json.dumps(internal), "{" + texts + "}"
 
 
 def unpack_params(params: str, spaces: str) -> Params:
-    """Reads what `pack_params` wrote: values as the user sees them, and their distributions."""
+    """Decode what `pack_params` returned: values as the user sees them, and their distributions."""
     known = _distributions(spaces)
     internal = json.loads(params)
     return {name: known[name].to_external_repr(value) for name, value in internal.items()}, known
 
 
 def values(params: str, spaces: str) -> dict[str, Any]:
-    """Values as the user sees them, of what `pack_params` wrote, without Optuna."""
+    """Decode the values alone, as the user sees them, without importing Optuna."""
     known = json.loads(spaces)
     return {name: _value(value, known[name]) for name, value in json.loads(params).items()}
 
@@ -48,7 +49,7 @@ def _value(internal: Any, distribution: Mapping[str, Any]) -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def distribution_json(distribution: "BaseDistribution") -> str:
-    """The text that Optuna's own table holds for a distribution."""
+    """Return a distribution as JSON, as Optuna's table holds it."""
     from optuna.distributions import distribution_to_json
 
     return distribution_to_json(distribution)
@@ -61,14 +62,14 @@ def _distributions(text: str) -> dict[str, "BaseDistribution"]:
 
 @functools.lru_cache(maxsize=4096)
 def distribution(text: str) -> "BaseDistribution":
-    """Reads the text that Optuna's own table holds for a distribution."""
+    """Return the distribution of a JSON text from Optuna's table."""
     from optuna.distributions import json_to_distribution
 
     return json_to_distribution(text)
 
 
 def pack_reports(reports: Mapping[int, float]) -> bytes:
-    """Packs values by step (0, 1, 2, …) as little-endian doubles; a step without one is NaN."""
+    """Encode values by step (0, 1, 2, …) as little-endian doubles; a step without one is NaN."""
     steps = range(max(reports, default=-1) + 1)
     packed = array("d", (reports.get(step, math.nan) for step in steps))
     if sys.byteorder == "big":
@@ -77,27 +78,31 @@ def pack_reports(reports: Mapping[int, float]) -> bytes:
 
 
 def unpack_reports(packed: bytes) -> "npt.NDArray[np.float64]":
-    """Values of the steps 0, 1, 2, …; NaN where there was none."""
+    """Return the values of the steps 0, 1, 2, …, shape (steps,); NaN where there was none."""
     import numpy as np
 
     return np.frombuffer(packed, "<f8")
 
 
 def pack_metrics(metrics: Mapping[str, Any]) -> str:
-    """Writes JSON that any program can read: NaN and infinity as strings, NumPy's as numbers.
+    """Return metrics as standard JSON: NaN and infinities as strings, NumPy's scalars as numbers.
 
-    A text that reads like one of these gets a tilde in front.
+    JSON has no NaN or infinity. A text that looks like one of these strings gets a tilde in front.
     """
     return to_json(_spelt(metrics))
 
 
 def unpack_metrics(text: str) -> dict[str, Any]:
-    """Reads what `pack_metrics` wrote."""
+    """Decode what `pack_metrics` returned."""
     return {name: _read(value) for name, value in json.loads(text).items()}
 
 
 def to_json(value: Any) -> str:
-    """Writes JSON as Optuna does; NumPy's scalars and arrays become numbers and lists."""
+    """Return a value as JSON, as Optuna does; NumPy's scalars and arrays as numbers and lists.
+
+    Raises:
+        TypeError: JSON can't hold the value.
+    """
     return json.dumps(value, default=_without_numpy)
 
 

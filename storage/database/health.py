@@ -1,4 +1,4 @@
-"""How the database itself is doing, for whoever looks for what is wrong."""
+"""The state of the database itself, for troubleshooting: latency, size, connections, locks."""
 
 import os
 import shutil
@@ -19,21 +19,23 @@ _ROUND_TRIPS = 5
 
 @dataclass(frozen=True)
 class Health:
-    """A database at one moment.
+    """The state of a database at one moment.
 
     Args:
-        url: without its password.
+        url: its URL, without the password.
         kind: "sqlite" or "postgresql".
-        version: SQLite's or the server's.
-        schema_version: of our tables; `optuna_revision` of Optuna's, made by `optuna_version`.
-        latency_ms: of one round trip, the median of a few.
-        size_bytes: of the file with its log, or of the database.
-        journal_mode: SQLite's, "wal" if all is well; None on PostgreSQL.
-        file_system: type of the one that SQLite's file lies on; None if unknown.
-        free_bytes: left on that file system; None on PostgreSQL.
-        connections: open ones of all clients, and `connections_limit` how many the server
-            takes; None on SQLite. A worker holds two.
-        waiting: transactions that wait for a lock right now; None on SQLite.
+        version: version of SQLite or of the server.
+        schema_version: version of our tables.
+        optuna_version: version of Optuna that has checked its tables.
+        optuna_revision: revision of Optuna's tables.
+        latency_ms: time of one round trip, the median of a few.
+        size_bytes: size of the SQLite file and its write-ahead log, or of the database.
+        journal_mode: SQLite's, which should be "wal"; None on PostgreSQL.
+        file_system: type of the file system that holds the SQLite file; None if unknown.
+        free_bytes: free space on that file system; None on PostgreSQL.
+        connections: open connections of all clients; None on SQLite. A worker holds two.
+        connections_limit: how many connections the server allows; None on SQLite.
+        waiting: connections to this database that wait for a lock now; None on SQLite.
         clock_ahead_s: how far the database's clock is ahead of this machine's.
     """
 
@@ -55,7 +57,7 @@ class Health:
 
 
 def read(db: Database) -> Health:
-    """Looks at the database; changes nothing.
+    """Read the state of the database; change nothing.
 
     Raises:
         StorageError: it can't be reached.

@@ -1,7 +1,8 @@
-"""To version 7: trainings beside the search, which had a table of their own, become trials.
+"""The migration to version 7: trainings outside the search move from a table into hidden studies.
 
-What had ended keeps its result, its model and the time it took. What was under way begins anew, as
-its checkpoint lacks the epochs that a trial's history has; the time that it took still counts.
+Those that had ended keep their results, models and times. Those that were running start again from
+their first epoch, because their checkpoints come without the history of epochs that a trial needs;
+the time that they have taken still counts.
 """
 
 import json
@@ -20,7 +21,7 @@ _OLD = """
 
 
 def move(transaction: Transaction) -> None:
-    """Moves every row of the old table, and drops it."""
+    """Turn every row of the old table into a trial, and drop the table."""
     numbers: dict[int, int] = {}  # how many trials each hidden study has
     for row in transaction.rows(_OLD):
         study_id = companions.identifier(row.study_id, row.purpose)
@@ -56,7 +57,7 @@ def _enqueue(transaction: Transaction, study_id: int, about: dict[str, Any]) -> 
 def _end(
     transaction: Transaction, study_id: int, number: int, row: Row, about: dict[str, Any]
 ) -> None:
-    """Writes a trial that has ended, and everything that is known of it."""
+    """Insert a trial that has ended, with its attributes and its summary in the feed."""
     result = json.loads(row.result)
     value = result.pop("value", None)
     state = "FAIL" if value is None else "COMPLETE"
@@ -99,7 +100,7 @@ def _end(
 
 
 def _open(transaction: Transaction, study_id: int, done: int) -> None:
-    """Opens a hidden study's budget: what it has used, and what waits."""
+    """Insert a hidden study's budget: `done` trials are used, the limit adds the queued ones."""
     transaction.run(
         f"""
         INSERT INTO studyhall_budget (study_id, trials, used, sequence, stop)

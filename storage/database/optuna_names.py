@@ -1,7 +1,7 @@
-"""The private names of Optuna that studyhall leans on: here are all of them.
+"""The private names of Optuna that studyhall uses, all in one place.
 
-Its tables are none: they are a format, with a version of its own (`storage.database.versions`).
-Those of Keras are in `spaces.private_names`.
+Optuna's tables are not among them: they are a format with a version of its own
+(`storage.database.versions`). The private names of Keras are in `spaces.private_names`.
 """
 
 import importlib
@@ -18,10 +18,10 @@ def _found(module: str, name: str) -> Any:
 
 
 SearchSpaceTransform = _found("optuna._transform", "_SearchSpaceTransform")  # for CMA-ES
-FrozenStudy = _found("optuna.study._frozen", "FrozenStudy")  # None: Optuna lists the studies
-# A storage and a sampler must know them: no public name tells which trial or study it is.
+FrozenStudy = _found("optuna.study._frozen", "FrozenStudy")  # if None, Optuna lists the studies
+# Storages and samplers need these attributes: no public one identifies a trial or a study.
 IDENTIFIERS = ("_trial_id", "_study_id", "_storage")
-# Methods that a sampler of ours replaces or calls; without them there is no such sampler.
+# Methods that our samplers override or call; a sampler is unavailable if one is missing.
 OF_SAMPLERS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "cmaes": (
         optuna.samplers.CmaEsSampler,
@@ -29,16 +29,16 @@ OF_SAMPLERS: dict[str, tuple[Any, tuple[str, ...]]] = {
     ),
     "qmc": (optuna.samplers.QMCSampler, ("_find_sample_id",)),
 }
-# Asked for where it is used: without it a queued value that the code doesn't take is Optuna's to
-# warn of (spaces/user_trial.py).
+# Looked up where it is used (spaces/user_trial.py): if it is missing, only Optuna warns of a
+# queued value that the user's code doesn't accept.
 LOOKED_FOR = ("_fixed_params",)
 
 
 def lacking(sampler: str) -> str | None:
-    """A name that this sampler needs and the Optuna that is installed lacks; else None.
+    """Return a private name that a sampler needs and the installed Optuna lacks, or None.
 
     Args:
-        sampler: as a study file names it.
+        sampler: the sampler's name in a study file.
     """
     kind, names = OF_SAMPLERS.get(sampler, (None, ()))
     if sampler == "cmaes" and SearchSpaceTransform is None:

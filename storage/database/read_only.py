@@ -1,7 +1,7 @@
-"""The same database for those who only look: a connection that the database itself lets not write.
+"""The read-only connection to a database, for which the database itself refuses to write.
 
-On SQLite the file is opened with `mode=ro`. On PostgreSQL the session takes on a role that may do
-nothing but SELECT, and its transactions are read-only besides.
+On SQLite the file is opened with `mode=ro`. On PostgreSQL the session switches to a role that may
+only SELECT, and its transactions are read-only too.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ _READY = """
     SELECT count(*) = 1 AND bool_and(pg_has_role(current_user, oid, 'MEMBER'))
         AND bool_and(has_table_privilege(oid, 'studyhall_budget', 'SELECT'))
     FROM pg_roles WHERE rolname = :role"""
+# Two processes may create the role at the same moment: then the second one's error is ignored.
 _CREATE = f"""
     DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') THEN
@@ -37,12 +38,12 @@ _GRANT = (
 
 
 def opened(db: Database) -> Database:
-    """The same database through a connection that can't write."""
+    """Return the same database with a connection of its own that can't write."""
     return Database(urls.address(url(db).render_as_string(hide_password=False)))
 
 
 def url(db: Database) -> "sa.URL":
-    """The URL of such connections; on PostgreSQL with the role, if it is there."""
+    """Return the URL of read-only connections; on PostgreSQL with the role, if it exists."""
     if db.kind == "sqlite":
         file = f"file:{quote(db.url.database or '')}"
         return db.url.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
@@ -53,23 +54,23 @@ def url(db: Database) -> "sa.URL":
 
 
 def may_write(db: Database) -> bool:
-    """Whether the database's user may change anything at all."""
+    """Tell whether the database's user has the right to write."""
     if db.kind == "sqlite":
-        return True  # `Database.open` has seen to it
+        return True  # `Database.open` has checked it
     return bool(db.snapshot(lambda transaction: transaction.value(_MAY_WRITE)))
 
 
 def prepare_role(db: Database) -> str | None:
-    """Makes the role where it is missing, and lets it read every table.
+    """Create the read-only role if it is missing, and let it read every table.
 
     Returns:
-        Why there is none, or None where all is well.
+        The reason if the role can't be used; None if it can, or none is needed.
     """
     if db.kind == "sqlite" or not may_write(db):
         return None
     try:
         db.statement(_make_role, patience_s=0)
-    except dialects.driver(db.kind).ProgrammingError as error:  # others have to make it
+    except dialects.driver(db.kind).ProgrammingError as error:  # this user may not create roles
         return None if _ready(db) else str(error).splitlines()[0]
     return None
 

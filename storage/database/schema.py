@@ -1,7 +1,7 @@
-"""Our tables beside Optuna's.
+"""The tables of studyhall, next to Optuna's in the same database.
 
-Optuna's tables are the readable record: studies, trials, parameters, reports, values. Ours hold
-what it has no place for: the budget, the leases, all metrics of all epochs, and the feed from
+Optuna's tables hold what its clients read: studies, trials, parameters, reports, values. Ours hold
+what Optuna has no table for: the budget, the leases, all metrics of all epochs, and the feed from
 which workers learn of each other's results.
 """
 
@@ -34,7 +34,7 @@ def _column(
 schema = _table(
     "schema",
     sa.Column("version", sa.Integer, primary_key=True),
-    _column("optuna_version", sa.Text),  # the version that found its own tables in order
+    _column("optuna_version", sa.Text),  # the last version of Optuna that has checked its tables
     _column("optuna_revision", sa.Text),
 )
 studies = _table(
@@ -48,60 +48,60 @@ studies = _table(
 budget = _table(
     "budget",
     _study(),
-    _column("trials", sa.Integer),  # how many the study may start in all
+    _column("trials", sa.Integer),  # how many trials the study may start in all
     _column("used", sa.Integer, "0"),  # how many it has started; the next trial's number
     _column("drawn", sa.Integer, "0"),  # how many of these were sampled, not queued
-    _column("sequence", sa.Integer, "0"),  # grows with each row of the feed
-    sa.Column("seconds", _Float),
-    sa.Column("gpu_seconds", _Float),
+    _column("sequence", sa.Integer, "0"),  # the last number of the feed; grows with each row
+    sa.Column("seconds", _Float),  # limit of the wall-clock time; null: none
+    sa.Column("gpu_seconds", _Float),  # limit of seconds times devices; null: none
     _column("gpu_seconds_used", _Float, "0"),  # by leases that have ended
-    sa.Column("started_at", _Float),  # the first claim
-    _column("idle_s", _Float, "0"),  # since then without any worker
-    sa.Column("active_at", _Float),  # the last claim, result or return
-    _column("stop", sa.Integer, "0"),  # 1: every worker shall hand back its trial and leave
+    sa.Column("started_at", _Float),  # time of the first claim
+    _column("idle_s", _Float, "0"),  # seconds since then without any active worker
+    sa.Column("active_at", _Float),  # time of the last claim, result or return
+    _column("stop", sa.Integer, "0"),  # 1: every worker must hand back its trial and exit
 )
 leases = _table(
     "leases",
     _trial(),
     sa.Column("study_id", sa.Integer, nullable=False, index=True),
     _column("number", sa.Integer),
-    sa.Column("draw", sa.Integer),  # null for a queued configuration
+    sa.Column("draw", sa.Integer),  # trials sampled before it; null for a queued configuration
     sa.Column("fixed", sa.Text),  # JSON: the queued configuration
     _column("fence", sa.Integer, "1"),  # grows whenever the holder changes or is declared dead
-    _column("token", sa.Text),  # of the claim that took it
-    _column("held", sa.Integer, "1"),  # 0: handed back or reclaimed, free to be taken
+    _column("token", sa.Text),  # of the last claim
+    _column("held", sa.Integer, "1"),  # 0: handed back or reclaimed, free to be taken over
     _column("worker", sa.Text),
     _column("host", sa.Text),
     _column("pid", sa.Integer),
     _column("device", sa.Text),
     _column("devices", _Float),
-    _column("attempt", sa.Integer, "1"),
-    _column("lost", sa.Integer, "0"),  # how often its holder fell silent
-    _column("barren", sa.Integer, "0"),  # how many silent holders in a row brought no new epoch
+    _column("attempt", sa.Integer, "1"),  # how many workers have held it
+    _column("lost", sa.Integer, "0"),  # how often its holder fell silent or died
+    _column("barren", sa.Integer, "0"),  # how many of these in a row completed no new epoch
     sa.Column("previous_worker", sa.Text),
     _column("created_at", _Float),
-    _column("claimed_at", _Float),
-    _column("heard_at", _Float),
+    _column("claimed_at", _Float),  # by the last holder
+    _column("heard_at", _Float),  # time of the last report or heartbeat
     _column("progress", sa.Integer, "0"),  # epochs in the history, all folds
     _column("progress_at_claim", sa.Integer, "0"),
-    _column("repeated_epochs", sa.Integer, "0"),  # which takeovers had to train again
-    _column("repeated_s", _Float, "0"),  # what these took at first
+    _column("repeated_epochs", sa.Integer, "0"),  # epochs trained again after takeovers
+    _column("repeated_s", _Float, "0"),  # seconds that these took the first time
     _column("gpu_seconds_used", _Float, "0"),  # by the holders before this one
-    _column("memory_failures", sa.Integer, "0"),  # how often it was handed back out of memory
-    _column("epoch", sa.Integer, "0"),
-    sa.Column("value", _Float),
+    _column("memory_failures", sa.Integer, "0"),  # how often its worker ran out of memory
+    _column("epoch", sa.Integer, "0"),  # the last reported
+    sa.Column("value", _Float),  # of that epoch, as a cost
     sa.Column("params", sa.Text),  # JSON: Optuna's internal values by name
     sa.Column("distributions", sa.Text),  # JSON: Optuna's distributions by name
-    sa.Column("checkpoint", sa.Text),
-    _column("checkpoint_progress", sa.Integer, "0"),
-    _column("stop", sa.Integer, "0"),  # 1: its worker shall end this trial as pruned
+    sa.Column("checkpoint", sa.Text),  # the object's name
+    _column("checkpoint_progress", sa.Integer, "0"),  # epochs of the history that it holds
+    _column("stop", sa.Integer, "0"),  # 1: its worker must end this trial as pruned
 )
 queue = _table(
     "queue",
     sa.Column("queue_id", sa.Integer, primary_key=True),
     sa.Column("study_id", sa.Integer, nullable=False, index=True),
     _column("params", sa.Text),  # JSON; may name only some of the hyperparameters
-    sa.Column("attributes", sa.Text),  # JSON: user attributes that its trial shall have
+    sa.Column("attributes", sa.Text),  # JSON: user attributes for its trial
     sa.Column("token", sa.Text, nullable=False, unique=True),
 )
 history = _table(
@@ -110,18 +110,18 @@ history = _table(
     sa.Column("fold", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("value", _Float),
-    _column("metrics", sa.Text),  # JSON
-    sa.Column("seconds", _Float),
+    _column("metrics", sa.Text),  # JSON, see `encoding.pack_metrics`
+    sa.Column("seconds", _Float),  # how long the epoch took
     sqlite_with_rowid=False,
 )
-done = _table(
+done = _table(  # the feed of finished trials
     "done",
     _trial(),
     _column("study_id", sa.Integer),
     _column("sequence", sa.Integer),
     _column("number", sa.Integer),
     _column("state", sa.Text),
-    sa.Column("value", _Float),
+    sa.Column("value", _Float),  # a cost
     sa.Column("best_epoch", sa.Integer),
     _column("epochs", sa.Integer),
     sa.Column("last_step", sa.Integer),
@@ -143,7 +143,7 @@ done = _table(
     sa.UniqueConstraint("study_id", "sequence"),
     sa.Index("studyhall_done_value", "study_id", "state", "value", "number"),
 )
-rungs = _table(
+rungs = _table(  # the feed of values with which trials reached rungs of successive halving
     "rungs",
     _trial(),
     sa.Column("rung", sa.Integer, primary_key=True, autoincrement=False),
@@ -178,5 +178,5 @@ scorings = _table(
     _column("who", sa.Text),  # user@host
     _column("scored_at", _Float),
     sa.Column("scores", sa.Text),  # JSON; null while they are being computed
-    sa.Column("worst", sa.Text),  # JSON: the samples that the model is most wrong about
+    sa.Column("worst", sa.Text),  # JSON: the samples with the largest errors
 )

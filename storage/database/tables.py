@@ -1,4 +1,4 @@
-"""The one moment at which a database gets its tables, Optuna's and ours, or those of today."""
+"""The creation of the tables, Optuna's and ours, and the migration of older ones."""
 
 import contextlib
 import fcntl
@@ -15,18 +15,18 @@ from studyhall.storage.database import dialects, migration_7, versions
 from studyhall.storage.database.schema import metadata, schema
 from studyhall.storage.database.transaction import Transaction
 
-_LOCK_KEY = 0x5_7DD_7A11  # PostgreSQL's advisory lock under which the tables are created
-# What brings a database to each version after the oldest from the one before. Tables that were
-# not there before need no step: what creates them does so in any database.
+_LOCK_KEY = 0x5_7DD_7A11  # of PostgreSQL's advisory lock for the creation of the tables
+# Migrations by the version that they lead to, from the version before. A version that only adds
+# tables needs none: `create_all` adds missing tables to any database.
 _STEPS: dict[int, Callable[[Transaction], None]] = {7: migration_7.move}
 
 
 def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
-    """Creates what is missing of both schemas, one process at a time; Optuna checks its own.
+    """Create missing tables, Optuna's and ours, and migrate older ones; one process at a time.
 
     Args:
-        url: of the database.
-        is_current: whether another process has done so meanwhile.
+        url: the database's URL.
+        is_current: tells whether another process has done so while this one waited.
 
     Raises:
         RuntimeError: Optuna's tables belong to another version of Optuna.
@@ -48,13 +48,18 @@ def create(url: sa.URL, is_current: Callable[[], bool]) -> None:
 
 
 def reading_storage(url: sa.URL, **options: Any) -> RDBStorage:
-    """Optuna's own storage on this database; creates its tables, checks their version.
+    """Return Optuna's storage on this database; it creates its tables and checks their version.
 
     Args:
-        options: for SQLAlchemy's engine.
+        url: the database's URL.
+        options: further options for SQLAlchemy's engine.
+
+    Raises:
+        RuntimeError: Optuna's tables belong to another version of Optuna.
     """
     text = url.render_as_string(hide_password=False)
-    escaped = text.replace("{", "{{").replace("}", "}}")  # Optuna fills in {SCHEMA_VERSION}
+    # Optuna calls `format` on the URL, to replace {SCHEMA_VERSION}.
+    escaped = text.replace("{", "{{").replace("}", "}}")
     return RDBStorage(escaped, engine_kwargs={**dialects.reading_options(url), **options})
 
 
@@ -73,7 +78,7 @@ def _creation_lock(connection: sa.Connection, url: sa.URL) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
-    """Locks the folder itself, so that no lock file is left behind."""
+    """Hold a lock on the folder itself, so that no lock file is left behind."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -83,9 +88,9 @@ def _folder_lock(folder: Path) -> Iterator[None]:
 
 
 def _migrate(connection: sa.Connection, kind: str) -> None:
-    """Runs the steps that the database has not seen, each with its number in one transaction.
+    """Run the migrations that the database lacks, each in one transaction with its version number.
 
-    The caller lets one process at a time do so.
+    The caller holds the creation lock.
     """
     found = connection.execute(sa.select(schema.c.version)).scalar()
     for version in range(versions.VERSION if found is None else found, versions.VERSION):

@@ -1,4 +1,4 @@
-"""What a unit of work sees: statements on one connection, all or nothing."""
+"""The transaction that a unit of work gets, to run statements on one connection."""
 
 import functools
 import re
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.storage.database import dialects
 
-_NAMED = re.compile(r"(?<![:\w]):(\w+)")  # no cast, and no colon inside a word
+_NAMED = re.compile(r"(?<![:\w]):(\w+)")  # `:name`, but not `::type` or a colon inside a word
 
 
 class Row(tuple[Any, ...]):
-    """A row: its values in their order, and by the names of their columns."""
+    """A row of a result: a tuple whose values are also attributes named after the columns."""
 
     if TYPE_CHECKING:
 
@@ -20,54 +20,61 @@ class Row(tuple[Any, ...]):
 
 
 class Transaction:
-    """Statements on one connection, as its driver's cursor takes them.
+    """The statements of one transaction, run through a cursor of the driver.
+
+    In the text of a statement `:name` stands for a value, and `{now}`, `{utc}` and `{lock}` for
+    SQL in the database's dialect (`dialects.CLOCKS`). Literal braces are doubled.
 
     Args:
-        connection: the driver's, to work on.
+        connection: the driver's connection.
         kind: "sqlite" or "postgresql".
-        tries: how often the work has been tried before.
-        number: of the connection.
+        tries: how often the unit of work has been tried before.
+        number: number of the connection, which grows with each new one of the `Database`.
     """
 
     def __init__(self, connection: Any, kind: str, tries: int, number: int) -> None:
         self.kind = kind
-        self.again = tries > 0  # an earlier try may have been committed unnoticed
-        self.connection_number = number  # grows with each new connection of the process
+        self.again = tries > 0  # an earlier try may have been committed, its answer lost
+        self.connection_number = number
         self._cursor: Any = connection.cursor()
 
     def rows(self, text: str, **values: Any) -> list[Row]:
-        """All rows; `{now}`, `{utc}` and `{lock}` are spelt for this database."""
+        """Run a statement and return all its rows."""
         statement = _statement(self.kind, text)
         self.execute(statement.sql, statement.binds(values))
         named = statement.row_type(self._cursor)
         return [named(row) for row in self._cursor.fetchall()]
 
     def row(self, text: str, **values: Any) -> Row | None:
-        """The first row, if any."""
+        """Run a statement and return its first row; None if it has none."""
         rows = self.rows(text, **values)
         return rows[0] if rows else None
 
     def value(self, text: str, **values: Any) -> Any:
-        """The first value of the first row, which must be there."""
+        """Run a statement and return the first value of its first row.
+
+        Raises:
+            IndexError: there is no row.
+        """
         return self.rows(text, **values)[0][0]
 
     def run(self, text: str, **values: Any) -> int:
-        """Runs a statement whose rows nobody asks for; how many it has written."""
+        """Run a statement that returns no rows; return how many rows it has written."""
         statement = _statement(self.kind, text)
         self.execute(statement.sql, statement.binds(values))
         return int(self._cursor.rowcount)
 
     def execute(self, sql: str, binds: Any = ()) -> None:
-        """Gives the driver a statement in its own spelling."""
+        """Run a statement in the driver's own syntax, with its placeholders."""
         self._cursor.execute(sql, binds)
 
     def close(self) -> None:
-        """Lets go of its last statement, with which SQLite would hold on to its locks."""
+        """Close the cursor; SQLite would keep the locks of an open statement."""
         self._cursor.close()
 
 
 class _Statement:
-    """A statement as a driver takes it, which is found out once."""
+    """A statement translated into the driver's syntax; translated once, then cached."""
 
     def __init__(self, kind: str, text: str) -> None:
         spelt = text.format(**dialects.CLOCKS[kind])
@@ -77,11 +84,11 @@ class _Statement:
         self._row_type: type[Row] | None = None
 
     def binds(self, values: Mapping[str, Any]) -> Any:
-        """The values by name, no others."""
+        """Return the values that the statement uses, by name."""
         return {name: values[name] for name in self._names}
 
     def row_type(self, cursor: Any) -> type[Row]:
-        """Rows with the names of a result's columns."""
+        """Return the class of the statement's rows, with a property for each column."""
         if self._row_type is None:
             names = [column[0] for column in cursor.description]
             values = {name: property(itemgetter(at)) for at, name in enumerate(names)}

@@ -1,7 +1,7 @@
-"""Where a database is: its URL read, shown without the password, refused if it can't work.
+"""The URL of a database: parse it, show it without the password, refuse it if it can't work.
 
-SQLite's write-ahead log needs memory that all its processes share and file locks that hold
-(sqlite.org/wal.html), which file systems over a network do not give.
+SQLite's write-ahead log needs memory shared by all its processes and reliable file locks
+(sqlite.org/wal.html), which network file systems do not offer.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
-_PLAIN_FILE = re.compile(r"sqlite:///(?P<file>[\w./ +~-]+)", re.ASCII)  # reads as it is written
+# A URL without options and escapes, which needs no parser.
+_PLAIN_FILE = re.compile(r"sqlite:///(?P<file>[\w./ +~-]+)", re.ASCII)
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
     "nfs4", "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.davfs2",
@@ -27,21 +28,21 @@ _NETWORK = {
 
 
 class StorageError(RuntimeError):
-    """The database cannot be used; the message says which one and why, in one line."""
+    """The error for a database that cannot be used; one line with its URL and the reason."""
 
 
-class StorageAway(StorageError):  # noqa: N818 - it will be back
-    """The database has been out of reach for as long as the caller was willing to wait."""
+class StorageAway(StorageError):  # noqa: N818 - a state that passes, not a failure
+    """The error for a database that stayed unreachable for as long as the caller would wait."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is.
+    """The address of a database.
 
     Attributes:
         text: its URL, with the password.
-        kind: whose it is.
-        file: SQLite's; None for a server, and where the URL holds options.
+        kind: "sqlite" or "postgresql".
+        file: the SQLite file; None for a server, or if the URL has options.
     """
 
     text: str
@@ -50,15 +51,15 @@ class Address:
 
     @cached_property
     def url(self) -> "sa.URL":
-        """As SQLAlchemy reads it."""
+        """The URL, as SQLAlchemy's object."""
         return parse(self.text)
 
 
 def address(url: str) -> Address:
-    """Reads a URL, that of a plain file without SQLAlchemy, whose import takes longest of all.
+    """Parse a URL; that of a plain SQLite file without SQLAlchemy, whose import is slow.
 
     Raises:
-        StorageError: as `parse`.
+        StorageError: the URL is not valid, or is of neither SQLite nor PostgreSQL.
     """
     plain = file_of(url)
     if plain is not None:
@@ -70,18 +71,18 @@ def address(url: str) -> Address:
 
 
 def file_of(url: str) -> Path | None:
-    """SQLite's file, where a URL says no more than that and says it plainly."""
+    """Return the file of a SQLite URL without options and escapes; None for any other URL."""
     plain = _PLAIN_FILE.fullmatch(url)
     return None if plain is None else Path(plain["file"])
 
 
 def default_url() -> str:
-    """Where studies live unless the user says otherwise."""
+    """Return the URL of the default database: $STUDYHALL_STORAGE or sqlite:///studyhall.db."""
     return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
 
 
 def shown(url: "str | sa.URL") -> str:
-    """The URL as it may be printed: without its password.
+    """Return the URL for printing, with its password masked.
 
     Examples:
         >>> shown("postgresql://ann:secret@host/db")
@@ -98,10 +99,10 @@ def shown(url: "str | sa.URL") -> str:
 
 
 def parse(url: str) -> "sa.URL":
-    """Reads a URL and names the driver.
+    """Parse a URL with SQLAlchemy and set the driver.
 
     Raises:
-        StorageError: it is none, or leads to neither SQLite nor PostgreSQL.
+        StorageError: the URL is not valid, or is of neither SQLite nor PostgreSQL.
     """
     import sqlalchemy as sa
 
@@ -118,18 +119,22 @@ def parse(url: str) -> "sa.URL":
 
 
 def check_file(address: Address, create: bool) -> None:
-    """Checks that SQLite can work with the file.
+    """Check that SQLite can work with the file.
+
+    Args:
+        address: the address of a SQLite database.
+        create: accept a file that does not exist yet.
 
     Raises:
-        StorageError: it can't, with the reason.
+        StorageError: it can't; the message says why.
     """
     path = address.file or Path(address.url.database or "")
-    if sqlite3.sqlite_version_info < (3, 35):
+    if sqlite3.sqlite_version_info < (3, 35):  # the first with RETURNING
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
     if not path.exists() and not create:
         raise StorageError(
-            f"{shown(address.text)}: there is no such file; the first launch makes it"
-            " (--storage or STUDYHALL_STORAGE name another)"
+            f"{shown(address.text)}: there is no such file; the first launch creates it"
+            " (--storage or STUDYHALL_STORAGE selects another database)"
         )
     if not path.parent.is_dir():
         raise StorageError(f"{shown(address.text)}: there is no folder {path.parent}")
@@ -137,8 +142,8 @@ def check_file(address: Address, create: bool) -> None:
         raise StorageError(f"{shown(address.text)}: the folder {path.parent} cannot be written to")
     if is_network(kind := file_system(path)):
         raise StorageError(
-            f"{shown(address.text)}: lies on a network file system ({kind}), on which SQLite loses "
-            "data with several workers: use postgresql://, or move it to a local disk"
+            f"{shown(address.text)}: lies on a network file system ({kind}), where SQLite can lose "
+            "data with several workers: use postgresql://, or move the file to a local disk"
         )
 
 
@@ -147,10 +152,10 @@ def _plain(text: str) -> str:
 
 
 def file_system(path: Path) -> str | None:
-    """The type of the file system that `path` lies on, None where there is no list of mounts.
+    """Return the type of the file system that holds `path`; None if mounts can't be listed.
 
     Args:
-        path: a file or folder, there or not; links are followed.
+        path: a file or folder, which need not exist; links are followed.
     """
     import psutil
 
@@ -158,12 +163,12 @@ def file_system(path: Path) -> str | None:
         real = Path(os.path.realpath(path))
         mounts = psutil.disk_partitions(all=True)
         holding = [mount for mount in mounts if real.is_relative_to(mount.mountpoint)]
-        # Of the deepest mount points the last one mounted hides the others.
+        # If several file systems are mounted at the deepest point, the last one hides the others.
         deepest = max(enumerate(holding), key=lambda m: (len(m[1].mountpoint), m[0]), default=None)
         return None if deepest is None else str(deepest[1].fstype)
     return None
 
 
 def is_network(kind: str | None) -> bool:
-    """Whether a file system of this type is reached over a network."""
+    """Tell whether this is the type of a network file system, such as "nfs4"."""
     return kind in _NETWORK

@@ -1,11 +1,11 @@
-"""Which version of our tables, and of Optuna's, a database has, and whether these are ours."""
+"""The versions of the tables in a database, ours and Optuna's, and the check of them."""
 
 from importlib.metadata import version
 
 from studyhall.storage.database.transaction import Row, Transaction
 
-VERSION = 7  # of our tables; `storage.database.tables` brings older ones to it
-OLDEST = 6  # of those that can be brought to today's; there was no release before it
+VERSION = 7  # of our tables; `storage.database.tables` migrates older ones to it
+OLDEST = 6  # the oldest version that can be migrated; no release had an older one
 
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
@@ -14,10 +14,10 @@ _TABLES = {
 
 
 def is_current(transaction: Transaction) -> bool:
-    """Tells whether both schemas are there and in order for this version of Optuna.
+    """Tell whether both schemas exist, and match this studyhall and the installed Optuna.
 
     Raises:
-        RuntimeError: a later studyhall has made the database, or one before the first release.
+        RuntimeError: a later studyhall has created the tables, or one before the first release.
     """
     tables = {name for (name,) in transaction.rows(_TABLES[transaction.kind])}
     if not {"studyhall_schema", "alembic_version"} <= tables:
@@ -31,7 +31,7 @@ def is_current(transaction: Transaction) -> bool:
 
 
 def of(transaction: Transaction) -> Row | None:
-    """What `studyhall_schema` says: version, optuna_version, optuna_revision."""
+    """Return the row of `studyhall_schema`: version, optuna_version, optuna_revision."""
     return transaction.row("SELECT version, optuna_version, optuna_revision FROM studyhall_schema")
 
 
@@ -39,15 +39,16 @@ def _refuse(version: int) -> None:
     """Refuse a database whose tables this version can't read.
 
     Raises:
-        RuntimeError: with what to do.
+        RuntimeError: it can't; the message says what to do.
     """
     if version > VERSION:
         raise RuntimeError(
-            f"its tables have version {version}, this studyhall knows {VERSION}: update it"
+            f"its tables have version {version}, but this studyhall reads {OLDEST} to {VERSION}: "
+            "update studyhall"
         )
     if version < OLDEST:
         raise RuntimeError(
             f"its tables have version {version}, from before the first release, and this studyhall "
             f"reads {OLDEST} and later: open it once with the studyhall of commit 8c80fff, which "
-            f"brings it to version 6, or begin a new database (--storage names another)"
+            f"brings it to version 6, or start a new database (--storage selects another)"
         )

@@ -1,1 +1,1 @@
-"""Who works on which trial, and how much of the budget is left."""
+"""The leases of trials, the workers that hold them, and the study's budget."""

@@ -1,8 +1,9 @@
-"""The study's budget row: what may be spent, what has been, and the order of the feed.
+"""The study's budget row: its limits, what has been used, and the feed's sequence number.
 
-Claims, results and returns lock it one after the other. A result or a return has locked its own
-lease before; a claim locks leases of silent workers afterwards: should one of them awake at that
-very moment, PostgreSQL ends the deadlock and the transaction is tried again.
+Every transaction that claims, ends or returns a trial locks this row, so that they run one after
+the other. Ending or returning a trial locks its lease first and the budget second; a claim locks
+the budget first and the leases of silent workers second. If a silent worker wakes at that moment,
+PostgreSQL breaks the deadlock with an error and the transaction is repeated.
 """
 
 from studyhall.storage.database import connection
@@ -11,7 +12,11 @@ Row = connection.Row
 
 
 def lock(transaction: connection.Transaction, study_id: int) -> Row:
-    """Locks the study's budget, and says how things stand.
+    """Lock the study's budget until the transaction ends, and return its row.
+
+    Returns:
+        Limits and use so far (`seconds_used`, `gpu_seconds_used` in seconds), the stop flag, and
+        `now` and `active_at` in epoch seconds of the database's clock.
 
     Raises:
         LookupError: the study is gone.
@@ -37,12 +42,14 @@ def reserve(
     new: bool = False,
     sampled: bool = False,
 ) -> int:
-    """Takes a place for a new trial, and keeps the clock; returns the trial's number.
+    """Count a new trial in the budget and update the study's clock; return the trial's number.
 
     Args:
-        idle_s: seconds up to now during which nobody has worked on the study.
-        new: False if a trial that has its place goes on.
-        sampled: whether the new trial's configuration is drawn, not queued.
+        transaction: one that holds the lock on the budget.
+        study_id: the study's identifier.
+        idle_s: seconds up to now during which no worker was active, which don't count.
+        new: True for a new trial, False for one that is continued and already counted.
+        sampled: True if a sampler draws the new trial's configuration, False if it was queued.
     """
     reserved = transaction.value(
         """
@@ -59,11 +66,11 @@ def reserve(
 
 
 def advance(transaction: connection.Transaction, study_id: int, gpu_seconds: float = 0.0) -> int:
-    """The next sequence number of the feed; books what an ended lease has used.
+    """Return the feed's next sequence number, and add an ended lease's GPU seconds to the budget.
 
-    It comes from this locked row so that the feed's rows become visible in the order of their
-    numbers: a PostgreSQL sequence would show a reader 8 before 7, and it would never look for 7
-    again.
+    The number comes from this locked row so that the feed's rows become visible in the order of
+    their numbers. With a PostgreSQL sequence a reader could see 8 before 7 and then miss 7, since
+    it only asks for rows after the last one it has read.
     """
     moved = transaction.value(
         """
@@ -77,7 +84,7 @@ def advance(transaction: connection.Transaction, study_id: int, gpu_seconds: flo
 
 
 def book(transaction: connection.Transaction, study_id: int, gpu_seconds: float) -> None:
-    """Books what an ended lease has used: seconds times devices."""
+    """Add what an ended lease has used to the budget, in GPU seconds (seconds times devices)."""
     transaction.run(
         """
         UPDATE studyhall_budget SET gpu_seconds_used = gpu_seconds_used + :gpu_seconds,

@@ -1,4 +1,4 @@
-"""A thread that keeps a worker's lease alive while the main thread is inside a long epoch."""
+"""The thread that renews a worker's lease while its main thread is inside a long epoch."""
 
 import contextlib
 import logging
@@ -14,16 +14,17 @@ _log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews the lease in hand, and the worker's own row, every `interval_s`, whatever happens.
+    """A thread that renews the held lease and the worker's row every `interval_s` seconds.
 
-    It has a connection of its own. A database error only makes it try again sooner.
+    It has a connection of its own. After an error it tries again in a third of the interval.
 
     Args:
         db: the worker's database.
-        study_id: the study it works on.
-        worker: who it is.
+        study_id: the study that it works on.
+        worker: the worker.
         interval_s: seconds between beats.
-        heard: called, in this thread, with the lease and its order, None if it is lost.
+        heard: called in this thread after each beat with the lease and the worker's order; the
+            order is None if the lease is lost.
     """
 
     def __init__(
@@ -45,11 +46,11 @@ class Heartbeat:
         self._thread.start()
 
     def hold(self, lease: Lease | None) -> None:
-        """Beats for this lease from now on, or for none."""
+        """Renew this lease from now on; with None, only the worker's row."""
         self._lease = lease
 
     def stop(self) -> None:
-        """Ends the thread; the worker's row goes."""
+        """End the thread, which deletes the worker's row."""
         self._leave.set()
         self._thread.join(timeout=self._interval_s)
 
@@ -68,15 +69,16 @@ class Heartbeat:
 
         try:
             order = self._db.transaction(work, patience_s=0.0)
-        except Exception as error:  # whatever it is, a live trial must not be declared dead
-            _log.debug("heartbeat: %s", error)
+        except Exception as error:  # any error: if this thread ended, the trial would be lost
+            _log.debug("the heartbeat failed; it is tried again: %s", error)
             return False
+        # The main thread may have let go of the lease meanwhile.
         if lease is not None and lease is self._lease:
             self._heard(lease, order)
         return True
 
     def _say_goodbye(self) -> None:
-        with contextlib.suppress(Exception):  # it will be seen as silent
+        with contextlib.suppress(Exception):  # otherwise the row is deleted after a day of silence
             self._db.transaction(
                 lambda t: workers.forget(t, self._study_id, self._worker), patience_s=0.0
             )

@@ -1,11 +1,12 @@
-"""Who may run which trial: fenced leases, given out one at a time, and taken over from the dead.
+"""The leases of trials: the right to run a trial, protected by a fencing token.
 
-A lease is a row of `studyhall_leases`, there from a trial's claim until its result. `held` says
-whether somebody runs it; `fence` grows whenever that changes, and every write of a worker asks for
-its own fence: a worker that was declared dead by mistake finds out and changes nothing.
+A lease is a row of `studyhall_leases` that exists from a trial's claim until its result. `held` is
+1 while a worker runs the trial. `fence` grows whenever the holder changes, and every write of a
+worker requires its own fence: a worker that was declared dead by mistake can write nothing more
+and learns that its lease is lost.
 
-Claims and returns follow one another, as they lock the study's budget; reports touch their own
-lease only.
+Claims and returns run one after the other, as they lock the study's budget; reports lock only
+their own lease.
 """
 
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ class Worker:
     Args:
         name: unique in its study.
         host: the machine's name.
-        pid: its process id there.
-        device: where it trains, as shown to the user: "cpu", "gpu 0", a UUID.
-        devices: how many devices it occupies, by which its seconds count as GPU seconds.
+        pid: its process id on that machine.
+        device: the device that it trains on, as shown to the user: "cpu", "gpu 0", a UUID.
+        devices: how many devices it occupies; its GPU seconds are seconds times this number.
     """
 
     name: str
@@ -37,11 +38,11 @@ class Worker:
 
 @dataclass(frozen=True)
 class Terms:
-    """How leases of a study are given and kept.
+    """The timing of a study's leases and the limit of their takeovers.
 
     Args:
-        silence_s: seconds without a sign of life after which another worker may take over.
-        retries: takeovers in a row without a new epoch until the trial is failed.
+        silence_s: seconds without a renewal after which another worker may take the trial over.
+        retries: how many takeovers in a row may end without a new epoch before the trial fails.
         heartbeat_s: seconds between renewals.
     """
 
@@ -51,13 +52,25 @@ class Terms:
 
     @property
     def grace_s(self) -> float:
-        """Seconds that a database must have been back before silence counts."""
+        """The seconds after an outage of the database during which no worker counts as silent."""
         return min(2 * self.heartbeat_s, self.silence_s)
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to run one trial, until somebody else is given a higher fence."""
+    """The right to run one trial; it is lost when the row in the database has a higher fence.
+
+    Attributes:
+        trial_id: Optuna's identifier of the trial.
+        number: the trial's number in its study.
+        fence: the fencing token.
+        attempt: 1 for the first worker that runs the trial, 2 for the next, …
+        draw: how many trials were sampled before this one; None for a queued configuration.
+        fixed: the queued configuration, as JSON; None for a sampled trial.
+        checkpoint: the name of the last checkpoint; None before the first.
+        params, distributions: the hyperparameters suggested so far, see `encoding.pack_params`.
+        memory_failures: how often a worker of the trial ran out of memory.
+    """
 
     trial_id: int
     number: int
@@ -68,33 +81,33 @@ class Lease:
     checkpoint: str | None
     params: str | None
     distributions: str | None
-    memory_failures: int = 0  # how often it was handed back since its worker ran out of memory
+    memory_failures: int = 0
 
 
 @dataclass(frozen=True)
 class Silent:
-    """A lease whose holder fell silent or was seen to die, as it was left."""
+    """A lease whose holder fell silent or died, as it stands after it was freed."""
 
     trial_id: int
     number: int
-    fence: int  # under which it is free now
+    fence: int  # the new one
     worker: str
     host: str
-    progress: int
-    barren: int
-    seconds: float  # how long it was held, times devices
+    progress: int  # epochs in the history
+    barren: int  # how many holders in a row were lost without a new epoch
+    seconds: float  # GPU seconds: how long it was held, times devices
     memory_failures: int
-    stop: int  # 1: somebody wants it ended as pruned
+    stop: int  # 1: a user has asked to end the trial as pruned
 
 
-class LeaseLost(Exception):  # noqa: N818 - what happened, not what went wrong
-    """Another worker holds the trial now: drop it, write nothing, take the next."""
+class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
+    """The signal that the trial is no longer the worker's: drop it and claim another."""
 
 
 _LEASE = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
             memory_failures"""
 
-_GRACE = {  # a server that was away a moment ago has heard nobody
+_GRACE = {  # a server that has just started could not receive heartbeats while it was down
     "sqlite": "1 = 1",
     "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
 }
@@ -111,7 +124,12 @@ def _holder(worker: Worker) -> dict[str, Any]:
 
 
 def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
-    """Counts the leases: held, silent, free; what the held ones have used; the queue's head."""
+    """Read the leases in summary, and the first row of the queue.
+
+    Returns:
+        The counts `held`, `free` and `silent`; `gpu_seconds` used by held leases so far;
+        `heard_at`, the last renewal in epoch seconds; `queue_id` of the next queued configuration.
+    """
     row = transaction.row(
         """
         SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
@@ -138,7 +156,17 @@ def grant(
     draw: int | None,
     fixed: str | None,
 ) -> Lease:
-    """Creates a running trial together with its lease."""
+    """Create a running trial together with its lease.
+
+    Args:
+        transaction: one that holds the lock on the budget.
+        study_id: the study's identifier.
+        worker: the first holder.
+        token: identifies the claim, see `find`.
+        number: the trial's number.
+        draw: how many trials were sampled before this one; None for a queued configuration.
+        fixed: the queued configuration, as JSON.
+    """
     trial_id = transaction.value(
         """
         INSERT INTO trials (number, study_id, state, datetime_start)
@@ -164,9 +192,10 @@ def grant(
 
 
 def take_free(transaction: Transaction, study_id: int, worker: Worker, token: str) -> Lease:
-    """Takes over the earliest trial that was handed back or reclaimed.
+    """Take over the trial with the lowest number that was handed back or reclaimed.
 
-    What its history holds beyond its checkpoint counts as repeated.
+    Epochs in its history after its checkpoint must be trained again: they are added to
+    `repeated_epochs` and `repeated_s`.
     """
     (taken,) = transaction.rows(
         f"""
@@ -191,7 +220,7 @@ def take_free(transaction: Transaction, study_id: int, worker: Worker, token: st
 
 
 def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
-    """The lease that an earlier try of the same claim has taken, if its COMMIT got through."""
+    """Return the lease that an earlier try of the same claim has committed; None if none was."""
     row = transaction.row(
         f"SELECT {_LEASE} FROM studyhall_leases WHERE study_id = :study_id AND token = :token",
         study_id=study_id,
@@ -213,7 +242,14 @@ _FREE = """
 def reclaim(
     transaction: Transaction, study_id: int, *, silence_s: float, grace_s: float
 ) -> list[Silent]:
-    """Frees every lease whose holder fell silent, and fences the holder off."""
+    """Free every lease whose holder fell silent; the holder can write nothing more.
+
+    Args:
+        transaction: one that holds the lock on the budget.
+        study_id: the study's identifier.
+        silence_s: seconds without a renewal from which a holder counts as silent.
+        grace_s: seconds after the start of a PostgreSQL server during which none does.
+    """
     silent = f"heard_at < {{now}} - :silence_s AND {_GRACE[transaction.kind]}"
     rows = transaction.rows(
         _FREE.format(which=silent),
@@ -228,7 +264,7 @@ def reclaim(
 def free(
     transaction: Transaction, study_id: int, worker: str, *, out_of_memory: bool
 ) -> Silent | None:
-    """Frees the lease of a worker that is known to be dead, if it holds one."""
+    """Free the lease of a worker that is known to be dead; None if it holds none."""
     row = transaction.row(
         _FREE.format(which="worker = :worker"),
         study_id=study_id,
@@ -239,7 +275,7 @@ def free(
 
 
 def is_held(transaction: Transaction, lease: Lease) -> bool:
-    """Whether the lease is good."""
+    """Tell whether the lease is still the worker's."""
     row = transaction.row(
         "SELECT 1 FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence",
         trial_id=lease.trial_id,
@@ -249,10 +285,11 @@ def is_held(transaction: Transaction, lease: Lease) -> bool:
 
 
 def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = False) -> Row | None:
-    """Hands a trial back; None if it is lost.
+    """Hand a trial back.
 
     Returns:
-        seconds: what was used, times devices; stop, and the fence under which it is free now.
+        `seconds` (GPU seconds used under this lease), `stop` and the new `fence`; None if the
+        lease is lost.
     """
     return transaction.row(
         """
@@ -268,7 +305,7 @@ def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = Fal
 
 
 def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
-    """Renews a lease and hears what to do; None if it is lost."""
+    """Renew a lease and return the order to its worker; None if the lease is lost."""
     row = transaction.row(
         f"""
         UPDATE studyhall_leases SET heard_at = {{now}}
@@ -281,7 +318,7 @@ def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
 
 
 def show_params(transaction: Transaction, lease: Lease, params: str, distributions: str) -> bool:
-    """Lets the others' samplers see what this trial tries; False if the lease is lost."""
+    """Store a trial's hyperparameters for other workers' samplers; False if the lease is lost."""
     shown = transaction.run(
         """
         UPDATE studyhall_leases SET heard_at = {now}, params = :params,
@@ -296,7 +333,14 @@ def show_params(transaction: Transaction, lease: Lease, params: str, distributio
 
 
 def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int) -> bool:
-    """Moves the pointer to the last checkpoint; False if the lease is lost."""
+    """Set the name of the last checkpoint; return False if the lease is lost.
+
+    Args:
+        transaction: the one to do it in.
+        lease: the trial's lease.
+        checkpoint: the object's name.
+        progress: how many epochs of the history the checkpoint holds.
+    """
     moved = transaction.run(
         """
         UPDATE studyhall_leases SET checkpoint = :checkpoint, checkpoint_progress = :progress,

@@ -1,15 +1,15 @@
-"""What a worker is asked to do, as it hears with every epoch and every heartbeat."""
+"""The orders to workers, which they read with every epoch and every heartbeat."""
 
 import enum
 
 
 class Order(enum.StrEnum):
-    """What a worker is asked to do with the trial that it runs."""
+    """The action that a worker must take with the trial that it runs."""
 
     GO_ON = "go on"
-    PRUNE = "prune"  # somebody has stopped this trial: end it as pruned
-    STOP = "stop"  # somebody has stopped the study: checkpoint, hand back, leave
-    TIME_UP = "time up"  # hours or gpu_hours are used up: likewise
+    PRUNE = "prune"  # a user has stopped this trial: end it as pruned
+    STOP = "stop"  # a user has stopped the study: save a checkpoint, hand the trial back, exit
+    TIME_UP = "time up"  # hours or gpu_hours are used up: do the same
 
 
 _ORDER = """
@@ -25,5 +25,9 @@ _ORDER = """
 
 
 def query(lease: str) -> str:
-    """SQL for the order to the holder of the row `lease` of trial_id, study_id and stop."""
+    """Return SQL for the order to a lease's holder.
+
+    Args:
+        lease: the name of a table or subquery with the columns trial_id, study_id and stop.
+    """
     return _ORDER.format(lease=lease)

@@ -1,13 +1,13 @@
-"""When each worker was last seen, whether it holds a trial or waits for one."""
+"""The list of workers with the time of their last heartbeat, also of those that hold no trial."""
 
 from studyhall.storage.database import Transaction
 from studyhall.storage.leases.leases import Worker
 
-GONE_S = 86_400.0
+GONE_S = 86_400.0  # seconds: one day
 
 
 def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
-    """Notes that a worker is alive."""
+    """Record that a worker is alive now."""
     transaction.run(
         """
         INSERT INTO studyhall_workers (study_id, name, host, pid, device, started_at, seen_at)
@@ -23,7 +23,7 @@ def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
 
 
 def forget_gone(transaction: Transaction, study_id: int) -> None:
-    """Takes workers off the list that have not been seen for so long that nobody asks for them."""
+    """Delete workers from the list that have not been seen for a day."""
     transaction.run(
         """
         DELETE FROM studyhall_workers
@@ -34,7 +34,7 @@ def forget_gone(transaction: Transaction, study_id: int) -> None:
 
 
 def forget_named(transaction: Transaction, study_id: int, name: str) -> None:
-    """Takes a worker that is known to be dead off the list."""
+    """Delete a worker that is known to be dead from the list."""
     transaction.run(
         "DELETE FROM studyhall_workers WHERE study_id = :study_id AND name = :name",
         study_id=study_id,
@@ -43,7 +43,10 @@ def forget_named(transaction: Transaction, study_id: int, name: str) -> None:
 
 
 def forget(transaction: Transaction, study_id: int, worker: Worker) -> None:
-    """Takes a worker that leaves off the list."""
+    """Delete a worker that exits from the list.
+
+    Host and process id must match too: another worker may have taken the name meanwhile.
+    """
     transaction.run(
         """
         DELETE FROM studyhall_workers

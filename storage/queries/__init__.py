@@ -1,1 +1,1 @@
-"""Questions about a study that change nothing."""
+"""The read-only queries about a study."""

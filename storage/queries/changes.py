@@ -1,4 +1,4 @@
-"""Whether anything in a study has changed, in a few milliseconds."""
+"""The check for changes in a study, which takes a few milliseconds."""
 
 import hashlib
 from typing import NamedTuple
@@ -23,14 +23,15 @@ _DIGEST = f"""
 
 
 class State(NamedTuple):
-    """Differs from an earlier one if anything has changed that a study's page shows.
+    """The state of a study: it differs from an earlier one if its dashboard page would.
 
     Attributes:
+        name: the study's name.
         sequence: grows with each trial that ends.
-        started: trials that have been started.
-        progress: epochs of the trials under way.
-        attached: length of what is attached to these.
-        attributes: fingerprint of the study's notes and other attributes.
+        started: number of trials that have been started.
+        progress: number of epochs in the histories of running trials.
+        attached: total length of the system attributes of running trials (notes, artifacts).
+        attributes: hash of the study's attributes.
     """
 
     name: str
@@ -42,7 +43,7 @@ class State(NamedTuple):
 
 
 def state(db: Database, study_id: int) -> State | None:
-    """The state of a study; None if studyhall has not created it."""
+    """Return the state of a study; None if studyhall has not created it."""
     return db.snapshot(lambda transaction: _state(transaction, study_id))
 
 
@@ -56,7 +57,7 @@ def _state(transaction: Transaction, study_id: int) -> State | None:
 
 
 def _attributes(transaction: Transaction, study_id: int) -> str:
-    if transaction.kind == "postgresql":  # saves sending every note
+    if transaction.kind == "postgresql":  # hashing on the server saves sending every attribute
         return str(transaction.value(_DIGEST, study_id=study_id))
     digest = hashlib.blake2b(digest_size=16)
     for _, key, value in transaction.rows(_ATTRIBUTES, study_id=study_id):

@@ -1,4 +1,4 @@
-"""Optuna's frozen studies and trials, read by plain statements."""
+"""The reading of Optuna's frozen studies and trials by plain SQL, without its object mapper."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from studyhall.storage.database import Database, Row, Transaction
 from studyhall.storage.database.optuna_names import FrozenStudy
 
-_MANY = 512  # trials up to which they are asked for one by one; SQLite takes no endless lists
+_MANY = 512  # more trials than these are read with the whole study: SQLite limits bound values
 _NOT_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
 _PARTS = (
@@ -26,7 +26,7 @@ Rows = defaultdict[int, list[Row]]  # by the identifier of their study or trial
 
 
 def studies(transaction: Transaction) -> list[Any]:
-    """All studies, by their identifiers."""
+    """Return all studies as Optuna's `FrozenStudy`, sorted by identifier."""
     directions = _of_studies(transaction, "study_directions")
     user = _of_studies(transaction, "study_user_attributes")
     system = _of_studies(transaction, "study_system_attributes")
@@ -46,7 +46,7 @@ def studies(transaction: Transaction) -> list[Any]:
 
 
 def of_study(db: Database, study_id: int) -> list[FrozenTrial]:
-    """All trials of a study, by number."""
+    """Return all trials of a study, sorted by number."""
 
     def work(transaction: Transaction) -> list[FrozenTrial]:
         rows = transaction.rows("SELECT trial_id FROM trials WHERE study_id = :id", id=study_id)
@@ -56,10 +56,10 @@ def of_study(db: Database, study_id: int) -> list[FrozenTrial]:
 
 
 def trials(transaction: Transaction, study_id: int, wanted: Collection[int]) -> list[FrozenTrial]:
-    """Trials of a study.
+    """Return trials of a study; of more than 512 wanted ones, all trials of the study.
 
     Args:
-        transaction: of the reader.
+        transaction: the one to read in.
         study_id: Optuna's identifier of the study.
         wanted: Optuna's identifiers of the trials.
     """
@@ -72,12 +72,19 @@ def trials(transaction: Transaction, study_id: int, wanted: Collection[int]) -> 
 
 
 def _of_studies(transaction: Transaction, table: str) -> Rows:
-    """A table's rows in their order, by study."""
+    """Return a table's rows by study, in the order of insertion."""
     return _grouped(transaction.rows(f"SELECT * FROM {table} ORDER BY 1"), "study_id")
 
 
 def _of_trials(transaction: Transaction, table: str, study_id: int, some: list[int]) -> Rows:
-    """A table's rows of a study in their order, by trial; of some trials, where there are some."""
+    """Return a table's rows of a study by trial, in the order of insertion.
+
+    Args:
+        transaction: the one to read in.
+        table: the table's name.
+        study_id: Optuna's identifier of the study.
+        some: identifiers of the trials to read; all trials if it is empty.
+    """
     places = _padded(some)
     among = f" AND t.trial_id IN (:{', :'.join(places)})" if places else ""
     return _grouped(
@@ -93,7 +100,10 @@ def _of_trials(transaction: Transaction, table: str, study_id: int, some: list[i
 
 
 def _padded(some: list[int]) -> dict[str, int]:
-    """Values for as many places as the next power of two, so that there are few statements."""
+    """Return named values, repeated up to the next power of two.
+
+    The text of a statement then depends on few lengths, so that few are compiled and cached.
+    """
     count = 1 << (len(some) - 1).bit_length() if some else 0
     return {f"one{at}": some[min(at, len(some) - 1)] for at in range(count)}
 
@@ -146,11 +156,11 @@ def _distribution(text: str) -> BaseDistribution:
 
 
 def moment(stored: Any) -> datetime | None:
-    """What Optuna's tables hold, as a text on SQLite."""
+    """Return a date of Optuna's tables, which the driver gives as a text on SQLite."""
     return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 def _local(stored: Any) -> datetime | None:
-    """Optuna's tables hold naive UTC, its frozen trials naive local time."""
+    """Convert a date of Optuna's tables (naive UTC) to that of a frozen trial (naive local)."""
     utc = moment(stored)
     return utc and utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

@@ -1,7 +1,8 @@
-"""Optuna's storage for those who only look: whole studies in a few plain statements.
+"""The read-only Optuna storage, which reads whole studies by a few plain statements.
 
-Optuna reads a study of 1,000 trials through its object mapper, which takes many times as long.
-What is read is the same; trials that have ended are kept in memory, since they never change.
+It returns what Optuna's own storage returns, but does not use its object mapper, which takes many
+times as long for a study of 1,000 trials. Trials that have ended never change and are kept in
+memory.
 """
 
 import copy
@@ -19,10 +20,11 @@ from studyhall.storage.studies import trash
 
 
 class Reader(RDBStorage):
-    """All studies of a database but those in the trash, through a connection that can't write."""
+    """The storage with all studies of a database except the trash; its connection can't write."""
 
     def __init__(self, db: Database) -> None:
         url = read_only.url(db)
+        # Optuna calls `format` on the URL, so braces are doubled.
         super().__init__(
             url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}"),
             engine_kwargs=dialects.reading_options(url),
@@ -34,7 +36,7 @@ class Reader(RDBStorage):
         self._ended = defaultdict(dict)
 
     def get_all_studies(self) -> list[Any]:
-        """All studies, by their identifiers."""
+        """Return all studies that are not in the trash, sorted by identifier."""
         known = optuna_names.FrozenStudy is not None
         found = self._db.snapshot(frozen.studies) if known else super().get_all_studies()
         return [study for study in found if not trash.holds(study.study_name)]
@@ -45,7 +47,12 @@ class Reader(RDBStorage):
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """All trials of a study, by number.
+        """Return all trials of a study, sorted by number.
+
+        Args:
+            study_id: Optuna's identifier of the study.
+            deepcopy: return copies that the caller may change.
+            states: return only trials in these states.
 
         Raises:
             KeyError: there is no such study.
@@ -56,11 +63,12 @@ class Reader(RDBStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def close(self) -> None:
-        """Closes its connections."""
+        """Close the connections."""
         self._db.close()
         self.engine.dispose()
 
     def _read(self, transaction: Transaction, study_id: int) -> list[FrozenTrial]:
+        """Return a study's trials; read only those that are not in memory or still running."""
         found = _found(transaction, study_id)
         known = self._ended[study_id]
         new = [trial_id for trial_id, ended in found if known.get(trial_id, (None,))[0] != ended]
@@ -75,7 +83,11 @@ class Reader(RDBStorage):
 
 
 def _found(transaction: Transaction, study_id: int) -> list[tuple[int, datetime | None]]:
-    """Every trial of a study by number, with the moment of its end."""
+    """Return (trial_id, date of its end or None) of every trial of a study, sorted by number.
+
+    Raises:
+        KeyError: there is no such study.
+    """
     if not transaction.rows("SELECT 1 FROM studies WHERE study_id = :id", id=study_id):
         raise KeyError(f"no study has the identifier {study_id}")
     rows = transaction.rows(

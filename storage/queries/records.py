@@ -1,4 +1,4 @@
-"""A study's trials as plain records, all of them or the latest, for tables, reports and exports."""
+"""The trials of a study as plain records, for tables, reports and exports."""
 
 import json
 from collections import defaultdict
@@ -14,21 +14,23 @@ from studyhall.storage.trials import history as past
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial as it stands.
+    """One trial as it stands now.
 
     Args:
+        trial_id: Optuna's identifier.
+        number: its number in the study, from 0.
         state: RUNNING, COMPLETE, PRUNED or FAIL.
-        value: of a finished trial, its best epoch's; of a running one, the best so far.
-        best_epoch: the epoch of that value.
-        epochs: how many epochs the history holds, all folds.
+        value: value of the best epoch; of a running trial, of the best so far.
+        best_epoch: the epoch of that value, if the trial has finished.
+        epochs: number of epochs in the history, all folds.
         params: hyperparameters by name, as suggested.
         attributes: Optuna's user attributes: reason, stopped, …
         started_at, finished_at: epoch seconds of the database's clock.
-        worker: who runs it, or ran it last.
+        worker: the worker that runs it, or ran it last.
         attempt: how many workers have held it.
-        repeated_epochs: epochs that takeovers had to train again.
-        repeated_s: what these took at first, in seconds.
-        gpu_seconds_used: seconds in workers' hands, times devices.
+        repeated_epochs: epochs that had to be trained again after takeovers.
+        repeated_s: seconds that these took the first time.
+        gpu_seconds_used: seconds during which workers held it, times devices.
     """
 
     trial_id: int
@@ -71,12 +73,12 @@ _ATTRIBUTES = """
 
 
 def trials(db: Database, study: Study) -> list[TrialRecord]:
-    """All trials of a study, by number."""
+    """Return all trials of a study, sorted by number."""
     return db.snapshot(lambda transaction: read(transaction, study.study_id))
 
 
 def trial(db: Database, study: Study, number: int) -> TrialRecord | None:
-    """One trial of a study, or None if it has not been started."""
+    """Return one trial of a study; None if it has not been started."""
     found = db.snapshot(lambda transaction: read(transaction, study.study_id, number))
     return found[0] if found else None
 
@@ -84,9 +86,15 @@ def trial(db: Database, study: Study, number: int) -> TrialRecord | None:
 def best(
     db: Database, study: Study, count: int, others: Iterable[int] = ()
 ) -> tuple[list[TrialRecord], list[TrialRecord]]:
-    """The best so many complete trials, the best first, and others by their numbers.
+    """Return the `count` best complete trials, the best first, and other trials.
 
-    A few look-ups, however many trials the study has.
+    It takes a few indexed look-ups, however many trials the study has.
+
+    Args:
+        db: the database of the study.
+        study: the study.
+        count: how many of the best trials.
+        others: numbers of the other trials; those not started yet are left out.
     """
 
     def work(transaction: Transaction) -> tuple[list[TrialRecord], list[TrialRecord]]:
@@ -107,7 +115,7 @@ def best(
 
 
 def count_with(db: Database, study: Study, attribute: str) -> int:
-    """How many trials of a study have an attribute of that name."""
+    """Count the trials of a study that have a user attribute of that name."""
     text = """
         SELECT count(*) FROM trial_user_attributes a JOIN trials t ON t.trial_id = a.trial_id
         WHERE t.study_id = :study_id AND a.key = :attribute"""
@@ -116,12 +124,15 @@ def count_with(db: Database, study: Study, attribute: str) -> int:
 
 
 def history(db: Database, trial_id: int) -> list[dict[str, Any]]:
-    """All metrics of all epochs: dicts of fold (from 0), epoch (from 1), value, metrics."""
+    """Return all epochs of a trial: dicts of fold (from 0), epoch (from 1), value, metrics.
+
+    The value is a cost.
+    """
     return db.snapshot(lambda transaction: past.history(transaction, trial_id))
 
 
 def read(transaction: Transaction, study_id: int, number: int = -1) -> list[TrialRecord]:
-    """Reads the trial with this number, or all of them."""
+    """Return the trial with this number, or all trials if it is negative."""
     attributes: defaultdict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, key, text in transaction.rows(_ATTRIBUTES, study_id=study_id, number=number):
         attributes[trial_id][key] = json.loads(text)
@@ -145,7 +156,7 @@ _HISTORIES = """
 
 
 def histories(db: Database, study: Study) -> dict[int, list[dict[str, Any]]]:
-    """All metrics of all epochs of all trials, by trial_id, as `history` has one's."""
+    """Return the histories of all trials by trial_id, each as `history` returns it."""
     rows = db.snapshot(lambda transaction: transaction.rows(_HISTORIES, study_id=study.study_id))
     found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     for trial_id, fold, epoch, value, metrics in rows:
@@ -155,15 +166,16 @@ def histories(db: Database, study: Study) -> dict[int, list[dict[str, Any]]]:
 
 
 def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[TrialRecord], int]:
-    """Trials in the order in which they ended.
+    """Return the trials that have ended since the last call, in the order in which they ended.
 
     Args:
-        db: where the study is.
-        study: it.
-        seen: what the last call returned, or None to begin with those still to come.
+        db: the database of the study.
+        study: the study.
+        seen: the number that the last call returned; None at the first call, which returns no
+            trials.
 
     Returns:
-        The trials, and what to give to the next call.
+        The trials, and the number to pass to the next call.
     """
 
     def work(transaction: Transaction) -> tuple[list[TrialRecord], int]:
@@ -191,12 +203,12 @@ def _last_sequence(transaction: Transaction, study_id: int) -> int:
 
 
 def latest_attributes(db: Database, study: Study, key: str, *, trials: int) -> list[object]:
-    """One attribute of the trials that finished last.
+    """Return one user attribute of the trials that ended last; trials without it are skipped.
 
     Args:
-        db: where the study is.
-        study: it.
-        key: the attribute's name, as told with the trial's result.
+        db: the database of the study.
+        study: the study.
+        key: the attribute's name.
         trials: how many trials to look at, at most.
     """
     rows = db.transaction(

@@ -1,4 +1,4 @@
-"""How a study stands: a few indexed look-ups, however many trials it has."""
+"""The status of a study, read by a few indexed look-ups, however many trials it has."""
 
 import json
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _RATE_WINDOW_S = 3600.0
 
 @dataclass(frozen=True)
 class Running:
-    """A trial that has been begun and not ended; `held` is False if it waits to be continued."""
+    """A trial that has started and not ended; `held` is False if it waits to be continued."""
 
     number: int
     worker: str
@@ -24,24 +24,24 @@ class Running:
     device: str
     epoch: int
     value: float | None  # of the last epoch
-    best: float | None
-    silent_s: float
+    best: float | None  # of all epochs
+    silent_s: float  # seconds since the last report or heartbeat
     attempt: int
     held: bool
-    lost: int  # how often its worker fell silent
+    lost: int  # how often its worker fell silent or died
     repeated_epochs: int  # trained again after takeovers
     repeated_s: float
-    started_at: float
-    checkpoint: str | None
+    started_at: float  # epoch seconds
+    checkpoint: str | None  # name of the last one
     fence: int
-    memory_failures: int  # how often it was handed back out of memory
-    epochs: int  # in its history
-    name: str | None  # of a fixed trial
+    memory_failures: int  # how often its worker ran out of memory
+    epochs: int  # in its history, all folds
+    name: str | None  # the name of a queued configuration, if it has one
 
 
 @dataclass(frozen=True)
 class Sight:
-    """A worker process, with or without a trial, as last seen."""
+    """A worker process as last seen, with or without a trial."""
 
     name: str
     host: str
@@ -53,7 +53,7 @@ class Sight:
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """What trials that failed for want of memory have cost; the seconds are times devices."""
+    """The cost of trials that failed out of memory; seconds are multiplied by devices."""
 
     trials: int
     gpu_seconds: float
@@ -64,21 +64,25 @@ class Status:
     """A study at one moment of the database's clock.
 
     Args:
+        now: epoch seconds of the database's clock.
         counts: trials by state: RUNNING, COMPLETE, PRUNED, FAIL.
-        used: trials that have been started; `limit` may be.
-        queued: configurations that wait to be run first.
-        seconds_used: while anybody worked on it; `seconds_limit` None is endless.
-        gpu_seconds_used: likewise, summed over devices.
+        used: number of trials that have been started.
+        limit: number of trials that may be started in all.
+        queued: number of configurations that wait to be run first.
+        seconds_used: wall-clock time during which at least one worker was active.
+        seconds_limit: its limit; None for no limit.
+        gpu_seconds_used: seconds during which workers held trials, times devices.
+        gpu_seconds_limit: its limit; None for no limit.
         incumbent: the best complete trial.
-        running: trials begun and not ended, by number.
-        workers: every worker that has not left.
-        finished_per_hour: by the results of the last hour; None before there are two.
-        takeovers: how often a worker has gone on with another's trial.
-        repeated_epochs: epochs that takeovers had to train again.
-        repeated_s: what these took at first.
-        out_of_memory: what trials have cost that failed for want of memory.
+        running: trials that have started and not ended, sorted by number.
+        workers: all workers that have not exited.
+        finished_per_hour: rate of results in the last hour; None before there are two.
+        takeovers: how often a worker has continued another's trial.
+        repeated_epochs: epochs that had to be trained again after takeovers.
+        repeated_s: seconds that these took the first time.
+        out_of_memory: the cost of trials that failed out of memory.
         stopping: whether the workers have been asked to stop.
-        objective: what a value is called.
+        objective: the name of the first objective.
     """
 
     now: float
@@ -103,22 +107,22 @@ class Status:
 
     @property
     def finished(self) -> int:
-        """Trials that have ended."""
+        """The number of trials that have ended."""
         return sum(count for state, count in self.counts.items() if state != "RUNNING")
 
     @property
     def left(self) -> int:
-        """Results that are still to come."""
+        """The number of results that are still to come within the limit of trials."""
         return max(0, self.limit - self.finished)
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the budget is spent, at the last hour's rate; None before that is known."""
+        """The seconds until all trials have ended, at the last hour's rate; None if unknown."""
         return self.finished_per_hour and self.left / self.finished_per_hour * 3600
 
     @property
     def spent(self) -> bool:
-        """Whether the budget allows nothing more: all results are there, or its time is used up."""
+        """True if the budget is used up: all trials have ended, or a time limit is reached."""
         return (
             self.finished >= self.limit
             or (self.seconds_limit is not None and self.seconds_used >= self.seconds_limit)
@@ -130,18 +134,18 @@ class Status:
 
     @property
     def held(self) -> list[Running]:
-        """Trials that a worker holds; others that were begun wait to be continued."""
+        """The running trials that a worker holds; the others wait to be continued."""
         return [one for one in self.running if one.held]
 
     @property
     def memory_share(self) -> float:
-        """The share of the time used so far that out-of-memory trials have cost, 0 to 1."""
+        """The share of the GPU seconds used so far that out-of-memory trials have cost, 0 to 1."""
         used = self.gpu_seconds_used
         return min(1.0, self.out_of_memory.gpu_seconds / used) if used else 0.0
 
 
 def status(db: Database, study: Study) -> Status:
-    """How a study stands now.
+    """Return the present status of a study.
 
     Raises:
         LookupError: the study is gone.
@@ -150,7 +154,11 @@ def status(db: Database, study: Study) -> Status:
 
 
 def read(transaction: Transaction, study_id: int) -> Status:
-    """Reads it in one transaction, so that the numbers agree."""
+    """Return the status of a study, read in one transaction so that the numbers are consistent.
+
+    Raises:
+        LookupError: the study is gone.
+    """
     limits = _limits(transaction, study_id)
     running = _running(transaction, study_id)
     counts, takeovers, epochs, seconds = _counts(transaction, study_id)
@@ -199,7 +207,7 @@ def _limits(transaction: Transaction, study_id: int) -> connection.Row:
 
 
 def _counts(transaction: Transaction, study_id: int) -> tuple[dict[str, int], int, int, float]:
-    """Finished trials by state; takeovers, repeated epochs and their seconds of all of them."""
+    """Count finished trials by state; sum their takeovers, repeated epochs and their seconds."""
     rows = transaction.rows(
         """
         SELECT state, count(*), sum(attempt - 1), sum(repeated_epochs), sum(repeated_s)
@@ -231,7 +239,7 @@ def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
         ORDER BY value, number LIMIT 1""",
         study_id=study_id,
     )
-    is_hidden = companions.optunas(study_id) is None  # nobody asks for the best of those
+    is_hidden = companions.optunas(study_id) is None  # a hidden study has no use for a best trial
     return None if row is None or is_hidden else records.read(transaction, study_id, row[0])[0]
 
 
@@ -254,7 +262,7 @@ def _running(transaction: Transaction, study_id: int) -> list[Running]:
 
 
 def _read(running: Running, direction: str) -> Running:
-    """With values as the study has them, and types that SQLite does not have."""
+    """Convert a row's costs to values, and columns to types that SQLite does not have."""
     value, best = (directions.turned(cost, direction) for cost in (running.value, running.best))
     name = running.name and json.loads(running.name)
     return replace(running, held=bool(running.held), name=name, value=value, best=best)
@@ -271,6 +279,7 @@ def _workers(transaction: Transaction, study_id: int) -> list[Sight]:
 
 
 def _rate(transaction: Transaction, study_id: int) -> float | None:
+    """Return the results per hour, by at most the latest 1,000 of the last hour."""
     row = transaction.row(
         """
         SELECT count(*), min(finished_at), max(finished_at) FROM (
@@ -282,4 +291,5 @@ def _rate(transaction: Transaction, study_id: int) -> float | None:
     )
     if row is None or row[0] < 2 or row[2] <= row[1]:
         return None
+    # n results span n - 1 intervals.
     return float((row[0] - 1) * 3600.0 / (row[2] - row[1]))

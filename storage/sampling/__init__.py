@@ -1,1 +1,1 @@
-"""What samplers and pruners know of a study, and what they decide."""
+"""The samplers and pruners, and the results of a study that they learn from."""

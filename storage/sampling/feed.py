@@ -1,4 +1,4 @@
-"""The feed of finished trials: what a worker reads to know what the others have found out."""
+"""The feed of finished trials, from which workers learn of each other's results."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,19 @@ _RUNGS = """
 
 @dataclass(slots=True)
 class Finished:
-    """One finished trial, still packed; most of them are never looked into."""
+    """One finished trial, with its fields still encoded, since most are never needed.
+
+    Attributes:
+        sequence: the trial's place in the feed.
+        trial_id: Optuna's identifier.
+        number: its number in the study.
+        state: COMPLETE, PRUNED or FAIL.
+        value: its cost.
+        last_step, last_value: the last report, as a cost.
+        params, distributions: see `encoding.pack_params`.
+        attributes: system attributes, as JSON.
+        reports: costs by step, see `encoding.pack_reports`; only of a complete trial.
+    """
 
     sequence: int
     trial_id: int
@@ -36,7 +48,7 @@ class Finished:
 
 @dataclass(slots=True)
 class Rung:
-    """The value with which a trial passed a rung of successive halving."""
+    """The value (a cost) with which a trial reached a rung of successive halving."""
 
     sequence: int
     number: int
@@ -46,7 +58,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How far a worker has read: sequence numbers of the last finished trial and the last rung."""
+    """The sequence numbers of the last finished trial and the last rung that a worker has read."""
 
     finished: int = 0
     rungs: int = 0
@@ -54,14 +66,14 @@ class Seen:
 
 @dataclass(slots=True)
 class News:
-    """What has happened in a study since a worker last looked."""
+    """The part of the feed that a worker has not read yet."""
 
     finished: list[Finished] = field(default_factory=list)
     rungs: list[Rung] = field(default_factory=list)
-    reaches: int = 0  # the feed's last number at the time
+    reaches: int = 0  # the feed's last sequence number when it was read
 
     def after(self, seen: Seen) -> Seen:
-        """How far the worker has read with these."""
+        """Return how far the worker has read after taking in this news."""
         return Seen(
             max(self.finished[-1].sequence if self.finished else 0, self.reaches, seen.finished),
             self.rungs[-1].sequence if self.rungs else seen.rungs,
@@ -69,7 +81,7 @@ class News:
 
 
 def read(transaction: Transaction, study_id: int, seen: Seen, *, with_rungs: bool) -> News:
-    """Reads what the feed holds beyond what has been seen."""
+    """Read the part of the feed that a worker has not read yet; rungs only if asked for."""
     return News(
         finished(transaction, study_id, seen),
         rungs(transaction, study_id, seen) if with_rungs else [],
@@ -77,12 +89,12 @@ def read(transaction: Transaction, study_id: int, seen: Seen, *, with_rungs: boo
 
 
 def finished(transaction: Transaction, study_id: int, seen: Seen) -> list[Finished]:
-    """Trials that have ended."""
+    """Return the trials that have ended since, in the order of the feed."""
     rows = transaction.rows(_FINISHED, study_id=study_id, seen=seen.finished)
     return [Finished(*row) for row in rows]
 
 
 def rungs(transaction: Transaction, study_id: int, seen: Seen) -> list[Rung]:
-    """Rungs that have been reached."""
+    """Return the rungs that have been reached since, in the order of the feed."""
     rows = transaction.rows(_RUNGS, study_id=study_id, seen=seen.rungs)
     return [Rung(*row) for row in rows]

@@ -1,7 +1,7 @@
-"""The finished trials in memory, as a storage that Optuna's own samplers can work on.
+"""The finished trials in memory, as an Optuna storage for Optuna's own samplers.
 
-Nothing here reads the database: the mirror is fed from the feed, and what it shows depends only on
-which trials have finished, not on the order in which they were heard of.
+Nothing here reads the database: a worker updates the mirror from the feed. Its content depends only
+on which trials have finished, not on the order in which the worker has learnt of them.
 """
 
 import copy
@@ -20,22 +20,22 @@ from studyhall.storage.database import encoding
 from studyhall.storage.sampling.feed import Finished
 from studyhall.storage.sampling.window import Window
 
-_INFEASIBLE = "constraints:failed"  # Optuna's key of a constraint: above 0 is infeasible
-DRAW = "studyhall:draw"  # system attribute: trials sampled, not queued, before this one
+_INFEASIBLE = "constraints:failed"  # a constraint in Optuna's form: above 0 means infeasible
+DRAW = "studyhall:draw"  # system attribute: how many trials were sampled before this one
 FURTHER = "studyhall:further"  # system attribute: costs of the objectives after the first
 _STUDY_ID = 0
 
 
 class Mirror(BaseStorage):
-    """One study's trials, as far as a sampler needs to see them.
+    """The trials of one study, as far as a sampler needs to see them.
 
-    A failed trial is shown as complete, infinitely bad and infeasible, so that every sampler moves
-    away from it: Optuna's own states would hide it.
+    A failed trial appears as complete, with an infinite cost and infeasible, so that samplers avoid
+    its region. With the state FAIL samplers would ignore it.
 
     Args:
         name: the study's name.
-        window: how many finished trials the sampler sees.
-        objectives: of the study.
+        window: selects the finished trials that the sampler sees.
+        objectives: number of the study's objectives.
     """
 
     def __init__(self, name: str, window: Window, objectives: int = 1) -> None:
@@ -43,12 +43,12 @@ class Mirror(BaseStorage):
         self._name = name
         self._window = window
         self._frozen: dict[int, FrozenTrial] = {}
-        self._finished: list[FrozenTrial] | None = None  # what is shown of them
+        self._finished: list[FrozenTrial] | None = None  # those that are shown; None: outdated
         self._running: dict[int, FrozenTrial] = {}
         self._study_attributes: dict[str, Any] = {}
 
     def learn(self, finished: Sequence[Finished]) -> None:
-        """Takes in newly finished trials."""
+        """Add finished trials from the feed."""
         for trial in finished:
             self._running.pop(trial.trial_id, None)
             self._window.add(trial)
@@ -56,11 +56,11 @@ class Mirror(BaseStorage):
             self._finished = None
 
     def show_running(self, trials: Iterable[FrozenTrial]) -> None:
-        """Shows these running trials to the sampler, and no others."""
+        """Show these running trials to the sampler, and no others."""
         self._running = {trial._trial_id: trial for trial in trials}
 
     def study(self, sampler: optuna.samplers.BaseSampler) -> optuna.Study:
-        """The study as Optuna's classes want it, for one trial."""
+        """Return an Optuna study on this storage, with the sampler of one trial."""
         return optuna.Study(self._name, self, sampler=sampler, pruner=optuna.pruners.NopPruner())
 
     def get_all_trials(
@@ -69,13 +69,17 @@ class Mirror(BaseStorage):
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """Finished trials of the window and running ones, by number."""
+        """Return the finished trials of the window and the running ones, sorted by number."""
         trials = sorted([*self._shown(), *self._running.values()], key=lambda trial: trial.number)
         chosen = [trial for trial in trials if states is None or trial.state in states]
         return copy.deepcopy(chosen) if deepcopy else chosen
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """A running trial, or a finished one of the window."""
+        """Return a running trial, or a finished one of the window.
+
+        Raises:
+            StopIteration: there is no such trial.
+        """
         if trial_id in self._running:
             return self._running[trial_id]
         return next(trial for trial in self._shown() if trial._trial_id == trial_id)
@@ -87,86 +91,90 @@ class Mirror(BaseStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """Notes a suggested value; the worker's next write carries it to the database."""
+        """Store a suggested value; the worker's next report writes it to the database."""
         trial = self._running[trial_id]
         trial.params[param_name] = distribution.to_external_repr(param_value_internal)
         trial.distributions[param_name] = distribution
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Notes an attribute; the trial's result carries it to the database."""
+        """Store a user attribute; the trial's result writes it to the database."""
         self._running[trial_id].user_attrs[key] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Notes what a sampler wants to remember of the trial."""
+        """Store a system attribute, which a sampler sets."""
         self._running[trial_id].system_attrs[key] = value
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        """Notes a report."""
+        """Store a report."""
         self._running[trial_id].intermediate_values[step] = intermediate_value
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
-        """Costs are minimized."""
+        """Return minimize for every objective, since the mirror holds costs."""
         return [StudyDirection.MINIMIZE] * self._objectives
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """There is one study."""
+        """Return the identifier of the only study."""
         return _STUDY_ID
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        """The study's name."""
+        """Return the study's name."""
         return self._name
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """What samplers note about the study, in this process."""
+        """Return the system attributes that samplers have set in this process."""
         return dict(self._study_attributes)
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Notes what a sampler wants to remember of the study, in this process."""
+        """Store a system attribute of the study, in this process only."""
         self._study_attributes[key] = value
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        """None are mirrored."""
+        """Return no attributes: the mirror has none."""
         return {}
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Refuses: results go to the database."""
+        """Refuse: results are written to the database."""
         _refuse()
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
     ) -> int:
-        """Refuses: studies are created in the database."""
+        """Refuse: studies are created in the database."""
         _refuse()
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Refuses: trials are claimed from the database."""
+        """Refuse: trials are claimed from the database."""
         _refuse()
 
     def delete_study(self, study_id: int) -> None:
-        """Refuses: studies are deleted in the database."""
+        """Refuse: studies are deleted in the database."""
         _refuse()
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Refuses: a trial has no business with its study's attributes."""
+        """Refuse: a trial may not set attributes of its study."""
         _refuse()
 
     def get_all_studies(self) -> list[Any]:
-        """Refuses: there is but one."""
+        """Refuse: the mirror holds only one study."""
         _refuse()
 
     def _shown(self) -> list[FrozenTrial]:
         if self._finished is None:
+            # Trials decoded before are used again.
             held = [t for t in self._window.trials() if self._is_shown(t)]
             self._frozen = {t.number: self._frozen.get(t.number) or self._freeze(t) for t in held}
             self._finished = _shown(held, self._frozen)
         return self._finished
 
     def _is_shown(self, trial: Finished) -> bool:
-        """Optuna's samplers can do nothing with pruned trials of several objectives."""
+        """Tell whether samplers see a trial: not pruned ones of studies with several objectives.
+
+        Optuna's multi-objective samplers can't use them.
+        """
         return self._objectives == 1 or trial.state != "PRUNED"
 
     def _freeze(self, trial: Finished) -> FrozenTrial:
@@ -174,10 +182,13 @@ class Mirror(BaseStorage):
 
 
 def _refuse() -> NoReturn:
-    raise NotImplementedError("a trial's study here shows finished trials and takes suggestions")
+    raise NotImplementedError(
+        "the study of a running trial only shows finished trials and takes suggestions"
+    )
 
 
 def _frozen(trial: Finished, objectives: int) -> FrozenTrial:
+    """Decode a finished trial; of a pruned one only the last report, which TPE uses."""
     params, distributions = encoding.unpack_params(trial.params, trial.distributions)
     failed = trial.state == "FAIL"
     notes = json.loads(trial.attributes)
@@ -201,16 +212,17 @@ def _frozen(trial: Finished, objectives: int) -> FrozenTrial:
 
 
 def _values(trial: Finished, notes: Mapping[str, Any], objectives: int) -> list[float] | None:
+    """Return the costs of all objectives: infinite for a failed trial, None if there is none."""
     if trial.state == "FAIL":
         return [math.inf] * objectives
     return None if trial.value is None else [trial.value, *notes.get(FURTHER, ())]
 
 
 def _shown(held: list[Finished], frozen: dict[int, FrozenTrial]) -> list[FrozenTrial]:
-    """Leaves out failures that hadn't drawn the common parameters; marks the others infeasible.
+    """Leave out failed trials that lack the common parameters; mark the other ones infeasible.
 
-    A sampler takes for its space what all trials have in common: a trial that failed before it had
-    drawn anything would leave it empty.
+    A sampler's search space is the set of parameters that all trials have: a trial that failed
+    before it had sampled any would leave it empty.
     """
     names = [set(frozen[t.number].params) for t in held if t.state != "FAIL"]
     common = set.intersection(*names) if names else {"(no trial has succeeded yet)"}

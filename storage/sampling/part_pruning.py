@@ -1,7 +1,8 @@
-"""Whether a trial should end between two of its parts, by comparing them with the best trial's.
+"""The pruning of a trial between two of its parts (folds or repetitions).
 
-The decision is Optuna's (`optuna.pruners.WilcoxonPruner`): the signed-rank test of the differences,
-part by part. What each part of the best trial came to is known from the feed.
+The parts are compared with those of the best trial, by Optuna's `WilcoxonPruner`: the Wilcoxon
+signed-rank test of the differences, part by part. The values of the best trial's parts come from
+the feed.
 """
 
 import json
@@ -21,10 +22,10 @@ PARTS = "studyhall:parts"  # system attribute of a trial: the value of each of i
 
 
 class PartPruner:
-    """Learns from the feed, then decides about one running trial at a time.
+    """The pruner that compares the parts of a running trial with those of the best trial.
 
     Args:
-        p_threshold: a trial ends that is worse with a p-value below this; 0 ends none.
+        p_threshold: a trial ends if it is worse with a p-value below this; 0 turns pruning off.
     """
 
     def __init__(self, p_threshold: float) -> None:
@@ -36,7 +37,7 @@ class PartPruner:
             self._pruner = WilcoxonPruner(p_threshold=p_threshold)
 
     def learn(self, finished: Sequence[Finished]) -> None:
-        """Remembers the parts of the best trial."""
+        """Keep the values of the best trial's parts."""
         for trial in finished:
             if trial.state == "COMPLETE" and trial.value is not None:
                 place = trial.value, trial.number
@@ -45,7 +46,10 @@ class PartPruner:
                     self._parts = json.loads(trial.attributes).get(PARTS, [])
 
     def should_prune(self, values: Sequence[float]) -> bool:
-        """Whether a trial whose parts have come to these values so far shall end."""
+        """Tell whether a trial should end whose parts reached these costs so far, shape (parts,).
+
+        False once the trial has as many parts as the best: then there is nothing left to save.
+        """
         if not self.p_threshold or len(self._parts) <= len(values):
             return False
         best = _of_parts(self._parts, TrialState.COMPLETE)

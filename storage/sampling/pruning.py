@@ -1,7 +1,7 @@
-"""Whether a running trial should stop early, from sorted values in memory.
+"""The pruners, which decide from sorted values in memory whether a running trial ends early.
 
-The definitions are Optuna's (`optuna.pruners`): a decision costs a look-up, however many trials
-there are, because finished trials' values are kept sorted by step as they arrive.
+They are defined as Optuna's (`optuna.pruners`), but a decision takes one look-up, however many
+trials there are: the values of finished trials are sorted by step as they arrive.
 """
 
 import binascii
@@ -14,54 +14,61 @@ from studyhall.storage.database import encoding
 from studyhall.storage.sampling.feed import Finished, Rung
 from studyhall.storage.sampling.sorted_values import SortedValues
 
-Reports = Mapping[int, float]  # validation loss by step
+Reports = Mapping[int, float]  # costs by step
 
 
 class Pruner(Protocol):
-    """Learns from the feed, then decides about one running trial at a time."""
+    """The interface of pruners: learn from the feed, then decide about one running trial.
+
+    Attributes:
+        needs_rungs: whether the pruner uses the rungs in the feed.
+    """
 
     needs_rungs: bool
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
-        """Takes in what the feed has brought: each finished trial once."""
+        """Take in news from the feed; it contains each finished trial once."""
 
     def rung(self, number: int, reports: Reports, step: int) -> int | None:
-        """The rung that trial `number` enters next with its report at `step`, if there is one.
+        """Return the rung that trial `number` enters next with its report at `step`, or None.
 
-        A report far from the one before may pass several, each only by being good enough for the
-        one before it: ask again when the rung has come back over the feed.
+        If many steps lie between two reports, the later may enter several rungs. It enters the next
+        only if its value is good enough for the one before: ask again once the feed has returned
+        that rung.
         """
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
-        """Whether trial `number` shall end with its report at `step`."""
+        """Tell whether trial `number` should end with its report at `step`."""
 
 
 class Never:
-    """No pruning (`optuna.pruners.NopPruner`)."""
+    """The pruner that never ends a trial (`optuna.pruners.NopPruner`)."""
 
     needs_rungs = False
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
-        """Nothing to learn."""
+        """Do nothing."""
 
     def rung(self, number: int, reports: Reports, step: int) -> int | None:
-        """There are none."""
+        """Return None: this pruner has no rungs."""
         return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
 
 class Percentile:
-    """Stops a trial whose best value is worse than a percentile of the complete trials' values
-    at the same step (`optuna.pruners.PercentilePruner`; the median pruner is its 50).
+    """The percentile pruner (`optuna.pruners.PercentilePruner`; 50 is the median pruner).
+
+    It ends a trial whose lowest cost so far is above a percentile of the complete trials' costs at
+    the same step.
 
     Args:
         percentile: 0 to 100.
-        n_startup_trials: complete trials before the first decision.
+        n_startup_trials: number of complete trials before the first decision.
         n_warmup_steps: steps below this are never judged.
-        interval_steps: judge every so many steps.
+        interval_steps: number of steps between two decisions.
     """
 
     needs_rungs = False
@@ -81,7 +88,7 @@ class Percentile:
         self._values: defaultdict[int, SortedValues] = defaultdict(SortedValues)
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
-        """Sorts in the complete trials' values, step by step."""
+        """Add the costs of complete trials, sorted by step."""
         arrived: defaultdict[int, list[float]] = defaultdict(list)
         for trial in finished:
             if trial.state == "COMPLETE":
@@ -95,21 +102,21 @@ class Percentile:
             self._values[step].extend(values)
 
     def rung(self, number: int, reports: Reports, step: int) -> int | None:
-        """There are none."""
+        """Return None: this pruner has no rungs."""
         return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
-        """Whether the best value so far is above the percentile at this step."""
+        """Tell whether the lowest cost so far is above the percentile at this step."""
         if self._complete < max(self.n_startup_trials, 1) or not self._judges(reports, step):
             return False
         best = min((value for value in reports.values() if not math.isnan(value)), default=None)
-        if best is None:
+        if best is None:  # all reports are NaN
             return True
         at_step = self._values.get(step)
         return at_step is not None and best > at_step.percentile(self.percentile)
 
     def _judges(self, reports: Reports, step: int) -> bool:
-        """Whether this report is the first in its interval of steps."""
+        """Tell whether this report is the first in its interval of steps."""
         if step < self.n_warmup_steps:
             return False
         since = (step - self.n_warmup_steps) // self.interval_steps * self.interval_steps
@@ -117,10 +124,15 @@ class Percentile:
 
 
 class Halving:
-    """Asynchronous successive halving (`optuna.pruners.SuccessiveHalvingPruner`).
+    """The asynchronous successive halving pruner (`optuna.pruners.SuccessiveHalvingPruner`).
 
-    A trial that reaches a rung goes on only if its value is among the best 1/`reduction_factor`
+    A trial that reaches a rung goes on only if its cost is among the best 1/`reduction_factor`
     of all trials that have reached it.
+
+    Args:
+        min_resource: the step of the first rung, if `min_early_stopping_rate` is 0.
+        reduction_factor: ratio of the steps of two consecutive rungs.
+        min_early_stopping_rate: moves every rung to a later step, by this power of the factor.
     """
 
     needs_rungs = True
@@ -131,16 +143,20 @@ class Halving:
         self.min_resource = min_resource
         self.reduction_factor = reduction_factor
         self.min_early_stopping_rate = min_early_stopping_rate
+        # By rung: costs by trial number, and the same costs sorted.
         self._at: defaultdict[int, dict[int, float]] = defaultdict(dict)
         self._sorted: defaultdict[int, SortedValues] = defaultdict(SortedValues)
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
-        """Sorts in the values with which trials have reached rungs."""
+        """Add the costs with which trials have reached rungs."""
         for passed in rungs:
             self._enter(passed.number, passed.rung, passed.value)
 
     def rung(self, number: int, reports: Reports, step: int) -> int | None:
-        """The first rung, since the report before, that the trial may enter and has not."""
+        """Return the first rung after the previous report that the trial may enter and has not.
+
+        After a takeover, a rung that was entered with another value before is entered again.
+        """
         value = reports[step]
         for rung in [] if math.isnan(value) else self._due(_previous(reports, step), step):
             if self._at[rung].get(number) != value:
@@ -150,7 +166,7 @@ class Halving:
         return None
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
-        """Whether the value is too poor for a rung that it has just reached."""
+        """Tell whether the cost is too high for a rung that the trial has just reached, or NaN."""
         value = reports[step]
         for rung in self._due(_previous(reports, step), step):
             if math.isnan(value):
@@ -184,9 +200,15 @@ class Halving:
 
 
 class Hyperband:
-    """Successive halving at several rates at once (`optuna.pruners.HyperbandPruner`).
+    """The Hyperband pruner (`optuna.pruners.HyperbandPruner`): successive halving in brackets.
 
-    The sampler sees the trials of all brackets, where Optuna shows it those of the trial's own.
+    The sampler sees the trials of all brackets; Optuna's shows it only those of the trial's own.
+
+    Args:
+        study_name: the study's name, which decides the bracket of a trial together with its number.
+        min_resource: step of the first rung of the first bracket.
+        max_resource: the number of steps of a full trial.
+        reduction_factor: ratio of the steps of two consecutive rungs.
     """
 
     needs_rungs = True
@@ -207,7 +229,7 @@ class Hyperband:
         self._brackets = [Halving(min_resource, reduction_factor, rate) for rate in range(count)]
 
     def bracket(self, number: int) -> Halving:
-        """The bracket of a trial, drawn from the study's name and the trial's number."""
+        """Return the bracket of a trial, by a hash of the study's name and the trial's number."""
         place = binascii.crc32(f"{self.study_name}_{number}".encode()) % sum(self._allotted)
         for bracket, allotted in zip(self._brackets, self._allotted, strict=True):
             place -= allotted
@@ -216,19 +238,19 @@ class Hyperband:
         raise AssertionError("the place is below the sum")
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
-        """Hands each passed rung to its trial's bracket."""
+        """Pass each rung to the bracket of its trial."""
         for passed in rungs:
             self.bracket(passed.number).learn((), (passed,))
 
     def rung(self, number: int, reports: Reports, step: int) -> int | None:
-        """The next rung of the trial's own bracket."""
+        """Return the next rung in the trial's bracket."""
         return self.bracket(number).rung(number, reports, step)
 
     def should_prune(self, number: int, reports: Reports, step: int) -> bool:
-        """The decision of the trial's own bracket."""
+        """Return the decision of the trial's bracket."""
         return self.bracket(number).should_prune(number, reports, step)
 
 
 def _previous(reports: Reports, step: int) -> int:
-    """The last reported step before this one, or -1."""
+    """Return the last reported step before this one, or -1."""
     return max((at for at in reports if at < step), default=-1)

@@ -1,8 +1,8 @@
-"""Optuna's samplers, made to agree between workers without a word to each other.
+"""The samplers: Optuna's, adapted so that workers agree without shared sampler state.
 
-Each trial gets a sampler of its own, seeded by the trial. What several workers must share (the next
-point of a grid, the place in a sequence, a generation's distribution) follows from the mirror and
-from how many trials were drawn before this one. Nothing is ever unpickled.
+Each trial gets a sampler of its own, seeded by the trial. State that workers must share (the next
+point of a grid, the place in a sequence, a generation's distribution) is computed from the mirror
+and from the number of trials sampled before this one. Nothing is unpickled from the database.
 """
 
 import importlib.util
@@ -44,17 +44,17 @@ def named(
     grid: Mapping[str, Sequence[Any]] | None = None,
     startup_trials: int = 10,
 ) -> Factory:
-    """Makes the samplers that a study file names; "auto" is TPE, as Optuna ships it.
+    """Return the factory of the sampler that a study file names; "auto" is Optuna's TPE.
 
     Args:
         name: one of `NAMES`.
-        study_seed: for what all trials of the study have in common.
-        grid: values of every hyperparameter; for "grid" only.
-        startup_trials: finished trials before TPE, GP and CMA-ES learn from them; how many make a
-            generation of NSGA-II.
+        study_seed: seed of what all trials share: the order of a grid, a Sobol sequence.
+        grid: values by hyperparameter; for "grid" only.
+        startup_trials: number of random trials before TPE, GP and CMA-ES learn from results;
+            for NSGA-II the size of the population.
 
     Raises:
-        ValueError: there is no sampler of that name, or it lacks what it needs.
+        ValueError: there is no sampler of that name, or something that it needs is missing.
     """
     makers: dict[str, Factory] = {
         "auto": lambda seed: TPESampler(seed=seed, n_startup_trials=startup_trials),
@@ -69,28 +69,33 @@ def named(
     if name not in makers:
         raise ValueError(f"sampler: received {name!r}, expected one of {', '.join(NAMES)}")
     if name == "grid" and not grid:
-        raise ValueError("sampler: received 'grid', expected lists of values to search")
+        raise ValueError(
+            "sampler: received 'grid', expected a list of values for each hyperparameter"
+        )
     if name == "gp" and importlib.util.find_spec("torch") is None:
         raise ValueError("sampler: received 'gp', which needs PyTorch: pip install torch")
     if lacks := optuna_names.lacking(name):
         version = optuna.__version__
-        raise ValueError(f"sampler: received {name!r}, which Optuna {version} has no {lacks} for")
+        raise ValueError(
+            f"sampler: received {name!r}, which needs {lacks}, missing from Optuna {version}"
+        )
     return makers[name]
 
 
 def window(name: str, objectives: int = 1) -> Window:
-    """How many finished trials a sampler needs to see: CMA-ES and NSGA-II every generation.
+    """Return the window of finished trials that a sampler needs to see.
 
-    Of several objectives the window knows one only, and so keeps all trials.
+    CMA-ES and NSGA-II need every generation. With several objectives all trials are kept too, since
+    the window ranks by the first objective only.
     """
     return Window(latest=10**9) if name in ("cmaes", "nsgaii") or objectives > 1 else Window()
 
 
 class Grid(GridSampler):
-    """A shuffled grid of which every drawn trial takes the next point, whichever worker runs it.
+    """The grid sampler: each sampled trial takes the next point of a shuffled grid.
 
-    After the last point it starts again. A queued configuration takes no point; what it leaves open
-    is drawn at random.
+    The points are in the same order for all workers. After the last point it starts again. A queued
+    configuration takes no point; hyperparameters that it leaves open are sampled at random.
     """
 
     def __init__(self, grid: Mapping[str, Sequence[Any]], study_seed: int, seed: int) -> None:
@@ -99,7 +104,7 @@ class Grid(GridSampler):
         self._open = RandomSampler(seed=seed)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Gives the trial its point."""
+        """Assign the trial its point of the grid."""
         if DRAW in trial.system_attrs:
             point = trial.system_attrs[DRAW] % self._points
             study._storage.set_trial_system_attr(trial._trial_id, "grid_id", point)
@@ -111,23 +116,27 @@ class Grid(GridSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """The point's value, or one at random for a queued trial."""
+        """Return the point's value, or a random one for a queued trial."""
         if "grid_id" in trial.system_attrs:
             return super().sample_independent(study, trial, param_name, param_distribution)
         return self._open.sample_independent(study, trial, param_name, param_distribution)
 
 
 class Genetic(NSGAIISampler):
-    """NSGA-II whose parents stand in one order, whether they were just chosen or are remembered."""
+    """The NSGA-II sampler, with parents in a fixed order.
+
+    Optuna's order differs between the call that selects them and later ones, which would make a
+    trial depend on what its worker has sampled before.
+    """
 
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        """The parents of a generation, by number."""
+        """Return the parents of a generation, sorted by number."""
         parents = super().get_parent_population(study, generation)
         return sorted(parents, key=lambda trial: trial.number)
 
 
 class Sobol(QMCSampler):
-    """A scrambled Sobol sequence of which every drawn trial takes the next point."""
+    """The scrambled Sobol sequence: each sampled trial takes the next point."""
 
     def __init__(self, study_seed: int, seed: int) -> None:
         with warnings.catch_warnings():  # Optuna calls it experimental
@@ -146,23 +155,27 @@ class Sobol(QMCSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """The sequence's point; nothing for a queued trial."""
+        """Return the trial's point of the sequence; no values for a queued trial."""
         self._draw = trial.system_attrs.get(DRAW)
         return {} if self._draw is None else super().sample_relative(study, trial, search_space)
 
     def _find_sample_id(
         self, study: optuna.Study, search_space: dict[str, BaseDistribution]
     ) -> int:
-        """Optuna counts in the study's attributes, where two workers may read the same number."""
+        """Return the index of the trial's point.
+
+        Optuna's own counter is an attribute of the study, where two workers may read the same
+        number.
+        """
         assert self._draw is not None
         return self._draw
 
 
 class Cmaes(CmaEsSampler):
-    """CMA-ES whose state is replayed from the finished trials.
+    """The CMA-ES sampler, whose state is recomputed from the finished trials.
 
-    Optuna keeps the pickled optimizer in the database. Here only each trial's generation is kept:
-    the optimizer is told the finished generations again, which costs about 0.2 ms each.
+    Optuna stores the pickled optimizer in the database. Here only the generation of each trial is
+    stored: a new optimizer is updated with all finished generations, which takes about 0.2 ms each.
     """
 
     def __init__(self, seed: int, startup_trials: int = 1) -> None:
@@ -180,7 +193,7 @@ class Cmaes(CmaEsSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """A draw from the current generation's distribution."""
+        """Return a sample from the present generation's distribution."""
         self._space = search_space
         return super().sample_relative(study, trial, search_space)
 

@@ -1,4 +1,4 @@
-"""A growing collection of numbers in order: insert and look up by rank, cheap at any size."""
+"""The sorted collection of numbers, with fast insertion and look-up by rank at any size."""
 
 import bisect
 from array import array
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-_CHUNK = 1024  # values that one insertion may have to move
+_CHUNK = 1024  # usual length of a chunk; up to twice as many values move at an insertion
 
 
 class SortedValues:
-    """Numbers in ascending order, in chunks, so that an insertion moves few of them.
+    """The numbers in ascending order, stored in chunks so that an insertion moves few of them.
 
     Examples:
         >>> values = SortedValues([3.0, 1.0])
@@ -30,7 +30,11 @@ class SortedValues:
         return self._count
 
     def __getitem__(self, rank: int) -> float:
-        """The value with `rank` smaller ones before it."""
+        """Return the value at this rank, from 0 for the smallest.
+
+        Raises:
+            IndexError: there are fewer values.
+        """
         for chunk in self._chunks:
             if rank < len(chunk):
                 return chunk[rank]
@@ -38,7 +42,7 @@ class SortedValues:
         raise IndexError(rank)
 
     def add(self, value: float) -> None:
-        """Inserts a finite or infinite number."""
+        """Insert a number, finite or infinite but not NaN."""
         self._count += 1
         if not self._chunks:
             self._chunks, self._largest = [array("d", [value])], [value]
@@ -50,7 +54,7 @@ class SortedValues:
             self._split(at)
 
     def extend(self, values: Sequence[float]) -> None:
-        """Inserts many numbers; sorts anew when they are no longer few."""
+        """Insert many numbers; from 1,024 on, by sorting all values again."""
         if len(values) < _CHUNK:
             for value in values:
                 self.add(value)
@@ -70,7 +74,7 @@ class SortedValues:
         self._largest[at : at + 1] = [chunk[_CHUNK - 1], chunk[-1]]
 
     def remove(self, value: float) -> None:
-        """Takes out one occurrence of `value`, which must be there."""
+        """Remove one occurrence of `value`, which must be among the values."""
         at = bisect.bisect_left(self._largest, value)
         chunk = self._chunks[at]
         del chunk[bisect.bisect_left(chunk, value)]
@@ -81,9 +85,14 @@ class SortedValues:
             del self._chunks[at], self._largest[at]
 
     def percentile(self, percent: float) -> float:
-        """The linearly interpolated percentile, bit for bit as `numpy.percentile` computes it."""
+        """Return the linearly interpolated percentile, bit for bit as `numpy.percentile` does.
+
+        Args:
+            percent: 0 to 100.
+        """
         place = (self._count - 1) * (percent / 100)
         rank = int(place)
         low, high = self[rank], self[min(rank + 1, self._count - 1)]
         share, gap = place - rank, high - low
+        # NumPy interpolates from the nearer end, which rounds differently.
         return high - gap * (1 - share) if share >= 0.5 else low + gap * share

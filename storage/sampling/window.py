@@ -1,10 +1,10 @@
-"""Which finished trials a sampler gets to see in a large study: the best and the latest.
+"""The window of finished trials that a sampler sees in a large study: the best and the latest.
 
-TPE's time grows with what it sees: 10 ms a trial with 200, 25 with 1,000, 36 with 1,600, 220 with
-10,000. Its result does not: over 4 seeds of a noisy function of 7 hyperparameters the best of 1,600
-trials was -0.088 ± 0.006 with the latest 100, -0.097 ± 0.013 with 300, -0.090 ± 0.007 with 900 and
--0.091 ± 0.008 with all, the 100 best shown in each case. The 25 best, which TPE imitates, are
-always among them.
+TPE takes longer the more trials it sees: 10 ms per trial with 200, 25 ms with 1,000, 36 ms with
+1,600, 220 ms with 10,000. Its result does not improve. Over 4 seeds of a noisy function of 7
+hyperparameters, the best of 1,600 trials was -0.088 ± 0.006 with the latest 100, -0.097 ± 0.013
+with 300, -0.090 ± 0.007 with 900 and -0.091 ± 0.008 with all, each with the 100 best too. The 25
+best, from which TPE models good configurations, are always among them.
 """
 
 import bisect
@@ -13,13 +13,13 @@ from studyhall.storage.sampling.feed import Finished
 
 
 class Window:
-    """The earliest, the `best` best complete and the `latest` latest trials of a growing study.
+    """The first trial, the `best` best complete and the `latest` latest trials of a study.
 
-    What it holds depends on which trials have finished, not on the order in which they came.
+    Its content depends only on which trials have finished, not on the order of arrival.
 
     Args:
-        best: how many of the best are kept.
-        latest: how many of the highest numbers are kept; up to that many, all are.
+        best: how many of the best complete trials are kept.
+        latest: how many trials with the highest numbers are kept.
     """
 
     def __init__(self, best: int = 100, latest: int = 900) -> None:
@@ -29,7 +29,7 @@ class Window:
         self._latest: list[int] = []
 
     def add(self, trial: Finished) -> None:
-        """Takes in a finished trial, and lets go of those that it displaces."""
+        """Add a finished trial, and drop those that it displaces."""
         self._held[trial.number] = trial
         bisect.insort(self._latest, trial.number)
         if trial.state == "COMPLETE" and trial.value is not None:
@@ -48,5 +48,5 @@ class Window:
         return any(number == kept for _, kept in self._best)
 
     def trials(self) -> list[Finished]:
-        """What the window holds, by number."""
+        """Return the trials in the window, sorted by number."""
         return [self._held[number] for number in sorted(self._held)]

@@ -1,1 +1,1 @@
-"""A study's own rows: creation, names, notices, trash."""
+"""The rows of a study itself: creation, names, limits, notices, scorings, trash."""

@@ -1,8 +1,9 @@
-"""Trainings beside the search: what is planned, under way and done of one purpose.
+"""The trainings outside the search: planned, running and finished ones of each purpose.
 
 They confirm the best trials with new seeds, or train the best one on less data. Each is a trial of
 a hidden study (`storage.database.companions`): it waits in that study's queue, is leased like any
-other trial, and keeps its result as any other does. That study's budget is what was planned.
+other trial, and its result is stored like any other. The hidden study's limit of trials is the
+number of planned trainings.
 """
 
 import json
@@ -20,8 +21,9 @@ from studyhall.storage.studies.rows import Queued, Study
 
 __all__ = ["CONFIRM", "DATACURVE", "Retraining"]
 
-ATTRIBUTE = "retraining"  # the user attribute of its trial that says what it is
+ATTRIBUTE = "retraining"  # user attribute of a hidden study's trial; see `_about`
 
+# Trials of a hidden study that have started: those with a lease, then those that have ended.
 _BEGUN = """
     SELECT trial_id, 'RUNNING' AS state, CAST(NULL AS double precision) AS value,
         CASE WHEN held = 1 THEN worker END AS worker, checkpoint,
@@ -38,20 +40,20 @@ _ATTRIBUTES = """
 
 @dataclass(frozen=True)
 class Retraining:
-    """One of them.
+    """One training outside the search.
 
     Args:
         purpose: `CONFIRM` or `DATACURVE`.
-        trial: number of the trial whose hyperparameters it has.
-        repeat: from 0.
-        percent: of the training part that it trains on.
-        seed: of weights and order of samples.
-        worker: who has it in hand or has done it; None while it waits.
-        gpu_seconds: what it has taken so far, times devices.
-        result: its value and what else is known, or the reason for having none; None before its
-            end.
-        checkpoint: the name of the object that whoever takes it next goes on from.
-        trial_id: of its own trial; None before it has begun.
+        trial: number of the trial whose hyperparameters it uses.
+        repeat: number of the repetition, from 0.
+        percent: share of the training data that it trains on, 1 to 100.
+        seed: seed of the weights and of the order of samples.
+        worker: the worker that runs it or has finished it; None while it waits.
+        gpu_seconds: seconds that it has taken so far, times devices.
+        result: its value ("value") and its trial's user attributes, or a "reason" if it has no
+            value; None before its end.
+        checkpoint: name of the checkpoint from which the next worker continues.
+        trial_id: identifier of its own trial; None before it has begun.
     """
 
     purpose: str
@@ -67,12 +69,12 @@ class Retraining:
 
     @property
     def id(self) -> tuple[int, int, int]:
-        """What no other of its study and purpose has."""
+        """The key that is unique within its study and purpose."""
         return self.trial, self.repeat, self.percent
 
 
 def hidden(study: Study, purpose: str) -> Study:
-    """The study whose trials they are; its values are those of the first objective."""
+    """Return the hidden study of a purpose; its one objective is the study's first."""
     return replace(
         study,
         study_id=companions.identifier(study.study_id, purpose),
@@ -82,7 +84,7 @@ def hidden(study: Study, purpose: str) -> Study:
 
 
 def opened(db: Database, study: Study) -> list[Study]:
-    """The hidden studies beside a study in which anything was ever planned."""
+    """Return the hidden studies of a study for which anything was ever planned."""
     found = db.snapshot(
         lambda transaction: transaction.rows(
             f"SELECT study_id FROM studyhall_budget WHERE study_id IN {companions.hidden()}",
@@ -96,10 +98,16 @@ def opened(db: Database, study: Study) -> list[Study]:
 
 
 def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining]) -> None:
-    """Writes down what is to be trained; what is there stays, what nobody wants or has begun goes.
+    """Plan trainings of one purpose, in place of the plan before.
+
+    Trainings that are running or finished are kept. Those that wait, or were handed back, are
+    deleted if they are not wanted any more.
 
     Args:
-        purpose: of all of them.
+        db: the database of the study.
+        study: the study.
+        purpose: the purpose of all of them.
+        wanted: all trainings that the plan shall hold, begun or not.
     """
     of = {one.id: one for one in wanted}
 
@@ -118,18 +126,22 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
 
 
 def read(db: Database, study: Study, purpose: str) -> list[Retraining]:
-    """All of one purpose, first repeats first."""
+    """Return all trainings of one purpose, sorted by repeat, percent and trial."""
     return db.snapshot(lambda transaction: _read(transaction, study, purpose))
 
 
 def of_trial(db: Database, study: Study, purpose: str, trial_id: int) -> Retraining:
-    """The one that a trial of the hidden study is."""
+    """Return the training that belongs to a trial of the hidden study.
+
+    Raises:
+        KeyError: there is no such trial.
+    """
     found = {one.trial_id: one for one in read(db, study, purpose)}
     return found[trial_id]
 
 
 def reopen(db: Database, study: Study, one: Retraining) -> None:
-    """Lets one that has ended be trained again, from its beginning."""
+    """Put a training that has ended back into the queue, to start from its first epoch."""
 
     def work(transaction: Transaction) -> None:
         _open(transaction, study, one.purpose)
@@ -144,7 +156,7 @@ def reopen(db: Database, study: Study, one: Retraining) -> None:
 
 
 def drop_model(db: Database, one: Retraining) -> None:
-    """Forgets its model, whose object goes with the next tidying."""
+    """Delete the pointer to its model; the next `retention.tidy` deletes the object."""
     db.transaction(
         lambda transaction: transaction.run(
             "DELETE FROM trial_user_attributes WHERE trial_id = :trial_id AND key = 'model'",
@@ -154,7 +166,10 @@ def drop_model(db: Database, one: Retraining) -> None:
 
 
 def _open(transaction: Transaction, study: Study, purpose: str) -> None:
-    """Locks the hidden study; one that is not there yet is stopped where its study is."""
+    """Lock the budgets of the study and then of the hidden study, creating the latter if need be.
+
+    A new hidden study takes over the study's stop flag.
+    """
     budget.lock(transaction, study.study_id)
     hidden_id = companions.identifier(study.study_id, purpose)
     transaction.run(
@@ -171,7 +186,7 @@ def _open(transaction: Transaction, study: Study, purpose: str) -> None:
 def _queue(
     transaction: Transaction, study: Study, purpose: str, waiting: Iterable[Retraining]
 ) -> None:
-    """Puts these into the queue instead of what is in it, and sets the budget to just that."""
+    """Replace the queue's content by these, and set the limit of trials to match."""
     hidden_id = companions.identifier(study.study_id, purpose)
     transaction.run("DELETE FROM studyhall_queue WHERE study_id = :id", id=hidden_id)
     for one in sorted(waiting, key=_place):
@@ -187,11 +202,13 @@ def _queue(
 
 
 def _about(one: Retraining) -> dict[str, Any]:
+    # With `gpu_seconds`, so that the time of a run before `reopen` still counts.
     names = ("trial", "repeat", "percent", "seed", "gpu_seconds")
     return {name: getattr(one, name) for name in names}
 
 
 def _read(transaction: Transaction, study: Study, purpose: str) -> list[Retraining]:
+    """Return all trainings of one purpose: those in the queue and those that have started."""
     hidden_id = companions.identifier(study.study_id, purpose)
     known: defaultdict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, key, text in transaction.rows(_ATTRIBUTES, study_id=hidden_id):
@@ -222,7 +239,7 @@ def _result(state: str, value: float | None, known: Mapping[str, Any]) -> dict[s
         return None
     if state == "COMPLETE":
         return {**known, "value": value}
-    return {"reason": known.get("reason") or "it was ended"}
+    return {"reason": known.get("reason") or "it was stopped before its end"}
 
 
 def _place(one: Retraining) -> tuple[int, int, int]:

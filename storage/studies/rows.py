@@ -1,4 +1,4 @@
-"""A study as it was created, its rows, and what Optuna's identifiers stand for."""
+"""The rows of a study: insert, read, rename and delete them; find studies by identifier."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from studyhall.storage.database import Database, Transaction, companions, dialec
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
-# Tables whose rows belong to a trial, and those whose rows belong to a study, parents last.
+# Tables whose rows belong to a trial, and those whose rows belong to a study. Rows are deleted in
+# this order: a row that a foreign key refers to must be deleted last.
 _OF_TRIALS = (
     "trial_intermediate_values", "trial_values", "trial_params", "trial_user_attributes",
     "trial_system_attributes", "trial_heartbeats", "studyhall_history",
@@ -33,31 +34,39 @@ _HIDDEN = " UNION ALL ".join(
 
 @dataclass(frozen=True)
 class Study:
-    """A study; `config` is the checked study file.
+    """A study.
 
-    `purpose` is what a hidden study is for, which stands beside the one of its name.
+    Attributes:
+        study_id: Optuna's identifier; that of a hidden study (`storage.database.companions`) is
+            negative.
+        name: unique in the database; a hidden study has the name of the study it belongs to.
+        seed: the study's seed.
+        config: the checked study file.
+        created_at: epoch seconds of the database's clock.
+        directions: "minimize" or "maximize" for each objective.
+        purpose: the purpose of a hidden study; None for an ordinary one.
     """
 
     study_id: int
     name: str
     seed: int
     config: dict[str, Any]
-    created_at: float  # epoch seconds, by the database's clock
-    directions: tuple[str, ...] = (MINIMIZE,)  # of its objectives
+    created_at: float
+    directions: tuple[str, ...] = (MINIMIZE,)
     purpose: str | None = None
 
     @property
     def direction(self) -> str:
-        """Of the objective that trials are ranked by, the first one."""
+        """The direction of the first objective, by which trials are ranked."""
         return self.directions[0]
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A configuration that runs before the search goes on.
+    """A configuration that runs before the sampler draws further ones.
 
     Args:
-        params: a value per hyperparameter, not necessarily all.
+        params: values by hyperparameter; the sampler draws those that are missing.
         attributes: user attributes that its trial has from the beginning.
     """
 
@@ -66,7 +75,7 @@ class Queued:
 
 
 def find(transaction: Transaction, name: str) -> Study | None:
-    """The study of that name, if studyhall has created it."""
+    """Return the study of that name; None if there is none that studyhall has created."""
     row = transaction.row(
         """
         SELECT s.study_id, s.study_name, h.seed, h.config, h.created_at
@@ -91,7 +100,7 @@ def find(transaction: Transaction, name: str) -> Study | None:
 
 
 def token(transaction: Transaction, study: Study) -> str:
-    """The token of the call that created a study."""
+    """Return the token of the call that created a study; "" if the study is gone."""
     row = transaction.row(
         "SELECT token FROM studyhall_studies WHERE study_id = :study_id", study_id=study.study_id
     )
@@ -106,7 +115,11 @@ def insert(
     seed: int,
     directions: Sequence[str] = (MINIMIZE,),
 ) -> int:
-    """Creates a study in Optuna's tables and in ours; returns its id."""
+    """Insert a study into Optuna's tables and ours; return its identifier.
+
+    Raises:
+        IntegrityError: (the driver's) the name is taken.
+    """
     study_id = transaction.value(
         "INSERT INTO studies (study_name) VALUES (:name) RETURNING study_id", name=name
     )
@@ -132,7 +145,7 @@ def insert(
 
 
 def set_config(transaction: Transaction, study_id: int, config: Mapping[str, Any]) -> None:
-    """Replaces a study's configuration."""
+    """Replace a study's configuration."""
     transaction.run(
         "UPDATE studyhall_studies SET config = :config WHERE study_id = :study_id",
         study_id=study_id,
@@ -147,7 +160,7 @@ def insert_budget(
     seconds: float | None,
     gpu_seconds: float | None,
 ) -> None:
-    """Opens a study's budget."""
+    """Insert a study's budget row; None for seconds or GPU seconds means no limit."""
     transaction.run(
         """
         INSERT INTO studyhall_budget (study_id, trials, seconds, gpu_seconds)
@@ -160,7 +173,7 @@ def insert_budget(
 
 
 def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str) -> None:
-    """Puts a configuration into the queue; the same token twice changes nothing."""
+    """Append a configuration to the queue, unless it holds one with the same token."""
     transaction.run(
         """
         INSERT INTO studyhall_queue (study_id, params, attributes, token)
@@ -173,7 +186,7 @@ def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str)
 
 
 def delete(transaction: Transaction, study_id: int) -> None:
-    """Deletes all rows of a study, and of what was trained beside it."""
+    """Delete all rows of a study and of its hidden studies."""
     its = f"SELECT trial_id FROM trials WHERE study_id = :study_id UNION ALL {_HIDDEN}"
     for table in _OF_TRIALS:
         transaction.run(f"DELETE FROM {table} WHERE trial_id IN ({its})", study_id=study_id)
@@ -188,15 +201,15 @@ def delete(transaction: Transaction, study_id: int) -> None:
 
 
 def delete_trial(transaction: Transaction, trial_id: int) -> None:
-    """Deletes all rows of a trial; its number is not given again."""
+    """Delete all rows of a trial; its number is not used again."""
     for table in (*_OF_TRIALS, *_OURS_OF_TRIALS, "trials"):
         transaction.run(f"DELETE FROM {table} WHERE trial_id = :trial_id", trial_id=trial_id)
 
 
 def forget_orphans(transaction: Transaction) -> None:
-    """Deletes our rows of studies that another of Optuna's clients has deleted.
+    """Delete our rows of studies that were deleted through Optuna, which knows only its own tables.
 
-    SQLite gives the ids of deleted rows to new ones, which would inherit them.
+    SQLite reuses the identifiers of deleted rows: a new study would inherit our rows of the old.
     """
     orphans = transaction.rows(
         """
@@ -212,7 +225,7 @@ def forget_orphans(transaction: Transaction) -> None:
 
 
 def name_of(db: Database, study_id: int) -> str | None:
-    """The name of a study, whoever has created it; None if there is none."""
+    """Return a study's name, also if studyhall has not created it; None if there is no study."""
     row = db.snapshot(
         lambda transaction: transaction.row(
             "SELECT study_name FROM studies WHERE study_id = :id", id=study_id
@@ -222,7 +235,7 @@ def name_of(db: Database, study_id: int) -> str | None:
 
 
 def of_trial(db: Database, trial_id: int) -> tuple[int, int] | None:
-    """The study of a trial and the trial's number; None if there is none, or it is hidden."""
+    """Return a trial's study_id and number; None if there is no such trial or it is hidden."""
     row = db.snapshot(
         lambda transaction: transaction.row(
             "SELECT study_id, number FROM trials WHERE trial_id = :id AND study_id IS NOT NULL",
@@ -233,10 +246,10 @@ def of_trial(db: Database, trial_id: int) -> tuple[int, int] | None:
 
 
 def rename(db: Database, study_id: int, name: str) -> bool:
-    """Gives a study another name; its trials, leases and files stay as they are.
+    """Rename a study; its trials, leases and files don't change.
 
     Returns:
-        Whether there is such a study.
+        False if there is no such study.
 
     Raises:
         StorageError: another study has the name.
@@ -252,4 +265,4 @@ def rename(db: Database, study_id: int, name: str) -> bool:
             )
         )
     except dialects.driver(db.kind).IntegrityError as error:
-        raise StorageError(f"study: received {name!r}, expected a name that is free") from error
+        raise StorageError(f"study: received {name!r}, expected an unused name") from error

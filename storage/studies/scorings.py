@@ -1,6 +1,6 @@
-"""The lock on a study's test set: who has scored which model on it, when, and with what result.
+"""The record of each use of a study's test set: who scored which model, when, with what result.
 
-A scoring is written down before the scores are computed, so of two processes one is the first.
+A scoring is recorded before the scores are computed, so that of two processes only one is first.
 """
 
 import json
@@ -18,12 +18,12 @@ class Scoring:
 
     Args:
         number: 1 for the first.
-        trial: whose model was scored.
-        model_sha256: which model it was.
-        who: user@host.
+        trial: number of the trial whose model was scored.
+        model_sha256: SHA-256 of the model's file, hexadecimal.
+        who: the user, as user@host.
         scored_at: epoch seconds of the database's clock.
-        scores: None while they are being computed, or if that was interrupted.
-        worst: the samples that the model is most wrong about.
+        scores: scores by name; None while they are being computed, or if that was interrupted.
+        worst: the samples with the largest errors.
     """
 
     number: int
@@ -36,21 +36,26 @@ class Scoring:
 
 
 def read(db: Database, study: Study) -> list[Scoring]:
-    """All of them, the first one first."""
+    """Return all scorings of a study, in their order."""
     return db.snapshot(lambda transaction: _read(transaction, study))
 
 
 def begin(
     db: Database, study: Study, trial: int, model_sha256: str, who: str, *, again: bool = False
 ) -> Scoring | None:
-    """Opens the test set to a model.
+    """Ask for the use of the test set for a model, and record it.
 
     Args:
-        again: also where it has been scored before, be it this model or another.
+        db: the database of the study.
+        study: the study.
+        trial: number of the trial whose model it is.
+        model_sha256: SHA-256 of the model's file, hexadecimal.
+        who: the user, as user@host.
+        again: allow it even if this model or another has been scored before.
 
     Returns:
-        With scores, if this model has them; without, it is to be scored. None if the test set
-        has been used for another model.
+        A scoring with `scores` if the model has been scored already; one without if the caller
+        must compute them. None if the test set has been used for another model.
     """
 
     def work(transaction: Transaction) -> Scoring | None:
@@ -59,7 +64,7 @@ def begin(
         mine = [one for one in found if one.model_sha256 == model_sha256]
         unfinished = [one for one in mine if one.scores is None]
         if unfinished or (mine and not again):
-            return (unfinished or mine)[-1]
+            return (unfinished or mine)[-1]  # an interrupted scoring may be continued
         if found and not again:
             return None
         _insert(transaction, study, len(found) + 1, trial, model_sha256, who)
@@ -75,7 +80,7 @@ def finish(
     scores: dict[str, Any],
     worst: list[dict[str, Any]],
 ) -> None:
-    """Keeps the scores; those that are there stay."""
+    """Store the scores, unless the scoring has some already."""
     db.transaction(
         lambda transaction: transaction.run(
             """

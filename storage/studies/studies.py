@@ -1,4 +1,4 @@
-"""Studies: create, find, extend, stop, delete; their configuration and the facts about them."""
+"""The studies: create, find, extend and delete them; their configuration and facts."""
 
 import json
 import uuid
@@ -26,21 +26,25 @@ def create(
     directions: Sequence[str] = (MINIMIZE,),
     queue: Iterable[Queued] = (),
 ) -> tuple[Study, bool]:
-    """Creates a study, unless there is one of that name, which is returned as it is.
+    """Create a study, or return the existing study of that name unchanged.
 
     Args:
-        db: where.
+        db: the database.
         name: unique in its database.
         config: the checked study file, stored as JSON.
-        seed: of the study.
-        trials: how many it may start in all.
-        seconds: wall clock from the first claim on, while anybody works on it; None is endless.
-        gpu_seconds: summed over devices; None is endless.
-        directions: of its objectives, minimize or maximize each.
+        seed: the study's seed.
+        trials: how many trials it may start in all.
+        seconds: limit of the wall-clock time during which at least one worker is active, from the
+            first claim on; None for no limit.
+        gpu_seconds: limit of the seconds summed over all devices; None for no limit.
+        directions: "minimize" or "maximize" for each objective.
         queue: configurations to run first.
 
     Returns:
         The study, and whether this call has created it.
+
+    Raises:
+        StorageError: the name is taken by a study that studyhall has not created.
     """
     token = uuid.uuid4().hex
     queued = list(queue)
@@ -54,12 +58,13 @@ def create(
                 rows.enqueue(transaction, study_id, each, uuid.uuid4().hex)
             study = rows.find(transaction, name)
             assert study is not None
+        # The stored token is this call's if it has created the study, also in an earlier try.
         return study, rows.token(transaction, study) == token
 
     try:
         return db.transaction(work)
     except dialects.driver(db.kind).IntegrityError as error:
-        # Another process was a moment faster.
+        # Another process has created a study of that name in the meantime.
         if (study := find(db, name)) is None:
             message = f"the name {name!r} belongs to a study that studyhall has not created"
             raise StorageError(message) from error
@@ -67,12 +72,12 @@ def create(
 
 
 def find(db: Database, name: str) -> Study | None:
-    """The study of that name, if studyhall has created one."""
+    """Return the study of that name; None if there is none that studyhall has created."""
     return db.snapshot(lambda transaction: rows.find(transaction, name))
 
 
 def of_trial(db: Database, trial_id: int) -> Study | None:
-    """The study that a trial belongs to, if studyhall has created it."""
+    """Return the study that a trial belongs to; None if studyhall has not created it."""
 
     def work(transaction: Transaction) -> Study | None:
         found = transaction.rows(
@@ -87,7 +92,7 @@ def of_trial(db: Database, trial_id: int) -> Study | None:
 
 
 def names(db: Database) -> list[str]:
-    """Names of all studies, in the order of their creation."""
+    """Return the names of all studies that studyhall has created, oldest first."""
     rows = db.snapshot(
         lambda transaction: transaction.rows(
             """
@@ -106,8 +111,12 @@ def extend(
     seconds: float = 0.0,
     gpu_seconds: float = 0.0,
 ) -> None:
-    """Adds to a study's limits; a limit that is not set stays endless."""
-    target: dict[str, Any] = {}  # reckoned once: a repeated try must not add twice
+    """Raise a study's limits by these amounts; a limit that is not set stays unset.
+
+    Raises:
+        LookupError: the study is gone.
+    """
+    target: dict[str, Any] = {}  # computed in the first try: a repeated one must not add twice
 
     def work(transaction: Transaction) -> None:
         limits = budget.lock(transaction, study.study_id)
@@ -128,7 +137,10 @@ def set_limits(
     seconds: float | None = None,
     gpu_seconds: float | None = None,
 ) -> None:
-    """Sets a study's limits; trials that have been started stay, even beyond the new limit."""
+    """Set a study's limits; None means no limit.
+
+    Trials that have been started go on, even if there are more than the new limit allows.
+    """
     db.transaction(
         lambda transaction: _limit(
             transaction, study, trials=trials, seconds=seconds, gpu_seconds=gpu_seconds
@@ -139,17 +151,17 @@ def set_limits(
 def change_config(
     db: Database, study: Study, config: Mapping[str, Any], queue: Iterable[Queued] = ()
 ) -> Study:
-    """Replaces the stored configuration and puts others in front, both or neither.
+    """Replace the stored configuration and queue configurations of trials, in one transaction.
 
     Args:
-        db: where.
-        study: as it was read; where another process has changed its configuration meanwhile,
-            nothing happens.
+        db: the database.
+        study: the study as the caller has read it. Nothing is changed if another process has
+            changed its configuration since.
         config: the new configuration.
-        queue: what runs next, once the trials queued before have begun.
+        queue: configurations of trials, to run after those that are queued already.
 
     Returns:
-        The study as it is now.
+        The study as it is stored now.
 
     Raises:
         LookupError: the study is gone.
@@ -170,12 +182,19 @@ def change_config(
 
 
 def delete(db: Database, study: Study) -> None:
-    """Deletes a study with all that belongs to it, in Optuna's tables and in ours."""
+    """Delete all rows of a study, in Optuna's tables and ours; files are not deleted."""
     db.transaction(lambda transaction: rows.delete(transaction, study.study_id))
 
 
 def set_fact(db: Database, study: Study, key: str, value: Any) -> None:
-    """Remembers something about a study: a fingerprint, an export, a proof."""
+    """Store a fact about a study, such as a fingerprint, in place of one with the same key.
+
+    Args:
+        db: the database.
+        study: the study.
+        key: the fact's name.
+        value: anything that JSON can hold.
+    """
     db.transaction(
         lambda transaction: transaction.run(
             """
@@ -189,7 +208,7 @@ def set_fact(db: Database, study: Study, key: str, value: Any) -> None:
 
 
 def facts(db: Database, study: Study) -> dict[str, Any]:
-    """All that has been remembered about a study."""
+    """Return all facts about a study, by key."""
     rows = db.snapshot(
         lambda transaction: transaction.rows(
             "SELECT key, value FROM studyhall_facts WHERE study_id = :study_id",

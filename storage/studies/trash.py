@@ -1,7 +1,7 @@
-"""Deleted studies, until somebody restores them or removes them for good.
+"""The trash: deleted studies that can be restored, until they are deleted for good.
 
-Nothing is moved: a study in the trash is renamed, so that its name is free and no command finds
-it, and what `studyhall_studies` says of it is kept as a fact. Its workers are asked to leave.
+A study in the trash is renamed, so that its name is unused and no command finds it. Its row of
+`studyhall_studies` is deleted and its content kept as a fact. Its workers are asked to stop.
 """
 
 import json
@@ -12,7 +12,7 @@ from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies import rows
 
-PREFIX = "trash/"  # no study's own name holds a slash
+PREFIX = "trash/"  # unmistakable: a study's name can't contain a slash
 _FACT = "trash"
 _RECORD = ("seed", "config", "created_at", "token")
 
@@ -22,10 +22,12 @@ class Deleted:
     """A study in the trash.
 
     Attributes:
-        deleted_at: epoch seconds, by the database's clock.
-        deleted_by: who has deleted it.
-        trials: how many it has.
-        artifacts: its folder of checkpoints and models, if studyhall has created it.
+        study_id: Optuna's identifier.
+        name: the name before it was deleted.
+        deleted_at: epoch seconds of the database's clock.
+        deleted_by: the user who deleted it.
+        trials: how many trials it has.
+        artifacts: location of its checkpoints and models; None if studyhall has not created it.
     """
 
     study_id: int
@@ -37,20 +39,20 @@ class Deleted:
 
 
 def holds(name: str) -> bool:
-    """Whether a study of this name is in the trash."""
+    """Tell whether a study with this stored name is in the trash."""
     return name.startswith(PREFIX)
 
 
 def put(db: Database, study_id: int, who: str) -> str:
-    """Puts a study into the trash and asks its workers to leave.
+    """Move a study to the trash and ask its workers to stop.
 
     Args:
-        db: where the study is.
-        study_id: Optuna's identifier, of a study that studyhall or another client has created.
-        who: deletes it.
+        db: the database of the study.
+        study_id: Optuna's identifier; the study need not have been created by studyhall.
+        who: the user who deletes it.
 
     Returns:
-        Its name.
+        The study's name.
 
     Raises:
         LookupError: there is no such study, or it is in the trash already.
@@ -71,7 +73,7 @@ def put(db: Database, study_id: int, who: str) -> str:
 
 
 def contents(db: Database) -> list[Deleted]:
-    """What is in the trash, what was deleted last first."""
+    """Return the studies in the trash, the last deleted first."""
     found = db.snapshot(
         lambda transaction: transaction.rows(
             """
@@ -88,11 +90,11 @@ def contents(db: Database) -> list[Deleted]:
 
 
 def restore(db: Database, deleted: Deleted) -> None:
-    """Gives a study its name back, with all that belongs to it.
+    """Restore a study from the trash, under its old name.
 
     Raises:
-        LookupError: it is not in the trash any more.
-        StorageError: another study has its name by now.
+        LookupError: the study is not in the trash any more.
+        StorageError: another study has the name now.
     """
 
     def work(transaction: Transaction) -> None:
@@ -102,7 +104,7 @@ def restore(db: Database, deleted: Deleted) -> None:
         )
         if taken is not None:
             raise StorageError(
-                f"study: received {deleted.name!r}, expected a name that is free: "
+                f"study: received {deleted.name!r}, expected an unused name: "
                 "rename or delete the study that has it now"
             )
         _restore_record(transaction, deleted.study_id, about)
@@ -117,10 +119,10 @@ def restore(db: Database, deleted: Deleted) -> None:
 
 
 def purge(db: Database, deleted: Deleted) -> None:
-    """Deletes all rows of a study in the trash; its files are the caller's.
+    """Delete all rows of a study in the trash; the caller deletes its files.
 
     Raises:
-        LookupError: it is not in the trash any more.
+        LookupError: the study is not in the trash any more.
     """
 
     def work(transaction: Transaction) -> None:
@@ -144,7 +146,7 @@ def _record(transaction: Transaction, study_id: int) -> dict[str, Any] | None:
 
 
 def _stop(transaction: Transaction, study_id: int) -> dict[str, Any]:
-    """Asks the workers to leave; whether they had been asked before, and what time it is."""
+    """Ask the workers to stop; return the stop flag from before ("stop") and the time ("at")."""
     before = transaction.row("SELECT stop FROM studyhall_budget WHERE study_id = :id", id=study_id)
     family = companions.family(":id")
     transaction.run(f"UPDATE studyhall_budget SET stop = 1 WHERE study_id IN {family}", id=study_id)
@@ -170,6 +172,11 @@ def _rename(transaction: Transaction, study_id: int, name: str) -> None:
 
 
 def _about(transaction: Transaction, study_id: int) -> dict[str, Any]:
+    """Return the fact that holds the content of a study in the trash.
+
+    Raises:
+        LookupError: the study is not in the trash.
+    """
     name = _name(transaction, study_id)
     row = transaction.row(
         "SELECT value FROM studyhall_facts WHERE study_id = :id AND key = :key",
@@ -183,6 +190,7 @@ def _about(transaction: Transaction, study_id: int) -> dict[str, Any]:
 
 
 def _restore_record(transaction: Transaction, study_id: int, about: dict[str, Any]) -> None:
+    """Insert the deleted row of `studyhall_studies` again, and restore the stop flag."""
     if about["record"] is not None:
         transaction.run(
             f"""

@@ -1,1 +1,1 @@
-"""A trial from its claim to its result."""
+"""The life of a trial in the database, from its claim to its result."""

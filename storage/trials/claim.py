@@ -1,4 +1,7 @@
-"""Claiming: takeover first, then the queue, then a new trial, while the budget lasts."""
+"""The claim of a trial: take over a free one, else take one from the queue, else start a new one.
+
+A claim is refused when the budget is used up or the study is stopped.
+"""
 
 import json
 import uuid
@@ -16,17 +19,22 @@ from studyhall.storage.trials.history import Past
 
 @dataclass(frozen=True)
 class Waiting:
-    """Every trial of the budget is done or in other workers' hands: ask again later."""
+    """The answer when other workers hold all trials that are left: ask again later.
+
+    Attributes:
+        running: how many trials they hold.
+    """
 
     running: int
 
 
 @dataclass(frozen=True)
 class Exhausted:
-    """There is nothing more to do.
+    """The answer when no trial may be run any more.
 
     Args:
-        reason: "trials", "seconds", "gpu_seconds", or "stopped" when somebody has asked to stop.
+        reason: the limit that is used up: "trials", "seconds" or "gpu_seconds"; or "stopped" if a
+            user has stopped the study.
     """
 
     reason: str
@@ -34,11 +42,17 @@ class Exhausted:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a worker needs to know to sample and to go on, read after its claim."""
+    """The data that a worker reads after its claim, to sample or to continue the trial.
+
+    Attributes:
+        past: what earlier workers have stored of the trial.
+        news: results of other trials since the worker last read the feed.
+        running: trial_id, number, params and distributions of each other running trial.
+    """
 
     past: Past
     news: feed.News
-    running: list[tuple[int, int, str, str]]  # trial_id, number, params, distributions
+    running: list[tuple[int, int, str, str]]
 
 
 def claim(
@@ -50,16 +64,22 @@ def claim(
     *,
     trusting: bool,
 ) -> Lease | Waiting | Exhausted:
-    """Gives the worker a trial, if there is one for it; one transaction.
+    """Claim a trial for a worker; called within one transaction.
 
     Args:
-        token: identifies this claim, so that a second try finds what the first has taken.
-        trusting: leave silent leases alone: it may be the database that was away.
+        transaction: the one to do it in.
+        study_id: the study's identifier.
+        worker: the worker.
+        token: identifies this claim, so that a repeated try finds the lease of the first.
+        terms: the timing of the study's leases.
+        trusting: don't reclaim silent leases, because the database was unreachable a moment ago
+            and could not receive heartbeats.
 
     Raises:
         LookupError: the study is gone.
     """
     limits = budget.lock(transaction, study_id)
+    # An earlier try may have been committed without an answer: then its lease has this token.
     lease = leases.find(transaction, token, study_id) if transaction.again else None
     return lease or _next(transaction, study_id, worker, token, terms, limits, trusting)
 
@@ -67,14 +87,22 @@ def claim(
 def look_around(
     transaction: Transaction, study_id: int, lease: Lease, seen: feed.Seen, *, rungs: bool
 ) -> Surroundings:
-    """Reads the trial's past, the others' results since, and what they are trying now."""
+    """Read a claimed trial's past, other trials' new results, and the running trials' parameters.
+
+    Args:
+        transaction: the one to read in.
+        study_id: the study's identifier.
+        lease: the claimed trial's lease.
+        seen: how far the worker has read the feed.
+        rungs: read the rungs too, for pruners that use them.
+    """
     begun = past.read(transaction, lease.trial_id) if lease.attempt > 1 else Past()
     news = feed.read(transaction, study_id, seen, with_rungs=rungs)
     return Surroundings(begun, news, _running(transaction, study_id, lease))
 
 
 def new_token() -> str:
-    """A token for one claim."""
+    """Return a unique token for one claim."""
     return uuid.uuid4().hex
 
 
@@ -87,9 +115,11 @@ def _next(
     limits: Row,
     trusting: bool,
 ) -> Lease | Waiting | Exhausted:
+    """Reclaim silent leases, check the limits, then take over, dequeue or start a trial."""
     held = leases.survey(transaction, study_id, terms.silence_s)
     if held.silent and not trusting:
         recovery.reclaim(transaction, study_id, terms)
+        # Read again: the reclaimed leases are free now, or their trials have failed.
         held = leases.survey(transaction, study_id, terms.silence_s)
     idle_s = _idle_s(limits, held.heard_at, terms)
     if reason := _used_up(limits, held.gpu_seconds, idle_s):
@@ -113,7 +143,7 @@ def _next(
 
 
 def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:
-    """Seconds during which nobody has worked on the study, up to now."""
+    """Return the seconds up to now during which no worker was active; 0 if one is."""
     seen_at = max(filter(None, (limits.active_at, heard_at)), default=limits.now)
     quiet_s = limits.now - seen_at
     return quiet_s if quiet_s > terms.silence_s else 0.0
@@ -131,12 +161,12 @@ def _used_up(limits: Row, held_gpu_seconds: float, idle_s: float) -> str:
 
 
 def _dequeue(transaction: Transaction, queue_id: int) -> tuple[str, dict[str, Any]]:
-    """Parameters, as JSON, and user attributes of a queued configuration."""
+    """Remove a configuration from the queue; return its parameters (JSON) and user attributes."""
     taken = transaction.row(
         "DELETE FROM studyhall_queue WHERE queue_id = :queue_id RETURNING params, attributes",
         queue_id=queue_id,
     )
-    assert taken is not None  # the budget is locked
+    assert taken is not None  # no other claim can take it: the budget is locked
     return str(taken.params), json.loads(taken.attributes or "{}")
 
 

@@ -1,4 +1,4 @@
-"""A trial in a worker's hands."""
+"""The trial that a worker holds."""
 
 import json
 from dataclasses import dataclass
@@ -17,24 +17,27 @@ from studyhall.storage.trials.outbox import Outbox
 
 @dataclass(kw_only=True)
 class Claim:
-    """What a worker gets when it claims a trial.
+    """A claimed trial, as the worker that holds it sees it.
 
     Attributes:
-        lease: its right to run it.
-        trial: takes suggestions as any Optuna trial does; after a takeover it returns the stored
-            values, for a queued configuration the fixed ones.
+        lease: the right to run it.
+        trial: an Optuna trial for suggestions; after a takeover it returns the stored values, for
+            a queued configuration the fixed ones.
         frozen: the same trial as plain data.
-        checkpoint: where the last checkpoint lies, None if there is none.
-        order: what the worker is asked to do, renewed with every report and heartbeat.
-        lost: whether the heartbeat has found the lease to be lost.
+        checkpoint: the name of the last checkpoint, None if there is none.
+        rows: the history by fold and epoch: dicts of fold, epoch, value, metrics.
+        reports: reported costs by step.
+        outbox: what the worker has reported of the trial, delivered or not.
+        order: the action that the worker must take, updated with every report and heartbeat.
+        lost: True once a report or a heartbeat has found that the lease is lost.
     """
 
     lease: Lease
     trial: optuna.Trial
     frozen: FrozenTrial
     checkpoint: str | None
-    rows: dict[tuple[int, int], dict[str, Any]]  # the history by fold and epoch
-    reports: dict[int, float]  # values by step
+    rows: dict[tuple[int, int], dict[str, Any]]
+    reports: dict[int, float]
     outbox: Outbox
     order: Order = Order.GO_ON
     lost: bool = False
@@ -46,40 +49,48 @@ class Claim:
 
     @property
     def attempt(self) -> int:
-        """1 for the first worker that runs the trial, 2 for the next …"""
+        """The number of the worker: 1 for the first that runs the trial, 2 for the next, …"""
         return self.lease.attempt
 
     @property
     def memory_failures(self) -> int:
-        """How often the trial was handed back because its worker had run out of memory."""
+        """The number of times that a worker of the trial ran out of memory."""
         return self.lease.memory_failures
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One dict per reported epoch, whoever has trained it: fold, epoch, value, metrics."""
+        """The reported epochs of all workers: dicts of fold, epoch, value, metrics."""
         return [self.rows[at] for at in sorted(self.rows)]
 
     @property
     def reported(self) -> int:
-        """The last reported epoch (of the last fold), 0 if there is none."""
+        """The last reported epoch (of the last fold); 0 if there is none."""
         return max(self.rows, default=(0, 0))[1]
 
     def report(
         self, step: int, epoch: int, fold: int, value: float | None, metrics: dict[str, Any]
     ) -> None:
-        """Adds an epoch to the history, or replaces it."""
+        """Add an epoch to the history in memory, or replace it.
+
+        Args:
+            step: Optuna's step.
+            epoch: from 1.
+            fold: from 0.
+            value: its cost; None if it is only for the history.
+            metrics: all other results of the epoch, by name.
+        """
         if value is not None:
             self.reports[step] = value
         row = {"fold": fold, "epoch": epoch, "value": value, "metrics": metrics}
         self.rows[fold, epoch] = row
 
     def reached(self, epoch: int, fold: int) -> int:
-        """How many epochs of the history lie up to this one."""
+        """Count the epochs of the history up to and including this one."""
         return sum(at <= (fold, epoch) for at in self.rows)
 
 
 def make(lease: Lease, begun: Past, study: optuna.Study, frozen: FrozenTrial) -> Claim:
-    """The claim of a trial, which the study's storage must already show as running."""
+    """Make the claim of a trial; the study's storage must already show the trial as running."""
     return Claim(
         lease=lease,
         trial=optuna.Trial(study, lease.trial_id),
@@ -92,7 +103,7 @@ def make(lease: Lease, begun: Past, study: optuna.Study, frozen: FrozenTrial) ->
 
 
 def other_trial(row: tuple[int, int, str, str]) -> FrozenTrial:
-    """Another worker's trial as samplers see it."""
+    """Return another worker's running trial for the sampler, from a row of `Surroundings`."""
     return _running(*row)
 
 
@@ -116,7 +127,12 @@ def _running(
 
 
 def claimed_trial(lease: Lease, notes: dict[str, Any]) -> FrozenTrial:
-    """The claimed trial itself, with what an earlier worker has left of it."""
+    """Return the claimed trial for the sampler, with what an earlier worker has stored of it.
+
+    Args:
+        lease: the trial's lease.
+        notes: system attributes that the sampler has set before.
+    """
     frozen = _running(lease.trial_id, lease.number, lease.params, lease.distributions)
     frozen.system_attrs.update(notes)
     if lease.draw is not None:

@@ -1,4 +1,4 @@
-"""What can be done to a study from outside its workers: stop it, end a trial, free the dead's."""
+"""The control of a study from outside its workers: stop it, end a trial, free abandoned ones."""
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.leases import budget, workers
@@ -8,7 +8,7 @@ from studyhall.storage.trials import recovery, results
 
 
 def set_stop(db: Database, study: Study, stop: bool) -> None:
-    """Asks all workers, on all machines, to hand back and leave; or lets them work again."""
+    """Ask all workers, on all machines, to hand back their trials and exit; or allow work again."""
     db.transaction(
         lambda transaction: transaction.run(
             f"UPDATE studyhall_budget SET stop = :stop WHERE study_id IN {companions.family()}",
@@ -19,10 +19,13 @@ def set_stop(db: Database, study: Study, stop: bool) -> None:
 
 
 def stop_trial(db: Database, study: Study, number: int) -> bool:
-    """Ends one running trial as pruned: by its worker, or at once if it has none.
+    """End one running trial as pruned: its worker does, or this function if it has none.
 
     Returns:
-        Whether there is such a running trial.
+        False if no trial of this number is running.
+
+    Raises:
+        LookupError: the study is gone.
     """
 
     def work(transaction: Transaction) -> bool:
@@ -42,7 +45,14 @@ def stop_trial(db: Database, study: Study, number: int) -> bool:
 
 
 def reap(db: Database, study: Study, terms: Terms | None = None) -> list[Silent]:
-    """Frees the trials of workers that fell silent, for anybody to take over."""
+    """Free the trials of workers that fell silent, for others to take over.
+
+    Returns:
+        The leases that were freed.
+
+    Raises:
+        LookupError: the study is gone.
+    """
 
     def work(transaction: Transaction) -> list[Silent]:
         budget.lock(transaction, study.study_id)
@@ -60,17 +70,17 @@ def free(
     out_of_memory: bool = False,
     terms: Terms | None = None,
 ) -> Silent | None:
-    """Frees the trial of a worker that the caller has seen die, without waiting for silence.
+    """Free the trial of a worker that is known to be dead, without waiting for its silence.
 
     Args:
-        db: where the study is.
-        study: it.
+        db: the database of the study.
+        study: the study.
         worker: the dead worker's name.
-        out_of_memory: whether it died for want of memory, which is counted.
-        terms: how many such deaths a trial may have.
+        out_of_memory: whether it ran out of memory; the trial counts such deaths.
+        terms: holds the limit of takeovers, after which the trial fails.
 
     Returns:
-        What it left; None if it held no trial.
+        The freed lease; None if the worker held no trial.
     """
 
     def work(transaction: Transaction) -> Silent | None:
@@ -84,17 +94,19 @@ def free(
 
 
 def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, stopped: str) -> bool:
-    """Ends a running trial without a value though its worker hangs; the sampler avoids its like.
+    """End a running trial as failed because its worker hangs.
+
+    The worker's later writes raise `LeaseLost`. The sampler avoids similar configurations.
 
     Args:
-        db: where the study is; a connection that the hanging thread does not hold.
-        study: it.
+        db: the database of the study, with a connection that the hanging thread does not use.
+        study: the study.
         trial_id, fence: of the lease that the hanging worker holds.
-        reason: why, for people.
-        stopped: likewise in a word or two.
+        reason: the reason, as a sentence for the user.
+        stopped: the reason in a word or two, for tables.
 
     Returns:
-        Whether the trial was still the worker's; its later writes raise `LeaseLost`.
+        False if the worker no longer held the trial.
     """
 
     def work(transaction: Transaction) -> bool:

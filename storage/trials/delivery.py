@@ -1,4 +1,4 @@
-"""Carrying what a worker has to say of its trial to the database, in one transaction."""
+"""The delivery of a worker's outbox to the database, in one transaction."""
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases
@@ -12,21 +12,21 @@ from studyhall.storage.trials.epochs import Reply
 def deliver(
     db: Database, study_id: int, claim: Claim, seen: feed.Seen | None, patience_s: float
 ) -> Reply | None:
-    """Writes what waits: hyperparameters, reports, the pointer to a checkpoint.
+    """Write what waits in the outbox: hyperparameters, reports, the pointer to a checkpoint.
 
     Args:
-        db: where to.
-        study_id: of the study.
+        db: the database.
+        study_id: the study's identifier.
         claim: the trial.
-        seen: how far the worker has read the feed; None if it does not want to hear of it.
-        patience_s: how long to go on trying.
+        seen: how far the worker has read the feed; None to read no news.
+        patience_s: how many seconds to keep trying.
 
     Returns:
-        What the worker hears, if a report was among it.
+        The reply to the reports; None if there was no report.
 
     Raises:
-        LeaseLost: somebody else holds the trial; nothing was written.
-        StorageAway: the database stayed away; everything still waits.
+        LeaseLost: another worker holds the trial; nothing was written.
+        StorageAway: the database stayed unreachable; everything still waits in the outbox.
     """
     outbox, params = claim.outbox, len(claim.frozen.params)
     old_params = params == outbox.params
@@ -40,6 +40,7 @@ def deliver(
         _point(transaction, claim)
         return answer
 
+    # A single statement needs no BEGIN and COMMIT, which saves two round trips.
     single = old_params and outbox.pointer is None and epochs.is_single(db.kind, outbox.waiting)
     run = db.statement if single else db.transaction
     answer = run(work, patience_s=patience_s)
@@ -48,10 +49,10 @@ def deliver(
 
 
 def repeat(transaction: Transaction, study_id: int, claim: Claim) -> None:
-    """Before a transaction that ends a trial: delivers again what may have been forgotten.
+    """Write again what a crashed server may have lost; called first when a trial ends.
 
     Raises:
-        LeaseLost: somebody else holds the trial.
+        LeaseLost: another worker holds the trial.
     """
     if not claim.outbox.is_complete(transaction.connection_number):
         _write(transaction, study_id, claim, None, with_params=True)
@@ -65,6 +66,7 @@ def _write(
     *,
     with_params: bool,
 ) -> Reply | None:
+    """Write hyperparameters and reports; all of them again if the server may have lost some."""
     complete = claim.outbox.is_complete(transaction.connection_number)
     if claim.frozen.params and (with_params or not complete):
         optuna_rows.params(transaction, claim.lease, claim.frozen)
@@ -73,7 +75,7 @@ def _write(
 
 
 def _point(transaction: Transaction, claim: Claim) -> None:
-    """Moves the pointer to the last checkpoint, if a new one waits."""
+    """Set the pointer to the last checkpoint, if a new one waits in the outbox."""
     pointer = claim.outbox.pointer
     if pointer is not None and not leases.point(
         transaction, claim.lease, pointer.name, pointer.progress

@@ -1,8 +1,8 @@
-"""One epoch, one transaction: fence, lease, report, history, orders, and the others' results.
+"""The transaction that reports an epoch: check the fence, renew the lease, write, read the news.
 
-PostgreSQL does it in one statement and one round trip, which it plans once; SQLite, where a round
-trip is a function call, in three. What the feed holds beyond is another statement, which is
-planned each time, since how much that will be depends on what has been seen.
+On PostgreSQL this is one statement in one round trip, which the server plans once. On SQLite, where
+a round trip is a function call, it is three statements. Reading news from the feed is another
+statement, planned each time, since the number of rows depends on how far the worker has read.
 """
 
 import math
@@ -19,7 +19,19 @@ from studyhall.storage.studies import directions
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch has brought; `value` is a cost, which Optuna's table shows as a value."""
+    """The report of one epoch.
+
+    Attributes:
+        step: Optuna's step.
+        epoch: from 1.
+        fold: from 0.
+        progress: number of epochs in the trial's history, this one included.
+        value: its cost, which Optuna's table shows as a value; None if it is only for the history.
+        metrics: all other results of the epoch, by name.
+        rung: the rung of successive halving that the trial enters with it, if any.
+        seconds: how long the epoch took.
+        direction: of the study's first objective, to convert the cost into a value.
+    """
 
     step: int
     epoch: int
@@ -34,12 +46,13 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker hears when it reports; no news if it did not ask."""
+    """The reply to a report: the order to the worker, and news from the feed if it asked for it."""
 
     order: Order
     news: feed.News | None
 
 
+# SQLite's three statements. (SQLite has no greatest().)
 _RENEW = f"""
     UPDATE studyhall_leases SET heard_at = {{now}}, epoch = :epoch, value = :value,
         progress = CASE WHEN progress < :progress THEN :progress ELSE progress END
@@ -60,6 +73,8 @@ _HISTORY = """
     ON CONFLICT (trial_id, fold, epoch) DO UPDATE SET value = excluded.value,
         metrics = excluded.metrics, seconds = excluded.seconds"""
 
+# PostgreSQL's one statement. All parts select from `lease`, which is empty if the fence is old:
+# then nothing is written. PostgreSQL can't infer the types of the values that have a CAST.
 _ALL_AT_ONCE = f"""
     WITH lease AS (
         UPDATE studyhall_leases SET heard_at = {{now}}, epoch = :epoch, value = :value,
@@ -94,18 +109,18 @@ def write(
     reports: list[EpochReport],
     seen: feed.Seen | None,
 ) -> Reply:
-    """Writes reports, oldest first, and reads what the feed holds beyond what has been seen.
+    """Write reports, oldest first, and read the news from the feed.
 
     Args:
         transaction: the one to do it in.
-        study_id: of the study.
-        lease: of the trial.
-        reports: one at least.
-        seen: None to read nothing; rungs are read only when a report has entered one, as only
-            then they matter.
+        study_id: the study's identifier.
+        lease: the trial's lease.
+        reports: one or more.
+        seen: how far the worker has read the feed; None to read no news. Rungs are read only if a
+            report has entered one: only then does the pruner use them.
 
     Raises:
-        LeaseLost: nothing is written.
+        LeaseLost: another worker holds the trial; nothing is written.
     """
     lazy = is_single(transaction.kind, reports)
     write_one = _at_once if transaction.kind == "postgresql" else _in_turn
@@ -118,12 +133,19 @@ def write(
 
 
 def is_single(kind: str, reports: list[EpochReport]) -> bool:
-    """Whether `write` will write by one statement, which needs no COMMIT."""
+    """Tell whether `write` needs only one writing statement, which needs no COMMIT."""
     return kind == "postgresql" and len(reports) == 1 and reports[0].rung is None
 
 
 def _at_once(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Row:
-    """One statement; if it is the whole transaction, its COMMIT need not wait for the disk."""
+    """Write a report in one statement.
+
+    If it is the whole transaction (`lazy`), the server does not wait for the disk: a report that a
+    crash loses is written again (`outbox.Outbox`).
+
+    Raises:
+        LeaseLost: another worker holds the trial.
+    """
     written = transaction.row(_ALL_AT_ONCE, lazy=lazy, **values)
     if written is None:
         raise LeaseLost
@@ -131,7 +153,11 @@ def _at_once(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Ro
 
 
 def _in_turn(transaction: Transaction, values: dict[str, Any], lazy: bool) -> Row:
-    """Three statements."""
+    """Write a report in three statements.
+
+    Raises:
+        LeaseLost: another worker holds the trial.
+    """
     renewed = transaction.row(_RENEW, **values)
     if renewed is None:
         raise LeaseLost
@@ -159,7 +185,7 @@ def _news(
 def _enter(
     transaction: Transaction, study_id: int, lease: Lease, rung: int, value: float | None
 ) -> None:
-    """Lets the others know with which value a trial has reached a rung."""
+    """Publish the value with which a trial has reached a rung, for other workers' pruners."""
     transaction.run(
         """
         INSERT INTO studyhall_rungs (trial_id, rung, study_id, sequence, number, value)
@@ -176,6 +202,7 @@ def _enter(
 
 
 def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
+    # Our tables hold the cost, Optuna's the value.
     cost, _ = stored(report.value)
     finite, kind = stored(directions.turned(report.value, report.direction))
     return {
@@ -194,7 +221,7 @@ def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
 
 
 def stored(value: float | None) -> tuple[float | None, str | None]:
-    """A number as Optuna's tables hold it: the value if it is finite, and its kind."""
+    """Return a number as Optuna's tables hold it: the value if it is finite, and its kind."""
     if value is None:
         return None, None
     if math.isnan(value):

@@ -1,4 +1,4 @@
-"""What the database holds of a trial that somebody has begun."""
+"""The stored past of a running trial: reports, history, the sampler's attributes."""
 
 import json
 import math
@@ -13,7 +13,13 @@ _SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 @dataclass(frozen=True)
 class Past:
-    """A begun trial: its reports by step, its history, its sampler's notes."""
+    """The stored past of a running trial.
+
+    Attributes:
+        reports: costs by step.
+        history: dicts of fold, epoch, value, metrics, in this order.
+        notes: system attributes that the sampler has set.
+    """
 
     reports: dict[int, float] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -21,14 +27,14 @@ class Past:
 
 
 def read(transaction: Transaction, trial_id: int) -> Past:
-    """Reads all that is known."""
+    """Read everything stored about a running trial."""
     return Past(
         reports(transaction, trial_id), history(transaction, trial_id), notes(transaction, trial_id)
     )
 
 
 def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
-    """Costs by step, from the values in Optuna's table."""
+    """Return a running trial's costs by step, converted from the values in Optuna's table."""
     rows = transaction.rows(
         f"""
         SELECT v.step, v.intermediate_value, v.intermediate_value_type, s.direction
@@ -43,7 +49,7 @@ def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
 
 
 def direction(transaction: Transaction, trial_id: int) -> str:
-    """Which way the first objective of a begun trial's study gets better."""
+    """Return the direction of the first objective of a running trial's study."""
     found = transaction.row(
         f"""
         SELECT s.direction FROM studyhall_leases l
@@ -56,7 +62,7 @@ def direction(transaction: Transaction, trial_id: int) -> str:
 
 
 def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:
-    """All metrics of all epochs: dicts of fold, epoch, value, metrics."""
+    """Return all epochs of a trial with all metrics: dicts of fold, epoch, value, metrics."""
     rows = transaction.rows(
         """
         SELECT fold, epoch, value, metrics FROM studyhall_history
@@ -70,7 +76,7 @@ def history(transaction: Transaction, trial_id: int) -> list[dict[str, Any]]:
 
 
 def notes(transaction: Transaction, trial_id: int) -> dict[str, Any]:
-    """What the sampler has noted, from Optuna's table."""
+    """Return the system attributes that the sampler has set, from Optuna's table."""
     rows = transaction.rows(
         "SELECT key, value_json FROM trial_system_attributes WHERE trial_id = :trial_id",
         trial_id=trial_id,

@@ -1,4 +1,4 @@
-"""What a worker knows of its study: the others' results and trials, for sampling and pruning."""
+"""The results of other trials that a worker keeps in memory, for sampling and pruning."""
 
 import time
 from collections.abc import Callable
@@ -15,18 +15,18 @@ from studyhall.storage.trials import claimed_trial as claimed
 from studyhall.storage.trials.claim import Surroundings
 from studyhall.storage.trials.claimed_trial import Claim
 
-FRESH_S = 0.25  # a report asks for the others' results only if it knows those of no later moment
+FRESH_S = 0.25  # a report asks for news only if the last is older than this
 
 
 class Knowledge:
-    """A mirror for the sampler and a pruner, both fed from the feed.
+    """The mirror for the sampler and the pruners, all updated from the feed.
 
     Args:
         mirror: the finished trials in memory.
         sampler_factory: makes the sampler of one trial from that trial's seed.
-        trial_seed: the seed of a trial, from its number.
-        pruner: decides about running trials.
-        part_pruner: likewise, between two parts of them.
+        trial_seed: returns the seed of a trial from its number.
+        pruner: decides whether running trials end early.
+        part_pruner: decides whether trials end between two of their parts.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Knowledge:
         self._trial_seed = trial_seed
 
     def learn(self, news: News) -> None:
-        """Takes in what has happened since the last time."""
+        """Add news from the feed to the mirror and the pruners."""
         self.mirror.learn(news.finished)
         self.pruner.learn(news.finished, news.rungs)
         self.part_pruner.learn(news.finished)
@@ -55,12 +55,15 @@ class Knowledge:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it need not ask again yet: where epochs take milliseconds, asking would cost
-        more than all the rest, and the answer makes no difference."""
+        """True if the last news is too recent to ask again.
+
+        Where epochs take milliseconds, asking with each report would cost more than everything else
+        and would hardly change a decision.
+        """
         return time.monotonic() - self._heard_at < FRESH_S
 
     def begin(self, lease: Lease, around: Surroundings) -> Claim:
-        """Sets a claimed trial up for sampling, knowing the latest."""
+        """Make the claim of a trial, ready for sampling, after learning the latest results."""
         self.learn(around.news)
         frozen = claimed.claimed_trial(lease, around.past.notes)
         self.mirror.show_running([frozen, *map(claimed.other_trial, around.running)])
@@ -68,5 +71,5 @@ class Knowledge:
         return claimed.make(lease, around.past, self.mirror.study(sampler), frozen)
 
     def rung(self, claim: Claim, step: int, value: float | None) -> int | None:
-        """The rung that a trial enters next with its report."""
+        """Return the rung that a trial enters next with its report at this step; None if none."""
         return None if value is None else self.pruner.rung(claim.number, claim.reports, step)

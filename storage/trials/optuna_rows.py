@@ -1,4 +1,4 @@
-"""Rows of Optuna's tables that hold hyperparameters and attributes, several in one statement."""
+"""The writing of hyperparameters and attributes into Optuna's tables, many rows per statement."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,15 +10,15 @@ from studyhall.storage.leases.leases import Lease, LeaseLost
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-# A sampler's notes for the time while a trial runs, or too large to keep.
+# System attributes that a sampler needs only while the trial runs, or that are too large to keep.
 _PASSING_NOTES = ("tpe:relative_params", "cma:optimizer", "studyhall:draw")
 
 
 def params(transaction: Transaction, lease: Lease, trial: "FrozenTrial") -> None:
-    """Writes what has been suggested for a trial, and what the sampler has noted about it.
+    """Write a trial's hyperparameters and the system attributes that the sampler has set.
 
     Raises:
-        LeaseLost: nothing is written.
+        LeaseLost: another worker holds the trial; nothing is written.
     """
     packed = encoding.pack_params(trial.params, trial.distributions)
     if not leases.show_params(transaction, lease, *packed):
@@ -43,7 +43,14 @@ def params(transaction: Transaction, lease: Lease, trial: "FrozenTrial") -> None
 def attributes(
     transaction: Transaction, kind: str, owner_id: int, values: Mapping[str, Any]
 ) -> None:
-    """Writes attributes into one of Optuna's three tables of them: all in one statement."""
+    """Write attributes into one of Optuna's tables, all in one statement.
+
+    Args:
+        transaction: the one to do it in.
+        kind: the table: "trial_user", "trial_system" or "study_system".
+        owner_id: the identifier of the trial or study.
+        values: attributes by key.
+    """
     if not values:
         return
     owner = f"{kind.split('_')[0]}_id"
@@ -60,7 +67,7 @@ def attributes(
 
 
 def kept(system_attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The sampler's notes that are worth keeping with the trial."""
+    """Return the system attributes that are kept with the trial after it has ended."""
     return {
         key: value for key, value in system_attributes.items() if not key.startswith(_PASSING_NOTES)
     }

@@ -1,4 +1,4 @@
-"""What waits for the database to come back, so that training need not."""
+"""The outbox of a trial: reports wait here while the database is unreachable; training goes on."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.trials.epochs import EpochReport
 
-OUTAGE_S = 600.0  # how long it waits before the worker is told to give up
-_RETRY_S = 2.0  # between attempts to deliver it
+OUTAGE_S = 600.0  # how long the oldest report may wait before the worker gives up
+_RETRY_S = 2.0  # pause between attempts to deliver
 _NONE = -1  # nothing has been delivered yet
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """Where a checkpoint lies, and how many epochs of the history it holds."""
+    """The pointer to a checkpoint: its name, and how many epochs of the history it holds."""
 
     name: str
     progress: int
@@ -21,28 +21,29 @@ class Pointer:
 
 @dataclass
 class Outbox:
-    """What a worker has to say of its trial: what waits, oldest first, and what was delivered.
+    """The reports and the checkpoint pointer of one trial, waiting or delivered.
 
-    A PostgreSQL that crashes may forget the reports that it has accepted within the last second.
-    Its clients notice by their connections, and then deliver all of them again.
+    Reports are committed without waiting for the disk: a PostgreSQL server that crashes may lose
+    those of the last second. A crash also breaks the connection, so after a new connection all
+    reports are delivered again.
     """
 
-    waiting: list[EpochReport] = field(default_factory=list)
+    waiting: list[EpochReport] = field(default_factory=list)  # oldest first
     params: int = 0  # how many hyperparameters were delivered
-    pointer: Pointer | None = None  # to a checkpoint, which waits
+    pointer: Pointer | None = None  # the one that waits, if any
     _delivered: list[EpochReport] = field(default_factory=list)
-    _replaced: list[str] = field(default_factory=list)  # checkpoints
-    _connection: int = _NONE
-    _since: float | None = None  # time.monotonic()
-    _retry_at: float = 0.0
+    _replaced: list[str] = field(default_factory=list)  # checkpoints that nothing points to
+    _connection: int = _NONE  # number of the connection of the last delivery
+    _since: float | None = None  # time.monotonic() since which something waits
+    _retry_at: float = 0.0  # time.monotonic()
 
     def add(self, report: EpochReport) -> None:
-        """Puts in one more report."""
+        """Add a report."""
         self.waiting.append(report)
         self._since = self._since or time.monotonic()
 
     def point(self, pointer: Pointer) -> None:
-        """Puts in a pointer to a checkpoint, instead of one that may wait there."""
+        """Add a pointer to a checkpoint; it replaces one that still waits."""
         if self.pointer is not None:
             self._replaced.append(self.pointer.name)
         self.pointer = pointer
@@ -50,27 +51,32 @@ class Outbox:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to try to deliver."""
+        """True if something waits and a delivery may be tried now."""
         return self._since is not None and time.monotonic() >= self._retry_at
 
     def is_complete(self, connection: int) -> bool:
-        """Whether the database, reached through this connection, has all but what waits."""
+        """Tell whether the database has everything except what waits.
+
+        Args:
+            connection: number of the present connection. If it is not that of the last delivery,
+                the server may have crashed and lost reports.
+        """
         return self._connection in (_NONE, connection)
 
     def everything(self) -> list[EpochReport]:
-        """All reports, those that were delivered first."""
+        """Return all reports: those delivered before, then those that wait."""
         return [*self._delivered, *self.waiting]
 
     def delivered(self, params: int, connection: int, checkpoint: str | None) -> str | None:
-        """Notes that everything has arrived.
+        """Mark everything as delivered.
 
         Args:
             params: how many hyperparameters there are.
-            connection: through which it went.
-            checkpoint: to which the database has pointed before.
+            connection: number of the connection that was used.
+            checkpoint: the checkpoint that the database pointed to before.
 
         Returns:
-            The checkpoint to which it points now.
+            The checkpoint that it points to now.
         """
         self._delivered += self.waiting
         self.waiting, self.params, self._connection = [], params, connection
@@ -83,14 +89,17 @@ class Outbox:
         return now
 
     def replaced(self) -> str | None:
-        """A checkpoint that nothing points to any more, as long as none waits to be pointed to."""
+        """Return a checkpoint that nothing points to any more, once; None if a pointer waits."""
         return self._replaced.pop(0) if self._replaced and self.pointer is None else None
 
     def keep(self, error: StorageAway) -> None:
-        """Keeps all of it for later.
+        """Keep everything for a later attempt.
+
+        Args:
+            error: the error of the failed attempt.
 
         Raises:
-            StorageAway: this one, once the oldest has waited for `OUTAGE_S`.
+            StorageAway: that error, once the oldest entry has waited for `OUTAGE_S` seconds.
         """
         now = time.monotonic()
         if self._since is not None and now - self._since > OUTAGE_S:

@@ -1,4 +1,7 @@
-"""Freeing the trials of workers that fell silent; ending those that no worker survives."""
+"""The recovery of trials whose workers fell silent or died: free them, or end them.
+
+A trial fails when too many workers in a row have died on it without completing an epoch.
+"""
 
 import math
 from typing import Any
@@ -12,7 +15,7 @@ from studyhall.storage.trials.results import Result
 
 
 def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silent]:
-    """Frees every silent lease, and fails the trials that have had their last chance.
+    """Free every silent lease; fail the trials that have used up their retries.
 
     The study's budget row must be locked.
     """
@@ -24,9 +27,12 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
 def free(
     transaction: Transaction, study_id: int, worker: str, terms: Terms, *, out_of_memory: bool
 ) -> Silent | None:
-    """Likewise for the lease of one worker that is known to be dead, silent or not.
+    """Free the lease of a worker that is known to be dead; fail a trial without retries left.
 
     The study's budget row must be locked.
+
+    Returns:
+        The freed lease; None if the worker held none.
     """
     found = leases.free(transaction, study_id, worker, out_of_memory=out_of_memory)
     _settle(transaction, study_id, [] if found is None else [found], terms)
@@ -34,7 +40,10 @@ def free(
 
 
 def _settle(transaction: Transaction, study_id: int, silent: list[Silent], terms: Terms) -> None:
-    """Books what the dead have used, and fails what they did not survive once too often."""
+    """Add the GPU seconds of freed leases to the budget, and end trials that must not go on.
+
+    A trial that a user has stopped is pruned, one without retries left fails.
+    """
     if silent:
         budget.book(transaction, study_id, sum(one.seconds for one in silent))
     for one in silent:
@@ -45,21 +54,30 @@ def _settle(transaction: Transaction, study_id: int, silent: list[Silent], terms
 
 
 def _cause(silent: Silent) -> tuple[str, str]:
-    """The reason for which a trial is failed, and what stopped it in a word or two."""
-    died = f"its workers died {silent.barren} times in a row without completing an epoch"
-    last = f"the last one {silent.worker} on {silent.host}"
+    """Return the reason why a trial fails, as a sentence and in a word or two."""
+    several = f"its workers died {silent.barren} times in a row"
+    died = "its worker died" if silent.barren == 1 else several
+    last = f"last worker: {silent.worker} on {silent.host}"
     if not silent.memory_failures:
-        return f"{died}, {last}", "worker died"
-    return f"{died}, {silent.memory_failures} times out of memory, {last}", results.OUT_OF_MEMORY
+        return f"{died} without completing an epoch; {last}", "worker died"
+    memory = f"({silent.memory_failures} × out of memory)"
+    return f"{died} without completing an epoch {memory}; {last}", results.OUT_OF_MEMORY
 
 
 def fail(
     transaction: Transaction, study_id: int, trial_id: int, fence: int, reason: str, stopped: str
 ) -> None:
-    """Ends a trial without a value, on somebody else's behalf.
+    """End a trial as failed, from outside its worker.
+
+    Args:
+        transaction: one that holds the lock on the budget.
+        study_id: the study's identifier.
+        trial_id, fence: of the trial's lease.
+        reason: the reason, as a sentence for the user.
+        stopped: the reason in a word or two, for tables.
 
     Raises:
-        LeaseLost: it is not held under this fence.
+        LeaseLost: the lease has another fence, or the trial has ended.
     """
     attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
     result = left_behind(transaction, trial_id, results.FAIL, attributes)
@@ -69,10 +87,10 @@ def fail(
 def hand_back(
     transaction: Transaction, study_id: int, lease: Lease, *, out_of_memory: bool
 ) -> None:
-    """Frees a trial at its holder's wish, or ends it if somebody has stopped it.
+    """Free a trial that its worker hands back; end it as pruned if a user has stopped it.
 
     Raises:
-        LeaseLost: somebody else holds it.
+        LeaseLost: another worker holds it.
     """
     freed = leases.release(transaction, lease, out_of_memory=out_of_memory)
     if freed is None:
@@ -83,10 +101,10 @@ def hand_back(
 
 
 def prune(transaction: Transaction, study_id: int, trial_id: int, fence: int) -> None:
-    """Ends a trial that somebody has stopped and nobody runs.
+    """End a trial that a user has stopped and no worker runs, as pruned.
 
     Raises:
-        LeaseLost: it is not held under this fence.
+        LeaseLost: the lease has another fence, or the trial has ended.
     """
     result = left_behind(transaction, trial_id, results.PRUNED, {"stopped": "by hand"})
     results.finish(transaction, study_id, trial_id, fence, result)
@@ -95,9 +113,13 @@ def prune(transaction: Transaction, study_id: int, trial_id: int, fence: int) ->
 def left_behind(
     transaction: Transaction, trial_id: int, state: str, attributes: dict[str, object]
 ) -> Result:
-    """The result of a trial that has no worker, from what the database holds of it.
+    """Return the result of a trial that has no worker, from what the database holds of it.
 
-    Its value is that of its best epoch if it is PRUNED, and none if it is to FAIL.
+    Args:
+        transaction: the one to read in.
+        trial_id: Optuna's identifier of the trial.
+        state: PRUNED, with the cost of the best epoch, or FAIL, without a value.
+        attributes: user attributes of the result.
     """
     row = transaction.row(
         "SELECT params, distributions FROM studyhall_leases WHERE trial_id = :trial_id",
@@ -120,5 +142,5 @@ def left_behind(
 
 
 def _several(history: list[dict[str, Any]]) -> bool:
-    """Whether a trial went on to a second training, so that its steps are no epochs."""
+    """Tell whether a trial consists of several trainings (folds): its steps are not epochs then."""
     return any(row["fold"] > 0 for row in history)

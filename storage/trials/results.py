@@ -1,4 +1,4 @@
-"""How a trial ends: its result into Optuna's tables, its summary into the feed, its lease gone."""
+"""The end of a trial: its result is written, its summary put into the feed, its lease deleted."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
-OUT_OF_MEMORY = "out of memory"  # `stopped` of a trial that failed for want of memory
+OUT_OF_MEMORY = "out of memory"  # the attribute `stopped` of a trial that ran out of memory
 
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a trial.
+    """The result of a trial.
 
     Args:
         state: COMPLETE, PRUNED or FAIL.
         value: the cost of the best epoch, or None.
-        reports: values by step.
+        reports: costs by step.
         best_epoch: the epoch of the best report, if there is one.
-        params, distributions: packed.
+        params, distributions: the hyperparameters, see `encoding.pack_params`.
         attributes, system_attributes, study_system_attributes: for Optuna's tables.
-        direction: of the study; Optuna's tables show the cost as a value.
-        further: values of the objectives after the first, in their own directions.
+        direction: of the study's first objective; Optuna's tables show the cost as a value.
+        further: values (not costs) of the objectives after the first.
     """
 
     state: str
@@ -58,9 +58,10 @@ def of_trial(
     direction: str,
     further: Sequence[float],
 ) -> Result:
-    """A worker's result: what it says, with what the trial itself has gathered.
+    """Make the result of a worker's trial: its arguments, and what the trial itself holds.
 
-    Steps are epochs, but not in a trial of several trainings, which has `best_epochs` instead.
+    The best step is the best epoch, except in a trial of several trainings (folds), whose
+    attribute `best_epochs` holds theirs. For the arguments see `Result`.
     """
     return Result(
         state,
@@ -77,7 +78,7 @@ def of_trial(
 
 
 def best_step(reports: Mapping[int, float]) -> int | None:
-    """The step of the best value; of equals, the first."""
+    """Return the step of the lowest cost, the first among equals; None if all are NaN."""
     steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
     return min(steps, key=lambda step: reports[step], default=None)
 
@@ -85,10 +86,10 @@ def best_step(reports: Mapping[int, float]) -> int | None:
 def finish(
     transaction: Transaction, study_id: int, trial_id: int, fence: int, result: Result
 ) -> None:
-    """Ends a trial, if the lease is still held under this fence.
+    """End a trial, if its lease still has this fence.
 
     Raises:
-        LeaseLost: somebody else holds it, or has ended it.
+        LeaseLost: another worker holds the trial, or it has ended.
     """
     ended = transaction.row(
         """
@@ -107,7 +108,7 @@ def finish(
 
 
 def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
-    """Whether the trial has been ended under this fence."""
+    """Tell whether the trial has been ended under this fence."""
     return (
         transaction.row(
             "SELECT 1 FROM studyhall_done WHERE trial_id = :trial_id AND fence = :fence",
@@ -119,6 +120,7 @@ def has_ended(transaction: Transaction, trial_id: int, fence: int) -> bool:
 
 
 def _write_result(transaction: Transaction, trial_id: int, result: Result) -> None:
+    """Write state and values into Optuna's tables: values, not costs."""
     transaction.run(
         """
         UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
@@ -159,7 +161,7 @@ def _publish(
     ended: Any,
     result: Result,
 ) -> None:
-    """Puts the trial's summary into the feed."""
+    """Insert the trial's summary into the feed."""
     finite = {step: value for step, value in result.reports.items() if not math.isnan(value)}
     last_step = max(result.reports, default=None)
     transaction.run(
@@ -185,6 +187,7 @@ def _publish(
         params=result.params,
         distributions=result.distributions,
         attributes=encoding.to_json(optuna_rows.kept(result.system_attributes)),
+        # Pruners compare with complete trials only.
         reports=encoding.pack_reports(finite) if result.state == COMPLETE else None,
         worker=ended.worker,
         host=ended.host,

@@ -1,4 +1,4 @@
-"""The hot path: a worker's claims, epochs and results, each one short transaction."""
+"""The store that a worker uses: claims, reports and results, each in one short transaction."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,22 +30,25 @@ from studyhall.storage.trials.outbox import Pointer
 
 __all__ = ["Claim", "Exhausted", "LeaseLost", "Order", "Terms", "TrialStore", "Waiting", "Worker"]
 
-_REPORT_PATIENCE_S = 1.0  # an epoch shall not be held up for longer
+_REPORT_PATIENCE_S = 1.0  # how long a report may delay training
 
 
 class TrialStore:
-    """One worker's way to its study.
+    """One worker's access to its study.
+
+    It renews the lease of the trial that it holds in a thread of its own. If the database is
+    unreachable, reports wait in memory and training goes on.
 
     Args:
-        db: the database; the store adds a connection for its heartbeat.
+        db: the database; the store opens a second connection for its heartbeat.
         study: the study to work on.
-        worker: who works.
+        worker: the worker.
         sampler_factory: makes the sampler of one trial from that trial's seed.
-        pruning: the pruner, which the store feeds.
-        part_pruning: likewise, between two parts of a trial; default: none.
-        trial_seed: the seed of a trial, from its number.
-        terms: silence, retries, heartbeat.
-        window: how many finished trials the sampler sees.
+        pruning: the pruner, which the store updates from the feed.
+        part_pruning: the pruner between two parts of a trial; none by default.
+        trial_seed: returns the seed of a trial from its number.
+        terms: the timing of leases and the limit of takeovers.
+        window: the finished trials that the sampler sees.
     """
 
     def __init__(
@@ -78,10 +81,14 @@ class TrialStore:
         )
 
     def claim(self) -> Claim | Waiting | Exhausted:
-        """Takes over a trial, or starts one, queued configurations first.
+        """Claim a trial: take over a free one, or start one, queued configurations first.
+
+        Returns:
+            The claim; `Waiting` if other workers hold all trials that are left; `Exhausted` if
+            there is nothing more to do.
 
         Raises:
-            StorageError: the database stayed away.
+            StorageError: the database stayed unreachable.
             LookupError: the study has been deleted.
         """
         token = claiming.new_token()
@@ -98,12 +105,12 @@ class TrialStore:
         return self._begin(answer) if isinstance(answer, Lease) else answer
 
     def write_params(self, claim: Claim) -> None:
-        """Shows what the trial tries to the other workers' samplers; call it after sampling.
+        """Publish the trial's hyperparameters for other workers' samplers; call it after sampling.
 
-        What can't be written now goes with the first report.
+        If the database is unreachable, they are written with the first report.
 
         Raises:
-            LeaseLost: somebody else holds the trial.
+            LeaseLost: another worker holds the trial.
         """
         with contextlib.suppress(StorageAway):
             self._deliver(claim, _REPORT_PATIENCE_S)
@@ -119,22 +126,23 @@ class TrialStore:
         step: int | None = None,
         seconds: float | None = None,
     ) -> Order:
-        """Records an epoch, renews the lease, and hears what the worker is asked to do.
+        """Record an epoch, renew the lease, and return the order to the worker.
 
-        While the database is away the report is kept, to go with the next one.
+        While the database is unreachable, the report is kept and written with the next one.
 
         Args:
+            claim: the trial.
             epoch: from 1.
-            value: its cost, which the pruner and, as a value, Optuna's clients see; None for an
-                epoch that only the history shall hold.
-            metrics: everything else that there is to say about it.
+            value: its cost, for the pruner and, as a value, for Optuna's clients; None for an
+                epoch that is only for the history.
+            metrics: all other results of the epoch, by name.
             fold: from 0.
-            step: Optuna's step; the epoch unless said otherwise.
-            seconds: how long it took, so that it is known what a takeover repeats.
+            step: Optuna's step; the epoch by default.
+            seconds: how long the epoch took, to know what a takeover costs.
 
         Raises:
-            LeaseLost: somebody else holds the trial; nothing was written.
-            StorageError: the database refuses, or has been away for `OUTAGE_S`.
+            LeaseLost: another worker holds the trial; nothing was written.
+            StorageError: the database refuses, or was unreachable for `OUTAGE_S` seconds.
         """
         step = epoch if step is None else step
         claim.report(step, epoch, fold, value, dict(metrics))
@@ -147,28 +155,31 @@ class TrialStore:
         return claim.order
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
-        """Whether the trial shall end with its report at this epoch; looks at memory only."""
+        """Tell whether the trial should end with its report at this epoch; reads memory only."""
         return self._knowledge.pruner.should_prune(claim.number, claim.reports, epoch)
 
     def should_prune_part(self, values: Sequence[float]) -> bool:
-        """Whether a trial shall end whose parts have come to these values; looks at memory only."""
+        """Tell whether a trial should end whose parts reached these costs; reads memory only."""
         return self._knowledge.part_pruner.should_prune(values)
 
     def checkpoint(self, claim: Claim, pointer: str, epoch: int, fold: int = 0) -> str | None:
-        """Points to a new checkpoint, whose object has been written.
+        """Record a new checkpoint, whose object has been written.
 
-        While the database is away the pointer is kept, to go with the next report.
+        While the database is unreachable, the pointer is kept and written with the next report.
 
         Args:
+            claim: the trial.
             pointer: the object's name.
-            epoch: the last epoch that it holds, of this fold.
+            epoch: the last epoch in the checkpoint, from 1.
+            fold: the fold of that epoch, from 0.
 
         Returns:
-            The name of an object to which nothing points any more, so that it may go.
+            The name of an older checkpoint that nothing points to any more and that can be
+            deleted; None if there is none.
 
         Raises:
-            LeaseLost: somebody else holds the trial; the old pointer stands.
-            StorageError: the database refuses, or has been away for `OUTAGE_S`.
+            LeaseLost: another worker holds the trial; the pointer is not changed.
+            StorageError: the database refuses, or was unreachable for `OUTAGE_S` seconds.
         """
         claim.outbox.point(Pointer(pointer, claim.reached(epoch, fold)))
         self._try_to_deliver(claim)
@@ -185,12 +196,20 @@ class TrialStore:
         study_system_attributes: Mapping[str, Any] | None = None,
         further: Sequence[float] = (),
     ) -> None:
-        """Ends the trial: "COMPLETE", "PRUNED" or "FAIL", with the cost of its best epoch.
+        """End the trial and record its result.
 
-        `further` are the values of the objectives after the first.
+        Args:
+            claim: the trial.
+            state: "COMPLETE", "PRUNED" or "FAIL".
+            value: the cost of its best epoch, or None.
+            attributes: user attributes of the trial, besides those it has.
+            system_attributes: system attributes of the trial, besides those it has.
+            study_system_attributes: system attributes of the study.
+            further: values of the objectives after the first.
 
         Raises:
-            LeaseLost: somebody else holds the trial; nothing was written.
+            LeaseLost: another worker holds the trial; nothing was written.
+            StorageError: the database stayed unreachable.
         """
         lease = claim.lease
         result = results.of_trial(
@@ -215,14 +234,15 @@ class TrialStore:
         self._let_go(claim)
 
     def release(self, claim: Claim, out_of_memory: bool = False) -> None:
-        """Hands the trial back; whoever takes it continues from its checkpoint.
+        """Hand the trial back; the next worker continues from its checkpoint.
 
         Args:
             claim: the trial.
-            out_of_memory: whether that is because memory did not suffice, which is counted.
+            out_of_memory: whether the worker ran out of memory; the trial counts it.
 
         Raises:
-            LeaseLost: somebody else holds it already.
+            LeaseLost: another worker holds the trial already.
+            StorageError: the database stayed unreachable.
         """
 
         def work(transaction: Transaction) -> None:
@@ -237,7 +257,7 @@ class TrialStore:
         self._let_go(claim)
 
     def close(self) -> None:
-        """Ends the heartbeat; a trial in hand is not handed back."""
+        """Stop the heartbeat; a trial that is still held is not handed back."""
         self._heartbeat.stop()
 
     def _begin(self, lease: Lease) -> Claim:
@@ -252,7 +272,7 @@ class TrialStore:
         return self._claim
 
     def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
-        """Writes what waits, and takes in what the worker hears in return."""
+        """Write what waits in the outbox, and take in the reply."""
         with self._dropping(claim):
             answer = delivery.deliver(
                 self._db, self._study_id, claim, self._wants_to_hear(claim), patience_s
@@ -263,12 +283,15 @@ class TrialStore:
                 self._knowledge.learn(answer.news)
 
     def _wants_to_hear(self, claim: Claim) -> feed.Seen | None:
-        """How far the feed is known, unless that was but a moment ago and decides nothing."""
+        """Return how far the feed has been read; None if the next reply needs no news.
+
+        It needs some if the last is old, or if a report enters a rung, which the pruner must judge.
+        """
         decides = any(report.rung is not None for report in claim.outbox.waiting)
         return self._knowledge.seen if decides or not self._knowledge.is_fresh else None
 
     def _try_to_deliver(self, claim: Claim) -> None:
-        """Writes what waits, unless the database is away: then it is kept for the next time."""
+        """Write what waits in the outbox; keep it if the database is unreachable."""
         if claim.outbox.is_due:
             try:
                 self._deliver(claim, _REPORT_PATIENCE_S)
@@ -276,10 +299,14 @@ class TrialStore:
                 claim.outbox.keep(error)
 
     def _climb(self, claim: Claim, report: EpochReport) -> None:
-        """Delivers a report once more for each further rung that it enters."""
+        """Deliver a report once more for each further rung that it enters.
+
+        A report may enter the next rung only if its value is good enough for the one before, which
+        is known once that one has been delivered and read back from the feed.
+        """
         while report.rung is not None and not claim.outbox.waiting:
             rung = self._knowledge.rung(claim, report.step, report.value)
-            if rung == report.rung:  # it has not come back: somebody has changed it meanwhile
+            if rung == report.rung:  # not read back: another worker has changed it meanwhile
                 return
             report = replace(report, rung=rung)
             if rung is not None:
@@ -287,14 +314,14 @@ class TrialStore:
                 self._try_to_deliver(claim)
 
     def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
-        """Delivers what waits, then runs a transaction."""
+        """Write what waits in the outbox, then run a transaction; drop the claim if it is lost."""
         self._deliver(claim)
         with self._dropping(claim):
             self._db.transaction(work)
 
     @contextlib.contextmanager
     def _dropping(self, claim: Claim) -> Iterator[None]:
-        """Drops the trial if its lease turns out to be lost."""
+        """Drop the claim, and re-raise, if the lease turns out to be lost."""
         try:
             yield
         except LeaseLost:
@@ -308,9 +335,9 @@ class TrialStore:
             self._heartbeat.hold(None)
 
     def _on_beat(self, lease: Lease, order: Order | None) -> None:
-        """Called by the heartbeat's thread."""
+        """Update the claim after a beat; called by the heartbeat's thread."""
         claim = self._claim
-        if claim is None or claim.lease is not lease:
+        if claim is None or claim.lease is not lease:  # the main thread has let go of it meanwhile
             return
         if order is None:
             claim.lost = True

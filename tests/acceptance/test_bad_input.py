@@ -271,8 +271,8 @@ def test_questions_about_what_is_not_there(folder, typed):
     for command in (("status",), ("trials", "iris"), ("best", "iris"), ("resume", "iris")):
         code, _, err = typed(*command)
         assert code == 2 and err == (
-            "sqlite:///studyhall.db: there is no such file; the first launch makes it"
-            " (--storage or STUDYHALL_STORAGE name another)\n"
+            "sqlite:///studyhall.db: there is no such file; the first launch creates it"
+            " (--storage or STUDYHALL_STORAGE selects another database)\n"
         )
     assert folder.files() == set()
 

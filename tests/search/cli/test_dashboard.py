@@ -98,4 +98,4 @@ def test_a_name_that_is_taken_by_now(typed, studio):
     trash.put(studio.db, study.study_id, "ann")
     studies.create(studio.db, "digits", config={}, seed=0, trials=1)
     code, _, err = typed("trash", "--restore", "digits")
-    assert code == 2 and "expected a name that is free" in err
+    assert code == 2 and "expected an unused name" in err

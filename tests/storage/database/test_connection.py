@@ -115,7 +115,7 @@ def _not_as_root() -> Iterator[None]:
 
 def test_refuses_tables_of_a_later_version(db: Database) -> None:
     db.transaction(lambda t: t.run("UPDATE studyhall_schema SET version = version + 1"))
-    with pytest.raises(StorageError, match="update it"):
+    with pytest.raises(StorageError, match="update studyhall"):
         Database.open(db.url.render_as_string(hide_password=False))
 
 

@@ -41,7 +41,7 @@ def test_one_from_before_the_first_release_is_refused_with_what_to_do(
     expected = (
         rf"its tables have version {version}, from before the first release, and this studyhall "
         r"reads 6 and later: open it once with the studyhall of commit \w+, which brings it to "
-        r"version 6, or begin a new database \(--storage names another\)$"
+        r"version 6, or start a new database \(--storage selects another\)$"
     )
     with pytest.raises(StorageError, match=expected):
         Database.open(database_url)
@@ -50,7 +50,8 @@ def test_one_from_before_the_first_release_is_refused_with_what_to_do(
 
 def test_one_of_a_later_studyhall_is_refused(db: Database, database_url: str) -> None:
     set_version(db, VERSION + 1)
-    with pytest.raises(StorageError, match=rf"version {VERSION + 1}.* knows {VERSION}: update it$"):
+    expected = rf"version {VERSION + 1}, but this studyhall reads 6 to {VERSION}: update studyhall$"
+    with pytest.raises(StorageError, match=expected):
         Database.open(database_url)
 
 

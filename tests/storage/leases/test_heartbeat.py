@@ -106,7 +106,7 @@ def test_goes_on_after_any_database_error(
         logger.addHandler(handler)
         db.transaction(lambda t: t.run("ALTER TABLE studyhall_leases RENAME TO gone"))
         for _ in range(3):
-            assert failures.get(timeout=PATIENCE_S).startswith("heartbeat:")
+            assert failures.get(timeout=PATIENCE_S).startswith("the heartbeat failed")
         while not heard.empty():
             heard.get()
         db.transaction(lambda t: t.run("ALTER TABLE gone RENAME TO studyhall_leases"))

@@ -128,6 +128,6 @@ def test_results_and_new_trials_are_refused(mirror: Mirror) -> None:
         lambda: mirror.delete_study(0),
         mirror.get_all_studies,
     ):
-        with pytest.raises(NotImplementedError, match="shows finished trials"):
+        with pytest.raises(NotImplementedError, match="only shows finished trials"):
             use()
     assert [trial.state for trial in shown(mirror)] == [TrialState.RUNNING]

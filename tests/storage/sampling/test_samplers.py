@@ -277,7 +277,7 @@ def test_nothing_is_unpickled_nor_pickled(local: Database, tmp_path: Path) -> No
 def test_unknown_or_incomplete_samplers_are_refused() -> None:
     with pytest.raises(ValueError, match=r"sampler: received 'best', expected one of auto, tpe"):
         factory("best")
-    with pytest.raises(ValueError, match="sampler: received 'grid', expected lists of values"):
+    with pytest.raises(ValueError, match="received 'grid', expected a list of values for each"):
         samplers.named("grid", study_seed=0)
 
 

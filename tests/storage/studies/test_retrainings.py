@@ -87,7 +87,7 @@ def test_a_result_has_its_value_in_the_studys_direction(db, study, store):
     one, failed, ended, waiting = rows(db, study)
     assert one.result == {"samples": 7, "value": 0.9} and one.worker == "ann"
     assert failed.result == {"reason": "out of memory"} and ended.result == {
-        "reason": "it was ended"
+        "reason": "it was stopped before its end"
     }
     assert waiting == Retraining(CONFIRM, 7, 1, 100, 5)
 

@@ -60,7 +60,7 @@ def test_its_name_is_free_meanwhile(db, study):
     trash.put(db, study.study_id, "ann")
     other, created = studies.create(db, "digits", config={}, seed=0, trials=1)
     assert created
-    with pytest.raises(StorageError, match="received 'digits', expected a name that is free"):
+    with pytest.raises(StorageError, match="received 'digits', expected an unused name"):
         trash.restore(db, deleted(db))
     trash.put(db, other.study_id, "bob")
     latest, first = trash.contents(db)

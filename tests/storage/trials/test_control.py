@@ -187,8 +187,8 @@ def test_trial_that_no_worker_survives_is_failed_with_the_reason(
     assert record is not None
     assert (record.state, record.value) == ("FAIL", None)
     assert record.attributes["reason"] == (
-        "its workers died 2 times in a row without completing an epoch, "
-        "the last one worker-1 on host"
+        "its workers died 2 times in a row without completing an epoch; "
+        "last worker: worker-1 on host"
     )
     assert record.params == claim.trial.params
     storage = db.optuna_storage()
@@ -235,7 +235,7 @@ def test_a_trial_that_kills_its_workers_is_failed_when_a_launcher_sees_them_die(
     assert record is not None
     assert record.state == "FAIL"
     assert record.attributes["stopped"] == ("out of memory" if out_of_memory else "worker died")
-    assert ("2 times out of memory" in record.attributes["reason"]) == out_of_memory
+    assert ("(2 × out of memory)" in record.attributes["reason"]) == out_of_memory
     assert status.status(db, study).out_of_memory.trials == int(out_of_memory)
 
 
