@@ -345,7 +345,7 @@ def test_twice_stops_at_once(folder):
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         for line in process.stdout:
-            if "once more: at once" in line:
+            if "interrupt again" in line:
                 break
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)

@@ -125,7 +125,7 @@ def test_reaping_says_what_became_of_silent_workers_trials(studio, typed):
     waits, failed = err.splitlines()
     assert (code, json.loads(out)["waiting"], json.loads(out)["failed"]) == (0, 1, 1)
     assert waits.startswith("iris: trial 0 waits for another worker: worker@")
-    assert waits.endswith("was silent for more than 60 s")
+    assert waits.endswith("sent no heartbeat for more than 60 s")
     assert failed.startswith("iris: trial 1 failed: worker@")
     assert "its workers died 1 times in a row without completing an epoch" in failed
     assert typed("status", "--reap")[2] == ""
