@@ -49,9 +49,8 @@ def launch(
         found = inspection.inspect_apart(study_file, file)
         creation.check_artifacts(study_file, file.name)
         early.let_load(waiting)
-        from studyhall.search.cli import (
-            lifecycle,
-        )  # imported while the workers load their libraries
+        # Imported only here, while the workers load their libraries.
+        from studyhall.search.cli import lifecycle
 
         with closing(Database.open(url)) as db:
             study = lifecycle.open_or_create(db, study_file, file, found)

@@ -20,9 +20,7 @@ from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 
 IDENTIFIER = re.compile(r"[0-9a-fA-F-]{32,36}")  # a UUID, with or without dashes
-UPLOADED = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)  # the dashboard's name for an upload
+UPLOADED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an upload
 
 
 class Files:

@@ -53,13 +53,13 @@ def _study_row(study: Study, status: Status) -> list[str]:
 
 def running_table(status: Status) -> Table:
     """Return a table with a row per running trial."""
-    header = ("worker", "trial", "epoch", status.objective, "best", "heard")
+    header = ("worker", "trial", "epoch", status.objective, "best", "heartbeat")
     return tables.table(header, map(_running_row, status.running), right=header[1:])
 
 
 def _running_row(running: Running) -> list[str]:
     return [
-        running.worker if running.held else "waits for a worker",
+        running.worker if running.held else "waiting for a worker",
         words.called(running.number, running.name),
         str(running.epoch),
         words.number(running.value),

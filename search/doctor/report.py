@@ -65,7 +65,7 @@ def lines(report: Report) -> list[str]:
     """Return the report for people: findings that need the user begin with "!" and are counted."""
     told = [_line(name, found) for name, found in report.findings]
     needs = sum(found.needs_you for _, found in report.findings)
-    return [*told, f"! {needs} of these need you" if needs else "all is well"]
+    return [*told, f"! {needs} of these need your attention" if needs else "all is well"]
 
 
 def _line(study_name: str | None, found: Finding) -> str:

@@ -144,10 +144,8 @@ def _interruptions() -> Iterator[list[int]]:
 
 def _outcome(place: Place) -> int:
     """Return the launch's exit code for a worker's; an end by any other signal counts as a bug."""
-    told_to_end = {
-        -signal.SIGINT: 130,
-        -signal.SIGTERM: 143,
-    }  # a signal while Python starts or shuts down
+    # A signal while Python starts or shuts down ends the process without our handler.
+    told_to_end = {-signal.SIGINT: 130, -signal.SIGTERM: 143}
     code = place.code if place.code is not None else 1
     code = told_to_end.get(code, code)
     return code if code in (0, 2, 130, 143) else 1

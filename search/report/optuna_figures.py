@@ -103,9 +103,7 @@ def parallel(study: optuna.Study) -> Figure | None:
     figure = _optunas(visualization.plot_parallel_coordinate, study)
     if figure is None:
         return None
-    lines = figure.data[
-        : len(_values(study))
-    ]  # a line per complete trial; the colour scale follows
+    lines = figure.data[: len(_values(study))]  # one per trial; a colour scale follows
     sign = objectives.sign(study.direction.name.lower())
     ranked = sorted(lines, key=lambda line: sign * line.y[0])  # the first axis is the value
     count = tendencies.marked_count(len(ranked))

@@ -85,7 +85,7 @@ def test_a_silent_trial_needs_the_user_where_no_worker_is_left(studio):
         "none is running: studyhall resume iris"
     )
     assert expected in lines(studio, study)
-    assert report.lines(examined(studio, study))[-1] == "! 1 of these need you"
+    assert report.lines(examined(studio, study))[-1] == "! 1 of these need your attention"
     working(studio, study)  # somebody comes, and takes trial 0
     assert examined(studio, study).well
 
@@ -250,7 +250,7 @@ def test_the_exit_code_says_whether_the_user_is_needed(studio, typed):
     assert code == 0 and printed.splitlines()[-1] == "all is well"
     shutil.rmtree(record.stored(study).artifacts)
     code, printed = typed("doctor", "iris")
-    assert code == 3 and printed.splitlines()[-1] == "! 1 of these need you"
+    assert code == 3 and printed.splitlines()[-1] == "! 1 of these need your attention"
     assert typed("doctor", "iri")[0] == 2
 
 
