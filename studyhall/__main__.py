@@ -1,4 +1,4 @@
-"""The command ``studyhall``; ``python -m studyhall`` is the same."""
+"""The entry point of the command ``studyhall``, also run by ``python -m studyhall``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from studyhall.search.process import keras_settings
 
-# Before anything imports TensorFlow: its notes about processors and drivers help nobody here.
+# Must be set before TensorFlow is imported; hides its log lines about CPU features and drivers.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras_settings.settle()
 
@@ -17,7 +17,7 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 def main() -> None:
-    """Run the command line; the user's mistakes end in one line each and exit code 2."""
+    """Run the command line; report each mistake of the user in one line, with exit code 2."""
     _let_libraries_warn()
     from studyhall.search.process import streams
 
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _run() -> Any:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     try:
         from studyhall.search.process.garbage import uncollected
 
@@ -40,7 +40,7 @@ def _run() -> Any:
 
 
 def _let_libraries_warn() -> None:
-    """A warning of a library is no failure of a command, whatever PYTHONWARNINGS says."""
+    """Drop filters, such as PYTHONWARNINGS=error, that turn a library's warnings into failures."""
     for strict in [each for each in warnings.filters if each[0] == "error"]:
         warnings.filters.remove(strict)  # type: ignore[attr-defined]
 

@@ -1,1 +1,1 @@
-"""The commands of the command line, each a thin call into the module that does it."""
+"""The commands of the command line; each is a thin layer over the module that does the work."""

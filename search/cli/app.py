@@ -1,4 +1,4 @@
-"""The command line: how a command is found and run, and how a user's mistake ends it."""
+"""The command line: finds and runs commands, and reports the user's mistakes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from studyhall.storage.database.urls import StorageError
 
 
 class Commands(TyperGroup):
-    """Commands of which each is imported when it is asked for, and what it needs with it.
+    """A group of commands, each imported only when it is called.
 
-    What a report needs takes longer to import than the answer of `status` takes.
+    Importing the libraries of `report` takes longer than running all of `status`.
     """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that is asked for, itself."""
+        """Import and return the command that the user has typed."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed if name is None else imported(name), rest
 
 
-# What a command line that nobody understands raises: of typer's own, or of click, by its version.
+# The exception for an invalid command line: of click, or of typer's own copy of click, depending
+# on typer's version. It is the base class of BadParameter in both.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     cls=Commands,
@@ -47,7 +48,7 @@ app = typer.Typer(
 
 
 def imported(name: str) -> Any:
-    """A command by its name, with its options."""
+    """Import a command by name and return it with its options."""
     module, _, function = {**SHOWN, **HIDDEN}[name].place.partition(":")
     with uncollected():
         found = getattr(import_module(f"studyhall.search.cli.{module}"), function)
@@ -71,11 +72,11 @@ def _every_command(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """What can be asked of the command itself."""
+    """Accept the options of `studyhall` itself, without a command."""
 
 
 def _stand_in() -> None:
-    """In the list of commands, in place of each."""
+    """Stand for a command in the list, which needs no imports."""
 
 
 for name, each in SHOWN.items():
@@ -85,12 +86,12 @@ for name in HIDDEN:
 
 
 def run() -> None:
-    """Run the command line; the user's mistakes are lines on stderr and exit code 2."""
+    """Run the command line; print the user's mistakes to stderr and exit with code 2."""
     try:
         storage_file.read()
         sys.exit(app(standalone_mode=False))
-    except typer.Abort:  # a question was not answered
-        remark("aborted, nothing done")
+    except typer.Abort:  # the user answered a prompt with Ctrl-C or Ctrl-D
+        remark("aborted: nothing was changed")
         sys.exit(1)
     except UsageError as mistake:
         if said := _usage(mistake):
@@ -102,7 +103,7 @@ def run() -> None:
 
 
 def _usage(mistake: Any) -> str:
-    """A command that nobody understands, in a line; empty where the help has been shown instead."""
+    """Describe an invalid command line in one line; empty if typer has printed the help instead."""
     said = mistake.format_message()
-    asked = mistake.ctx.command_path if mistake.ctx else "studyhall"  # older ones don't always say
+    asked = mistake.ctx.command_path if mistake.ctx else "studyhall"  # older typer leaves ctx empty
     return f"{asked}: {said.rstrip('.')}; see {asked} --help" if said else ""

@@ -1,4 +1,4 @@
-"""The command that shows a study's best trial and exports its model: `best`."""
+"""The command `best`: show a study's best trial and export its model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ def best(
     name: Name,
     storage: Storage = None,
     as_json: AsJson = False,
-    export: Annotated[Path | None, typer.Option(help="Copy model and card to this folder.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Copy the model and its model card to this folder.")
+    ] = None,
     again: Again = False,
     trial: Annotated[
-        int | None, typer.Option(min=0, help="This trial, instead of the best.")
+        int | None, typer.Option(min=0, help="Use this trial instead of the best.")
     ] = None,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
@@ -33,7 +35,7 @@ def best(
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
-            from studyhall.search.cli import lifecycle  # which knows how to train
+            from studyhall.search.cli import lifecycle  # imports the training modules: slow
 
             lifecycle.finish(db, study, url, again=again, number=trial)
         found = winner.read(db, study, trial)

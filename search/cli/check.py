@@ -1,4 +1,4 @@
-"""What a study file resolves to: its data, its space, the sizes of its models, the cost."""
+"""The checks behind `studyhall check`: data, search space, model sizes, export and cost."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import ArchitectureError
 from studyhall.spaces.legal import Scalar
 
-TRIED_EPOCHS = 2  # the first one traces, the second one is timed
+TRIED_EPOCHS = 2  # the first epoch includes graph tracing; the second is timed
 
 
 def report(
     file: StudyFile, path: Path, loaded: loading.Data | None = None
 ) -> Iterator[RenderableType]:
-    """Every finding, as soon as it is known.
+    """Yield each part of the report as soon as it is known.
 
     Args:
-        file: the study file, checked.
-        path: where it lies.
-        loaded: its data, where they have been read.
+        file: the validated study file.
+        path: the study file's path.
+        loaded: the data, if already loaded.
 
     Raises:
         ConfigError: the data can't be used, or neither the smallest nor the largest model can be
             built.
-        UserCodeError: a function of the user can't be used.
+        UserCodeError: a function of the user's fails or returns something unusable.
     """
     loaded = loaded or inspection.load(file, path)
     yield _rows("data", loading.describe(loaded))
@@ -62,7 +62,7 @@ def report(
 
 
 def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureError:
-    """The model, or why there is none: a trial with these values would fail."""
+    """Build the model; return the error instead if a trial with these values would fail."""
     try:
         return _built(plan, values)
     except ArchitectureError as error:
@@ -72,7 +72,7 @@ def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureErr
 def _size(found: Built | ArchitectureError) -> str:
     if isinstance(found, Built):
         return f"{found.model.count_params():,} parameters"
-    return f"can't be built, such trials will fail: {found}"
+    return f"can't be built; trials with these values will fail: {found}"
 
 
 def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
@@ -86,10 +86,10 @@ def _drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> Built:
 def _exports(
     plan: Blueprint, found: Mapping[str, Built | ArchitectureError]
 ) -> Iterator[tuple[str, str]]:
-    """What it takes to load each model once it is exported: they are saved and loaded here.
+    """Save and load each model, and yield what code is needed to load it after export.
 
     Raises:
-        ConfigError: that can't be done.
+        ConfigError: a model can't be saved and loaded.
     """
     values = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
     for name, each in found.items():
@@ -98,7 +98,7 @@ def _exports(
 
 
 def _fixed(plan: Blueprint) -> Iterator[Table]:
-    """Every fixed trial with what it fixes, and the size of its model."""
+    """Yield a table of the fixed trials, with their hyperparameters and model sizes."""
     rows = []
     for number, trial in enumerate(fixed.read(plan.file.trials, plan.space), start=1):
         values = " ".join(f"{name}={words.value(value)}" for name, value in trial.params.items())
@@ -112,12 +112,12 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
 
 
 def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
-    """Time by measurement: an epoch of either model, on this machine, by one worker."""
+    """Estimate the study's duration from a measured epoch of the smallest and the largest model."""
     quick, slow = _epoch_s(plan, small), _epoch_s(plan, large)
     file, loaded = plan.file, plan.data
     epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
     return [
-        ("an epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
+        ("one epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
         (
             "the study",
             f"at most {file.study.trials} trials × {file.training.epochs} epochs"
@@ -138,11 +138,11 @@ def _between(least: str, most: str) -> str:
 
 
 def _epoch_s(plan: Blueprint, built: Built) -> float:
-    """Seconds of an epoch, trained as a trial's are.
+    """Train as a trial would and return the last epoch's duration in seconds.
 
     Raises:
-        ConfigError: so would every trial fail: no objective, or shapes that don't fit.
-        UserCodeError: likewise, by what the user's own model raises.
+        ConfigError: every trial would fail: the objective is not measured, or shapes don't fit.
+        UserCodeError: every trial would fail: the user's own model raises an error.
     """
     engine = forms.engine(plan.data.split, built.form, len(plan.data.classes))
     settings = replace(modelling.settings(plan, built, 0), epochs=TRIED_EPOCHS, patience=None)
@@ -159,7 +159,7 @@ def _epoch_s(plan: Blueprint, built: Built) -> float:
 
 
 def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
-    """Names in the study file that neither studyhall nor the user's reads: misspelt, perhaps."""
+    """Yield a warning for each hyperparameter that the user's model code never mentions."""
     family = plan.file.model.family
     if plan.builder is None:
         return
@@ -173,11 +173,11 @@ def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
         places |= dict.fromkeys(own, f"[[trials]] {number}")
     for name, place in places.items():
         if not _speaks_of(code, name):
-            yield f"{place} {spelling.as_key(name)}: {file} does not name it; is it spelled right?"
+            yield f"{place} {spelling.as_key(name)}: {file} does not use it; is it spelled right?"
 
 
 def _speaks_of(code: str, name: str) -> bool:
-    """Whether code has the name, as a word or as what one of its f-strings may come to."""
+    """Return True if the code contains the name, as a word or as a result of an f-string."""
     if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", code):
         return True
     texts = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.JoinedStr)]
@@ -185,7 +185,10 @@ def _speaks_of(code: str, name: str) -> bool:
 
 
 def _pattern(text: ast.JoinedStr) -> str:
-    """Of what it may come to; of nothing where no word of it is written out."""
+    """Return a regex of the f-string's possible results.
+
+    It matches nothing if the f-string has no literal word: f"{a}" could be any name.
+    """
     parts = [part.value if isinstance(part, ast.Constant) else None for part in text.values]
     if not any(re.search(r"\w", str(part)) for part in parts if part is not None):
         return r"(?!)"

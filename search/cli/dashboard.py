@@ -1,4 +1,4 @@
-"""Commands of the dashboard: `dashboard`, and who may log in: `users add`, `remove`, `list`."""
+"""The commands `dashboard` and `users add`, `users remove`, `users list`."""
 
 from __future__ import annotations
 
@@ -17,42 +17,52 @@ from studyhall.search.process import quiet
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
-users_app = typer.Typer(no_args_is_help=True, help="Say who may log in to the dashboard.")
+users_app = typer.Typer(no_args_is_help=True, help="Manage who may log in to the dashboard.")
 
 UsersFile = Annotated[Path, typer.Option("--users", metavar="FILE", help="The users file.")]
-UserName = Annotated[str, typer.Argument(metavar="NAME", help="What the user logs in as.")]
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's login name.")]
 
 
 def dashboard(
     storage: Storage = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port.")
+    ] = 8080,
     users_file: Annotated[
-        Path | None, typer.Option("--users", metavar="FILE", help="Who may log in, and as what.")
+        Path | None,
+        typer.Option(
+            "--users", metavar="FILE", help="The users file: who may log in, and with which role."
+        ),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", envvar="STUDYHALL_READ_ONLY", help="Nobody may write.")
+        bool, typer.Option("--read-only", envvar="STUDYHALL_READ_ONLY", help="Refuse all changes.")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
             envvar="STUDYHALL_ALLOW_HOST",
-            help="A further name of this machine, such as a proxy's.",
+            help="Another host name to answer to, such as a proxy's; may be repeated.",
         ),
     ] = None,
-    audit: Annotated[Path, typer.Option(metavar="FILE", help="Where every write is noted.")] = Path(
-        "studyhall-audit.jsonl"
-    ),
+    audit: Annotated[
+        Path, typer.Option(metavar="FILE", help="The audit log, which records every change.")
+    ] = Path("studyhall-audit.jsonl"),
 ) -> None:
     """Serve optuna-dashboard for every study of the database."""
-    from studyhall.search.dashboard import server  # what its help need not wait for
+    from studyhall.search.dashboard import server  # slow to import; --help doesn't need it
 
     quiet.hush_optuna()
     access = server.Access(users_file, read_only, allow_host or (), audit)
     with closing(Database.open(storage or default_url())) as db:
         server.serve(
-            db, host, port, access, started=lambda url: say(url, "Ctrl-C ends"), remark=remark
+            db,
+            host,
+            port,
+            access,
+            started=lambda url: say(url, "press Ctrl-C to stop"),
+            remark=remark,
         )
 
 
@@ -65,10 +75,11 @@ def add_user(
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     token: Annotated[
-        bool, typer.Option("--token", help="Make a bearer token, printed this once.")
+        bool,
+        typer.Option("--token", help="Create a bearer token instead; it is printed only once."),
     ] = False,
 ) -> None:
-    """Add a user to the file, or give one another role and password."""
+    """Add a user to the file, or change a user's role and password."""
     if token:
         secret, new = users.add_token(file, name, role)
         print(secret)
@@ -92,7 +103,7 @@ def show_users(file: UsersFile) -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    """One line of standard input, or what is typed twice at the prompt."""
+    """Read the password: a line of standard input, or typed twice at the prompt."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

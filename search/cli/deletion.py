@@ -1,4 +1,4 @@
-"""The commands that remove a study and bring one back: `delete`, `trash`."""
+"""The commands `delete` and `trash`: delete a study, or restore one from the dashboard's trash."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def delete(
     storage: Storage = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a study: its trials, its history, its checkpoints and models."""
+    """Delete a study with its trials, history, checkpoints and models."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         state = status.status(db, study)
         what = f'study "{name}" with {state.finished} trials and {record.stored(study).artifacts}'
         if not yes and not typer.confirm(f"Delete {what}?"):
-            say("kept")
+            say("nothing was deleted")
             return
         studies.delete(db, study)
         record.remove_artifacts(study)
@@ -41,14 +41,14 @@ def delete(
 def trash(
     storage: Storage = None,
     restore: Annotated[
-        str | None, typer.Option(metavar="STUDY", help="Bring this study back.")
+        str | None, typer.Option(metavar="STUDY", help="Restore this study.")
     ] = None,
     purge: Annotated[
-        str | None, typer.Option(metavar="STUDY", help="Delete this study for good.")
+        str | None, typer.Option(metavar="STUDY", help="Delete this study permanently.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Show the studies that were deleted in the dashboard; bring one back, or remove it."""
+    """Show the studies deleted in the dashboard; restore one, or delete it permanently."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         deleted = contents(db)
         if restore is not None:
@@ -61,14 +61,14 @@ def trash(
 
 def _restore(db: Database, study: Deleted) -> None:
     restore(db, study)
-    say(f'study "{study.name}" is back, with {study.trials} trials')
+    say(f'study "{study.name}" with {study.trials} trials: restored')
 
 
 def _purge(db: Database, study: Deleted, yes: bool) -> None:
     what = f'study "{study.name}" with {study.trials} trials'
     what += f" and {study.artifacts}" if study.artifacts else ""
-    if not yes and not typer.confirm(f"Delete {what}, for good?"):
-        say("kept")
+    if not yes and not typer.confirm(f"Delete {what} permanently?"):
+        say("nothing was deleted")
         return
     purge(db, study)
     if study.artifacts is not None:
@@ -77,7 +77,7 @@ def _purge(db: Database, study: Deleted, yes: bool) -> None:
 
 
 def _chosen(deleted: list[Deleted], option: str, wanted: str) -> Deleted:
-    """The study of that name which was deleted last, or the one with that number."""
+    """Return the latest deleted study of that name, or the study with that number."""
     for study in deleted:
         if wanted in (study.name, str(study.study_id)):
             return study

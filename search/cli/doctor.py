@@ -1,4 +1,4 @@
-"""The command that looks for what is wrong: `doctor`."""
+"""The command `doctor`: look for problems and say how to fix them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def doctor(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for what is wrong with studies, database, disk and machine, and say what to do."""
+    """Look for problems with studies, database, disk and machine, and say how to fix them."""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         found = [find(db, each) for each in ([name] if name else studies.names(db))]

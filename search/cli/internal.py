@@ -1,4 +1,4 @@
-"""Commands that studyhall calls itself, in processes of their own."""
+"""The hidden commands that studyhall runs in processes of its own."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def inspect(
     study_file = config.load(file, {"study": {"seed": seed}})
     inspection.glance(study_file, file)
     loaded = inspection.load_early(study_file, file)
-    quiet.import_tensorflow()  # the user's code will, as a rule
+    quiet.import_tensorflow()  # the user's code usually imports it anyway
     from studyhall.search.evaluation import round_trip
 
-    tried = None if once else round_trip.refuse  # whoever asks for the data again has done that
+    tried = None if once else round_trip.refuse  # a repeated inspection has already tried it
     found = inspection.inspect(study_file, file, once=once, tried=tried, loaded=loaded)
     print(inspection.to_json(found))
 
 
 def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
-    """Train anew what a study has planned, until nothing is left."""
+    """Work on a study's planned retrainings, such as its confirmation, until none is left."""
     stop = Stop()
-    stop.listen()  # before the long import
+    stop.listen()  # before the slow import, so that a signal during it is not lost
     with suppress(StopNow):
         quiet.import_tensorflow()
         device.limit_memory()

@@ -1,4 +1,4 @@
-"""A study from its file or its name to its end: created or found, run, its best model proven."""
+"""The life of a study: created or opened, run by workers, confirmed, its best model proven."""
 
 from __future__ import annotations
 
@@ -36,21 +36,25 @@ from studyhall.storage.studies.rows import Study
 def open_or_create(
     db: Database, file: StudyFile, path: Path, found: inspection.Inspection
 ) -> Study:
-    """The study of a file, with what its file changes.
+    """Create the study of a file, or open it and apply what the file changes.
+
+    Args:
+        path: the study file's path.
+        found: the inspected data and code.
 
     Raises:
-        ConfigError: it exists, and its file asks for another study.
+        ConfigError: a study of that name exists, and the file describes a different one.
     """
     study = studies.find(db, file.study.name)
     if study is None:
         return creation.create(db, file, path.parent, found)
-    if study.seed != file.study.seed:  # its data were split by its own seed
+    if study.seed != file.study.seed:  # the data were split by the stored seed
         found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
     counts = status.status(db, study).counts
     begun = counts["COMPLETE"] + counts["PRUNED"] > 0
     changes = creation.compare(study, file, found, path.name, begun=begun)
     if changes:
-        say(f'study "{study.name}" exists and goes on; {path.name} differs:')
+        say(f'study "{study.name}" exists and continues; {path.name} differs:')
         say(*(_change(change) for change in changes))
     return creation.apply(db, study, file, changes, found)
 
@@ -64,14 +68,16 @@ def run(
     quiet: bool,
     early: Sequence[WorkerProcess] = (),
 ) -> int:
-    """Run workers, show what they do, and in the end the best model with its proof.
+    """Run workers, show their progress, then prove and show the best model.
 
     Args:
-        early: workers that were started before the study was there.
+        url: the database URL for the workers.
+        quiet: print only remarks and the result.
+        early: workers that were started before the study existed.
 
     Returns:
-        Exit code, as `launch.launch` gives it; 143 if somebody has stopped the study, 1 if its
-        budget is spent without a complete trial, 3 if its best model is not proven.
+        The exit code: that of `launch.launch`; 143 if somebody stopped the study, 1 if its budget
+        is spent without a complete trial, 3 if its best model is not proven.
     """
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
@@ -83,8 +89,8 @@ def run(
     if not state.spent:
         if state.stopping:
             code = code or STOPPED
-            say("somebody has stopped it: its workers have handed their trials back")
-        say(f"it goes on with: studyhall resume {study.name}{storage_option(url)}")
+            say("somebody stopped the study; its workers have saved their trials")
+        say(f"to continue: studyhall resume {study.name}{storage_option(url)}")
     elif state.incumbent is None:
         say(*no_result.lines(db, study, storage_option(url)))
         code = code or no_result.EXIT_CODE
@@ -97,7 +103,7 @@ def run(
 
 
 def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, quiet: bool) -> int:
-    """Confirm the best trials, where the study file asks for it; exit code, as the launch's."""
+    """Confirm the best trials if the study file asks for it; return the exit code of the launch."""
     chosen = record.stored(study).file.study
     if chosen.confirm_top is None:
         return 0
@@ -110,10 +116,14 @@ def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, qui
 def confirm(
     db: Database, study: Study, devices: list[Device], view: View, url: str, top: int, seeds: int
 ) -> int:
-    """Train the best trials anew.
+    """Retrain the best trials with new seeds.
+
+    Args:
+        top: the number of trials.
+        seeds: the number of trainings of each trial.
 
     Returns:
-        Exit code, as `launch.launch` gives it.
+        The exit code, as for `launch.launch`.
 
     Raises:
         ConfigError: no trial is complete.
@@ -128,33 +138,35 @@ def confirm(
 def confirmed(
     db: Database, study: Study, url: str, code: int, options: str = ""
 ) -> Iterator[RenderableType]:
-    """What has come of a confirmation that ended with this code, for people.
+    """Yield the results of a confirmation, for people.
 
     Args:
-        options: that it was asked for with, as they are typed.
+        code: the exit code of its launch; unless 0, the command to continue is shown.
+        options: the command-line options of that command, as typed.
     """
     found = confirming.known(db, study)
     yield tables.table(*confirmation.rows(found))
     yield words.beside_budget(found.gpu_seconds)
     if code != 0:
         yield from found.sentences()
-        yield f"it goes on with: studyhall confirm {study.name}{options}{storage_option(url)}"
+        yield f"to continue: studyhall confirm {study.name}{options}{storage_option(url)}"
 
 
 def finish(
     db: Database, study: Study, url: str, *, again: bool = False, number: int | None = None
 ) -> int:
-    """Prove and test the best model, unless that has been done and its files are as they were.
+    """Prove and test the best model, unless that is done and its files are unchanged.
 
     Args:
-        again: use the test set for it, whatever it was used for.
-        number: of the trial that is asked for instead of the best.
+        again: use the test set for this model even if it was used before.
+        number: a trial's number; None: the best trial.
 
     Returns:
-        Exit code: 0, or 3 if the model is not proven, which was written down.
+        The exit code: 0, or 3 if the model is not proven; the result is recorded either way.
 
     Raises:
-        ConfigError: it can't be done; the reason in a line.
+        ConfigError: the model can't be proven; the reason in one line.
+        RuntimeError: the proving process failed.
     """
     found = best.read(db, study, number)
     if found.finished and best.is_whole(found) and not again:
@@ -169,27 +181,28 @@ def finish(
 
 
 def more(written: str, limit: int) -> int:
-    """How many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit.
+    """Return how many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit.
 
     Raises:
-        ConfigError: neither of the two, or fewer than the limit.
+        ConfigError: the text has neither form, or the total is below the limit.
     """
     digits = written.removeprefix("+")
+    # Cut off after one digit more than MOST has: int() refuses thousands of digits.
     total = int(digits[: len(str(MOST)) + 1]) if digits.isdecimal() else 0
     added = total if written.startswith("+") else total - limit
     if total == 0 or added < 0 or limit + added > MOST:
-        expected = f"+20 for twenty more, or a number from {limit} on for all"
-        expected += f", {MOST} at most" if limit + added > MOST else ""
+        expected = f"+20 for twenty more, or the new total, at least {limit}"
+        expected += f", at most {MOST}" if limit + added > MOST else ""
         raise ConfigError([f"command line: --trials: received {written!r}, expected {expected}"])
     return added
 
 
 def _tidy(db: Database, study: Study) -> None:
-    """Remove the objects that the study needs no more."""
+    """Delete the artifacts that the study no longer needs."""
     Keeper(db, study, record.objects(study), record.stored(study).file.study).tidy()
 
 
 def _change(change: config.Change) -> str:
-    effect = {"applies": "applies from now on", "kept": "does not apply, stays as it was"}
+    effect = {"applies": "applies from now on", "kept": "ignored, the stored value is kept"}
     old, new = (creation.written(value) for value in (change.old, change.new))
     return f"  {change.key}: {old} → {new}: {effect[change.effect]}"

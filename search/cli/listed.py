@@ -1,4 +1,4 @@
-"""Which commands there are, where each is, and what a list of them says of it."""
+"""The list of commands: each with its module and its help text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Listed:
-    """A command in the list, which is shown without importing what any of them needs.
+    """A command in the list, which is shown without importing any command's module.
 
     Attributes:
-        place: its module in this package, and its function there.
-        help: as that function's docstring.
+        place: ``module:function`` in this package.
+        help: the same text as that function's docstring.
     """
 
     place: str
@@ -29,16 +29,16 @@ SHOWN = {
         "Run the study of FILE until its budget is spent; the same command continues it.",
     ),
     "resume": Listed(
-        "runs:resume", "Continue a study from the database alone, with more trials if asked for."
+        "runs:resume", "Continue a study from the database alone, optionally with more trials."
     ),
     "stop": Listed(
-        "stop:stop", "Ask all workers of a study, on all machines, to save a checkpoint and leave."
+        "stop:stop", "Ask all workers of a study, on all machines, to save a checkpoint and stop."
     ),
     "status": Listed(
         "status:status",
-        "Show how a study stands and what its workers do; without a name, every study.",
+        "Show a study's progress and its workers; without a name, every study.",
     ),
-    "watch": Listed("watch:watch", "Follow a study, as its launch shows it, until it ends."),
+    "watch": Listed("watch:watch", "Show the live progress of a study until it ends."),
     "trials": Listed("trials:trials", "Show every trial of a study."),
     "best": Listed(
         "best:best",
@@ -46,48 +46,49 @@ SHOWN = {
     ),
     "confirm": Listed(
         "retraining:confirm",
-        "Train the best trials anew with new seeds, and prove the one with the best mean.",
+        "Retrain the best trials with new seeds, and prove the one with the best mean.",
     ),
     "replay": Listed(
         "retraining:replay",
-        "Train a trial anew from what is stored, and say whether it reproduces.",
+        "Retrain a trial from its stored settings, and check that it reproduces.",
     ),
     "datacurve": Listed(
         "retraining:datacurve",
-        "Train the best trial on 25, 50, 75 and 100 % of the training data: would more help?",
+        "Retrain the best trial on 25, 50, 75 and 100 % of the data: would more data help?",
     ),
     "report": Listed(
         "reports:report",
         "Write a report of a study: one HTML file that opens offline, Markdown or JSON.",
     ),
     "compare": Listed(
-        "reports:compare", "Put studies or trials side by side: what they came to and what differs."
+        "reports:compare",
+        "Compare studies or trials side by side: results and hyperparameters that differ.",
     ),
     "refine": Listed(
         "reports:refine",
-        "Write a study file with the space that a study's results propose, warm-started with them.",
+        "Write a study file with the space that a study's results suggest, warm-started from them.",
     ),
     "doctor": Listed(
         "doctor:doctor",
-        "Look for what is wrong with studies, database, disk and machine, and say what to do.",
+        "Look for problems with studies, database, disk and machine, and say how to fix them.",
     ),
     "delete": Listed(
-        "deletion:delete", "Delete a study: its trials, its history, its checkpoints and models."
+        "deletion:delete", "Delete a study with its trials, history, checkpoints and models."
     ),
     "trash": Listed(
         "deletion:trash",
-        "Show the studies that were deleted in the dashboard; bring one back, or remove it.",
+        "Show the studies deleted in the dashboard; restore one, or delete it permanently.",
     ),
     "dashboard": Listed(
         "dashboard:dashboard", "Serve optuna-dashboard for every study of the database."
     ),
     "worker": Listed(
         "worker:worker",
-        "Work on a study, started by hand on any machine that reaches its database.",
+        "Start one worker on a study, from any machine that reaches its database.",
     ),
-    "users": Listed("dashboard:users_app", "Say who may log in to the dashboard."),
+    "users": Listed("dashboard:users_app", "Manage who may log in to the dashboard."),
 }
-HIDDEN = {  # for studyhall itself
+HIDDEN = {  # run by studyhall itself
     "inspect": Listed("internal:inspect"),
     "finish": Listed("internal:finish"),
     "retrain": Listed("internal:retrain"),

@@ -1,4 +1,4 @@
-"""Options that commands share, and what they look up by them."""
+"""The options that commands share, and helpers that resolve their values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The study file (TOML).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, with stable keys.")]
 Again = Annotated[
-    bool, typer.Option("--again", help="Use the test set for this model, though it was used.")
+    bool, typer.Option("--again", help="Use the test set again, although it has already been used.")
 ]
 Workers = Annotated[
     str | None,
@@ -35,35 +35,33 @@ Gpus = Annotated[
     str | None,
     typer.Option(metavar="all|0,2|none", help="GPUs to use; default: the study file's gpus."),
 ]
-PerGpu = Annotated[
-    int | None, typer.Option("--workers-per-gpu", help="Worker processes on each of them.")
-]
-Gpu = Annotated[str, typer.Option(metavar="N|none", help="The GPU to use; default: the first.")]
+PerGpu = Annotated[int | None, typer.Option("--workers-per-gpu", help="Worker processes per GPU.")]
+Gpu = Annotated[str, typer.Option(metavar="N|none", help="The GPU to use; default: the first one.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
 
 
 def finite(number: float | None) -> float | None:
-    """Refuse what is no number: it is neither below a limit nor above it."""
+    """Return the number; refuse infinity and NaN, which would pass checks of min and max."""
     if number is not None and not math.isfinite(number):
         raise typer.BadParameter(f"received {number}, expected a finite number")
     return number
 
 
 def find(db: Database, name: str) -> Study:
-    """The study of that name.
+    """Return the study of that name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such study; the message lists the names that exist.
     """
     study = studies.find(db, name)
     if study is None:
-        known = studies.names(db)
-        raise ConfigError([f"study: received {name!r}, expected {_one_of(known)}"])
+        known = ", ".join(studies.names(db)) or "no study"
+        raise ConfigError([f"there is no study {name!r} in {db}; it has: {known}"])
     return study
 
 
 def typed_options(**given: object) -> str:
-    """Options as they are typed behind a command, by their names; those not given are left out."""
+    """Return options as typed on the command line, with a leading space; skip those not given."""
     flags = {name.replace("_", "-"): value for name, value in given.items() if value}
     typed = (
         f" --{name}" if value is True else f" --{name} {value}" for name, value in flags.items()
@@ -71,18 +69,14 @@ def typed_options(**given: object) -> str:
     return "".join(typed)
 
 
-def _one_of(known: list[str]) -> str:
-    return f"one of {', '.join(known)}" if known else "a study; this database has none"
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say in one line what keeps a file from being written."""
+    """Turn an OSError while writing a file into a one-line mistake of the user."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError([f"{path}: received {reason}, expected a place to write"]) from error
+        raise ConfigError([f"{path}: received {reason}, expected a writable file"]) from error
 
 
 def storage_option(url: str) -> str:

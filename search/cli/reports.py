@@ -1,4 +1,4 @@
-"""Commands that say what a study has found out and what to do: `report`, `compare`, `refine`."""
+"""The commands `report`, `compare` and `refine`, which analyse finished trials."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ def report(
     name: Name,
     storage: Storage = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the report to this file."),
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="html|md|json", help="What it is written in.")
+        str | None,
+        typer.Option("--format", metavar="html|md|json", help="The format of the report."),
     ] = None,
 ) -> None:
     """Write a report of a study: one HTML file that opens offline, Markdown or JSON."""
@@ -46,7 +48,7 @@ def report(
 
 
 def _format(given: str | None, output: Path | None, known: Mapping[str, str]) -> str:
-    """The format that is asked for, or that the file's name says."""
+    """Return the requested format, else the one of the file's suffix, else HTML."""
     by_name = {ending: form for form, ending in known.items()}
     chosen = given or by_name.get("" if output is None else output.suffix.lower(), "html")
     if chosen not in known:
@@ -56,21 +58,26 @@ def _format(given: str | None, output: Path | None, known: Mapping[str, str]) ->
 
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="STUDY|STUDY:TRIAL …", help="Studies, or their trials.")
+        list[str], typer.Argument(metavar="STUDY|STUDY:TRIAL …", help="Studies or their trials.")
     ],
     storage: Storage = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Their curves: FILE.html or FILE.png."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Draw their learning curves to FILE.html or FILE.png.",
+        ),
     ] = None,
 ) -> None:
-    """Put studies or trials side by side: what they came to and what differs."""
+    """Compare studies or trials side by side: results and hyperparameters that differ."""
     from studyhall.search.evaluation import comparison
 
     if output is not None and output.suffix.lower() not in (".html", ".png"):
         raise ConfigError([f"--output: received {output}, expected FILE.html or FILE.png"])
     if len(names) < 2:
-        raise ConfigError([f"study: received {names[0]!r} alone, expected two or more to compare"])
+        raise ConfigError([f"study: received only {names[0]!r}, expected two or more to compare"])
     with closing(Database.open(storage or default_url(), create=False)) as db:
         compared = comparison.sides(db, names)
     say(table(*comparison.outcomes(compared)), "", table(*comparison.differing(compared)), "")
@@ -97,20 +104,23 @@ def refine(
     name: Name,
     storage: Storage = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the study file here."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
-    """Write a study file with the space that a study's results propose, warm-started with them."""
+    """Write a study file with the space that a study's results suggest, warm-started from them."""
     from studyhall.search.diagnosis import findings, refinement
 
     if output is not None and output.exists() and not force:
-        raise ConfigError([f"{output}: received a file that exists, expected another, or --force"])
+        raise ConfigError([f"{output}: received an existing file, expected a new one, or --force"])
     with closing(Database.open(storage or default_url(), create=False)) as db:
         found = findings.read(db, find(db, name))
         following = refinement.next_name(name, studies.names(db))
     if not found.complete:
-        raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
+        raise ConfigError(
+            [f'study "{name}": received no complete trial yet, expected at least one']
+        )
     text = refinement.study_file(
         found.stored,
         following,
@@ -125,4 +135,4 @@ def refine(
     with writing(output):
         artifact_store.write_whole(output, text.encode(errors="backslashreplace"))
     say(f"{output}: study {following}")
-    remark(f"it begins with what {name} has found: studyhall launch {quote(str(output))}")
+    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")

@@ -1,4 +1,4 @@
-"""Commands that train trials anew: `confirm`, `replay`, `datacurve`."""
+"""The commands that retrain trials: `confirm`, `replay`, `datacurve`."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ def confirm(
     name: Name,
     storage: Storage = None,
     top: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="How many of the best trials.")
+        int | None, typer.Option(min=1, max=MOST, help="Number of best trials to retrain.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, max=100, help="How often each.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Trainings per trial, each with a new seed.")
+    ] = None,
     workers: Workers = None,
     gpus: Gpus = None,
     per_gpu: PerGpu = None,
@@ -58,7 +60,7 @@ def confirm(
     silent: QuietFlag = False,
     again: Again = False,
 ) -> None:
-    """Train the best trials anew with new seeds, and prove the one with the best mean."""
+    """Retrain the best trials with new seeds, and prove the one with the best mean."""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
@@ -90,12 +92,16 @@ def replay(
     storage: Storage = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(min=0, callback=finite, help="Relative difference up to which it reproduces."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Largest relative difference that still counts as reproduced.",
+        ),
     ] = None,
     gpu: Gpu = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train a trial anew from what is stored, and say whether it reproduces."""
+    """Retrain a trial from its stored settings, and check that it reproduces."""
     device.pin(gpu)
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
@@ -120,7 +126,7 @@ def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -
     try:
         return replaying.replay(db, study, plan, trial, limit)
     except FAILURES as failure:
-        line = f"trial: received {trial}, expected one that can still be built: {failure}"
+        line = f"trial: received {trial}, expected a trial that can still be built: {failure}"
         raise ConfigError([line]) from failure
 
 
@@ -128,7 +134,7 @@ def datacurve(
     name: Name,
     storage: Storage = None,
     seeds: Annotated[
-        int, typer.Option(min=1, max=100, help="Trainings on each share of the data.")
+        int, typer.Option(min=1, max=100, help="Trainings per share of the data.")
     ] = data.SEEDS,
     workers: Workers = None,
     gpus: Gpus = None,
@@ -136,13 +142,15 @@ def datacurve(
     as_json: AsJson = False,
     silent: QuietFlag = False,
 ) -> None:
-    """Train the best trial on 25, 50, 75 and 100 % of the training data: would more help?"""
+    """Retrain the best trial on 25, 50, 75 and 100 % of the data: would more data help?"""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         best_so_far = winner.read(db, study)
         if best_so_far is None:
-            raise ConfigError([f'study "{name}": received no complete trial yet, expected one'])
+            raise ConfigError(
+                [f'study "{name}": received no complete trial yet, expected at least one']
+            )
         devices = places.devices(
             record.stored(study).file, places.given(workers, gpus, per_gpu), name
         )
@@ -161,11 +169,11 @@ def datacurve(
         say(words.beside_budget(found.gpu_seconds))
         if code != 0:
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
-            say(f"it goes on with: studyhall datacurve {name}{typed}{storage_option(url)}")
+            say(f"to continue: studyhall datacurve {name}{typed}{storage_option(url)}")
     raise typer.Exit(code)
 
 
 def _show_in_dashboard(db: Database, study: Study) -> None:
-    from studyhall.search.report import dashboard_note  # takes a second
+    from studyhall.search.report import dashboard_note  # imports for a second
 
     dashboard_note.pin(db, study)

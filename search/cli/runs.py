@@ -1,4 +1,4 @@
-"""Commands that run a study: `launch`, `resume`."""
+"""The commands that run a study: `launch`, `resume`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from studyhall.storage.studies import studies
 
 def launch(
     file: File,
-    trials: Annotated[int | None, typer.Option(min=1, help="Results in all.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all.")] = None,
     workers: Workers = None,
     gpus: Gpus = None,
     per_gpu: PerGpu = None,
@@ -45,11 +45,12 @@ def launch(
     inspection.glance(study_file, file)
     with early.workers(study_file.study.name, devices, url) as waiting:
         if inspection.needs_tensorflow(study_file):
-            early.let_load(waiting)  # beside the process that looks at the data
+            early.let_load(waiting)  # while another process inspects the data
         found = inspection.inspect_apart(study_file, file)
         creation.check_artifacts(study_file, file.name)
         early.let_load(waiting)
-        from studyhall.search.cli import lifecycle  # while they import what they need
+        # Imported only here, while the workers load their libraries.
+        from studyhall.search.cli import lifecycle
 
         with closing(Database.open(url)) as db:
             study = lifecycle.open_or_create(db, study_file, file, found)
@@ -60,7 +61,7 @@ def launch(
 def resume(
     name: Name,
     trials: Annotated[
-        str | None, typer.Option(help="+20: twenty more results; 80: eighty in all.")
+        str | None, typer.Option(help="+20: twenty more trials; 80: eighty in all.")
     ] = None,
     workers: Workers = None,
     gpus: Gpus = None,
@@ -68,7 +69,7 @@ def resume(
     storage: Storage = None,
     silent: QuietFlag = False,
 ) -> None:
-    """Continue a study from the database alone, with more trials if asked for."""
+    """Continue a study from the database alone, optionally with more trials."""
     from studyhall.search.cli import lifecycle
 
     url = storage or default_url()

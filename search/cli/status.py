@@ -1,4 +1,4 @@
-"""The command that says how studies stand: `status`."""
+"""The command `status`: show the progress of studies."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def status(
     storage: Storage = None,
     as_json: AsJson = False,
     reap: Annotated[
-        bool, typer.Option("--reap", help="Free the trials of silent workers first.")
+        bool,
+        typer.Option(
+            "--reap", help="First release the trials of workers that no longer send heartbeats."
+        ),
     ] = False,
 ) -> None:
-    """Show how a study stands and what its workers do; without a name, every study."""
+    """Show a study's progress and its workers; without a name, every study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         names = [name] if name else studies.names(db)
         found = [find(db, each) for each in names]
@@ -45,10 +48,14 @@ def status(
         ]
         print(json.dumps(shown[0] if name else shown, indent=2))
         return
-    say(show.studies_table(rows) if rows else "no studies yet; the first: studyhall launch FILE")
+    say(
+        show.studies_table(rows)
+        if rows
+        else "no studies yet; start one with: studyhall launch FILE"
+    )
     for study, state in rows:
         if state.running:
-            say("", f"{study.name}: trials under way", show.running_table(state))
+            say("", f"{study.name}: running trials", show.running_table(state))
     if name:
         if fronts[0]:
             say("", "Pareto front: no trial is better than these in every objective")
@@ -58,11 +65,11 @@ def status(
         if confirmed[0] is not None:
             say("", tables.table(*confirmation.rows(confirmed[0])), *confirmed[0].sentences())
         if rows[0][1].stopping:
-            say(f"stopped: no worker begins a trial until studyhall resume {name}")
+            say(f"stopped: no worker starts a trial until studyhall resume {name}")
 
 
 def _reap(db: Database, found: list[Study]) -> None:
-    from studyhall.search.launcher import dead_workers  # which reads the study's file
+    from studyhall.search.launcher import dead_workers  # slow to import
 
     for line in [line for study in found for line in dead_workers.reap(db, study)]:
         remark(line)

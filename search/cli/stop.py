@@ -1,4 +1,4 @@
-"""The command that stops a study, or one of its trials: `stop`."""
+"""The command `stop`: stop a study, or one of its trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stop(
     name: Name,
     storage: Storage = None,
     trial: Annotated[
-        int | None, typer.Option(min=0, max=MOST, help="End this trial alone, as pruned.")
+        int | None, typer.Option(min=0, max=MOST, help="End only this trial, as pruned.")
     ] = None,
     wait: Annotated[
         float,
@@ -27,11 +27,11 @@ def stop(
             max=MOST_TIME,
             callback=finite,
             metavar="SECONDS",
-            help="Wait so long for them to leave.",
+            help="Wait up to this long for the workers to stop.",
         ),
     ] = 0,
 ) -> None:
-    """Ask all workers of a study, on all machines, to save a checkpoint and leave."""
+    """Ask all workers of a study, on all machines, to save a checkpoint and stop."""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)

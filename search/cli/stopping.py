@@ -1,4 +1,4 @@
-"""Orders from outside: all workers of a study are asked to leave, or one trial to end."""
+"""Stop requests: ask all workers of a study to stop, or end a single trial."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 
-STILL_BUSY = 3  # exit code: the time to wait is over, and somebody still works
+STILL_BUSY = 3  # exit code: workers are still busy after the time to wait
 POLL_S = 0.2
 
 
 def stop(db: Database, study: Study, wait_s: float, go_on: str) -> int:
-    """Ask every worker, on all machines, to hand its trial back and leave.
+    """Ask every worker, on all machines, to save and release its trial and to stop.
 
     Args:
-        db: where the study is.
-        study: it.
-        wait_s: how long to wait for them, in seconds.
-        go_on: the command that lets the study go on.
+        db: the database of the study.
+        study: the study to stop.
+        wait_s: how long to wait for the workers, in seconds.
+        go_on: the command that continues the study, to show.
 
     Returns:
-        Exit code: 0, or 3 if some still work after ``wait_s``.
+        The exit code: 0, or 3 if workers are still busy after ``wait_s``.
     """
     states = _states(db, study)
     held = [each for each, state in states if state.held]
@@ -40,47 +40,47 @@ def stop(db: Database, study: Study, wait_s: float, go_on: str) -> int:
     left = _wait(db, study, wait_s)
     if states[0][1].spent and held[0].purpose is not None:
         go_on = go_on.replace(" resume ", f" {held[0].purpose} ", 1)
-    say(*_waited(left, wait_s), f"it goes on with: {go_on}")
+    say(*_waited(left, wait_s), f"to continue: {go_on}")
     return STILL_BUSY if left and wait_s else 0
 
 
 def stop_trial(db: Database, study: Study, number: int) -> None:
-    """End one trial that is under way; its best epoch so far becomes its value.
+    """End one running trial as pruned; the value of its best epoch so far becomes its value.
 
     Raises:
-        ConfigError: no such trial is under way.
+        ConfigError: no such trial is running.
     """
     running = {one.number: one for one in status.status(db, study).running}
     if not control.stop_trial(db, study, number):
-        under_way = ", ".join(map(str, running)) or "one under way; there is none"
+        under_way = ", ".join(map(str, running)) or "a running trial; there is none"
         raise ConfigError([f"command line: --trial: received {number}, expected {under_way}"])
     one = running.get(number)
     if one is None or one.held:
-        say(f"trial {number} is asked to end as pruned after its epoch")
+        say(f"trial {number} will end as pruned after its current epoch")
     else:
-        say(f"trial {number}, which no worker had, has ended as pruned")
+        say(f"trial {number} had no worker and has ended as pruned")
 
 
 def lift(db: Database, study: Study) -> None:
-    """Let the workers of a study work again, and say so, if they were asked to stop."""
+    """Withdraw a stop request, if there is one, and say so."""
     if status.status(db, study).stopping:
         control.set_stop(db, study, False)
-        say(f'study "{study.name}" was stopped, and goes on')
+        say(f'study "{study.name}" was stopped and continues')
 
 
 def _states(db: Database, study: Study) -> list[tuple[Study, Status]]:
-    """How it stands, and so what is trained beside its search."""
+    """Return the study and its retrainings (confirmation, data curve), each with its status."""
     all_of_it = [study, *retrainings.opened(db, study)]
     return [(each, status.status(db, each)) for each in all_of_it]
 
 
 def _everyone(states: list[tuple[Study, Status]]) -> dict[str, str]:
-    """What each worker does that has not left."""
+    """Return what each remaining worker is doing, by its name, over all the studies."""
     return dict(item for study, state in states for item in busy(state, study).items())
 
 
 def busy(state: Status, study: Study) -> dict[str, str]:
-    """What each worker does that has not left: by its name; one that fell silent is gone."""
+    """Return what each worker is doing, by name; leave out those without a recent heartbeat."""
     silence_s = record.stored(study).file.workers.silence
     idle = {one.name: "between two trials" for one in state.workers if one.silent_s < silence_s}
     training = {
@@ -96,7 +96,7 @@ def _what(one: Running, study: Study) -> str:
 
 
 def _wait(db: Database, study: Study, wait_s: float) -> dict[str, str]:
-    """Who is still busy, at the latest after ``wait_s``."""
+    """Wait until no worker is busy, at most ``wait_s`` seconds; return those that still are."""
     deadline = time.monotonic() + wait_s
     while left := _everyone(_states(db, study)):
         if time.monotonic() >= deadline:
@@ -107,9 +107,9 @@ def _wait(db: Database, study: Study, wait_s: float) -> dict[str, str]:
 
 def _asked(study: Study, workers: dict[str, str]) -> list[str]:
     if not workers:
-        return [f'no worker is on study "{study.name}"; none will begin a trial']
+        return [f'no worker is on study "{study.name}"; none will start a trial']
     return [
-        f"asked to end the epoch, save a checkpoint and leave: {_count(workers)}",
+        f"asked to finish the epoch, save a checkpoint and stop: {_count(workers)}",
         *(f"  {name}: {what}" for name, what in workers.items()),
     ]
 
@@ -118,7 +118,7 @@ def _waited(left: dict[str, str], wait_s: float) -> list[str]:
     if not wait_s:
         return []
     if not left:
-        return ["all have left"]
+        return ["all workers have stopped"]
     names = ", ".join(f"{name} ({what})" for name, what in left.items())
     return [f"still busy after {wait_s:g} s: {names}"]
 

@@ -1,4 +1,4 @@
-"""A database URL that lies in a file, as containers get their secrets."""
+"""The database URL read from a file, as container secrets are provided."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from studyhall.search.study_file.config_error import ConfigError
 
 
 def read() -> None:
-    """Let ``STUDYHALL_STORAGE`` be what the file of ``STUDYHALL_STORAGE_FILE`` holds.
+    """Set ``STUDYHALL_STORAGE``, unless set, to the text of the file ``STUDYHALL_STORAGE_FILE``.
 
     Raises:
-        ConfigError: it can't be read, or holds nothing.
+        ConfigError: the file can't be read or is empty.
     """
     name = os.environ.get("STUDYHALL_STORAGE_FILE")
     if not name or os.environ.get("STUDYHALL_STORAGE"):

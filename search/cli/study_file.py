@@ -1,4 +1,4 @@
-"""Commands on a study file: `new`, `check`."""
+"""The commands for a study file: `new`, `check`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studyhall.search.process import quiet
 from studyhall.search.study_file import template
 from studyhall.search.study_file.config_error import ConfigError
 
-NEW = "my-study"  # name in a study file that goes to the terminal
+NEW = "my-study"  # the study's name if the file is printed to the terminal
 
 
 def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -> None:
@@ -23,12 +23,12 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
         print(template.template(NEW), end="")
         return
     if file.exists():
-        raise ConfigError([f"{file}: received a file that exists, expected a new name"])
+        raise ConfigError([f"{file}: received an existing file, expected a new name"])
     try:
         file.write_text(template.template(file.stem), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            [f"{file}: received {error.strerror}, expected a file to write"]
+            [f"{file}: received {error.strerror}, expected a writable file"]
         ) from error
     say(f"{file} written; next: studyhall check {quote(str(file))}")
 

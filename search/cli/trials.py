@@ -1,4 +1,4 @@
-"""The command that shows every trial of a study: `trials`."""
+"""The command `trials`: show every trial of a study."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trials(
     name: Name,
     storage: Storage = None,
     as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option(help="Write them to this CSV file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the trials to this CSV file.")] = None,
 ) -> None:
     """Show every trial of a study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:

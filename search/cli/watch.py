@@ -1,4 +1,4 @@
-"""The command that follows a study from any terminal: `watch`."""
+"""The command `watch`: follow a study from any terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studyhall.storage.queries import status as standing
 
 
 def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> None:
-    """Follow a study, as its launch shows it, until it ends."""
+    """Show the live progress of a study until it ends."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         with following(db, study):

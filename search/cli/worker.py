@@ -1,4 +1,4 @@
-"""The command that works on a study: `worker`."""
+"""The command `worker`: run one worker process."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ from studyhall.storage.database.urls import default_url
 def worker(
     name: Name,
     storage: Storage = None,
-    folder: Annotated[Path | None, typer.Option(help="Where its data and code lie.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="The folder of the study's data and code; default: as at its launch."),
+    ] = None,
     gpu: Gpu = "auto",
 ) -> None:
-    """Work on a study, started by hand on any machine that reaches its database."""
+    """Start one worker on a study, from any machine that reaches its database."""
     stop = Stop()
-    stop.listen()  # before the long import
+    stop.listen()  # before the slow import, so that a signal during it is not lost
     if LAUNCHED not in os.environ:
         device.pin(gpu)
     with suppress(StopNow):

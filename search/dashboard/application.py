@@ -1,4 +1,4 @@
-"""optuna-dashboard as a WSGI application over our studies, two slow spots and wide pages mended."""
+"""optuna-dashboard as a WSGI application, with patches for two slow spots and too wide pages."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from studyhall.spaces import private_names
 Attributes = dict[str, Any]
 Application = Callable[..., Any]
 
+# Trial attributes that studyhall writes; only these are shortened.
 OURS = ("best_epochs", "folds", "metrics", "objectives", "reason", "repeats", "seconds", "values")
 WIDEST = 90  # characters of a trial's attribute; more make the page wider than 1,280 pixels
 LONG_NUMBER = re.compile(r"-?\d+\.\d{4,}(e[-+]\d+)?")
 
 
 def application(storage: BaseStorage, files: Files) -> Application:
-    """The dashboard over a storage."""
+    """Return the dashboard as a WSGI application.
+
+    Args:
+        storage: the studies.
+        files: the artifacts.
+    """
     _look_up_notes_by_trial()
     _show_trials_at_once()
     app: Application = wsgi(storage, artifact_store=files)
@@ -31,7 +37,7 @@ def application(storage: BaseStorage, files: Files) -> Application:
 
 
 def _trials(_cache: object, storage: BaseStorage, study_id: int) -> list[FrozenTrial]:
-    """Trials as they are now: optuna-dashboard would show them as they were up to 10 s ago."""
+    """Read the trials without optuna-dashboard's cache, which is up to 10 s old."""
     return storage.get_all_trials(study_id, deepcopy=False)
 
 
@@ -42,10 +48,10 @@ def _show_trials_at_once() -> None:
 
 
 def _look_up_notes_by_trial() -> None:
-    """Give optuna-dashboard only a trial's own notes to look through for that trial.
+    """Make optuna-dashboard search only a trial's own notes for that trial.
 
-    It looks through all attributes of a study for each of its trials: with a note per trial, 78 s
-    at 10,000 trials for what this does in well under a second. What it shows stays the same.
+    It searches all attributes of a study for each of its trials. With a note per trial that takes
+    78 s at 10,000 trials; this patch takes well under a second. The page stays the same.
     """
     serializer = private_names.find(private_names.SERIALIZER)
     serialize = getattr(serializer, "serialize_frozen_trial", None)
@@ -70,7 +76,7 @@ def _narrowed(serialize: Callable[..., Attributes]) -> Callable[..., Attributes]
 
 
 def _shortened(attribute: Attributes) -> Attributes:
-    """One of ours as wide as fits the page, which wraps none; the note tells what matters of it."""
+    """Shorten an attribute of ours to the width of the page, which doesn't wrap attributes."""
     value = attribute["value"]
     if attribute["key"] not in OURS or len(value) <= WIDEST:
         return attribute
@@ -80,7 +86,7 @@ def _shortened(attribute: Attributes) -> Attributes:
 
 
 def _by_trial(attributes: Attributes) -> dict[str, Attributes]:
-    """``dashboard:<trial>:note_…`` and ``dashboard:artifacts:<trial>:…``, by trial."""
+    """Group ``dashboard:<trial>:note_…`` and ``dashboard:artifacts:<trial>:…`` by trial."""
     found: dict[str, Attributes] = {}
     for key, value in attributes.items():
         first, _, rest = key.removeprefix("dashboard:").partition(":")

@@ -1,4 +1,4 @@
-"""The audit log: a line of JSON for every write and every wrong login, refused or not."""
+"""The audit log: a line of JSON for every write, refused or not, and every failed login."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MODE = 0o600
 
 
 class Audit:
-    """Appends to a file that only its owner reads.
+    """The audit log file, which only its owner can read.
 
     Raises:
-        ConfigError: it can't be written.
+        ConfigError: the file can't be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +30,10 @@ class Audit:
             ) from error
 
     def note(self, **what: object) -> None:
-        """Append a line, as a whole even beside other processes' lines."""
+        """Append a line with the time and the given fields; leave out fields that are None.
+
+        A single write with O_APPEND is atomic, so that lines of several processes don't mix.
+        """
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": at, **{k: v for k, v in what.items() if v is not None}})
         descriptor = self._open()

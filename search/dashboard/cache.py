@@ -1,8 +1,8 @@
-"""Answers about a study, kept until something in the study changes.
+"""A cache of responses about a study, valid until the study changes.
 
-A page that is open asks every few seconds, and a study of 1,000 trials takes a second to answer
-about. What an answer depends on is read in a few milliseconds: the sequence number of the
-study's feed, the epochs of its running trials, and its notes.
+An open page sends a request every few seconds, and a response takes a second for a study of 1,000
+trials. Whether the study has changed is read in a few milliseconds: from the sequence number of
+its feed, the epochs of its running trials, and its notes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import changes
 
 STUDY = re.compile(r"/api/studies/([0-9]+)(/.*)?")
-MOST = 64  # answers
-SHORTEST = 4096  # bytes from which an answer is packed
-TURNS = 16  # answers that are made at the same time
+MOST = 64  # responses in the cache
+SHORTEST = 4096  # bytes from which a response is compressed
+TURNS = 16  # locks for responses under construction
 LEVEL = 3  # of gzip: 10 ms for 4 MB of JSON
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it was sent."""
+    """A response as it was sent."""
 
     status: str
     headers: Headers
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Cache:
-    """Between the guard and the dashboard; only for what reads."""
+    """A WSGI application that caches the dashboard's responses to GET requests about a study."""
 
     def __init__(self, app: Application, db: Database) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class Cache:
         self._turns = [threading.Lock() for _ in range(TURNS)]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer a request."""
+        """Answer a request from the cache, or pass it on."""
         asked = Request(environ)
         study = STUDY.fullmatch(asked.path)
         if asked.method != "GET" or study is None:
@@ -60,7 +60,7 @@ class Cache:
         return [answer.body]
 
     def warm(self, study_ids: Iterable[int]) -> None:
-        """Prepare what a browser asks for first, so that nobody waits for the trials to be read."""
+        """Cache what a browser requests first, so that the first visitor doesn't wait."""
         for study_id in study_ids:
             asked = EnvironBuilder(
                 f"/api/studies/{study_id}",
@@ -70,9 +70,10 @@ class Cache:
             self._answer(study_id, asked.get_request(Request))
 
     def _answer(self, study_id: int, asked: Request) -> Answer:
-        """The answer that is kept if nothing has changed, else a new one.
+        """Return the cached response if the study is unchanged, else a new one.
 
-        Several browsers that ask at once for what takes long wait for the first one's answer.
+        Equal requests share a lock, so that concurrent ones wait for the first instead of repeating
+        its work.
         """
         packed = asked.accept_encodings.quality("gzip") > 0
         key = f"{packed} {asked.full_path}"

@@ -1,4 +1,4 @@
-"""The files that the dashboard shows: those of the studies, and what is drawn on demand."""
+"""The files in the dashboard: the studies' artifacts, and curves and histories made on demand."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 
 IDENTIFIER = re.compile(r"[0-9a-fA-F-]{32,36}")  # a UUID, with or without dashes
-UPLOADED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the dashboard names it
+UPLOADED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an upload
 
 
 class Files:
-    """All artifacts of a database's studies, as the dashboard asks for them.
+    """The artifacts of all studies of a database, with Optuna's interface of an artifact store.
 
     Curves and histories are made from the stored history at each request, so that no worker
     spends time on drawing; everything else is read from the studies' folders.
 
     Args:
-        db: Where the histories are.
-        storage: The same, as the dashboard reads it.
-        stores: Gives the studies' stores as they are now; what is uploaded goes to the first.
+        db: The database with the histories.
+        storage: The same database as an Optuna storage.
+        stores: Returns the current stores of the studies; uploads go to the first that works.
     """
 
     def __init__(
@@ -43,27 +43,27 @@ class Files:
         self._stores = stores
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
-        """The bytes of an artifact.
+        """Return an artifact as a binary file.
 
         Raises:
-            bottle.HTTPError: 404, where no folder has it any more.
+            bottle.HTTPError: 404: no folder contains it.
         """
         made = notes.made_on_demand(artifact_id)
         if made is not None:
             return io.BytesIO(self._made(*made))
         found = self._find(artifact_id)
         if found is None:
-            raise bottle.HTTPError(404, "This file has been removed.")
+            raise bottle.HTTPError(404, "This file no longer exists.")
         store, name = found
         return io.BytesIO(store.read(name))
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep what somebody uploads.
+        """Store an upload.
 
         Raises:
-            bottle.HTTPError: 400, where it can't be kept.
+            bottle.HTTPError: 400: no store accepts it.
         """
-        content, why = content_body.read(), "There is no study whose folder could keep it."
+        content, why = content_body.read(), "There is no study whose folder could store the file."
         for store in self._stores():
             try:
                 bucket.put(store, artifact_id, content)
@@ -73,21 +73,23 @@ class Files:
         raise bottle.HTTPError(400, why)
 
     def remove(self, artifact_id: str) -> None:
-        """Remove what somebody has uploaded; what is gone or made on demand is no trouble.
+        """Remove an upload; do nothing if it is missing or made on demand.
 
         Raises:
-            bottle.HTTPError: 409, for what a study stands on: it goes with its study alone.
+            bottle.HTTPError: 409: it is a study's own model, which is only deleted with the study.
         """
         found = self._find(artifact_id)
         if found is None:
             return
         store, name = found
         if not UPLOADED.fullmatch(name):
-            raise bottle.HTTPError(409, "Models stay with their study: delete the study.")
+            raise bottle.HTTPError(
+                409, "Models can only be deleted with their study: delete the study."
+            )
         store.remove(name)
 
     def _find(self, artifact_id: str) -> tuple[ArtifactStore, str] | None:
-        """The object whose name holds that identifier, whatever its suffix."""
+        """Return the object whose name contains the identifier, with any suffix, and its store."""
         if not IDENTIFIER.fullmatch(artifact_id):
             return None
         for store in self._stores():
@@ -108,7 +110,7 @@ class Files:
 
 
 def stores(db: Database) -> Iterator[ArtifactStore]:
-    """The objects of all studies that studyhall has created, for looking only."""
+    """Yield the artifact store of each study that studyhall has created, opened for reading."""
     for name in studies.names(db):
         study = studies.find(db, name)
         if study is not None and "artifacts" in study.config:

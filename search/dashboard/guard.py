@@ -1,4 +1,4 @@
-"""The guard before the dashboard: who sends a request, from where, and whether it may write."""
+"""The access control before the dashboard: checks the host, the user and the right to write."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 
 HEALTH, METRICS = "/healthz", "/metrics"
-LARGEST = 64 * 2**20  # bytes of a request; files that are attached come whole
+LARGEST = 64 * 2**20  # bytes of a request; an uploaded file is a single request
 
 
 @dataclass(frozen=True)
 class Writing:
-    """What a service needs that takes writes.
+    """The parts of a service that accepts writes.
 
     Attributes:
         app: The dashboard on a connection that can write.
-        writes: What is done here instead.
+        writes: The writes that studyhall does itself.
     """
 
     app: Application
@@ -42,15 +42,15 @@ class Writing:
 
 @dataclass(frozen=True)
 class Guard:
-    """A WSGI application around optuna-dashboard's.
+    """A WSGI application that controls access to optuna-dashboard.
 
     Attributes:
         db: A connection that can't write.
-        reading: The dashboard on such a connection, for everything that only looks.
-        writing: None for a service that is read-only for everybody.
-        login: None where whoever reaches the service may do everything.
-        hosts: The names that it answers to.
-        audit: Where every write is noted.
+        reading: The dashboard on such a connection, for all requests that only read.
+        writing: The parts that write; None: the service is read-only for everybody.
+        login: The login; None: everybody who reaches the service is an admin.
+        hosts: The host names that it answers to.
+        audit: The log of all writes and failed logins.
     """
 
     db: Database
@@ -100,15 +100,15 @@ class Guard:
         return self._noting(request, visitor, answer)
 
     def _permitted(self, request: Request, visitor: Visitor) -> Any:
-        """What answers a write.
+        """Return what answers a write.
 
         Raises:
-            HTTPException: it may not be done.
+            HTTPException: the write is not allowed.
         """
         hosts.check_origin(request)
         write = routes.find(request.method, request.path)
         if write is None:
-            raise Forbidden("this is nothing that may be written")
+            raise Forbidden("this change is not allowed through the dashboard")
         if self.writing is None:
             raise Forbidden("this dashboard is read-only")
         if not visitor.role.includes(write.route.role):
@@ -122,11 +122,12 @@ class Guard:
     ) -> Any:
         body = request.get_data()  # raises where it is too large
         answer = writing.writes.answer(write, request, visitor)
+        # The body has been read: give the dashboard a fresh copy.
         request.environ["wsgi.input"] = io.BytesIO(body)
         return writing.app if answer is None else answer
 
     def _noting(self, request: Request, visitor: Visitor, answer: Any) -> Application:
-        """The same answer, noted before it is sent."""
+        """Wrap an answer so that it is recorded in the audit log before it is sent."""
 
         def noted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             found = Response.from_app(answer, environ)
@@ -160,12 +161,12 @@ class Guard:
         try:
             self.db.statement(lambda transaction: transaction.run("SELECT 1"), patience_s=0)
         except StorageError:
-            return Response("the database is out of reach\n", status=503)
+            return Response("the database can't be reached\n", status=503)
         return Response("ok\n")
 
 
 def _shown(refusal: HTTPException, request: Request) -> Any:
-    """A refusal as optuna-dashboard's page shows it, or as text."""
+    """Return a refusal as JSON that optuna-dashboard's page shows, or as text outside its API."""
     if not request.path.startswith("/api/"):
         answer = Response(f"{refusal.description}\n", status=refusal.code)
     else:

@@ -1,4 +1,4 @@
-"""Headers that keep a browser from doing more with an answer than show it (after OWASP)."""
+"""Security headers of responses, after OWASP's recommendations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALWAYS: Headers = [
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 ]
 PAGE: Headers = [("X-Frame-Options", "DENY")]
-# Whatever somebody has attached is shown without scripts, forms, or an origin of its own.
+# Uploaded files are shown in a sandbox: without scripts, forms, or an origin of their own.
 FILE: Headers = [
     (
         "Content-Security-Policy",
@@ -26,11 +26,11 @@ FILE: Headers = [
 ]
 PAGE_POLICY = "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 FILES = "/artifacts/"
-KEPT = "/static/"  # what never changes while the service runs
+KEPT = "/static/"  # never changes while the service runs, so browsers may cache it
 
 
 def guarded(path: str, headers: Iterable[tuple[str, str]]) -> Headers:
-    """An answer's headers with ours; nobody else's page may read it."""
+    """Return a response's headers with ours added and cross-origin access removed."""
     kept = [each for each in headers if each[0].lower() != "access-control-allow-origin"]
     if path.startswith(FILES):
         return [*_without(kept, "content-security-policy"), *ALWAYS, *FILE, _unkept()]
@@ -44,7 +44,7 @@ def guarded(path: str, headers: Iterable[tuple[str, str]]) -> Headers:
 
 
 def starting(path: str, start_response: Callable[..., Any]) -> Callable[..., Any]:
-    """A ``start_response`` that adds them."""
+    """Wrap a WSGI ``start_response`` so that it adds our headers."""
 
     def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
         return start_response(status, guarded(path, headers), exc_info)

@@ -1,9 +1,9 @@
-"""Which names the service answers to, and from which pages it takes a write.
+"""The host names that the service answers to, and the origins from which it accepts writes.
 
-A page elsewhere can make a browser send requests here, with the login that the browser remembers.
-DNS rebinding gives such a page this machine's address under its own name, so that what is read
-comes back to it, too: only names that are ours are answered. An address instead of a name can't
-be rebound.
+A page of another site can make a browser send requests here, with the login that the browser
+remembers (CSRF). With DNS rebinding such a page resolves its own name to this machine's address and
+can read the responses, too. So only known host names are answered. IP addresses are always
+accepted: they can't be rebound.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from werkzeug.wrappers import Request
 
 
 def names(given: Iterable[str] = ()) -> list[str]:
-    """The names of this machine, and those that somebody has given it."""
+    """Return the host names of this machine and the given further ones, in lower case."""
     own = socket.gethostname().lower()
     return sorted({"localhost", own, own.partition(".")[0], *map(str.lower, given)} - {""})
 
 
 def check(request: Request, known: list[str]) -> None:
-    """See that the request was meant for us.
+    """Check that the request's host name is known or an IP address.
 
     Raises:
-        Forbidden: it was sent to a name that is not ours.
+        Forbidden: the host name is unknown.
     """
     host = request.headers.get("Host", "").lower()
     name = urlsplit(f"//{host}").hostname or ""
     if not is_address(name) and not host_is_trusted(host, known):
-        raise Forbidden(f"unknown host name {name!r}; if it is ours: --allow-host {name}")
+        raise Forbidden(f"unknown host name {name!r}; to allow it, start with --allow-host {name}")
 
 
 def check_origin(request: Request) -> None:
-    """See that a write comes from our own page, or from no page at all.
+    """Check that a write comes from our own page, or from a program that is no browser.
 
     Raises:
-        Forbidden: another site's page has sent it.
+        Forbidden: another site's page sent it.
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
-        raise Forbidden("a page of another site may not write here")
+        raise Forbidden("pages of other sites may not change anything here")
     if origin is not None and urlsplit(origin).netloc != request.host:
-        raise Forbidden(f"a page of {origin} may not write here")
+        raise Forbidden(f"pages of {origin} may not change anything here")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Return True if the address can be reached from this machine only."""
     with contextlib.suppress(ValueError):
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     return False
 
 
 def is_address(name: str) -> bool:
-    """Whether it is an IP address, not a name."""
+    """Return True for an IP address, False for a name."""
     with contextlib.suppress(ValueError):
         return bool(ipaddress.ip_address(name))
     return False

@@ -1,6 +1,6 @@
-"""Who sends a request: HTTP Basic or a bearer token, held against the users file.
+"""The login by HTTP Basic or bearer token, checked against the users file.
 
-Who has tried wrongly too often has to wait, longer each time.
+After too many failed logins a client has to wait, longer each time.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role, User
 from studyhall.search.study_file.config_error import ConfigError
 
-FREE = 4  # wrong tries in a row that cost nothing
-LONGEST_S = 300.0
-FORGOTTEN_S = 3600.0
-MOST = 10_000  # of whom wrong tries are remembered
+FREE = 4  # failed logins in a row without a wait
+LONGEST_S = 300.0  # the longest wait
+FORGOTTEN_S = 3600.0  # after which failed logins are forgotten
+MOST = 10_000  # clients whose failed logins are remembered
 REALM = "studyhall"
-REMEMBERED = 1000  # right passwords whose slow check is not repeated
+REMEMBERED = 1000  # correct passwords whose slow check (scrypt) is not repeated
 
 
 class Tries:
-    """Wrong tries in a row, by whoever made them."""
+    """The failed logins in a row of each client."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -43,7 +43,7 @@ class Tries:
         self._lock = threading.Lock()
 
     def wait_s(self, who: str) -> float:
-        """For how long nothing that these send is looked at: 1, 2, 4 … 300 s after a wrong try."""
+        """Return the seconds until a client may log in again: 1, 2, 4 … 300 after a failure."""
         with self._lock:
             count, last = self._wrong.get(who, (0, 0.0))
         since_s = self._clock() - last
@@ -52,7 +52,7 @@ class Tries:
         return max(0.0, min(2.0 ** (count - FREE - 1), LONGEST_S) - since_s)
 
     def wrong(self, who: str) -> None:
-        """Note a wrong try."""
+        """Record a failed login."""
         now = self._clock()
         with self._lock:
             count, last = self._wrong.pop(who, (0, now))
@@ -61,21 +61,21 @@ class Tries:
                 self._wrong.popitem(last=False)
 
     def right(self, who: str) -> None:
-        """Forget the wrong tries of somebody who got it right."""
+        """Forget the failed logins of a client after a correct one."""
         with self._lock:
             self._wrong.pop(who, None)
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who has sent a request."""
+    """The user who sent a request."""
 
     name: str
     role: Role
 
 
 class Login:
-    """Tells who sends a request; a change of the users file holds from the next request on.
+    """The login against a users file; changes of the file take effect at the next request.
 
     Raises:
         ConfigError: the file can't be used.
@@ -88,16 +88,17 @@ class Login:
         self._users: dict[str, User] = {}
         self._right: set[bytes] = set()
         self._key = secrets.token_bytes(32)
+        # Checked for unknown names, so that the time of a response doesn't reveal which exist.
         self._nobody = generate_password_hash(secrets.token_urlsafe())
         self._tries = Tries()
         self._refresh()
 
     def visitor(self, request: Request) -> Visitor:
-        """Who has sent this.
+        """Return the user who sent the request.
 
         Raises:
-            Unauthorized: nobody that the file knows.
-            TooManyRequests: there were too many wrong tries.
+            Unauthorized: there is no login, or it is wrong.
+            TooManyRequests: there were too many failed logins.
         """
         given = request.authorization
         if given is None:
@@ -105,7 +106,7 @@ class Login:
         who = f"{request.remote_addr} {given.username if given.type == 'basic' else ''}"
         wait_s = self._tries.wait_s(who)
         if wait_s > 0:
-            raise TooManyRequests("too many wrong logins", retry_after=math.ceil(wait_s))
+            raise TooManyRequests("too many failed logins", retry_after=math.ceil(wait_s))
         user = self._known(given)
         if user is None:
             self._tries.wrong(who)
@@ -125,7 +126,10 @@ class Login:
         return next(same, None)
 
     def _is_right(self, hashed: str, password: str) -> bool:
-        """Whether it is the hashed password; unknown names cost as much as known ones."""
+        """Return True if it is the hashed password.
+
+        Remember correct ones, by a keyed hash, since browsers send the password with every request.
+        """
         pair = hashed.encode() + b"\0" + password.encode()
         mark = hashlib.blake2b(pair, key=self._key).digest()
         if mark in self._right:
@@ -138,7 +142,7 @@ class Login:
         return True
 
     def _refresh(self) -> dict[str, User]:
-        """The users as the file has them now; one that has become unusable lets nobody in."""
+        """Return the current users of the file; nobody if the file has become unusable."""
         with self._lock:
             try:
                 found = os.stat(self._path)
@@ -147,7 +151,7 @@ class Login:
                     self._users, self._stamp = users.read(self._path), stamp
             except (OSError, ConfigError):
                 if self._stamp is None:
-                    users.read(self._path)  # says at the start what is wrong
+                    users.read(self._path)  # at the start, raises the reason
                 self._users, self._stamp = {}, (0, 0)
             return self._users
 

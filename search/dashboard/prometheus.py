@@ -1,4 +1,4 @@
-"""What Prometheus reads of every study: trials, workers, heartbeats, budget, the best so far."""
+"""The metrics of every study for Prometheus: trials, workers, heartbeats, budget, best value."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ Standing = list[tuple[Study, Status]]
 
 
 class Studies(Collector):
-    """All studies of a database, read anew at each scrape."""
+    """The collector of all studies of a database, which reads them at each scrape."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The metrics, each with a sample per study, state or worker."""
+        """Yield the metrics, each with a sample per study, state or worker."""
         standing = self._standing()
-        yield _by_study(standing, "trials_limit", "Results that the budget allows.", _limit)
-        yield _by_study(standing, "trials_left", "Trials that have not ended.", _trials_left)
+        yield _by_study(standing, "trials_limit", "Trials that the budget allows.", _limit)
+        yield _by_study(
+            standing, "trials_left", "Trials of the budget that have not finished.", _trials_left
+        )
         yield _by_study(standing, "seconds_left", "Wall-clock time left.", _seconds_left)
         yield _by_study(standing, "gpu_seconds_left", "Device time left.", _gpu_seconds_left)
         yield _by_study(standing, "incumbent_value", "The best value so far.", _incumbent)
-        yield _by_study(standing, "workers", "Worker processes on the list.", _workers)
+        yield _by_study(standing, "workers", "Registered worker processes.", _workers)
         yield _states(standing)
         yield _heartbeats(standing)
 
@@ -44,7 +46,7 @@ class Studies(Collector):
 
 
 def text(db: Database) -> bytes:
-    """The page that Prometheus scrapes."""
+    """Return the page that Prometheus scrapes, in its text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Studies(db))
     return generate_latest(registry)
@@ -69,7 +71,7 @@ def _states(standing: Standing) -> GaugeMetricFamily:
 
 
 def _heartbeats(standing: Standing) -> GaugeMetricFamily:
-    meaning = "Seconds since a worker was last heard of."
+    meaning = "Seconds since a worker's last heartbeat."
     labels = ["study", "worker", "host"]
     family = GaugeMetricFamily("studyhall_heartbeat_age_seconds", meaning, labels=labels)
     for study, state in standing:

@@ -1,4 +1,4 @@
-"""What may be written through the dashboard, and who may: a write that is not listed is refused."""
+"""The writes that the dashboard allows, and the role each needs; all others are refused."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ Closed = Literal["never", "study", "database"]
 
 @dataclass(frozen=True)
 class Route:
-    """One way to write.
+    """A kind of request that writes.
 
     Attributes:
-        path: as optuna-dashboard spells it, with <study>, <trial> and <id>.
-        what: what it does, for the audit log.
-        closed: refused while workers are on the study, or on any study of the database.
+        method: The HTTP method.
+        path: The path in optuna-dashboard, with <study>, <trial> and <id>.
+        role: The lowest role that may send it.
+        what: The name of the action, by which it is handled and shown in refusals.
+        closed: "study": refused while workers are on the study; "database": while workers are on
+            any study of the database.
     """
 
     method: str
@@ -32,7 +35,7 @@ class Route:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """The path as a pattern with the groups study and trial."""
+        """The path as a regular expression with the groups study and trial."""
         text = re.escape(self.path).replace("<id>", "[0-9a-fA-F-]+")
         return re.compile(re.sub(r"<(study|trial)>", r"(?P<\1>[0-9]+)", text))
 
@@ -63,7 +66,7 @@ ROUTES = (
 
 @dataclass(frozen=True)
 class Write:
-    """A request that writes, understood."""
+    """A request that writes, parsed."""
 
     route: Route
     study_id: int | None
@@ -71,7 +74,7 @@ class Write:
 
 
 def find(method: str, path: str) -> Write | None:
-    """What a request would write; None for what no route is for."""
+    """Return the parsed write of a request; None if no route matches."""
     return next(_matching(method, path.rstrip("/")), None)
 
 

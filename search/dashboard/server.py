@@ -1,4 +1,4 @@
-"""Serving the dashboard: the address it listens on, the parts that it is made of."""
+"""The server of the dashboard: puts its parts together and listens on an address."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ AUDIT = Path("studyhall-audit.jsonl")
 
 @dataclass(frozen=True)
 class Access:
-    """Who may reach the service, and what for.
+    """The access rules of the service.
 
     Attributes:
-        users: The users file; without one whoever reaches the service may do everything.
-        read_only: Nobody may write.
-        names: Further names that it answers to, such as a proxy's.
-        audit: The audit log.
+        users: The users file; None: everybody who reaches the service is an admin.
+        read_only: Refuse all writes.
+        names: Further host names to answer to, such as a proxy's.
+        audit: The audit log's path.
     """
 
     users: Path | None = None
@@ -63,9 +63,9 @@ def serve(
         db: The database with the studies.
         host: A loopback address, unless there are users.
         port: 0 takes any free one.
-        access: Who may reach it; unless given, whoever is on this machine may do everything.
-        started: Called with the address once it answers.
-        remark: Called with what the user should know besides.
+        access: The access rules; None: everybody on this machine is an admin.
+        started: Called with the URL once the server answers.
+        remark: Called with each line for the user.
 
     Raises:
         ConfigError: The host, the port or the users file cannot be used.
@@ -86,7 +86,7 @@ def serve(
 def guarded(
     db: Database, access: Access, remark: Callable[[str], object] = lambda line: None
 ) -> Guard:
-    """The dashboard behind its guard.
+    """Return the dashboard with its access control.
 
     Raises:
         ConfigError: The users file or the audit log cannot be used.
@@ -94,7 +94,7 @@ def guarded(
     login = None if access.users is None else Login(access.users)
     refused = read_only.prepare_role(db)
     if refused is not None:
-        remark(f"viewers' connections are read-only by their session alone: {refused}")
+        remark(f"viewers' connections are read-only by session, not by database role: {refused}")
     reader, looking = Reader(db), read_only.opened(db)
     reading = application.application(reader, Files(looking, reader, lambda: files.stores(looking)))
     writable = not access.read_only and read_only.may_write(db)
@@ -109,7 +109,7 @@ def guarded(
 
 
 def _warm(app: Guard) -> None:
-    """Read every study, the newest first; what fails here is said to whoever asks for it."""
+    """Cache every study, the newest first; ignore failures, which a later request will report."""
     with contextlib.suppress(StorageError):
         ids = [studies.find(app.db, name) for name in reversed(studies.names(app.db))]
         app.reading.warm(study.study_id for study in ids if study is not None)
@@ -139,7 +139,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM, with which containers are stopped, ends the service as Ctrl-C does."""
+    """End the service on SIGTERM, which stops containers, as on Ctrl-C."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""The users file: who may log in to the dashboard, and as what.
+"""The users file: who may log in to the dashboard, with which role.
 
-It holds no password and no token, only what tells whether one is right: passwords as Werkzeug
-hashes them (scrypt), tokens, which nobody can guess, as SHA-256.
+It contains no password or token, only hashes: Werkzeug's scrypt hash of a password, and the SHA-256
+of a token, which is random and needs no slow hash.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ MODE = 0o600
 
 
 class Role(enum.StrEnum):
-    """What a user may do; each may what those before it may."""
+    """The rights of a user; each role includes those before it."""
 
-    #: looks at everything
+    #: reads everything
     VIEWER = "viewer"
-    #: writes notes, attaches files to them, stops trials
+    #: also writes notes, uploads files, stops trials
     EDITOR = "editor"
-    #: deletes, restores, renames
+    #: also deletes, renames and everything else
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Whether this role may do what the other may."""
+        """Return True if this role has all rights of the other."""
         roles = list(Role)
         return roles.index(self) >= roles.index(other)
 
@@ -47,7 +47,7 @@ class User:
     """A user of the file.
 
     Attributes:
-        password: Werkzeug's hash of it.
+        password: Werkzeug's hash of the password.
         token: SHA-256 of a bearer token, in hexadecimal.
     """
 
@@ -58,10 +58,10 @@ class User:
 
 
 def read(path: Path) -> dict[str, User]:
-    """The users of a file, by name.
+    """Read the users of a file, by name.
 
     Raises:
-        ConfigError: it is missing, damaged, or readable by others.
+        ConfigError: the file is missing, damaged, or readable by other accounts.
     """
     how = f"a file made by: studyhall users add NAME --role admin --users {path}"
     try:
@@ -82,13 +82,13 @@ def read(path: Path) -> dict[str, User]:
 
 
 def add(path: Path, name: str, role: Role, password: str) -> bool:
-    """Add a user, or give one another role and password.
+    """Add a user, or change a user's role and password.
 
     Returns:
-        Whether the user is new.
+        True if the user is new.
 
     Raises:
-        ConfigError: the name or the password won't do, or the file can't be used.
+        ConfigError: the name is invalid, the password too short, or the file can't be used.
     """
     if len(password) < SHORTEST_PASSWORD:
         expected = f"at least {SHORTEST_PASSWORD} characters"
@@ -97,13 +97,13 @@ def add(path: Path, name: str, role: Role, password: str) -> bool:
 
 
 def add_token(path: Path, name: str, role: Role) -> tuple[str, bool]:
-    """Add a user, or change one, who shows a bearer token.
+    """Add a user with a new bearer token, or change a user to have one.
 
     Returns:
-        The token, which can't be read again, and whether the user is new.
+        The token, which is not stored and can't be shown again; and True if the user is new.
 
     Raises:
-        ConfigError: the name won't do, or the file can't be used.
+        ConfigError: the name is invalid, or the file can't be used.
     """
     token = secrets.token_urlsafe(32)
     return token, _put(path, User(name, role, token=fingerprint(token)))
@@ -113,7 +113,7 @@ def remove(path: Path, name: str) -> None:
     """Remove a user.
 
     Raises:
-        ConfigError: there is none of that name, or the file can't be used.
+        ConfigError: there is no such user, or the file can't be used.
     """
     users = read(path)
     if name not in users:
@@ -123,7 +123,7 @@ def remove(path: Path, name: str) -> None:
 
 
 def fingerprint(token: str) -> str:
-    """What the file keeps of a token."""
+    """Return the SHA-256 of a token, in hexadecimal, as stored in the file."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -151,4 +151,4 @@ def _write(path: Path, users: dict[str, User]) -> None:
                 json.dump(rows, file, indent=2)
                 file.write("\n")
     except artifact_store.ArtifactError as error:
-        raise ConfigError([f"--users: received {error}, expected a place to write"]) from error
+        raise ConfigError([f"--users: received {error}, expected a writable file"]) from error

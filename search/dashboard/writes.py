@@ -1,4 +1,4 @@
-"""Writes that mean something else to us than to optuna-dashboard: delete, rename, stop."""
+"""The writes that studyhall does differently from optuna-dashboard: delete, rename, stop."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from studyhall.storage.studies import retrainings, rows, studies, trash
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 
-SILENT_S = 120.0  # a worker that has not been heard of for so long is not waited for
-OURS_ALONE = ("attributes", "preference")  # would spoil what the workers have written
+SILENT_S = 120.0  # a worker without a heartbeat for this long doesn't block a write
+OURS_ALONE = ("attributes", "preference")  # would overwrite what the workers have recorded
 
 
 @dataclass(frozen=True)
 class Writes:
-    """What the guard does itself instead of handing it on.
+    """The writes that are done here instead of in optuna-dashboard.
 
     Attributes:
-        db: To be written.
-        storage: The same, as the dashboard reads it.
+        db: The database to write to.
+        storage: The same database as an Optuna storage.
     """
 
     db: Database
     storage: BaseStorage
 
     def answer(self, write: Write, request: Request, visitor: Visitor) -> Response | None:
-        """The answer to what concerns leases, names and the trash; None for all else.
+        """Do a write that concerns leases, names or the trash; return None for all others.
 
         Raises:
-            Conflict: workers are on the study, or it is not for the dashboard to write.
+            Conflict: workers are on the study, or the dashboard may not write this.
             NotFound: there is no such study or trial.
-            BadRequest: the name won't do.
+            BadRequest: the name is invalid.
         """
         self._check_nobody_is_disturbed(write)
         self._check_it_is_there(write)
         study = self._study(write)
         if write.route.what in OURS_ALONE and study is not None:
-            raise Conflict("Only its workers write what their trials say.")
+            raise Conflict("Only workers write the attributes of their trials.")
         own: dict[str, Callable[[], Response | None]] = {
             "delete": lambda: self._delete(write, visitor),
             "rename": lambda: self._rename(write, request),
@@ -69,7 +69,7 @@ class Writes:
         return Response(status=204)
 
     def _rename(self, write: Write, request: Request) -> Response:
-        """Rename the study itself; optuna-dashboard would copy it, without all that is ours."""
+        """Rename the study in place; optuna-dashboard would copy it without studyhall's tables."""
         assert write.study_id is not None
         name = _said(request).get("study_name")
         try:
@@ -86,10 +86,10 @@ class Writes:
         return _json(_shown(listed[write.study_id]), 201)
 
     def _stop(self, study: Study, write: Write, request: Request) -> Response:
-        """End a running trial as pruned, by its worker: its lease is the worker's."""
+        """Ask a running trial's worker to end it as pruned, as only the worker holds its lease."""
         assert write.trial_id is not None
         if str(_said(request).get("state", "")).lower() != "fail":
-            raise Conflict("A trial's value is its worker's to tell; it can be stopped: Fail.")
+            raise Conflict("Only the worker sets a trial's value. To stop the trial, choose Fail.")
         of = rows.of_trial(self.db, write.trial_id)
         if of is None or not control.stop_trial(self.db, study, of[1]):
             raise Conflict("This trial is not running.")
@@ -98,10 +98,10 @@ class Writes:
     def _check_name(self, request: Request) -> None:
         name = str(_said(request).get("study_name"))
         if trash.holds(name):
-            raise BadRequest(f"study_name: received {name!r}, which is kept for the trash")
+            raise BadRequest(f"study_name: received {name!r}, which is reserved for the trash")
 
     def _check_it_is_there(self, write: Write) -> None:
-        """No trial of a hidden study is for the dashboard to write."""
+        """Refuse writes to trials that don't exist or belong to a hidden study."""
         trial_id = write.trial_id
         if trial_id is not None and rows.of_trial(self.db, trial_id) is None:
             raise NotFound(f"no trial has the identifier {trial_id}")
@@ -126,7 +126,7 @@ class Writes:
         return bool(self.storage.get_all_trials(study_id, states=(TrialState.RUNNING,)))
 
     def _study(self, write: Write) -> Study | None:
-        """The study that a write is about, if studyhall has created it."""
+        """Return the study of a write, if studyhall created it."""
         study_id = write.study_id
         if study_id is None and write.trial_id is not None:
             of = rows.of_trial(self.db, write.trial_id)
@@ -136,7 +136,7 @@ class Writes:
 
 
 def _shown(study: Any) -> dict[str, Any]:
-    """A study as optuna-dashboard's pages want it."""
+    """Return a study as JSON-able values in the format of optuna-dashboard's API."""
     attributes = study.user_attrs.items()
     return {
         "study_id": study._study_id,

@@ -1,1 +1,1 @@
-"""What people and programs see of a study: tables, curves, notes, scores."""
+"""The output for people and programs: tables, learning curves, notes, scores and JSON."""

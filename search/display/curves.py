@@ -1,9 +1,9 @@
-"""What a trial's stored history says: its folds, its best epoch, its metrics.
+"""The stored history of a trial: its folds, best epoch and metrics.
 
 A history is a list of epochs, each a dict with ``epoch`` (from 1), perhaps ``fold`` (from 0), and
 the metrics: ``loss``, ``val_loss``, ``<metric>``, ``val_<metric>``, ``learning_rate`` and others.
-A number that was not finite may be missing, None, or NaN. ``flat`` makes one of what the database
-keeps, where the metrics are a dict of their own.
+A number that was not finite may be missing, None, or NaN. In the database the metrics are a nested
+dict; ``flat`` converts that form to this one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ History = Sequence[Epoch]
 
 
 def flat(stored: History) -> list[dict[str, Any]]:
-    """A history as the database keeps it, with the metrics beside the epoch's number."""
+    """Return a history of the database in flat form: the metrics next to the epoch's number."""
     return [
         {**{key: epoch[key] for key in epoch if key not in ("metrics", "value")}, **_metrics(epoch)}
         for epoch in stored
@@ -34,24 +34,24 @@ def flat(stored: History) -> list[dict[str, Any]]:
 
 
 def number(epoch: Epoch, name: str) -> float:
-    """The number of that name; NaN where there is none, or an infinite one."""
+    """Return the metric of that name; NaN if it is missing or not finite."""
     found = epoch.get(name)
     return float(found) if found is not None and math.isfinite(found) else math.nan
 
 
 def best_epoch(history: History, name: str = "val_loss", sign: float = 1.0) -> Epoch | None:
-    """The epoch of least validation loss; None where no epoch has a finite one.
+    """Return the epoch with the lowest validation loss; None if no epoch has a finite one.
 
     Args:
-        name: of another metric to judge by.
-        sign: what it is multiplied with, so that less is better.
+        name: the metric to compare epochs by.
+        sign: 1 if lower is better, -1 if higher is better.
     """
     finite = [epoch for epoch in history if math.isfinite(number(epoch, name))]
     return min(finite, key=lambda epoch: sign * number(epoch, name), default=None)
 
 
 def folds(history: History) -> list[list[Epoch]]:
-    """The epochs of each fold, in their order; one list where there are no folds."""
+    """Return the epochs of each fold, in order; a single list without cross-validation."""
     found: dict[Any, list[Epoch]] = {}
     for epoch in history:
         found.setdefault(epoch.get("fold", 0), []).append(epoch)
@@ -59,7 +59,7 @@ def folds(history: History) -> list[list[Epoch]]:
 
 
 def at_best(history: History, name: str = "val_loss", sign: float = 1.0) -> dict[str, float] | None:
-    """The numbers of the best epoch, the mean over folds and repeats; None where there is none."""
+    """Return the metrics of the best epoch, averaged over folds and repeats; None if none."""
     bests = [best for part in folds(history) if (best := best_epoch(part, name, sign))]
     if not bests:
         return None
@@ -67,22 +67,25 @@ def at_best(history: History, name: str = "val_loss", sign: float = 1.0) -> dict
 
 
 def last_epoch(history: History) -> int:
-    """The number of the last epoch; 0 where none has finished."""
+    """Return the number of the last epoch; 0 if none has finished."""
     return max((int(epoch["epoch"]) for epoch in history), default=0)
 
 
 def metrics(history: History) -> list[str]:
-    """What was measured on training and validation set alike: the loss first, penalties aside."""
+    """Return the metrics measured on both training and validation set, the loss first.
+
+    Names that begin with ``keras_`` are left out: they are Keras's losses, penalties included.
+    """
     names = dict.fromkeys(name for epoch in history for name in epoch)
     both = [name for name in names if f"val_{name}" in names]
     return ["loss", *(name for name in both if name != "loss" and not name.startswith("keras_"))]
 
 
 def drawn(history: History, objective: str) -> list[str]:
-    """The metrics that a trial is drawn by: the loss, and the objective or else the first metric.
+    """Return the metrics to plot: the loss, and the objective or else the first other metric.
 
     Args:
-        objective: what the trial's value is.
+        objective: the metric that is the trial's value.
     """
     own = objectives.recorded(objective).removeprefix("val_")
     known = any(f"val_{own}" in epoch for epoch in history)
@@ -90,7 +93,7 @@ def drawn(history: History, objective: str) -> list[str]:
 
 
 def spans_widely(history: History) -> bool:
-    """Whether its losses are told apart on a log scale only."""
+    """Return True if the losses span so wide a range that a log scale is needed."""
     numbers = [number(row, key) for row in history for key in ("loss", "val_loss")]
     finite = [each for each in numbers if math.isfinite(each)]
     return bool(finite) and min(finite) > 0 and max(finite) > WIDE * min(finite)

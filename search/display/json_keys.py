@@ -1,4 +1,4 @@
-"""Studies and trials for programs; the keys are stable."""
+"""Studies and trials as JSON for programs; the keys are stable."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def of_study(
     confirmation: dict[str, Any] | None = None,
     pareto: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """One study for programs.
+    """Return a study as JSON-able values.
 
     Args:
-        seconds: what its trials' time went into.
-        confirmation: of its best trials, for programs.
-        pareto: front of several objectives, for programs.
+        seconds: the time spent in its trials, in seconds, by activity.
+        confirmation: the confirmation of its best trials, as JSON-able values.
+        pareto: the Pareto front of several objectives, as JSON-able values.
     """
     held = status.held
     return {
@@ -52,7 +52,7 @@ def of_study(
 
 
 def of_running(running: Running) -> dict[str, Any]:
-    """A trial that a worker holds, for programs."""
+    """Return a running trial as JSON-able values."""
     return {
         "trial": running.number,
         "name": running.name,
@@ -67,7 +67,7 @@ def of_running(running: Running) -> dict[str, Any]:
 
 
 def of_trial(trial: TrialRecord, verdict: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One trial for programs, with its verdict, for programs."""
+    """Return a trial as JSON-able values, with its verdict, if given."""
     return {
         "trial": trial.number,
         "name": words.name(trial),

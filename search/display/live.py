@@ -1,4 +1,4 @@
-"""What a launch shows while it runs: a live table on a terminal, else a line per finished trial."""
+"""The progress of a launch: a live table on a terminal, else one line per finished trial."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studyhall.storage.queries.status import Status
 
 
 class View(Protocol):
-    """Shows a study as it goes on."""
+    """A display of a study's progress."""
 
     def __enter__(self) -> Self: ...
 
@@ -30,14 +30,14 @@ class View(Protocol):
     ) -> None: ...
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
-        """Show how the study stands, and the trials that finished since the last time."""
+        """Show the study's status, and the trials that finished since the last call."""
 
     def say(self, line: str) -> None:
         """Show a remark."""
 
 
 class Lines:
-    """For logs: one line per finished trial."""
+    """A view for logs: one line per finished trial."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -60,15 +60,15 @@ class Lines:
 
 
 class Quiet(Lines):
-    """Remarks only."""
+    """A view that shows remarks only."""
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
-        """Nothing, as asked for."""
+        """Print nothing."""
         return None
 
 
 class Screen(Lines):
-    """For terminals: the study's counts, its best trial, each worker's epoch, the time left."""
+    """A view for terminals: counts, best trial, each worker's epoch, time left."""
 
     def __init__(self, console: Console, title: str) -> None:
         super().__init__(console)
@@ -83,12 +83,12 @@ class Screen(Lines):
         self._live.stop()
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
-        """Draw the table anew."""
+        """Redraw the table."""
         self._live.update(picture(self.title, status))
 
 
 def picture(title: str, status: Status) -> RenderableType:
-    """The live table: counts, incumbent, workers."""
+    """Return the live table: counts, best trial so far, workers."""
     left = words.duration(status.left_s)
     ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
@@ -107,12 +107,12 @@ def picture(title: str, status: Status) -> RenderableType:
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:
-    """The view that suits where the output goes."""
+    """Return a live table for a terminal, else lines; remarks only if quiet."""
     if not quiet and console.is_terminal and not console.is_dumb_terminal:
         return Screen(console, title)
     return lines(console, quiet=quiet)
 
 
 def lines(console: Console, *, quiet: bool) -> View:
-    """The view of what has no live table."""
+    """Return a view without a live table; remarks only if quiet."""
     return Quiet(console) if quiet else Lines(console)

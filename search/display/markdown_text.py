@@ -1,4 +1,4 @@
-"""Text of the user's inside Markdown: names, values and reasons, as they are."""
+"""Text of the user's (names, values, reasons) escaped for Markdown."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SIGNS = re.compile(r"([\\`*_\[\]|~!$#])")
 
 
 def plain(text: str, most: int | None = None) -> str:
-    """Text that Markdown, its tables and the HTML in it leave alone, on one line.
+    """Return the text on one line, escaped so that Markdown and HTML show it literally.
 
     Args:
-        most: characters, beyond which it is cut.
+        most: the maximum length in characters; longer text is cut.
     """
     line = spelling.visible(" ".join(text.split()))
     line = line if most is None else spelling.cut(line, most + 1)
@@ -23,12 +23,17 @@ def plain(text: str, most: int | None = None) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    """Text as a block of code, whatever back-ticks are in it."""
+    """Return the text as a code block, with a fence longer than any backticks in it."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def table(rows: Sequence[Sequence[str]], ruler: Sequence[str]) -> str:
-    """A table of cells that are Markdown already; the first row is its head."""
+    """Return a Markdown table.
+
+    Args:
+        rows: cells that are Markdown already; the first row is the header.
+        ruler: a cell such as ``---:`` for each column, which sets its alignment.
+    """
     return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], ruler, *rows[1:]))

@@ -1,9 +1,9 @@
-"""What optuna-dashboard shows of a trial: a note in Markdown, its learning curve, its history.
+"""The notes and artifacts of trials in optuna-dashboard.
 
-The dashboard and Optuna keep both as attributes with fixed names, made here as plain dicts so
-that a trial's end can be written in one transaction. The curve and the history need no files:
-their artifacts' identifiers carry the trial's, and the dashboard makes them when they are asked
-for (``search.dashboard.files``).
+optuna-dashboard keeps notes and artifacts as attributes with fixed names. They are made here as
+plain dicts, so that the end of a trial can be written in one transaction. The learning curve and
+the history need no files: the trial's id is part of their artifact ids, and the dashboard makes
+them when requested (``search.dashboard.files``).
 """
 
 from __future__ import annotations
@@ -21,33 +21,35 @@ from studyhall.search.study_file import objectives
 Attributes = dict[str, str | int]
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
 
-NOTE_CHUNK = 2045  # characters of a note in one attribute, as optuna-dashboard cuts them
-REASON_LIMIT = 400  # characters of a failure's reason
+NOTE_CHUNK = 2045  # characters of a note per attribute; optuna-dashboard splits notes the same way
+REASON_LIMIT = 400  # characters of a failure's reason, name or value
 
 CURVE, HISTORY = "curve.png", "history.csv"
-# UUIDs of version 8, ours to fill: which of the two in the second group, the trial in the last.
+# Version-8 UUIDs, whose bits an application may choose: the second group is the kind of artifact,
+# the last group the trial's id.
 _KINDS = {CURVE: "0001", HISTORY: "0002"}
 _MADE = re.compile(r"57d7a11e-(0001|0002)-8000-8000-([0-9a-f]{12})")
 _MIMETYPES = {".png": "image/png", ".csv": "text/csv", ".json": "application/json"}
 
 
 def trial_artifacts(trial_id: int) -> dict[str, str]:
-    """Trial system attributes that link the curve and the history, as ``upload_artifact`` does."""
+    """Return trial system attributes that link curve and history, like Optuna's upload_artifact."""
     return dict(_artifact(artifact_id(trial_id, name), name) for name in _KINDS)
 
 
 def stored_artifact(trial_id: int, name: str, filename: str) -> dict[str, str]:
-    """Study system attributes that link a stored object to the study and to one of its trials.
+    """Return study system attributes that link a stored object to the study and one of its trials.
 
-    Both are the study's: the dashboard reads the attributes of a finished trial only once.
+    Both links are attributes of the study, because the dashboard reads those of a finished trial
+    only once.
 
     Args:
         trial_id: Optuna's identifier of the trial, such as the winner.
         name: The object's name in the artifact folder.
-        filename: What it is called where somebody downloads it: ``digits.keras``.
+        filename: The name of the downloaded file, such as ``digits.keras``.
 
     Raises:
-        ValueError: The name is not one that the artifact folder gives.
+        ValueError: The name has no identifier, so it is no name of a stored object.
     """
     identifiers = re.findall(r"[0-9a-f]{32}", name)
     if not identifiers:
@@ -57,12 +59,12 @@ def stored_artifact(trial_id: int, name: str, filename: str) -> dict[str, str]:
 
 
 def artifact_id(trial_id: int, name: str) -> str:
-    """The identifier of a trial's ``curve.png`` or ``history.csv``."""
+    """Return the artifact id of a trial's ``curve.png`` or ``history.csv``."""
     return f"57d7a11e-{_KINDS[name]}-8000-8000-{trial_id:012x}"
 
 
 def made_on_demand(identifier: str) -> tuple[int, str] | None:
-    """The trial and the name behind such an identifier; None for any other artifact."""
+    """Return the trial id and file name of such an artifact id; None for any other artifact."""
     found = _MADE.fullmatch(identifier.lower())
     if found is None:
         return None
@@ -86,20 +88,20 @@ def trial_note(
     direction: str = objectives.MINIMIZE,
     further: Mapping[str, float] | None = None,
 ) -> Attributes:
-    """Study system attributes that hold a finished trial's note.
+    """Return study system attributes that hold a finished trial's note.
 
     Args:
         study_id, trial_id: Optuna's identifiers, for the links.
         number: The trial's number.
         state: How it ended.
-        history: Its epochs, flat or as the database keeps them.
+        history: Its epochs, flat or as in the database.
         params: Its hyperparameters.
-        value: Its value; unwritten, the least validation loss of the history.
-        stopped: Why training ended: epochs, patience or diverged.
+        value: Its value; None: the objective at the best epoch of the history.
+        stopped: Why training ended: epochs, patience, time, diverged or by hand.
         reason: Why it failed.
-        verdict: What its curves say, in a sentence, and the advice, a sentence each.
-        objective, direction: What its value is, and which way that gets better.
-        further: Its values of the other objectives.
+        verdict: The verdict on its curves in a sentence, then the advice, a sentence each.
+        objective, direction: The metric that is its value, and minimize or maximize.
+        further: The values of the other objectives, by name.
     """
     history = curves.flat(history)
     by = objectives.recorded(objective), objectives.sign(direction)
@@ -120,7 +122,7 @@ def trial_note(
 
 
 def note(body: str, trial_id: int | None = None) -> Attributes:
-    """A Markdown text as the study's system attributes: of that trial, or of the study itself."""
+    """Return a Markdown note on a trial, or on the study itself, as study system attributes."""
     prefix = "dashboard:" if trial_id is None else f"dashboard:{trial_id}:"
     chunks = [body[start : start + NOTE_CHUNK] for start in range(0, len(body), NOTE_CHUNK)]
     texts = {f"{prefix}note_str:{position}": chunk for position, chunk in enumerate(chunks)}
@@ -155,19 +157,19 @@ def _outcome(
     at = f" at epoch {best['epoch']}" if best and len(curves.folds(history)) == 1 else ""
     found = f"{_escaped(objective)} {_short(least)}{at}"
     if state == "PRUNED":
-        cause = "somebody has stopped it" if stopped == "by hand" else "it fell behind"
+        cause = "stopped by hand" if stopped == "by hand" else "it fell behind"
         return f"**Trial {number} was pruned {after}:** {cause}. Its best: {found}."
     why = {
         "patience": "no more improvement",
         "epochs": "all epochs trained",
-        "time": "its time was up",
-        "diverged": "the loss stopped being a number",
+        "time": "the time limit was reached",
+        "diverged": "the loss became NaN or infinite",
     }.get(stopped or "", "")
     return f"**Trial {number}: {found}**, {after}{f' ({why})' if why else ''}."
 
 
 def _further(found: Mapping[str, float]) -> str:
-    """The other objectives of a study that has several."""
+    """Return a sentence with the values of the other objectives."""
     if not found:
         return ""
     whole = {name: int(n) if float(n).is_integer() else n for name, n in found.items()}
@@ -177,7 +179,7 @@ def _further(found: Mapping[str, float]) -> str:
 
 
 def _judged(verdict: Sequence[str]) -> str:
-    """The verdict, and the advice as a list."""
+    """Return the verdict as Markdown, with the advice as a list."""
     if not verdict:
         return ""
     said, *advice = verdict
@@ -185,7 +187,7 @@ def _judged(verdict: Sequence[str]) -> str:
 
 
 def _numbers(history: History, best: Mapping[str, float] | None) -> str:
-    """Train and validation numbers of the best epoch, a row per metric; means over the parts."""
+    """Return a table of the best epoch, a row per metric; means over folds and repeats."""
     if best is None:
         return ""
     rows = [

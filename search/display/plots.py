@@ -1,4 +1,4 @@
-"""Learning curves as pictures and tables, drawn from a trial's stored history."""
+"""Learning curves as PNG and CSV, made from a trial's stored history."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SIZE = (9.0, 3.6)  # inches
 DPI = 120
 INK, QUIET = "#1f2937", "#6b7280"
 
-# Matplotlib's font cache is shared, and the dashboard draws from several threads.
+# Matplotlib is not thread-safe (its font cache is shared); the dashboard draws in several threads.
 _drawing = threading.Lock()
 
 
 @contextmanager
 def _drawn_literally() -> Iterator[None]:
-    """One drawing at a time, in which a "$" is a "$", and a sign that no font has is no failure."""
+    """Draw one figure at a time, show "$" literally, and ignore characters missing in the font."""
     with _drawing, rc_context({"text.parse_math": False}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -41,16 +41,18 @@ def learning_curve_png(
     objective: str = objectives.LOSS,
     direction: str = objectives.MINIMIZE,
 ) -> bytes:
-    """Loss and objective per epoch, train and validation, with the best epoch marked.
+    """Plot loss and objective per epoch, train and validation, with the best epoch marked.
 
-    The learning curves of the university slides, 'Keras from scratch, part 5' and the book
-    chapter. Epochs without a finite number leave a gap. Beside the loss as objective stands the
-    first metric.
+    Epochs without a finite number leave a gap. If the objective is the loss, the second panel shows
+    the first other metric.
 
     Args:
-        history: its epochs, flat.
-        title: above both.
-        objective, direction: what the trial's value is, and which way that gets better.
+        history: the epochs in flat form.
+        title: the title of the figure.
+        objective, direction: the metric that is the trial's value, and minimize or maximize.
+
+    Returns:
+        A PNG image.
     """
     with _drawn_literally():
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
@@ -68,7 +70,11 @@ def learning_curve_png(
 
 
 def compared_png(histories: Mapping[str, History]) -> bytes:
-    """Losses of several trials on one plot: validation drawn, training dotted."""
+    """Plot the losses of several trials as a PNG image: validation solid, training dotted.
+
+    Args:
+        histories: the epochs of each trial in flat form, by the name in the legend.
+    """
     with _drawn_literally():
         figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
@@ -80,8 +86,8 @@ def compared_png(histories: Mapping[str, History]) -> bytes:
                     numbers = [curves.number(row, key) for row in fold]
                     epochs = [row["epoch"] for row in fold]
                     axes.plot(epochs, numbers, style, color=colour, lw=1.8, label=label)
-                    label = None  # one of the folds says it for all
-        _dress(axes, "loss: validation drawn, training dotted")
+                    label = None  # one legend entry for all folds
+        _dress(axes, "loss: validation solid, training dotted")
         if any(map(curves.spans_widely, histories.values())):
             _on_log_scale(axes)
         picture = io.BytesIO()
@@ -90,7 +96,7 @@ def compared_png(histories: Mapping[str, History]) -> bytes:
 
 
 def history_csv(history: History) -> str:
-    """The history as comma-separated text with a header; ``epoch`` and ``fold`` stand first."""
+    """Return the history as CSV text with a header; ``fold`` and ``epoch`` come first."""
     names = dict.fromkeys(name for row in history for name in row)
     first = [name for name in ("fold", "epoch") if name in names]
     table = io.StringIO()
@@ -126,7 +132,7 @@ def _on_log_scale(axes: Any) -> None:
 
 
 def _dress(axes: Any, name: str) -> None:
-    """Axis labels, light grid, no box: the curves are what there is to see."""
+    """Set axis labels, a light grid and no box."""
     axes.set_xlabel("epoch", color=QUIET)
     axes.set_title(name.replace("_", " "), fontsize=10, color=INK, loc="left")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -140,7 +146,7 @@ def _dress(axes: Any, name: str) -> None:
 
 
 def _mark_best(axes: Any, best: Sequence[Epoch | None], key: str, *, is_value: bool) -> None:
-    """A dot at the best epoch of every fold; said in words where there is one fold only."""
+    """Mark the best epoch of every fold with a dot; with a single fold also in words."""
     for epoch in filter(None, best):
         at, number = epoch["epoch"], curves.number(epoch, key)
         axes.plot(at, number, marker="o", ms=6, color=VALIDATION, zorder=5)

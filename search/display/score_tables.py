@@ -1,4 +1,4 @@
-"""Scores as tables of text, for terminals and reports; needs nothing that computes them."""
+"""Scores as tables of text for terminals and reports; imports nothing that computes scores."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MULTILABEL, REGRESSION = "multilabel", "regression"
 
 
 def rows(found: Scores) -> tuple[list[str], list[list[str]]]:
-    """Scores as a header and rows of text: a line per class, or a line per error."""
+    """Return scores as a header and rows of text: a row per class, or per regression error."""
     if "no_scores" in found:
         return ["score", "value"], [[_objective(found), _short(found.get("value"))]]
     if found["task"] == REGRESSION:
         names = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}
         return ["score", "value"], [[names[key], _short(found[key])] for key in names]
     lines = [*found["classes"], {"name": "mean of classes (macro)", **found["macro"]}]
-    if "micro" in found:  # not in what older versions have recorded
+    if "micro" in found:  # missing in scores recorded by older versions
         lines.append({"name": "all decisions (micro)", **found["micro"]})
     body = [
         [
@@ -39,7 +39,10 @@ def rows(found: Scores) -> tuple[list[str], list[list[str]]]:
 
 
 def reliability_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
-    """How sure the model was against how often it was right; no rows where that is not known."""
+    """Return the reliability table: mean predicted probability and accuracy of each bin.
+
+    There are no rows if the calibration is not recorded.
+    """
     bins = found.get("calibration", {}).get("bins", [])
     body = [
         [
@@ -50,17 +53,17 @@ def reliability_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
         ]
         for each in bins
     ]
-    return ["probability", "samples", "mean probability", "right"], body
+    return ["probability", "samples", "mean probability", "accuracy"], body
 
 
 def confusion_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
-    """The confusion matrix as a header and rows of text: true classes down, predicted across.
+    """Return the confusion matrix as a header and rows: true classes down, predicted across.
 
-    For multilabel, a row per label with what was rightly and wrongly said of it.
+    For multilabel tasks, return a row per label with its true and false negatives and positives.
     """
     names = [line["name"] for line in found["classes"]]
     if found["task"] == MULTILABEL:
-        said = ["right no", "wrong yes", "wrong no", "right yes"]
+        said = ["true negative", "false positive", "false negative", "true positive"]
         flat = [[str(n) for row in matrix for n in row] for matrix in found["confusion"]]
         return ["label", *said], [[name, *row] for name, row in zip(names, flat, strict=True)]
     body = [
@@ -70,7 +73,7 @@ def confusion_rows(found: Scores) -> tuple[list[str], list[list[str]]]:
 
 
 def sentence(found: Scores) -> str:
-    """The scores in one line: ``accuracy 0.972, mean F1 0.971 on 360 samples``."""
+    """Return the scores in one line: ``accuracy 0.972, mean F1 0.971 on 360 samples``."""
     if "no_scores" in found:
         value = f"{_objective(found)} {_short(found['value'])}, " if "value" in found else ""
         return f"{value}no scores: {found['no_scores']}"
@@ -84,7 +87,7 @@ def sentence(found: Scores) -> str:
 
 
 def _objective(found: Scores) -> str:
-    """What the value of a test without scores is; a loss is no longer a validation's."""
+    """Return the objective's name without "validation": these scores are of the test set."""
     return str(found.get("objective", "loss")).removeprefix("validation ")
 
 

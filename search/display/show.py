@@ -1,4 +1,4 @@
-"""Studies and trials for people: numbers, lines and tables."""
+"""Studies and trials for people, as lines and tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studyhall.storage.studies.rows import Study
 
 
 def takeovers(status: Status) -> str:
-    """What the deaths of workers have cost, in a line."""
+    """Return a line on the takeovers after workers died, and the training repeated for them."""
     if status.takeovers == 0:
         return "takeovers: none"
     again = f"{status.repeated_epochs} epochs, {words.duration(status.repeated_s)} of training"
@@ -24,7 +24,7 @@ def takeovers(status: Status) -> str:
 
 
 def out_of_memory(status: Status) -> str:
-    """What trials have cost that ran out of memory, in a line."""
+    """Return a line on the trials that ran out of memory, and the time they took."""
     failed = status.out_of_memory.trials
     if failed == 0:
         return "out of memory: none"
@@ -34,7 +34,7 @@ def out_of_memory(status: Status) -> str:
 
 
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:
-    """Every study of a database, a row each."""
+    """Return a table with a row per study."""
     header = ("study", "complete", "pruned", "failed", "running", "left", "best", "by trial")
     return tables.table(header, [_study_row(*row) for row in rows], right=header[1:])
 
@@ -52,14 +52,14 @@ def _study_row(study: Study, status: Status) -> list[str]:
 
 
 def running_table(status: Status) -> Table:
-    """What every worker is doing."""
-    header = ("worker", "trial", "epoch", status.objective, "best", "heard")
+    """Return a table with a row per running trial."""
+    header = ("worker", "trial", "epoch", status.objective, "best", "heartbeat")
     return tables.table(header, map(_running_row, status.running), right=header[1:])
 
 
 def _running_row(running: Running) -> list[str]:
     return [
-        running.worker if running.held else "waits for a worker",
+        running.worker if running.held else "waiting for a worker",
         words.called(running.number, running.name),
         str(running.epoch),
         words.number(running.value),
@@ -69,7 +69,12 @@ def _running_row(running: Running) -> list[str]:
 
 
 def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> Table:
-    """Every trial, a row each: its outcome, the verdict, and what it was made of."""
+    """Return a table with a row per trial: outcome, verdict, reason of failure, hyperparameters.
+
+    Args:
+        trials: the trials to show.
+        verdicts: names of verdicts, by trial number.
+    """
     header = ("trial", "state", "value", "epoch", "verdict", "why it failed, hyperparameters")
     rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
     return tables.table(header, rows, right=("trial", "value"))
@@ -88,12 +93,17 @@ def _trial_row(trial: TrialRecord, verdict: str | None) -> list[str]:
 
 
 def _trained(trial: TrialRecord) -> str:
-    """The epochs of a trial of several trainings, of which none is the best one."""
+    """Return the epochs of a trial with several trainings, which has no single best epoch."""
     return str(trial.epochs) if "best_epochs" in trial.attributes else "–"
 
 
 def trials_csv(trials: Sequence[TrialRecord], verdicts: Mapping[int, str], path: Path) -> None:
-    """Every trial as a row of a CSV file; a column for each hyperparameter.
+    """Write a CSV file with a row per trial and a column per hyperparameter.
+
+    Args:
+        trials: the trials to write.
+        verdicts: names of verdicts, by trial number.
+        path: the file.
 
     Raises:
         OSError: the file can't be written.
@@ -118,7 +128,11 @@ def trials_csv(trials: Sequence[TrialRecord], verdicts: Mapping[int, str], path:
 
 
 def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
-    """One finished trial in a line, for logs; `finished` counts it and those before it."""
+    """Return a line for logs on a finished trial.
+
+    Args:
+        finished: the number of finished trials, this one included.
+    """
     outcome = trial.attributes.get("reason") or words.number(trial.value)
     at = words.reached(trial.best_epoch, trial.epochs, trial.attributes.get("best_epochs"))
     best = status.incumbent

@@ -1,4 +1,4 @@
-"""Tables for the terminal: cells of text as it is, folded where it is too long, never cut off."""
+"""Tables for the terminal; long cells are wrapped, never cut off."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ def table(
     right: Collection[str] = (),
     title: str | None = None,
 ) -> Table:
-    """A table for a console that takes text literally, `search.cli.terminal.out`.
+    """Return a table for a console that prints text literally, `search.display.terminal.out`.
 
     Args:
-        header: empty where the columns have no names.
-        right: columns whose cells end at the right, as numbers do.
-        title: above it.
+        header: the column names; empty for a table without a header.
+        rows: the cells of each row.
+        right: names of the columns that are right-aligned.
+        title: the title above the table.
     """
     drawn = Table(box=None, title=title, title_justify="left", show_header=bool(header))
     for name in header:

@@ -1,7 +1,7 @@
-"""What is printed: results for people on stdout, mistakes on stderr.
+"""Printing to the terminal: results for people on stdout, remarks and mistakes on stderr.
 
-Names, values and reasons are the user's: no bracket in them is a style, no colon an emoji, and no
-control character reaches the terminal.
+Names, values and reasons come from the user, so they are printed literally: rich's markup and
+emoji codes are off, and control characters are made visible.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ COLUMNS_OF_A_LOG = 160
 
 
 class Literal(Console):
-    """A console on which text is what it is."""
+    """A console that prints text literally."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text of a table's cell, or any other that comes as a plain string."""
+        """Return a plain string, such as a table's cell, with control characters made visible."""
         return super().render_str(visible(text), **options)
 
 
@@ -33,7 +33,7 @@ err = Literal(stderr=True)
 
 
 def say(*lines: Any) -> None:
-    """Print for people: text as it is, tables as they are drawn."""
+    """Print lines of text, tables and other renderables to stdout."""
     for line in lines:
         if isinstance(line, str):
             tell(out, line)
@@ -42,7 +42,7 @@ def say(*lines: Any) -> None:
 
 
 def remark(line: str) -> None:
-    """Print what goes on, beside the result: on stderr."""
+    """Print a remark, which is no part of the result, to stderr."""
     tell(err, line)
 
 
@@ -52,7 +52,7 @@ def tell(console: Console, line: str) -> None:
 
 
 def complain(mistake: BaseException) -> None:
-    """Print a mistake: the user's own traceback where there is one, then a line per problem."""
+    """Print a mistake to stderr: the user's own traceback, if any, then a line per problem."""
     causes = (mistake, mistake.__cause__)
     trace = next((str(own) for cause in causes if (own := getattr(cause, "own_traceback", ""))), "")
     for line in [*trace.splitlines(), *str(mistake).splitlines()]:

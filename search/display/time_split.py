@@ -1,4 +1,4 @@
-"""What the time of a study's trials went into: waiting, building, tracing, training, …"""
+"""The time spent in a study's trials, by activity: waiting, building, tracing, training, …"""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 
-LATEST = 1000  # trials that are looked at, so that large studies answer at once
+LATEST = 1000  # trials that are read; a limit, so that large studies answer fast
 
 
 def read(db: Database, study: Study) -> dict[str, float]:
-    """Seconds by what they were spent on, summed over the trials that finished last."""
+    """Return seconds by activity, summed over the trials that finished last."""
     total: Counter[str] = Counter()
     for split in records.latest_attributes(db, study, "seconds", trials=LATEST):
         total.update(cast(dict[str, float], split))
@@ -21,7 +21,7 @@ def read(db: Database, study: Study) -> dict[str, float]:
 
 
 def sentence(split: dict[str, float]) -> str:
-    """Shares in words, the largest first: ``train 71 %, trace 12 %, …``."""
+    """Return the shares of time, the largest first: ``train 71%, trace 12%, …``."""
     whole = sum(split.values())
     if whole == 0:
         return "no trial has finished yet"

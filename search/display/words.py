@@ -1,4 +1,4 @@
-"""Numbers, durations and trials in words, the same wherever they are shown."""
+"""Numbers, durations and trials as text, in the same form everywhere."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SIGNIFICANT = 5  # digits of a loss that are shown
 
 
 def number(value: float | None) -> str:
-    """A loss or another measure, short; a dash where there is none."""
+    """Return a loss or metric with 5 significant digits; a dash for None."""
     return "–" if value is None else f"{value:.{SIGNIFICANT}g}"
 
 
 def duration(seconds: float | None) -> str:
-    """`75 s`, `12 min`, `3.4 h`: what a person wants to know of a time span."""
+    """Return a time span in a suitable unit: `75 s`, `12 min`, `3.4 h`; a dash for None."""
     if seconds is None:
         return "–"
     if seconds < 100:
@@ -25,36 +25,37 @@ def duration(seconds: float | None) -> str:
 
 
 def counted(count: int, what: str) -> str:
-    """``1 training``, ``2 trainings``."""
+    """Return a count with its noun: ``1 training``, ``2 trainings``."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def beside_budget(gpu_seconds: float) -> str:
-    """What trainings took that are no trials."""
-    return f"it took {duration(gpu_seconds)} of device time beside the budget"
+    """Return a line on device time outside the trial budget."""
+    return f"it took {duration(gpu_seconds)} of device time outside the trial budget"
 
 
 def state(trial: TrialRecord) -> str:
-    """How a trial stands, in words: complete, pruned, failed or running."""
+    """Return a trial's state: complete, pruned, failed or running."""
     return "failed" if trial.state == "FAIL" else trial.state.lower()
 
 
 def name(trial: TrialRecord) -> str | None:
-    """What the study file calls a fixed trial."""
+    """Return the name of a fixed trial in the study file; None for other trials."""
     return trial.attributes.get("name")
 
 
 def called(number: int, name: str | None) -> str:
-    """A trial in a text: ``7``, or ``2 (dropout)`` where it has a name."""
+    """Return a trial's number and name: ``7``, or ``2 (dropout)`` if it has a name."""
     return str(number) if name is None else f"{number} ({name})"
 
 
 def reached(best_epoch: int | None, epochs: int, best_epochs: Sequence[int] | None) -> str:
-    """When a trial was best: its epoch, or that of each of its trainings where it has several."""
+    """Return the best epoch of a trial, or of each of its trainings if there are several."""
     if best_epochs:
         return f"in {epochs} epochs, best at {', '.join(map(str, best_epochs))} of its trainings"
     return f"at epoch {best_epoch} of {epochs}" if best_epoch else ""
 
 
 def value(found: Any) -> str:
+    """Return a hyperparameter's value; floats with 4 significant digits."""
     return f"{found:.4g}" if isinstance(found, float) else str(found)

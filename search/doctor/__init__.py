@@ -1,1 +1,1 @@
-"""What `studyhall doctor` looks at, and what it says is to be done."""
+"""The checks of `studyhall doctor` and its advice."""

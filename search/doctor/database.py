@@ -1,4 +1,4 @@
-"""The database: how far away, how large, how crowded."""
+"""The findings on the database: latency, size, connections, clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from studyhall.search.doctor.finding import Finding, size
 from studyhall.search.process import disk
 from studyhall.storage.database.health import Health
 
-SLOW_MS = 100.0  # a round trip, at which an epoch's report costs as much as a short epoch
-CROWDED = 0.9  # of the connections that the server takes
-APART_S = 5.0  # between two clocks
+SLOW_MS = 100.0  # a round trip that makes an epoch's report as slow as a short epoch
+CROWDED = 0.9  # share of the server's connections in use
+APART_S = 5.0  # difference of two clocks
 
 
 def findings(health: Health) -> Iterator[Finding]:
-    """What there is to say of it."""
+    """Yield the findings on a database."""
     kind = "SQLite" if health.kind == "sqlite" else "PostgreSQL"
     yield Finding(
         "database",
@@ -24,23 +24,23 @@ def findings(health: Health) -> Iterator[Finding]:
     yield from _trouble(health)
     if abs(health.clock_ahead_s) > APART_S:
         ahead = f"is {health.clock_ahead_s:+.0f} s ahead of this machine's"
-        yield Finding("database clock", ahead, "studyhall reckons by the database's alone")
+        yield Finding("database clock", ahead, "studyhall uses only the database's clock")
 
 
 def _trouble(health: Health) -> Iterator[Finding]:
     if health.latency_ms > SLOW_MS:
-        yield _needs("answers slowly", "put it nearer to the workers")
+        yield _needs("answers slowly", "move it closer to the workers")
     if health.journal_mode not in (None, "wal"):
-        how = f"keeps its journal as {health.journal_mode}, not as wal"
+        how = f"uses journal mode {health.journal_mode} instead of wal"
         yield _needs(how, "close every program that has it open, then launch again")
     if health.free_bytes is not None and health.free_bytes < disk.LEAST:
-        yield _needs(f"has {size(health.free_bytes)} of disk left", "make room there")
+        yield _needs(f"has {size(health.free_bytes)} of free disk space", "free some space")
     used, limit = health.connections, health.connections_limit
     if used is not None and limit is not None and used >= CROWDED * limit:
         how = f"has {used} of {limit} connections open, and each worker takes two"
         yield _needs(how, "raise max_connections, or run fewer workers")
     if health.waiting:
-        yield Finding("database", f"has {health.waiting} transactions that wait for a lock")
+        yield Finding("database", f"has {health.waiting} transactions waiting for a lock")
 
 
 def _needs(says: str, do: str) -> Finding:

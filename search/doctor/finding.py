@@ -1,4 +1,4 @@
-"""One thing that the doctor has found, and what to do about it."""
+"""A finding of the doctor and the advice on it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's.
+    """One line of the doctor's report.
 
     Attributes:
-        about: "trial 7", "database", "artifacts", …
-        says: what was found.
-        do: what follows from it, or what the user may do.
-        needs_you: whether it stays as it is unless the user does that.
+        about: the subject: "trial 7", "database", "artifacts", …
+        says: the finding, which follows the subject in a sentence.
+        do: the consequence, or the advice to the user.
+        needs_you: True for a problem that only the user can solve.
     """
 
     about: str
@@ -23,12 +23,12 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """All of it."""
+        """The whole line: subject, finding and advice."""
         return f"{self.about} {self.says}" + (f": {self.do}" if self.do else "")
 
 
 def size(count: float) -> str:
-    """Bytes for people: `12.3 MiB`."""
+    """Return a number of bytes in a suitable unit: `12.3 MiB`."""
     for unit in ("bytes", "KiB", "MiB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""This machine: versions of what studyhall stands on, and devices, without loading TensorFlow."""
+"""The findings on this machine: library versions and devices, found without loading TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LIBRARIES = ("studyhall", "tensorflow", "keras", "optuna", "sqlalchemy", "psycop
 
 
 def versions() -> dict[str, str | None]:
-    """Python's and the libraries' versions; None where one is not installed."""
+    """Return the versions of Python and the libraries; None for one that is not installed."""
     return {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}}
 
 
 def devices() -> list[dict[str, str | int | None]]:
-    """What a worker here may train on: processors, then each GPU by its name."""
+    """Return the devices that a worker may train on: the CPU, then each visible GPU."""
     cpu: dict[str, str | int | None] = {"device": "cpu", "cores": os.cpu_count()}
     return [
         cpu,
@@ -30,7 +30,7 @@ def devices() -> list[dict[str, str | int | None]]:
 def findings(
     found: Mapping[str, str | None], there: list[dict[str, str | int | None]]
 ) -> Iterator[Finding]:
-    """What there is to say of them."""
+    """Yield the findings on versions and devices."""
     known = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     yield Finding("versions", known)
     for name in [name for name, version in found.items() if version is None]:
@@ -44,7 +44,7 @@ def _cards(cards: list[dict[str, str | int | None]]) -> str:
         f"{card['device']} with {card['memory_mib']} MiB" if card["memory_mib"] else card["device"]
         for card in cards
     ]
-    return ", ".join(map(str, names)) or "no GPU that the driver or CUDA_VISIBLE_DEVICES names"
+    return ", ".join(map(str, names)) or "no GPU visible to the driver or in CUDA_VISIBLE_DEVICES"
 
 
 def _version(library: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The whole examination, for people and for programs."""
+"""The doctor's whole report, for people and for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDS_YOU = 3  # exit code
 
 @dataclass(frozen=True)
 class Report:
-    """What was found on this machine, in its database, in its studies."""
+    """The state of this machine, the database and its studies."""
 
     versions: dict[str, str | None]
     devices: list[dict[str, str | int | None]]
@@ -27,30 +27,30 @@ class Report:
 
     @property
     def findings(self) -> list[tuple[str | None, Finding]]:
-        """Every line, with the study that it is about, if it is about one."""
+        """Every finding, with the name of the study that it concerns, or None."""
         general = [*machine.findings(self.versions, self.devices), *database.findings(self.health)]
         own = [(one.study.name, found) for one in self.studies for found in one.findings]
         return [*((None, found) for found in general), *own]
 
     @property
     def well(self) -> bool:
-        """Whether nothing needs the user."""
+        """True if no finding needs the user."""
         return not any(found.needs_you for _, found in self.findings)
 
 
 def examine(db: Database, studies: Sequence[tuple[Study, str]]) -> Report:
-    """Look at everything and change nothing.
+    """Examine machine, database and studies without changing anything.
 
     Args:
         db: the database.
-        studies: each with the command that lets it go on.
+        studies: the studies, each with the command that continues it.
     """
     found = [study.examine(db, each, go_on) for each, go_on in studies]
     return Report(machine.versions(), machine.devices(), health.read(db), found)
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report for programs."""
+    """Return the report as JSON-able values."""
     return {
         "well": report.well,
         "versions": report.versions,
@@ -62,10 +62,10 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def lines(report: Report) -> list[str]:
-    """The report for people: what needs them is marked, and counted in the end."""
+    """Return the report for people: findings that need the user begin with "!" and are counted."""
     told = [_line(name, found) for name, found in report.findings]
     needs = sum(found.needs_you for _, found in report.findings)
-    return [*told, f"! {needs} of these need you" if needs else "all is well"]
+    return [*told, f"! {needs} of these need your attention" if needs else "all is well"]
 
 
 def _line(study_name: str | None, found: Finding) -> str:

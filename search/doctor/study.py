@@ -1,4 +1,4 @@
-"""One study: its workers, its trials without one, its folder of checkpoints and models."""
+"""The findings on a study: its workers, abandoned trials, artifacts and proof."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from studyhall.storage.queries.status import Running, Status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
-COPY_DIFFERS = "copy_differs"  # an attribute of trials
+COPY_DIFFERS = "copy_differs"  # attribute of a trial whose compiled copy predicted differently
 
 
 @dataclass(frozen=True)
 class Examined:
-    """How one study was found.
+    """The examined state of a study.
 
     Attributes:
-        go_on: the command that lets it go on.
-        silence_s: after which a worker counts as gone.
-        objects: what lies in its folder; None where that can't be read from here.
-        copies_differ: trials whose compiled copies differed from their models.
-        proof: of the model that stands for it now, or None.
+        study: the study.
+        status: its status.
+        go_on: the command that continues it.
+        silence_s: seconds without a heartbeat after which a worker counts as gone.
+        objects: the artifacts in its folder; None if this machine can't read them.
+        copies_differ: the number of trials whose compiled copies differed from their models.
+        proof: the proof of its current best model, or None.
     """
 
     study: Study
@@ -46,25 +48,25 @@ class Examined:
 
     @property
     def alive(self) -> list[str]:
-        """Names of the workers that were heard of lately."""
+        """The names of the workers with a recent heartbeat."""
         seen = [(one.name, one.silent_s) for one in self.status.workers]
         seen += [(one.worker, one.silent_s) for one in self.status.held]
         return sorted({name for name, silent_s in seen if silent_s < self.silence_s})
 
     @property
     def silent(self) -> list[Running]:
-        """The trials whose workers are gone without a word."""
+        """The trials whose workers have no recent heartbeat."""
         return [one for one in self.status.held if one.silent_s >= self.silence_s]
 
     @property
     def findings(self) -> list[Finding]:
-        """What there is to say of it."""
+        """All findings on the study."""
         engine = [*_trials(self), *_engine(self)]
         return [*_standing(self), *_workers(self), *engine, *_folder(self), *_proof(self)]
 
 
 def examine(db: Database, study: Study, go_on: str) -> Examined:
-    """Look at a study; change nothing."""
+    """Examine a study without changing anything; ``go_on`` is the command that continues it."""
     silence_s = record.stored(study).file.workers.silence
     found, proof = winner.read(db, study), studies.facts(db, study).get("proof")
     mine = found is not None and proof and proof.get("model_sha256") == found.model_sha256
@@ -74,7 +76,7 @@ def examine(db: Database, study: Study, go_on: str) -> Examined:
 
 
 def to_json(found: Examined) -> dict[str, Any]:
-    """One study for programs."""
+    """Return a study's state as JSON-able values."""
     objects, folder = found.objects, record.stored(found.study).artifacts
     return {
         "study": found.study.name,
@@ -102,15 +104,15 @@ def _survey(db: Database, study: Study) -> Survey | None:
 
 def _standing(found: Examined) -> Iterator[Finding]:
     state, about = found.status, f'study "{found.study.name}"'
-    done = f"has {state.finished} of {state.limit} results"
+    done = f"has {state.finished} of {state.limit} trials"
     if state.spent:
-        yield Finding(about, f"{done}, and is done")
+        yield Finding(about, f"{done} and is finished")
     elif state.stopping:
-        yield Finding(about, f"{done}, and somebody has stopped it", found.go_on)
+        yield Finding(about, f"{done} and was stopped; to continue", found.go_on)
     elif found.alive:
-        yield Finding(about, f"{done}, and goes on")
+        yield Finding(about, f"{done} and is running")
     else:
-        yield Finding(about, f"{done}, and nobody works on it", found.go_on)
+        yield Finding(about, f"{done} and no workers; to continue", found.go_on)
 
 
 def _workers(found: Examined) -> Iterator[Finding]:
@@ -118,22 +120,26 @@ def _workers(found: Examined) -> Iterator[Finding]:
     for one in found.status.workers:
         trial = trials.get(one.name)
         what = f"with trial {trial.number}, epoch {trial.epoch}" if trial else "between two trials"
-        heard = f"on {one.device}, {what}, heard {words.duration(one.silent_s)} ago"
+        heard = f"on {one.device}, {what}, last heartbeat {words.duration(one.silent_s)} ago"
         gone = one.silent_s >= found.silence_s
-        yield Finding(f"worker {one.name}", heard, "it is gone, and forgotten in a day" * gone)
+        yield Finding(
+            f"worker {one.name}",
+            heard,
+            "it is gone, and will be removed from the list within a day" * gone,
+        )
 
 
 def _trials(found: Examined) -> Iterator[Finding]:
     for one in found.silent:
-        says = f"silent for {words.duration(one.silent_s)}"
-        do = "any worker takes it over"
+        says = f"has had no heartbeat for {words.duration(one.silent_s)}"
+        do = "the next worker takes it over"
         if not found.alive and not found.status.stopping:
             do += f"; none is running: {found.go_on}"
         yield Finding(f"trial {one.number}", says, do, needs_you=not found.alive)
     for one in found.status.running:
         if not one.held:
-            says = f"waits for a worker since epoch {one.epoch}"
-            do = "the next free one goes on with it" if found.alive else found.go_on
+            says = f"is waiting for a worker since epoch {one.epoch}"
+            do = "the next free worker continues it" if found.alive else found.go_on
             yield Finding(f"trial {one.number}", says, do)
         if one.lost > 1:
             yield Finding(f"trial {one.number}", f"has lost {one.lost} workers", _logs(found))
@@ -141,8 +147,8 @@ def _trials(found: Examined) -> Iterator[Finding]:
 
 def _engine(found: Examined) -> Iterator[Finding]:
     if found.copies_differ:
-        says = "had a compiled copy that predicted something else than their model"
-        do = "Keras' own fit trained them, which is slower and right"
+        says = "had a compiled copy whose predictions differed from the model's"
+        do = "Keras' own fit trained them instead: slower, but correct"
         yield Finding(words.counted(found.copies_differ, "trial"), says, do)
 
 
@@ -153,14 +159,14 @@ def _logs(found: Examined) -> str:
 def _folder(found: Examined) -> Iterator[Finding]:
     stored, objects = record.stored(found.study), found.objects
     if objects is None:
-        do = "work on the machine that has it, or mount it there"
+        do = "run this on the machine that has the folder, or mount it here"
         yield Finding("artifacts", f"not found at {stored.artifacts}", do, needs_you=True)
         return
     free = disk.free_bytes(stored.artifacts)
-    left = f", {size(free)} of disk left" if free is not None else ""
+    left = f", {size(free)} of free disk space" if free is not None else ""
     yield Finding("artifacts", f"in {stored.artifacts}: {size(objects.needed_bytes)} needed{left}")
     if shortage := disk.shortage(stored.artifacts):
-        yield Finding("artifacts", "have little room", shortage, needs_you=True)
+        yield Finding("artifacts", "have little free disk space", shortage, needs_you=True)
     max_gib = stored.file.study.artifacts_max_gib
     excess = objects.needed_bytes - round(max_gib * disk_quota.GIB)
     if excess > 0:
@@ -178,8 +184,8 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
     names = {stored.name for stored in objects.checkpoints}
     for one in found.status.running:
         if one.checkpoint is not None and one.checkpoint not in names:
-            says = f"has its checkpoint, {one.checkpoint}, not in the folder"
-            yield Finding(f"trial {one.number}", says, "whoever takes it begins it again")
+            says = f"has lost its checkpoint {one.checkpoint}"
+            yield Finding(f"trial {one.number}", says, "its next worker restarts it")
     best = found.status.incumbent
     if best is not None and best.number not in {model.number for model in objects.models}:
         why = best.attributes.get("model_error", "its file is gone")
@@ -188,7 +194,7 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
 
 
 def _proof(found: Examined) -> Iterator[Finding]:
-    """A best model that was tried and is not proven."""
+    """Yield a finding if the proof of the best model has failed."""
     if found.proof is not None and not proof_result.holds(found.proof):
         says = f"is not proven: {proof_result.why_not(found.proof)}"
         do = proof_result.instead(found.study.name, found.proof)

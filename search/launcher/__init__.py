@@ -1,1 +1,1 @@
-"""One launch: worker processes started, watched, followed by others when they die."""
+"""The launcher: starts worker processes, watches them and replaces those that die."""

@@ -1,4 +1,4 @@
-"""The worker processes of one launch: started, watched, restarted, stopped together."""
+"""The crew of a launch: all its worker processes, started, watched, restarted and stopped."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from studyhall.search.launcher.place import Place
 from studyhall.search.process import identity, recycling
 from studyhall.storage.queries.records import TrialRecord
 
-HEALTHY_S = 60.0  # a worker that lived so long starts its next back-off at one second
-LONGEST_WAIT_S = 60.0
-MOST_CRASHES = 7  # in a row, until its place is given up: after 1, 2, 4 … 60 s
-FINAL = (0, 1, 2, 130, 143)  # exit codes after which a new process would do no better
-LEFT_WELL = (0, 130, 143, recycling.EXIT_CODE)  # with nothing in hand
-BAD_ALLOC = b"std::bad_alloc"  # the last word of a C++ library that got no memory
+HEALTHY_S = 60.0  # a crash after this lifetime restarts the back-off at one second
+LONGEST_WAIT_S = 60.0  # of the back-off
+MOST_CRASHES = 7  # restarts in a row, after 1, 2, 4 … 60 s, before a place is given up
+FINAL = (0, 1, 2, 130, 143)  # exit codes after which a restart would not help
+LEFT_WELL = (0, 130, 143, recycling.EXIT_CODE)  # exit codes of a worker that holds no trial
+BAD_ALLOC = b"std::bad_alloc"  # printed last by C++ code that ran out of memory
 
 
 @dataclass(frozen=True)
 class Dead:
-    """A worker process that ended without handing anything back.
+    """A worker process that ended without releasing its trial.
 
     Attributes:
-        worker: its name.
-        how: the signal's name, or its exit code, in words.
-        out_of_memory: whether it died for want of memory.
-        model: what it has said of the model that it trained.
+        worker: the worker's name.
+        how: the name of the signal, or "exit code" with its number.
+        out_of_memory: True if it died because it ran out of memory.
+        model: what it reported of the model that it was training.
     """
 
     worker: str
@@ -40,13 +40,13 @@ class Dead:
 
 
 class Crew:
-    """Keeps one process per place running until each has ended for good.
+    """The worker processes of a launch, one per place, each replaced until its place is closed.
 
     Args:
-        command: a worker's.
-        places: where they run.
-        bury: called for each process that died; whether it had a trial in hand.
-        kills: what the kernel has ended for want of memory.
+        command: the command line of a worker.
+        places: the places to run workers in.
+        bury: called for each process that died; returns True if it held a trial.
+        kills: the kernel's out-of-memory kills.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Crew:
 
     @property
     def ended(self) -> bool:
-        """Whether every place's last process is gone."""
+        """True once the last process of every place has ended."""
         return all(place.code is not None and place.standby is None for place in self.places)
 
     def tend(self, now: float | None = None) -> list[str]:
-        """Start what is due and notice what ended; what happened, as lines for the user."""
+        """Start due processes and handle ended ones; return lines for the user on what happened."""
         now = time.monotonic() if now is None else now
         self._kills.look(now)
         for place in self.places:
@@ -76,7 +76,7 @@ class Crew:
         return [line for place in self.places for line in self._tend(place, now)]
 
     def hear(self, trial: TrialRecord) -> None:
-        """Take in how a trial ended: a place whose trials end is no crash loop."""
+        """Record how a trial ended; a worker that finishes trials is not in a crash loop."""
         failed = trial.state == "FAIL"
         for place in self.places:
             if not failed:
@@ -87,7 +87,7 @@ class Crew:
                     place.streak.failed(trial.number, str(trial.attributes.get("reason")))
 
     def signal(self, number: int) -> None:
-        """Pass a signal on to every running worker; nothing is started any more."""
+        """Pass a signal on to every running worker, and start no more processes."""
         self._stopping = True
         for place in self.places:
             for process in place.processes:
@@ -96,10 +96,11 @@ class Crew:
                 place.close(128 + number)
 
     def kill(self) -> None:
-        """Take every worker down at once, with all its children."""
+        """Kill every worker at once, with all its children."""
         self._stopping = True
         for place in self.places:
             for process in place.processes:
+                # Each worker leads a process group of its own, which includes its children.
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _tend(self, place: Place, now: float) -> list[str]:
@@ -116,7 +117,7 @@ class Crew:
         return []
 
     def _fill(self, place: Place, now: float) -> list[str]:
-        """Start the next process, unless its place has seen nothing but failures."""
+        """Start the next process, unless all recent trials of its place have failed."""
         problems = place.streak.problems
         if problems:
             place.close(2)
@@ -136,7 +137,7 @@ class Crew:
         if code == recycling.EXIT_CODE:
             return self._fill(place, now)
         if dead.out_of_memory and had_trial:
-            return [f"{place.name} ran out of memory: {dead.how}", *self._fill(place, now)]
+            return [f"{place.name} ran out of memory ({dead.how})", *self._fill(place, now)]
         return self._crashed(place, code, dead.how, now)
 
     def _dead(self, place: Place, pid: int, code: int, now: float) -> Dead:
@@ -149,14 +150,14 @@ class Crew:
         place.crashes = 1 if now - place.started_at > HEALTHY_S else place.crashes + 1
         if place.crashes > MOST_CRASHES:
             place.close(code)
-            return [f"{place.name} ended by {how}, {place.crashes} times in a row: given up"]
+            return [f"{place.name} crashed {place.crashes} times in a row ({how}): given up"]
         wait_s = min(LONGEST_WAIT_S, 2.0 ** (place.crashes - 1))
         place.next_start_at = now + wait_s
-        return [f"{place.name} ended by {how}; it starts again in {wait_s:.0f} s"]
+        return [f"{place.name} crashed ({how}); it restarts in {wait_s:.0f} s"]
 
 
 def _end(place: Place) -> bytes:
-    """The last lines of a place's log."""
+    """Return the last 4096 bytes of a place's log."""
     with place.log.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
         return log.read()

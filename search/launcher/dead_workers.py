@@ -1,4 +1,4 @@
-"""What becomes of the trial of a worker that was seen to die, or that fell silent."""
+"""The handling of trials whose workers have died or no longer send heartbeats."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
-MEMORY_FAILURES = 2  # how often a trial may run out of memory
-UNCOUNTED = 10**9  # deaths: for want of memory they are counted by themselves
+MEMORY_FAILURES = 2  # a trial fails when it runs out of memory this often
+UNCOUNTED = 10**9  # no limit of retries: deaths by memory are counted separately
 
 
 def bury(db: Database, study: Study, dead: Dead) -> bool:
-    """Free the trial at once, so that it goes on; the second time without memory, fail it.
+    """Release the trial of a dead worker at once; fail it if it ran out of memory twice.
 
-    While the database is away nothing happens: in time the worker's silence will do it.
+    Do nothing while the database can't be reached: the trial is released later, when the worker's
+    heartbeat is overdue.
 
     Returns:
-        Whether the worker had a trial.
+        True if the worker held a trial.
     """
     chosen = record.stored(study).file.workers
     retries = UNCOUNTED if dead.out_of_memory else chosen.retries
@@ -48,10 +49,10 @@ def _reason(dead: Dead, left: Silent) -> str:
 
 
 def reap(db: Database, study: Study) -> list[str]:
-    """Free every trial whose worker has been silent for longer than the study file allows.
+    """Release every trial whose worker's heartbeat is older than the study file allows.
 
     Returns:
-        A line for each: who had it, and what has become of it.
+        A line for each such trial: its worker and its new state.
     """
     chosen = record.stored(study).file.workers
     terms = Terms(chosen.silence, chosen.retries, chosen.heartbeat)
@@ -60,7 +61,7 @@ def reap(db: Database, study: Study) -> list[str]:
 
 
 def _told(db: Database, study: Study, silent: Silent, terms: Terms) -> str:
-    who = f"{silent.worker} was silent for more than {words.duration(terms.silence_s)}"
+    who = f"{silent.worker} sent no heartbeat for more than {words.duration(terms.silence_s)}"
     trial = records.trial(db, study, silent.number)
     if trial is None or trial.state == "RUNNING":
         return f"trial {silent.number} waits for another worker: {who}"

@@ -1,4 +1,7 @@
-"""Workers that start while their launcher still looks at the data and makes the study."""
+"""Early workers, which start while the launcher still inspects the data and creates the study.
+
+Importing TensorFlow takes seconds, which overlap with the inspection this way.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ from studyhall.storage.studies import studies
 
 @contextmanager
 def workers(name: str, devices: list[Device], url: str) -> Iterator[list[WorkerProcess]]:
-    """A worker for each device, if the study will want any; who has not begun is ended.
+    """Start a worker for each device, if the study needs any; at exit end those not yet used.
 
-    They import what they need and wait: for the data to be found fine, then for their study.
+    They wait until the data have been found fine, import TensorFlow, and wait for their study.
     """
     started: list[WorkerProcess] = []
     try:
@@ -36,13 +39,13 @@ def workers(name: str, devices: list[Device], url: str) -> Iterator[list[WorkerP
 
 
 def let_load(waiting: Iterable[WorkerProcess]) -> None:
-    """Tell them that nothing is known to be wrong: they import TensorFlow, if they have not yet."""
+    """Let the workers import TensorFlow, if they have not yet."""
     for process in waiting:
         process.let_load()
 
 
 def _dismiss(process: WorkerProcess) -> None:
-    """End one that has nothing in hand."""
+    """End a worker that has not begun to work; leave others running."""
     process.hang_up()
     if not process.begun:
         with suppress(ProcessLookupError):
@@ -51,7 +54,7 @@ def _dismiss(process: WorkerProcess) -> None:
 
 
 def _are_wanted(name: str, url: str) -> bool:
-    """Not by a study that has spent its budget, and not where the database is out of order."""
+    """Return False if the study has spent its budget or the database can't be used."""
     try:
         address = urls.address(url)
         if address.file is not None and not address.file.exists():
@@ -60,4 +63,4 @@ def _are_wanted(name: str, url: str) -> bool:
             study = studies.find(db, name)
             return study is None or not status.status(db, study).spent
     except (StorageError, LookupError):
-        return False  # what is wrong is said in its turn
+        return False  # the launch itself reports the error later

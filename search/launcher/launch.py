@@ -1,6 +1,6 @@
-"""One launch: worker processes on this machine, watched until the budget is spent.
+"""A launch: worker processes on this machine, watched until the budget is spent.
 
-The launcher never imports TensorFlow: it would hold memory of the GPUs that its workers need.
+The launcher never imports TensorFlow, which would occupy GPU memory that the workers need.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
 POLL_S = 0.5
-GRACE_S = 30.0  # a worker's longest wait for the end of its epoch, once it was told twice
-TAIL = 40  # lines of a worker's log that are shown when it ends by a bug
+GRACE_S = 30.0  # after the second signal; then workers are killed
+TAIL = 40  # lines of a worker's log that are shown if it ends by a bug
 
 
 def launch(
@@ -38,18 +38,19 @@ def launch(
     url: str,
     early: Sequence[WorkerProcess] = (),
 ) -> int:
-    """Run workers until the study's budget is spent, or somebody interrupts.
+    """Run workers until the study's budget is spent or a signal arrives.
 
     Args:
-        db: where the study is.
-        study: it.
-        devices: what each worker trains on.
-        view: shows what goes on.
-        url: the database for the workers.
-        early: workers that were started before the study was there.
+        db: the database of the study.
+        study: the study.
+        devices: a device for each worker.
+        view: shows the progress.
+        url: the database URL for the workers.
+        early: workers that were started before the study existed.
 
     Returns:
-        Exit code: 0 done, 1 a worker ended by a bug, 2 by the user's mistake, 130 interrupted.
+        The exit code: 0 finished; 1 a worker ended by a bug, 2 by a mistake of the user; 130 or 143
+        interrupted by SIGINT or SIGTERM.
     """
     if status.status(db, study).spent:
         return 0
@@ -59,13 +60,15 @@ def launch(
 
 
 def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) -> int:
-    """Tend a crew until all have left, passing signals on.
+    """Run a crew until all its workers have ended, passing signals on.
 
     Args:
-        look: shows how things stand; the trials that have ended since the last time.
+        crew: the workers.
+        look: shows the progress; returns the trials that have ended since the last call.
+        view: shows remarks.
 
     Returns:
-        Exit code, as `launch`.
+        The exit code, as for `launch`.
     """
     with _interruptions() as signals, view:
         _watch(crew, look, signals, view)
@@ -75,18 +78,22 @@ def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) ->
 
 
 def command(study: str, *words: str) -> list[str]:
-    """A worker's command line; the URL, which may hold a password, comes by the environment."""
+    """Return a worker's command line.
+
+    The database URL is passed in the environment: it may contain a password, and other users can
+    see command lines.
+    """
     return wire.command(*(words or ("worker",)), study)
 
 
 def finish(
     study: Study, url: str, *, again: bool = False, number: int | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Export, prove and test the best model in a process that never saw the training.
+    """Export, prove and test the best model in a fresh process, without state of the training.
 
     Args:
-        again: use the test set for it, whatever it was used for.
-        number: of the trial that is asked for instead of the best.
+        again: use the test set for this model even if it was used before.
+        number: a trial's number; None: the best trial.
     """
     chosen = [] if number is None else ["--trial", str(number)]
     words = [study.name, *(["--again"] if again else []), *chosen]
@@ -96,7 +103,7 @@ def finish(
 def _watch(
     crew: Crew, look: Callable[[], Sequence[TrialRecord]], signals: list[int], view: View
 ) -> None:
-    """Tend the crew until every worker is gone, passing each signal on."""
+    """Run the crew until every worker has ended, passing each signal on."""
     passed_on, deadline = 0, float("inf")
     while not crew.ended:
         for line in crew.tend():
@@ -116,13 +123,13 @@ def _watch(
 
 def _promise(times: int) -> str:
     if times == 1:
-        return "stopping after the current epochs; once more: at once"
+        return "stopping after the current epochs; interrupt again to stop at once"
     return "stopping at once"
 
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """The signals that arrive meanwhile, in their order."""
+    """Collect the SIGINT and SIGTERM that arrive in a `with` block, in order."""
     signals: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: signals.append(number))
@@ -136,23 +143,24 @@ def _interruptions() -> Iterator[list[int]]:
 
 
 def _outcome(place: Place) -> int:
-    """A worker's exit code as the launch's: ended by any other signal counts as a bug."""
-    told_to_end = {-signal.SIGINT: 130, -signal.SIGTERM: 143}  # while Python started or ended
+    """Return the launch's exit code for a worker's; an end by any other signal counts as a bug."""
+    # A signal while Python starts or shuts down ends the process without our handler.
+    told_to_end = {-signal.SIGINT: 130, -signal.SIGTERM: 143}
     code = place.code if place.code is not None else 1
     code = told_to_end.get(code, code)
     return code if code in (0, 2, 130, 143) else 1
 
 
 def _complaints(crew: Crew) -> Iterator[str]:
-    """The end of the log of each worker that did not end well."""
+    """Yield the end of the log of each worker that ended by a bug or a mistake of the user."""
     for place in crew.places:
         if _outcome(place) in (1, 2):
             lines = place.log.read_text(encoding="utf-8", errors="replace").splitlines()
             yield from lines[-TAIL:] if _outcome(place) == 1 else _last_words(lines)
-            yield f"{place.name}: its whole log is {place.log}"
+            yield f"{place.name}: the full log is {place.log}"
 
 
 def _last_words(lines: list[str]) -> list[str]:
-    """The lines after the last start: a user's mistake, told in one line each."""
+    """Return the lines since the last start: one per mistake of the user."""
     starts = [index for index, line in enumerate(lines) if line.startswith(wire.STARTED)]
     return lines[starts[-1] + 1 :] if starts else lines

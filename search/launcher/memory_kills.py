@@ -1,4 +1,4 @@
-"""Whether a process that was killed was killed for want of memory: what the kernel counts of it.
+"""The kernel's count of out-of-memory kills, which tells whether a killed process was one of them.
 
 Linux counts the processes that its out-of-memory killer ends: per control group (docs.kernel.org,
 admin-guide/cgroup-v2, memory.events; cgroup-v1/memory, memory.oom_control), and for the whole
@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-RECENT_S = 30.0  # between the kernel's count and the end of a process that has much to give back
+RECENT_S = 30.0  # from the kernel's count to the end of the process, which has much memory to free
 
 
 def count(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """How many processes the kernel has ended for want of memory, as near to us as it tells."""
+    """Return the number of out-of-memory kills in our control group, else on the machine."""
     for file in (*_of_our_group(proc, groups), proc / "vmstat"):
         counted = _field(file, "oom_kill")
         if counted is not None:
@@ -25,7 +25,7 @@ def count(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> 
 
 
 class MemoryKills:
-    """Watches the count, so that each kill explains the death of one process."""
+    """An observer of the count, which attributes each kill to the death of one process."""
 
     def __init__(self, count: Callable[[], int] = count) -> None:
         self._count = count
@@ -33,7 +33,7 @@ class MemoryKills:
         self._unexplained: deque[float] = deque()
 
     def look(self, now: float | None = None) -> None:
-        """Note when the count has grown."""
+        """Read the count and remember new kills; forget those older than 30 s."""
         now = time.monotonic() if now is None else now
         counted = self._count()
         self._unexplained.extend([now] * (counted - self._seen))
@@ -42,7 +42,7 @@ class MemoryKills:
             self._unexplained.popleft()
 
     def explain(self, now: float | None = None) -> bool:
-        """Whether a process that was found killed just now ended for want of memory."""
+        """Return True if a process just found dead by SIGKILL was killed for lack of memory."""
         self.look(now)
         known = bool(self._unexplained)
         if known:
@@ -51,7 +51,7 @@ class MemoryKills:
 
 
 def _of_our_group(proc: Path, groups: Path) -> Iterator[Path]:
-    """Where our own control group counts; in a container it may be mounted at the root."""
+    """Yield files with our control group's count; in a container it may be mounted at the root."""
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""One worker's place in a launch: the process in it, and the one that will follow it."""
+"""A worker's place in a launch: its current process and the next one."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from studyhall.search.trial.streak import Streak
 
 @dataclass
 class Place:
-    """One worker's place: the process in it now, and how it fared.
+    """The place of a worker: its current process and the history of its processes.
+
+    Times are in seconds of `time.monotonic`.
 
     Attributes:
-        name: as its workers' names begin.
-        environment: what its processes are told.
-        log: where they write.
-        process: the one that works, if any.
-        standby: the next one, which has imported and loaded everything and waits for its turn;
-            at first one that was started early, if any.
-        standby_at: when to start that one; infinite while it is not known.
+        name: the prefix of its workers' names.
+        environment: environment variables of its processes.
+        log: the file for their output.
+        process: the working process, if any.
+        standby: the next process, which has loaded everything and waits for its turn; at first the
+            early worker, if any.
+        standby_at: when to start the stand-by; infinite while unknown.
         started_at: when the process began to work.
-        crashes: how many in a row.
+        crashes: crashes in a row.
         next_start_at: when the next process may start after a crash.
-        model: what the process has said of the model that it trains.
+        model: what the process has reported of the model that it trains.
         workers: names of all its processes so far.
         streak: its trials that failed in a row.
-        code: exit code of the last process once no other follows it, else None.
+        code: the exit code of the last process if no other follows, else None.
     """
 
     name: str
@@ -51,13 +53,13 @@ class Place:
 
     @property
     def processes(self) -> Iterator[WorkerProcess]:
-        """Those that run."""
+        """The running processes."""
         for process in (self.process, self.standby):
             if process is not None and process.poll() is None:
                 yield process
 
     def fill(self, command: Sequence[str], now: float) -> None:
-        """Let the stand-by begin, or where there is none start a process."""
+        """Let the stand-by begin; start a new process if there is none."""
         self.reap()
         if self.standby is not None:
             self.process, self.standby = self.standby, None
@@ -68,28 +70,28 @@ class Place:
         self.workers.add(identity.name(self.name, self.process.pid))
 
     def listen(self, now: float) -> None:
-        """Take in what the worker says: what it trains, when it will leave."""
+        """Read the worker's messages: the model that it trains, and when it needs a successor."""
         said = self.process.heard() if self.process is not None else {}
         if "successor_in_s" in said:
             self.standby_at = now + said["successor_in_s"]
         self.model = said.get("model", self.model)
 
     def prepare(self, command: Sequence[str], now: float) -> None:
-        """Start the stand-by if it is time: one for each process, whatever becomes of it."""
+        """Start the stand-by if it is due; at most one per process, even if it dies."""
         if now >= self.standby_at and self.standby is None:
             environment = {**self.environment, STANDBY: "1"}
             self.standby = WorkerProcess(command, environment, self.log)
             self.standby_at = math.inf
 
     def close(self, code: int) -> None:
-        """No process follows any more."""
+        """Record the final exit code and end the stand-by."""
         self.code = code
         if self.standby is not None:
             self.standby.hang_up()
             self.standby.send_signal(signal.SIGTERM)
 
     def reap(self) -> None:
-        """Forget a stand-by that is gone."""
+        """Forget a stand-by that has ended."""
         if self.standby is not None and self.standby.poll() is not None:
             self.standby.hang_up()
             self.standby = None

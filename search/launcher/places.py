@@ -1,4 +1,4 @@
-"""The places of a launch: how many worker processes, each on which device, with which log."""
+"""The places of a launch: the number of workers, and the device, environment and log of each."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.studies.rows import Study
 
-DIGITS = 20  # of a number that may be meant
+DIGITS = 20  # numbers of as many digits or more are not parsed
 
 Given = dict[str, Any]  # keys of [workers] that the command line gives
 
 
 def given(workers: str | None, gpus: str | None, per_gpu: int | None) -> Given:
-    """What a command line says of the workers, as keys of ``[workers]``."""
+    """Return the command line's worker options as keys of ``[workers]``."""
     count: Any = workers if workers is None else _number(workers)
-    if count is None and per_gpu is not None:  # the number asked for holds, not the file's count
+    if count is None and per_gpu is not None:  # --workers-per-gpu overrides the file's count
         count = "auto"
     chosen = gpus if gpus is None or gpus in ("all", "none") else _listed(gpus)
     keys = {"count": count, "gpus": chosen, "per_gpu": per_gpu}
@@ -32,15 +32,15 @@ def given(workers: str | None, gpus: str | None, per_gpu: int | None) -> Given:
 
 
 def devices(file: StudyFile, given: Given, name: str) -> list[Device]:
-    """A device for each worker, in turns.
+    """Return a device for each worker; GPUs are assigned in turns.
 
     Args:
-        file: the study's.
-        given: what the command line says, which goes before it.
-        name: of the file, for messages.
+        file: the study file.
+        given: keys of ``[workers]`` from the command line, which override the file's.
+        name: the file's name, for messages.
 
     Raises:
-        ConfigError: such a GPU is not there, or too many workers would share it.
+        ConfigError: there is no such GPU, or too many workers would share it.
     """
     wanted = config.overridden(file, {"workers": given}).workers
     where = "command line" if "gpus" in given else name
@@ -50,17 +50,17 @@ def devices(file: StudyFile, given: Given, name: str) -> list[Device]:
     shared = Counter(chosen)
     made = [Device(gpu, shared[gpu]) for gpu in chosen]
     for device in made:
-        device.environment()  # or the study would be made for workers that can't be started
+        device.environment()  # raises if it can't be shared, before the study is created
     return made
 
 
 def places(
     study: Study, devices: list[Device], url: str, early: Iterable[WorkerProcess] = ()
 ) -> list[Place]:
-    """A place per worker: its device, its share of the processor's threads, its log.
+    """Return a place per worker, with its device, its share of the CPU threads and its log.
 
     Args:
-        early: the workers that have been started for them.
+        early: workers that have already been started for these places.
     """
     logs = record.objects(study).root / "logs"
     logs.mkdir(exist_ok=True)
@@ -71,7 +71,7 @@ def places(
 
 
 def environments(devices: list[Device], url: str) -> dict[str, dict[str, str]]:
-    """What each place's processes are told, by the place's name."""
+    """Return the environment variables of each place's processes, by the place's name."""
     shared = {"STUDYHALL_STORAGE": url, **threads.environment(len(devices))}
     names = [f"worker-{index}" for index in range(1, len(devices) + 1)]
     return {
@@ -86,5 +86,5 @@ def _listed(numbers: str) -> list[int | str]:
 
 
 def _number(word: str) -> int | str:
-    """A number where the word is one; Python reads no decimal of thousands of digits."""
+    """Return an integer if the word is one and short; int() refuses thousands of digits."""
     return int(word) if word.isdecimal() and len(word) < DIGITS else word

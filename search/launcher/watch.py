@@ -1,4 +1,4 @@
-"""A study as its launcher sees it go on, and as it is followed from any terminal."""
+"""The observation of a running study, for its launcher and for `watch` in any terminal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ POLL_S = 0.5
 
 
 class Watched:
-    """Reads how the study stands and shows it.
+    """An observer that reads a study's status and shows it.
 
-    The workers train on without their database, so the launcher must not wait for it: signals
-    are to be passed on, and the dead to be replaced.
+    Workers keep training while the database can't be reached. So the launcher must not wait for
+    it either: it has to pass signals on and replace dead workers.
     """
 
     def __init__(self, db: Database, study: Study, view: View) -> None:
@@ -29,13 +29,13 @@ class Watched:
         self._away = self._told_of_the_disk = False
 
     def look(self) -> list[TrialRecord]:
-        """Show how it stands; the trials that have ended since the last time."""
+        """Show the current status; return the trials that have ended since the last call."""
         try:
             state = self._db.snapshot(
                 lambda transaction: status.read(transaction, self._study.study_id), patience_s=0.0
             )
         except StorageAway as error:
-            self._say(away=True, line=f"{error}; the workers train on")
+            self._say(away=True, line=f"{error}; the workers continue training")
             return []
         self._say(away=False, line="the database is back")
         self._look_at_the_disk()
@@ -44,7 +44,7 @@ class Watched:
         return ended
 
     def _look_at_the_disk(self) -> None:
-        """Say once that there is little room for checkpoints and models."""
+        """Warn once if there is little disk space for checkpoints and models."""
         line = "" if self._told_of_the_disk else disk.shortage(record.local_folder(self._study))
         if line:
             self._told_of_the_disk = True
@@ -57,10 +57,10 @@ class Watched:
 
 
 def watch(db: Database, study: Study, view: View) -> bool:
-    """Show a study until its budget is spent and its workers have left.
+    """Show a study until its budget is spent and its workers have stopped.
 
     Returns:
-        Whether it was there to the end; False if somebody has deleted it.
+        False if the study was deleted meanwhile, else True.
     """
     watched = Watched(db, study, view)
     with view:

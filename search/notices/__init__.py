@@ -1,1 +1,1 @@
-"""Telling somebody elsewhere what happens to a study: what is worth it, and how it is delivered."""
+"""Notices of a study's events, sent to a webhook: what is reported and how it is delivered."""

@@ -1,4 +1,4 @@
-"""What is worth a notice: a study that has ended, stalls or fails, and a new best trial."""
+"""The events that cause a notice: a new best trial, and a study that ends, stalls or fails."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 
-IN_A_ROW = 3  # failed trials, at which a worker gives up, too
-STALLED_S = 300.0  # without anybody at work
+IN_A_ROW = 3  # failed trials in a row; a worker gives up at the same number
+STALLED_S = 300.0  # without any heartbeat
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened.
+    """An event.
 
     Attributes:
-        key: the same whoever notices it, and however often.
-        said: what a notice says of it.
+        key: identifies the event, so that several observers queue it only once.
+        said: the JSON-able content of its notice.
     """
 
     key: str
@@ -27,12 +27,12 @@ class Event:
 
 
 def found(name: str, state: Status, latest: Sequence[TrialRecord]) -> Iterator[Event]:
-    """What there is to tell of a study.
+    """Yield the current events of a study.
 
     Args:
-        name: of the study.
-        state: how it stands.
-        latest: trials that have ended last, in the order in which they ended.
+        name: the name of the study.
+        state: the status of the study.
+        latest: the trials that ended last, in the order of their end.
     """
     about = {"study": name, "finished": state.finished, "of": state.limit}
     best = state.incumbent
@@ -51,14 +51,14 @@ def found(name: str, state: Status, latest: Sequence[TrialRecord]) -> Iterator[E
 
 
 def _stalls(state: Status) -> bool:
-    """Whether trials are left, and nobody has worked on them for a while, unasked."""
+    """Return True if no worker has sent a heartbeat for a while although no stop was requested."""
     heard_s = [worker.silent_s for worker in state.workers]
     heard_s += [running.silent_s for running in state.running]
     return bool(heard_s) and not state.stopping and min(heard_s) > STALLED_S
 
 
 def _streak(latest: Sequence[TrialRecord]) -> int:
-    """The first of the failed trials in a row."""
+    """Return the number of the first trial of the failures in a row."""
     first = latest[-1]
     for trial in reversed(latest):
         if trial.state != "FAIL":

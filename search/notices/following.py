@@ -1,4 +1,4 @@
-"""Following a study for those who are not there: what happens is queued, and what waits is sent."""
+"""The follower of a study: queues its events as notices and sends them to the webhook."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from studyhall.storage.studies import notices
 from studyhall.storage.studies.rows import Study
 
 POLL_S = 2.0
-LAST_S = 30.0  # that the end waits for what is still to be sent
+LAST_S = 30.0  # longest wait at the end for notices still to be sent
 
 
 class Follower:
-    """Looks at a study, queues what is worth it, and delivers."""
+    """A follower of one study, which queues notices in the database and delivers them."""
 
     def __init__(self, db: Database, study: Study, hook: Webhook) -> None:
         self._db, self._study, self._hook = db, study, hook
@@ -28,11 +28,11 @@ class Follower:
         self._latest: list[TrialRecord] = []
 
     def look(self) -> None:
-        """Queue what has happened.
+        """Queue a notice for each new event.
 
         Raises:
-            StorageError: the database is away.
-            LookupError: the study is gone.
+            StorageError: the database can't be reached.
+            LookupError: the study has been deleted.
         """
         ended, self._seen = records.finished_since(self._db, self._study, self._seen)
         self._latest = [*self._latest, *ended][-100:]
@@ -41,7 +41,7 @@ class Follower:
             notices.add(self._db, self._study, event.key, event.said)
 
     def deliver(self) -> None:
-        """Send what is due, one after the other; what the receiver refuses waits."""
+        """Send the notices that are due, in order; refused ones are retried later."""
         while (notice := notices.take(self._db, self._study)) is not None:
             delivered = self._hook.send(notice)
             notices.settle(self._db, self._study, notice, delivered=delivered)
@@ -49,10 +49,10 @@ class Follower:
 
 @contextlib.contextmanager
 def following(db: Database, study: Study) -> Iterator[None]:
-    """Follow a study in a thread of its own while something goes on, if there is a webhook.
+    """Follow a study in a thread during a `with` block, if the environment names a webhook.
 
     Raises:
-        ConfigError: the environment's webhook won't do.
+        ConfigError: the webhook's settings are invalid.
     """
     hook = webhook.chosen()
     if hook is None:
@@ -75,6 +75,6 @@ def _follow(follower: Follower, ended: threading.Event) -> None:
     last = False
     while not last:
         last = ended.wait(POLL_S)
-        with contextlib.suppress(StorageError, LookupError):  # the next look sees it
+        with contextlib.suppress(StorageError, LookupError):  # the next look finds the same events
             follower.look()
             follower.deliver()

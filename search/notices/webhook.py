@@ -1,4 +1,4 @@
-"""Delivery of notices: JSON by HTTP POST, signed, so that the receiver knows who has sent it.
+"""The delivery of notices: JSON by HTTP POST, signed so that the receiver can verify the sender.
 
 The signature is the HMAC-SHA256 (RFC 2104) of the time stamp, a dot and the body.
 """
@@ -25,18 +25,18 @@ TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where notices go.
+    """The receiver of notices.
 
     Attributes:
-        url: http or https; it may hold a secret of its own, and is never shown.
-        secret: what notices are signed with; nothing leaves them unsigned.
+        url: an http or https URL; it may contain a secret, so it is never shown.
+        secret: the key of the signatures; if empty, notices are not signed.
     """
 
     url: str
     secret: str = ""
 
     def send(self, notice: Notice) -> bool:
-        """Deliver a notice; whether the receiver has taken it."""
+        """Send a notice; return True if the receiver accepted it."""
         body = json.dumps({"id": notice.key, "at": notice.at, **notice.said}).encode()
         request = urllib.request.Request(self.url, body, self._headers(notice, body))
         try:
@@ -59,15 +59,15 @@ class Webhook:
 
 
 def signature(secret: str, stamp: str, body: bytes) -> str:
-    """The signature of a notice, in hexadecimal."""
+    """Return the signature of a notice, in hexadecimal."""
     return hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 def chosen(environment: Mapping[str, str] = os.environ) -> Webhook | None:
-    """The webhook of the environment, if it names one.
+    """Return the webhook of the environment; None if it names none.
 
     Raises:
-        ConfigError: its address or its secret won't do.
+        ConfigError: the URL is not http or https, or the file of the secret can't be read.
     """
     url = environment.get("STUDYHALL_WEBHOOK")
     if not url:

@@ -1,1 +1,1 @@
-"""What one worker process is and owns: its name, device, threads, log, wire and orders."""
+"""The parts of a worker process: name, device, threads, output, launcher's socket, signals."""

@@ -1,4 +1,4 @@
-"""What a worker process may use: the processor, a GPU, or a share of one; told by environment."""
+"""The device of a worker process: the CPU, a GPU, or a share of one; set in its environment."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from studyhall.search.process import gpus
 from studyhall.search.study_file.config_error import ConfigError
 
-CONTEXT_MIB = 600  # of a GPU, which each process takes beside the memory that TensorFlow manages
-LEAST_MIB = 256  # below which nothing can be trained
-LIMIT = "STUDYHALL_GPU_MIB"  # a worker's share of its GPU's memory
+CONTEXT_MIB = 600  # GPU memory of each process (CUDA context) besides what TensorFlow manages
+LEAST_MIB = 256  # with less memory nothing can be trained
+LIMIT = "STUDYHALL_GPU_MIB"  # a worker's share of its GPU's memory, in MiB
 SHARED_BY = "STUDYHALL_GPU_SHARED_BY"  # how many workers train on its GPU
 HIDDEN = "-1"  # as CUDA_VISIBLE_DEVICES: no GPU at all
 
 
 @dataclass(frozen=True)
 class Device:
-    """What one worker process trains on.
+    """The device of one worker process.
 
     Attributes:
-        gpu: its name for ``CUDA_VISIBLE_DEVICES``; None for the processor.
-        workers: how many worker processes share it.
+        gpu: the GPU's name for ``CUDA_VISIBLE_DEVICES``; None for the CPU.
+        workers: the number of worker processes that share the device.
     """
 
     gpu: str | None = None
     workers: int = 1
 
     def environment(self) -> dict[str, str]:
-        """What pins a process to it, to be set before TensorFlow is imported.
+        """Return variables that pin a process to it, to be set before TensorFlow is imported.
 
-        A GPU's memory is taken as it is needed; a shared one's no further than the share.
+        TensorFlow takes GPU memory as needed, and on a shared GPU at most the process's share.
 
         Raises:
-            ConfigError: too many workers share it.
+            ConfigError: too many workers share the GPU.
         """
         if self.gpu is None:
             return {"CUDA_VISIBLE_DEVICES": HIDDEN}
@@ -44,10 +44,10 @@ class Device:
 
 
 def pin(wanted: str) -> None:
-    """Pin this process, which somebody started by hand, to one GPU or to the processor.
+    """Pin this process, a worker started by hand, to one GPU or to the CPU.
 
     Args:
-        wanted: "auto" for the first GPU that there is, "none", or a GPU's number.
+        wanted: "auto" for the first GPU, if any, "none" for the CPU, or a GPU's number.
 
     Raises:
         ConfigError: there is no such GPU.
@@ -58,7 +58,7 @@ def pin(wanted: str) -> None:
 
 
 def limit_memory() -> None:
-    """Keep this process to its share of its GPU; before TensorFlow has touched the device."""
+    """Limit this process to its share of GPU memory; call before TensorFlow uses the device."""
     if LIMIT in os.environ:
         import tensorflow as tf
 
@@ -68,7 +68,7 @@ def limit_memory() -> None:
 
 
 def name() -> str:
-    """What this process trains on, for people: a GPU, or "cpu"."""
+    """Return the name of this process's device for people: such as "gpu 0", or "cpu"."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if chosen in ("", HIDDEN):
         return "cpu"
@@ -76,7 +76,7 @@ def name() -> str:
 
 
 def devices() -> float:
-    """How many devices this process occupies: 1, or its share of a GPU."""
+    """Return the share of a device that this process occupies: 1, or less on a shared GPU."""
     return 1 / int(os.environ.get(SHARED_BY, "1"))
 
 

@@ -1,4 +1,4 @@
-"""Room on the disk where a study keeps its checkpoints and models, and what to say when it ends."""
+"""Free disk space for a study's checkpoints and models, and the warning if there is little."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 MIB = 2**20
-LEAST = 100 * MIB  # bytes that are called little
+LEAST = 100 * MIB  # with less free space the user is warned
 
 
 def free_bytes(folder: Path) -> int | None:
-    """What is free for it; None where that can't be told."""
+    """Return the free bytes on a folder's disk; None if unknown."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -18,11 +18,11 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def shortage(folder: Path) -> str:
-    """A line for the user where there is little room; nothing else."""
+    """Return a warning for the user if there is little space, else an empty string."""
     free = free_bytes(folder)
     if free is None or free >= LEAST:
         return ""
     return (
-        f"the disk of {folder} has {free / MIB:.1f} MiB left: a checkpoint or model that finds no "
-        "room is not kept, and training goes on; make room there"
+        f"the disk of {folder} has only {free / MIB:.1f} MiB left: training continues, but "
+        "checkpoints and models that don't fit are not saved; free some space"
     )

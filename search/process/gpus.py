@@ -1,4 +1,4 @@
-"""Devices that a worker may be pinned to, found without TensorFlow, which would take memory."""
+"""The GPUs of this machine, found without TensorFlow, which would occupy their memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ MIB = 2**20
 
 
 def visible() -> list[str]:
-    """Name every usable GPU as ``CUDA_VISIBLE_DEVICES`` would: an index or a UUID.
+    """Return every usable GPU by its name for ``CUDA_VISIBLE_DEVICES``: an index or a UUID.
 
-    What the environment already chose (a scheduler, the user) holds; else the driver is asked.
+    If ``CUDA_VISIBLE_DEVICES`` is set, by a scheduler or the user, return its GPUs; otherwise ask
+    the driver.
     """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
@@ -24,12 +25,12 @@ def visible() -> list[str]:
 
 
 def choose(wanted: str | Sequence[int | str], key: str = "[workers] gpus") -> list[str]:
-    """The visible GPUs that a user wants.
+    """Return the visible GPUs that a user has chosen.
 
     Args:
-        wanted: "all", "none", or their numbers, as ``nvidia-smi`` shows them; where
-            ``CUDA_VISIBLE_DEVICES`` is set, names as they stand there.
-        key: what the user set, for messages.
+        wanted: "all", "none", or their numbers as in ``nvidia-smi``; if ``CUDA_VISIBLE_DEVICES``
+            is set, names as written there.
+        key: the key or option that the user has set, for messages.
 
     Raises:
         ConfigError: there is no such GPU.
@@ -47,7 +48,7 @@ def choose(wanted: str | Sequence[int | str], key: str = "[workers] gpus") -> li
 
 
 def memory_mib(name: str) -> int | None:
-    """A GPU's memory, in MiB; None where the driver does not tell."""
+    """Return a GPU's memory in MiB; None if the driver does not report it."""
     with _driver() as driver:
         if driver is None:
             return None
@@ -60,7 +61,7 @@ def memory_mib(name: str) -> int | None:
 
 
 def _numbered(names: list[str]) -> dict[str, str]:
-    """What users call each GPU: its name where the environment chose it, else its number."""
+    """Return the visible GPUs by the names that users may give."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return {name: name for name in names}
     return {str(number): name for number, name in enumerate(names)}
@@ -84,7 +85,7 @@ def _of_the_driver() -> list[str]:
 
 @contextlib.contextmanager
 def _driver() -> Iterator[Any]:
-    """NVIDIA's driver, by its own library; None on a machine without it."""
+    """Open NVIDIA's management library (NVML); yield None on a machine without the driver."""
     import pynvml
 
     try:

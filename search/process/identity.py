@@ -1,4 +1,4 @@
-"""What a worker process is called, by itself and by its launcher."""
+"""The names of worker processes, as used by themselves and by their launcher."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fill
 
 
 def this_process() -> Worker:
-    """This process as a worker of a study."""
+    """Return this process as a worker of a study."""
     pid = os.getpid()
     place = os.environ.get(PLACE, "worker")
     return Worker(name(place, pid), socket.gethostname(), pid, device.name(), device.devices())
 
 
 def name(place: str, pid: int) -> str:
-    """The name, which no other worker of the study has, of a process on this machine."""
+    """Return the name of a worker process on this machine, unique within the study."""
     return f"{place}@{socket.gethostname()}:{pid}"
 
 
 def who() -> str:
-    """Whose process this is, for people: user@host."""
+    """Return the user of this process, for people: user@host."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container that knows no name for its user
+    except (KeyError, OSError):  # a container without an entry for its user
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"

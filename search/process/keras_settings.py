@@ -1,7 +1,8 @@
-"""Keras as it comes, whatever this machine's keras.json and environment say.
+"""Keras with its default settings, independent of this machine's keras.json and environment.
 
-Data format, float type, epsilon and backend change numbers, and models: two workers with settings
-of their own would train differently. What a model needs of them its own code says, everywhere.
+Data format, float type, epsilon and backend change models and results, so two workers with
+different settings would train differently. A model that needs other settings must set them in its
+own code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
-# Debugging switches that cut trainings short, and other Kerases.
+# Environment variables that shorten training for debugging, or select another version of Keras.
 DROPPED = (
     "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED", "TF_USE_LEGACY_KERAS",
 )  # fmt: skip
@@ -22,7 +23,7 @@ SETS_FORMAT = "set_image_data_format"
 
 
 def settle(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Before anything imports Keras: TensorFlow is its backend, nothing cuts trainings short."""
+    """Select the TensorFlow backend and drop other settings; call before Keras is imported."""
     environment["KERAS_BACKEND"] = "tensorflow"
     for name in DROPPED:
         environment.pop(name, None)
@@ -30,7 +31,7 @@ def settle(environment: MutableMapping[str, str] = os.environ) -> None:
 
 @contextmanager
 def as_it_comes() -> Iterator[None]:
-    """Keras that is imported here reads no keras.json, and looks for its files where it would."""
+    """Import Keras in a `with` block without keras.json; keep its usual folder for files."""
     if "keras" in sys.modules:
         yield
         return
@@ -51,7 +52,7 @@ def as_it_comes() -> Iterator[None]:
 
 
 def home() -> Path:
-    """The folder that Keras keeps its files in."""
+    """Return the folder of Keras' files, such as its cache of data sets."""
     if given := os.environ.get("KERAS_HOME"):
         return Path(given).expanduser()
     mine = Path.home()
@@ -59,13 +60,13 @@ def home() -> Path:
 
 
 def check_code(code: Path) -> None:
-    """See that a model of the user's own does not lean on this machine's keras.json.
+    """Check that a model of the user's own does not depend on this machine's keras.json.
 
     Args:
-        code: the file of its builder.
+        code: the Python file of its builder.
 
     Raises:
-        UserCodeError: it may: the file asks for channels first, and the code does not.
+        UserCodeError: keras.json sets channels_first, and the code never sets the data format.
     """
     from studyhall.spaces.failures import (
         UserCodeError,  # this module runs before packages are checked
@@ -74,9 +75,9 @@ def check_code(code: Path) -> None:
     file = home() / "keras.json"
     if _wants_channels_first(file) and SETS_FORMAT not in code.read_text(encoding="utf-8"):
         raise UserCodeError(
-            f"{file} asks for channels_first, which studyhall does not read, as other machines "
-            f"have other files: let {code.name} say which it wants by keras.config.{SETS_FORMAT}; "
-            'pictures come with "channels_last"'
+            f"{file} sets channels_first, but studyhall ignores this file, as it may differ "
+            f"between machines: in {code.name}, set the data format with "
+            f'keras.config.{SETS_FORMAT}; images are loaded as "channels_last"'
         )
 
 

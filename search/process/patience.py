@@ -1,4 +1,4 @@
-"""What may take long is interrupted, where the system can."""
+"""A time limit for code, on systems with interval timers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 
 class TooLong(BaseException):
-    """It took longer than anybody waits; no error, as what catches errors is interrupted too."""
+    """The time limit was reached; no Exception, so that `except Exception` doesn't catch it."""
 
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt what takes longer, in the main thread.
+    """Interrupt a `with` block in the main thread after a time limit.
 
     Raises:
-        TooLong: it did.
+        TooLong: the block took longer.
     """
     if not hasattr(signal, "setitimer"):
         yield

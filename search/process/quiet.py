@@ -1,4 +1,4 @@
-"""Libraries without what they write to the terminal: TensorFlow as it loads, Optuna at work."""
+"""Libraries without their output to the terminal: TensorFlow's at import, Optuna's log."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STDERR = 2
 
 
 def import_tensorflow() -> None:
-    """Load TensorFlow and Keras; what they wrote to stderr appears only where that fails.
+    """Import TensorFlow and Keras; show what they write to stderr only if the import fails.
 
-    The notes about processors and drivers come from native code before any log level holds, so
-    the file descriptor itself is turned aside.
+    Native code writes about CPU features and drivers before any log level takes effect, so the file
+    descriptor itself is redirected.
     """
     with tempfile.TemporaryFile() as aside:
         terminal = os.dup(STDERR)
@@ -33,7 +33,7 @@ def import_tensorflow() -> None:
                 with keras_settings.as_it_comes():
                     importlib.import_module("keras")
                 importlib.import_module("tensorflow")
-            hush_optuna()  # which the user's code may use
+            hush_optuna()  # the user's code may use Optuna
         except BaseException:
             aside.seek(0)
             os.write(terminal, aside.read())
@@ -45,13 +45,14 @@ def import_tensorflow() -> None:
 
 @contextmanager
 def spared(*libraries: str) -> Iterator[None]:
-    """Import what is imported here without libraries that it brings along and has no need of.
+    """Import modules in a `with` block without the given optional libraries, which load slowly.
 
-    Optuna takes note that they are missing, and says so to whoever asks for what needs them: that
-    is nobody here. Elsewhere they are there as ever.
+    Optuna treats them as not installed, and would report that to code that needs them; none of ours
+    does. After the block they can be imported as usual.
     """
     missing = [name for name in libraries if name not in sys.modules]
     for name in missing:
+        # None in sys.modules makes the import raise ModuleNotFoundError.
         sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
@@ -61,17 +62,17 @@ def spared(*libraries: str) -> Iterator[None]:
 
 
 def hush_optuna() -> None:
-    """Let Optuna say what is wrong, and not that a study has been created."""
+    """Let Optuna log warnings and errors only."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def optuna_study(**options: Any) -> optuna.Study:
-    """A study of Optuna's in memory.
+    """Create an Optuna study in memory.
 
     Args:
-        options: of `optuna.create_study`.
+        options: options of `optuna.create_study`.
     """
     hush_optuna()
     import optuna

@@ -1,4 +1,4 @@
-"""When a worker process makes way for a fresh one, so that whatever leaks memory ends with it."""
+"""The recycling of worker processes: a fresh one takes over, which ends any memory leak."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from studyhall.search.process.wire import LAUNCHED, tell_launcher
 if TYPE_CHECKING:
     from studyhall.search.study_file.sections import WorkersSection
 
-EXIT_CODE = 75  # to the launcher: start another in my place (EX_TEMPFAIL of sysexits.h)
+EXIT_CODE = 75  # asks the launcher for a replacement (EX_TEMPFAIL of sysexits.h)
 MIB = 2**20
-AT_START = dict(os.environ)  # before a worker by hand pins itself to a device
-STARTED_AT = time.monotonic()  # this process, near enough: a worker imports this first
+AT_START = dict(os.environ)  # before a worker started by hand pins itself to a device
+STARTED_AT = time.monotonic()  # about the start of the process: workers import this module first
 
 
 class Age:
-    """A worker's trials and memory, held against the study file's limits.
+    """The age of a worker process in trials and memory, compared with the study file's limits.
 
     Args:
-        limits: the study file's.
-        ready_s: what it has taken this process to be ready for its first trial, in seconds.
-        study_left: trials that the study can still begin; more won't come, or not soon.
+        limits: the section ``[workers]`` of the study file.
+        ready_s: how long this process took to be ready for its first trial, in seconds.
+        study_left: the number of trials that the study can still begin.
 
     Attributes:
-        trials: how many it has run.
+        trials: the number of trials that it has run.
     """
 
     def __init__(self, limits: WorkersSection, ready_s: float, study_left: float) -> None:
         self.trials = 0
         self._limits = limits
         self._study_left = study_left
-        self._lead_s = 2 * ready_s  # a successor shares the processor with whoever trains
+        self._lead_s = 2 * ready_s  # twice, as a successor starts while others train on the CPU
         self._began = time.monotonic()
         self._settled_bytes = 0
         self._announced = False
 
     @property
     def reached(self) -> bool:
-        """Whether it is time to go."""
+        """True if a limit is reached and the process should be replaced."""
         most, mib = self._limits.recycle_trials, self._limits.recycle_mib
         return (most != "none" and self.trials >= most) or (
             mib is not None and resident_bytes() >= mib * MIB
         )
 
     def count(self) -> None:
-        """A trial has left this worker's hands."""
+        """Count a finished or released trial."""
         self.trials += 1
-        if self.trials == 1:  # libraries have loaded and compiled what every trial needs
+        if self.trials == 1:  # by now the libraries have loaded what every trial needs
             self._settled_bytes = resident_bytes()
 
     def announce(self) -> None:
@@ -63,7 +63,7 @@ class Age:
 
     @property
     def successor_in_s(self) -> float | None:
-        """Seconds until a successor should be started, to be ready in time; None if far off."""
+        """Seconds until a successor should start, to be ready in time; None if not yet."""
         left = self._trials_left()
         if left >= self._study_left - self.trials:
             return None
@@ -76,7 +76,7 @@ class Age:
         return max(0.0, end_s - self._lead_s)
 
     def _trials_left(self) -> float:
-        """How many more there will be, as far as can be foreseen."""
+        """Estimate how many more trials this process will run."""
         most, mib = self._limits.recycle_trials, self._limits.recycle_mib
         by_number = float("inf") if most == "none" else most - self.trials
         if mib is None or self.trials < 2:
@@ -87,20 +87,20 @@ class Age:
 
 
 def resident_bytes() -> int:
-    """Memory that this process holds now."""
+    """Return the resident memory of this process, in bytes."""
     return int(psutil.Process().memory_info().rss)
 
 
 def leave_at_once() -> NoReturn:
-    """End this process, whatever its threads do; a fresh one of the same command follows."""
+    """End this process without waiting for its threads; a fresh one of the same command follows."""
     if LAUNCHED in os.environ:
         os._exit(EXIT_CODE)
     begin_anew()
 
 
 def begin_anew() -> NoReturn:
-    """Replace this process, which nobody would restart, by a fresh one of the same command."""
-    for descriptor in os.listdir("/dev/fd"):  # what libraries left open would stay so
+    """Replace this process, which has no launcher to restart it, by a fresh one of its command."""
+    for descriptor in os.listdir("/dev/fd"):  # files that libraries left open would stay open
         if int(descriptor) > 2:
             _close_at_exec(int(descriptor))
     sys.stdout.flush()
@@ -110,5 +110,5 @@ def begin_anew() -> NoReturn:
 def _close_at_exec(descriptor: int) -> None:
     try:
         os.set_inheritable(descriptor, False)
-    except OSError:  # the one by which they were listed
+    except OSError:  # the descriptor of the listing itself, already closed
         return

@@ -1,4 +1,4 @@
-"""What asks a worker to end: a signal, or the death of the launcher that started it."""
+"""Stop requests to a worker: signals, or the end of its launcher."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from types import FrameType
 from studyhall.search.process.recycling import EXIT_CODE
 from studyhall.search.process.wire import LAUNCHED, STDIN
 
-STOPPED = 128 + signal.SIGTERM  # exit code once somebody has stopped the study
-GLANCE_S = 0.05  # between two looks at whether somebody asks
+STOPPED = 128 + signal.SIGTERM  # exit code after somebody stopped the study
+GLANCE_S = 0.05  # between two checks for a request
 
 
 class StopNow(BaseException):
-    """A second signal arrived: leave at once, without waiting for the epoch to end."""
+    """A second signal arrived: end at once, without waiting for the end of the epoch."""
 
 
 class Stop:
-    """Counts requests to stop; the first lets the epoch finish, the second does not.
+    """The stop requests so far: the first lets the epoch finish, the second does not.
 
-    Its flags are plain booleans: a lock could be held when a signal interrupts its holder.
+    The flags are plain booleans without a lock: a signal handler that runs while its own thread
+    holds the lock would wait forever.
 
     Attributes:
-        code: exit code that the first request asks for: 128 + the signal's number, else 0.
-        waited_s: seconds spent waiting for the launcher's word.
+        code: the exit code that the first request asks for: 128 + the signal's number, else 0.
+        waited_s: seconds spent waiting for the launcher.
     """
 
     def __init__(self) -> None:
@@ -38,23 +39,23 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether somebody asked to stop."""
+        """True once a stop is requested."""
         return self._asked
 
     def ask(self, code: int = 0) -> None:
-        """Ask to stop after the epoch under way."""
+        """Request a stop after the current epoch."""
         self.code = self.code or code
         self._asked = True
 
     def wait(self, seconds: float) -> bool:
-        """Sleep for at most ``seconds``; true as soon as a stop is asked for."""
+        """Sleep for at most ``seconds``; return True as soon as a stop is requested."""
         until = time.monotonic() + seconds
         while not self.asked and (left := until - time.monotonic()) > 0:
             time.sleep(min(GLANCE_S, left))
         return self.asked
 
     def await_turn(self) -> str:
-        """Wait until the launcher says that it goes on, or to stop; its next line, or nothing."""
+        """Wait for the launcher's next line and return it; empty after a stop request."""
         began = time.monotonic()
         while not self._told and not self.asked:
             time.sleep(GLANCE_S)
@@ -62,7 +63,10 @@ class Stop:
         return self._told.popleft() if self._told else ""
 
     def listen(self) -> None:
-        """Take SIGINT and SIGTERM as requests; under a launcher, its end too. Main thread only."""
+        """Treat SIGINT, SIGTERM and the end of the launcher, if any, as stop requests.
+
+        Call it in the main thread: signal handlers can only be set there.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if os.environ.get(LAUNCHED):
@@ -74,7 +78,7 @@ class Stop:
         self._asked, self.code = True, 128 + number  # instead of being recycled
 
     def _hear_launcher(self) -> None:
-        # A read ends when it is gone, however it went.
+        # The read returns nothing once the launcher has ended, even if it was killed.
         unread = b""
         while said := self._said():
             *lines, unread = (unread + said).split(b"\n")
@@ -84,5 +88,5 @@ class Stop:
     def _said(self) -> bytes:
         try:
             return os.read(STDIN, 4096)
-        except OSError:  # it was killed with something of ours unread
+        except OSError:  # the launcher was killed before it read all of our messages
             return b""

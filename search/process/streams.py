@@ -1,8 +1,8 @@
-"""The terminal, file or pipe that a command prints to: nothing that it may be ends the command.
+"""Standard streams whose failures never end a command.
 
-Where a disk is full, a reader has gone or the user has closed a stream, what is printed is lost and
-the study goes on; the command says so in the end. Where the encoding lacks our signs, there are
-plain ones in their place.
+If the disk is full, the reader of a pipe is gone or the user has closed a stream, output is dropped
+and the study continues; at the end the command reports the loss. Characters that the encoding lacks
+are replaced by plain ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STDOUT, STDERR = 1, 2
 LOST = 1  # exit code of a command whose output could not be written
-PLAIN = "plain signs"  # our error handler, by its name in `codecs`
+PLAIN = "plain signs"  # the name of our error handler in `codecs`
 SIGNS = {
     "→": "->", "×": "x", "–": "-", "−": "-", "…": "...", "≤": "<=", "≥": ">=", "±": "+-", "·": "*",
     "²": "2", "÷": "/",
@@ -29,10 +29,10 @@ SIGNS = {
 
 
 class Outlet(io.FileIO):
-    """A stream of which is lost what can't be written.
+    """A stream that drops output that can't be written.
 
     Attributes:
-        trouble: why, at the first time; None while all has been written.
+        trouble: the first error; None while everything has been written.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -40,7 +40,7 @@ class Outlet(io.FileIO):
         self.trouble: OSError | None = None
 
     def write(self, data: ReadableBuffer) -> int:
-        """Write, or drop; how many bytes are done with."""
+        """Write or drop the data; return the number of bytes handled."""
         try:
             return super().write(data)
         except BlockingIOError:
@@ -51,10 +51,10 @@ class Outlet(io.FileIO):
 
 
 def prepare() -> None:
-    """Let the standard streams be such ones, before anything is printed or opened.
+    """Install these streams as stdout and stderr; call before anything is printed or opened.
 
-    A stream that the user has closed leads nowhere: the next file opened would get its number, and
-    with it what libraries print.
+    A standard stream that the user has closed is opened as the null device. Otherwise the next
+    file opened would get its descriptor, and libraries would print into that file.
     """
     for descriptor in (0, STDOUT, STDERR):
         try:
@@ -68,7 +68,7 @@ def prepare() -> None:
 
 
 def lead_to(log: str) -> None:
-    """Let all that this process prints from now on be appended to a file."""
+    """Append all further output of this process to a file."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with open(log, "ab") as file:
@@ -77,21 +77,21 @@ def lead_to(log: str) -> None:
 
 
 def ended(code: Any) -> Any:
-    """The exit code of a command that has printed all it had to say.
+    """Flush the streams and return the command's exit code, 1 instead of 0 if output was lost.
 
-    A reader that has seen enough, such as ``head``, is no failure. A worker's log is no result.
+    A closed pipe, as by ``head``, is no failure; neither is lost output of a worker's log.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     trouble = getattr(getattr(sys.stdout.buffer, "raw", None), "trouble", None)
     if trouble is None or trouble.errno == errno.EPIPE or LAUNCHED in os.environ:
         return code
-    print(f"standard output: lost, at least in part: {trouble.strerror}", file=sys.stderr)
+    print(f"standard output could not be written completely: {trouble.strerror}", file=sys.stderr)
     return code or LOST
 
 
 def _stream(descriptor: int, given: TextIO | None) -> TextIO:
-    """The stream anew, in its own encoding; a worker's log is always UTF-8."""
+    """Return a new stream for a descriptor, in its old encoding; a worker's log is always UTF-8."""
     encoding = "utf-8" if given is None or LAUNCHED in os.environ else given.encoding
     at_once = LAUNCHED in os.environ or descriptor == STDERR or os.isatty(descriptor)
     unbuffered = getattr(given, "write_through", False)
@@ -104,7 +104,7 @@ def _stream(descriptor: int, given: TextIO | None) -> TextIO:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """What stands for signs that an encoding lacks, and where to go on."""
+    """Return the replacement of characters that an encoding lacks, and the position after them."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

@@ -1,4 +1,4 @@
-"""How many of the processor's threads a worker gets: an even share of the cores.
+"""The number of CPU threads per worker: an even share of the cores.
 
 Measured by ``benchmarks/threads.py``.
 """
@@ -13,22 +13,22 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container (docs.kernel.org, admin
 
 
 def environment(workers: int) -> dict[str, str]:
-    """What tells TensorFlow, in the environment of each of so many workers of this machine.
+    """Return the environment variable for TensorFlow's threads in each of ``workers`` workers.
 
-    These threads share the work of one operation. How many operations may run at the same time
-    is the training engine's matter.
+    These threads share the work of a single operation (intra-op). The training engine sets how many
+    operations run at the same time (inter-op).
     """
     return {"TF_NUM_INTRAOP_THREADS": str(max(1, cores() // workers))}
 
 
 def cores(quota: Path = QUOTA) -> int:
-    """How many cores this process may use, by its affinity and by its container's quota."""
+    """Return the number of cores that this process may use, by CPU affinity and container quota."""
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
     try:
         limit, period = quota.read_text().split()
-    except (OSError, ValueError):  # another system, or no quota there
+    except (OSError, ValueError):  # no control groups, or no quota
         return allowed
     return allowed if limit == "max" else min(allowed, math.ceil(int(limit) / int(period)))

@@ -1,10 +1,11 @@
-"""The wire between a launcher and each of its workers: a socket, which is the worker's stdin.
+"""The connection between a launcher and each of its workers: a socket, which is the worker's stdin.
 
-It breaks when one of them is gone, however it went. The launcher tells a stand-by to begin; a
-worker tells when it will need a successor, and what model it is about to train.
+Each side notices when the other has ended, even if it was killed. The launcher tells a stand-by to
+begin; a worker reports when it will need a successor, and the model that it is about to train.
 
-Early workers start while the launcher still looks at the study file's data. They are told when
-these are fine, so that nothing imports TensorFlow in vain, and then that their study is there.
+Early workers start while the launcher still inspects the study file's data. The launcher tells them
+first when the data are fine, so that they don't import TensorFlow for nothing, and then when their
+study exists.
 """
 
 from __future__ import annotations
@@ -20,26 +21,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is a wire
-STANDBY = "STUDYHALL_STANDBY"  # set likewise: it begins when it is told to
-EARLY = "STUDYHALL_EARLY"  # set likewise: its study is not there yet
-IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # what a command of ours prints for another
+LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is this socket
+STANDBY = "STUDYHALL_STANDBY"  # set by a launcher: the worker waits until told to begin
+EARLY = "STUDYHALL_EARLY"  # set by a launcher: the worker's study does not exist yet
+IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # for output that another process reads
 STARTED = "worker started"  # a worker's first line in its log
-STDIN = 0  # read without Python's buffer, whose lock would outlive the main thread
+STDIN = 0  # read by descriptor: the lock of sys.stdin's buffer would outlive the main thread
 GO, LOAD = "go", "load"
 
 
 def command(*words: str) -> list[str]:
-    """A command of ours in a process of its own; a URL, which may hold a password, is no word."""
+    """Return the command line of a studyhall command in a process of its own.
+
+    Never pass a database URL in it: the URL may contain a password, and other users can see command
+    lines.
+    """
     return [sys.executable, "-P", "-m", "studyhall", *words]
 
 
 def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of ours in a process of its own, to its end; what it prints is kept as text.
+    """Run a studyhall command in a process of its own, to its end, and capture its output as text.
 
     Args:
-        words: the command's.
-        environment: what is set for it beyond our own.
+        words: the command and its arguments.
+        environment: environment variables in addition to our own.
     """
     return subprocess.run(
         command(*words),
@@ -52,15 +57,15 @@ def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 class WorkerProcess(subprocess.Popen[bytes]):
-    """A worker as its launcher holds it: a process, and the launcher's end of its wire.
+    """The launcher's view of a worker: its process and the launcher's end of the connection.
 
     Args:
-        command: the worker's.
-        environment: what is set for it beyond the launcher's own.
-        log: what it prints is appended there; None while it has none.
+        command: the worker's command line.
+        environment: environment variables in addition to the launcher's own.
+        log: the file to append its output to; None for an early worker, whose log is set later.
 
     Attributes:
-        begun: whether it was told to begin, if it waits for that.
+        begun: True once a waiting worker was told to begin.
     """
 
     def __init__(
@@ -83,51 +88,51 @@ class WorkerProcess(subprocess.Popen[bytes]):
             )
 
     def let_load(self) -> None:
-        """Tell an early one that it may import TensorFlow, once."""
+        """Tell an early worker, only once, that it may import TensorFlow."""
         if not self._loads:
             self._loads = True
             self._tell(LOAD)
 
     def let_begin(self, log: Path | None = None) -> None:
-        """Tell a stand-by that its turn has come, an early one also where its log is."""
+        """Tell a waiting worker to begin, and an early one also the path of its log."""
         self.begun = True
         self._tell(f"{GO} {log}" if self._is_early else GO)
 
     def heard(self) -> dict[str, Any]:
-        """What it has said since the last time, the latest of each kind."""
-        with contextlib.suppress(OSError):  # nothing to read, or it is gone
+        """Return the worker's messages since the last call, the latest of each kind."""
+        with contextlib.suppress(OSError):  # nothing to read, or the worker has ended
             while part := self._wire.recv(4096):
                 self._unread += part
         *lines, self._unread = self._unread.split(b"\n")
         return {key: value for line in lines for key, value in _read(line).items()}
 
     def _tell(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # it is gone, as will be noticed
+        with contextlib.suppress(OSError):  # the worker has ended, which the launcher will notice
             self._wire.send(os.fsencode(f"{line}\n"))
 
     def hang_up(self) -> None:
-        """Break the wire: a worker that still lives leaves after its epoch."""
+        """Close the connection; a worker that still runs will stop after its epoch."""
         self._wire.close()
 
 
 def tell_launcher(**said: Any) -> None:
-    """Tell the launcher, if this process has one.
+    """Send a message to the launcher, if this process has one; never wait for it.
 
     Args:
-        said: JSON-able values by what they are.
+        said: JSON-able values by kind, such as ``successor_in_s`` or ``model``.
     """
     if LAUNCHED not in os.environ:
         return
     line = json.dumps(said).encode() + b"\n"
     with (
-        contextlib.suppress(OSError),  # it is gone, as will be noticed, or stands still
+        contextlib.suppress(OSError),  # the launcher has ended, or doesn't read
         socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
     ):
         wire.send(line, socket.MSG_DONTWAIT)
 
 
 def _read(line: bytes) -> dict[str, Any]:
-    """One line of a worker's; what the user's code may have written there is nothing."""
+    """Parse one line of a worker; ignore other text, which the user's code may have written."""
     try:
         said = json.loads(line)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The report of a study: what it holds, in words, as Markdown, as figures, as one HTML file."""
+"""The report of a study: its content, summary and figures, as HTML, Markdown or JSON."""

@@ -1,4 +1,4 @@
-"""Everything that a report tells, as JSON-able values; the keys are stable."""
+"""The content of a report as JSON-able values; the keys are stable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
 
 
 def gather(db: Database, found: Findings) -> Content:
-    """Read what is told of a study beside its findings, and put it in the order of the page."""
+    """Return the content of a report: the findings and further data, in the order of the page."""
     study, state = found.study, found.status
     split, curve = time_split.read(db, study), datacurve.read(db, study)
     winner = best.read(db, study) if state.incumbent else None
@@ -52,7 +52,7 @@ def gather(db: Database, found: Findings) -> Content:
 
 
 def leading(found: Findings, content: Content) -> list[TrialRecord]:
-    """The trials with a value, the best first: the winner, which a confirmation may have chosen."""
+    """Return the complete trials, best first; a winner chosen by a confirmation comes first."""
     winner = (content["best"] or {}).get("trial")
     return sorted(found.complete, key=lambda trial: trial.number != winner)
 
@@ -75,12 +75,12 @@ def _hyperparameter(found: tendencies.OfHyperparameter) -> dict[str, Any]:
 
 
 def _lost(found: Findings) -> dict[str, Any]:
-    """What of the budget has brought nothing: seconds of device time, and how many trials."""
+    """Return the device time lost to failures and pruning, in seconds, and failures by reason."""
     seconds = dict.fromkeys(("FAIL", "PRUNED", "COMPLETE", "RUNNING"), 0.0)
     for trial in found.trials:
         seconds[trial.state] += trial.gpu_seconds_used
     failed = [trial for trial in found.trials if trial.state == "FAIL"]
-    reasons = Counter(str(trial.attributes.get("reason", "not told")) for trial in failed)
+    reasons = Counter(str(trial.attributes.get("reason", "not recorded")) for trial in failed)
     return {
         "failed_s": seconds["FAIL"],
         "pruned_s": seconds["PRUNED"],
@@ -91,7 +91,10 @@ def _lost(found: Findings) -> dict[str, Any]:
 
 
 def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
-    """What it takes to do it again; the versions are those of the best model's card, if any."""
+    """Return all that is needed to reproduce the study.
+
+    The library versions are those of the best model's card, if it has one.
+    """
     stored, card = found.stored, _card(told)
     return {
         "study_file": toml_writer.text(stored.file.model_dump(mode="json")),
@@ -111,14 +114,14 @@ def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _worst(winner: best.Best | None) -> list[dict[str, Any]]:
-    """The test samples that the best trial's model is most wrong about."""
+    """Return the test samples with the worst predictions of the best trial's model."""
     proven = None if winner is None else winner.winner
     scoring = None if proven is None else proven.scoring
     return [] if scoring is None else scoring.worst
 
 
 def _card(told: dict[str, Any] | None) -> dict[str, Any]:
-    """What lies beside the exported model; nothing where it isn't exported, or was moved."""
+    """Return the card of the exported model; empty if it isn't exported or was moved."""
     path = Path((told or {}).get("folder") or "nowhere") / "best.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What the dashboard's page of a study shows: its summary as a note, the best one's curves."""
+"""The note and figure on a study's page in the dashboard: its summary and learning curves."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
-FIGURE = "learning-curves"  # always the same, so that a new one takes the old one's place
-FACT = "note"
-GRID = "rgba(128, 128, 128, 0.25)"  # seen on light and on dark ground
+FIGURE = "learning-curves"  # always the same id, so that a new figure replaces the old one
+FACT = "note"  # the fact of a study that stores the hash of our note
+GRID = "rgba(128, 128, 128, 0.25)"  # visible on light and dark backgrounds
 
 
 def pin(db: Database, study: Study) -> None:
-    """Write both, unless somebody has written a note of their own, which stays."""
+    """Write note and figure; keep a note that somebody has written or edited."""
     found = findings.read(db, study)
     content = contents.gather(db, found)
     shown = optuna.load_study(study_name=study.name, storage=db.optuna_storage())
@@ -52,5 +52,5 @@ def _note(db: Database, study: Study, shown: optuna.Study, body: str) -> None:
 
 
 def _mark(text: str) -> str:
-    """What tells our note from one that somebody has changed."""
+    """Return a hash by which our own note is recognized while nobody has edited it."""
     return hashlib.sha256(text.encode()).hexdigest()

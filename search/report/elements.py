@@ -1,6 +1,6 @@
-"""What HTML pages are made of: the page itself, which opens offline, tables, figures.
+"""The elements of HTML pages that open offline: page, tables and figures.
 
-Jinja writes them, with every text escaped; the templates lie beside this file.
+Jinja renders them with all text escaped; the templates are in this folder.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from studyhall.search.report.figures import Figure
 
-LONG = ("advice", "tendencies", "recorded")  # columns that get room
+LONG = ("advice", "tendencies", "recorded")  # wide columns
 SHORT = ("verdict", "state", "hyperparameter", "time", "class")
-NUMBERS = ("trial", "epoch")  # whose cells may hold more than a number
+NUMBERS = ("trial", "epoch")  # set as numbers although cells may contain more, as "2 (dropout)"
 NUMBER = re.compile(r"[-−+]?[\d.]+(e[-+]\d+)?( %)?|nan|–|")
-MOST_ROWS = 20  # of a table that is not scrolled
+MOST_ROWS = 20  # a longer table scrolls
 FOLDER = Path(__file__).parent
 
 
 def page(template: str, title: str, figures: Mapping[str, Figure], **told: Any) -> str:
-    """A page with its figures, style and scripts.
+    """Render a page with its figures, style and scripts.
 
     Args:
-        template: its file beside this one, which extends ``page.html``.
-        figures: by the names of their places.
-        told: what else the template shows.
+        template: the name of a template in this folder that extends ``page.html``.
+        title: the page's title.
+        figures: the figures, by the names of their elements.
+        told: further variables of the template.
     """
     drawn = {f"plot-{name}": json.loads(figure.to_json()) for name, figure in figures.items()}
     return TEMPLATES.get_template(template).render(
@@ -45,7 +46,7 @@ def page(template: str, title: str, figures: Mapping[str, Figure], **told: Any) 
 
 
 def kinds_of(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """How each column of a table is set, as the style sheet names it."""
+    """Return the CSS class of each column: number, long, short or text."""
     return [_kind(name, column) for name, *column in zip(head, *body, strict=True)]
 
 
@@ -56,7 +57,7 @@ def _kind(name: str, column: Sequence[str]) -> str:
 
 
 def _file(name: str) -> str:
-    """A file of ours as it is."""
+    """Read a file of this folder."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 

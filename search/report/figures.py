@@ -1,6 +1,6 @@
-"""The plots of a report that Optuna has none of, by plotly.
+"""The plots of a report that Optuna doesn't have, made with plotly.
 
-Colours of background, text and grid are left to the page, which knows whether it is light or dark.
+The page sets the colours of background, text and grid, as it knows whether it is light or dark.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from studyhall.search.display.curves import TRAIN, VALIDATION, History, spans_wi
 from studyhall.search.study_file import objectives
 
 LINE, QUIET = VALIDATION, "#8a94a6"
-LOG_TICKS = 4  # about so many; with more, plotly writes every digit from 1 to 9
-BEST = 10  # trials whose validation losses make the band
-SMALL = 360  # pixels of height
-WIDE = 20  # times the least value, from where an axis of values is logarithmic
+LOG_TICKS = 4  # about this many; with more, plotly labels every digit from 1 to 9
+BEST = 10  # trials whose validation losses form the band
+SMALL = 360  # default height in pixels
+WIDE = 20  # ratio of largest to smallest value above which a value axis is logarithmic
 
 Figure: TypeAlias = Any  # a plotly Figure, whose classes have no types
 
 
 def literal(text: str) -> str:
-    """A name as plotly shows it: `<b>` is no tag of its."""
+    """Escape a name so that plotly doesn't take `<b>` in it for a tag."""
     return html.escape(text, quote=False)
 
 
 def over_time(found: Findings) -> Figure | None:
-    """The best value so far, by the time since the study began."""
+    """Plot the values and the best value so far against the minutes since the first trial began."""
     ended = sorted(
         (trial.finished_at, trial.value)
         for trial in found.complete
@@ -58,20 +58,20 @@ def over_time(found: Findings) -> Figure | None:
 
 
 def is_wide(values: Sequence[float], direction: str) -> bool:
-    """Whether values, the less the better, are told apart on a logarithmic axis only.
+    """Return True if positive values to minimize span so wide a range that a log axis is needed.
 
-    A narrower axis would have hardly a tick.
+    On a narrower range a log axis would have hardly a tick.
     """
     return direction == objectives.MINIMIZE and min(values) > 0 and max(values) > WIDE * min(values)
 
 
 def learning_curves(best: History, others: Sequence[History], name: str = "loss") -> Figure | None:
-    """Training and validation of one metric by epoch, all folds.
+    """Plot training and validation of one metric by epoch, for all folds.
 
     Args:
-        best: epochs of the best trial.
-        others: those of the best trials, whose validation curves make the band.
-        name: of the metric.
+        best: the epochs of the best trial, in flat form.
+        others: the epochs of the best trials; the range of their validation curves is the band.
+        name: the metric.
     """
     if not best:
         return None
@@ -89,7 +89,7 @@ def learning_curves(best: History, others: Sequence[History], name: str = "loss"
 
 
 def compared(curves_by_name: Mapping[str, History]) -> Figure:
-    """Losses of several trials on one plot: validation drawn, training dotted."""
+    """Plot the losses of several trials, by name: validation solid, training dotted."""
     figure = go.Figure()
     for place, (side, history) in enumerate(curves_by_name.items()):
         colour, label = curves.COLOURS[place % len(curves.COLOURS)], literal(side)
@@ -106,7 +106,7 @@ def compared(curves_by_name: Mapping[str, History]) -> Figure:
 
 
 def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
-    """A bar per name, the longest on top."""
+    """Plot a horizontal bar per name, the longest on top."""
     ordered = sorted(((n, name) for name, n in shares.items() if n > 0))
     if not ordered:
         return None
@@ -120,7 +120,7 @@ def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
 
 
 def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
-    """The confusion matrix as a heat map, true classes down."""
+    """Plot the confusion matrix as a heat map, true classes down; colours are shares of a row."""
     if scores is None or "confusion" not in scores or scores["task"] == "multilabel":
         return None
     names = [literal(line["name"]) for line in scores["classes"]]
@@ -139,7 +139,7 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
 
 
 def _band(figure: Figure, others: Sequence[History], key: str) -> None:
-    """Least and greatest validation number of the best trials at each epoch."""
+    """Add the range between the best trials' lowest and highest validation value at each epoch."""
     rows = [(int(row["epoch"]), curves.number(row, key)) for each in others for row in each]
     known = [(epoch, number) for epoch, number in rows if math.isfinite(number)]
     if len(others) < 2 or not known:
@@ -157,7 +157,7 @@ def _band(figure: Figure, others: Sequence[History], key: str) -> None:
 def dressed(
     figure: Figure, x: str | None, y: str | None, *, log: bool = False, height: int = SMALL
 ) -> Figure:
-    """The layout that all figures share."""
+    """Set the layout that all figures share: axis titles, height in pixels, margins, legend."""
     if x is not None:
         figure.update_xaxes(title=literal(x))
         figure.update_yaxes(title=literal(y or ""))

@@ -1,4 +1,4 @@
-"""A report as one HTML file: what its template shows."""
+"""The report as one HTML file: the variables of its template."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from studyhall.search.evaluation import pareto
 from studyhall.search.report import elements, markdown, retrainings, summary
 from studyhall.search.report.figures import Figure
 
-MOST_TRIALS = 500  # rows of the table of verdicts, the best first; the JSON has all
-MOST_CLASSES = 40  # for which a confusion matrix is drawn
+MOST_TRIALS = 500  # rows in the table of trials, the best first; the JSON has all
+MOST_CLASSES = 40  # with more classes no confusion matrix is drawn
 Figures = Mapping[str, Figure | None]
 
 
 def page(content: Mapping[str, Any], figures: Figures) -> str:
-    """The whole file.
+    """Return the HTML file.
 
     Args:
-        content: of the report.
-        figures: by the name of the place where each belongs; None where there is none.
+        content: the content of the report.
+        figures: the figures, by the names of their elements; None for one with nothing to show.
     """
     drawn = {name: figure for name, figure in figures.items() if figure is not None}
     return elements.page(
@@ -39,15 +39,15 @@ def page(content: Mapping[str, Any], figures: Figures) -> str:
 def _sections(
     content: Mapping[str, Any], figures: Mapping[str, Figure]
 ) -> Iterator[tuple[str, str]]:
-    """Their keys and titles."""
+    """Yield the key and title of each section that has something to show."""
     best = content["best"] or {}
     yield "summary", "Summary"
     if "over_trials" in figures:
-        yield "history", "How the best was found"
+        yield "history", "Progress of the search"
     if content["status"]["pareto"]:
         yield "pareto", "Pareto front"
     if "loss" in figures:
-        yield "curves", "Learning curves of the best"
+        yield "curves", "Learning curves of the best trial"
     if best.get("confirmation") is not None:
         yield "confirmation", "Confirmation"
     if content["longer"] is not None:
@@ -57,11 +57,11 @@ def _sections(
     if best.get("test"):
         yield "test", "Test set"
     yield "time", "Time"
-    yield "again", "To do it again"
+    yield "again", "Reproduction"
 
 
 def _told(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template shows beside the report's content; None where it has no section."""
+    """Return further variables of the template; None for a missing section."""
     state, best = content["status"], content["best"] or {}
     head, listed = markdown.trials(content["trials"], MOST_TRIALS, state["directions"][0])
     return {
@@ -85,7 +85,7 @@ def _told(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     best, state = content["best"], content["status"]
-    facts = [("trials ended", f"{state['finished']} of {state['trials']}")]
+    facts = [("trials finished", f"{state['finished']} of {state['trials']}")]
     if best:
         facts.insert(0, (f"best {state['objective']}", words.number(best["value"])))
         facts.insert(1, ("by trial", words.called(best["trial"], best["name"])))
@@ -107,7 +107,7 @@ def _verdict(found: Mapping[str, Any] | None) -> list[str]:
     if not found:
         return []
     said = f"{found['name']} (confidence {found['confidence']:g}): {found['shows']}"
-    return [said, f"To do: {'; '.join(found['advice'])}"]
+    return [said, f"Advice: {'; '.join(found['advice'])}"]
 
 
 def _marked(complete: int) -> str:
@@ -130,4 +130,4 @@ def _mistake(sample: Mapping[str, Any]) -> str:
     sure = sample["probability"]
     how = "" if sure is None else f" ({summary.percent(sure)} sure)"
     where = f"sample {sample['sample']}"
-    return f"{where}: {sample['true']}, taken for {sample['predicted']}{how}"
+    return f"{where}: {sample['true']}, predicted as {sample['predicted']}{how}"

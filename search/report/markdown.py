@@ -1,4 +1,4 @@
-"""A report as Markdown: what is told in words and tables."""
+"""The report as Markdown; its tables also serve the HTML report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from studyhall.search.evaluation import pareto
 from studyhall.search.report import retrainings
 from studyhall.search.study_file import objectives
 
-MOST_TRIALS = 50  # the best ones; the JSON has all
+MOST_TRIALS = 50  # rows in the table of trials, the best first; the JSON has all
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """The report of a study as one text."""
+    """Return the report of a study as Markdown."""
     return "\n\n".join(part for part in _parts(content) if part) + "\n"
 
 
@@ -39,11 +39,11 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
         if "confusion" in scores:
             yield table(*score_tables.confusion_rows(scores))
         if (reliability := score_tables.reliability_rows(scores))[1]:
-            yield "How sure it was, and how often it was right (reliability):"
+            yield "Reliability: mean predicted probability and accuracy:"
             yield table(*reliability)
     yield "## Time and losses"
     yield table(*time_spent(content))
-    yield "## To do it again"
+    yield "## Reproduction"
     yield table(*reproduce(content["reproduce"]))
     yield markdown_text.fenced(content["reproduce"]["study_file"], "toml")
 
@@ -63,7 +63,7 @@ Rows = tuple[list[str], list[list[str]]]
 
 
 def hyperparameters(content: Mapping[str, Any]) -> Rows:
-    """A row per searched hyperparameter."""
+    """Return a header and a row per searched hyperparameter."""
     body = [
         [
             each["name"],
@@ -82,13 +82,19 @@ def hyperparameters(content: Mapping[str, Any]) -> Rows:
 
 
 def trials(found: Sequence[Mapping[str, Any]], most: int, direction: str) -> Rows:
-    """A row per trial, the best first, those without a value last."""
+    """Return a header and a row per trial, the best first, those without a value last.
+
+    Args:
+        found: the trials as JSON-able values.
+        most: the maximum number of rows.
+        direction: minimize or maximize.
+    """
     sign = objectives.sign(direction)
     ranked = sorted(
         found,
         key=lambda t: (t["state"] != "complete", t["value"] is None, sign * (t["value"] or 0.0)),
     )
-    head = ["trial", "state", "value", "epoch", "verdict", "sure", "gap", "noise", "advice"]
+    head = ["trial", "state", "value", "epoch", "verdict", "confidence", "gap", "noise", "advice"]
     return head, [_trial(each) for each in ranked[:most]]
 
 
@@ -108,21 +114,21 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
 
 
 def time_spent(content: Mapping[str, Any]) -> Rows:
-    """What the time of the trials went into, and what of it brought nothing."""
+    """Return a header and rows of the time by activity, lost time, and reasons of failures."""
     lost = content["lost"]
     rows = [[what, words.duration(seconds)] for what, seconds in _longest(content)]
     gone = {
         "in failed trials": lost["failed_s"],
         "in pruned trials": lost["pruned_s"],
-        "trained again after takeovers": lost["repeated_s"],
+        "repeated after takeovers": lost["repeated_s"],
     }
     rows += [[what, words.duration(seconds)] for what, seconds in gone.items()]
     reasons = [[f"failed {n} ×", why] for why, n in lost["reasons"].items()]
-    return ["what", "time"], [*rows, *reasons]
+    return ["activity", "time"], [*rows, *reasons]
 
 
 def reproduce(known: Mapping[str, Any]) -> Rows:
-    """Seeds, fingerprints and versions."""
+    """Return a header and rows of seeds, fingerprints and versions."""
     sizes = known["samples"] or {}
     rows = {
         "seed of the study": known["seed"],
@@ -132,17 +138,17 @@ def reproduce(known: Mapping[str, Any]) -> Rows:
         "samples": ", ".join(f"{count} {name}" for name, count in sizes.items()),
         **{f"code {path}, SHA-256": digest for path, digest in known["code"].items()},
         "best model, SHA-256": known["model_sha256"],
-        "the best trial once more, compared": known["replay"],
+        "to retrain and compare the best trial": known["replay"],
         "folder of the study file": known["folder"],
         "Python": known["python"],
         **known["versions"],
     }
     known_rows = [[name, str(value)] for name, value in rows.items() if value not in (None, "")]
-    return ["what", "recorded"], known_rows
+    return ["item", "recorded"], known_rows
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table of plain texts; nothing where it has no row."""
+    """Return a Markdown table of texts, which are escaped; an empty string without rows."""
     if not body:
         return ""
     return markdown_text.table([[*map(plain, line)] for line in (head, *body)], ["---"] * len(head))

@@ -1,4 +1,4 @@
-"""Optuna's own plots of a study, in the colours of the report."""
+"""The plots of Optuna, in the colours of the report."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from studyhall.search.report import figures
 from studyhall.search.report.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
 from studyhall.search.study_file import objectives
 
-with quiet.spared("matplotlib"):  # which draws the same again
-    import optuna.visualization as visualization  # at once, not at its first use
+with quiet.spared("matplotlib"):  # the unused second backend of Optuna, slow to import
+    # Imported here, as Optuna would otherwise load it lazily, outside of `spared`.
+    import optuna.visualization as visualization
 
 SLICE, SCENE = 240, 480  # pixels of height
 CAMERA = {"eye": {"x": 1.7, "y": 1.7, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.15}}
 MOST_SLICES, LEAST_DOTS = 12, 3
-EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # seen on light and on dark ground
+EARLY_TO_LATE = [[0, "#9fb3c8"], [1, "#d9612b"]]  # visible on light and dark backgrounds
 
 
 def literal(study: optuna.Study) -> optuna.Study:
-    """The study with names and choices as plotly shows them as they are."""
+    """Copy the study with names and choices escaped so that plotly shows them literally."""
     shown = quiet.optuna_study(study_name=study.study_name, directions=study.directions)
     if study.metric_names:
         with warnings.catch_warnings():  # Optuna calls it experimental
@@ -54,7 +55,7 @@ def _shown_value(value: Any) -> Any:
 
 
 def over_trials(study: optuna.Study) -> Figure | None:
-    """The value of each trial and of the best so far (Optuna's plot)."""
+    """Plot the value of each trial and the best value so far (Optuna's plot)."""
     figure = _optunas(visualization.plot_optimization_history, study, log=True)
     if figure is not None:
         figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
@@ -63,7 +64,7 @@ def over_trials(study: optuna.Study) -> Figure | None:
 
 
 def importance(study: optuna.Study) -> Figure | None:
-    """How much each hyperparameter matters (Optuna's plot of PED-ANOVA)."""
+    """Plot the importance of each hyperparameter (Optuna's plot of PED-ANOVA)."""
     if not (weights := tendencies.importances(study)):
         return None
     by = tendencies.evaluator(study)
@@ -76,7 +77,7 @@ def importance(study: optuna.Study) -> Figure | None:
 
 
 def slices(study: optuna.Study) -> dict[str, Figure]:
-    """The value against each parameter, the most important ones first (Optuna's plots)."""
+    """Plot the value against each hyperparameter, the most important first (Optuna's plots)."""
     complete = [t for t in study.get_trials(deepcopy=False) if _is_complete(t)]
     often = Counter(name for trial in complete for name in trial.params)
     weights = tendencies.importances(study)
@@ -98,31 +99,34 @@ def slices(study: optuna.Study) -> dict[str, Figure]:
 
 
 def parallel(study: optuna.Study) -> Figure | None:
-    """Each trial as a line through its hyperparameters, the best ones on top (Optuna's plot)."""
+    """Plot each trial as a line through its hyperparameters, the best on top (Optuna's plot)."""
     figure = _optunas(visualization.plot_parallel_coordinate, study)
     if figure is None:
         return None
-    lines = figure.data[: len(_values(study))]  # a line per complete trial; then a scale
+    lines = figure.data[: len(_values(study))]  # one per trial; a colour scale follows
     sign = objectives.sign(study.direction.name.lower())
-    ranked = sorted(lines, key=lambda line: sign * line.y[0])  # its first axis is the value's
+    ranked = sorted(lines, key=lambda line: sign * line.y[0])  # the first axis is the value
     count = tendencies.marked_count(len(ranked))
     for place, line in enumerate(ranked):
         is_best = place < count
         line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
         line.update(opacity=0.9 if is_best else 0.4)
     figure.data = ()
-    figure.add_traces(ranked[::-1])  # the best on top
+    figure.add_traces(ranked[::-1])  # later traces are drawn above earlier ones
     figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 30})
     return figure
 
 
 def pareto(study: optuna.Study) -> Figure | None:
-    """Two or three objectives against each other, the Pareto front in colour (Optuna's plot)."""
+    """Plot two or three objectives, the Pareto front in colour (Optuna's plot).
+
+    Return None for one objective, more than three, or no complete trial.
+    """
     trials = study.get_trials(deepcopy=False)
     if len(study.directions) not in (2, 3) or not any(t.state.name == "COMPLETE" for t in trials):
         return None
     for trial in trials:
-        trial.user_attrs = {}  # the plot's texts would hold every metric
+        trial.user_attrs = {}  # otherwise the hover texts list every metric
     figure = visualization.plot_pareto_front(study, target_names=_titles(study))
     styles = (("dominated", QUIET, 5), ("on the front", LINE, 9))
     for points, (name, colour, size) in zip(figure.data, styles, strict=True):
@@ -134,13 +138,13 @@ def pareto(study: optuna.Study) -> Figure | None:
 
 
 def _titles(study: optuna.Study) -> list[str]:
-    better = ("more" if each.name == "MAXIMIZE" else "less" for each in study.directions)
+    better = ("higher" if each.name == "MAXIMIZE" else "lower" for each in study.directions)
     names = [objectives.shown(name) for name in study.metric_names or []]
     return [f"{name}, {way} is better" for name, way in zip(names, better, strict=True)]
 
 
 def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
-    """Objectives that span decades on logarithmic axes."""
+    """Set logarithmic axes for objectives that span a wide range."""
     values = [t.values for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
     columns = zip(zip(*values, strict=True), study.directions, strict=True)
     kinds = ["log" if is_wide(each, way.name.lower()) else "linear" for each, way in columns]
@@ -157,11 +161,11 @@ def _on_axes(figure: Figure, study: optuna.Study) -> Figure:
 def _optunas(
     plot: Callable[..., Figure], study: optuna.Study, *, log: bool = False, **options: object
 ) -> Figure | None:
-    """One of Optuna's plots; None where it has nothing to show."""
+    """Make one of Optuna's plots; return None if it has nothing to show."""
     if not any(map(_is_complete, study.get_trials(deepcopy=False))):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # optuna tells of what is experimental
+        warnings.simplefilter("ignore")  # Optuna warns of experimental functions
         target = (study.metric_names or [objectives.LOSS])[0]
         named = {} if "evaluator" in options else {"target_name": target}
         figure = plot(study, **named, **options)
@@ -179,5 +183,5 @@ def _values(study: optuna.Study) -> list[float]:
 
 
 def _is_complete(trial: FrozenTrial) -> bool:
-    """Whether it has a finite value, as Optuna's plots want it."""
+    """Return True for a complete trial with a finite value, which Optuna's plots require."""
     return trial.state.name == "COMPLETE" and math.isfinite(trial.values[0])

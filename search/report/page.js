@@ -1,5 +1,5 @@
 "use strict";
-// Draws the figures in the page's own colours, again where it turns dark, light, narrow or wide.
+// Draws the figures in the page's colours; redraws them when it switches between dark and light.
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
 
@@ -18,9 +18,9 @@ function dressed(layout, width) {
   copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 }, bgcolor: card, opacity: 0.9, borderpad: 1 }));
   copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink };
   if (copy.scene) { // three objectives
-    const far = Math.max(1, 480 / width), { eye } = copy.scene.camera; // or a phone cuts it off
+    const far = Math.max(1, 480 / width), { eye } = copy.scene.camera; // move away, or a narrow screen cuts it off
     copy.scene.camera.eye = { x: far * eye.x, y: far * eye.y, z: far * eye.z };
-    const font = { size: 12, family: "sans-serif", color: quiet }; // its canvas inherits none
+    const font = { size: 12, family: "sans-serif", color: quiet }; // a canvas inherits no font
     const axis = { tickfont: font, gridcolor: line, zerolinecolor: line, linecolor: line, showbackground: false };
     for (const key of ["xaxis", "yaxis", "zaxis"]) {
       const old = copy.scene[key];

@@ -1,4 +1,4 @@
-"""The report of a study, in the format that is asked for."""
+"""The report of a study in the requested format."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMATS = {"html": ".html", "md": ".md", "json": ".json"}
 
 
 def report(db: Database, study: Study, form: str) -> str:
-    """The whole report.
+    """Return the report as text.
 
     Args:
-        form: one of `FORMATS`.
+        form: the format: html, md or json.
     """
     found = findings.read(db, study)
     content = contents.gather(db, found)
@@ -35,7 +35,7 @@ def report(db: Database, study: Study, form: str) -> str:
 
 
 def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
-    """Every figure of the page by its place."""
+    """Return every figure by the name of its element; None for one with nothing to show."""
     leading = contents.leading(found, content)[: figures.BEST]
     best = [records.history(db, trial.trial_id) for trial in leading]
     histories = [curves.flat(history) for history in best]
@@ -61,7 +61,7 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
 
 
 def _pareto(db: Database, found: Findings) -> Figure | None:
-    """The Pareto front; None with a single objective, or with more than a plot can show."""
+    """Plot the Pareto front; return None for one objective or more than three."""
     count = len(found.study.directions)
     if count == 1:
         return None

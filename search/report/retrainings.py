@@ -1,4 +1,4 @@
-"""What a report tells of confirmation, more data and longer training: tables and figures."""
+"""The report's tables and figures on confirmation, data curve and longer training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROW = 34  # pixels per trial
 
 
 def figures(content: Mapping[str, Any]) -> dict[str, Figure | None]:
-    """Both figures by their places."""
+    """Return the figures of confirmation and data curve by the names of their elements."""
     confirmed = (content["best"] or {}).get("confirmation")
     return {
         "confirmation": None
@@ -27,7 +27,7 @@ def figures(content: Mapping[str, Any]) -> dict[str, Figure | None]:
 
 
 def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
-    """The mean of each trial with its interval, its values, and what the search had found."""
+    """Plot each confirmed trial: mean, 95 % interval, values, and its value in the search."""
     found = [each for each in confirmed["trials"] if each["mean"] is not None]
     if not found:
         return None
@@ -56,7 +56,7 @@ def intervals(confirmed: Mapping[str, Any], objective: str) -> Figure | None:
 
 
 def data_curve(found: Mapping[str, Any]) -> Figure | None:
-    """The objective against the number of training samples."""
+    """Plot the objective against the number of training samples."""
     points = found["points"]
     if len(points) < 2:
         return None
@@ -80,7 +80,7 @@ def data_curve(found: Mapping[str, Any]) -> Figure | None:
 
 
 def confirmation_rows(confirmed: Mapping[str, Any]) -> Rows:
-    """A row per confirmed trial."""
+    """Return a header and a row per confirmed trial."""
     body = [
         [
             str(each["trial"]),
@@ -93,7 +93,7 @@ def confirmation_rows(confirmed: Mapping[str, Any]) -> Rows:
 
 
 def data_rows(found: Mapping[str, Any]) -> Rows:
-    """A row per share of the training data."""
+    """Return a header and a row per share of the training data."""
     body = [
         [
             f"{point['percent']} %",
@@ -108,30 +108,30 @@ def data_rows(found: Mapping[str, Any]) -> Rows:
 
 
 def uses(best: Mapping[str, Any]) -> Iterator[str]:
-    """How often the test set was used, and for whom."""
+    """Yield sentences if the test set was used for another model or more than once."""
     found = best["test_uses"]
     if best["test"] is None and found:
         yield (
             f"The test set was used for another model, of trial {found[-1]['trial']}, by "
-            f"{found[-1]['who']}; the best one now is untested."
+            f"{found[-1]['who']}; the current best model is untested."
         )
     if len(found) > 1:
-        yield f"The test set was used {len(found)} times: its scores are worth less each time."
+        yield f"The test set was used {len(found)} times: each use makes its scores less reliable."
 
 
 def confirmation_told(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Sentences and a table of a confirmation."""
+    """Return sentences and a table on a confirmation."""
     if found is None:
         return None
     spent = words.duration(found["gpu_seconds"])
-    took = f"It took {spent} of device time, which is no part of the budget."
+    took = f"It took {spent} of device time outside the trial budget."
     return {"said": [*found["summary"], took], "rows": confirmation_rows(found)}
 
 
 def more_told(
     longer: Mapping[str, Any] | None, curve: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Sentences and a table on more data and longer training."""
+    """Return sentences and a table on longer training and more data."""
     if longer is None:
         return None
     if curve is None:

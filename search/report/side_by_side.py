@@ -1,4 +1,4 @@
-"""Studies or trials side by side, as one HTML file or as a picture of their curves."""
+"""The comparison of studies or trials, as one HTML file or as an image of their curves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Curves = dict[str, list[dict[str, Any]]]
 
 
 def page(compared: Sequence[Side]) -> str:
-    """One file that opens offline: curves on one plot, outcomes, what differs."""
+    """Return one HTML file that opens offline: curves in one plot, results, differences."""
     return elements.page(
         "compare.html",
         " · ".join(side.name for side in compared),
@@ -25,12 +25,12 @@ def page(compared: Sequence[Side]) -> str:
 
 
 def picture(compared: Sequence[Side]) -> bytes:
-    """The curves on one plot, as PNG."""
+    """Return the curves in one plot, as PNG."""
     from studyhall.search.display import plots
 
     return plots.compared_png(curves_of(compared))
 
 
 def curves_of(compared: Sequence[Side]) -> Curves:
-    """The histories by name."""
+    """Return the histories by name."""
     return {side.name: side.history for side in compared}

@@ -1,4 +1,4 @@
-"""A study in words: the summary of its report and of its note in the dashboard."""
+"""The summary of a study in sentences, for its report and its note in the dashboard."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from studyhall.search.display import score_tables, words
 from studyhall.search.evaluation import proof_result
 from studyhall.search.report import retrainings
 
-COMMON = 0.15  # share of the judged trials from which a fault is told
-TELLING = 0.15  # importance from which a hyperparameter is told
-MOST = 3  # hyperparameters that are told
+COMMON = 0.15  # least share of the judged trials for a verdict to be named
+TELLING = 0.15  # least importance for a hyperparameter to be named
+MOST = 3  # hyperparameters named at most
 
 
 def summary(content: Mapping[str, Any]) -> list[str]:
-    """The study in sentences, the most telling first.
+    """Return the study in sentences, the most important first.
 
     Args:
-        content: of the report, without its summary.
+        content: the content of the report, without its summary.
     """
     return [
         *_best(content["best"], content["status"]["objective"], content["data_curve"] is not None),
@@ -30,7 +30,7 @@ def summary(content: Mapping[str, Any]) -> list[str]:
 
 
 def _more(content: Mapping[str, Any]) -> Iterator[str]:
-    """Whether longer training or more data would help."""
+    """Yield sentences on whether longer training or more data would help."""
     if content["longer"] is not None:
         yield content["longer"]["sentence"]
     if content["data_curve"] is not None:
@@ -40,10 +40,10 @@ def _more(content: Mapping[str, Any]) -> Iterator[str]:
 def _best(
     best: Mapping[str, Any] | None, objective: str, data_tried: bool = False
 ) -> Iterator[str]:
-    """The best trial: its curves, its proof, its scores.
+    """Yield sentences on the best trial: its curves, proof and scores.
 
     Args:
-        data_tried: whether a data curve answers what its curves can only guess.
+        data_tried: True if a data curve exists, which replaces the guess from the curves.
     """
     if best is None:
         yield "No trial has been completed yet."
@@ -57,7 +57,7 @@ def _best(
     if verdict := best["verdict"]:
         yield (
             f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
-            f"{verdict['shows']}. To do: {'; '.join(verdict['advice'])}."
+            f"{verdict['shows']}. Advice: {'; '.join(verdict['advice'])}."
         )
         if (quadrant := verdict["quadrant"]) and not data_tried:
             yield f"More data, or tuning? {_sentence(quadrant['data'])}"
@@ -76,7 +76,7 @@ def _best(
 
 
 def of_front(front: Sequence[Mapping[str, Any]]) -> str:
-    """The trials of a Pareto front."""
+    """Return a sentence that lists the trials of a Pareto front."""
     numbers = ", ".join(str(each["trial"]) for each in front)
     return f"No trial is better in every objective than these, the Pareto front: {numbers}."
 
@@ -84,7 +84,7 @@ def of_front(front: Sequence[Mapping[str, Any]]) -> str:
 def _spent(content: Mapping[str, Any]) -> str:
     state, lost = content["status"], content["lost"]
     counts = ", ".join(f"{state[name]} {name}" for name in ("complete", "pruned", "failed"))
-    ended = f"{state['finished']} of {state['trials']} trials have ended: {counts}."
+    ended = f"{state['finished']} of {state['trials']} trials have finished: {counts}."
     if not lost["all_s"]:
         return ended
     gone = (lost["failed_s"] + lost["repeated_s"]) / lost["all_s"]
@@ -93,7 +93,7 @@ def _spent(content: Mapping[str, Any]) -> str:
 
 
 def _faults(content: Mapping[str, Any]) -> Iterator[str]:
-    """The faults that many trials have."""
+    """Yield a sentence on the verdicts that many trials share."""
     judged = sum(content["verdicts"].values())
     common = {
         name: count
@@ -118,7 +118,7 @@ def _matters(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """`45 %`."""
+    """Return a share as a percentage: `45 %`."""
     return f"{100 * share:.{digits}f} %"
 
 

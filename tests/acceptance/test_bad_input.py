@@ -318,7 +318,7 @@ def test_a_read_only_folder(folder, read_only, typed, monkeypatch):
     assert code == 2 and err.count("\n") == 1 and said(err, "sqlite:///studyhall.db"), err
     code, _, err = typed("new", "first.toml")
     assert (code, err) == (
-        2, "first.toml: received Read-only file system, expected a file to write\n"
+        2, "first.toml: received Read-only file system, expected a writable file\n"
     ) or os.geteuid() != 0, err  # fmt: skip
     assert list(read_only.iterdir()) == [] and folder.files() == {"study.toml"}
 
@@ -401,5 +401,5 @@ def test_trials_to_come_in_words(finished):
     assert answer.returncode == 2
     assert answer.stderr == (
         "command line: --trials: received '+many', expected +20 for twenty more,"
-        " or a number from 1 on for all\n"
+        " or the new total, at least 1\n"
     )

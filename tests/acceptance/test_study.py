@@ -210,8 +210,8 @@ def test_a_changed_file_shows_what_applies_and_what_does_not(six):
     six.study("other.toml", **SIX | {"study": {**study, "seed": 4}, "workers": {"retries": 5}})
     printed = six.run("launch", "other.toml").splitlines()
     assert printed[:3] == [
-        'study "iris" exists and goes on; other.toml differs:',
-        "  study.seed: 3 → 4: does not apply, stays as it was",
+        'study "iris" exists and continues; other.toml differs:',
+        "  study.seed: 3 → 4: ignored, the stored value is kept",
         "  workers.retries: 3 → 5: applies from now on",
     ]
     assert len(six.trials("iris")) == 6
@@ -345,7 +345,7 @@ def test_twice_stops_at_once(folder):
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         for line in process.stdout:
-            if "once more: at once" in line:
+            if "interrupt again" in line:
                 break
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -374,9 +374,9 @@ def test_stop_reaches_workers_of_a_launch_and_those_by_hand(folder):
         for process in (launch, by_hand):
             if process is not None:
                 process.kill()
-    assert "leave: 2 workers" in printed and "all have left" in printed
+    assert "stop: 2 workers" in printed and "all workers have stopped" in printed
     assert (launch.returncode, by_hand.returncode) == (143, 143), launched + alone
-    assert "somebody has stopped it" in launched and "studyhall resume slow" in launched
+    assert "somebody stopped the study" in launched and "studyhall resume slow" in launched
     found = folder.json("status", "slow")
     assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 2)
 

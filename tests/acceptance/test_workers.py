@@ -117,7 +117,7 @@ def test_models_that_end_their_workers_cost_their_trials_only(folder, small_grou
     }, said  # fmt: skip
     assert "KeyError: 'width'" in failed[1]["reason"]
     assert "its worker died without completing an epoch" in failed[2]["reason"]
-    assert "ended by SIGSEGV; it starts again in 1 s" in said
+    assert "crashed (SIGSEGV); it restarts in 1 s" in said
     assert failed[3]["reason"] == "hung: no first epoch beyond its limit of 0.2 minutes"
     assert 'mine.py", line 13 in hangs' in folder.log("iris", 1) + folder.log("iris", 2)
     how = "SIGKILL" if small_group else "Unable to allocate"

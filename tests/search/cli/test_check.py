@@ -56,7 +56,7 @@ def test_data_space_sizes_and_cost(report):
         r"momentum +float +0.1 … 0.9 +optimizer = sgd",
         r"smallest +55 parameters",
         r"largest +4,675 parameters",  # 4·64 + 64 + 64·64 + 64 + 64·3 + 3
-        r"an epoch +(\d+ to )?\d+ ms, measured here",
+        r"one epoch +(\d+ to )?\d+ ms, measured here",
         r"at most 25 trials × 40 epochs: (\S+ \w+ to )?\S+ \w+ on one worker",
     ):
         assert re.search(part, shown), (part, shown)
@@ -86,8 +86,10 @@ def test_a_model_that_cannot_be_built_is_told_and_the_others_are_tried(report):
         space={"depth": {"low": 1, "high": 6}, "width": 2},
     )
     assert re.search(r"smallest +[\d,]+ parameters", shown), shown
-    assert re.search(r"largest +can't be built, such trials will fail: \S+", shown), shown
-    assert "an epoch" in shown
+    assert re.search(r"largest +can't be built; trials with these values will fail: \S+", shown), (
+        shown
+    )
+    assert "one epoch" in shown
 
 
 def test_when_no_model_can_be_built(report):
@@ -111,8 +113,8 @@ def build(trial, input_shape, outputs):
     shown = report(**own, trials=[{"name": "small", "units": 2, "unitx": 3}])
     assert re.search(r"largest +\d+ parameters", shown)
     assert re.search(r"1 \(small\) +units=2 unitx=3 +\d+ parameters", shown)
-    assert "[[trials]] 1 unitx: mine.py does not name it; is it spelled right?" in shown
-    assert "[space] unitz: mine.py does not name it; is it spelled right?" in shown
+    assert "[[trials]] 1 unitx: mine.py does not use it; is it spelled right?" in shown
+    assert "[space] unitz: mine.py does not use it; is it spelled right?" in shown
     assert "learning_rate: mine.py" not in shown  # studyhall itself reads it
 
 

@@ -74,10 +74,10 @@ def test_a_deleted_study_can_be_listed_restored_and_purged(typed, studio):
     assert typed("status", "digits")[0] == 2
     shown = typed("trash")[1].splitlines()[-1].split()
     assert (shown[0], shown[2], shown[-1]) == ("digits", "0", "ann")
-    assert typed("trash", "--restore", "digits")[1] == 'study "digits" is back, with 0 trials\n'
+    assert typed("trash", "--restore", "digits")[1] == 'study "digits" with 0 trials: restored\n'
     assert typed("status", "digits")[0] == 0
     trash.put(studio.db, study.study_id, "ann")
-    assert typed("trash", "--purge", "digits", answers="n\n")[1].endswith("kept\n")
+    assert typed("trash", "--purge", "digits", answers="n\n")[1].endswith("nothing was deleted\n")
     assert folder.is_dir()
     code, out, _ = typed("trash", "--purge", str(study.study_id), "--yes")
     assert code == 0 and f"and {folder}: deleted" in out

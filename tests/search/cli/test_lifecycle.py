@@ -36,9 +36,9 @@ def test_what_differs_is_said(opened, capsys):
     study = opened(study={"trials": 5, "seed": 7}, search={"sampler": "random"})
     assert study.seed == 0
     assert capsys.readouterr().out.splitlines() == [
-        'study "iris" exists and goes on; study.toml differs:',
+        'study "iris" exists and continues; study.toml differs:',
         "  study.trials: 2 → 5: applies from now on",
-        "  study.seed: 0 → 7: does not apply, stays as it was",
+        "  study.seed: 0 → 7: ignored, the stored value is kept",
         '  search.sampler: "auto" → "random": applies from now on',
     ]
 

@@ -40,9 +40,9 @@ def test_whoever_works_is_named_and_leaves_after_its_epoch(studio, study, capsys
     objective.context.store.write_params(claim)
     assert stopping.stop(studio.db, study, 0, GO_ON) == 0
     asked, name, last = capsys.readouterr().out.splitlines()
-    assert asked == "asked to end the epoch, save a checkpoint and leave: 1 worker"
+    assert asked == "asked to finish the epoch, save a checkpoint and stop: 1 worker"
     assert name.startswith("  worker@") and name.endswith(": trial 0, epoch 0")
-    assert last == "it goes on with: studyhall resume iris"
+    assert last == "to continue: studyhall resume iris"
     assert objective.run(claim) is Outcome.HANDED_BACK
     assert objective.context.stop.code == STOPPED
     (waiting,) = status.status(studio.db, study).running
@@ -52,14 +52,14 @@ def test_whoever_works_is_named_and_leaves_after_its_epoch(studio, study, capsys
 def test_no_worker_begins_until_it_is_resumed(studio, study, capsys, caplog):
     caplog.set_level("INFO")
     assert stopping.stop(studio.db, study, 0, GO_ON) == 0
-    said = 'no worker is on study "iris"; none will begin a trial\nit goes on with: ' + GO_ON
+    said = 'no worker is on study "iris"; none will start a trial\nto continue: ' + GO_ON
     assert capsys.readouterr().out == said + "\n"
     stop = Stop()
     worker.work(studio.db, study, stop)
     assert stop.code == STOPPED and "studyhall resume" in caplog.text
     stopping.lift(studio.db, study)
     stopping.lift(studio.db, study)
-    assert capsys.readouterr().out.count('study "iris" was stopped, and goes on') == 1
+    assert capsys.readouterr().out.count('study "iris" was stopped and continues') == 1
     worker.work(studio.db, study, Stop())
     assert [trial.state for trial in records.trials(studio.db, study)] == ["COMPLETE"] * 2
 
@@ -70,7 +70,7 @@ def test_waiting_ends_with_the_last_worker(studio, study, capsys):
     leaving.start()
     assert stopping.stop(studio.db, study, 60, GO_ON) == 0
     leaving.join()
-    assert "all have left" in capsys.readouterr().out
+    assert "all workers have stopped" in capsys.readouterr().out
 
 
 def test_what_is_trained_beside_a_search_is_stopped_too(studio, study, capsys):
@@ -89,7 +89,7 @@ def test_what_is_trained_beside_a_search_is_stopped_too(studio, study, capsys):
     asked, name, still, last = capsys.readouterr().out.splitlines()
     assert asked.endswith(": 1 worker") and name == "  ann: a training for confirm, epoch 0"
     assert still.endswith("ann (a training for confirm, epoch 0)")
-    assert last == "it goes on with: studyhall confirm iris"
+    assert last == "to continue: studyhall confirm iris"
     assert store.claim() == Exhausted("stopped")
 
 
@@ -134,7 +134,7 @@ def test_one_trial_ends_as_pruned_with_its_best_epochs_value(studio, study, caps
 
     monkeypatch.setattr(store, "report", asked_at_three)
     assert objective.run(claim) is Outcome.PRUNED
-    assert "trial 0 is asked to end as pruned after its epoch" in capsys.readouterr().out
+    assert "trial 0 will end as pruned after its current epoch" in capsys.readouterr().out
     (trial,) = records.trials(studio.db, study)
     rows = records.history(studio.db, trial.trial_id)
     assert len(rows) == 3 and trial.value == min(row["value"] for row in rows)
@@ -145,12 +145,12 @@ def test_a_trial_without_a_worker_ends_at_once(studio, study, capsys):
     objective, claim = working(studio, study)
     objective.context.store.release(claim)
     stopping.stop_trial(studio.db, study, 0)
-    assert "trial 0, which no worker had, has ended as pruned" in capsys.readouterr().out
+    assert "trial 0 had no worker and has ended as pruned" in capsys.readouterr().out
     assert [trial.state for trial in records.trials(studio.db, study)] == ["PRUNED"]
 
 
 def test_a_trial_that_is_not_under_way_is_a_mistake(studio, study):
-    with pytest.raises(ConfigError, match=r"--trial: received 5, expected one under way; there is"):
+    with pytest.raises(ConfigError, match=r"--trial: received 5, expected a running trial; there"):
         stopping.stop_trial(studio.db, study, 5)
     working(studio, study)
     with pytest.raises(ConfigError, match=r"--trial: received 5, expected 0$"):
@@ -165,4 +165,4 @@ def test_a_launch_whose_workers_were_stopped_says_so(studio, study, capsys, monk
     monkeypatch.setattr(lifecycle.launch, "launch", stopped)
     code = lifecycle.run(studio.db, study, "sqlite:///studyhall.db", [], quiet=True)
     assert code == STOPPED
-    assert "somebody has stopped it" in capsys.readouterr().out
+    assert "somebody stopped the study" in capsys.readouterr().out

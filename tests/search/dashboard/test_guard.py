@@ -186,7 +186,7 @@ def test_a_page_of_another_site_writes_nothing(service: Service) -> None:
     path = f"/api/studies/{service.study.study_id}"
     for headers in ({"Sec_Fetch_Site": "cross-site"}, {"Origin": "http://evil.example"}):
         answer = service.ask("DELETE", path, {}, Role.ADMIN, **headers)
-        assert answer.status == 403 and "may not write here" in answer.json["reason"]
+        assert answer.status == 403 and "may not change anything here" in answer.json["reason"]
     assert service.contents() == before
 
 
@@ -211,7 +211,7 @@ def test_nobody_tells_a_trials_value_for_its_worker(service: Service) -> None:
     tell = f"/api/trials/{service.trial_id}/tell"
     said = {"state": "Complete", "values": [0.0]}
     answer = service.ask("POST", tell, said, Role.ADMIN)
-    assert answer.status == 409 and "it can be stopped" in answer.json["reason"]
+    assert answer.status == 409 and "To stop the trial, choose Fail" in answer.json["reason"]
     attributes = {"user_attrs": {"model": "../../etc/passwd"}}
     assert service.ask("POST", tell[:-5] + "/user-attrs", attributes, Role.ADMIN).status == 409
     assert service.contents() == before

@@ -56,7 +56,7 @@ def test_a_write_from_our_page_or_from_no_page(headers):
     ],
 )
 def test_a_write_from_elsewhere(headers):
-    with pytest.raises(Forbidden, match="may not write here"):
+    with pytest.raises(Forbidden, match="may not change anything here"):
         hosts.check_origin(request("localhost:8080", **headers))
 
 

@@ -110,7 +110,7 @@ def test_tables(run):
     assert trials[0].split()[4] == "verdict" and "too early to tell" in trials[1]
     assert "units=" in trials[1] and "learning_rate=0.001" in trials[1]
     assert 'a reason, with [brackets] and "quotes"; learning_rate=0.0' in trials[2]
-    assert "waits for a worker" in text(show.running_table(state))
+    assert "waiting for a worker" in text(show.running_table(state))
 
 
 def test_a_csv_has_a_column_for_each_hyperparameter(run, tmp_path):

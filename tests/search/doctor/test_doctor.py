@@ -55,24 +55,24 @@ def test_a_study_that_is_done_is_well(studio):
     studio.finish(study)
     found = examined(studio, study)
     assert found.well and report.lines(found)[-1] == "all is well"
-    assert '  study "iris" has 2 of 2 results, and is done' in report.lines(found)
+    assert '  study "iris" has 2 of 2 trials and is finished' in report.lines(found)
 
 
 def test_a_study_that_nobody_works_on_says_how_it_goes_on(studio):
     study = studio.study()
-    expected = '  study "iris" has 0 of 2 results, and nobody works on it: studyhall resume iris'
+    expected = '  study "iris" has 0 of 2 trials and no workers; to continue: studyhall resume iris'
     assert expected in lines(studio, study) and examined(studio, study).well
     control.set_stop(studio.db, study, True)
-    assert "and somebody has stopped it: studyhall resume iris" in lines(studio, study)[0]
+    assert "and was stopped; to continue: studyhall resume iris" in lines(studio, study)[0]
 
 
 def test_a_worker_and_its_trial(studio):
     study = studio.study()
     working(studio, study)
     first, worker, *_ = lines(studio, study)
-    assert first == '  study "iris" has 0 of 2 results, and goes on'
+    assert first == '  study "iris" has 0 of 2 trials and is running'
     assert re.fullmatch(
-        r"  iris: worker worker@\S+ on cpu, with trial 0, epoch 0, heard 0 s ago", worker
+        r"  iris: worker worker@\S+ on cpu, with trial 0, epoch 0, last heartbeat 0 s ago", worker
     )
 
 
@@ -81,11 +81,11 @@ def test_a_silent_trial_needs_the_user_where_no_worker_is_left(studio):
     objective, _ = working(studio, study)
     silenced(studio, objective, 140)
     expected = (
-        "! iris: trial 0 silent for 2 min: any worker takes it over; none is running: "
-        "studyhall resume iris"
+        "! iris: trial 0 has had no heartbeat for 2 min: the next worker takes it over; "
+        "none is running: studyhall resume iris"
     )
     assert expected in lines(studio, study)
-    assert report.lines(examined(studio, study))[-1] == "! 1 of these need you"
+    assert report.lines(examined(studio, study))[-1] == "! 1 of these need your attention"
     working(studio, study)  # somebody comes, and takes trial 0
     assert examined(studio, study).well
 
@@ -95,8 +95,8 @@ def test_a_trial_that_was_handed_back_waits(studio):
     objective, claim = working(studio, study)
     objective.context.stop.ask()
     objective.run(claim)
-    expected = "  iris: trial 0 waits for a worker since epoch 1: "
-    assert expected + "the next free one goes on with it" in lines(studio, study)
+    expected = "  iris: trial 0 is waiting for a worker since epoch 1: "
+    assert expected + "the next free worker continues it" in lines(studio, study)
     objective.context.store.close()
     assert expected + "studyhall resume iris" in lines(studio, study)
 
@@ -135,10 +135,8 @@ def build(trial, input_shape, outputs):
 def test_trials_whose_compiled_copies_differed_are_counted(studio):
     study = studio.study(code=SLY)
     studio.finish(study)
-    expected = (
-        "  iris: 2 trials had a compiled copy that predicted something else than their model: "
-    )
-    assert expected + "Keras' own fit trained them, which is slower and right" in lines(
+    expected = "  iris: 2 trials had a compiled copy whose predictions differed from the model's: "
+    assert expected + "Keras' own fit trained them instead: slower, but correct" in lines(
         studio, study
     )
     assert report.to_json(examined(studio, study))["studies"][0]["copies_differ"] == 2
@@ -168,7 +166,7 @@ def test_a_checkpoint_that_is_not_there(studio):
     objective.context.stop.ask()
     objective.run(claim)
     record.objects(study).remove(claim.checkpoint)
-    assert any("not in the folder: whoever takes it begins" in e for e in lines(studio, study))
+    assert any("has lost its checkpoint " in e for e in lines(studio, study))
 
 
 def test_a_folder_that_this_machine_does_not_have(studio):
@@ -182,7 +180,7 @@ def test_a_disk_that_is_full(studio, monkeypatch):
     monkeypatch.setattr(disk, "LEAST", 2**60)
     about = {line.split(" has ")[0] for line in lines(studio, study) if line.startswith("! ")}
     assert "! database" in about  # SQLite's file lies there, too
-    assert any("artifacts have little room" in line for line in lines(studio, study))
+    assert any("artifacts have little free disk space" in line for line in lines(studio, study))
 
 
 WELL = Health(
@@ -194,11 +192,11 @@ WELL = Health(
 @pytest.mark.parametrize(
     ("trouble", "says"),
     [
-        ({"latency_ms": 250.0}, "! database answers slowly: put it nearer"),
-        ({"journal_mode": "delete"}, "! database keeps its journal as delete, not as wal: "),
-        ({"free_bytes": 1024}, "! database has 1 KiB of disk left: make room there"),
+        ({"latency_ms": 250.0}, "! database answers slowly: move it closer"),
+        ({"journal_mode": "delete"}, "! database uses journal mode delete instead of wal: "),
+        ({"free_bytes": 1024}, "! database has 1 KiB of free disk space: free some space"),
         ({"connections": 95}, "! database has 95 of 100 connections open, and each worker"),
-        ({"waiting": 3}, "  database has 3 transactions that wait for a lock"),
+        ({"waiting": 3}, "  database has 3 transactions waiting for a lock"),
         ({"clock_ahead_s": -60.0}, "  database clock is -60 s ahead of this machine's: "),
     ],
 )
@@ -252,7 +250,7 @@ def test_the_exit_code_says_whether_the_user_is_needed(studio, typed):
     assert code == 0 and printed.splitlines()[-1] == "all is well"
     shutil.rmtree(record.stored(study).artifacts)
     code, printed = typed("doctor", "iris")
-    assert code == 3 and printed.splitlines()[-1] == "! 1 of these need you"
+    assert code == 3 and printed.splitlines()[-1] == "! 1 of these need your attention"
     assert typed("doctor", "iri")[0] == 2
 
 

@@ -55,7 +55,7 @@ def test_several_labels_count_only_when_all_are_right() -> None:
     assert found["accuracy"] == 0.5
     assert found["classes"][2]["precision"] == 0.5
     header, body = score_tables.confusion_rows(found)
-    assert header == ["label", "right no", "wrong yes", "wrong no", "right yes"]
+    assert header == ["label", "true negative", "false positive", "false negative", "true positive"]
     assert body[2] == ["eel", "0", "1", "0", "1"]
 
 

@@ -86,8 +86,8 @@ def test_a_killed_worker_starts_again_later_and_later_until_given_up(crew):
         now = place.next_start_at
     waits = [1, 2, 4, 8, 16, 32, 60]
     assert said == [
-        *(f"worker-1 ended by SIGKILL; it starts again in {s} s" for s in waits),
-        f"worker-1 ended by SIGKILL, {MOST_CRASHES + 1} times in a row: given up",
+        *(f"worker-1 crashed (SIGKILL); it restarts in {s} s" for s in waits),
+        f"worker-1 crashed {MOST_CRASHES + 1} times in a row (SIGKILL): given up",
     ]
     assert place.code == -signal.SIGKILL
 
@@ -98,7 +98,7 @@ def test_a_worker_that_lived_long_starts_again_soon(crew):
     for now in (0.0, 100.0, 200.0):
         made.tend(now)
         ended(place)
-        assert made.tend(now + 61) == ["worker-1 ended by exit code 9; it starts again in 1 s"]
+        assert made.tend(now + 61) == ["worker-1 crashed (exit code 9); it restarts in 1 s"]
 
 
 def test_a_worker_that_makes_way_is_replaced_at_once(crew, tmp_path):
@@ -275,8 +275,8 @@ def test_killed_for_want_of_memory_the_next_starts_at_once(crew):
     ended(one), ended(other)
     kills[0] = 1  # the kernel has killed one of them
     assert made.tend(1.0) == [
-        "worker-1 ran out of memory: SIGKILL",
-        "worker-2 ended by SIGKILL; it starts again in 1 s",
+        "worker-1 ran out of memory (SIGKILL)",
+        "worker-2 crashed (SIGKILL); it restarts in 1 s",
     ]
     assert one.process is not None and other.process is None
     assert [dead.out_of_memory for dead in buried] == [True, False]
@@ -288,7 +288,7 @@ def test_killed_for_want_of_memory_without_a_trial_it_waits(crew):
     made.tend(0.0)
     ended(made.places[0])
     kills[0] = 1
-    assert made.tend(1.0) == ["worker-1 ended by SIGKILL; it starts again in 1 s"]
+    assert made.tend(1.0) == ["worker-1 crashed (SIGKILL); it restarts in 1 s"]
 
 
 def test_what_cpp_says_when_it_gets_no_memory(crew):

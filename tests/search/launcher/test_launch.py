@@ -75,7 +75,7 @@ def test_a_bug_shows_the_end_of_the_log(launched):
     code, view = launched("for n in $(seq 100); do echo line $n; done; exit 1")
     assert code == 1
     assert view.lines[:-1] == [f"line {n}" for n in range(61, 101)]
-    assert view.lines[-1].startswith("worker-1: its whole log is /")
+    assert view.lines[-1].startswith("worker-1: the full log is /")
 
 
 def test_a_mistake_shows_the_lines_since_the_last_start(launched):
@@ -87,7 +87,7 @@ def test_a_mistake_shows_the_lines_since_the_last_start(launched):
 def test_a_worker_that_dies_is_started_again_and_that_is_said(launched, tmp_path):
     script = f"test -e {tmp_path}/again && exit 0; touch {tmp_path}/again; kill -KILL $$"
     code, view = launched(script)
-    assert (code, view.lines) == (0, ["worker-1 ended by SIGKILL; it starts again in 1 s"])
+    assert (code, view.lines) == (0, ["worker-1 crashed (SIGKILL); it restarts in 1 s"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -97,7 +97,7 @@ def test_a_signal_is_passed_on(launched, tmp_path, number):
     with from_outside(number, tmp_path / "up"):
         code, view = launched(script)
     assert code == 128 + number
-    assert view.lines == ["stopping after the current epochs; once more: at once"]
+    assert view.lines == ["stopping after the current epochs; interrupt again to stop at once"]
     assert signal.getsignal(number) == before
 
 

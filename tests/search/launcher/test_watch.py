@@ -42,6 +42,6 @@ def test_while_the_database_is_away_nobody_waits(own_postgres, tmp_path):
     own_postgres.start()
     watched.look()
     (away, back) = view.lines
-    assert "not reachable" in away and away.endswith("; the workers train on")
+    assert "not reachable" in away and away.endswith("; the workers continue training")
     assert back == "the database is back"
     db.close()

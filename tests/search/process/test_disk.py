@@ -12,7 +12,7 @@ def test_a_small_disk_is(small_disk):
     disk = small_disk(200 * 1024)
     (disk / "half").write_bytes(bytes(100 * 1024))
     assert 0 < room.free_bytes(disk) <= 100 * 1024
-    assert room.shortage(disk).startswith(f"the disk of {disk} has 0.1 MiB left: ")
+    assert room.shortage(disk).startswith(f"the disk of {disk} has only 0.1 MiB left: ")
 
 
 def test_a_folder_that_is_gone_tells_nothing(tmp_path):

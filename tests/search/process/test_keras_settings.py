@@ -70,7 +70,7 @@ def test_a_model_of_ones_own_says_itself_where_its_channels_are(
     path = tmp_path / "study.toml"
     path.write_text(study_file(model={"family": "mine.py:build"}))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    message = r"^study.toml: \[model\] family: .*keras.json asks for channels_first, .*mine.py say"
+    message = r"^study.toml: \[model\] family: .*keras.json sets channels_first, .*in mine.py, set"
     with pytest.raises(UserCodeError, match=message):
         inspection.inspect(config.load(path), path)
     says = "keras.config.set_image_data_format('channels_last')\n"

@@ -48,7 +48,7 @@ def test_a_full_disk_is_told_in_a_line(code: int, ends: int) -> None:
         answer = printing("result", code=code, stdout=disk)
     assert answer.returncode == ends
     *_, last = answer.stderr.decode().splitlines()
-    assert last == "standard output: lost, at least in part: No space left on device"
+    assert last == "standard output could not be written completely: No space left on device"
 
 
 def test_a_full_disk_under_stderr_loses_remarks_only() -> None:

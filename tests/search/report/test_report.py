@@ -91,7 +91,7 @@ def test_the_summary_says_what_was_found(told):
     assert "Would more data help? " in said and "More data, or tuning?" not in said
     guessed = " ".join(summary.summary({**told, "data_curve": None}))
     assert "More data, or tuning? " in guessed and "Would more data help?" not in guessed
-    assert "12 of 12 trials have ended" in said and "On the test set: accuracy" in said
+    assert "12 of 12 trials have finished" in said and "On the test set: accuracy" in said
 
 
 def test_failures_and_what_is_needed_to_do_it_again(told):

@@ -244,9 +244,9 @@ def test_an_interrupted_one_goes_on_as_it_was_asked_for(studio, study, monkeypat
 
     said = interrupted(top=2, seeds=4, workers="1", again=True)
     hint = f"studyhall confirm iris --top 2 --seeds 4 --workers 1 --again --storage {url}"
-    assert said.splitlines()[-1] == f"it goes on with: {hint}"
+    assert said.splitlines()[-1] == f"to continue: {hint}"
     said = interrupted()
-    assert said.splitlines()[-1] == f"it goes on with: studyhall confirm iris --storage {url}"
+    assert said.splitlines()[-1] == f"to continue: studyhall confirm iris --storage {url}"
     found = confirmation.read(studio.db, study)
     assert (found.top, found.seeds, found.left) == (2, 4, 8)
     interrupted(seeds=5)

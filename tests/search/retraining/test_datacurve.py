@@ -202,7 +202,7 @@ def test_what_an_interrupted_one_goes_on_with(studio, monkeypatch, capsys):
     monkeypatch.setattr(launch, "run", lambda *_: 130)  # as Ctrl-C at once
     with pytest.raises(typer.Exit):
         commands.datacurve(study.name, url, seeds=2)
-    hint = f"it goes on with: studyhall datacurve iris --seeds 2 --storage {url}"
+    hint = f"to continue: studyhall datacurve iris --seeds 2 --storage {url}"
     assert capsys.readouterr().out.splitlines()[-1] == hint
 
 

@@ -131,7 +131,7 @@ def test_the_limit_is_told_only_where_it_matters() -> None:
 
 @pytest.mark.parametrize("written", ["+9999999999", "9" * 5000, "2147483648", "+2147483647"])
 def test_more_trials_than_a_database_counts(written: str) -> None:
-    with pytest.raises(ConfigError, match=f"or a number from 10 on for all, {MOST} at most"):
+    with pytest.raises(ConfigError, match=f"or the new total, at least 10, at most {MOST}"):
         more(written, 10)
     assert more(f"+{MOST - 10}", 10) == MOST - 10
 

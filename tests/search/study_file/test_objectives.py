@@ -219,7 +219,7 @@ def test_the_report_draws_the_front(studio, count, capsys):
     assert dominated == values - best_ones and dominated
     axes = figure["layout"] if count == 2 else figure["layout"]["scene"]
     titles = [axes[f"{name}axis"]["title"]["text"] for name in "xyz"[:count]]
-    assert titles[:2] == ["accuracy, more is better", "parameters, less is better"]
+    assert titles[:2] == ["accuracy, higher is better", "parameters, lower is better"]
 
 
 def test_a_failed_trial_leaves_several_objectives_in_peace(studio):
