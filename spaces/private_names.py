@@ -47,7 +47,7 @@ OF_VARIABLES = ("_shape", "_value")
 # and `data.datasets` asks for an unknown step's elements instead of its history.
 LOOKED_FOR = (
     *("_accumulators", "_momentums", "_velocities", "_exclude_from_weight_decay"),
-    *("_set_monitor_op", "_fn", "_fn_kwargs", "_user_loss", "_user_loss_weights"),
+    *("_fn", "_fn_kwargs", "_user_loss", "_user_loss_weights"),
     *("_functions", "_registry", "_KERAS_DIR"),
     *("_datasets", "_input_dataset"),
 )

@@ -167,7 +167,7 @@ class UserTrial:
 
     def _mismatch(self, name: str, value: object, asked: str) -> UserCodeError:
         received = f"[space] {as_key(name)}: received {as_toml(value)}"
-        return UserCodeError(f"{received}, expected what the code asks for: {suggestions}")
+        return UserCodeError(f"{received}, expected what the code asks for: {asked}")
 
 
 def _agree(one: Any, other: Any) -> bool:

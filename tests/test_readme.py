@@ -18,7 +18,7 @@ import optuna
 import pytest
 import typer
 
-from studyhall.search.cli import app, listed
+from studyhall.search.cli import app, command_list
 from studyhall.search.data import keras_sets, sklearn_sets
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdict import Verdict
@@ -43,7 +43,7 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
 PICTURE_BYTES = 200_000
 
-SHOWN = {name: app.imported(name) for name in listed.SHOWN}
+SHOWN = {name: app.imported(name) for name in command_list.SHOWN}
 GROUPS = {name: group for name, group in SHOWN.items() if isinstance(group, typer.core.TyperGroup)}
 COMMANDS = {name: command for name, command in SHOWN.items() if name not in GROUPS} | {
     f"{name} {inner}": command

@@ -13,7 +13,7 @@ from studyhall import __version__
 from studyhall.search.cli import (
     storage_file,
 )
-from studyhall.search.cli.listed import HIDDEN, SHOWN
+from studyhall.search.cli.command_list import HIDDEN, SHOWN
 from studyhall.search.data.errors import DataError
 from studyhall.search.display.terminal import complain, remark
 from studyhall.search.process.garbage import uncollected

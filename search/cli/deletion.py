@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from studyhall.search.cli import trash as trash_report
 from studyhall.search.cli.options import Name, Storage, find
+from studyhall.search.display import tables
 from studyhall.search.display.terminal import say
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
@@ -56,7 +59,7 @@ def trash(
         elif purge is not None:
             _purge(db, _chosen(deleted, "--purge", purge), yes)
         else:
-            say(trash_report.table(deleted) if deleted else "the trash is empty")
+            say(trash_table(deleted) if deleted else "the trash is empty")
 
 
 def _restore(db: Database, study: Deleted) -> None:
@@ -84,3 +87,17 @@ def _chosen(deleted: list[Deleted], option: str, wanted: str) -> Deleted:
     known = ", ".join(study.name for study in deleted)
     expected = f"one of {known}" if known else "a study in the trash, which is empty"
     raise ConfigError([f"{option}: received {wanted!r}, expected {expected}"])
+
+
+def trash_table(deleted: Sequence[Deleted]) -> Table:
+    """Return a table of the deleted studies; the number tells studies of one name apart."""
+    return tables.table(
+        ("study", "number", "trials", "deleted", "by"),
+        map(_trash_row, deleted),
+        right=("number", "trials"),
+    )
+
+
+def _trash_row(study: Deleted) -> tuple[str, ...]:
+    at = time.strftime("%Y-%m-%d %H:%M", time.localtime(study.deleted_at))
+    return study.name, str(study.study_id), str(study.trials), at, study.deleted_by

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from typing import Annotated
 
+import typer
+
+from studyhall.search.cli.options import Name, Storage, find, finite, storage_option
 from studyhall.search.display.terminal import say
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Running, Status
 from studyhall.storage.studies import retrainings
@@ -18,7 +25,7 @@ STILL_BUSY = 3  # exit code: workers are still busy after the time to wait
 POLL_S = 0.2
 
 
-def stop(db: Database, study: Study, wait_s: float, go_on: str) -> int:
+def stop_study(db: Database, study: Study, wait_s: float, go_on: str) -> int:
     """Ask every worker, on all machines, to save and release its trial and to stop.
 
     Args:
@@ -125,3 +132,32 @@ def _waited(left: dict[str, str], wait_s: float) -> list[str]:
 
 def _count(workers: dict[str, str]) -> str:
     return f"{len(workers)} worker{'s' * (len(workers) != 1)}"
+
+
+def stop(
+    name: Name,
+    storage: Storage = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, max=MOST, help="End only this trial, as pruned.")
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=MOST_TIME,
+            callback=finite,
+            metavar="SECONDS",
+            help="Wait up to this long for the workers to stop.",
+        ),
+    ] = 0,
+) -> None:
+    """Ask all workers of a study, on all machines, to save a checkpoint and stop."""
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
+        if trial is not None:
+            stop_trial(db, study, trial)
+            return
+        go_on = f"studyhall resume {name}{storage_option(url)}"
+        code = stop_study(db, study, wait, go_on)
+    raise typer.Exit(code)

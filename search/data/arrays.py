@@ -88,9 +88,9 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
 
 
 def _of_one_width(targets: list[Targets], source: str) -> None:
-    precision = sorted({flat(y).shape[1:] for y in targets})
-    if len(precision) > 1:
-        received = " and ".join(str(width) for width in precision)
+    widths = sorted({flat(y).shape[1:] for y in targets})
+    if len(widths) > 1:
+        received = " and ".join(str(width) for width in widths)
         raise refusal("source", f"targets of shapes {received} in {source}", "one shape")
 
 

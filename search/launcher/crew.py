@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.search.launcher.memory_kills import MemoryKills
-from studyhall.search.launcher.place import Place
+from studyhall.search.launcher.places import Place
 from studyhall.search.process import identity, recycling
 from studyhall.storage.queries.records import TrialRecord
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, places
 from studyhall.search.launcher.crew import Crew
-from studyhall.search.launcher.place import Place
+from studyhall.search.launcher.places import Place
 from studyhall.search.launcher.watch import Watched
 from studyhall.search.process import wire
 from studyhall.search.process.device import Device

@@ -63,4 +63,4 @@ def _is_mean_function(function: Any) -> bool:
 
 
 def _is_keras(thing: Any) -> bool:
-    return str(thing.__module__).split(".")[0] in ("keras", "spaces", "search")
+    return str(thing.__module__).split(".")[0] in ("keras", "studyhall")

@@ -123,9 +123,9 @@ class Database:
 
     def optuna_storage(self) -> "RDBStorage":
         """Return Optuna's storage on this database, for the dashboard and other readers."""
-        from studyhall.storage.database import tables
+        from studyhall.storage.database import setup
 
-        return tables.reading_storage(self.url)
+        return setup.reading_storage(self.url)
 
     def was_away(self, grace_s: float) -> bool:
         """Tell whether the database is unreachable, or was less than `grace_s` seconds ago."""
@@ -218,9 +218,9 @@ class Database:
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
             if not versions.is_current(transaction):
-                from studyhall.storage.database import tables
+                from studyhall.storage.database import setup
 
-                tables.create(self.url, lambda: versions.is_current(transaction))
+                setup.create(self.url, lambda: versions.is_current(transaction))
 
         try:
             # Without BEGIN: `tables.create` opens connections of its own, which a transaction held

@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 import pytest
 
-from studyhall.search.training import batching, callbacks, model_losses
+from studyhall.search.training import batching, model_losses
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import cache, sharing, signature
 from studyhall.search.training.engine import Engine, seed_everything
@@ -198,25 +198,9 @@ def test_what_hides_its_numbers_is_like_no_other() -> None:
     assert signature.unless_equal(loss, keras.losses.Huber(delta=2.0)) is loss
 
 
-class Hiding(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """As if Keras decided elsewhere what is better."""
-
-    __module__ = "keras.callbacks"
-
-    def __getattribute__(self, name: str) -> Any:
-        if name == "_set_monitor_op":
-            raise AttributeError(name)
-        return super().__getattribute__(name)
-
-
-def test_a_callback_that_hides_its_state_is_not_put_back() -> None:
-    with pytest.raises(CheckpointError, match="hides the state of Hiding"):
-        callbacks.write([Hiding()], [{"best": {"plain": 0.5}}], iter(()))
-
-
 @pytest.mark.parametrize("sampler", ["cmaes", "qmc"])
 def test_without_a_name_a_sampler_is_refused(monkeypatch: pytest.MonkeyPatch, sampler: str) -> None:
     kind = optuna_names.OF_SAMPLERS[sampler][0]
     monkeypatch.setitem(optuna_names.OF_SAMPLERS, sampler, (kind, ("_gone",)))
-    with pytest.raises(ValueError, match=rf"received '{sampler}', .*Optuna .* no \w+\._gone"):
+    with pytest.raises(ValueError, match=rf"received '{sampler}', which needs \w+\._gone"):
         samplers.named(sampler, study_seed=1)

@@ -178,7 +178,7 @@ class SpatialDropout3D(_SpatialDropout, keras.layers.SpatialDropout3D):  # type:
 
 def is_smoothed(loss: Any) -> bool:
     """Return whether a loss has a label smoothing that can be made adjustable."""
-    if type(loss).__module__.split(".")[0] not in ("keras", "spaces"):
+    if type(loss).__module__.split(".")[0] not in ("keras", "studyhall"):
         return False
     return getattr(loss, "label_smoothing", 0) > 0 and loss.reduction == "sum_over_batch_size"
 

@@ -41,7 +41,7 @@ _OPTIMIZERS = """
 """
 _PLAIN = (bool, int, float, str, list, tuple)
 _OWN_CODE = ("__lambda__", "function")  # class names under which Keras stores user functions
-_OURS = ("keras", "spaces", "search")  # packages
+_OURS = ("keras", "studyhall")  # packages
 
 
 def hindrance(model: Any) -> str | None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from studyhall.search.cli import app, listed
+from studyhall.search.cli import app, command_list
 
 # What takes long to import and belongs to training, to reports, to the dashboard, or to a server.
 HEAVY = {
@@ -100,6 +100,6 @@ def test_a_mistake_that_needs_no_tensorflow_is_refused_before_it_is_imported(
 
 
 def test_the_list_says_what_the_commands_say():
-    for name, each in listed.SHOWN.items():
+    for name, each in command_list.SHOWN.items():
         assert each.help == app.imported(name).help, name
-    assert all(app.imported(name).name == name for name in listed.HIDDEN)
+    assert all(app.imported(name).name == name for name in command_list.HIDDEN)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from studyhall.search.cli import app, lifecycle
+from studyhall.search.cli.options import storage_option
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
@@ -64,9 +65,9 @@ def test_code_may_be_mended_while_every_trial_failed(studio, opened):
 
 def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
     monkeypatch.setenv("STUDYHALL_STORAGE", "postgresql://ann:sesame@host/db")
-    assert lifecycle.at("postgresql://ann:sesame@host/db") == ""
-    assert lifecycle.at("sqlite:///other.db") == " --storage sqlite:///other.db"
-    hint = lifecycle.at("postgresql://bob:sesame@host/db")
+    assert storage_option("postgresql://ann:sesame@host/db") == ""
+    assert storage_option("sqlite:///other.db") == " --storage sqlite:///other.db"
+    hint = storage_option("postgresql://bob:sesame@host/db")
     assert hint == " --storage 'postgresql://bob:***@host/db'"
 
 

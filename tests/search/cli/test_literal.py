@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studyhall.search.cli import check, trash
+from studyhall.search.cli import check, deletion
 from studyhall.search.display import live, score_tables, show, tables
 from studyhall.search.display.terminal import Literal, complain, remark, say
 from studyhall.search.evaluation import no_result
@@ -80,7 +80,7 @@ SHOWN: dict[str, Callable[[str], Any]] = {
     "trials": lambda n: show.trials_table([trial(n)], {}),
     "running": lambda n: show.running_table(status(n)),
     "the live table": lambda n: live.picture("study", status(n)),
-    "the trash": lambda n: trash.table([Deleted(1, n, 0.0, n, 0, None)]),
+    "the trash": lambda n: deletion.trash_table([Deleted(1, n, 0.0, n, 0, None)]),
     "scores": lambda n: tables.table(*score_tables.rows(scores(n))),
     "confusion": lambda n: tables.table(*score_tables.confusion_rows(scores(n))),
     "check": lambda n: check._rows("data", [("classes", n)]),

@@ -38,7 +38,7 @@ def working(studio, study):
 def test_whoever_works_is_named_and_leaves_after_its_epoch(studio, study, capsys):
     objective, claim = working(studio, study)
     objective.context.store.write_params(claim)
-    assert stopping.stop(studio.db, study, 0, GO_ON) == 0
+    assert stopping.stop_study(studio.db, study, 0, GO_ON) == 0
     asked, name, last = capsys.readouterr().out.splitlines()
     assert asked == "asked to finish the epoch, save a checkpoint and stop: 1 worker"
     assert name.startswith("  worker@") and name.endswith(": trial 0, epoch 0")
@@ -51,7 +51,7 @@ def test_whoever_works_is_named_and_leaves_after_its_epoch(studio, study, capsys
 
 def test_no_worker_begins_until_it_is_resumed(studio, study, capsys, caplog):
     caplog.set_level("INFO")
-    assert stopping.stop(studio.db, study, 0, GO_ON) == 0
+    assert stopping.stop_study(studio.db, study, 0, GO_ON) == 0
     said = 'no worker is on study "iris"; none will start a trial\nto continue: ' + GO_ON
     assert capsys.readouterr().out == said + "\n"
     stop = Stop()
@@ -68,7 +68,7 @@ def test_waiting_ends_with_the_last_worker(studio, study, capsys):
     objective, claim = working(studio, study)
     leaving = threading.Timer(0.5, lambda: _leave(objective, claim))
     leaving.start()
-    assert stopping.stop(studio.db, study, 60, GO_ON) == 0
+    assert stopping.stop_study(studio.db, study, 60, GO_ON) == 0
     leaving.join()
     assert "all workers have stopped" in capsys.readouterr().out
 
@@ -84,7 +84,7 @@ def test_what_is_trained_beside_a_search_is_stopped_too(studio, study, capsys):
     hidden = retrainings.hidden(study, CONFIRM)
     store = TrialStore(studio.db, hidden, *about, pruning.Never(), trial_seed=int)
     store.claim()
-    assert stopping.stop(studio.db, study, 0.3, GO_ON) == stopping.STILL_BUSY
+    assert stopping.stop_study(studio.db, study, 0.3, GO_ON) == stopping.STILL_BUSY
     store.close()
     asked, name, still, last = capsys.readouterr().out.splitlines()
     assert asked.endswith(": 1 worker") and name == "  ann: a training for confirm, epoch 0"
@@ -100,7 +100,7 @@ def _leave(objective, claim):
 
 def test_waiting_in_vain_says_for_whom(studio, study, capsys):
     working(studio, study)
-    assert stopping.stop(studio.db, study, 0.3, GO_ON) == stopping.STILL_BUSY
+    assert stopping.stop_study(studio.db, study, 0.3, GO_ON) == stopping.STILL_BUSY
     assert "still busy after 0.3 s: worker@" in capsys.readouterr().out
 
 
@@ -111,13 +111,13 @@ def test_a_worker_that_fell_silent_is_not_waited_for(studio, study, capsys):
         studio.db.transaction(
             lambda t, a=table, b=heard: t.run(f"UPDATE studyhall_{a} SET {b} = {b} - 1000")
         )
-    assert stopping.stop(studio.db, study, 60, GO_ON) == 0
+    assert stopping.stop_study(studio.db, study, 60, GO_ON) == 0
     assert "no worker is on study" in capsys.readouterr().out
 
 
 def test_a_study_that_is_done_is_not_stopped(studio, study, capsys):
     studio.finish(study)
-    stopping.stop(studio.db, study, 0, GO_ON)
+    stopping.stop_study(studio.db, study, 0, GO_ON)
     assert "there is nothing to stop" in capsys.readouterr().out
     assert not status.status(studio.db, study).stopping
 
@@ -159,7 +159,7 @@ def test_a_trial_that_is_not_under_way_is_a_mistake(studio, study):
 
 def test_a_launch_whose_workers_were_stopped_says_so(studio, study, capsys, monkeypatch):
     def stopped(db, *_, **__):
-        stopping.stop(db, study, 0, GO_ON)
+        stopping.stop_study(db, study, 0, GO_ON)
         return 0
 
     monkeypatch.setattr(lifecycle.launch, "launch", stopped)

@@ -105,7 +105,7 @@ USED = """
 import json, sys
 import numpy as np
 {load}
-assert "search" not in sys.modules
+assert "studyhall" not in sys.modules
 print(json.dumps(np.asarray(model.predict_on_batch(np.array({x})), float).tolist()))
 """
 

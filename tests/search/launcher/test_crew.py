@@ -11,7 +11,7 @@ import pytest
 
 from studyhall.search.launcher.crew import MOST_CRASHES, Crew
 from studyhall.search.launcher.memory_kills import MemoryKills
-from studyhall.search.launcher.place import Place
+from studyhall.search.launcher.places import Place
 from studyhall.search.process import identity, recycling
 from studyhall.storage.queries.records import TrialRecord
 

@@ -9,7 +9,7 @@ import pytest
 
 from studyhall.search.launcher import launch, places
 from studyhall.search.launcher.crew import Crew
-from studyhall.search.launcher.place import Place
+from studyhall.search.launcher.places import Place
 from studyhall.search.launcher.watch import Watched
 from studyhall.search.process.device import Device
 from studyhall.storage.queries import status

@@ -302,7 +302,7 @@ def test_the_best_model_is_plain_keras(engines: dict[str, Engine], tmp_path: Pat
     training = trained(engines["mlp"], built("mlp", values), of(values, "mlp"))
     training.best_model().save(tmp_path / "best.keras")
     with zipfile.ZipFile(tmp_path / "best.keras") as archive:
-        assert b"search" not in archive.read("config.json")
+        assert b"studyhall" not in archive.read("config.json")
     loaded = keras.models.load_model(tmp_path / "best.keras")
     loss = loaded.evaluate(*DATA["mlp"][1], verbose=0)[0]
     assert training.best

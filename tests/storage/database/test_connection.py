@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from studyhall.storage.database import Database, Transaction, connection, dialects, urls
-from studyhall.storage.database import tables as creation
+from studyhall.storage.database import setup as creation
 from studyhall.storage.database.urls import StorageAway, StorageError
 from studyhall.storage.database.versions import VERSION
 from studyhall.storage.studies import studies

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from studyhall.storage.database import Database, dialects, tables, versions
+from studyhall.storage.database import Database, dialects, setup, versions
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.database.versions import VERSION
 from studyhall.storage.studies import studies
@@ -57,14 +57,14 @@ def test_one_of_a_later_studyhall_is_refused(db: Database, database_url: str) ->
 
 @pytest.mark.parametrize("version", range(versions.OLDEST, VERSION + 1))
 def test_every_version_since_has_its_step(version: int) -> None:
-    assert (version in tables._STEPS) == (version > versions.OLDEST)
+    assert (version in setup._STEPS) == (version > versions.OLDEST)
 
 
 def a_next_version(monkeypatch: pytest.MonkeyPatch, *statements: str) -> int:
     """Lets the version after today's be led to by these statements."""
     monkeypatch.setattr(versions, "VERSION", VERSION + 1)
     step = lambda transaction: [transaction.run(text) for text in statements]  # noqa: E731
-    monkeypatch.setitem(tables._STEPS, VERSION + 1, step)
+    monkeypatch.setitem(setup._STEPS, VERSION + 1, step)
     return VERSION + 1
 
 

@@ -33,6 +33,12 @@ REASON = {"reason": "validation loss nan at epoch 1"}
 
 
 @pytest.fixture
+def database_url(db):
+    """Where the database is."""
+    return db.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
 def old(db, database_url):
     """Studies as version 6 has left them, opened by this version; the first of them."""
     study, _ = studies.create(db, "old", config={}, seed=0, trials=4, directions=["maximize"])

@@ -25,14 +25,15 @@ SHOWN = {
         "Check a study file and show what it resolves to: data, space, model sizes, cost.",
     ),
     "launch": Listed(
-        "runs:launch",
+        "launch:launch",
         "Run the study of FILE until its budget is spent; the same command continues it.",
     ),
     "resume": Listed(
-        "runs:resume", "Continue a study from the database alone, optionally with more trials."
+        "launch:resume", "Continue a study from the database alone, optionally with more trials."
     ),
     "stop": Listed(
-        "stop:stop", "Ask all workers of a study, on all machines, to save a checkpoint and stop."
+        "stopping:stop",
+        "Ask all workers of a study, on all machines, to save a checkpoint and stop.",
     ),
     "status": Listed(
         "status:status",
