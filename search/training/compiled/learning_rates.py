@@ -43,7 +43,7 @@ def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
     schedule = updates.inner(optimizer)._learning_rate
     first = (epoch - 1) * steps
     numbers = tf.range(first, first + steps, dtype=tf.int64)
-    if type(schedule).__module__.startswith("studyhall.spaces."):  # studyhall's schedules accept vectors
+    if type(schedule).__module__.startswith("studyhall.spaces."):  # ours accept vectors
         return np.broadcast_to(_numpy(schedule(numbers)), steps)
     return np.array([_numpy(schedule(number)) for number in numbers], np.float32)
 
