@@ -15,7 +15,7 @@ def test_the_study_ends_with_its_exact_budget_and_tells(folder, small_disk):
     answer = folder.answer("launch", "study.toml")
     assert answer.returncode == 3, answer.stdout + answer.stderr
     assert [trial.state for trial in folder.trials("iris")] == ["COMPLETE"] * 3
-    assert re.search(r"the disk of \S+ has 0\.0 MiB left: ", answer.stdout), answer.stdout
+    assert re.search(r"the disk of \S+ has only 0\.0 MiB left: ", answer.stdout), answer.stdout
     lost = r"NOT PROVEN: trial \d: it has no saved model: \S+: No space left on device; "
     assert re.search(lost, answer.stdout), answer.stdout
     left = [path.name for path in (disk / "iris").rglob("*") if path.is_file()]

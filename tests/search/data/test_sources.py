@@ -2,6 +2,7 @@ import gzip
 import struct
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,8 @@ def keras_home(tmp_path, monkeypatch):
     for scheme in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(scheme, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    # What the first request of a process finds in the environment, all later ones go through.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     return tmp_path
 
 
