@@ -59,19 +59,15 @@ def test_a_wheel_works_away_from_its_sources(wheel, folder):
     assert said == [str(folder.path / "site/studyhall/__init__.py"), studyhall.__version__]
 
 
-@pytest.mark.parametrize("python_path", [None, "."])
-def test_users_modules_may_be_called_search_spaces_and_storage(folder, python_path):
-    if python_path:
-        folder.environment["PYTHONPATH"] = python_path
+def test_users_modules_may_be_called_search_spaces_and_storage(folder):
     folder.write("search.py", "DEPTH = 2\n")
     folder.write("spaces/widths.py", "WIDTH = 4\n")
     folder.write("storage.py", "def units(width):\n    return 2 * width\n")
     folder.write("my_model.py", OWN_MODEL)
-    folder.study(
-        study={"trials": 1},
-        model={"family": "my_model.py:build"},
-        space={"width": None, "depth": None},
-    )
+    space = {"width": None, "depth": None}
+    folder.study(study={"trials": 1}, model={"family": "my_model.py:build"}, space=space)
+    assert "loads without your code" in folder.run("check", "study.toml")
+    folder.environment["PYTHONPATH"] = "."
     folder.run("launch", "study.toml", "--workers", "1")
     (trial,) = folder.json("trials", "iris")
     assert trial["state"] == "complete"
