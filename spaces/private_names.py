@@ -55,7 +55,7 @@ LOOKED_FOR = (
 
 @cache
 def find(place: str) -> Any:
-    """What a private name stands for in the versions that are installed, or None.
+    """Return the object of a private name in the installed version, or None.
 
     Args:
         place: One of the names above, with its module.
@@ -91,7 +91,7 @@ def lacking(model: Any) -> str | None:
 
 @cache
 def _exclusions_show() -> bool:
-    """Whether an optimizer tells that it leaves variables out of weight decay."""
+    """Return True if an optimizer shows which variables have no weight decay."""
     import keras
 
     optimizer = keras.optimizers.SGD(name="asked")  # takes no automatic name

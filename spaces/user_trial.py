@@ -187,6 +187,6 @@ def _holds(wanted: Any, value: Any) -> bool:
 
 
 def _on_a_step(wanted: Any, value: float) -> bool:
-    """Whether a value is one of those that a step leaves, if there is one."""
+    """Return True if a value lies on the grid of the step; without a step, always."""
     steps = (value - wanted.low) / (wanted.step or 1)
     return not wanted.step or bool(abs(steps - round(steps)) < 1e-8)

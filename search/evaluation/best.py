@@ -110,7 +110,8 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
     """
     found = winners.read(db, study, number)
     if found is None:
-        raise ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+        problem = "received no complete trial yet, expected at least one"
+        raise ConfigError([f'study "{study.name}": {problem}'])
     trial, facts = found.trial, studies.facts(db, study)
     known = {key: facts.get(found.key(key)) for key in ("proof", "export")}
     about = {key: dict(fact) for key, fact in known.items() if fact and _is_of(fact, found)}
@@ -221,7 +222,7 @@ def _which(about: Mapping[str, Any]) -> str | None:
 
 
 def is_whole(found: Best) -> bool:
-    """Whether all its files are there, and the model is the one that its card names."""
+    """Return True if all exported files exist and the model is the one that its card names."""
     if found.folder is None:
         return False
     try:

@@ -97,7 +97,8 @@ def _choose(db: Database, study: Study, top: int) -> list[TrialRecord]:
 
 
 def _empty(study: Study) -> ConfigError:
-    return ConfigError([f'study "{study.name}": received no complete trial yet, expected one'])
+    problem = "received no complete trial yet, expected at least one"
+    return ConfigError([f'study "{study.name}": {problem}'])
 
 
 def _reopened(db: Database, study: Study, found: Confirmation) -> bool:

@@ -67,7 +67,7 @@ def glance(file: StudyFile, path: Path) -> None:
 
 
 def needs_tensorflow(file: StudyFile) -> bool:
-    """Whether its data can't be read without: the user's code imports it, as a rule."""
+    """Return True if only TensorFlow can read the data: code of the user's usually imports it."""
     return OWN_FILE in file.data.source or file.data.source.startswith(KERAS)
 
 

@@ -73,7 +73,7 @@ def _meaning(section: type[Section], name: str) -> str:
 
 @functools.cache
 def _meanings() -> dict[str, dict[str, str]]:
-    """What stands below each key of each table in the source, on one line."""
+    """Return the string below each key of each table in the source, on one line."""
     tables = ast.parse(inspect.getsource(sections)).body
     return {table.name: dict(_below(table)) for table in tables if isinstance(table, ast.ClassDef)}
 
