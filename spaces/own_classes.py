@@ -13,6 +13,7 @@ from typing import Any
 from studyhall.spaces import user_code
 
 LIBRARIES = ("site-packages", "dist-packages")
+NOT_OWN = ("keras", __name__.partition(".")[0])  # packages whose code is not the user's
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class NamedObjects:
     def nothing(self) -> bool:
         """True if Keras alone can load the model."""
         return not (self.classes or self.registered or self.lambdas)
+
+
+def is_known(thing: Any) -> bool:
+    """Return whether a class, a function or an instance belongs to Keras or studyhall."""
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return str(module).split(".")[0] in NOT_OWN
 
 
 def named(config: Any) -> NamedObjects:

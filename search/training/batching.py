@@ -13,6 +13,8 @@ from typing import Any
 
 import keras
 
+from studyhall.spaces.own_classes import is_known
+
 BATCH = 32  # samples: the default of `model.evaluate`
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
@@ -43,24 +45,20 @@ def validation_batch(model: keras.Model) -> int | None:
 def _is_mean_loss(loss: Any) -> bool:
     if isinstance(loss, keras.losses.Loss):
         name = type(loss).__name__.lower()
-        return _is_keras(type(loss)) and loss.reduction in _MEANS and name not in _OF_WHOLE_BATCHES
+        return is_known(type(loss)) and loss.reduction in _MEANS and name not in _OF_WHOLE_BATCHES
     return loss is None or _is_mean_function(loss)
 
 
 def _is_mean_metric(metric: Any) -> bool:
     if isinstance(metric, keras.metrics.MeanMetricWrapper):
         function = getattr(metric, "_fn", None)  # private; None if this version of Keras lacks it
-        return _is_keras(type(metric)) and function is not None and _is_mean_function(function)
+        return is_known(type(metric)) and function is not None and _is_mean_function(function)
     if isinstance(metric, keras.metrics.Metric):
-        return _is_keras(type(metric))
+        return is_known(type(metric))
     return metric is None or _is_mean_function(metric)
 
 
 def _is_mean_function(function: Any) -> bool:
     """Return whether Keras computes a function, given as such or by name, sample by sample."""
     name = function if isinstance(function, str) else getattr(function, "__name__", "")
-    return name not in _OF_WHOLE_BATCHES and (isinstance(function, str) or _is_keras(function))
-
-
-def _is_keras(thing: Any) -> bool:
-    return str(thing.__module__).split(".")[0] in ("keras", "studyhall")
+    return name not in _OF_WHOLE_BATCHES and (isinstance(function, str) or is_known(function))

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from studyhall.spaces import own_classes
+
 _ANY_ALGORITHM = 3  # tf.random.Algorithm.AUTO_SELECT: Philox
 
 
@@ -178,7 +180,7 @@ class SpatialDropout3D(_SpatialDropout, keras.layers.SpatialDropout3D):  # type:
 
 def is_smoothed(loss: Any) -> bool:
     """Return whether a loss has a label smoothing that can be made adjustable."""
-    if type(loss).__module__.split(".")[0] not in ("keras", "studyhall"):
+    if not own_classes.is_known(type(loss)):
         return False
     return getattr(loss, "label_smoothing", 0) > 0 and loss.reduction == "sum_over_batch_size"
 

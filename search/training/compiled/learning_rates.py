@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from studyhall.search.training.compiled import updates
+from studyhall.spaces import schedules
 
 UNCHANGED = -1.0  # marks a step that keeps the current rate: constant, or lowered by a plateau
 
@@ -43,7 +44,7 @@ def of_epoch(optimizer: Any, epoch: int, steps: int) -> np.ndarray:
     schedule = updates.inner(optimizer)._learning_rate
     first = (epoch - 1) * steps
     numbers = tf.range(first, first + steps, dtype=tf.int64)
-    if type(schedule).__module__.startswith("studyhall.spaces."):  # ours accept vectors
+    if type(schedule).__module__ == schedules.__name__:  # ours accept vectors
         return np.broadcast_to(_numpy(schedule(numbers)), steps)
     return np.array([_numpy(schedule(number)) for number in numbers], np.float32)
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import keras
 
+from studyhall.spaces import own_classes
+
 # By name, so that layers of future versions of Keras are compiled without a copy until tested.
 _LAYERS = """
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
@@ -41,7 +43,6 @@ _OPTIMIZERS = """
 """
 _PLAIN = (bool, int, float, str, list, tuple)
 _OWN_CODE = ("__lambda__", "function")  # class names under which Keras stores user functions
-_OURS = ("keras", "studyhall")  # packages
 
 
 def hindrance(model: Any) -> str | None:
@@ -53,15 +54,9 @@ def hindrance(model: Any) -> str | None:
     return next(_hindrances(model), None)
 
 
-def is_known(thing: Any) -> bool:
-    """Return whether a class, a function or an instance belongs to Keras or studyhall."""
-    module = getattr(thing, "__module__", None) or type(thing).__module__
-    return str(module).split(".")[0] in _OURS
-
-
 def overrides(model: Any, *steps: str) -> bool:
     """Return whether the class of a model overrides any of these methods of Keras."""
-    return not all(is_known(getattr(type(model), step)) for step in steps)
+    return not all(own_classes.is_known(getattr(type(model), step)) for step in steps)
 
 
 def further_numbers(thing: Any) -> dict[str, Any]:
@@ -100,7 +95,7 @@ def _hindrances(model: Any) -> Iterator[str]:
                 yield f"{key} {getattr(thing, 'name', thing)} is user code"
     for variable in model.variables:
         for thing in (variable.regularizer, variable.constraint):
-            if thing is not None and not is_known(thing):
+            if thing is not None and not own_classes.is_known(thing):
                 yield f"{type(thing).__name__} is user code"
     if type(model.optimizer).__name__ not in _OPTIMIZERS.split():
         yield f"the optimizer {type(model.optimizer).__name__} may depend on names"
@@ -108,12 +103,12 @@ def _hindrances(model: Any) -> Iterator[str]:
 
 def _of_layer(layer: Any) -> Iterator[str]:
     kind = type(layer).__name__
-    if not is_known(type(layer)):
+    if not own_classes.is_known(type(layer)):
         yield f"layer {layer.name} ({kind}) is user code"
     elif kind not in _LAYERS.split():
         yield f"layer {layer.name} ({kind}) may have state beyond its configuration and variables"
     for key, value in vars(layer).items():
-        if key == "call" or (callable(value) and not is_known(value)):
+        if key == "call" or (callable(value) and not own_classes.is_known(value)):
             yield f"layer {layer.name} contains user code: its {key.removeprefix('_')}"
     if getattr(layer, "lora_enabled", False) or type(layer.dtype_policy).__name__ != "DTypePolicy":
         yield f"layer {layer.name} is adapted or quantized"
@@ -122,8 +117,8 @@ def _of_layer(layer: Any) -> Iterator[str]:
 def _is_described(thing: Any) -> bool:
     """Return whether a loss or a metric is Keras' own, as is the function it may wrap."""
     function = getattr(thing, "fn", getattr(thing, "_fn", None))  # what a wrapper wraps
-    known = function is None or is_known(function)
-    return is_known(thing) and known and not hides_numbers(thing)
+    known = function is None or own_classes.is_known(function)
+    return own_classes.is_known(thing) and known and not hides_numbers(thing)
 
 
 def _config(model: Any) -> Any:
@@ -145,6 +140,6 @@ def _holds_code(config: Any) -> bool:
     if "class_name" in config:
         module = str(config.get("module") or "keras").split(".")[0]
         registered = ">" in str(config.get("registered_name"))
-        if config["class_name"] in _OWN_CODE or module not in _OURS or registered:
+        if config["class_name"] in _OWN_CODE or module not in own_classes.NOT_OWN or registered:
             return True
     return any(map(_holds_code, config.values()))

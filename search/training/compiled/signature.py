@@ -18,7 +18,7 @@ from studyhall.search.training.compiled import (
     updates,
 )
 from studyhall.search.training.compiled.structure import Structure
-from studyhall.spaces import private_names
+from studyhall.spaces import own_classes, private_names
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
 
@@ -66,7 +66,7 @@ def refuse_class(model: Any) -> None:
     kind = type(model).__name__
     if type(model) is not keras.Sequential and kind != "Functional":
         raise NotCompilableError(f"{kind} is a subclassed model")
-    if not sharing.is_known(type(model)):
+    if not own_classes.is_known(type(model)):
         raise NotCompilableError(f"{kind} is not Keras' own class")
 
 
@@ -101,7 +101,7 @@ def _reasons(model: Any) -> Iterator[str]:
         yield "its loss has no reduction: it is a number per sample"
     if not model.trainable_variables:
         yield "it has no trainable weights"
-    if not sharing.is_known(type(updates.inner(optimizer))):
+    if not own_classes.is_known(type(updates.inner(optimizer))):
         yield f"the optimizer {type(updates.inner(optimizer)).__name__} is not Keras' own"
     elif hasattr(optimizer, "optimizers"):
         yield "it has several optimizers"
@@ -153,7 +153,7 @@ def _identity(thing: Any) -> Any:
     if isinstance(thing, dict):
         return {str(key): _identity(part) for key, part in thing.items()}
     described = hasattr(thing, "get_config") and not sharing.hides_numbers(thing)
-    if sharing.is_known(thing) and described:
+    if own_classes.is_known(thing) and described:
         config = {**thing.get_config(), **sharing.further_numbers(thing)}
         config["name"] = _AUTOMATIC.sub("", str(config.get("name")))
         return f"{type(thing).__qualname__} {getattr(thing, 'dtype', '')} {config}"
