@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's name hides the package
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
 from studyhall.search.study import creation, inspection  # noqa: E402
 from studyhall.search.study_file import config  # noqa: E402
@@ -62,7 +62,7 @@ retries = 1000
 
 @dataclass
 class Result:
-    """What a run has come to.
+    """The result of a run.
 
     Attributes:
         trials: results; `kills` and `takeovers`: how many.
@@ -171,7 +171,7 @@ def run(db: Database, study: Study, folder: Path, url: str, options: argparse.Na
 
 
 def count(db: Database, study: Study, epochs: int, kills: int, minutes: float) -> Result:
-    """What is there in the end, by number, row by row."""
+    """Count the results at the end, one row per number."""
     state, trials = status.status(db, study), records.trials(db, study)
     numbers = [trial.number for trial in trials if trial.state == "COMPLETE"]
     return Result(

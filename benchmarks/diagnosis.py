@@ -1,4 +1,4 @@
-"""Whether the verdicts are right: the guide's situations, trained anew with other seeds.
+"""A check of the verdicts: the guide's situations, trained again with other seeds.
 
     python benchmarks/diagnosis.py [--seeds N] [--markdown]
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hide packages
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks.diagnosis_situations import (  # noqa: E402

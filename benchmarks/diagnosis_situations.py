@@ -42,7 +42,7 @@ OVERFITTING = (OVERFIT, TOO_LONG)
 
 @dataclass(frozen=True)
 class Situation:
-    """What is wrong with a training.
+    """A training with a known fault.
 
     Args:
         name: in words.
@@ -116,7 +116,7 @@ class Judged:
     in_study: Judgement
 
     def is_right(self, judgement: Judgement) -> bool:
-        """Whether a verdict fits the situation."""
+        """Return whether a verdict fits the situation."""
         return judgement.verdict in self.trained.situation.expected
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)  # this folder's names hide packages
+sys.path[0] = str(ROOT)  # for `benchmarks`, from wherever it is run
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import guide_data, guide_table  # noqa: E402
@@ -73,7 +73,7 @@ def _run(system: System, folder: Path, full: bool) -> dict[str, Any]:
 
 
 def _changes(system: System, models: int, full: bool) -> list[Mapping[str, Mapping[str, Any]]]:
-    """What differs from the recipe: every model is kept, to be scored."""
+    """Return the changes to the recipe: every model is kept, to be scored."""
     local = system.local if guide_data.local() else {}
     shorter = {} if full and not system.variation else system.shorter
     return [{"study": {"name": system.name, "keep_models": models}}, local, shorter]

@@ -1,4 +1,4 @@
-"""Where the guide's data come from on this machine, and what machine it is."""
+"""The sources of the guide's data on this machine, and a description of the machine."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What the documents print of their systems, and how a small machine shortens each recipe."""
+"""The figures that the documents print of their systems, and each recipe for a small machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a finished recipe has to show: its fixed trials and the winner, on the test set too."""
+"""The scores of a finished recipe: its fixed trials and the winner, on the test set too."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whether a worker's memory stays flat over many trials of mixed architectures.
+"""A worker's memory over many trials of mixed architectures: does it stay flat?
 
     python benchmarks/memory.py [--trials N] [--json FILE]
 
@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hide packages
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
 import psutil  # noqa: E402
 

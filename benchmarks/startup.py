@@ -1,4 +1,4 @@
-"""What it costs to ask: CPU time of short commands against `optuna --version`, and the first epoch.
+"""The CPU time of short commands against `optuna --version`, and the time to the first epoch.
 
     python benchmarks/startup.py [--only NAME ...] [--times N] [--json FILE]
 

@@ -1,4 +1,4 @@
-"""What a trial costs on studyhall's storage, against plain Optuna on the same database.
+"""The cost of a trial on studyhall's storage, against plain Optuna on the same database.
 
     python benchmarks/storage.py [--only NAME] [--large] [--json FILE] [--postgres URL]
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's name hides the package
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
 import psycopg  # noqa: E402
 

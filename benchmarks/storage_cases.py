@@ -1,4 +1,4 @@
-"""What is measured: one function per row of the storage benchmark's targets."""
+"""The measurements: one function per row of the storage benchmark's targets."""
 
 import json
 import statistics
@@ -44,7 +44,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Place:
-    """Where to measure: empty databases of one kind, and how many trials are "many"."""
+    """A place to measure: empty databases of one kind, and how many trials are "many"."""
 
     kind: str
     new_url: Callable[[], str]
@@ -138,7 +138,7 @@ def join(place: Place) -> list[Measure]:
 
 
 def status(place: Place) -> list[Measure]:
-    """How long `status` takes."""
+    """Measure how long `status` takes."""
     db = place.open()
     study = filling.fill(db, "study", finished=place.many, running=8, reports=False)
     started = time.perf_counter()

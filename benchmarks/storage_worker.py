@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)  # not this folder, whose storage.py would hide the package
+sys.path[0] = str(ROOT)  # for `benchmarks`, from wherever it is run
 
 import optuna  # noqa: E402
 
@@ -111,7 +111,7 @@ class Restarted:
         self.errors = 0
 
     def run_one(self) -> bool:
-        """Whether one more trial has been finished."""
+        """Run a trial; return whether one more has been finished."""
         try:
             next(self._trials)
             return True

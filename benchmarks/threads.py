@@ -1,4 +1,4 @@
-"""How many threads a worker should have: trials per minute of real worker processes.
+"""The best number of threads for a worker, by trials per minute of real worker processes.
 
     python benchmarks/threads.py [--only NAME] [--workers N ...] [--threads N ...] [--json FILE]
 
@@ -18,7 +18,7 @@ from collections import defaultdict
 from itertools import cycle, islice, product
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hide packages
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
 from benchmarks import throughput_cases as cases  # noqa: E402
 from studyhall.search.study import creation, inspection  # noqa: E402

@@ -1,4 +1,4 @@
-"""What a trial costs: studyhall against KerasTuner, plain Optuna, and a bare loop over Keras' fit.
+"""The cost of a trial: studyhall against KerasTuner, plain Optuna, and a loop over Keras' fit.
 
     python benchmarks/throughput.py [--only NAME] [--trials N] [--json FILE]
 
@@ -20,7 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder's names hide packages
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
 from benchmarks import throughput_cases as cases  # noqa: E402
 

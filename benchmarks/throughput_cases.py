@@ -1,4 +1,4 @@
-"""What the throughput benchmark trains: fixed configurations on fixed data, one study file each."""
+"""The throughput benchmark's cases: fixed configurations on fixed data, one study file each."""
 
 import os
 import shutil

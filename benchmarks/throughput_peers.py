@@ -10,7 +10,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)  # not this folder, whose modules would hide others
+sys.path[0] = str(ROOT)  # for `benchmarks`, from wherever it is run
 
 import keras  # noqa: E402
 import optuna  # noqa: E402
@@ -48,7 +48,7 @@ class Work:
         self.configurations = case.configurations()
 
     def arrays(self) -> dict[str, Any]:
-        """What fit takes: training and validation samples, dense as Keras wants them."""
+        """Return training and validation samples as `fit` takes them: dense."""
         fold = self.data.folds[0]
         (x, y), validation = ((_dense(fold.preparation.apply(p.x)), p.y) for p in fold)
         return {"x": x, "y": y, "validation_data": validation, "verbose": 0}

@@ -1,4 +1,4 @@
-"""What the containers need at their first start: passwords, and volumes that they may write to.
+"""The containers' first start: makes passwords, and volumes that they may write to.
 
 Nobody has to think of a password. Each folder is a volume that only those mount which need it:
 

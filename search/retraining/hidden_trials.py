@@ -7,11 +7,11 @@ data, and results that no sampler sees.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import psutil
 from optuna.trial import BaseTrial
 
 from studyhall.search import worker
@@ -179,12 +179,5 @@ def _free_the_dead(db: Database, hidden: Study) -> None:
 
 def _is_gone(one: Running) -> bool:
     me = identity.this_process()
-    if one.host != me.host:
-        return False
-    try:
-        os.kill(one.pid, 0)  # signal 0 only checks that the process exists
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False  # it exists, but belongs to another user
-    return one.pid == me.pid  # a restarted container may reuse the process id of a dead worker
+    # A restarted container may give a new process the id of a dead worker.
+    return one.host == me.host and (one.pid == me.pid or not psutil.pid_exists(one.pid))
