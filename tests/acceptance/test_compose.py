@@ -168,7 +168,8 @@ def test_up_and_down(
     compose: Compose, own_postgres: Any, study_file: Callable[..., str], dashboard_at: Any
 ) -> None:
     study = {"name": "iris", "trials": 50}
-    slow = {"epochs": 500, "patience": "none"}
+    # The first trial is the one that is interrupted, however long the rest takes.
+    slow = {"epochs": 1_000_000, "patience": "none"}
     (compose.folder / "mine" / "iris.toml").write_text(study_file(study=study, training=slow))
 
     compose.run("first-start")
