@@ -69,14 +69,7 @@ class Folder:
 
     def json(self, *arguments: str) -> Any:
         """What the command prints with --json; it is asked in this process, which is quicker."""
-        printed = io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-            patch.chdir(self.path)
-            patch.delenv("STUDYHALL_STORAGE", raising=False)
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            assert _ended(patch, *arguments, "--json") == 0, printed.getvalue()
-        return json.loads(printed.getvalue())
+        return json.loads(self.here(*arguments, "--json"))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command and leave it running."""
@@ -96,6 +89,12 @@ class Folder:
         db = Database.open(f"sqlite:///{self.path}/studyhall.db")
         creation.create(db, checked, path.parent, inspection.inspect(checked, path))
         db.close()
+
+    def finish(self, file: str, name: str) -> None:
+        """Run the study of a file to its end in this process, which is quicker than a launch."""
+        self.create(file)
+        for command in ("worker", "finish"):
+            self.here(command, name)
 
     def status(self, name: str) -> Status | None:
         """How a study stands, or None while there is none."""
@@ -123,6 +122,20 @@ class Folder:
         """What a worker has written to its log."""
         folder = self.path / "studyhall-artifacts" / study / "logs"
         return (folder / f"worker-{worker}.log").read_text()
+
+    def here(self, *arguments: str) -> str:
+        """Run the command in this process, and give what it printed."""
+        printed = io.StringIO()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+            patch.chdir(self.path)
+            patch.delenv("STUDYHALL_STORAGE", raising=False)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            assert _ended(patch, *arguments) == 0, printed.getvalue()
+        for number, handler in handlers.items():  # a worker listens to both
+            signal.signal(number, handler)
+        return printed.getvalue()
 
     def files(self) -> set[str]:
         """Every file and folder in it, but for what Python keeps for itself."""

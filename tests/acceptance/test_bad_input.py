@@ -328,7 +328,7 @@ def finished(new_folder):
     """A folder with a finished study, whose model has more than 60 kB."""
     folder = new_folder()
     folder.study(study={"trials": 1}, space={"width": 128, "depth": 2})
-    folder.run("launch", "study.toml")
+    folder.finish("study.toml", "iris")
     return folder
 
 
@@ -385,7 +385,7 @@ def test_a_csv_that_cannot_be_written(finished, target):
 
 
 def test_a_damaged_model_of_the_winner(finished):
-    (model,) = (finished.path / "studyhall-artifacts" / "iris").glob("model-*.keras")
+    (model,) = (finished.path / "artifacts" / "iris").glob("model-*.keras")
     whole = model.read_bytes()
     model.write_bytes(whole[:-100])
     answer = finished.answer("finish", "iris")

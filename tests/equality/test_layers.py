@@ -69,6 +69,19 @@ CHANGING = (
     *("EinsumDense", "Embedding", "LSTM", "LSTMCell", "SimpleRNN", "TimeDistributed"),
 )
 RATES = (0.1, 0.5, 0.3)
+# Without weights, chance or anything that varies: those for one kind of samples share a model.
+PLAIN = (
+    *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
+    *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
+    *("AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
+    *("CenterCrop", "Cropping1D", "Cropping2D", "Cropping3D", "Flatten"),
+    *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+    *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "Identity", "InputLayer"),
+    *("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Permute", "Pipeline", "RepeatVector"),
+    *("Reshape", "Resizing", "Softmax", "UnitNormalization"),
+    *("UpSampling1D", "UpSampling2D", "UpSampling3D"),
+    *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
+)
 CASES: dict[str, Case] = {
     "Activation": (VECTOR, lambda n: layers.Activation(("relu", "tanh", "relu")[n])),
     "ActivityRegularization": (
@@ -333,7 +346,25 @@ def test_every_layer_of_keras_is_known_here() -> None:
     assert set(public_layers()) - {*CASES, *NOT_BUILDABLE} == set()
 
 
-@pytest.mark.parametrize("name", CASES)
+def side_by_side(kind: Any) -> Callable[[int], Layer]:
+    """Every plain layer for a kind of samples, each on the model's input."""
+    found = [CASES[name] for name in PLAIN if name in public_layers() and CASES[name][0] == kind]
+
+    def make(trial: int) -> Callable[[Any], Any]:
+        made = [layer(trial) for _, layer in found]
+        return lambda x: layers.Concatenate()([layers.Flatten()(layer(x)) for layer in made])
+
+    return make
+
+
+@pytest.mark.parametrize("kind", sorted({CASES[name][0] for name in PLAIN}))
+def test_plain_layers_train_as_by_fit(comparison: Any, kind: Any) -> None:
+    x = samples(kind)
+    case = (kind, side_by_side(kind))
+    comparison(lambda trial: model_of(case, trial), x, targets(x)).run(trials=2)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in PLAIN])
 def test_a_layer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name not in public_layers():
         pytest.skip(f"Keras {keras.__version__} has no such layer yet")
