@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from optuna.trial import BaseTrial
 
 from studyhall.search.diagnosis import best_losses
-from studyhall.search.diagnosis.rules import NO_NUMBER
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.process.wire import tell_launcher
 from studyhall.search.training import engine
@@ -178,7 +176,7 @@ class Run:
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
-                raise TrialFailed(_diverged(run, epoch, self.context.plan.sign))
+                raise TrialFailed(result.diverged(run, epoch, self.context.plan.sign))
             self.time_limit.count_epoch()
             order = self._report(part, epoch)
             if order is Order.PRUNE:
@@ -249,7 +247,9 @@ class Run:
 
     def _complete(self, run: Training, part: TrialTraining, best: Epoch | None) -> Outcome:
         assert best is not None
-        self.attributes["metrics"] = self._measured()
+        self.attributes["metrics"] = result.at_the_best_epochs(
+            self.claim, self.progress.best_epochs
+        )
         self.attributes |= best_losses.least_losses(self.claim.history)
         self.attributes |= self.progress.described(
             len(self.context.plan.data.folds), self.context.plan.sign
@@ -259,23 +259,11 @@ class Run:
                 self.progress.value, run, part, self.out_of_fold
             )
         if len(self.context.plan.objectives) > 1:
-            self.attributes["objectives"] = self._objectives(run)
+            further = Further(self._engine, run.model, self.attributes)
+            self.attributes["objectives"] = further.all_of(self.context.plan, self.progress.value)
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
-
-    def _objectives(self, run: Training) -> dict[str, float]:
-        """Return the value of each objective; the first is the one that trials are ranked by."""
-        plan = self.context.plan
-        found = Further(self._engine, run.model, self.attributes)
-        first, *named = plan.objectives
-        return {first: plan.turned(self.progress.value), **{name: found[name] for name in named}}
-
-    def _measured(self) -> dict[str, float]:
-        """Return the metrics at the best epochs, averaged over the parts."""
-        numbers = enumerate(self.progress.best_epochs)
-        bests = [self.claim.rows[part, epoch]["metrics"] for part, epoch in numbers]
-        return {name: float(np.mean([best[name] for best in bests])) for name in bests[0]}
 
     def _tell(self, state: Ended, value: float | None) -> None:
         trained = (run.seconds for run in self._trainings)
@@ -288,13 +276,3 @@ class Run:
 
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
         result.tell(self.context, self.claim, state, value, self.attributes, parts)
-
-
-def _diverged(run: Training, epoch: Epoch, sign: float) -> str:
-    best = run.best
-    before = (
-        f"; before, {sign * best.value:.5g} at epoch {best.number}"
-        if best and math.isfinite(best.value)
-        else ""
-    )
-    return f"{NO_NUMBER} at epoch {epoch.number}{before}"
