@@ -28,7 +28,7 @@ demo: $(LOCKED)
 	@printf '\nNext:\n  . .venv/bin/activate\n  studyhall status digits\n  studyhall best digits\n  studyhall trials digits\n  studyhall dashboard\n'
 
 test: $(LOCKED)
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow'
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test-slow: $(LOCKED)
 	$(BIN)/pytest -m slow

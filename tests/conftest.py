@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import itertools
 import json
 import multiprocessing
 import os
@@ -43,6 +44,28 @@ hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 # In the background of a shell it is ignored, and so it would be by all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files of acceptance tests, which wait much, among those that compute.
+
+    Several of the former at a time would leave processors idle; all of them last, too.
+    """
+    waiting, computing = ([*found] for found in _files(items))
+    every = max(1, 2 * len(computing) // (3 * len(waiting) or 1))
+    spread = [file for start in range(0, len(computing), every) for file in (
+        *waiting[start // every : start // every + 1], *computing[start : start + every]
+    )]  # fmt: skip
+    items[:] = [
+        item for file in (*spread, *waiting[-(-len(computing) // every) :]) for item in file
+    ]
+
+
+def _files(items: list[pytest.Item]) -> tuple[list[list[pytest.Item]], list[list[pytest.Item]]]:
+    """Return the acceptance tests and the others, by file."""
+    files = [[*found] for _, found in itertools.groupby(items, lambda item: item.path)]
+    accepts = [found for found in files if found[0].path.parent.name == "acceptance"]
+    return accepts, [found for found in files if found not in accepts]
 
 
 def start_postgres() -> Any:

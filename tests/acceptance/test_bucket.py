@@ -16,7 +16,7 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 
 DEADLINE_S = 240.0
-EPOCHS = 60
+EPOCHS = 40
 
 
 @pytest.mark.timeout(600)

@@ -542,14 +542,14 @@ def test_regression_by_folds(folder):
 
 
 def test_a_password_is_neither_printed_nor_stored(folder, postgres_url):
-    """Whatever is done on PostgreSQL: a launch, questions, a confirmation by two processes."""
+    """Whatever is done on PostgreSQL: a launch, questions, a confirmation."""
     url = postgres_url.replace("postgres:@", "postgres:sesame@")
     assert "sesame" in url
     folder.study(study={"trials": 1, "storage": url})
     printed = [folder.answer("launch", "study.toml"), folder.answer("launch", "study.toml")]
     folder.environment["STUDYHALL_STORAGE"] = url
     printed += [folder.answer("status"), folder.answer("best", "iris", "--json")]
-    printed.append(folder.answer("confirm", "iris", "--seeds", "2", "--workers", "2", "--json"))
+    printed.append(folder.answer("confirm", "iris", "--seeds", "2", "--json"))
     confirmed, best = json.loads(printed[-1].stdout), folder.json("best", "iris")
     assert (confirmed["current"], confirmed["winner"], confirmed["left"]) == (True, 0, 0)
     (trial,) = confirmed["trials"]

@@ -134,15 +134,19 @@ def assert_equal(one: Any, other: Any) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.fixture(scope="module")
+def by_fit() -> tuple[list[dict[str, float]], list[np.ndarray]]:
+    return trained("keras")
+
+
 @pytest.mark.parametrize("gone", [*private_names.NEEDED, "all of them"])
 def test_without_a_name_a_model_trains_by_fit_to_the_same_numbers(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gone: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by_fit: Any, gone: str
 ) -> None:
-    expected = trained("keras")
     names = private_names.NEEDED if gone == "all of them" else (gone,)
     without(monkeypatch, *names, *private_names.OPTIONAL)
     with caplog.at_level(logging.INFO, "studyhall"):
-        assert_equal(trained(), expected)
+        assert_equal(trained(), by_fit)
     said = f"training by Keras' own fit: Keras {keras.__version__} has no {names[0]}"
     assert [it.message for it in caplog.records if it.name == "studyhall"] == [said]
 
