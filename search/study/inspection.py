@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from studyhall.search.data import source_check
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import keras_settings, wire
 from studyhall.search.study import repeated
+from studyhall.search.study.imported_files import imported
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -165,10 +167,17 @@ def _own_data(file: StudyFile) -> NamedFunction:
 
 
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
-    """Return the SHA-256 (hex) of each file of user code that the study file names."""
-    named = [file.data.source, file.model.family]
-    paths = sorted({name.rpartition(":")[0] for name in named if OWN_FILE in name})
-    return {path: hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in paths}
+    """Return the SHA-256 (hex) of each file of user code that the study file names or imports.
+
+    Files are named by their paths from the folder.
+    """
+    references = [file.data.source, file.model.family]
+    named = {name.rpartition(":")[0] for name in references if OWN_FILE in name}
+    used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
+    return {
+        path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
+        for path in sorted({*named, *used})
+    }
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
