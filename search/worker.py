@@ -120,7 +120,7 @@ def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
         age.announce()
         claim = store.claim()
         if isinstance(claim, Exhausted):
-            _say_why(claim, stop)
+            _say_why(claim, stop, objective.context.study.name)
             return
         if not isinstance(claim, Claim):
             stop.wait(WAIT_S)
@@ -139,9 +139,9 @@ def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
         stop.ask(recycling.EXIT_CODE)
 
 
-def _say_why(nothing: Exhausted, stop: Stop) -> None:
+def _say_why(nothing: Exhausted, stop: Stop, study: str) -> None:
     if nothing.reason == "stopped":
-        LOG.info("the study is stopped; resume it with: studyhall resume STUDY")
+        LOG.info("the study is stopped; resume it with: studyhall resume %s", study)
         stop.ask(STOPPED)
 
 

@@ -113,7 +113,8 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
 
 def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
     """Estimate the study's duration from a measured epoch of the smallest and the largest model."""
-    quick, slow = _epoch_s(plan, small), _epoch_s(plan, large)
+    # Of two models of nearly the same speed, either may happen to be measured as the slower one.
+    quick, slow = sorted((_epoch_s(plan, small), _epoch_s(plan, large)))
     file, loaded = plan.file, plan.data
     epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
     return [
