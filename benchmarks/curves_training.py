@@ -6,7 +6,7 @@ with seed 0.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
@@ -20,7 +20,7 @@ from studyhall.search.training.engine import Training
 from studyhall.search.trial import forms, modelling
 from studyhall.search.trial.seeds import trial_seed
 
-RECYCLED_AFTER = 300  # trainings of a process: memory leaks
+RECYCLED_AFTER = 250  # trainings of a process, whose memory leaks
 
 Line = dict[str, Any]
 
@@ -71,11 +71,16 @@ class Trainer:
 _trainer: Trainer | None = None  # of a worker process
 
 
-def trained(task: str, numbers: list[int], workers: int) -> Iterator[Line]:
+def trained(task: str, numbers: Sequence[int], workers: int) -> Iterator[Line]:
     """Train configurations in worker processes; yield their lines as they end."""
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), _begin, (task,), max_tasks_per_child=RECYCLED_AFTER
-    ) as pool:
+    at_once = RECYCLED_AFTER * workers
+    for first in range(0, len(numbers), at_once):
+        yield from _by_new_processes(task, numbers[first : first + at_once], workers)
+
+
+def _by_new_processes(task: str, numbers: Sequence[int], workers: int) -> Iterator[Line]:
+    # The pool's own max_tasks_per_child hangs in Python 3.11 (github.com/python/cpython/115634).
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (task,)) as pool:
         waiting = [pool.submit(_train, number) for number in numbers]
         try:
             for future in as_completed(waiting):
