@@ -34,8 +34,7 @@ from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 from studyhall.storage.database import Database, schema
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import status
-from studyhall.storage.queries.under_way import Running
+from studyhall.storage.queries.status import Running, status
 from studyhall.storage.studies import studies
 
 ROOT = Path(__file__).resolve().parent.parent

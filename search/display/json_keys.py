@@ -6,8 +6,7 @@ from typing import Any
 
 from studyhall.search.display import words
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Status
-from studyhall.storage.queries.under_way import Running
+from studyhall.storage.queries.status import Running, Status
 from studyhall.storage.studies.rows import Study
 
 

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from studyhall.search.display import tables, words
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Status
-from studyhall.storage.queries.under_way import Running
+from studyhall.storage.queries.status import Running, Status
 from studyhall.storage.studies.rows import Study
 
 

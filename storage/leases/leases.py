@@ -12,7 +12,7 @@ their own lease.
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.storage.database import Transaction, companions
+from studyhall.storage.database import Row, Transaction, companions
 from studyhall.storage.leases import orders
 from studyhall.storage.leases.orders import Order
 
@@ -84,12 +84,33 @@ class Lease:
     memory_failures: int = 0
 
 
+@dataclass(frozen=True)
+class Silent:
+    """A lease whose holder fell silent or died, as it stands after it was freed."""
+
+    trial_id: int
+    number: int
+    fence: int  # the new one
+    worker: str
+    host: str
+    progress: int  # epochs in the history
+    barren: int  # how many holders in a row were lost without a new epoch
+    seconds: float  # GPU seconds: how long it was held, times devices
+    memory_failures: int
+    stop: int  # 1: a user has asked to end the trial as pruned
+
+
 class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
     """The signal that the trial is no longer the worker's: drop it and claim another."""
 
 
 _LEASE = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
             memory_failures"""
+
+_GRACE = {  # a server that has just started could not receive heartbeats while it was down
+    "sqlite": "1 = 1",
+    "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
+}
 
 
 def _holder(worker: Worker) -> dict[str, Any]:
@@ -100,6 +121,29 @@ def _holder(worker: Worker) -> dict[str, Any]:
         "device": worker.device,
         "devices": worker.devices,
     }
+
+
+def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
+    """Read the leases in summary, and the first row of the queue.
+
+    Returns:
+        The counts `held`, `free` and `silent`; `gpu_seconds` used by held leases so far;
+        `heard_at`, the last renewal in epoch seconds; `queue_id` of the next queued configuration.
+    """
+    row = transaction.row(
+        """
+        SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
+            coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
+                AS silent,
+            coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
+            max(heard_at) AS heard_at,
+            (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
+        FROM studyhall_leases WHERE study_id = :study_id""",
+        study_id=study_id,
+        silence_s=silence_s,
+    )
+    assert row is not None
+    return row
 
 
 def grant(
@@ -185,6 +229,51 @@ def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
     return None if row is None else Lease(*row)
 
 
+_FREE = """
+    UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
+        previous_worker = worker, memory_failures = memory_failures + :out_of_memory,
+        gpu_seconds_used = gpu_seconds_used + devices * (heard_at - claimed_at),
+        barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
+    WHERE study_id = :study_id AND held = 1 AND {which}
+    RETURNING trial_id, number, fence, worker, host, progress, barren,
+        devices * (heard_at - claimed_at), memory_failures, stop"""
+
+
+def reclaim(
+    transaction: Transaction, study_id: int, *, silence_s: float, grace_s: float
+) -> list[Silent]:
+    """Free every lease whose holder fell silent; the holder can write nothing more.
+
+    Args:
+        transaction: one that holds the lock on the budget.
+        study_id: the study's identifier.
+        silence_s: seconds without a renewal from which a holder counts as silent.
+        grace_s: seconds after the start of a PostgreSQL server during which none does.
+    """
+    silent = f"heard_at < {{now}} - :silence_s AND {_GRACE[transaction.kind]}"
+    rows = transaction.rows(
+        _FREE.format(which=silent),
+        study_id=study_id,
+        out_of_memory=0,
+        silence_s=silence_s,
+        grace_s=grace_s,
+    )
+    return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
+
+
+def free(
+    transaction: Transaction, study_id: int, worker: str, *, out_of_memory: bool
+) -> Silent | None:
+    """Free the lease of a worker that is known to be dead; None if it holds none."""
+    row = transaction.row(
+        _FREE.format(which="worker = :worker"),
+        study_id=study_id,
+        worker=worker,
+        out_of_memory=int(out_of_memory),
+    )
+    return None if row is None else Silent(*row)
+
+
 def is_held(transaction: Transaction, lease: Lease) -> bool:
     """Tell whether the lease is still the worker's."""
     row = transaction.row(
@@ -193,6 +282,26 @@ def is_held(transaction: Transaction, lease: Lease) -> bool:
         fence=lease.fence,
     )
     return row is not None
+
+
+def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = False) -> Row | None:
+    """Hand a trial back.
+
+    Returns:
+        `seconds` (GPU seconds used under this lease), `stop` and the new `fence`; None if the
+        lease is lost.
+    """
+    return transaction.row(
+        """
+        UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
+            memory_failures = memory_failures + :out_of_memory, heard_at = {now},
+            gpu_seconds_used = gpu_seconds_used + devices * ({now} - claimed_at)
+        WHERE trial_id = :trial_id AND fence = :fence
+        RETURNING devices * (heard_at - claimed_at) AS seconds, stop, fence""",
+        trial_id=lease.trial_id,
+        fence=lease.fence,
+        out_of_memory=int(out_of_memory),
+    )
 
 
 def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:

@@ -116,11 +116,11 @@ def _next(
     trusting: bool,
 ) -> Lease | Waiting | Exhausted:
     """Reclaim silent leases, check the limits, then take over, dequeue or start a trial."""
-    held = _survey(transaction, study_id, terms.silence_s)
+    held = leases.survey(transaction, study_id, terms.silence_s)
     if held.silent and not trusting:
         recovery.reclaim(transaction, study_id, terms)
         # Read again: the reclaimed leases are free now, or their trials have failed.
-        held = _survey(transaction, study_id, terms.silence_s)
+        held = leases.survey(transaction, study_id, terms.silence_s)
     idle_s = _idle_s(limits, held.heard_at, terms)
     if reason := _used_up(limits, held.gpu_seconds, idle_s):
         return Exhausted(reason)
@@ -140,29 +140,6 @@ def _next(
     )
     optuna_rows.attributes(transaction, "trial_user", lease.trial_id, attributes)
     return lease
-
-
-def _survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
-    """Read the leases in summary, and the first row of the queue.
-
-    Returns:
-        The counts `held`, `free` and `silent`; `gpu_seconds` used by held leases so far;
-        `heard_at`, the last renewal in epoch seconds; `queue_id` of the next queued configuration.
-    """
-    row = transaction.row(
-        """
-        SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
-            coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
-                AS silent,
-            coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
-            max(heard_at) AS heard_at,
-            (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
-        FROM studyhall_leases WHERE study_id = :study_id""",
-        study_id=study_id,
-        silence_s=silence_s,
-    )
-    assert row is not None
-    return row
 
 
 def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:

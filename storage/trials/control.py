@@ -2,8 +2,7 @@
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.leases import budget, workers
-from studyhall.storage.leases.freeing import Silent
-from studyhall.storage.leases.leases import LeaseLost, Terms
+from studyhall.storage.leases.leases import LeaseLost, Silent, Terms
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import recovery, results
 

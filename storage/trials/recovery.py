@@ -7,9 +7,8 @@ import math
 from typing import Any
 
 from studyhall.storage.database import Transaction
-from studyhall.storage.leases import budget, freeing
-from studyhall.storage.leases.freeing import Silent
-from studyhall.storage.leases.leases import Lease, LeaseLost, Terms
+from studyhall.storage.leases import budget, leases
+from studyhall.storage.leases.leases import Lease, LeaseLost, Silent, Terms
 from studyhall.storage.trials import history as past
 from studyhall.storage.trials import results
 from studyhall.storage.trials.results import Result
@@ -20,9 +19,7 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
 
     The study's budget row must be locked.
     """
-    silent = freeing.reclaim(
-        transaction, study_id, silence_s=terms.silence_s, grace_s=terms.grace_s
-    )
+    silent = leases.reclaim(transaction, study_id, silence_s=terms.silence_s, grace_s=terms.grace_s)
     _settle(transaction, study_id, silent, terms)
     return silent
 
@@ -37,7 +34,7 @@ def free(
     Returns:
         The freed lease; None if the worker held none.
     """
-    found = freeing.free(transaction, study_id, worker, out_of_memory=out_of_memory)
+    found = leases.free(transaction, study_id, worker, out_of_memory=out_of_memory)
     _settle(transaction, study_id, [] if found is None else [found], terms)
     return found
 
@@ -95,7 +92,7 @@ def hand_back(
     Raises:
         LeaseLost: another worker holds it.
     """
-    freed = freeing.release(transaction, lease, out_of_memory=out_of_memory)
+    freed = leases.release(transaction, lease, out_of_memory=out_of_memory)
     if freed is None:
         raise LeaseLost
     budget.book(transaction, study_id, freed.seconds)

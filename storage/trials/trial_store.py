@@ -1,16 +1,20 @@
 """The store that a worker uses: claims, reports and results, each in one short transaction."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
 from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases import leases
+from studyhall.storage.leases.heartbeat import Heartbeat
 from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.sampling import feed
 from studyhall.storage.sampling.mirror import Mirror
 from studyhall.storage.sampling.part_pruning import PartPruner
 from studyhall.storage.sampling.pruning import Pruner
@@ -21,12 +25,12 @@ from studyhall.storage.trials import delivery, recovery, results
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.epochs import EpochReport
-from studyhall.storage.trials.hold import Hold
 from studyhall.storage.trials.knowledge import Knowledge
 from studyhall.storage.trials.outbox import Pointer
-from studyhall.storage.trials.reporting import REPORT_PATIENCE_S, Reporter
 
 __all__ = ["Claim", "Exhausted", "LeaseLost", "Order", "Terms", "TrialStore", "Waiting", "Worker"]
+
+_REPORT_PATIENCE_S = 1.0  # how long a report may delay training
 
 
 class TrialStore:
@@ -71,8 +75,10 @@ class TrialStore:
             pruning,
             part_pruning or PartPruner(0.0),
         )
-        self._hold = Hold(db, study.study_id, worker, self._terms.heartbeat_s)
-        self._reporter = Reporter(db, study.study_id, self._knowledge, self._hold)
+        self._claim: Claim | None = None
+        self._heartbeat = Heartbeat(
+            db, study.study_id, worker, self._terms.heartbeat_s, self._on_beat
+        )
 
     def claim(self) -> Claim | Waiting | Exhausted:
         """Claim a trial: take over a free one, or start one, queued configurations first.
@@ -107,7 +113,7 @@ class TrialStore:
             LeaseLost: another worker holds the trial.
         """
         with contextlib.suppress(StorageAway):
-            self._reporter.deliver(claim, REPORT_PATIENCE_S)
+            self._deliver(claim, _REPORT_PATIENCE_S)
 
     def report(
         self,
@@ -142,7 +148,10 @@ class TrialStore:
         claim.report(step, epoch, fold, value, dict(metrics))
         place, rung = len(claim.rows), self._knowledge.rung(claim, step, value)
         about = (step, epoch, fold, place, value, dict(metrics), rung, seconds)
-        self._reporter.report(claim, EpochReport(*about, self._direction))
+        report = EpochReport(*about, self._direction)
+        claim.outbox.add(report)
+        self._try_to_deliver(claim)
+        self._climb(claim, report)
         return claim.order
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
@@ -173,7 +182,7 @@ class TrialStore:
             StorageError: the database refuses, or was unreachable for `OUTAGE_S` seconds.
         """
         claim.outbox.point(Pointer(pointer, claim.reached(epoch, fold)))
-        self._reporter.try_to_deliver(claim)
+        self._try_to_deliver(claim)
         return claim.outbox.replaced()
 
     def tell(
@@ -222,7 +231,7 @@ class TrialStore:
             results.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
 
         self._fenced(claim, work)
-        self._hold.let_go(claim)
+        self._let_go(claim)
 
     def release(self, claim: Claim, out_of_memory: bool = False) -> None:
         """Hand the trial back; the next worker continues from its checkpoint.
@@ -245,26 +254,92 @@ class TrialStore:
             )
 
         self._fenced(claim, work)
-        self._hold.let_go(claim)
+        self._let_go(claim)
 
     def close(self) -> None:
         """Stop the heartbeat; a trial that is still held is not handed back."""
-        self._hold.stop()
+        self._heartbeat.stop()
 
     def _begin(self, lease: Lease) -> Claim:
-        self._hold.renew(lease)
+        self._heartbeat.hold(lease)
         knows = self._knowledge
         around = self._db.statement(
             lambda transaction: claiming.look_around(
                 transaction, self._study_id, lease, knows.seen, rungs=knows.pruner.needs_rungs
             )
         )
-        claim = knows.begin(lease, around)
-        self._hold.take(claim)
-        return claim
+        self._claim = knows.begin(lease, around)
+        return self._claim
+
+    def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
+        """Write what waits in the outbox, and take in the reply."""
+        with self._dropping(claim):
+            answer = delivery.deliver(
+                self._db, self._study_id, claim, self._wants_to_hear(claim), patience_s
+            )
+        if answer is not None:
+            claim.order = answer.order
+            if answer.news is not None:
+                self._knowledge.learn(answer.news)
+
+    def _wants_to_hear(self, claim: Claim) -> feed.Seen | None:
+        """Return how far the feed has been read; None if the next reply needs no news.
+
+        It needs some if the last is old, or if a report enters a rung, which the pruner must judge.
+        """
+        decides = any(report.rung is not None for report in claim.outbox.waiting)
+        return self._knowledge.seen if decides or not self._knowledge.is_fresh else None
+
+    def _try_to_deliver(self, claim: Claim) -> None:
+        """Write what waits in the outbox; keep it if the database is unreachable."""
+        if claim.outbox.is_due:
+            try:
+                self._deliver(claim, _REPORT_PATIENCE_S)
+            except StorageAway as error:
+                claim.outbox.keep(error)
+
+    def _climb(self, claim: Claim, report: EpochReport) -> None:
+        """Deliver a report once more for each further rung that it enters.
+
+        A report may enter the next rung only if its value is good enough for the one before, which
+        is known once that one has been delivered and read back from the feed.
+        """
+        while report.rung is not None and not claim.outbox.waiting:
+            rung = self._knowledge.rung(claim, report.step, report.value)
+            if rung == report.rung:  # not read back: another worker has changed it meanwhile
+                return
+            report = replace(report, rung=rung)
+            if rung is not None:
+                claim.outbox.add(report)
+                self._try_to_deliver(claim)
 
     def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
         """Write what waits in the outbox, then run a transaction; drop the claim if it is lost."""
-        self._reporter.deliver(claim)
-        with self._hold.dropping(claim):
+        self._deliver(claim)
+        with self._dropping(claim):
             self._db.transaction(work)
+
+    @contextlib.contextmanager
+    def _dropping(self, claim: Claim) -> Iterator[None]:
+        """Drop the claim, and re-raise, if the lease turns out to be lost."""
+        try:
+            yield
+        except LeaseLost:
+            claim.lost = True
+            self._let_go(claim)
+            raise
+
+    def _let_go(self, claim: Claim) -> None:
+        if self._claim is claim:
+            self._claim = None
+            self._heartbeat.hold(None)
+
+    def _on_beat(self, lease: Lease, order: Order | None) -> None:
+        """Update the claim after a beat; called by the heartbeat's thread."""
+        claim = self._claim
+        if claim is None or claim.lease is not lease:  # the main thread has let go of it meanwhile
+            return
+        if order is None:
+            claim.lost = True
+        else:
+            claim.order = order
