@@ -2,7 +2,8 @@
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.leases import budget, workers
-from studyhall.storage.leases.leases import LeaseLost, Silent, Terms
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import recovery, results
 

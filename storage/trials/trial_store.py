@@ -12,8 +12,10 @@ from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases import leases
 from studyhall.storage.leases.heartbeat import Heartbeat
-from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import feed
 from studyhall.storage.sampling.mirror import Mirror
 from studyhall.storage.sampling.part_pruning import PartPruner

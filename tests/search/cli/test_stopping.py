@@ -10,7 +10,7 @@ from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.database.companions import CONFIRM
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import retrainings

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from studyhall.search.dashboard import prometheus
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.trial_store import TrialStore

@@ -15,7 +15,7 @@ from studyhall.search.notices.following import Follower
 from studyhall.search.notices.webhook import Webhook
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import notices, studies, trash
 from studyhall.storage.trials.trial_store import TrialStore

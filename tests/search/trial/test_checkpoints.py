@@ -13,7 +13,7 @@ from studyhall.search.trial.context import Outcome
 from studyhall.search.trial.trainings import TrialProgress
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
-from studyhall.storage.leases.leases import Terms
+from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore

@@ -17,7 +17,7 @@ from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
 from studyhall.search.trial.context import Outcome
 from studyhall.search.trial.seeds import trial_seed
-from studyhall.storage.leases.leases import Terms
+from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 

@@ -19,7 +19,9 @@ from hypothesis.stateful import (
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import Lease, LeaseLost
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import feed
 from studyhall.storage.studies import studies

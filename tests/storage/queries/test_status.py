@@ -8,7 +8,7 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases import workers
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import workers
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies

@@ -7,8 +7,10 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases import workers
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies

@@ -9,8 +9,10 @@ import pytest
 
 from studyhall.storage.database import Database, urls
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import samplers
 from studyhall.storage.sampling.pruning import Halving, Never, Percentile, Pruner
