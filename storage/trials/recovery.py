@@ -10,8 +10,8 @@ from studyhall.storage.database import Transaction
 from studyhall.storage.leases import budget, leases, silence
 from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.silence import Silent, Terms
+from studyhall.storage.trials import ending, results
 from studyhall.storage.trials import history as past
-from studyhall.storage.trials import results
 from studyhall.storage.trials.results import Result
 
 
@@ -82,7 +82,7 @@ def fail(
     """
     attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
     result = left_behind(transaction, trial_id, results.FAIL, attributes)
-    results.finish(transaction, study_id, trial_id, fence, result)
+    ending.finish(transaction, study_id, trial_id, fence, result)
 
 
 def hand_back(
@@ -108,7 +108,7 @@ def prune(transaction: Transaction, study_id: int, trial_id: int, fence: int) ->
         LeaseLost: the lease has another fence, or the trial has ended.
     """
     result = left_behind(transaction, trial_id, results.PRUNED, {"stopped": "by hand"})
-    results.finish(transaction, study_id, trial_id, fence, result)
+    ending.finish(transaction, study_id, trial_id, fence, result)
 
 
 def left_behind(

@@ -23,7 +23,7 @@ from studyhall.storage.sampling.pruning import Pruner
 from studyhall.storage.sampling.window import Window
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import claim as claiming
-from studyhall.storage.trials import delivery, recovery, results
+from studyhall.storage.trials import delivery, ending, recovery, results
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.epochs import EpochReport
@@ -227,10 +227,10 @@ class TrialStore:
         )
 
         def work(transaction: Transaction) -> None:
-            if transaction.again and results.has_ended(transaction, lease.trial_id, lease.fence):
+            if transaction.again and ending.has_ended(transaction, lease.trial_id, lease.fence):
                 return
             delivery.repeat(transaction, self._study_id, claim)
-            results.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
+            ending.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
 
         self._fenced(claim, work)
         self._let_go(claim)
