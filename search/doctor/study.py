@@ -17,7 +17,8 @@ from studyhall.storage.artifacts.artifact_store import ArtifactError
 from studyhall.storage.artifacts.retention import Survey
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
-from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.queries.at_work import Running
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
