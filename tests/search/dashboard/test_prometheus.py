@@ -42,7 +42,7 @@ def test_a_study_under_way(db, store):
     store.report(claim, 1, 0.25, {"val_loss": 0.25})
     store.tell(claim, "COMPLETE", 0.25)
     store.claim()
-    store._heartbeat._beat()
+    store._holding.heartbeat._beat()
     found, study = read(db), ("study", 'digits "1"')
     assert found["studyhall_trials", ("state", "complete"), study] == 1
     assert found["studyhall_trials", ("state", "running"), study] == 1

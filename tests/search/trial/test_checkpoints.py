@@ -82,7 +82,7 @@ def killed(studio, study, monkeypatch, how, at=4):
         dying.setattr(TrialStore, "release", lambda *_: None)
         with pytest.raises(Killed):
             objective.run(objective.context.store.claim())
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     return taken_over(studio, study, monkeypatch)
 
 
@@ -130,7 +130,7 @@ def test_whoever_finds_the_lease_lost_takes_its_checkpoint_along(studio, study, 
     """And leaves that of the trial's new worker alone."""
     slow = studio.worker(study)
     claim = slow.context.store.claim()
-    slow.context.store._heartbeat.stop()
+    slow.context.store._holding.heartbeat.stop()
     checkpoint = TrialStore.checkpoint
     theirs = []
 
@@ -259,7 +259,7 @@ def test_a_kill_in_a_later_part_costs_no_epoch_before_its_checkpoint(studio, mon
     objective.context.store.release = lambda *_, **__: None
     with pytest.raises(Killed):
         objective.run(objective.context.store.claim())
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     again, claim = taken_over(studio, study, monkeypatch)
     assert again.run(claim) is Outcome.COMPLETE
     (one,), (other,) = records.trials(studio.db, whole), records.trials(studio.db, study)
