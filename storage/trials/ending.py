@@ -7,7 +7,7 @@ from studyhall.storage.database import Transaction, encoding
 from studyhall.storage.leases import budget
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.studies import directions
-from studyhall.storage.trials import epochs, optuna_rows
+from studyhall.storage.trials import optuna_rows
 from studyhall.storage.trials.results import COMPLETE, Result
 
 
@@ -57,7 +57,7 @@ def _write_result(transaction: Transaction, trial_id: int, result: Result) -> No
     )
     values = [directions.turned(result.value, result.direction), *result.further]
     for objective, value in enumerate(values):
-        finite, kind = epochs.stored(value)
+        finite, kind = encoding.stored(value)
         if kind is not None:
             transaction.run(
                 """

@@ -24,12 +24,6 @@ TERMS = Terms(silence_s=60.0, retries=1, heartbeat_s=30.0)
 Make = Callable[[], TrialStore]
 
 
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' server has just started; silence counts nevertheless."""
-    monkeypatch.setattr(Terms, "grace_s", 0.0)
-
-
 @pytest.fixture
 def study(db: Database) -> Study:
     return studies.create(db, "study", config={}, seed=0, trials=4)[0]
