@@ -13,7 +13,7 @@ sys.path[0] = str(ROOT)  # for `benchmarks`, from wherever it is run
 import optuna  # noqa: E402
 
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.leases.leases import Worker  # noqa: E402
+from studyhall.storage.leases.workers import Worker  # noqa: E402
 from studyhall.storage.sampling import pruning  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.trials.claimed_trial import Claim  # noqa: E402

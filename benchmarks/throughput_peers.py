@@ -28,7 +28,7 @@ from studyhall.search.trial.seeds import trial_seed  # noqa: E402
 from studyhall.spaces import architecture, hyperparameters, optimization  # noqa: E402
 from studyhall.spaces.entry import Value  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
-from studyhall.storage.leases.leases import Worker  # noqa: E402
+from studyhall.storage.leases.workers import Worker  # noqa: E402
 from studyhall.storage.queries import records  # noqa: E402
 from studyhall.storage.sampling import samplers  # noqa: E402
 from studyhall.storage.studies import studies  # noqa: E402

@@ -25,7 +25,8 @@ from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.streak import Streak
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.leases import LeaseLost, Terms
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status

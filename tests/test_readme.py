@@ -33,8 +33,9 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 from studyhall.storage.database import Database, schema
+from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Running, status
+from studyhall.storage.queries.status import status
 from studyhall.storage.studies import studies
 
 ROOT = Path(__file__).resolve().parent.parent

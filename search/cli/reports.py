@@ -14,7 +14,7 @@ from studyhall.search.cli.options import Name, Storage, find, writing
 from studyhall.search.display.tables import table
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.studies import studies
@@ -43,7 +43,7 @@ def report(
         text = page.report(db, find(db, name), chosen)
     path = output or Path(f"{name}{page.FORMATS[chosen]}")
     with writing(path):
-        artifact_store.write_whole(path, text.encode(errors="backslashreplace"))
+        atomic_files.write_whole(path, text.encode(errors="backslashreplace"))
     say(str(path))
 
 
@@ -96,7 +96,7 @@ def _write_compared(compared: list[Side], output: Path) -> None:
         else page.page(compared).encode(errors="backslashreplace")
     )
     with writing(output):
-        artifact_store.write_whole(output, whole)
+        atomic_files.write_whole(output, whole)
     say(str(output))
 
 
@@ -133,6 +133,6 @@ def refine(
         print(text)
         return
     with writing(output):
-        artifact_store.write_whole(output, text.encode(errors="backslashreplace"))
+        atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
     say(f"{output}: study {following}")
     remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")

@@ -16,7 +16,8 @@ from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
-from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.queries.at_work import Running
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control

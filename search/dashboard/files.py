@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 
 from studyhall.search.display import curves, notes, plots
 from studyhall.search.study_file import objectives
-from studyhall.storage.artifacts import artifact_store, bucket
+from studyhall.storage.artifacts import atomic_files, bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -68,7 +68,7 @@ class Files:
             try:
                 bucket.put(store, artifact_id, content)
                 return
-            except artifact_store.ArtifactError as error:  # a folder of another machine
+            except atomic_files.ArtifactError as error:  # a folder of another machine
                 why = str(error)
         raise bottle.HTTPError(400, why)
 
@@ -93,7 +93,7 @@ class Files:
         if not IDENTIFIER.fullmatch(artifact_id):
             return None
         for store in self._stores():
-            with contextlib.suppress(artifact_store.ArtifactError):  # a folder of another machine
+            with contextlib.suppress(atomic_files.ArtifactError):  # a folder of another machine
                 for stored in store.objects():
                     if artifact_id in stored.name:
                         return store, stored.name

@@ -19,7 +19,7 @@ from pathlib import Path
 from werkzeug.security import generate_password_hash
 
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.artifacts import atomic_files
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 SHORTEST_PASSWORD = 8  # characters
@@ -145,10 +145,10 @@ def _write(path: Path, users: dict[str, User]) -> None:
         for user in users.values()
     }
     try:
-        with artifact_store.replacing(path, durable=True) as unfinished:
+        with atomic_files.replacing(path, durable=True) as unfinished:
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
             with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump(rows, file, indent=2)
                 file.write("\n")
-    except artifact_store.ArtifactError as error:
+    except atomic_files.ArtifactError as error:
         raise ConfigError([f"--users: received {error}, expected a writable file"]) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from studyhall.search.display import words
+from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies.rows import Study
 
 

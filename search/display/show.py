@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.table import Table
 
 from studyhall.search.display import tables, words
+from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies.rows import Study
 
 

@@ -13,11 +13,12 @@ from studyhall.search.process import disk
 from studyhall.search.study import record
 from studyhall.search.trial import disk_quota
 from studyhall.storage.artifacts import bucket, retention
-from studyhall.storage.artifacts.artifact_store import ArtifactError
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.artifacts.retention import Survey
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
-from studyhall.storage.queries.status import Running, Status
+from studyhall.storage.queries.at_work import Running
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 

@@ -18,7 +18,7 @@ from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -201,7 +201,7 @@ def copy(best: Best, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in best.files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        with artifact_store.replacing(target / name) as unfinished:
+        with atomic_files.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
 
 

@@ -18,7 +18,7 @@ from studyhall.search.study import record
 from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.spaces import own_classes
-from studyhall.storage.artifacts import artifact_store, bucket
+from studyhall.storage.artifacts import artifact_store, atomic_files, bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
@@ -56,7 +56,7 @@ def export(
         content = _content(db, study, plan, found, None)
         if not _stays(folder, found.model_sha256):
             # If the disk is full, the proof is still in the database.
-            with suppress(artifact_store.ArtifactError):
+            with suppress(atomic_files.ArtifactError):
                 _write(content, folder)
                 _tidy(folder, {CARD})
         return content
@@ -99,7 +99,7 @@ def _stays(folder: Path, sha256: str | None) -> bool:
 
 def _write(content: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    artifact_store.write_whole(folder / CARD, (json.dumps(content, indent=2) + "\n").encode())
+    atomic_files.write_whole(folder / CARD, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def _tidy(folder: Path, files: set[str]) -> None:
@@ -155,14 +155,14 @@ def _model(
     """Write the model, or its weights and loader, and the user's modules; return file names."""
     if reloaded.built is not None:
         exporting.save_weights(reloaded.built, folder / used.model)
-        artifact_store.write_whole(folder / usage.LOADER, used.loader.encode())
+        atomic_files.write_whole(folder / usage.LOADER, used.loader.encode())
     else:
-        with artifact_store.replacing(folder / used.model) as unfinished:
+        with atomic_files.replacing(folder / used.model) as unfinished:
             shutil.copyfile(bucket.fetched(objects, found.trial.attributes["model"]), unfinished)
     copied = {str(own_classes.path_below(each)): each for each in used.modules}
     for name, module in copied.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        artifact_store.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
+        atomic_files.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
     return {used.model, *copied, *([usage.LOADER] if used.loader else [])}
 
 
@@ -170,7 +170,7 @@ def _predictions(path: Path | None, target: Path) -> set[str]:
     """Copy the predictions beside the model; return the names of the files."""
     if path is None:
         return set()
-    with artifact_store.replacing(target) as unfinished:
+    with atomic_files.replacing(target) as unfinished:
         shutil.copyfile(path, unfinished)
     return {target.name}
 

@@ -8,7 +8,7 @@ from studyhall.search.process import wire
 from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.leases import Silent, Terms
+from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control

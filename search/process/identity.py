@@ -7,7 +7,7 @@ import os
 import socket
 
 from studyhall.search.process import device
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 
 PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fills
 

@@ -32,8 +32,8 @@ from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records, status
+from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Running
 from studyhall.storage.studies import retrainings
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.studies.rows import Study

@@ -13,7 +13,8 @@ from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.artifacts import bucket
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.trials.claimed_trial import Claim
 
 WEIGHTS_ALONE = ".h5"  # file ending of objects that hold only weights, no architecture

@@ -13,7 +13,7 @@ from studyhall.search.trial import trainings
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.trainings import TrialProgress
 from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials.claimed_trial import Claim
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from studyhall.search.study_file import sections
 from studyhall.search.study_file.sections import StudySection
 from studyhall.storage.artifacts import retention
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies.rows import Study

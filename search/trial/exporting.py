@@ -15,7 +15,7 @@ from scipy import sparse
 
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
-from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.artifacts import atomic_files
 
 BATCH = 1024  # samples per prediction, so that memory does not grow with the data
 
@@ -48,7 +48,7 @@ def save(model: keras.Model, path: Path) -> None:
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
     """
-    with artifact_store.replacing(path) as unfinished:
+    with atomic_files.replacing(path) as unfinished:
         model.save(unfinished, include_optimizer=False)
 
 
@@ -58,7 +58,7 @@ def save_weights(model: keras.Model, path: Path) -> None:
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
     """
-    with artifact_store.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
+    with atomic_files.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.weights.h5"  # Keras requires this ending
         model.save_weights(written)
         shutil.copyfile(written, unfinished)

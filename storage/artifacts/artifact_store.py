@@ -6,31 +6,17 @@ a temporary file, which is renamed: a reader sees all of it or nothing. It never
 """
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
-import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from studyhall.storage.database.urls import StorageError
+from studyhall.storage.artifacts import atomic_files
+from studyhall.storage.artifacts.atomic_files import ArtifactError, reported
 
-if TYPE_CHECKING:
-    pass
-
-_UNFINISHED = ".unfinished-"
-_NAME = re.compile(
-    r"(\.unfinished-[0-9a-f]{32}-)?(?P<kind>[a-z]+)-.+-(?P<trial>\d+)-[0-9a-f]{32}\.\w+"
-)
-_FORGOTTEN_S = 1800.0  # a temporary file that has not grown for so long has lost its writer
-
-
-class ArtifactError(StorageError):
-    """The error for an object that cannot be written or read; one line with its path and why."""
+_NAME = re.compile(r"(?P<kind>[a-z]+)-.+-(?P<trial>\d+)-[0-9a-f]{32}\.\w+")
 
 
 @dataclass(frozen=True)
@@ -96,11 +82,11 @@ class ArtifactStore:
             ArtifactError: the disk is full or the folder is gone.
         """
         name = self.new_name(kind, owner, suffix)
-        write_whole(self.root / name, data)
+        atomic_files.write_whole(self.root / name, data)
         return name
 
     def new_name(self, kind: str, owner: str, suffix: str = ".bin") -> str:
-        """Return a unique name, for an object that the caller writes through `replacing`."""
+        """Return a unique name, for an object that is written by `atomic_files.replacing`."""
         return f"{start(kind, owner)}{uuid.uuid4().hex}{suffix}"
 
     def path(self, name: str) -> Path:
@@ -119,7 +105,7 @@ class ArtifactStore:
         Raises:
             ArtifactError: there is no such object, or it cannot be read.
         """
-        with _reported(self.path(name)):
+        with reported(self.path(name)):
             return self.path(name).read_bytes()
 
     def sha256(self, name: str) -> str:
@@ -128,19 +114,19 @@ class ArtifactStore:
         Raises:
             ArtifactError: there is no such object, or it cannot be read.
         """
-        with _reported(self.path(name)), self.path(name).open("rb") as file:
+        with reported(self.path(name)), self.path(name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def remove(self, name: str | None) -> None:
         """Remove an object; do nothing if there is none of that name, or the name is None."""
         if name is not None:
-            with _reported(self.path(name)):
+            with reported(self.path(name)):
                 self.path(name).unlink(missing_ok=True)
 
     def objects(self) -> list[StoredObject]:
         """Return all objects, oldest first."""
         found = []
-        with _reported(self.root):
+        with reported(self.root):
             for entry in os.scandir(self.root):
                 with contextlib.suppress(FileNotFoundError):  # another process has removed it
                     if entry.is_file() and not entry.name.startswith("."):
@@ -166,96 +152,9 @@ class ArtifactStore:
             own: a prefix of names that only the caller writes, see `start`; their temporary files
                 are removed at once.
         """
-        for path in self.root.glob(f"{_UNFINISHED}*"):
-            with contextlib.suppress(OSError):
-                left = StoredObject(path.name, 0, path.stat().st_mtime)
-                ours = bool(own) and _intended(path.name).startswith(own)
-                if ours or time.time() - left.modified_at > _FORGOTTEN_S:
-                    path.unlink()
+        atomic_files.sweep(self.root, own)
 
 
 def start(kind: str, owner: str) -> str:
     """Return the prefix of the names of all objects of that kind and owner."""
     return re.sub(r"[^\w.-]+", "_", f"{kind}-{owner}") + "-"
-
-
-def _intended(unfinished: str) -> str:
-    """Return the final name of an object, from the name of its temporary file."""
-    return unfinished[len(_UNFINISHED) + 33 :]  # 32 digits and a dash
-
-
-def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write a temporary file and rename it, so that a reader never sees half of the content.
-
-    Args:
-        path: the file to write or replace.
-        data: its content.
-        durable: flush it to disk, so that it survives a power failure; costs some milliseconds.
-
-    Raises:
-        ArtifactError: the disk is full, or the folder is gone or read-only.
-    """
-    with replacing(path, durable=durable) as unfinished:
-        unfinished.write_bytes(data)
-
-
-@contextlib.contextmanager
-def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, with the same suffix; rename it at the end.
-
-    Where `path` is a symbolic link, the file that it points to is replaced. A device or a pipe
-    must not be replaced: there `path` itself is yielded.
-
-    Args:
-        path: the file to write or replace.
-        durable: flush it to disk, so that it survives a power failure.
-
-    Raises:
-        ArtifactError: the disk is full, or the folder is gone or read-only; no temporary file is
-            left behind.
-    """
-    with _reported(path):
-        if _is_special(path):
-            yield path
-            return
-        path = Path(os.path.realpath(path))
-        unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
-        try:
-            yield unfinished
-            if durable:
-                _flush(unfinished)
-            unfinished.replace(path)
-            if durable:
-                _flush(path.parent)
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-
-def _is_special(path: Path) -> bool:
-    """Tell whether a path is a device, a pipe or the like, which must be written to directly.
-
-    Raises:
-        IsADirectoryError: the path is a folder.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    # By name too: /dev/stdout looks like a regular file when output is redirected to one.
-    by_name = path.is_absolute() and path.parts[1] in ("dev", "proc")
-    return path.exists() and (by_name or not path.is_file())
-
-
-def _flush(path: Path) -> None:
-    # A folder is flushed as well as a file: only then does a rename in it survive a power failure.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ArtifactError(f"{path}: {error.strerror or error}") from error

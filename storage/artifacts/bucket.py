@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore, StoredObject
+from studyhall.storage.artifacts import artifact_store, atomic_files
+from studyhall.storage.artifacts.artifact_store import ArtifactStore, StoredObject
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 
 SCHEME = "s3://"
 FOLDER = "studyhall-artifacts"  # in the working directory; studies without a bucket use it too
@@ -95,7 +96,7 @@ def put(store: ArtifactStore, name: str, data: bytes) -> None:
     if isinstance(store, BucketStore):
         store.put(name, io.BytesIO(data))
     else:
-        artifact_store.write_whole(store.path(name), data)
+        atomic_files.write_whole(store.path(name), data)
 
 
 def shared(store: ArtifactStore, name: str) -> str:
@@ -127,7 +128,7 @@ def fetched(store: ArtifactStore, name: str) -> Path:
     path = store.path(name)
     if isinstance(store, BucketStore) and not path.exists():
         with contextlib.suppress(FileNotFoundError), store.opened(name) as content:
-            artifact_store.write_whole(path, content.read())
+            atomic_files.write_whole(path, content.read())
     return path
 
 

@@ -1,4 +1,4 @@
-"""The encoding of hyperparameters, reports and metrics as JSON and bytes in our tables."""
+"""The encoding of values in tables: of numbers in Optuna's, of JSON and bytes in ours."""
 
 import functools
 import json
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Params = tuple[dict[str, Any], dict[str, "BaseDistribution"]]
+# The numbers that are not finite: Optuna's tables hold them as a null of such a kind.
+BY_KIND = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+
+
+def stored(value: float | None) -> tuple[float | None, str | None]:
+    """Return a number as Optuna's tables hold it: the value if it is finite, and its kind."""
+    if value is None:
+        return None, None
+    if math.isnan(value):
+        return None, "NAN"
+    if math.isinf(value):
+        return None, "INF_POS" if value > 0 else "INF_NEG"
+    return value, "FINITE"
 
 
 def pack_params(

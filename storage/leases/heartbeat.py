@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases, workers
-from studyhall.storage.leases.leases import Lease, Worker
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.workers import Worker
 
 _log = logging.getLogger(__name__)
 

@@ -15,45 +15,7 @@ from typing import Any
 from studyhall.storage.database import Row, Transaction, companions
 from studyhall.storage.leases import orders
 from studyhall.storage.leases.orders import Order
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A process that runs trials.
-
-    Args:
-        name: unique in its study.
-        host: the machine's name.
-        pid: its process id on that machine.
-        device: the device that it trains on, as shown to the user: "cpu", "gpu 0", a UUID.
-        devices: how many devices it occupies; its GPU seconds are seconds times this number.
-    """
-
-    name: str
-    host: str
-    pid: int
-    device: str
-    devices: float = 1.0
-
-
-@dataclass(frozen=True)
-class Terms:
-    """The timing of a study's leases and the limit of their takeovers.
-
-    Args:
-        silence_s: seconds without a renewal after which another worker may take the trial over.
-        retries: how many takeovers in a row may end without a new epoch before the trial fails.
-        heartbeat_s: seconds between renewals.
-    """
-
-    silence_s: float = 90.0
-    retries: int = 3
-    heartbeat_s: float = 15.0
-
-    @property
-    def grace_s(self) -> float:
-        """The seconds after an outage of the database during which no worker counts as silent."""
-        return min(2 * self.heartbeat_s, self.silence_s)
+from studyhall.storage.leases.workers import Worker
 
 
 @dataclass(frozen=True)
@@ -84,33 +46,12 @@ class Lease:
     memory_failures: int = 0
 
 
-@dataclass(frozen=True)
-class Silent:
-    """A lease whose holder fell silent or died, as it stands after it was freed."""
-
-    trial_id: int
-    number: int
-    fence: int  # the new one
-    worker: str
-    host: str
-    progress: int  # epochs in the history
-    barren: int  # how many holders in a row were lost without a new epoch
-    seconds: float  # GPU seconds: how long it was held, times devices
-    memory_failures: int
-    stop: int  # 1: a user has asked to end the trial as pruned
-
-
 class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
     """The signal that the trial is no longer the worker's: drop it and claim another."""
 
 
 _LEASE = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
             memory_failures"""
-
-_GRACE = {  # a server that has just started could not receive heartbeats while it was down
-    "sqlite": "1 = 1",
-    "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
-}
 
 
 def _holder(worker: Worker) -> dict[str, Any]:
@@ -227,51 +168,6 @@ def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
         token=token,
     )
     return None if row is None else Lease(*row)
-
-
-_FREE = """
-    UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
-        previous_worker = worker, memory_failures = memory_failures + :out_of_memory,
-        gpu_seconds_used = gpu_seconds_used + devices * (heard_at - claimed_at),
-        barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
-    WHERE study_id = :study_id AND held = 1 AND {which}
-    RETURNING trial_id, number, fence, worker, host, progress, barren,
-        devices * (heard_at - claimed_at), memory_failures, stop"""
-
-
-def reclaim(
-    transaction: Transaction, study_id: int, *, silence_s: float, grace_s: float
-) -> list[Silent]:
-    """Free every lease whose holder fell silent; the holder can write nothing more.
-
-    Args:
-        transaction: one that holds the lock on the budget.
-        study_id: the study's identifier.
-        silence_s: seconds without a renewal from which a holder counts as silent.
-        grace_s: seconds after the start of a PostgreSQL server during which none does.
-    """
-    silent = f"heard_at < {{now}} - :silence_s AND {_GRACE[transaction.kind]}"
-    rows = transaction.rows(
-        _FREE.format(which=silent),
-        study_id=study_id,
-        out_of_memory=0,
-        silence_s=silence_s,
-        grace_s=grace_s,
-    )
-    return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
-
-
-def free(
-    transaction: Transaction, study_id: int, worker: str, *, out_of_memory: bool
-) -> Silent | None:
-    """Free the lease of a worker that is known to be dead; None if it holds none."""
-    row = transaction.row(
-        _FREE.format(which="worker = :worker"),
-        study_id=study_id,
-        worker=worker,
-        out_of_memory=int(out_of_memory),
-    )
-    return None if row is None else Silent(*row)
 
 
 def is_held(transaction: Transaction, lease: Lease) -> bool:

@@ -1,9 +1,29 @@
-"""The list of workers with the time of their last heartbeat, also of those that hold no trial."""
+"""The workers of a study, and the list of their last heartbeats, with or without a trial."""
+
+from dataclasses import dataclass
 
 from studyhall.storage.database import Transaction
-from studyhall.storage.leases.leases import Worker
 
 GONE_S = 86_400.0  # seconds: one day
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that runs trials.
+
+    Args:
+        name: unique in its study.
+        host: the machine's name.
+        pid: its process id on that machine.
+        device: the device that it trains on, as shown to the user: "cpu", "gpu 0", a UUID.
+        devices: how many devices it occupies; its GPU seconds are seconds times this number.
+    """
+
+    name: str
+    host: str
+    pid: int
+    device: str
+    devices: float = 1.0
 
 
 def note(transaction: Transaction, study_id: int, worker: Worker) -> None:

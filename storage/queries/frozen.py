@@ -11,11 +11,10 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from studyhall.storage.database import Database, Row, Transaction
+from studyhall.storage.database import Database, Row, Transaction, encoding
 from studyhall.storage.database.optuna_names import FrozenStudy
 
 _MANY = 512  # more trials than these are read with the whole study: SQLite limits bound values
-_NOT_FINITE = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}
 
 _PARTS = (
     "trial_params", "trial_values", "trial_intermediate_values", "trial_user_attributes",
@@ -147,7 +146,7 @@ def _numbers(rows: list[Any]) -> Iterator[float]:
 
 
 def _number(value: float, kind: str) -> float:
-    return _NOT_FINITE.get(kind, value)
+    return encoding.BY_KIND.get(kind, value)
 
 
 @lru_cache(maxsize=4096)

@@ -1,54 +1,16 @@
 """The status of a study, read by a few indexed look-ups, however many trials it has."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from studyhall.storage.database import Database, Transaction, companions, connection
-from studyhall.storage.queries import records
+from studyhall.storage.queries import at_work, records
+from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.studies import directions
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import results
 
 _RATE_WINDOW_S = 3600.0
-
-
-@dataclass(frozen=True)
-class Running:
-    """A trial that has started and not ended; `held` is False if it waits to be continued."""
-
-    number: int
-    worker: str
-    host: str
-    pid: int
-    device: str
-    epoch: int
-    value: float | None  # of the last epoch
-    best: float | None  # of all epochs
-    silent_s: float  # seconds since the last report or heartbeat
-    attempt: int
-    held: bool
-    lost: int  # how often its worker fell silent or died
-    repeated_epochs: int  # trained again after takeovers
-    repeated_s: float
-    started_at: float  # epoch seconds
-    checkpoint: str | None  # name of the last one
-    fence: int
-    memory_failures: int  # how often its worker ran out of memory
-    epochs: int  # in its history, all folds
-    name: str | None  # the name of a queued configuration, if it has one
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A worker process as last seen, with or without a trial."""
-
-    name: str
-    host: str
-    pid: int
-    device: str
-    started_at: float
-    silent_s: float
 
 
 @dataclass(frozen=True)
@@ -160,7 +122,7 @@ def read(transaction: Transaction, study_id: int) -> Status:
         LookupError: the study is gone.
     """
     limits = _limits(transaction, study_id)
-    running = _running(transaction, study_id)
+    running = at_work.trials(transaction, study_id)
     counts, takeovers, epochs, seconds = _counts(transaction, study_id)
     return Status(
         now=limits.now,
@@ -174,7 +136,7 @@ def read(transaction: Transaction, study_id: int) -> Status:
         gpu_seconds_limit=limits.gpu_seconds,
         incumbent=_incumbent(transaction, study_id),
         running=running,
-        workers=_workers(transaction, study_id),
+        workers=at_work.workers(transaction, study_id),
         finished_per_hour=_rate(transaction, study_id),
         takeovers=takeovers + sum(one.attempt - 1 for one in running),
         repeated_epochs=epochs + sum(one.repeated_epochs for one in running),
@@ -241,41 +203,6 @@ def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
     )
     is_hidden = companions.optunas(study_id) is None  # a hidden study has no use for a best trial
     return None if row is None or is_hidden else records.read(transaction, study_id, row[0])[0]
-
-
-def _running(transaction: Transaction, study_id: int) -> list[Running]:
-    rows = transaction.rows(
-        f"""
-        SELECT number, worker, host, pid, device, epoch, value,
-            (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
-            {{now}} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
-            checkpoint, fence, memory_failures, progress,
-            (SELECT a.value_json FROM trial_user_attributes a
-                WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
-        FROM studyhall_leases l
-            JOIN study_directions s
-                ON s.study_id = {companions.head("l.study_id")} AND s.objective = 0
-        WHERE l.study_id = :study_id ORDER BY number""",
-        study_id=study_id,
-    )
-    return [_read(Running(*row[:-1]), row[-1]) for row in rows]
-
-
-def _read(running: Running, direction: str) -> Running:
-    """Convert a row's costs to values, and columns to types that SQLite does not have."""
-    value, best = (directions.turned(cost, direction) for cost in (running.value, running.best))
-    name = running.name and json.loads(running.name)
-    return replace(running, held=bool(running.held), name=name, value=value, best=best)
-
-
-def _workers(transaction: Transaction, study_id: int) -> list[Sight]:
-    rows = transaction.rows(
-        """
-        SELECT name, host, pid, device, started_at, {now} - seen_at FROM studyhall_workers
-        WHERE study_id = :study_id ORDER BY name""",
-        study_id=study_id,
-    )
-    return [Sight(*row) for row in rows]
 
 
 def _rate(transaction: Transaction, study_id: int) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any
 from studyhall.storage.database import Database, Row, Transaction, companions
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.leases import budget
-from studyhall.storage.studies import directions, rows
+from studyhall.storage.studies import deletion, directions, rows
 from studyhall.storage.studies.rows import Queued, Study
 
 __all__ = ["CONFIRM", "DATACURVE", "Retraining"]
@@ -117,7 +117,7 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
         begun = {one.id for one in found if one.trial_id is not None}
         for one in found:
             if one.trial_id is not None and one.worker is None and one.id not in of:
-                rows.delete_trial(transaction, one.trial_id)
+                deletion.delete_trial(transaction, one.trial_id)
         before = {one.id: one for one in found}
         queued = [before.get(each, one) for each, one in of.items() if each not in begun]
         _queue(transaction, study, purpose, queued)
@@ -148,7 +148,7 @@ def reopen(db: Database, study: Study, one: Retraining) -> None:
         found = _read(transaction, study, one.purpose)
         queued = [each for each in found if each.trial_id is None]
         if one in found and one.trial_id is not None:
-            rows.delete_trial(transaction, one.trial_id)
+            deletion.delete_trial(transaction, one.trial_id)
             queued.append(one)
         _queue(transaction, study, one.purpose, queued)
 

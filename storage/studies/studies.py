@@ -9,7 +9,7 @@ from typing import Any
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import budget
-from studyhall.storage.studies import rows
+from studyhall.storage.studies import deletion, rows
 from studyhall.storage.studies.directions import MINIMIZE
 from studyhall.storage.studies.rows import Queued, Study
 
@@ -51,7 +51,7 @@ def create(
 
     def work(transaction: Transaction) -> tuple[Study, bool]:
         if (study := rows.find(transaction, name)) is None:
-            rows.forget_orphans(transaction)
+            deletion.forget_orphans(transaction)
             study_id = rows.insert(transaction, name, token, config, seed, directions)
             rows.insert_budget(transaction, study_id, trials, seconds, gpu_seconds)
             for each in queued:
@@ -183,7 +183,7 @@ def change_config(
 
 def delete(db: Database, study: Study) -> None:
     """Delete all rows of a study, in Optuna's tables and ours; files are not deleted."""
-    db.transaction(lambda transaction: rows.delete(transaction, study.study_id))
+    db.transaction(lambda transaction: deletion.delete_study(transaction, study.study_id))
 
 
 def set_fact(db: Database, study: Study, key: str, value: Any) -> None:

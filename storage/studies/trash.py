@@ -10,7 +10,7 @@ from typing import Any
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.urls import StorageError
-from studyhall.storage.studies import rows
+from studyhall.storage.studies import deletion
 
 PREFIX = "trash/"  # unmistakable: a study's name can't contain a slash
 _FACT = "trash"
@@ -127,7 +127,7 @@ def purge(db: Database, deleted: Deleted) -> None:
 
     def work(transaction: Transaction) -> None:
         _about(transaction, deleted.study_id)
-        rows.delete(transaction, deleted.study_id)
+        deletion.delete_study(transaction, deleted.study_id)
 
     db.transaction(work)
 

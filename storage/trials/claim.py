@@ -10,7 +10,9 @@ from typing import Any
 
 from studyhall.storage.database import Row, Transaction
 from studyhall.storage.leases import budget, leases
-from studyhall.storage.leases.leases import Lease, Terms, Worker
+from studyhall.storage.leases.leases import Lease
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import feed
 from studyhall.storage.trials import history as past
 from studyhall.storage.trials import optuna_rows, recovery

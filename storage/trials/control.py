@@ -2,9 +2,10 @@
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.leases import budget, workers
-from studyhall.storage.leases.leases import LeaseLost, Silent, Terms
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.studies.rows import Study
-from studyhall.storage.trials import recovery, results
+from studyhall.storage.trials import ending, recovery
 
 
 def set_stop(db: Database, study: Study, stop: bool) -> None:
@@ -110,7 +111,7 @@ def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, sto
     """
 
     def work(transaction: Transaction) -> bool:
-        if transaction.again and results.has_ended(transaction, trial_id, fence):
+        if transaction.again and ending.has_ended(transaction, trial_id, fence):
             return True
         try:
             recovery.fail(transaction, study.study_id, trial_id, fence, reason, stopped)

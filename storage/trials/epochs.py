@@ -5,7 +5,6 @@ a round trip is a function call, it is three statements. Reading news from the f
 statement, planned each time, since the number of rows depends on how far the worker has read.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,8 +202,8 @@ def _enter(
 
 def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
     # Our tables hold the cost, Optuna's the value.
-    cost, _ = stored(report.value)
-    finite, kind = stored(directions.turned(report.value, report.direction))
+    cost, _ = encoding.stored(report.value)
+    finite, kind = encoding.stored(directions.turned(report.value, report.direction))
     return {
         "trial_id": lease.trial_id,
         "fence": lease.fence,
@@ -218,14 +217,3 @@ def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
         "metrics": encoding.pack_metrics(report.metrics),
         "seconds": report.seconds,
     }
-
-
-def stored(value: float | None) -> tuple[float | None, str | None]:
-    """Return a number as Optuna's tables hold it: the value if it is finite, and its kind."""
-    if value is None:
-        return None, None
-    if math.isnan(value):
-        return None, "NAN"
-    if math.isinf(value):
-        return None, "INF_POS" if value > 0 else "INF_NEG"
-    return value, "FINITE"

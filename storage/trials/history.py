@@ -1,14 +1,11 @@
 """The stored past of a running trial: reports, history, the sampler's attributes."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from studyhall.storage.database import Transaction, companions, encoding
 from studyhall.storage.studies import directions
-
-_SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def reports(transaction: Transaction, trial_id: int) -> dict[int, float]:
         WHERE v.trial_id = :trial_id ORDER BY v.step""",
         trial_id=trial_id,
     )
-    found = {step: (_SPECIAL.get(kind, value), way) for step, value, kind, way in rows}
+    found = {step: (encoding.BY_KIND.get(kind, value), way) for step, value, kind, way in rows}
     return {step: directions.turned(value, way) or 0.0 for step, (value, way) in found.items()}
 
 

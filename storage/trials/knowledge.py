@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 from optuna.samplers import BaseSampler
 
+from studyhall.storage.database import Database
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.sampling import feed
 from studyhall.storage.sampling.feed import News
 from studyhall.storage.sampling.mirror import Mirror
 from studyhall.storage.sampling.part_pruning import PartPruner
 from studyhall.storage.sampling.pruning import Pruner
+from studyhall.storage.trials import claim as claiming
 from studyhall.storage.trials import claimed_trial as claimed
-from studyhall.storage.trials.claim import Surroundings
 from studyhall.storage.trials.claimed_trial import Claim
 
 FRESH_S = 0.25  # a report asks for news only if the last is older than this
@@ -62,8 +63,16 @@ class Knowledge:
         """
         return time.monotonic() - self._heard_at < FRESH_S
 
-    def begin(self, lease: Lease, around: Surroundings) -> Claim:
-        """Make the claim of a trial, ready for sampling, after learning the latest results."""
+    def begin(self, db: Database, study_id: int, lease: Lease) -> Claim:
+        """Read the latest results, and make the claim of a trial, ready for sampling.
+
+        Raises:
+            StorageError: the database stayed unreachable.
+        """
+        rungs = self.pruner.needs_rungs
+        around = db.statement(
+            lambda t: claiming.look_around(t, study_id, lease, self.seen, rungs=rungs)
+        )
         self.learn(around.news)
         frozen = claimed.claimed_trial(lease, around.past.notes)
         self.mirror.show_running([frozen, *map(claimed.other_trial, around.running)])

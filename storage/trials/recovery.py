@@ -7,10 +7,11 @@ import math
 from typing import Any
 
 from studyhall.storage.database import Transaction
-from studyhall.storage.leases import budget, leases
-from studyhall.storage.leases.leases import Lease, LeaseLost, Silent, Terms
+from studyhall.storage.leases import budget, leases, silence
+from studyhall.storage.leases.leases import Lease, LeaseLost
+from studyhall.storage.leases.silence import Silent, Terms
+from studyhall.storage.trials import ending, results
 from studyhall.storage.trials import history as past
-from studyhall.storage.trials import results
 from studyhall.storage.trials.results import Result
 
 
@@ -19,7 +20,7 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
 
     The study's budget row must be locked.
     """
-    silent = leases.reclaim(transaction, study_id, silence_s=terms.silence_s, grace_s=terms.grace_s)
+    silent = silence.reclaim(transaction, study_id, terms)
     _settle(transaction, study_id, silent, terms)
     return silent
 
@@ -34,7 +35,7 @@ def free(
     Returns:
         The freed lease; None if the worker held none.
     """
-    found = leases.free(transaction, study_id, worker, out_of_memory=out_of_memory)
+    found = silence.free(transaction, study_id, worker, out_of_memory=out_of_memory)
     _settle(transaction, study_id, [] if found is None else [found], terms)
     return found
 
@@ -81,7 +82,7 @@ def fail(
     """
     attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
     result = left_behind(transaction, trial_id, results.FAIL, attributes)
-    results.finish(transaction, study_id, trial_id, fence, result)
+    ending.finish(transaction, study_id, trial_id, fence, result)
 
 
 def hand_back(
@@ -107,7 +108,7 @@ def prune(transaction: Transaction, study_id: int, trial_id: int, fence: int) ->
         LeaseLost: the lease has another fence, or the trial has ended.
     """
     result = left_behind(transaction, trial_id, results.PRUNED, {"stopped": "by hand"})
-    results.finish(transaction, study_id, trial_id, fence, result)
+    ending.finish(transaction, study_id, trial_id, fence, result)
 
 
 def left_behind(

@@ -1,36 +1,32 @@
 """The store that a worker uses: claims, reports and results, each in one short transaction."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from studyhall.storage.database import Database, Transaction
-from studyhall.storage.database.connection import PATIENCE_S
+from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.heartbeat import Heartbeat
-from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
-from studyhall.storage.sampling import feed
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling.mirror import Mirror
 from studyhall.storage.sampling.part_pruning import PartPruner
 from studyhall.storage.sampling.pruning import Pruner
 from studyhall.storage.sampling.window import Window
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import claim as claiming
-from studyhall.storage.trials import delivery, recovery, results
+from studyhall.storage.trials import ending, recovery, results
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.delivery import REPORT_PATIENCE_S, Delivery
 from studyhall.storage.trials.epochs import EpochReport
+from studyhall.storage.trials.holding import Holding
 from studyhall.storage.trials.knowledge import Knowledge
 from studyhall.storage.trials.outbox import Pointer
-
-__all__ = ["Claim", "Exhausted", "LeaseLost", "Order", "Terms", "TrialStore", "Waiting", "Worker"]
-
-_REPORT_PATIENCE_S = 1.0  # how long a report may delay training
 
 
 class TrialStore:
@@ -75,10 +71,8 @@ class TrialStore:
             pruning,
             part_pruning or PartPruner(0.0),
         )
-        self._claim: Claim | None = None
-        self._heartbeat = Heartbeat(
-            db, study.study_id, worker, self._terms.heartbeat_s, self._on_beat
-        )
+        self._holding = Holding(db, study.study_id, worker, self._terms.heartbeat_s)
+        self._delivery = Delivery(db, study.study_id, self._knowledge, self._holding)
 
     def claim(self) -> Claim | Waiting | Exhausted:
         """Claim a trial: take over a free one, or start one, queued configurations first.
@@ -113,7 +107,7 @@ class TrialStore:
             LeaseLost: another worker holds the trial.
         """
         with contextlib.suppress(StorageAway):
-            self._deliver(claim, _REPORT_PATIENCE_S)
+            self._delivery.deliver(claim, REPORT_PATIENCE_S)
 
     def report(
         self,
@@ -148,10 +142,7 @@ class TrialStore:
         claim.report(step, epoch, fold, value, dict(metrics))
         place, rung = len(claim.rows), self._knowledge.rung(claim, step, value)
         about = (step, epoch, fold, place, value, dict(metrics), rung, seconds)
-        report = EpochReport(*about, self._direction)
-        claim.outbox.add(report)
-        self._try_to_deliver(claim)
-        self._climb(claim, report)
+        self._delivery.report(claim, EpochReport(*about, self._direction))
         return claim.order
 
     def should_prune(self, claim: Claim, epoch: int) -> bool:
@@ -182,7 +173,7 @@ class TrialStore:
             StorageError: the database refuses, or was unreachable for `OUTAGE_S` seconds.
         """
         claim.outbox.point(Pointer(pointer, claim.reached(epoch, fold)))
-        self._try_to_deliver(claim)
+        self._delivery.attempt(claim)
         return claim.outbox.replaced()
 
     def tell(
@@ -223,15 +214,11 @@ class TrialStore:
             direction=self._direction,
             further=further,
         )
-
-        def work(transaction: Transaction) -> None:
-            if transaction.again and results.has_ended(transaction, lease.trial_id, lease.fence):
-                return
-            delivery.repeat(transaction, self._study_id, claim)
-            results.finish(transaction, self._study_id, lease.trial_id, lease.fence, result)
-
-        self._fenced(claim, work)
-        self._let_go(claim)
+        self._delivery.end(
+            claim,
+            lambda t: ending.finish(t, self._study_id, lease.trial_id, lease.fence, result),
+            written=lambda t: ending.has_ended(t, lease.trial_id, lease.fence),
+        )
 
     def release(self, claim: Claim, out_of_memory: bool = False) -> None:
         """Hand the trial back; the next worker continues from its checkpoint.
@@ -244,102 +231,20 @@ class TrialStore:
             LeaseLost: another worker holds the trial already.
             StorageError: the database stayed unreachable.
         """
-
-        def work(transaction: Transaction) -> None:
-            if transaction.again and not leases.is_held(transaction, claim.lease):
-                return
-            delivery.repeat(transaction, self._study_id, claim)
-            recovery.hand_back(
-                transaction, self._study_id, claim.lease, out_of_memory=out_of_memory
-            )
-
-        self._fenced(claim, work)
-        self._let_go(claim)
+        self._delivery.end(
+            claim,
+            lambda t: recovery.hand_back(
+                t, self._study_id, claim.lease, out_of_memory=out_of_memory
+            ),
+            written=lambda t: not leases.is_held(t, claim.lease),
+        )
 
     def close(self) -> None:
         """Stop the heartbeat; a trial that is still held is not handed back."""
-        self._heartbeat.stop()
+        self._holding.heartbeat.stop()
 
     def _begin(self, lease: Lease) -> Claim:
-        self._heartbeat.hold(lease)
-        knows = self._knowledge
-        around = self._db.statement(
-            lambda transaction: claiming.look_around(
-                transaction, self._study_id, lease, knows.seen, rungs=knows.pruner.needs_rungs
-            )
-        )
-        self._claim = knows.begin(lease, around)
-        return self._claim
-
-    def _deliver(self, claim: Claim, patience_s: float = PATIENCE_S) -> None:
-        """Write what waits in the outbox, and take in the reply."""
-        with self._dropping(claim):
-            answer = delivery.deliver(
-                self._db, self._study_id, claim, self._wants_to_hear(claim), patience_s
-            )
-        if answer is not None:
-            claim.order = answer.order
-            if answer.news is not None:
-                self._knowledge.learn(answer.news)
-
-    def _wants_to_hear(self, claim: Claim) -> feed.Seen | None:
-        """Return how far the feed has been read; None if the next reply needs no news.
-
-        It needs some if the last is old, or if a report enters a rung, which the pruner must judge.
-        """
-        decides = any(report.rung is not None for report in claim.outbox.waiting)
-        return self._knowledge.seen if decides or not self._knowledge.is_fresh else None
-
-    def _try_to_deliver(self, claim: Claim) -> None:
-        """Write what waits in the outbox; keep it if the database is unreachable."""
-        if claim.outbox.is_due:
-            try:
-                self._deliver(claim, _REPORT_PATIENCE_S)
-            except StorageAway as error:
-                claim.outbox.keep(error)
-
-    def _climb(self, claim: Claim, report: EpochReport) -> None:
-        """Deliver a report once more for each further rung that it enters.
-
-        A report may enter the next rung only if its value is good enough for the one before, which
-        is known once that one has been delivered and read back from the feed.
-        """
-        while report.rung is not None and not claim.outbox.waiting:
-            rung = self._knowledge.rung(claim, report.step, report.value)
-            if rung == report.rung:  # not read back: another worker has changed it meanwhile
-                return
-            report = replace(report, rung=rung)
-            if rung is not None:
-                claim.outbox.add(report)
-                self._try_to_deliver(claim)
-
-    def _fenced(self, claim: Claim, work: Callable[[Transaction], None]) -> None:
-        """Write what waits in the outbox, then run a transaction; drop the claim if it is lost."""
-        self._deliver(claim)
-        with self._dropping(claim):
-            self._db.transaction(work)
-
-    @contextlib.contextmanager
-    def _dropping(self, claim: Claim) -> Iterator[None]:
-        """Drop the claim, and re-raise, if the lease turns out to be lost."""
-        try:
-            yield
-        except LeaseLost:
-            claim.lost = True
-            self._let_go(claim)
-            raise
-
-    def _let_go(self, claim: Claim) -> None:
-        if self._claim is claim:
-            self._claim = None
-            self._heartbeat.hold(None)
-
-    def _on_beat(self, lease: Lease, order: Order | None) -> None:
-        """Update the claim after a beat; called by the heartbeat's thread."""
-        claim = self._claim
-        if claim is None or claim.lease is not lease:  # the main thread has let go of it meanwhile
-            return
-        if order is None:
-            claim.lost = True
-        else:
-            claim.order = order
+        self._holding.heartbeat.hold(lease)
+        claim = self._knowledge.begin(self._db, self._study_id, lease)
+        self._holding.take(claim)
+        return claim

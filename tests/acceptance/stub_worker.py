@@ -14,8 +14,10 @@ from typing import Any
 import optuna
 
 from studyhall.storage.database import Database, connection
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.claim import Exhausted, Waiting

@@ -12,7 +12,7 @@ from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role
 from studyhall.search.display import notes
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies, trash
 from studyhall.storage.studies.rows import Study

@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Terms, Worker
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies

@@ -15,7 +15,7 @@ import optuna_dashboard
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.sampling import pruning, samplers

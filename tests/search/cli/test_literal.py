@@ -14,8 +14,9 @@ from studyhall.search.display.terminal import Literal, complain, remark, say
 from studyhall.search.evaluation import no_result
 from studyhall.search.study_file import config_error
 from studyhall.spaces.spelling import visible
+from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import OutOfMemory, Running, Sight, Status
+from studyhall.storage.queries.status import OutOfMemory, Status
 from studyhall.storage.studies.trash import Deleted
 
 NASTY = (

@@ -10,7 +10,7 @@ from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.database.companions import CONFIRM
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import retrainings
@@ -31,7 +31,7 @@ def working(studio, study):
     """A worker with a trial in hand: its store, its objective, its claim."""
     objective = studio.worker(study)
     claim = objective.context.store.claim()
-    objective.context.store._heartbeat._beat()  # it is on the list of workers
+    objective.context.store._holding.heartbeat._beat()  # it is on the list of workers
     return objective, claim
 
 
@@ -106,7 +106,7 @@ def test_waiting_in_vain_says_for_whom(studio, study, capsys):
 
 def test_a_worker_that_fell_silent_is_not_waited_for(studio, study, capsys):
     objective, _ = working(studio, study)
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     for table, heard in (("leases", "heard_at"), ("workers", "seen_at")):
         studio.db.transaction(
             lambda t, a=table, b=heard: t.run(f"UPDATE studyhall_{a} SET {b} = {b} - 1000")

@@ -17,9 +17,11 @@ from studyhall.search.dashboard.files import Files
 from studyhall.search.display import notes
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.database import Database
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning
 from studyhall.storage.studies import studies
-from studyhall.storage.trials import trial_store
+from studyhall.storage.trials.claimed_trial import Claim
+from studyhall.storage.trials.trial_store import TrialStore
 
 UPLOAD = "3b2f0c9e-1111-4222-8333-444455556666"  # as optuna-dashboard names what is uploaded
 
@@ -57,10 +59,10 @@ class Server:
         return self.get(self.address(number, identifier))
 
 
-def run_trial(store: trial_store.TrialStore, study_id: int, state: str, epochs: int) -> int:
+def run_trial(store: TrialStore, study_id: int, state: str, epochs: int) -> int:
     """One trial as a worker runs it; returns its identifier."""
     claim = store.claim()
-    assert isinstance(claim, trial_store.Claim)
+    assert isinstance(claim, Claim)
     dropout = claim.trial.suggest_float("dropout", 0.0, 0.5)
     for epoch in range(1, epochs + 1):
         numbers = {"loss": 1 / epoch, "val_loss": 1.1 / epoch, "accuracy": 0.5, "val_accuracy": 0.4}
@@ -100,10 +102,10 @@ def server(folder: Path, dashboards: Callable[..., Any]) -> Server:
     db = Database.open(url)
     record = {"artifacts": str(folder / "files")}
     study, _ = studies.create(db, "digits", config=record, seed=0, trials=3)
-    store = trial_store.TrialStore(
+    store = TrialStore(
         db,
         study,
-        trial_store.Worker("one", "here", 1, "cpu"),
+        Worker("one", "here", 1, "cpu"),
         lambda seed: optuna.samplers.RandomSampler(seed),
         pruning.Never(),
         trial_seed=lambda number: number,

@@ -15,7 +15,7 @@ from studyhall.search.dashboard.routes import ROUTES, Route
 from studyhall.search.dashboard.users import Role
 from studyhall.storage.database import Database, dialects
 from studyhall.storage.database.companions import CONFIRM
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import retrainings, studies, trash
 from studyhall.storage.studies.retrainings import Retraining

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from studyhall.search.dashboard import prometheus
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.trial_store import TrialStore
@@ -42,7 +42,7 @@ def test_a_study_under_way(db, store):
     store.report(claim, 1, 0.25, {"val_loss": 0.25})
     store.tell(claim, "COMPLETE", 0.25)
     store.claim()
-    store._heartbeat._beat()
+    store._holding.heartbeat._beat()
     found, study = read(db), ("study", 'digits "1"')
     assert found["studyhall_trials", ("state", "complete"), study] == 1
     assert found["studyhall_trials", ("state", "running"), study] == 1

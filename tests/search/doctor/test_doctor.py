@@ -38,13 +38,13 @@ def working(studio, study):
     """A worker with a trial in hand, as the database sees it."""
     objective = studio.worker(study)
     claim = objective.context.store.claim()
-    objective.context.store._heartbeat._beat()
+    objective.context.store._holding.heartbeat._beat()
     return objective, claim
 
 
 def silenced(studio, objective, seconds):
     """As if the worker had been killed so long ago."""
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     for table, heard in (("leases", "heard_at"), ("workers", "seen_at")):
         text = f"UPDATE studyhall_{table} SET {heard} = {heard} - :seconds"
         studio.db.transaction(lambda t, text=text: t.run(text, seconds=seconds))

@@ -7,7 +7,7 @@ import pytest
 from studyhall.search.display.terminal import Literal
 from studyhall.search.evaluation import best, best_text, proof
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts.artifact_store import ArtifactError
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 
 
 def text(parts):

@@ -15,7 +15,7 @@ from studyhall.search.notices.following import Follower
 from studyhall.search.notices.webhook import Webhook
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import notices, studies, trash
 from studyhall.storage.trials.trial_store import TrialStore
@@ -123,7 +123,7 @@ def test_trials_that_fail_in_a_row_are_told_once(db, study, store, hook, receive
 def test_a_study_that_nobody_works_on_stalls(db, study, store, hook, receiver):
     follower = Follower(db, study, hook)
     store.claim()
-    store._heartbeat._beat()
+    store._holding.heartbeat._beat()
     follower.look()
     db.transaction(lambda t: t.run("UPDATE studyhall_workers SET seen_at = seen_at - 1000"))
     follower.look()

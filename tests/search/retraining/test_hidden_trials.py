@@ -21,7 +21,8 @@ from studyhall.search.trial.objective import Objective
 from studyhall.search.trial.time_limit import TimeLimit
 from studyhall.storage.artifacts import retention
 from studyhall.storage.database.companions import CONFIRM
-from studyhall.storage.leases.leases import Terms, Worker
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import retrainings

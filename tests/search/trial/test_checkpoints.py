@@ -11,9 +11,10 @@ from studyhall.search.study import record
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import Outcome
 from studyhall.search.trial.trainings import TrialProgress
-from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
-from studyhall.storage.leases.leases import Terms
+from studyhall.storage.artifacts import atomic_files
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.artifacts.atomic_files import ArtifactError
+from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
@@ -42,7 +43,7 @@ def while_writing(monkeypatch):
         path.with_name(f".unfinished-{uuid.uuid4().hex}-{path.name}").write_bytes(data[:100])
         raise Killed
 
-    monkeypatch.setattr(artifact_store, "write_whole", die)
+    monkeypatch.setattr(atomic_files, "write_whole", die)
 
 
 def before_the_pointer_moves(monkeypatch):
@@ -81,7 +82,7 @@ def killed(studio, study, monkeypatch, how, at=4):
         dying.setattr(TrialStore, "release", lambda *_: None)
         with pytest.raises(Killed):
             objective.run(objective.context.store.claim())
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     return taken_over(studio, study, monkeypatch)
 
 
@@ -129,7 +130,7 @@ def test_whoever_finds_the_lease_lost_takes_its_checkpoint_along(studio, study, 
     """And leaves that of the trial's new worker alone."""
     slow = studio.worker(study)
     claim = slow.context.store.claim()
-    slow.context.store._heartbeat.stop()
+    slow.context.store._holding.heartbeat.stop()
     checkpoint = TrialStore.checkpoint
     theirs = []
 
@@ -154,14 +155,14 @@ def test_models_that_can_go_make_room_for_a_checkpoint(studio, monkeypatch):
         objective.run(objective.context.store.claim())
     models = {name for name in everything(study) if name.startswith("model-")}
     assert len(models) == 3
-    write = artifact_store.write_whole
+    write = atomic_files.write_whole
 
     def full(path, data, **named):
         if len(models & set(everything(study))) > 1:
             raise ArtifactError(f"{path}: No space left on device")
         write(path, data, **named)
 
-    monkeypatch.setattr(artifact_store, "write_whole", full)
+    monkeypatch.setattr(atomic_files, "write_whole", full)
     claim = objective.context.store.claim()
     best = status.status(studio.db, study).incumbent
     assert objective.run(claim) is Outcome.COMPLETE
@@ -258,7 +259,7 @@ def test_a_kill_in_a_later_part_costs_no_epoch_before_its_checkpoint(studio, mon
     objective.context.store.release = lambda *_, **__: None
     with pytest.raises(Killed):
         objective.run(objective.context.store.claim())
-    objective.context.store._heartbeat.stop()
+    objective.context.store._holding.heartbeat.stop()
     again, claim = taken_over(studio, study, monkeypatch)
     assert again.run(claim) is Outcome.COMPLETE
     (one,), (other,) = records.trials(studio.db, whole), records.trials(studio.db, study)

@@ -11,7 +11,7 @@ from scipy import sparse
 from studyhall.search.data import preparation
 from studyhall.search.trial import exporting
 from studyhall.spaces import architecture, optimization, regularization
-from studyhall.storage.artifacts.artifact_store import ArtifactError
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 
 X = np.random.default_rng(0).normal(5.0, 3.0, (40, 3)).astype(np.float32)
 

@@ -17,7 +17,7 @@ from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
 from studyhall.search.trial.context import Outcome
 from studyhall.search.trial.seeds import trial_seed
-from studyhall.storage.leases.leases import Terms
+from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 
@@ -488,7 +488,7 @@ def test_a_trial_that_somebody_else_took_is_dropped(studio, monkeypatch):
     study = studio.study(study={"trials": 1}, training=LONG)
     slow = studio.worker(study)
     claim = slow.context.store.claim()
-    slow.context.store._heartbeat.stop()
+    slow.context.store._holding.heartbeat.stop()
     quick = studio.worker(study)
     monkeypatch.setattr(quick.context.store, "_terms", Terms(0.0, 3, 0.0))
     taken = quick.context.store.claim()

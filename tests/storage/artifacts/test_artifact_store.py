@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from studyhall.storage.artifacts import artifact_store
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 
 
 @pytest.fixture
@@ -81,43 +82,17 @@ def test_removing_is_done_once_and_nothing_needs_no_removing(store: ArtifactStor
     assert names(store) == []
 
 
-def test_reader_sees_the_old_content_until_the_new_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    artifact_store.write_whole(path, b"old")
-    with artifact_store.replacing(path) as unfinished:
-        unfinished.write_bytes(b"ne")
-        assert path.read_bytes() == b"old"
-        assert unfinished.suffix == ".html"
-        unfinished.write_bytes(b"new")
-    assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["report.html"]
-
-
-@pytest.mark.parametrize("durable", [False, True])
-def test_failed_writing_leaves_the_old_content_alone(tmp_path: Path, durable: bool) -> None:
-    path = tmp_path / "model.keras"
-    artifact_store.write_whole(path, b"old", durable=durable)
-    with (
-        pytest.raises(ZeroDivisionError),
-        artifact_store.replacing(path, durable=durable) as unfinished,
-    ):
-        unfinished.write_bytes(b"half")
-        raise ZeroDivisionError
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["model.keras"]
-
-
 FULL = """
 import resource, signal, sys
-from studyhall.storage.artifacts import artifact_store as artifacts
+from studyhall.storage.artifacts import artifact_store, atomic_files
 
-store = artifacts.open_store(sys.argv[1])
+store = artifact_store.open_store(sys.argv[1])
 kept = store.write("checkpoint", "study-1", b"x" * 1000)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     store.write("checkpoint", "study-1", b"x" * 100_000)
-except artifacts.ArtifactError as error:
+except atomic_files.ArtifactError as error:
     print(kept, error, sep="\\n")
 """
 
@@ -135,9 +110,9 @@ def test_full_disk_is_one_error_and_leaves_nothing_behind(store: ArtifactStore) 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from studyhall.storage.artifacts import artifact_store as artifacts
+from studyhall.storage.artifacts import atomic_files
 
-with artifacts.replacing(Path(sys.argv[1])) as unfinished:
+with atomic_files.replacing(Path(sys.argv[1])) as unfinished:
     unfinished.write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -228,30 +203,3 @@ def test_folder_that_has_gone_is_one_error(store: ArtifactStore) -> None:
     store.root.rmdir()
     with pytest.raises(ArtifactError, match="No such file or directory"):
         store.write("model", "study", b"data")
-
-
-def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
-    """Likewise a device: as root, /dev/stdout would be replaced for the whole machine."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    artifact_store.write_whole(pipe, b"whole")
-    assert os.read(reader, 10) == b"whole" and pipe.is_fifo()
-    os.close(reader)
-    assert [*tmp_path.iterdir()] == [pipe]
-
-
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    there, link = tmp_path / "there", tmp_path / "link"
-    there.write_bytes(b"old")
-    link.symlink_to(there)
-    artifact_store.write_whole(link, b"new")
-    assert there.read_bytes() == b"new" and link.is_symlink()
-
-
-@pytest.mark.parametrize("name", [".", "", "folder"])
-def test_a_folder_is_no_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "folder").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(artifact_store.ArtifactError, match="Is a directory"):
-        artifact_store.write_whole(Path(name), b"x")

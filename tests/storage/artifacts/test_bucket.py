@@ -5,7 +5,8 @@ import io
 import pytest
 
 from studyhall.storage.artifacts import bucket, retention
-from studyhall.storage.artifacts.artifact_store import ArtifactError, ArtifactStore
+from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.artifacts.bucket import BucketStore
 from studyhall.storage.database import Database
 from studyhall.storage.studies import studies

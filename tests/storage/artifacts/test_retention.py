@@ -10,7 +10,7 @@ import pytest
 from studyhall.storage.artifacts import artifact_store, retention
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies

@@ -118,3 +118,13 @@ def test_values_are_read_as_optuna_reads_them() -> None:
     packed = encoding.pack_params(values, spaces)
     found = encoding.values(*packed)
     assert repr(found) == repr(encoding.unpack_params(*packed)[0]) == repr(values)
+
+
+def test_numbers_are_read_as_they_were_stored() -> None:
+    for value in (0.5, -0.0, math.inf, -math.inf):
+        finite, kind = encoding.stored(value)
+        assert kind is not None
+        assert encoding.BY_KIND.get(kind, finite) == value
+    finite, kind = encoding.stored(math.nan)
+    assert (finite, kind) == (None, "NAN")
+    assert encoding.stored(None) == (None, None)

@@ -8,7 +8,7 @@ from studyhall.storage.artifacts import retention
 from studyhall.storage.artifacts.artifact_store import open_store
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import retrainings, studies, trash
 from studyhall.storage.trials.claim import Exhausted

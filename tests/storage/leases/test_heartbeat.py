@@ -10,8 +10,10 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.heartbeat import Heartbeat
-from studyhall.storage.leases.leases import Lease, Terms, Worker
+from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study

@@ -19,12 +19,14 @@ from hypothesis.stateful import (
 
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.leases import Lease, LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import Lease, LeaseLost
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import feed
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import claim as claiming
-from studyhall.storage.trials import control, epochs, history, recovery, results
+from studyhall.storage.trials import control, ending, epochs, history, recovery
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.epochs import EpochReport
 from studyhall.storage.trials.results import Result
@@ -188,7 +190,7 @@ class Leases(RuleBasedStateMachine):
         result = Result(state, value, trial.values, None, "{}", "{}", {"reason": "so"})
         if self._fenced(
             lease,
-            lambda t: results.finish(t, self.study.study_id, lease.trial_id, lease.fence, result),
+            lambda t: ending.finish(t, self.study.study_id, lease.trial_id, lease.fence, result),
         ):
             trial.state = state
 

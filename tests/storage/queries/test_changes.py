@@ -3,7 +3,7 @@
 import pytest
 
 from studyhall.search.display import notes
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import changes
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies, trash

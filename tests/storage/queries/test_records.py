@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.sampling.pruning import Halving

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases import workers
-from studyhall.storage.leases.leases import Worker
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies
-from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
@@ -92,41 +90,6 @@ def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
     assert state.out_of_memory.gpu_seconds == pytest.approx(60, abs=3)
     assert state.gpu_seconds_used == pytest.approx(300, abs=6)
     store.close()
-
-
-def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) -> None:
-    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
-    store = TrialStore(
-        db,
-        study,
-        Worker("idle", "host", 7, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
-    until = time.monotonic() + 10
-    while not (seen := status.status(db, study).workers):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    assert [(one.name, one.host, one.pid, one.device) for one in seen] == [
-        ("idle", "host", 7, "cpu")
-    ]
-    store.close()
-    assert status.status(db, study).workers == []
-
-
-def test_a_worker_that_was_killed_is_seen_for_a_day(db: Database) -> None:
-    study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
-    worker = Worker("killed", "host", 7, "cpu")
-    db.transaction(lambda t: workers.note(t, study.study_id, worker))
-    for hours, seen in ((23, 1), (2, 0)):
-        db.transaction(
-            lambda t, s=hours * 3600: t.run(
-                "UPDATE studyhall_workers SET seen_at = seen_at - :s", s=s
-            )
-        )
-        control.reap(db, study)
-        assert len(status.status(db, study).workers) == seen
 
 
 @pytest.mark.timeout(120)

@@ -15,7 +15,8 @@ import pytest
 from optuna.trial import TrialState
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.leases import Terms, Worker
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import feed, pruning, samplers
 from studyhall.storage.sampling.samplers import Cmaes, Factory
 from studyhall.storage.studies import rows, studies

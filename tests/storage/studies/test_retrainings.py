@@ -8,7 +8,9 @@ import pytest
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.leases import leases
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.sampling import pruning, samplers

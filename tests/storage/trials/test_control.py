@@ -7,8 +7,10 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases import workers
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
@@ -20,12 +22,6 @@ from studyhall.storage.trials.trial_store import TrialStore
 
 TERMS = Terms(silence_s=60.0, retries=1, heartbeat_s=30.0)
 Make = Callable[[], TrialStore]
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' server has just started; silence counts nevertheless."""
-    monkeypatch.setattr(Terms, "grace_s", 0.0)
 
 
 @pytest.fixture

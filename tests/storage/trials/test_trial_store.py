@@ -1,7 +1,7 @@
 """A worker's way through trials: sampling, reporting, pruning, taking over, outages."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -9,61 +9,21 @@ import pytest
 
 from studyhall.storage.database import Database, urls
 from studyhall.storage.database.urls import StorageAway
-from studyhall.storage.leases.leases import LeaseLost, Terms, Worker
+from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.sampling import samplers
-from studyhall.storage.sampling.pruning import Halving, Never, Percentile, Pruner
+from studyhall.storage.sampling.pruning import Halving, Never, Percentile
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
-from studyhall.storage.trials import control, knowledge, outbox
+from studyhall.storage.trials import control, knowledge
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
-TERMS = Terms(silence_s=60.0, retries=2, heartbeat_s=30.0)
 Make = Callable[..., TrialStore]
-
-
-@pytest.fixture(autouse=True)
-def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' server has just started; silence counts nevertheless."""
-    monkeypatch.setattr(Terms, "grace_s", 0.0)
-
-
-@pytest.fixture
-def study(db: Database) -> Study:
-    """A study of six trials."""
-    return studies.create(db, "study", config={}, seed=0, trials=6)[0]
-
-
-@pytest.fixture
-def store(db: Database, study: Study) -> Iterator[Make]:
-    """Makes stores of the study, each of another worker."""
-    made: list[TrialStore] = []
-
-    def make(
-        sampler: str = "random", pruner: Pruner | None = None, terms: Terms = TERMS
-    ) -> TrialStore:
-        number = len(made)
-        made.append(
-            TrialStore(
-                db.another(),
-                study,
-                Worker(f"worker-{number}", "host", number, "cpu"),
-                samplers.named(sampler, study_seed=study.seed, grid={"x": [0.0, 0.5, 1.0]}),
-                pruner or Never(),
-                trial_seed=lambda number: 1000 + number,
-                terms=terms,
-                window=samplers.window(sampler),
-            )
-        )
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-        one._db.close()
 
 
 def claimed(store: TrialStore) -> Claim:
@@ -252,22 +212,6 @@ def test_halving_sees_the_running_trials_of_others(store: Make) -> None:
     assert decisions == [False, True, True, True, False]
 
 
-def test_a_report_far_from_the_last_passes_rungs_until_it_is_too_poor(
-    db: Database, study: Study, store: Make
-) -> None:
-    """As in Optuna's pruners, rung 2 sees only those whom rung 1 has let pass."""
-    passed = []
-    for worker, value in ((store(pruner=Halving()), 0.1), (store(pruner=Halving()), 0.5)):
-        claim = claimed(worker)
-        worker.report(claim, 17, value, {})
-        passed.append(worker.should_prune(claim, 17))
-    assert passed == [False, True]
-    lines = db.snapshot(
-        lambda t: t.rows("SELECT number, rung, value FROM studyhall_rungs ORDER BY sequence")
-    )
-    assert lines == [(0, 0, 0.1), (0, 1, 0.1), (0, 2, 0.1), (1, 0, 0.5)]
-
-
 def test_orders_come_with_reports(db: Database, study: Study, store: Make) -> None:
     worker = store()
     claim = claimed(worker)
@@ -351,7 +295,7 @@ def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Mak
             samplers.named("random", study_seed=0),
             Never(),
             trial_seed=lambda number: number,
-            terms=TERMS,
+            terms=Terms(silence_s=60.0, retries=2, heartbeat_s=30.0),
         )
         for k in range(2)
     ]
@@ -367,50 +311,6 @@ def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Mak
     assert status.status(db, study).gpu_seconds_used == pytest.approx(102, abs=3)
     for worker in workers:
         worker.close()
-
-
-def test_reports_wait_while_the_database_is_away(
-    store: Make, db: Database, study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "_RETRY_S", 0.0)
-    worker = store()
-    claim = claimed(worker)
-    away = Away(worker)
-    for epoch in (1, 2, 3):
-        assert worker.report(claim, epoch, 1 / epoch, {"val_loss": 1 / epoch}) is Order.GO_ON
-    assert records.trials(db, study)[0].epochs == 0
-    away.end()
-    worker.report(claim, 4, 1 / 4, {"val_loss": 1 / 4})
-    lines = records.history(db, claim.lease.trial_id)
-    assert [row["epoch"] for row in lines] == [1, 2, 3, 4]
-    away = Away(worker)
-    monkeypatch.setattr(outbox, "OUTAGE_S", 0.0)
-    with pytest.raises(StorageAway):
-        worker.report(claim, 5, 1 / 5, {})
-    away.end()
-
-
-def test_a_checkpoint_waits_while_the_database_is_away(
-    store: Make, db: Database, study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "_RETRY_S", 0.0)
-    worker = store()
-    claim = claimed(worker)
-    worker.report(claim, 1, 0.5, {})
-    assert worker.checkpoint(claim, "one", 1) is None
-    away = Away(worker)
-    worker.report(claim, 2, 0.5, {})
-    assert worker.checkpoint(claim, "two", 2) is None
-    worker.report(claim, 3, 0.5, {})
-    assert worker.checkpoint(claim, "three", 3) is None
-    assert status.status(db, study).running[0].checkpoint == "one"
-    away.end()
-    worker.report(claim, 4, 0.5, {})
-    assert status.status(db, study).running[0].checkpoint == "three" == claim.checkpoint
-    removed = {worker.checkpoint(claim, "four", 4), worker.checkpoint(claim, "five", 4)}
-    removed.add(worker.checkpoint(claim, "six", 4))
-    assert removed == {"one", "two", "three"}
-    assert status.status(db, study).running[0].checkpoint == "six"
 
 
 class Away:

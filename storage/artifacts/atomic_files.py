@@ -1,0 +1,121 @@
+"""Files that are replaced atomically: a reader sees all of the old content or all of the new.
+
+The content is written to a temporary file in the same folder, which is renamed at the end.
+"""
+
+import contextlib
+import errno
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from studyhall.storage.database.urls import StorageError
+
+_UNFINISHED = ".unfinished-"
+_FORGOTTEN_S = 1800.0  # a temporary file that has not grown for so long has lost its writer
+
+
+class ArtifactError(StorageError):
+    """The error for a file that cannot be written or read; one line with its path and why."""
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Write or replace a file, so that a reader never sees half of the content.
+
+    Args:
+        path: the file to write or replace.
+        data: its content.
+        durable: flush it to disk, so that it survives a power failure; costs some milliseconds.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder is gone or read-only.
+    """
+    with replacing(path, durable=durable) as unfinished:
+        unfinished.write_bytes(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, with the same suffix; rename it at the end.
+
+    Where `path` is a symbolic link, the file that it points to is replaced. A device or a pipe
+    must not be replaced: there `path` itself is yielded.
+
+    Args:
+        path: the file to write or replace.
+        durable: flush it to disk, so that it survives a power failure.
+
+    Raises:
+        ArtifactError: the disk is full, or the folder is gone or read-only; no temporary file is
+            left behind.
+    """
+    with reported(path):
+        if _is_special(path):
+            yield path
+            return
+        path = Path(os.path.realpath(path))
+        unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
+        try:
+            yield unfinished
+            if durable:
+                _flush(unfinished)
+            unfinished.replace(path)
+            if durable:
+                _flush(path.parent)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Raise an ArtifactError that names the path, in place of the operating system's error."""
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(f"{path}: {error.strerror or error}") from error
+
+
+def sweep(folder: Path, own: str = "") -> None:
+    """Remove the temporary files of writers that were killed.
+
+    Others' temporary files are removed once they are half an hour old.
+
+    Args:
+        folder: the folder to sweep, without its subfolders.
+        own: a prefix of names that only the caller writes; temporary files for these names are
+            removed at once.
+    """
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            ours = bool(own) and _intended(path.name).startswith(own)
+            if ours or time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                path.unlink()
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether a path is a device, a pipe or the like, which must be written to directly.
+
+    Raises:
+        IsADirectoryError: the path is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    # By name too: /dev/stdout looks like a regular file when output is redirected to one.
+    by_name = path.is_absolute() and path.parts[1] in ("dev", "proc")
+    return path.exists() and (by_name or not path.is_file())
+
+
+def _flush(path: Path) -> None:
+    # A folder is flushed as well as a file: only then does a rename in it survive a power failure.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _intended(unfinished: str) -> str:
+    """Return the final name of a file, from that of its temporary file."""
+    return unfinished[len(_UNFINISHED) + 33 :]  # 32 digits and a dash
