@@ -7,9 +7,9 @@ import pytest
 from studyhall.search.data import baseline
 from studyhall.search.diagnosis import best_losses, judging, rules
 from studyhall.search.diagnosis.best_losses import Reached
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.judging import Judge
-from studyhall.search.diagnosis.rules import Standard
 from studyhall.search.study.record import stored
 from studyhall.search.trial import compiled_loss
 from studyhall.storage.queries import records
