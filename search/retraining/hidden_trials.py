@@ -22,7 +22,7 @@ from studyhall.search.retraining.trainer import Retrainer, fixed
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
-from studyhall.search.training.engine import Training
+from studyhall.search.training.training import Training
 from studyhall.search.trial import failures
 from studyhall.search.trial.context import Context, Outcome, TrialFailed
 from studyhall.search.trial.disk_quota import Keeper

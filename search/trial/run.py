@@ -15,8 +15,9 @@ from studyhall.search.diagnosis.rules import NO_NUMBER
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.process.wire import tell_launcher
 from studyhall.search.training import engine
-from studyhall.search.training.engine import Engine, Training
+from studyhall.search.training.engine import Engine
 from studyhall.search.training.epoch import Epoch
+from studyhall.search.training.training import Training
 from studyhall.search.trial import (
     compiled_loss,
     failures,
