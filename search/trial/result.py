@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import keras
+import numpy as np
 from optuna.trial import TrialState
 
 from studyhall.search.diagnosis.best_losses import Reached, weights
@@ -138,22 +139,40 @@ def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None
             raise UnknownMetric(name, metrics)
 
 
-class Further:
-    """The values of a trial's objectives, looked up by name.
+def metrics_at_best(claim: Claim, best_epochs: Sequence[int]) -> dict[str, float]:
+    """Return the metrics at the best epochs, averaged over the parts.
 
     Args:
+        claim: the trial.
+        best_epochs: number of the best epoch of each part.
+    """
+    bests = [claim.rows[at]["metrics"] for at in enumerate(best_epochs)]
+    return {name: float(np.mean([best[name] for best in bests])) for name in bests[0]}
+
+
+def objective_values(
+    plan: Blueprint,
+    cost: float,
+    engine: Engine,
+    model: keras.Model,
+    attributes: Mapping[str, Any],
+) -> dict[str, float]:
+    """Return the value of each objective by name; the first is the one that trials are ranked by.
+
+    Args:
+        plan: blueprint of the study.
+        cost: result of the trial, the lower the better.
         engine: engine of the last part.
         model: model of the last part.
         attributes: attributes of the trial, with its metrics.
     """
-
-    def __init__(self, engine: Engine, model: keras.Model, attributes: Mapping[str, Any]) -> None:
-        self._engine, self._model, self._attributes = engine, model, attributes
-
-    def __getitem__(self, name: str) -> float:
-        """Return the value of an objective; latency is in milliseconds."""
+    first, *others = plan.objectives
+    values = {first: plan.turned(cost)}
+    for name in others:
         if name == "parameters":
-            return float(self._attributes["parameters"])
-        if name == "latency":
-            return self._engine.latency_ms(self._model)
-        return float(self._attributes["metrics"][objectives.recorded(name)])
+            values[name] = float(attributes["parameters"])
+        elif name == "latency":
+            values[name] = engine.latency_ms(model)  # milliseconds per sample
+        else:
+            values[name] = float(attributes["metrics"][objectives.recorded(name)])
+    return values

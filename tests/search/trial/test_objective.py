@@ -109,7 +109,7 @@ def test_of_equal_trials_the_model_of_the_first_is_kept(studio, monkeypatch):
     first, second = one.context.store.claim(), other.context.store.claim()
     for objective, claim in ((other, second), (one, first)):
         monkeypatch.setattr(
-            "studyhall.search.trial.run.trial_seed", lambda *_: 1
+            "studyhall.search.trial.part_models.trial_seed", lambda *_: 1
         )  # of equal weights
         assert objective.run(claim) is Outcome.COMPLETE
     found = trials(studio, study)
@@ -460,7 +460,7 @@ def test_the_users_builder_may_prune(studio):
 def test_a_bug_hands_the_trial_back(studio, monkeypatch):
     study = studio.study(study={"trials": 1})
     objective = studio.worker(study)
-    monkeypatch.setattr("studyhall.search.trial.run.modelling.build", lambda *_: 1 / 0)
+    monkeypatch.setattr("studyhall.search.trial.part_models.modelling.build", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         objective.run(objective.context.store.claim())
     (running,) = status.status(studio.db, study).running
