@@ -68,7 +68,7 @@ class Folder:
         )
 
     def json(self, *arguments: str) -> Any:
-        """What the command prints with --json; it is asked in this process, which is quicker."""
+        """Return what the command prints with --json; it runs in this process, which is quicker."""
         printed = io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
             patch.chdir(self.path)
@@ -98,7 +98,7 @@ class Folder:
         db.close()
 
     def status(self, name: str) -> Status | None:
-        """How a study stands, or None while there is none."""
+        """Return the status of a study, or None while there is none."""
         database = self.path / "studyhall.db"
         if not database.exists():
             return None
@@ -120,7 +120,7 @@ class Folder:
             db.close()
 
     def log(self, study: str, worker: int = 1) -> str:
-        """What a worker has written to its log."""
+        """Return the text of a worker's log."""
         folder = self.path / "studyhall-artifacts" / study / "logs"
         return (folder / f"worker-{worker}.log").read_text()
 

@@ -87,7 +87,7 @@ def curves(level, jitter=0.004, **metrics):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_curves_that_stay_where_guessing_is(study, weights, smoothing):
-    """What guessing gets is the constant answer's loss that this very training leads to."""
+    """The loss of guessing is that of the constant answer to which this very training leads."""
     values = {"class_weights": weights, "label_smoothing": smoothing}
     about = stored(study).inspection.about
     unit = baseline.of_trial(about, "auto", values)

@@ -180,7 +180,7 @@ def test_folds_continue_where_they_were_left(studio, cut):
 
 
 def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
-    """Wherever the trial was cut; the study keeps those of its best ones."""
+    """It holds wherever the trial was cut; the study keeps the predictions of its best trials."""
     data = {"folds": 3, "samples": 100}
     study = studio.study(study={"trials": 2}, data=data, training=LONG)
     objective = studio.worker(study, StopAfter(9))
@@ -667,7 +667,7 @@ def test_a_trial_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch,
     )
 
     def leave():
-        """What has left fails nothing more."""
+        """A process that has left fails nothing more."""
         monkeypatch.setattr(time_limit, "GRACE_S", 1e6)
         (studio.folder / "let go").touch()
 
