@@ -13,6 +13,7 @@ import optuna
 from studyhall.search.data import baseline, loading, sources
 from studyhall.search.data.loading import Data
 from studyhall.search.diagnosis import rules
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.rules import (
     CUT_SHORT,
@@ -23,7 +24,6 @@ from studyhall.search.diagnosis.rules import (
     UNDERFIT,
     UNSTABLE,
     Judgement,
-    Standard,
 )
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import DataSection

@@ -16,11 +16,12 @@ from studyhall.search.process.wire import LAUNCHED, STANDBY
 from studyhall.search.study import inspection, record, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial import modelling, sampling
+from studyhall.search.trial import modelling, run, sampling
 from studyhall.search.trial.context import LOG, Context, Outcome
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.objective import Objective
-from studyhall.search.trial.run import Engines, Run
+from studyhall.search.trial.part_models import Engines
+from studyhall.search.trial.run import Run
 from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.streak import Streak
 from studyhall.storage.database import Database, Transaction
@@ -55,7 +56,7 @@ class Search:
 
     def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
         """Return the run that trains a claimed trial to its end."""
-        return Run(context, claim, engine, wait_s)
+        return run.of_search(context, claim, engine, wait_s)
 
     def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
         """Take note of a trial's outcome and print it.

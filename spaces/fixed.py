@@ -10,8 +10,8 @@ from typing import Any
 
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.entry import Entry, Value
+from studyhall.spaces.entry_checks import MOST
 from studyhall.spaces.legal import Scalar
-from studyhall.spaces.reading import MOST
 from studyhall.spaces.space import Space
 from studyhall.spaces.spelling import as_toml, one_of
 

@@ -1,4 +1,4 @@
-"""What tests need of the world: databases of both kinds, workers to kill, studies to run."""
+"""The surroundings of tests: databases of both kinds, workers to kill, studies to run."""
 
 import base64
 import contextlib
@@ -203,7 +203,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @dataclass
 class Answer:
-    """What a server has answered."""
+    """The answer of a server."""
 
     status: int
     headers: Message
@@ -438,7 +438,7 @@ class Studio:
         return creation.create(self.db, file, self.folder, inspection.inspect(file, path))
 
     def worker(self, study: Any, stop: Any = None) -> Any:
-        """What runs the trials of a study in a worker process: an `Objective`."""
+        """Return the `Objective` that runs the trials of a study in a worker process."""
         from studyhall.search import worker
         from studyhall.search.process.stop import Stop
         from studyhall.search.trial.context import Context

@@ -57,7 +57,7 @@ COMMANDS = {name: command for name, command in SHOWN.items() if name not in GROU
 
 
 def section(heading: str, text: str = TEXT) -> str:
-    """What stands under a heading, up to the next one of its rank."""
+    """Return the text under a heading, up to the next one of its rank."""
     rank = heading.split(" ")[0]
     start = text.index(f"\n{heading}\n") + len(heading) + 2
     end = re.search(rf"^#{{1,{len(rank)}}} ", text[start:], re.MULTILINE)
@@ -72,7 +72,7 @@ def rows(text: str) -> list[str]:
 
 
 def told(text: str, cells: int = 1) -> list[str]:
-    """What its tables tell about: the words in backticks of each row's first cells."""
+    """Return the subjects of its tables: the words in backticks of each row's first cells."""
     heads = ("|".join(line.split("|")[1 : 1 + cells]) for line in rows(text))
     return [name for head in heads for name in re.findall(r"`([^`]+)`", head)]
 
@@ -332,7 +332,7 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def anchor(heading: str) -> str:
-    """What GitHub makes of a heading."""
+    """Return the anchor that GitHub makes of a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""What comes out of a database or a file is data: nothing of it is ever run."""
+"""The contents of databases and files are data: nothing of them is ever run."""
 
 import ast
 from pathlib import Path

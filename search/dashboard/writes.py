@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from studyhall.search.dashboard.login import Visitor
 from studyhall.search.dashboard.routes import Write
-from studyhall.search.study_file import key_types
+from studyhall.search.study_file import value_types
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
@@ -73,7 +73,7 @@ class Writes:
         assert write.study_id is not None
         name = _said(request).get("study_name")
         try:
-            pydantic.TypeAdapter(key_types.Name).validate_python(name)
+            pydantic.TypeAdapter(value_types.Name).validate_python(name)
             found = rows.rename(self.db, write.study_id, str(name))
         except pydantic.ValidationError as error:
             expected = "at most 100 letters, digits, dots, - and _"

@@ -11,8 +11,9 @@ from studyhall.search.data import baseline
 from studyhall.search.diagnosis import best_losses, more_epochs, quadrant, rules
 from studyhall.search.diagnosis.advice import Remedies
 from studyhall.search.diagnosis.best_losses import Reached
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure
-from studyhall.search.diagnosis.rules import Judgement, Standard
+from studyhall.search.diagnosis.rules import Judgement
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves
 from studyhall.search.study import record

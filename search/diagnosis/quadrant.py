@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence
-from studyhall.search.diagnosis.rules import Standard
 
 HIGH_ERROR = 0.05  # error rate from which bias or variance is high
 HIGH_LOSS = 0.1  # the same in units of the loss of guessing, if error rates are not used

@@ -1,24 +1,20 @@
-"""The comparison of studies or trials: results, differences, and tests of significance.
+"""The comparison of studies or trials: results, differences, and whether these are significant.
 
 The usual comparisons are supported: smaller, original and bigger, with L2, with dropout.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
-
-import numpy as np
-from scipy import stats
 
 from studyhall.search.diagnosis import judging
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves, words
-from studyhall.search.evaluation import winner
+from studyhall.search.evaluation import significance, winner
+from studyhall.search.evaluation.significance import MeanDifference
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -64,33 +60,6 @@ class Side:
     def repeats(self) -> list[float]:
         """The value of each repeat; empty without repeats."""
         return list(self.trial.attributes.get("repeats", []))
-
-
-@dataclass(frozen=True)
-class MeanDifference:
-    """The mean difference of two sides, over folds or over seeds.
-
-    Attributes:
-        first, second: names of the two sides.
-        mean: mean of the second side's values minus that of the first.
-        error: standard error of that, corrected for training sets that the folds share.
-        chance: p-value: probability of so large a difference if there is none.
-        over: "folds" or "seeds".
-    """
-
-    first: str
-    second: str
-    mean: float
-    error: float
-    chance: float
-    over: str = "folds"
-
-    def sentence(self) -> str:
-        """Return a line such as ``b − a: +0.012 ± 0.004 over the folds, p = 0.03``."""
-        return (
-            f"{self.second} − {self.first}: {self.mean:+.4g} ± {self.error:.2g} "
-            f"over the {self.over}, p = {self.chance:.2g}"
-        )
 
 
 def sides(db: Database, names: Sequence[str]) -> list[Side]:
@@ -147,7 +116,7 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
     if len({_loss(side) for side in compared}) > 1:
         yield "loss functions differ: the values can't be compared"
         return
-    tested = [*paired(compared), *by_seeds(compared)]
+    tested = differences(compared)
     yield from (each.sentence() for each in tested)
     if not tested:
         yield (
@@ -156,55 +125,18 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
         )
 
 
+def differences(compared: Sequence[Side]) -> list[MeanDifference]:
+    """Test each pair of sides with the same folds, and each pair without folds over its repeats."""
+    folds = [(side.name, side.folds) for side in compared]
+    repeats = [(side.name, side.repeats) for side in compared if side.repeats and not side.folds]
+    return [*significance.over_folds(folds), *significance.over_seeds(repeats)]
+
+
 def _loss(side: Side) -> tuple[str, ...]:
     """Return the loss that was minimised; a loss of the user's own is identified by its code."""
     own = side.trial.attributes.get("own_loss", "")
     code = side.study.config["inspection"]["code"].values() if own == "unknown" else ()
     return (own or side.study.config["file"]["training"]["loss"], *code)
-
-
-def paired(compared: Sequence[Side]) -> Iterator[MeanDifference]:
-    """Yield each pair with the same number of folds, tested by the corrected paired t-test.
-
-    Folds share training samples, so the plain variance of their differences is too small; see
-    Nadeau and Bengio, "Inference for the generalization error", 2003.
-    """
-    for first, second in combinations(compared, 2):
-        if len(first.folds) == len(second.folds) >= 2:
-            off = np.subtract(second.folds, first.folds)
-            yield _tested(first.name, second.name, off)
-
-
-def by_seeds(compared: Sequence[Side]) -> Iterator[MeanDifference]:
-    """Yield each pair without folds but with repeats, tested by Welch's t-test.
-
-    The seeds of two sides are independent, so there are no pairs to test.
-    """
-    for first, second in combinations(compared, 2):
-        if not first.folds and not second.folds and first.repeats and second.repeats:
-            yield _of_seeds(first, second)
-
-
-def _of_seeds(first: Side, second: Side) -> MeanDifference:
-    mean = float(np.mean(second.repeats) - np.mean(first.repeats))
-    both = (first.repeats, second.repeats)
-    error = math.sqrt(sum(float(np.var(values, ddof=1)) / len(values) for values in both))
-    if error == 0:
-        return MeanDifference(first.name, second.name, mean, 0.0, float(mean == 0), "seeds")
-    chance = float(stats.ttest_ind(second.repeats, first.repeats, equal_var=False).pvalue)
-    return MeanDifference(first.name, second.name, mean, error, chance, "seeds")
-
-
-def _tested(first: str, second: str, off: Any) -> MeanDifference:
-    count = len(off)
-    share = 1 / (count - 1)  # size of a fold's validation set relative to its training set
-    error = math.sqrt((1 / count + share) * float(np.var(off, ddof=1)))
-    mean = float(np.mean(off))
-    # No variance: the p-value is 1 for equal means and 0 for others.
-    if error == 0:
-        return MeanDifference(first, second, mean, 0.0, float(mean == 0))
-    chance = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
-    return MeanDifference(first, second, mean, error, chance)
 
 
 def _side(db: Database, name: str) -> Side:

@@ -22,12 +22,13 @@ from studyhall.search.retraining.trainer import Retrainer, fixed
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
-from studyhall.search.training.engine import Training
+from studyhall.search.training.training import Training
 from studyhall.search.trial import failures
 from studyhall.search.trial.context import Context, Outcome, TrialFailed
 from studyhall.search.trial.disk_quota import Keeper
+from studyhall.search.trial.part_models import Engines, PartModels
 from studyhall.search.trial.result import Ended
-from studyhall.search.trial.run import Engines, Run
+from studyhall.search.trial.run import Run
 from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM
@@ -82,21 +83,22 @@ class HiddenTrials(worker.Search):
         one = retrainings.of_trial(self._db, self._study, purpose, claim.lease.trial_id)
         trial = records.trial(self._db, self._study, one.trial)
         assert trial is not None
-        return Retrained(self._retrainer, one, trial, context, claim, wait_s)
+        models = RetrainedModels(self._retrainer, one, trial, context, claim)
+        return Retrained(context, claim, models, one, wait_s)
 
     def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
         """Do nothing: the launcher shows each outcome with its reason."""
 
 
-class Retrained(Run):
-    """The run of one retraining, from its checkpoint to its end.
+class RetrainedModels(PartModels):
+    """The builder of the models of one retraining.
 
     Args:
         retrainer: provides engines.
         one: its trial, its seed (that of the first fold; each further fold adds one), and its
             percentage of the training set.
         trial: trial whose hyperparameters are used.
-        context, claim, wait_s: as in `Run`.
+        context, claim: as in `PartModels`.
     """
 
     def __init__(
@@ -106,27 +108,48 @@ class Retrained(Run):
         trial: TrialRecord,
         context: Context,
         claim: Claim,
-        wait_s: float,
     ) -> None:
+        super().__init__(context, claim, partial(retrainer.engine, percent=one.percent))
         self._retrainer, self._one, self._of = retrainer, one, trial
-        super().__init__(context, claim, partial(retrainer.engine, percent=one.percent), wait_s)
 
-    @property
-    def number(self) -> int:
-        """The number of the trial that is trained again."""
-        return self._one.trial
-
-    def _seed(self, part: TrialTraining) -> int:
+    def seed(self, part: TrialTraining) -> int:
+        """Return the planned seed."""
         return self._one.seed + part.fold
 
-    def _samples(self, part: TrialTraining) -> int:
+    def samples(self, part: TrialTraining) -> int:
+        """Return the number of training samples in the planned share of the training set.
+
+        Raises:
+            TrialFailed: the share is too small.
+        """
         try:
             return len(self._retrainer.fold(part.fold, self._one.percent).train_rows)
         except DataError as error:
             raise TrialFailed(failures.one_line(error)) from error
 
-    def _trial(self) -> BaseTrial:
+    def trial(self) -> BaseTrial:
+        """Return a trial that suggests the hyperparameters of the trained trial."""
         return fixed(self._of)
+
+
+class Retrained(Run):
+    """The run of one retraining, from its checkpoint to its end."""
+
+    def __init__(
+        self,
+        context: Context,
+        claim: Claim,
+        models: RetrainedModels,
+        one: Retraining,
+        wait_s: float,
+    ) -> None:
+        self._one = one
+        super().__init__(context, claim, models, wait_s)
+
+    @property
+    def number(self) -> int:
+        """The number of the trial that is trained again."""
+        return self._one.trial
 
     def _predict(self, part: TrialTraining, run: Training) -> None:
         """Do nothing: out-of-fold predictions are kept for the search only."""
@@ -137,7 +160,7 @@ class Retrained(Run):
             measure = objectives.recorded(self.context.plan.objectives[0]).removeprefix("val_")
             known |= {
                 "train": known["metrics"].get(measure),
-                "samples": self._samples(self.parts[0]),
+                "samples": self.models.samples(self.parts[0]),
             }
         self.context.store.tell(self.claim, state, value, attributes=known)
 

@@ -10,7 +10,8 @@ import optuna
 from studyhall.search.data import splits
 from studyhall.search.data.parts import Fold
 from studyhall.search.training import engine
-from studyhall.search.training.engine import Engine, Training
+from studyhall.search.training.engine import Engine
+from studyhall.search.training.training import Training
 from studyhall.search.trial import forms, modelling
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Blueprint

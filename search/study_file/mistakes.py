@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from studyhall.search.study_file import objectives, reference
-from studyhall.search.study_file.sections import USER_FAMILY, StudyFile
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.value_types import USER_FAMILY
 from studyhall.spaces import fixed, hyperparameters, space, spelling
 
 Tables = dict[str, Any]

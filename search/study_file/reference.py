@@ -11,9 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from studyhall.search.study_file import sections
-from studyhall.search.study_file.key_types import Section
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
-from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.sections import Section, StudyFile
 from studyhall.spaces import spelling
 
 

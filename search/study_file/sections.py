@@ -1,22 +1,24 @@
 """The tables of a study file as pydantic models: every key with meaning, default and bounds.
 
 The string below a key is its description, which ``studyhall new`` and the README show. The same
-models check a study file. ``[space]`` is the exception: ``spaces.space`` reads it.
+models check a study file, with the types of `value_types`. ``[space]`` is the exception:
+``spaces.space`` reads it.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import math
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from studyhall.search.study_file import objectives, paths
-from studyhall.search.study_file.key_types import (
+from studyhall.search.study_file import objectives
+from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
+from studyhall.search.study_file.value_types import (
+    ArtifactPlace,
     Count,
     CountOrZero,
+    DatabaseUrl,
+    Family,
     Gpus,
     ImageSize,
     Loss,
@@ -24,16 +26,28 @@ from studyhall.search.study_file.key_types import (
     Name,
     Objective,
     Positive,
-    Section,
+    Sampler,
+    Source,
     Split,
     Text,
 )
-from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
-from studyhall.search.study_file.losses import LOSSES, METRICS
-from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces import hyperparameters
 
 CONFIRM_TOP = 5  # number of trials to confirm if neither file nor command line sets it
-USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
+
+
+class Section(BaseModel):
+    """The base of all tables: unknown keys and values of another type are mistakes.
+
+    The string below each key is its meaning, which `search.study_file.reference` reads.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+    )
 
 
 class StudySection(Section):
@@ -41,10 +55,10 @@ class StudySection(Section):
 
     name: Name
     """name of the study in its database; launching it again continues it"""
-    storage: Annotated[str | None, Field(repr=False)] = None  # may carry a password
+    storage: Annotated[DatabaseUrl | None, Field(repr=False)] = None  # may carry a password
     """database URL, relative to the working directory; default: $STUDYHALL_STORAGE, else
     sqlite:///studyhall.db"""
-    artifacts: Text = "studyhall-artifacts"
+    artifacts: ArtifactPlace = "studyhall-artifacts"
     """folder for checkpoints and models, relative to the working directory, or s3://bucket/prefix"""
     artifacts_max_gib: Positive = 10.0
     """largest size of that folder in GiB; checkpoints of running trials and the best model are
@@ -71,52 +85,11 @@ class StudySection(Section):
     human_error: Annotated[float, Field(ge=0, lt=1)] | None = None
     """error rate of humans, or the lowest possible one, as a share; bias is measured from it"""
 
-    @field_validator("storage")
-    @classmethod
-    def _a_database(cls, url: str | None) -> str | None:
-        if url is not None and not _readable(url):
-            raise ValueError("sqlite:///file.db or postgresql://user@host/database")
-        return url
-
-    @field_validator("objective")
-    @classmethod
-    def _not_twice(cls, named: str | list[str]) -> str | list[str]:
-        names = [named] if isinstance(named, str) else named
-        if not names or len({*names}) < len(names):
-            raise ValueError("a name, or a list of different names")
-        if names[0] in objectives.AT_THE_END:
-            raise ValueError(
-                "validation loss or a metric first, as trials are ranked by the first one"
-            )
-        return named
-
-    @field_validator("artifacts")
-    @classmethod
-    def _a_place(cls, place: str) -> str:
-        paths.check(place)
-        if "://" in place and not re.match(r"s3://[^/]+", place):
-            raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
-        return place
-
-
-def _readable(url: str) -> bool:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        parts = make_url(url)
-    except (ArgumentError, ValueError):
-        return False
-    if not url.isprintable():
-        return False
-    kinds = ("sqlite", "postgresql", "postgresql+psycopg")
-    return parts.drivername in kinds and bool(parts.database)
-
 
 class DataSection(Section):
     """The table ``[data]``: source, split and preparation of the samples."""
 
-    source: Text
+    source: Source
     """sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, a folder of images per
     class, or my_data.py:load; relative to this file"""
     split: Split = (0.6, 0.2, 0.2)
@@ -139,38 +112,17 @@ class DataSection(Section):
     samples: Count | None = None
     """use at most this many samples, drawn at random with the seed; default: all"""
 
-    @field_validator("source")
-    @classmethod
-    def _a_place(cls, source: str) -> str:
-        return paths.check(source)
-
-    @field_validator("split")
-    @classmethod
-    def _a_whole(cls, split: tuple[float, float, float]) -> tuple[float, float, float]:
-        if not math.isclose(sum(split), 1, abs_tol=1e-6):
-            raise ValueError(f"three fractions that sum to 1; these sum to {sum(split):g}")
-        return split
-
 
 class ModelSection(Section):
     """The table ``[model]``: the networks to build."""
 
-    family: str = "mlp"
+    family: Family = "mlp"
     """builder of the network: mlp, cnn, or your own my_model.py:build, relative to this file"""
 
     @property
     def is_own(self) -> bool:
         """True if the user's own code builds the models."""
         return self.family not in hyperparameters.BUILT_IN_FAMILIES
-
-    @field_validator("family")
-    @classmethod
-    def _a_builder(cls, family: str) -> str:
-        paths.check(family)
-        known = hyperparameters.BUILT_IN_FAMILIES
-        if family not in known and not USER_FAMILY.fullmatch(family):
-            raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
-        return family
 
 
 class TrainingSection(Section):
@@ -202,26 +154,11 @@ class TrainingSection(Section):
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
     """fewest seconds between two checkpoints; checkpoint_every_epochs applies too"""
 
-    @field_validator("loss")
-    @classmethod
-    def _a_loss(cls, loss: str) -> str:
-        if loss not in ("auto", *LOSSES):
-            raise ValueError(spelling.one_of(loss, ["auto", *LOSSES]))
-        return loss
-
-    @field_validator("metrics")
-    @classmethod
-    def _known_metrics(cls, metrics: str | list[str]) -> str | list[str]:
-        unknown = [] if isinstance(metrics, str) else [m for m in metrics if m not in METRICS]
-        if unknown:
-            raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], METRICS)}')
-        return metrics
-
 
 class SearchSection(Section):
     """The table ``[search]``: sampler, first trials and pruner."""
 
-    sampler: Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"] = "auto"
+    sampler: Sampler = "auto"
     """Optuna sampler that proposes the hyperparameters of a trial; auto is tpe"""
     startup_trials: CountOrZero = 10
     """random trials before tpe, gp and cmaes learn from results; population size of nsgaii"""
@@ -245,13 +182,6 @@ class SearchSection(Section):
 
     pruner_p_value: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """wilcoxon stops a trial that is worse than the best one with a p-value below this"""
-
-    @field_validator("sampler")
-    @classmethod
-    def _an_installed_one(cls, sampler: str) -> str:
-        if sampler == "gp" and importlib.util.find_spec("torch") is None:
-            raise ValueError("another sampler, or torch installed (pip install torch)")
-        return sampler
 
 
 class WorkersSection(Section):
@@ -294,6 +224,6 @@ class StudyFile(Section):
     model: ModelSection = ModelSection()
     training: TrainingSection = TrainingSection()
     search: SearchSection = SearchSection()
-    space: dict[str, Any] = Field(default={})
+    space: dict[str, Any] = {}
     workers: WorkersSection = WorkersSection()
-    trials: list[dict[str, Any]] = Field(default=[])
+    trials: list[dict[str, Any]] = []

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from studyhall.search.data.loading import Data
-from studyhall.search.training.engine import Training
+from studyhall.search.training.training import Training
 from studyhall.search.trial import exporting, failures, forms
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.out_of_fold import OutOfFold

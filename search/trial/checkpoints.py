@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from studyhall.search.training.checkpoint import CheckpointError
-from studyhall.search.training.engine import Training
+from studyhall.search.training.training import Training
 from studyhall.search.trial import trainings
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.trainings import TrialProgress

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from studyhall.search.training.compiled import sharing
-from studyhall.search.training.engine import Training
 from studyhall.search.training.keras_fit import PlainEpochs
+from studyhall.search.training.training import Training
 from studyhall.search.trial.modelling import Built
 
 UNKNOWN = "unknown"

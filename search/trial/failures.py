@@ -1,13 +1,16 @@
-"""The reason of a failed trial in one line, extracted from errors of Keras and TensorFlow."""
+"""The reason of a failed trial in one line, such as what an error of Keras or TensorFlow says."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
+from studyhall.search.diagnosis.rules import NO_NUMBER
+from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.spaces.failures import UserCodeError
 
@@ -69,3 +72,17 @@ def of_tensorflow(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line and not line.startswith(_AROUND)]
     said = re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", lines[0]) if lines else ""
     return said[:LONGEST] or one_line(error)
+
+
+def of_divergence(epoch: Epoch, best: Epoch | None, sign: float) -> str:
+    """Return the reason of a trial that failed because an epoch's cost is not finite.
+
+    Args:
+        epoch: that epoch.
+        best: the best epoch before it, if any.
+        sign: factor that turns a cost into a value of the objective.
+    """
+    said = f"{NO_NUMBER} at epoch {epoch.number}"
+    if best is None or not math.isfinite(best.value):
+        return said
+    return f"{said}; before, {sign * best.value:.5g} at epoch {best.number}"

@@ -91,6 +91,11 @@ class Built:
     data_loss: keras.losses.Loss | None
     form: Form
 
+    @property
+    def size(self) -> dict[str, int]:
+        """The numbers that its need of memory depends on: parameters and batch size."""
+        return {"parameters": self.model.count_params(), "batch_size": self.batch_size}
+
 
 def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     """Read the search space and load the builder, once per process.

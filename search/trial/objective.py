@@ -17,7 +17,7 @@ from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms
 from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
 from studyhall.search.trial.forms import Form
-from studyhall.search.trial.run import Run
+from studyhall.search.trial.run import Run, of_search
 from studyhall.spaces.failures import ArchitectureError, UserCodeError
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases.leases import LeaseLost
@@ -45,7 +45,7 @@ class Objective:
         last_reason: reason of the last failed trial.
     """
 
-    def __init__(self, context: Context, begin: Callable[..., Run] = Run) -> None:
+    def __init__(self, context: Context, begin: Callable[..., Run] = of_search) -> None:
         self.context = context
         self._begin = begin
         self.last_reason = ""

@@ -12,11 +12,9 @@ from optuna.trial import TrialState
 
 from studyhall.search.diagnosis.best_losses import Reached, weights
 from studyhall.search.diagnosis.judging import Judge
-from studyhall.search.diagnosis.rules import NO_NUMBER
 from studyhall.search.display import curves, notes
 from studyhall.search.study_file import objectives
-from studyhall.search.training.engine import Engine, Training
-from studyhall.search.training.epoch import Epoch
+from studyhall.search.training.engine import Engine
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial.context import Context
 from studyhall.search.trial.modelling import Blueprint
@@ -141,44 +139,40 @@ def check_objectives(names: Sequence[str], metrics: Mapping[str, float]) -> None
             raise UnknownMetric(name, metrics)
 
 
-def diverged(run: Training, epoch: Epoch, sign: float) -> str:
-    """Return the reason of a trial whose loss at an epoch is not finite, with its best before."""
-    best = run.best
-    before = (
-        f"; before, {sign * best.value:.5g} at epoch {best.number}"
-        if best and math.isfinite(best.value)
-        else ""
-    )
-    return f"{NO_NUMBER} at epoch {epoch.number}{before}"
+def metrics_at_best(claim: Claim, best_epochs: Sequence[int]) -> dict[str, float]:
+    """Return the metrics at the best epochs, averaged over the parts.
 
-
-def at_the_best_epochs(claim: Claim, best_epochs: Sequence[int]) -> dict[str, float]:
-    """Return a trial's metrics at the best epochs of its parts, averaged over the parts."""
-    bests = [claim.rows[part, epoch]["metrics"] for part, epoch in enumerate(best_epochs)]
+    Args:
+        claim: the trial.
+        best_epochs: number of the best epoch of each part.
+    """
+    bests = [claim.rows[at]["metrics"] for at in enumerate(best_epochs)]
     return {name: float(np.mean([best[name] for best in bests])) for name in bests[0]}
 
 
-class Further:
-    """The values of a trial's objectives, looked up by name.
+def objective_values(
+    plan: Blueprint,
+    cost: float,
+    engine: Engine,
+    model: keras.Model,
+    attributes: Mapping[str, Any],
+) -> dict[str, float]:
+    """Return the value of each objective by name; the first is the one that trials are ranked by.
 
     Args:
+        plan: blueprint of the study.
+        cost: result of the trial, the lower the better.
         engine: engine of the last part.
         model: model of the last part.
         attributes: attributes of the trial, with its metrics.
     """
-
-    def __init__(self, engine: Engine, model: keras.Model, attributes: Mapping[str, Any]) -> None:
-        self._engine, self._model, self._attributes = engine, model, attributes
-
-    def __getitem__(self, name: str) -> float:
-        """Return the value of an objective; latency is in milliseconds."""
+    first, *others = plan.objectives
+    values = {first: plan.turned(cost)}
+    for name in others:
         if name == "parameters":
-            return float(self._attributes["parameters"])
-        if name == "latency":
-            return self._engine.latency_ms(self._model)
-        return float(self._attributes["metrics"][objectives.recorded(name)])
-
-    def all_of(self, plan: Blueprint, cost: float) -> dict[str, float]:
-        """Return the value of each objective by name; trials are ranked by the first, of `cost`."""
-        first, *named = plan.objectives
-        return {first: plan.turned(cost), **{name: self[name] for name in named}}
+            values[name] = float(attributes["parameters"])
+        elif name == "latency":
+            values[name] = engine.latency_ms(model)  # milliseconds per sample
+        else:
+            values[name] = float(attributes["metrics"][objectives.recorded(name)])
+    return values

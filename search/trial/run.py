@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from optuna.trial import BaseTrial
-
 from studyhall.search.diagnosis import best_losses
 from studyhall.search.process.stop import STOPPED
-from studyhall.search.process.wire import tell_launcher
-from studyhall.search.training import engine
-from studyhall.search.training.engine import Engine, Training
 from studyhall.search.training.epoch import Epoch
-from studyhall.search.trial import (
-    compiled_loss,
-    failures,
-    modelling,
-    result,
-    time_limit,
-)
-from studyhall.search.trial import trainings as parts
+from studyhall.search.training.training import Training
+from studyhall.search.trial import compiled_loss, failures, modelling, result, time_limit, trainings
 from studyhall.search.trial.best_model import BestModel
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
-from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.out_of_fold import OutOfFold
-from studyhall.search.trial.result import Ended, Further
-from studyhall.search.trial.sampling import noting
-from studyhall.search.trial.seeds import trial_seed
+from studyhall.search.trial.part_models import Engines, PartModels
+from studyhall.search.trial.result import Ended
 from studyhall.search.trial.time_limit import Stopwatch, TimeLimit, Watchdog
 from studyhall.search.trial.trainings import TrialProgress, TrialTraining
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.trials.claimed_trial import Claim
-
-Engines = Callable[[int, Form], Engine]  # (fold, form of its data) → engine
 
 
 class Run:
@@ -46,26 +31,20 @@ class Run:
     Args:
         context: state shared by the worker's trials.
         claim: the trial.
-        engine: returns the engine of a fold.
+        models: builds the models of its parts.
         wait_s: time that the worker waited for the trial, in seconds.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        claim: Claim,
-        engine: Engines,
-        wait_s: float = 0.0,
-    ) -> None:
+    def __init__(self, context: Context, claim: Claim, models: PartModels, wait_s: float) -> None:
         self.context = context
         self.claim = claim
-        self.engine = engine
+        self.models = models
         self.file = context.plan.file
-        self.parts = parts.of_trial(len(context.plan.data.folds), self.file.training.repeats)
+        self.parts = trainings.of_trial(len(context.plan.data.folds), self.file.training.repeats)
         self.checkpoints = Checkpoints(context, claim, self.number)
         self.best_model = BestModel(context, claim, self.number)
         self.progress = TrialProgress()
-        self.attributes: dict[str, Any] = {"seed": self._seed(self.parts[0])}
+        self.attributes: dict[str, Any] = {"seed": models.seed(self.parts[0])}
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
 
@@ -102,7 +81,7 @@ class Run:
             self._predict(part, run)
             if part is not self.parts[-1] and self._falls_behind():
                 return Outcome.PRUNED
-        return self._complete(run, part, run.best)
+        return self._complete(run, part)
 
     def fail(self, reason: str, stopped: str | None = None) -> None:
         """Fail the trial with a reason; the sampler sees it as infeasible."""
@@ -116,59 +95,27 @@ class Run:
         self.attributes |= {"reason": reason, "stopped": "by the builder"}
         self._tell("PRUNED", None)
 
-    def _seed(self, part: TrialTraining) -> int:
-        return trial_seed(self.context.study.seed, self.claim.number, part.repeat) + part.fold
-
     def _begin(self, part: TrialTraining, blob: bytes | None) -> Training:
         """Build the model of a part, and restore its training from the checkpoint, if any."""
         with self._stopwatch.time("build"):
-            engine.seed_everything(self._seed(part))
-            built = modelling.build(self.context.plan, self._trial(), self._samples(part))
-            size = {"parameters": built.model.count_params(), "batch_size": built.batch_size}
-            tell_launcher(model={"trial": self.claim.number, **size})
-            self.attributes |= {"values": dict(built.values), **size}
+            built = self.models.build(part)
+            self.attributes |= {"values": dict(built.values), **built.size}
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
+        self._engine = self.models.engine(part.fold, built.form)
         run = self._training(part, built)
         self.attributes |= compiled_loss.about(built, run)
         if blob is not None and not self.checkpoints.restore(run, blob):
             run = self._training(part, built)
         return run
 
-    def _samples(self, part: TrialTraining) -> int:
-        """Return the number of training samples of a part."""
-        return len(self.context.plan.data.folds[part.fold].train_rows)
-
-    def _trial(self) -> BaseTrial:
-        """Return the trial that suggests values.
-
-        If a worker has died during this trial before, each suggestion is recorded at once.
-        """
-        if self.claim.attempt == 1:
-            return self.claim.trial
-        return noting(self.claim.trial, lambda: self.context.store.write_params(self.claim))
-
     def _training(self, part: TrialTraining, built: Built) -> Training:
-        settings = modelling.settings(self.context.plan, built, self._seed(part))
-        self._engine = self.engine(part.fold, built.form)
+        settings = modelling.settings(self.context.plan, built, self.models.seed(part))
         with failures.of_training(own_model=self.context.plan.builder is not None):
             training = self._engine.training(built.model, settings)
         if training.copy_differs is not None:
             self.attributes["copy_differs"] = training.copy_differs
         return training
-
-    def _predict(self, part: TrialTraining, run: Training) -> None:
-        """Collect the predictions of a part's model for its fold's validation set."""
-        if self.out_of_fold.wanted:
-            with self._stopwatch.time("validate"):
-                self.out_of_fold.add(part, self._engine.validated(run.best_model()))
-
-    def _falls_behind(self) -> bool:
-        """Prune the trial if its parts so far are worse than those of the best trial."""
-        if self.is_fixed or not self.context.store.should_prune_part(self.progress.values):
-            return False
-        self._tell("PRUNED", self.progress.value)
-        return True
 
     def _epochs(self, part: TrialTraining, run: Training) -> Outcome | None:
         """Train one part; return an outcome if the trial ends early."""
@@ -176,7 +123,7 @@ class Run:
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
-                raise TrialFailed(result.diverged(run, epoch, self.context.plan.sign))
+                raise TrialFailed(failures.of_divergence(epoch, run.best, self.context.plan.sign))
             self.time_limit.count_epoch()
             order = self._report(part, epoch)
             if order is Order.PRUNE:
@@ -191,15 +138,6 @@ class Run:
                 return None
         self.attributes["stopped"] = run.stopped
         return None
-
-    def _step(self, part: TrialTraining, epoch: Epoch) -> int:
-        """Return Optuna's step of an epoch: epochs are numbered on from part to part."""
-        return self.checkpoints.step(part.number, epoch.number)
-
-    def _save(self, part: TrialTraining, run: Training) -> None:
-        # The time spent goes into the checkpoint: the limit holds across workers.
-        spent = replace(self.progress, spent_s=self.time_limit.spent_s)
-        self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """Yield the epochs to come, after checking that each measures every objective."""
@@ -235,6 +173,28 @@ class Run:
             self.context.stop.ask()
         return self.context.stop.asked
 
+    def _step(self, part: TrialTraining, epoch: Epoch) -> int:
+        """Return Optuna's step of an epoch: epochs are numbered on from part to part."""
+        return self.checkpoints.step(part.number, epoch.number)
+
+    def _save(self, part: TrialTraining, run: Training) -> None:
+        # The time spent goes into the checkpoint: the limit holds across workers.
+        spent = replace(self.progress, spent_s=self.time_limit.spent_s)
+        self.checkpoints.save(spent, part.number, run, self.out_of_fold.to_bytes())
+
+    def _predict(self, part: TrialTraining, run: Training) -> None:
+        """Collect the predictions of a part's model for its fold's validation set."""
+        if self.out_of_fold.wanted:
+            with self._stopwatch.time("validate"):
+                self.out_of_fold.add(part, self._engine.validated(run.best_model()))
+
+    def _falls_behind(self) -> bool:
+        """Prune the trial if its parts so far are worse than those of the best trial."""
+        if self.is_fixed or not self.context.store.should_prune_part(self.progress.values):
+            return False
+        self._tell("PRUNED", self.progress.value)
+        return True
+
     def _hand_back(self, part: TrialTraining, run: Training) -> Outcome:
         self._save(part, run)
         self.context.store.release(self.claim)
@@ -245,11 +205,8 @@ class Run:
         self._tell("PRUNED", self.progress.running(run.best.value))
         return Outcome.PRUNED
 
-    def _complete(self, run: Training, part: TrialTraining, best: Epoch | None) -> Outcome:
-        assert best is not None
-        self.attributes["metrics"] = result.at_the_best_epochs(
-            self.claim, self.progress.best_epochs
-        )
+    def _complete(self, run: Training, part: TrialTraining) -> Outcome:
+        self.attributes["metrics"] = result.metrics_at_best(self.claim, self.progress.best_epochs)
         self.attributes |= best_losses.least_losses(self.claim.history)
         self.attributes |= self.progress.described(
             len(self.context.plan.data.folds), self.context.plan.sign
@@ -259,8 +216,9 @@ class Run:
                 self.progress.value, run, part, self.out_of_fold
             )
         if len(self.context.plan.objectives) > 1:
-            further = Further(self._engine, run.model, self.attributes)
-            self.attributes["objectives"] = further.all_of(self.context.plan, self.progress.value)
+            self.attributes["objectives"] = result.objective_values(
+                self.context.plan, self.progress.value, self._engine, run.model, self.attributes
+            )
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
@@ -276,3 +234,15 @@ class Run:
 
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
         result.tell(self.context, self.claim, state, value, self.attributes, parts)
+
+
+def of_search(context: Context, claim: Claim, engine: Engines, wait_s: float = 0.0) -> Run:
+    """Return the run of a trial of the search.
+
+    Args:
+        context: state shared by the worker's trials.
+        claim: the trial.
+        engine: returns the engine of a fold.
+        wait_s: time that the worker waited for the trial, in seconds.
+    """
+    return Run(context, claim, PartModels(context, claim, engine), wait_s)

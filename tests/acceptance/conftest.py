@@ -68,7 +68,7 @@ class Folder:
         )
 
     def json(self, *arguments: str) -> Any:
-        """What the command prints with --json; it is asked in this process, which is quicker."""
+        """Return what the command prints with --json; it runs in this process, which is quicker."""
         return json.loads(self.here(*arguments, "--json"))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -97,7 +97,7 @@ class Folder:
             self.here(command, name)
 
     def status(self, name: str) -> Status | None:
-        """How a study stands, or None while there is none."""
+        """Return the status of a study, or None while there is none."""
         database = self.path / "studyhall.db"
         if not database.exists():
             return None
@@ -119,7 +119,7 @@ class Folder:
             db.close()
 
     def log(self, study: str, worker: int = 1) -> str:
-        """What a worker has written to its log."""
+        """Return the text of a worker's log."""
         folder = self.path / "studyhall-artifacts" / study / "logs"
         return (folder / f"worker-{worker}.log").read_text()
 

@@ -108,7 +108,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def loss(values: dict[str, Any], epoch: int) -> float:
-    """What the stub reports for an epoch: the same in whichever process."""
+    """Return the loss that the stub reports for an epoch: the same in every process."""
     return float((values["x"] - 1.0) ** 2 + 1.0 / (epoch + values.get("rate", 0.0)))
 
 

@@ -1,4 +1,4 @@
-"""What users get wrong: a line per mistake naming key, received and expected; nothing written."""
+"""Mistakes of users: each has a line with key, received and expected; nothing is written."""
 
 import json
 import os
@@ -129,7 +129,7 @@ IN_THE_CODE = {
 
 
 def said(err: str, *parts: str) -> bool:
-    """Whether each part stands in the lines."""
+    """Return True if each part stands in the lines."""
     return all(part in err for part in parts)
 
 

@@ -45,7 +45,7 @@ class Compose:
             (folder / name).mkdir()
 
     def command(self, service: str) -> list[str]:
-        """What its container runs."""
+        """Return the command line of its container."""
         about = self.services[service]
         entry = about.get("entrypoint", STUDYHALL)
         entry = [sys.executable, *entry[1:]] if entry[0] == "python" else entry
@@ -53,7 +53,7 @@ class Compose:
         return [*(self._here(service, word) for word in (*entry, *about["command"])), *port]
 
     def healthcheck(self, service: str) -> list[str]:
-        """What tells whether it is well."""
+        """Return the command line of its healthcheck."""
         kind, program, *rest = self.services[service]["healthcheck"]["test"]
         assert kind == "CMD"
         program = {"python": sys.executable}.get(program, str(POSTGRES / program))
@@ -84,7 +84,7 @@ class Compose:
         return printed
 
     def is_healthy(self, service: str) -> bool:
-        """Whether its healthcheck says so."""
+        """Return True if its healthcheck succeeds."""
         asked = subprocess.run(self.healthcheck(service), capture_output=True, check=False)
         return asked.returncode == 0
 
@@ -119,7 +119,7 @@ def compose(own_postgres: Any, tmp_path: Path) -> Iterator[Compose]:
 
 
 def initialise(compose: Compose, server: Any) -> None:
-    """What PostgreSQL's image does at its first start, and what a container's network does."""
+    """Do what PostgreSQL's image does at its first start, and what a container's network does."""
     own = compose.services["postgres"]["environment"]
     user, database = own["POSTGRES_USER"], own["POSTGRES_DB"]
     password = Path(compose._here("postgres", own["POSTGRES_PASSWORD_FILE"])).read_text()
@@ -156,7 +156,7 @@ def _text(url: Any) -> str:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What a condition gives once it gives anything."""
+    """Wait until a condition gives anything, and return it."""
     deadline = time.monotonic() + DEADLINE_S
     while not (found := condition()):
         assert time.monotonic() < deadline, "what the test waits for did not come about"

@@ -1,4 +1,4 @@
-"""What is installed: one package, beside which the user's own modules keep their names."""
+"""The installation: one package, beside which the user's own modules keep their names."""
 
 import subprocess
 import sys

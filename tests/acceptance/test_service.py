@@ -108,7 +108,7 @@ class Team:
 
 
 def wait_for(condition: Callable[[], Any], team: Team) -> Any:
-    """What a condition gives once it gives anything; no process may end meanwhile."""
+    """Wait until a condition gives anything, and return it; no process may end meanwhile."""
     deadline = time.monotonic() + DEADLINE_S
     while not (found := condition()):
         ended = [process.args for process in team.running if process.poll() not in (None, 0)]
@@ -194,7 +194,7 @@ def _holds_a_trial(team: Team, pid: int) -> bool:
 
 
 def _command_lines(team: Team) -> Iterator[str]:
-    """What a process list shows of every process of the team."""
+    """Yield the command line of every process of the team, as a process list shows it."""
     for started in team.running:
         own = psutil.Process(started.pid)
         for process in (own, *own.children(recursive=True)):

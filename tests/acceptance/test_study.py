@@ -542,7 +542,7 @@ def test_regression_by_folds(folder):
 
 
 def test_a_password_is_neither_printed_nor_stored(folder, postgres_url):
-    """Whatever is done on PostgreSQL: a launch, questions, a confirmation."""
+    """It holds for all commands: a launch, questions, a confirmation."""
     url = postgres_url.replace("postgres:@", "postgres:sesame@")
     assert "sesame" in url
     folder.study(study={"trials": 1, "storage": url})

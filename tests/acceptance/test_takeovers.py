@@ -93,7 +93,7 @@ def start(folder, *arguments, **environment):
 
 
 def until(condition, process, folder):
-    """What a condition gives once it gives something, while the process lives."""
+    """Wait until a condition gives something, while the process lives, and return it."""
     deadline = time.monotonic() + DEADLINE_S
     while not (found := condition()):
         assert process.poll() is None, (folder.path / "printed").read_text()
@@ -116,7 +116,7 @@ def check_whole(watched, trials):
 
 
 def differing(watched, untouched):
-    """Where trials differ from those that nobody has disturbed: number, epoch, both."""
+    """Return the differences from trials that nobody has disturbed: number, epoch, both."""
     found = []
     for trial in watched.trials():
         params, curve = untouched[trial.number]

@@ -1,4 +1,4 @@
-"""What workers live through: models that kill them, a launcher that dies, being recycled."""
+"""Workers survive models that kill them, a launcher that dies, and being recycled."""
 
 import os
 import subprocess

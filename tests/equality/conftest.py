@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from studyhall.search.training import feeding
 from studyhall.search.training.compiled.cache import CompiledModels
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 
 Part = tuple[Any, Any]
 TRAIN, BATCH, EPOCHS = 12, 8, 2  # the last batch of an epoch is ragged

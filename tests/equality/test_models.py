@@ -1,4 +1,4 @@
-"""Whole models, drawn at random, trained both ways."""
+"""Entire models, drawn at random, trained both ways."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def samples(kind: str, seed: int = 0) -> np.ndarray:
 
 
 def passed(x: Any, name: str, known: Any) -> Any:
-    """What comes out of a part."""
+    """Return the output of a part."""
     width = x.shape[-1]
     if name == "Adapted":
         layer = layers.Normalization()

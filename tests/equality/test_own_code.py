@@ -17,9 +17,10 @@ from scipy import sparse
 from studyhall.search.training.compiled import copy_check
 from studyhall.search.training.compiled.cache import CompiledModels
 from studyhall.search.training.compiled.unshared import Unshared
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 
 layers = keras.layers
 SAMPLES, FEATURES = 32, 6

@@ -19,7 +19,7 @@ SPACE = read_space(
 
 
 def values(table):
-    """What a trial gets whose fixed parameters are those of the table."""
+    """Return the values of a trial whose fixed parameters are those of the table."""
     assert [*fixed.problems([table], SPACE, family="mlp")] == []
     (trial,) = fixed.read([table], SPACE)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))

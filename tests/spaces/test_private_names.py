@@ -1,4 +1,4 @@
-"""What the code leans on that Keras, TensorFlow and Optuna don't promise, and life without it."""
+"""The private names of Keras, TensorFlow and Optuna, and how the code does without them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether both are alike in kind and value; NaN is NaN."""
+    """Return True if both are equal in type and value; NaN equals NaN."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
     if isinstance(one, list):

@@ -1,4 +1,4 @@
-"""What a user's function asks for: as a study can hold it, or refused in the user's terms."""
+"""The suggestions that a user's function asks for: storable, or refused in the user's terms."""
 
 import datetime
 import decimal

@@ -1,4 +1,4 @@
-"""What a study file resolves to: data, space, model sizes, cost."""
+"""The resolution of a study file: data, space, model sizes, cost."""
 
 import re
 

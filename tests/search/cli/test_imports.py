@@ -1,4 +1,4 @@
-"""What each command imports: nothing that it does not need, so that who asks need not wait."""
+"""The imports of each command: nothing that it does not need, so that users need not wait."""
 
 import json
 import os

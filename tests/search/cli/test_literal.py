@@ -59,7 +59,7 @@ def status(name: str) -> Status:
 
 
 def printed(*parts: Any) -> str:
-    """What a very wide terminal shows."""
+    """Return the output on a very wide terminal."""
     file = io.StringIO()
     console = Literal(file=file, width=10_000, force_terminal=False)
     for part in parts:

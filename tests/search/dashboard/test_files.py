@@ -88,7 +88,7 @@ def run_trial(store: TrialStore, study_id: int, state: str, epochs: int) -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the study keeps its files."""
+    """The folder of the study's files."""
     return tmp_path_factory.mktemp("files")
 
 

@@ -66,7 +66,7 @@ class Service:
         return {**found, "files": sorted(str(path) for path in files)}
 
     def audited(self) -> list[dict[str, Any]]:
-        """What the audit log says."""
+        """Return the entries of the audit log."""
         return [json.loads(line) for line in (self.folder / "audit").read_text().splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""Which names are answered, and from which pages a write is taken."""
+"""The host names that are answered, and the pages from which a write is accepted."""
 
 import socket
 

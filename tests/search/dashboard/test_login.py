@@ -1,4 +1,4 @@
-"""Who sends a request, by password or by token."""
+"""The sender of a request, known by password or by token."""
 
 import pytest
 from werkzeug.datastructures import Authorization

@@ -124,7 +124,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def as_nobody(folder, code):
-    """What a user without rights sees: root may read and write everything."""
+    """Return what a user without rights is told: root may read and write everything."""
     code = (
         "import os; from pathlib import Path;"
         " from studyhall.search.data import keras_sets, loading;"

@@ -6,8 +6,8 @@ import pytest
 
 from studyhall.search.diagnosis import quadrant, rules
 from studyhall.search.diagnosis.advice import Remedies
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
-from studyhall.search.diagnosis.rules import Standard
 from studyhall.search.study_file import config
 
 SPACE = """

@@ -7,9 +7,9 @@ import pytest
 from studyhall.search.data import baseline
 from studyhall.search.diagnosis import best_losses, judging, rules
 from studyhall.search.diagnosis.best_losses import Reached
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.judging import Judge
-from studyhall.search.diagnosis.rules import Standard
 from studyhall.search.study.record import stored
 from studyhall.search.trial import compiled_loss
 from studyhall.storage.queries import records
@@ -87,7 +87,7 @@ def curves(level, jitter=0.004, **metrics):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weights", ["none", "balanced"])
 def test_curves_that_stay_where_guessing_is(study, weights, smoothing):
-    """What guessing gets is the constant answer's loss that this very training leads to."""
+    """The loss of guessing is that of the constant answer to which this very training leads."""
     values = {"class_weights": weights, "label_smoothing": smoothing}
     about = stored(study).inspection.about
     unit = baseline.of_trial(about, "auto", values)

@@ -1,4 +1,4 @@
-"""What the user's own function chose is shown everywhere, whatever it calls it."""
+"""Choices of the user's own function are shown everywhere, under any name."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""What results propose to search next: inside, at an edge, within what is legal, and as a file."""
+"""The next search space, proposed by results: inside, at an edge, legal, and as a file."""
 
 from pathlib import Path
 from typing import Any

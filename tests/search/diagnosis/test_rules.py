@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from studyhall.search.diagnosis import rules
+from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure
-from studyhall.search.diagnosis.rules import Standard
 
 EPOCHS = 40
 GUESS = 2.3

@@ -1,4 +1,4 @@
-"""What a launch shows: a live table on a terminal, else a line per finished trial."""
+"""The display of a launch: a live table on a terminal, else a line per finished trial."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What the doctor finds, what it says is to be done, and when that needs the user."""
+"""The doctor's findings, its advice, and its exit code if the user is needed."""
 
 import json
 import os

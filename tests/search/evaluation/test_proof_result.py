@@ -1,4 +1,4 @@
-"""What is told of a proof, of one that an earlier version wrote too."""
+"""The words about a proof, also about one that an earlier version wrote."""
 
 import pytest
 

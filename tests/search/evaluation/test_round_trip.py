@@ -1,4 +1,4 @@
-"""What exporting a model takes is known, or refused, before any trial."""
+"""The needs of a model's export are known, or refused, before any trial."""
 
 import sys
 import textwrap

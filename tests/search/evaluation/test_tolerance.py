@@ -1,4 +1,4 @@
-"""How far apart two values may lie: rounding passes, near 0 too, and another model does not."""
+"""The tolerance between two values: rounding passes, near 0 too, and another model does not."""
 
 import keras
 import numpy as np

@@ -140,7 +140,7 @@ def exported(studio, monkeypatch):
 
 
 def elsewhere(card, folder, x):
-    """What the model says in a fresh process that has the export alone."""
+    """Return the model's predictions in a fresh process that has the export alone."""
     code = USED.format(load="\n".join(card["load"]), x=x.tolist())
     command = [sys.executable, "-c", code]
     answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -41,7 +41,7 @@ def crew(tmp_path):
 
 
 def trial(place, state, number=0):
-    """How a trial of the place's process ended."""
+    """Return the record of a trial that the place's process ended."""
     reason = {"reason": "no good"}
     worker = identity.name(place.name, place.process.pid)
     return TrialRecord(

@@ -1,4 +1,4 @@
-"""What becomes of the trial of a worker that its launcher has seen die."""
+"""The trial of a worker that its launcher has seen die is free, or fails, at once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the kernel counts of processes that it ended for want of memory."""
+"""The kernel's counts of processes that it ended for want of memory."""
 
 import os
 import subprocess

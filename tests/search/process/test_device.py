@@ -1,4 +1,4 @@
-"""What a worker process is told to train on."""
+"""The device on which a worker process trains."""
 
 import os
 

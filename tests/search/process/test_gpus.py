@@ -1,4 +1,4 @@
-"""Which devices workers are pinned to."""
+"""The devices to which workers are pinned."""
 
 import subprocess
 import sys

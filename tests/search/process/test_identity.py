@@ -1,4 +1,4 @@
-"""What a worker process is called."""
+"""The name of a worker process."""
 
 import os
 import socket

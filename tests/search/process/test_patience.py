@@ -1,4 +1,4 @@
-"""What takes too long is interrupted, whatever it catches."""
+"""Code that takes too long is interrupted, whatever it catches."""
 
 import contextlib
 import signal

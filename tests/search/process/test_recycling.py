@@ -1,4 +1,4 @@
-"""When a worker process makes way for a fresh one."""
+"""The replacement of a worker process by a fresh one."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What asks a worker to end: signals, and the death of its launcher."""
+"""The requests to a worker to end: signals, and the death of its launcher."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a command prints to, in a process of its own: full, closed, broken off, without signs."""
+"""The output streams of a command's process: full, closed, broken off, without signs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a launcher and its workers say to each other, between real processes."""
+"""The messages between a launcher and its workers, in real processes."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def worker(tmp_path):
 
 
 def heard(process, key):
-    """What it has said up to a word."""
+    """Return all messages of a worker, up to one with a key."""
     said, deadline = {}, time.monotonic() + DEADLINE_S
     while key not in said:
         assert time.monotonic() < deadline

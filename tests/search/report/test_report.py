@@ -56,7 +56,7 @@ def told(run):
 
 
 class Reader(HTMLParser):
-    """What a page refers to, its elements' names, and whether every element is closed."""
+    """The parser of a page: its references, its elements' names, and the elements left open."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from studyhall.search.retraining import confirmation
 from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.retraining.trainer import Retrainer
 from studyhall.search.study import record
-from studyhall.search.training import engine
+from studyhall.search.training import training
 from studyhall.search.trial import time_limit
 from studyhall.search.trial.objective import Objective
 from studyhall.search.trial.time_limit import TimeLimit
@@ -74,7 +74,7 @@ def trained(monkeypatch):
         count(limit)
 
     monkeypatch.setattr(TimeLimit, "count_epoch", one_more)
-    monkeypatch.setattr(engine, "CALL_S", 0.0)  # or a checkpoint would hold later epochs too
+    monkeypatch.setattr(training, "CALL_S", 0.0)  # or a checkpoint would hold later epochs too
     return counted, then
 
 

@@ -76,24 +76,15 @@ def test_a_whole_number_serves_where_a_number_is_expected() -> None:
         ("study", 'artifacts = ""', 'artifacts: received "", expected text in quotes'),
         ("data", "split = [0.5, 0.5]", "split: received [0.5, 0.5], expected three numbers > 0"),
         ("data", "split = [1.0, 0.0, 0.0]", "expected three numbers > 0 that sum to 1"),
-        (
-            "data",
-            "split = [0.6, 0.2, 0.1]",
-            "expected three fractions that sum to 1; these sum to 0.9",
-        ),
         ("data", "folds = 0", "folds: received 0, expected a whole number ≥ 1"),
         ("data", "image_size = [32]", "image_size: received [32], expected [height, width]"),
         ("data", 'grey = "yes"', 'grey: received "yes", expected true or false'),
         ("data", 'task = "clasification"', 'did you mean "classification"?'),
         ("data", "sorce = 3", "sorce: received an unknown key, expected source"),
         ("data", "xyz = 3", "xyz: received an unknown key, expected one of source, split"),
-        ("model", 'family = "mpl"', 'received "mpl", expected one of mlp, cnn'),
-        ("model", 'family = "my_model:build"', "expected one of mlp, cnn, my_model.py:build"),
         ("training", "patience = 0", 'patience: received 0, expected a whole number ≥ 1 or "none"'),
         ("training", 'patience = "no"', 'expected a whole number ≥ 1 or "none"'),
         ("training", 'metric = "accuracy"', "metric: received an unknown key, expected metrics"),
-        ("training", 'loss = "mse"', 'loss: received "mse", expected one of auto, binary_cross'),
-        ("training", 'metrics = ["acuracy"]', 'did you mean "accuracy"?'),
         ("training", "metrics = []", 'metrics: received [], expected "auto" or some of accuracy'),
         (
             "training",
@@ -192,14 +183,6 @@ def test_wilcoxon_needs_parts_enough_to_be_sure() -> None:
         " expected folds × repeats ≥ 5 for pruner_p_value = 0.1"
     ]
     assert config.parse(chosen.format(5)).search.pruner == "wilcoxon"
-
-
-def test_the_gp_sampler_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    gp = SMALL + '[search]\nsampler = "gp"\n'
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "or torch installed (pip install torch)" in problems(gp)[0]
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "torch")
-    assert config.parse(gp).search.sampler == "gp"
 
 
 @pytest.mark.parametrize(

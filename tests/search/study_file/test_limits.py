@@ -13,9 +13,9 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
+from studyhall.spaces.entry_checks import MOST as MOST_CHOICE
+from studyhall.spaces.entry_checks import MOST_FLOAT
 from studyhall.spaces.legal import LARGEST
-from studyhall.spaces.reading import MOST as MOST_CHOICE
-from studyhall.spaces.reading import MOST_FLOAT
 
 BARE: dict[str, Any] = {"study": {"name": "x"}, "data": {"source": "sklearn:iris"}}
 NUMBERS = (

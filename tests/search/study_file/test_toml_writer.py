@@ -1,4 +1,4 @@
-"""Whatever a checked study holds, the study file that is written of it says the same."""
+"""The study file that is written of a checked study says the same as the study."""
 
 from __future__ import annotations
 

@@ -19,9 +19,10 @@ import pytest
 from studyhall.search.training import checkpoint
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled.cache import CompiledModels
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
 EPOCHS, CUT = 6, 2

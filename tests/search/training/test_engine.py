@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,9 +13,10 @@ import pytest
 import tensorflow as tf
 
 from studyhall.search.training import feeding
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
 EPOCHS, BATCH = 3, 16  # 83 and 40 samples: the last batch of an epoch is ragged
@@ -244,16 +243,6 @@ def test_the_value_is_the_datas_loss_without_penalties_and_smoothing(
         assert best.value == best.metrics["val_loss"] < best.metrics["keras_val_loss"]
 
 
-@pytest.mark.parametrize("engine", ["auto", "keras"])
-def test_a_diverging_training_stops_at_once(engines: dict[str, Engine], engine: str) -> None:
-    values = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": 0.0}
-    training = trained(engines["mlp"], built("mlp", values), of(values, "mlp", engine=engine))
-    assert training.stopped == "diverged"
-    assert math.isnan(training.history[-1].value)
-    assert len(training.history) < EPOCHS
-    assert training.best is None or training.best.number < len(training.history)
-
-
 def test_patience_stops_where_early_stopping_does(engines: dict[str, Engine]) -> None:
     values = {"l2": 0.0, "learning_rate": 0.3, "optimizer": "momentum"}
     settings = dataclasses.replace(of(values, "mlp"), epochs=25, patience=2, min_delta=0.01)
@@ -263,21 +252,6 @@ def test_patience_stops_where_early_stopping_does(engines: dict[str, Engine]) ->
     assert len(training.history) == len(logs) < 25
     assert training.stopped == "patience"
     assert training.best == min(training.history, key=lambda epoch: epoch.value)
-
-
-def test_epochs_do_not_depend_on_how_many_run_per_call(
-    engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values = {"learning_rate": 0.05, "decay": "plateau", "decay_epochs": 1}
-    settings = dataclasses.replace(of(values, "mlp"), epochs=12, patience=4)
-    together = trained(engines["mlp"], built("mlp", values), settings)
-    monkeypatch.setattr("studyhall.search.training.engine.MOST_EPOCHS", 1)
-    single = trained(engines["mlp"], built("mlp", values), settings)
-    assert [epoch.metrics for epoch in together.history] == [e.metrics for e in single.history]
-    for mine, theirs in zip(
-        together.best_model().get_weights(), single.best_model().get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_results_do_not_depend_on_how_operations_are_run(
@@ -297,27 +271,6 @@ def test_all_samples_may_be_one_batch(engines: dict[str, Engine], size: int) -> 
     settings = dataclasses.replace(of({}, "mlp"), batch_size=size)
     logs = by_fit(built("mlp", {}), settings, "mlp")
     assert_same(trained(engines["mlp"], built("mlp", {}), settings).history, logs)
-
-
-def test_the_best_model_is_plain_keras(engines: dict[str, Engine], tmp_path: Path) -> None:
-    values = {"dropout": 0.2, "l2": 1e-3, "learning_rate": 0.05}
-    training = trained(engines["mlp"], built("mlp", values), of(values, "mlp"))
-    training.best_model().save(tmp_path / "best.keras")
-    with zipfile.ZipFile(tmp_path / "best.keras") as archive:
-        assert b"studyhall" not in archive.read("config.json")
-    loaded = keras.models.load_model(tmp_path / "best.keras")
-    loss = loaded.evaluate(*DATA["mlp"][1], verbose=0)[0]
-    assert training.best
-    assert loss == pytest.approx(training.best.metrics["keras_val_loss"], rel=1e-5)
-
-
-def test_seconds_tell_what_the_time_went_into(engines: dict[str, Engine]) -> None:
-    for engine in ("auto", "keras"):
-        training = trained(engines["mlp"], built("mlp", {}), of({}, "mlp", engine=engine))
-        training.save()
-        assert set(training.seconds) == {"build", "trace", "train", "validate", "checkpoint"}
-        assert training.seconds["train"] > 0 < training.seconds["checkpoint"]
-        assert training.stopped == "epochs"
 
 
 def test_many_trials_take_no_more_memory(engines: dict[str, Engine]) -> None:

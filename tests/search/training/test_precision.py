@@ -13,8 +13,9 @@ from studyhall.search.evaluation import proof
 from studyhall.search.study import record
 from studyhall.search.training.compiled import learning_rates, signature, updates
 from studyhall.search.training.compiled.cache import CompiledModels
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 from studyhall.search.trial.context import Outcome
 from studyhall.spaces import architecture, optimization, regularization
 

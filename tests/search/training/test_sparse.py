@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 
 FEATURES = 30
 

@@ -1,4 +1,4 @@
-"""What a compiled model of the user's is trained on, beside Keras' own fit on the same arrays."""
+"""The data of a model that the user compiled, beside Keras' own fit on the same arrays."""
 
 import sys
 

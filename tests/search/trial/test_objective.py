@@ -109,7 +109,7 @@ def test_of_equal_trials_the_model_of_the_first_is_kept(studio, monkeypatch):
     first, second = one.context.store.claim(), other.context.store.claim()
     for objective, claim in ((other, second), (one, first)):
         monkeypatch.setattr(
-            "studyhall.search.trial.run.trial_seed", lambda *_: 1
+            "studyhall.search.trial.part_models.trial_seed", lambda *_: 1
         )  # of equal weights
         assert objective.run(claim) is Outcome.COMPLETE
     found = trials(studio, study)
@@ -180,7 +180,7 @@ def test_folds_continue_where_they_were_left(studio, cut):
 
 
 def test_every_sample_is_predicted_by_a_fold_that_was_not_trained_on_it(studio):
-    """Wherever the trial was cut; the study keeps those of its best ones."""
+    """It holds wherever the trial was cut; the study keeps the predictions of its best trials."""
     data = {"folds": 3, "samples": 100}
     study = studio.study(study={"trials": 2}, data=data, training=LONG)
     objective = studio.worker(study, StopAfter(9))
@@ -460,7 +460,7 @@ def test_the_users_builder_may_prune(studio):
 def test_a_bug_hands_the_trial_back(studio, monkeypatch):
     study = studio.study(study={"trials": 1})
     objective = studio.worker(study)
-    monkeypatch.setattr("studyhall.search.trial.run.modelling.build", lambda *_: 1 / 0)
+    monkeypatch.setattr("studyhall.search.trial.part_models.modelling.build", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         objective.run(objective.context.store.claim())
     (running,) = status.status(studio.db, study).running
@@ -667,7 +667,7 @@ def test_a_trial_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch,
     )
 
     def leave():
-        """What has left fails nothing more."""
+        """A process that has left fails nothing more."""
         monkeypatch.setattr(time_limit, "GRACE_S", 1e6)
         (studio.folder / "let go").touch()
 

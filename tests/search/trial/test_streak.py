@@ -1,4 +1,4 @@
-"""When failures in a row are reason to stop."""
+"""Failures in a row are a reason to stop, unless a trial has succeeded."""
 
 from studyhall.search.trial.streak import FAILURES, Streak
 

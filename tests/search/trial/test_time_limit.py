@@ -1,4 +1,4 @@
-"""When a trial has had its time, and when it counts as hanging."""
+"""The time limit of a trial, and the time from which it counts as hanging."""
 
 import math
 

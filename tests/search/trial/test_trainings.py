@@ -1,4 +1,4 @@
-"""How far a trial has come through its parts, and how a checkpoint says it."""
+"""The progress of a trial through its parts, and its form in a checkpoint."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What stays of a study's objects: what is pointed to, the best first, as far as it fits."""
+"""The objects of a study that are kept: those in use, the best first, as far as they fit."""
 
 import os
 import time

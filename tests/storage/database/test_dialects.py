@@ -1,4 +1,4 @@
-"""Which errors pass, and which leave a connection as good as it was."""
+"""The errors that are temporary, and those after which a connection is still usable."""
 
 import contextlib
 import sqlite3

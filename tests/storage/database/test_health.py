@@ -1,4 +1,4 @@
-"""What is told of the database itself."""
+"""The findings about the database itself."""
 
 import os
 import threading

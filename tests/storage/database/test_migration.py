@@ -13,7 +13,7 @@ from studyhall.storage.studies import studies
 
 @pytest.fixture
 def database_url(db: Database) -> str:
-    """Where the database is."""
+    """The URL of the database."""
     return db.url.render_as_string(hide_password=False)
 
 

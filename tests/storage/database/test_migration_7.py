@@ -34,7 +34,7 @@ REASON = {"reason": "validation loss nan at epoch 1"}
 
 @pytest.fixture
 def database_url(db):
-    """Where the database is."""
+    """The URL of the database."""
     return db.url.render_as_string(hide_password=False)
 
 

@@ -1,4 +1,4 @@
-"""Where SQLite must not live, by the list of mounts that Linux keeps."""
+"""The places where SQLite can't work, by Linux's list of mounts."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ server:/twice /twice nfs rw,relatime 0 0
 
 @pytest.fixture
 def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where psutil finds those."""
+    """The file in which psutil finds the mounts."""
     path = tmp_path / "proc" / "self" / "mounts"
     path.parent.mkdir(parents=True)
     path.write_text(MOUNTS)

@@ -37,7 +37,7 @@ NAMES = itertools.count()
 
 @dataclass
 class Modelled:
-    """What the model knows of one trial."""
+    """The model's state of one trial."""
 
     fence: int = 1
     held: bool = True
@@ -74,13 +74,13 @@ class Leases(RuleBasedStateMachine):
         return self.db.transaction(work)
 
     def _reclaimed(self) -> None:
-        """What the model expects of a reclaiming."""
+        """Change the model as a reclaiming should change the database."""
         for trial in self.trials.values():
             if trial.state == "RUNNING" and trial.held and trial.silent:
                 self._left(trial)
 
     def _left(self, trial: Modelled) -> None:
-        """What the model expects of a trial whose worker is held to be dead."""
+        """Change the model of a trial whose worker is presumed dead."""
         trial.barren = 0 if trial.progress > trial.progress_at_claim else trial.barren + 1
         trial.held, trial.silent, trial.fence = False, False, trial.fence + 1
         if trial.stopped:
@@ -133,7 +133,7 @@ class Leases(RuleBasedStateMachine):
         return trial.state == "RUNNING" and trial.held and trial.fence == lease.fence
 
     def _fenced(self, lease: Lease, work: Callable[[Transaction], object]) -> bool:
-        """Whether the write took place; it must exactly if the lease is valid."""
+        """Return True if the write took place; it must exactly if the lease is valid."""
         if self._valid(lease):
             self._do(work)
             self.trials[lease.number].silent = False

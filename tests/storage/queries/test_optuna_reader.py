@@ -56,7 +56,7 @@ def reader(db: Database, study: optuna.Study) -> Reader:
 
 
 def alike(one: list[FrozenTrial], other: list[FrozenTrial]) -> bool:
-    """Whether trials are the same; not a number is the same as itself."""
+    """Return True if the trials are equal; NaN equals NaN."""
     return [_spelt(trial) for trial in one] == [_spelt(trial) for trial in other]
 
 

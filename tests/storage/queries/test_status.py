@@ -1,4 +1,4 @@
-"""How a study stands, at once even when it is large."""
+"""The status of a study, at once even if the study is large."""
 
 import sys
 import time

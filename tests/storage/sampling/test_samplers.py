@@ -200,7 +200,7 @@ def test_sobol_points_lie_evenly(local: Database) -> None:
 
 
 def hear(store: TrialStore) -> None:
-    """What the next claim would learn."""
+    """Let a store learn what the next claim would learn."""
     knows, study_id = store._knowledge, store._study_id
     knows.learn(store._db.statement(lambda t: feed.read(t, study_id, knows.seen, with_rungs=False)))
 

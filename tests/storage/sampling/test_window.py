@@ -1,4 +1,4 @@
-"""Which trials a sampler sees, and how failures look to it."""
+"""The trials that a sampler sees, and the form in which it sees failures."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What can be done to a study from outside: stop it, stop a trial, reap the silent."""
+"""Control of a study from outside: stop it, stop a trial, free trials of silent workers."""
 
 from collections.abc import Callable, Iterator
 

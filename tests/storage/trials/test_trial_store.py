@@ -180,7 +180,7 @@ def test_the_others_parameters_reach_the_sampler(store: Make) -> None:
 
 
 def running(claim: Claim) -> dict[int, dict[str, Any]]:
-    """What a claim's sampler sees of the other workers' trials."""
+    """Return the parameters of other workers' trials that a claim's sampler sees, by number."""
     trials = claim.trial.study.get_trials(states=[optuna.trial.TrialState.RUNNING])
     return {trial.number: trial.params for trial in trials if trial.number != claim.number}
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from studyhall.search.training.compiled import cache, signature
-from studyhall.search.training.engine import Engine, Training, seed_everything
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
+from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
 SHAPE, CLASSES = (6,), 3

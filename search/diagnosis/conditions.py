@@ -1,0 +1,126 @@
+"""The conditions of the rules: how clearly a training's evidence shows something, from 0 to 1.
+
+Losses and their bounds are in units of the loss of guessing (`search.diagnosis.evidence`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan, sqrt
+
+from studyhall.search.diagnosis.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Standard:
+    """The standard for judging a trial; losses are in units of the loss of guessing.
+
+    Attributes:
+        achievable: lowest validation loss of the study's complete trials.
+        fitted: lowest training loss of any complete trial.
+        human_error: ``[study] human_error``.
+        validation_samples: number of validation samples.
+        guess_error: error rate of always predicting the most frequent class, on the training set.
+    """
+
+    achievable: float | None = None
+    fitted: float | None = None
+    human_error: float | None = None
+    validation_samples: int | None = None
+    guess_error: float | None = None
+
+
+def above(number: float, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, and a linear interpolation between."""
+    return min(1.0, max(0.0, (number - low) / (high - low)))
+
+
+def below(number: float, low: float, high: float) -> float:
+    """Return 1 up to `low`, 0 from `high` on, and a linear interpolation between."""
+    return 1.0 - above(number, low, high)
+
+
+def share(part: float, whole: float) -> float:
+    """Return `part` / `whole`, protected against division by zero."""
+    return part / max(whole, 1e-9)
+
+
+def unsettled(evidence: Evidence) -> float:
+    """Return the degree to which the late losses are above 0: a loss near 0 is never unstable."""
+    return above(evidence.late, 0.02, 0.05)
+
+
+def guessed(evidence: Evidence) -> float:
+    """Return 1 if the loss of guessing is known, else 0."""
+    return float(evidence.guess_loss is not None)
+
+
+def no_better(evidence: Evidence, standard: Standard) -> float:
+    """Return the degree to which predictions are no better than guesses, by AUC and error rate.
+
+    A model that ranks well has learned something, even if its loss is above the loss of guessing.
+    """
+    ranks = below(evidence.auc or 0.5, 0.6, 0.7)
+    if evidence.validation_error is None or standard.guess_error is None:
+        return ranks
+    deviation = _deviation(standard.guess_error, standard)
+    fewer = standard.guess_error - evidence.validation_error
+    return min(ranks, below(share(fewer, deviation), 2, 4))
+
+
+def left_behind(evidence: Evidence) -> float:
+    """Return the degree of the gap between the losses; if it is unknown, of the training's fall."""
+    if isnan(evidence.gap):
+        return above(evidence.train_fall, 0.02, 0.06)
+    return above(evidence.gap, 0.02, 0.06)
+
+
+def lowest(evidence: Evidence) -> float:
+    """Return the lowest validation loss in units of `Evidence.unit`."""
+    return abs(evidence.validation_best) / evidence.unit
+
+
+def poor(evidence: Evidence, standard: Standard) -> float:
+    """Return the degree to which the loss can still improve: another trial did, or it is near 1."""
+    if standard.achievable is None:
+        return 1.0
+    unlearned = min(above(evidence.level, 0.85, 0.95), guessed(evidence))
+    return max(unlearned, above(evidence.level - standard.achievable, 0.03, 0.08))
+
+
+def bias(evidence: Evidence, standard: Standard) -> float:
+    """Return the degree of bias: distance from the human error or from the study's best trial.
+
+    Without either, or for the best trial itself, a loss that remains a large part of the loss of
+    guessing suggests bias, unless another trial fits the training set much better, which shows that
+    the networks are large enough.
+    """
+    if standard.human_error is not None and evidence.validation_error is not None:
+        return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
+    if standard.achievable is not None:
+        behind = above(evidence.level - standard.achievable, 0.08, 0.2)
+        if behind > 0:
+            return behind
+    if evidence.guess_loss is None:
+        return 0.0
+    others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15
+    return 0.0 if others_fit else 0.8 * above(evidence.level, 0.3, 0.6)
+
+
+def _lower_error(evidence: Evidence) -> float:
+    errors = evidence.train_error, evidence.validation_error
+    return min((error for error in errors if error is not None), default=0.0)
+
+
+def more_errors(evidence: Evidence, standard: Standard) -> float:
+    """Return the degree to which the gap between the errors is large and statistically clear."""
+    if evidence.train_error is None or evidence.validation_error is None:
+        return 0.0
+    wrong = evidence.validation_error
+    gap = wrong - evidence.train_error
+    return min(above(gap, 0.03, 0.07), above(share(gap, _deviation(wrong, standard)), 1.5, 2.5))
+
+
+def _deviation(share: float, standard: Standard) -> float:
+    """Return the standard deviation of an error rate on the validation samples (binomial)."""
+    return sqrt(share * (1 - share) / (standard.validation_samples or 1_000_000))

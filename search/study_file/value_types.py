@@ -1,0 +1,141 @@
+"""The types of values in a study file: their bounds, and the checks of what is written.
+
+A check returns the value unchanged, or raises a ValueError that says what is expected.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from studyhall.search.study_file import objectives, paths
+from studyhall.search.study_file.limits import MOST, MOST_TIME
+from studyhall.search.study_file.losses import LOSSES, METRICS
+from studyhall.spaces import hyperparameters, spelling
+
+USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
+DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
+
+
+def _database(url: str) -> str:
+    if not _readable(url):
+        raise ValueError("sqlite:///file.db or postgresql://user@host/database")
+    return url
+
+
+def _readable(url: str) -> bool:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return url.isprintable() and parts.drivername in DRIVERS and bool(parts.database)
+
+
+def _artifact_place(place: str) -> str:
+    paths.check(place)
+    if "://" in place and not re.match(r"s3://[^/]+", place):
+        raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
+    return place
+
+
+def _whole(split: tuple[float, float, float]) -> tuple[float, float, float]:
+    if not math.isclose(sum(split), 1, abs_tol=1e-6):
+        raise ValueError(f"three fractions that sum to 1; these sum to {sum(split):g}")
+    return split
+
+
+def _builder(family: str) -> str:
+    paths.check(family)
+    known = hyperparameters.BUILT_IN_FAMILIES
+    if family not in known and not USER_FAMILY.fullmatch(family):
+        raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
+    return family
+
+
+def _ranking(named: str | list[str]) -> str | list[str]:
+    names = [named] if isinstance(named, str) else named
+    if not names or len({*names}) < len(names):
+        raise ValueError("a name, or a list of different names")
+    if names[0] in objectives.AT_THE_END:
+        raise ValueError("validation loss or a metric first, as trials are ranked by the first one")
+    return named
+
+
+def _known_loss(loss: str) -> str:
+    if loss not in ("auto", *LOSSES):
+        raise ValueError(spelling.one_of(loss, ["auto", *LOSSES]))
+    return loss
+
+
+def _known_metrics(metrics: str | list[str]) -> str | list[str]:
+    unknown = [] if isinstance(metrics, str) else [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], METRICS)}')
+    return metrics
+
+
+def _installed(sampler: str) -> str:
+    if sampler == "gp" and importlib.util.find_spec("torch") is None:
+        raise ValueError("another sampler, or torch installed (pip install torch)")
+    return sampler
+
+
+Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
+Text = Annotated[str, Field(min_length=1)]
+Source = Annotated[Text, AfterValidator(paths.check)]
+ArtifactPlace = Annotated[Text, AfterValidator(_artifact_place)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+Family = Annotated[str, AfterValidator(_builder)]
+Sampler = Annotated[
+    Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"],
+    AfterValidator(_installed),
+]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        json_schema_extra={"expected": "at most 100 letters, digits, dots, - and _"},
+    ),
+]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Split = Annotated[
+    tuple[Fraction, Fraction, Fraction],
+    Field(strict=False, json_schema_extra={"expected": "three numbers > 0 that sum to 1"}),
+    AfterValidator(_whole),
+]
+Pixels = Annotated[int, Field(ge=1, le=10_000)]
+ImageSize = Annotated[
+    tuple[Pixels, Pixels],
+    Field(
+        strict=False,
+        json_schema_extra={"expected": "[height, width], whole numbers ≥ 1 and ≤ 10000"},
+    ),
+]
+Loss = Annotated[
+    str,
+    Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"}),
+    AfterValidator(_known_loss),
+]
+Gpus = Annotated[
+    Literal["all", "none"] | Annotated[list[CountOrZero | Text], Field(min_length=1)],
+    Field(json_schema_extra={"expected": '"all", "none" or a list of GPU numbers'}),
+]
+Metrics = Annotated[
+    Literal["auto"] | Annotated[list[str], Field(min_length=1)],
+    Field(json_schema_extra={"expected": f'"auto" or some of {", ".join(METRICS)}'}),
+    AfterValidator(_known_metrics),
+]
+Objective = Annotated[
+    str | list[str],
+    Field(json_schema_extra={"expected": "a name or a list of names, see docs/evaluation.md"}),
+    AfterValidator(_ranking),
+]
