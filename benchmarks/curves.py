@@ -53,6 +53,7 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", action="append", metavar="NAME", help="may be repeated")
     parser.add_argument("--replays", type=int, default=20, metavar="N", help="20")
     parser.add_argument("--seconds", type=float, metavar="S", help="of a search; the task's")
+    parser.add_argument("--speed", type=float, default=1.0, help="times as fast as recorded; 1")
     parser.add_argument("--cost", type=float, default=0.05, help="seconds of each trial besides")
     parser.set_defaults(do=_replay)
 

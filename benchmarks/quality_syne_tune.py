@@ -50,7 +50,7 @@ class _Scheduler:
         said = self._scheduler.on_trial_result(self._trials[name], self._last[name])
         if said != "CONTINUE":
             del self._last[name]  # so that it is not told to be complete as well
-        return said == "CONTINUE" or epoch == self._trials[name].config[MOST]
+        return bool(said == "CONTINUE" or epoch == self._trials[name].config[MOST])
 
     def tell(self, name: str, value: float | None, state: str) -> None:
         """End a trial that the scheduler did not stop."""

@@ -82,7 +82,7 @@ class Models:
         )
 
 
-class Watch(keras.callbacks.Callback):
+class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """A trial under way: reports epochs, keeps the best weights, ends when told to or in time.
 
     Args:
@@ -130,7 +130,8 @@ class Worker:
     ) -> None:
         self.models, self.search, self.folder = models, search, folder
         self.seed, self.keeps, self.trials = seed, keeps, 0
-        self.value, self.values, self.weights = math.inf, Values(), None
+        self.value, self.values = math.inf, Values()
+        self.weights: Any = None
 
     def run(self, began: float, seconds: float, out: Any) -> None:
         """Train until the time is over; write a line per trial that ended in time."""
