@@ -53,6 +53,8 @@ def test_early_epochs_tell_less_than_late_ones(path):
     assert len(recording.curves) == COUNT and recording.distributions == SPACES
     found = curves_file.rank_correlations(recording)
     assert found[0] < 0 < found[-2] and found[-1] == pytest.approx(1)
+    kept = curves_file.survivors(recording)
+    assert len(kept) == EPOCHS and kept[0] < 0.5 and kept[-1] == 1
 
 
 def test_the_median_of_complete_trials_falls_and_prunes_nearly_all_at_epoch_one(path):
