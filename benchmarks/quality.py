@@ -127,10 +127,22 @@ def _answer(process: subprocess.Popen[str], limit_s: float) -> str | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             lines = process.communicate(timeout=limit_s)[0].splitlines()
     finally:  # interrupted: nothing of the search is left running
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _end(process)
     return lines[-1] if lines and process.returncode == 0 else None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process and its group: a launch, which ends its workers, needs two signals."""
+    for number, patience_s in ((signal.SIGTERM, 10), (signal.SIGTERM, 40), (signal.SIGKILL, 5)):
+        until = time.monotonic() + patience_s
+        try:
+            os.killpg(process.pid, number)
+            while time.monotonic() < until:
+                process.poll()  # a dead one that is not waited for is still of the group
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+        except ProcessLookupError:
+            return
 
 
 def _machine() -> Result:
