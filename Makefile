@@ -3,9 +3,10 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 OLDEST := .venv-lowest
+PEERS := .venv-peers
 LOCKED := .venv/.locked
 
-.PHONY: setup demo test test-slow test-lowest lint lock clean
+.PHONY: setup demo test test-slow test-lowest lint lock peers clean
 
 setup: $(LOCKED)
 
@@ -65,5 +66,14 @@ lock:
 	$(IMAGE) pyproject.toml --extra s3 -o docker/worker-cpu.lock
 	$(IMAGE) docker/build.in -o docker/build.lock
 
+# What benchmarks/quality.py compares with and the product does not depend on. The list is complete;
+# NVIDIA's library, which xgboost names for many GPUs, is left out.
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: benchmarks/peers.txt
+	@$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers.txt
+	@touch $@
+
 clean:
-	rm -rf .venv $(OLDEST) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(OLDEST) $(PEERS) .pytest_cache .mypy_cache .ruff_cache

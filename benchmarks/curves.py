@@ -53,6 +53,7 @@ def _replay_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", action="append", metavar="NAME", help="may be repeated")
     parser.add_argument("--replays", type=int, default=20, metavar="N", help="20")
     parser.add_argument("--seconds", type=float, metavar="S", help="of a search; the task's")
+    parser.add_argument("--speed", type=float, default=1.0, help="times as fast as recorded; 1")
     parser.add_argument("--cost", type=float, default=0.05, help="seconds of each trial besides")
     parser.set_defaults(do=_replay)
 
@@ -84,14 +85,20 @@ def _replay(options: argparse.Namespace) -> None:
 
 
 def _ranks(options: argparse.Namespace) -> None:
-    from benchmarks.curves_file import Recording, rank_correlations
+    from benchmarks.curves_file import Recording, rank_correlations, survivors
 
     for path in options.files:
         recording = Recording.read(path)
-        print(f"{recording.task}, {len(recording.curves)} curves: Spearman's rank correlation of")
-        print("the best value up to an epoch with the final one")
-        for epoch, found in enumerate(rank_correlations(recording), 1):
-            print(f"{epoch:5}  {found:6.3f}")
+        print(f"\n{recording.task}, {len(recording.curves)} curves: Spearman's rank correlation of")
+        print(
+            "the best value up to an epoch with the final one, and how many of the final best 5 %"
+        )
+        print(
+            "are by then among the better half, and the best quarter\nepoch    rank    half quarter"
+        )
+        known = rank_correlations(recording), survivors(recording), survivors(recording, kept=0.25)
+        for epoch, (rank, half, quarter) in enumerate(zip(*known, strict=True), 1):
+            print(f"{epoch:5}  {rank:6.3f}  {half:5.0%}  {quarter:5.0%}")
 
 
 if __name__ == "__main__":

@@ -97,10 +97,28 @@ class Recorder:
 
 def rank_correlations(recording: Recording) -> Floats:
     """Return Spearman's correlation of the best value up to each epoch with the final one."""
+    ranked = _ranks(recording)
+    return np.array([np.corrcoef(at_epoch, ranked[-1])[0, 1] for at_epoch in ranked])
+
+
+def survivors(recording: Recording, best: float = 0.05, kept: float = 0.5) -> Floats:
+    """Return the share of the best configurations that each epoch ranks among those to keep.
+
+    Args:
+        recording: the curves.
+        best: share of the configurations that end as the best ones.
+        kept: share that would go on after the epoch.
+    """
+    ranked = _ranks(recording) / len(recording.curves)
+    return (ranked[:, ranked[-1] <= best] <= kept).mean(axis=1)
+
+
+def _ranks(recording: Recording) -> Floats:
+    """Return the rank of each curve's best value so far, from 1: (epochs, curves)."""
     longest = max(len(curve.values) for curve in recording.curves)
     so_far = np.array([_best_so_far(curve.values, longest) for curve in recording.curves])
-    ranked = stats.rankdata(so_far, axis=0)
-    return np.array([np.corrcoef(ranked[:, at], ranked[:, -1])[0, 1] for at in range(longest)])
+    ranked: Floats = stats.rankdata(so_far, axis=0).T
+    return ranked
 
 
 def _best_so_far(values: Floats, length: int) -> Floats:

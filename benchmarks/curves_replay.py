@@ -148,13 +148,13 @@ def show(path: Path, options: argparse.Namespace) -> None:
             replay(
                 recording,
                 strategies.made(name, recording, seed),
-                seconds=seconds,
-                cost_s=options.cost,
+                seconds=seconds * options.speed,
+                cost_s=options.cost * options.speed,
                 patience=task.patience,
             )
             for seed in range(options.replays)
         ]
-        print(_row(name, found, seconds), flush=True)
+        print(_row(name, found, seconds * options.speed), flush=True)
 
 
 def _row(name: str, found: Sequence[Replayed], seconds: float) -> str:

@@ -7,6 +7,7 @@ own with the interface of `Strategy`, made with the arguments of `Search`.
 """
 
 import importlib.util
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,16 @@ class Strategy(Protocol):
 
     def learn(self, finished: Finished) -> None:
         """Take in a trial that is complete, pruned or failed."""
+
+
+class Sampler(Protocol):
+    """What chooses configurations, each at most once."""
+
+    def choose(self, number: int) -> int | None:
+        """Return the configuration of trial `number`; None if none is left."""
+
+    def learn(self, finished: Finished) -> None:
+        """Take in a trial that has ended."""
 
 
 class Search:
@@ -140,7 +151,10 @@ class NearestTpe:
         return trial.params
 
 
-SAMPLERS = {"random": RandomOrder, "tpe": NearestTpe}
+SAMPLERS: dict[str, Callable[[Recording, int, int], Sampler]] = {
+    "random": RandomOrder,
+    "tpe": NearestTpe,
+}
 
 
 def made(name: str, recording: Recording, seed: int) -> Strategy:

@@ -41,3 +41,9 @@ def test_the_oldest_versions_are_looked_for_and_tested() -> None:
     recipe = make("--dry-run", "--always-make", "test-lowest").stdout
     assert "--resolution lowest-direct" in recipe and "../pyproject.toml" in recipe
     assert ".venv-lowest/bin/pytest" in recipe.splitlines()[-1]
+
+
+def test_peers_of_the_benchmarks_have_an_environment_of_their_own() -> None:
+    recipe = make("--dry-run", "--always-make", "peers").stdout
+    assert ".venv-peers/bin/pip install" in recipe and "-r benchmarks/peers.txt" in recipe
+    assert ".venv-peers" in make("--dry-run", "clean").stdout
