@@ -37,7 +37,7 @@ test-slow: $(LOCKED)
 # The tests with the oldest versions that pyproject.toml lets in. uv alone looks for those: pip
 # brings it where it is not on the path.
 test-lowest: $(OLDEST)/.resolved
-	$(OLDEST)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow'
+	$(OLDEST)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 $(OLDEST)/.resolved: pyproject.toml
 	@$(PYTHON) -m venv --clear $(OLDEST)
