@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import batching, callbacks, feeding, memory, model_losses, progress
+from studyhall.search.training import batching, feeding, memory, model_losses, progress
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing, stream
 from studyhall.search.training.epoch import Epoch
@@ -38,7 +38,7 @@ class PlainEpochs:
         self._validation = data.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
-        self._watch = callbacks.Watch()
+        self._watch = _Watch()
         self._validated = self._dataset(
             self._validation,
             np.arange(data.validation.number),
@@ -219,3 +219,28 @@ def _optimizers(model: Any) -> list[Any]:
     kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
     parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]
     return list({id(optimizer): optimizer for each in parts for optimizer in each}.values())
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs: dict[str, float] = {}
+        self.first_batch_s = self.validation_s = self._began = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:
+            self.first_batch_s = time.perf_counter() - self._began
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self.validation_s = time.perf_counter() - self._began
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
