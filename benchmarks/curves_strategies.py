@@ -28,7 +28,7 @@ DEFAULT = "tpe+median"  # what `sampler = "auto"` and `pruner = "auto"` do
 
 
 class Verdict(Enum):
-    """What becomes of a trial after an epoch."""
+    """The decision about a trial after an epoch."""
 
     GO_ON = "go on"
     PRUNE = "prune"
@@ -36,7 +36,7 @@ class Verdict(Enum):
 
 
 class Strategy(Protocol):
-    """What decides in a replayed search; the trials are those of one worker."""
+    """The decisions of a replayed search, whose trials are those of one worker."""
 
     def choose(self, number: int) -> int | None:
         """Return which recorded configuration trial `number` is of, or None if none is left.
@@ -52,7 +52,7 @@ class Strategy(Protocol):
 
 
 class Sampler(Protocol):
-    """What chooses configurations, each at most once."""
+    """The choice of configurations, each at most once."""
 
     def choose(self, number: int) -> int | None:
         """Return the configuration of trial `number`; None if none is left."""

@@ -16,7 +16,7 @@ import optuna
 from benchmarks import quality_scores
 from benchmarks.quality_tasks import TASKS, Task
 from studyhall.search.training import engine
-from studyhall.search.training.engine import Training
+from studyhall.search.training.training import Training
 from studyhall.search.trial import forms, modelling
 from studyhall.search.trial.seeds import trial_seed
 

@@ -60,7 +60,7 @@ class Asked:
 
 
 class Search(Protocol):
-    """What the search of a peer does."""
+    """The search of a peer."""
 
     def ask(self) -> Asked | None:
         """Return the next training; None while it waits for others to end."""

@@ -1,4 +1,4 @@
-"""What the results of `quality.py` say: medians over time, time to a peer's value, test scores."""
+"""A summary of results of `quality.py`: medians over time, time to a peer's value, test scores."""
 
 import json
 import math

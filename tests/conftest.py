@@ -47,25 +47,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files of acceptance tests, which wait much, among those that compute.
+    """Spread the files of acceptance tests, which wait much, over the first two thirds of the rest.
 
     Several of the former at a time would leave processors idle; all of them last, too.
     """
-    waiting, computing = ([*found] for found in _files(items))
-    every = max(1, 2 * len(computing) // (3 * len(waiting) or 1))
-    spread = [file for start in range(0, len(computing), every) for file in (
-        *waiting[start // every : start // every + 1], *computing[start : start + every]
-    )]  # fmt: skip
-    items[:] = [
-        item for file in (*spread, *waiting[-(-len(computing) // every) :]) for item in file
-    ]
-
-
-def _files(items: list[pytest.Item]) -> tuple[list[list[pytest.Item]], list[list[pytest.Item]]]:
-    """Return the acceptance tests and the others, by file."""
     files = [[*found] for _, found in itertools.groupby(items, lambda item: item.path)]
-    accepts = [found for found in files if found[0].path.parent.name == "acceptance"]
-    return accepts, [found for found in files if found not in accepts]
+    waiting = [file for file in files if file[0].path.parent.name == "acceptance"]
+    computing = [file for file in files if file[0].path.parent.name != "acceptance"]
+    placed = [(2 * at / 3 / len(waiting), file) for at, file in enumerate(waiting)]
+    placed += [(at / len(computing), file) for at, file in enumerate(computing)]
+    items[:] = [item for _, file in sorted(placed, key=lambda one: one[0]) for item in file]
 
 
 def start_postgres() -> Any:
