@@ -13,10 +13,10 @@ from studyhall.search.dashboard.users import Role
 from studyhall.search.display import notes
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies, trash
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 60_000
@@ -57,14 +57,7 @@ def study(db: Database, folder: Path) -> Study:
     """Three trials with notes and curves."""
     record = {"artifacts": str(folder / "files")}
     made, _ = studies.create(db, "digits", config=record, seed=0, trials=3)
-    store = TrialStore(
-        db,
-        made,
-        Worker("one", "here", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, made, Worker("one", "here", 1, "cpu"))
     for _ in range(3):
         run_trial(store, made.study_id)
     store.close()

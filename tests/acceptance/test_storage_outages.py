@@ -16,14 +16,13 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.leases.silence import Terms
-from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 OUTAGE_S = 10.0
 
@@ -157,15 +156,7 @@ def _crash(server: Any) -> None:
 
 
 def _store(db: Database, study: Study) -> TrialStore:
-    return TrialStore(
-        db,
-        study,
-        Worker("w", "h", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-        terms=Terms(heartbeat_s=0.2),
-    )
+    return plain_store(db, study, terms=Terms(heartbeat_s=0.2))
 
 
 def _run_all(db: Database, study: Study) -> None:

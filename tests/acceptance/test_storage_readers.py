@@ -15,14 +15,12 @@ import optuna_dashboard
 import pytest
 
 from studyhall.storage.database import Database
-from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 TRIALS = 60
 OPTUNA = str(Path(sys.executable).with_name("optuna"))
@@ -117,14 +115,7 @@ def check_same(
 
 def test_special_values_and_texts_are_read_as_written(db: Database) -> None:
     study, _ = studies.create(db, "stüdy 'x'", config={"ä": 1}, seed=0, trials=1)
-    store = TrialStore(
-        db,
-        study,
-        Worker("w", "h", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study)
     claim = store.claim()
     assert isinstance(claim, Claim)
     claim.trial.suggest_categorical("kind", ["a'b", "ü", None, True])

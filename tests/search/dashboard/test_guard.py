@@ -23,6 +23,7 @@ from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 LOGINS = {
     Role.VIEWER: "vic:watches only",
@@ -99,14 +100,7 @@ def _named(login: str, role: Role) -> tuple[str, Role, str]:
 
 def _running(db: Database, study: Study) -> Claim:
     """A trial in the hands of a worker."""
-    store = TrialStore(
-        db,
-        study,
-        Worker("worker-1", "host", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study, Worker("worker-1", "host", 1, "cpu"))
     claim = store.claim()
     assert isinstance(claim, Claim)
     claim.trial.suggest_float("x", 0.0, 1.0)

@@ -5,9 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from studyhall.search.dashboard import prometheus
 from studyhall.storage.leases.workers import Worker
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 
 @pytest.fixture
@@ -15,14 +14,7 @@ def store(db):
     """A worker on a study with limits, with one trial done and one in hand."""
     limits = {"trials": 4, "seconds": 3600.0, "gpu_seconds": 7200.0}
     study, _ = studies.create(db, 'digits "1"', config={}, seed=0, **limits)
-    made = TrialStore(
-        db,
-        study,
-        Worker("worker-1", "here", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    made = plain_store(db, study, Worker("worker-1", "here", 1, "cpu"))
     yield made
     made.close()
 

@@ -16,9 +16,8 @@ from studyhall.search.notices.webhook import Webhook
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import notices, studies, trash
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 SECRET = "between us"
 
@@ -64,14 +63,7 @@ def study(db):
 
 @pytest.fixture
 def store(db, study):
-    made = TrialStore(
-        db,
-        study,
-        Worker("one", "here", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    made = plain_store(db, study, Worker("one", "here", 1, "cpu"))
     yield made
     made.close()
 

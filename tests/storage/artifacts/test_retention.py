@@ -12,11 +12,11 @@ from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 GIB = 2**30
 Finish = Callable[[float], str]
@@ -34,14 +34,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 
 @pytest.fixture
 def trials(db: Database, study: Study) -> Iterator[TrialStore]:
-    made = TrialStore(
-        db,
-        study,
-        Worker("worker", "host", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    made = plain_store(db, study, Worker("worker", "host", 1, "cpu"))
     yield made
     made.close()
 

@@ -6,22 +6,14 @@ from studyhall.storage.database import Database
 from studyhall.storage.leases import workers
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import control
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 
 def test_workers_are_seen_while_they_live_and_leave_when_they_end(db: Database) -> None:
     study, _ = studies.create(db, "busy", config={}, seed=0, trials=1)
-    store = TrialStore(
-        db,
-        study,
-        Worker("idle", "host", 7, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study, Worker("idle", "host", 7, "cpu"))
     until = time.monotonic() + 10
     while not (seen := status.status(db, study).workers):
         assert time.monotonic() < until

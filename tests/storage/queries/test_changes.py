@@ -5,9 +5,8 @@ import pytest
 from studyhall.search.display import notes
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import changes
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies, trash
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 
 @pytest.fixture
@@ -17,14 +16,7 @@ def study(db):
 
 @pytest.fixture
 def store(db, study):
-    made = TrialStore(
-        db,
-        study,
-        Worker("one", "here", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    made = plain_store(db, study, Worker("one", "here", 1, "cpu"))
     yield made
     made.close()
 

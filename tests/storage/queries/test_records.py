@@ -8,12 +8,13 @@ import pytest
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
-from studyhall.storage.sampling import pruning, samplers
+from studyhall.storage.sampling import samplers
 from studyhall.storage.sampling.pruning import Halving
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 
 @pytest.fixture
@@ -23,14 +24,7 @@ def study(db: Database) -> Study:
 
 
 def opened(db: Database, study: Study, name: str) -> TrialStore:
-    return TrialStore(
-        db,
-        study,
-        Worker(name, "host", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    return plain_store(db, study, Worker(name, "host", 1, "cpu"))
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import pytest
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 sys.path.append(str(Path(__file__).parents[3]))
 from benchmarks import storage_filling
@@ -31,14 +30,7 @@ def test_a_fresh_study_has_nothing_to_show(db: Database) -> None:
 
 def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
     study, _ = studies.create(db, "busy", config={}, seed=0, trials=9)
-    store = TrialStore(
-        db,
-        study,
-        Worker("worker-1", "host-1", 42, "gpu 0"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study, Worker("worker-1", "host-1", 42, "gpu 0"))
     for state, value in (("COMPLETE", 0.3), ("COMPLETE", 0.2), ("PRUNED", 0.1), ("FAIL", None)):
         claim = store.claim()
         assert isinstance(claim, Claim)
@@ -67,14 +59,7 @@ def test_shows_who_runs_what_and_who_is_the_best(db: Database) -> None:
 
 def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
     study, _ = studies.create(db, "tight", config={}, seed=0, trials=9)
-    store = TrialStore(
-        db,
-        study,
-        Worker("worker-1", "host-1", 42, "gpu 0", devices=2.0),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study, Worker("worker-1", "host-1", 42, "gpu 0", devices=2.0))
     stopped = ("out of memory", "out of memory", "diverged", None)
     for seconds, stop in zip((10, 20, 40, 80), stopped, strict=True):
         claim = store.claim()

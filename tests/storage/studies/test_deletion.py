@@ -13,6 +13,7 @@ from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 TABLES = (
     "studies", "study_directions", "study_system_attributes", "trials", "trial_params",
@@ -72,14 +73,7 @@ def test_a_deleted_study_leaves_nothing_and_others_alone(db: Database) -> None:
 def test_a_worker_of_a_deleted_study_is_told(db: Database) -> None:
     study, _ = studies.create(db, "gone", config={}, seed=0, trials=9)
     studies.delete(db, study)
-    store = TrialStore(
-        db,
-        study,
-        Worker("w", "h", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study)
     with pytest.raises(LookupError, match="deleted"):
         store.claim()
     store.close()

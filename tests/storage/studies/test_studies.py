@@ -8,15 +8,13 @@ import pytest
 
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
-from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
-from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 from tests.storage.studies.test_deletion import fill
 
 
@@ -87,14 +85,7 @@ def test_a_configuration_may_be_put_in_front_later(db: Database) -> None:
     study, _ = studies.create(db, "digits", config={}, seed=0, trials=1)
     study = studies.change_config(db, study, {}, [Queued({"x": 0.125})])
     assert status.status(db, study).queued == 1
-    store = TrialStore(
-        db,
-        study,
-        Worker("w", "h", 1, "cpu"),
-        samplers.named("random", study_seed=0),
-        pruning.Never(),
-        trial_seed=lambda number: number,
-    )
+    store = plain_store(db, study)
     claim = store.claim()
     assert isinstance(claim, Claim)
     assert claim.trial.suggest_float("x", 0.0, 1.0) == 0.125

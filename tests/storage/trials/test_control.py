@@ -12,13 +12,13 @@ from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
-from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 TERMS = Terms(silence_s=60.0, retries=1, heartbeat_s=30.0)
 Make = Callable[[], TrialStore]
@@ -36,15 +36,7 @@ def store(db: Database, study: Study) -> Iterator[Make]:
 
     def make() -> TrialStore:
         made.append(
-            TrialStore(
-                db,
-                study,
-                Worker(f"worker-{len(made)}", "host", 1, "cpu"),
-                samplers.named("random", study_seed=0),
-                pruning.Never(),
-                trial_seed=lambda number: number,
-                terms=TERMS,
-            )
+            plain_store(db, study, Worker(f"worker-{len(made)}", "host", 1, "cpu"), terms=TERMS)
         )
         return made[-1]
 

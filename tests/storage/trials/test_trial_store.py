@@ -22,6 +22,7 @@ from studyhall.storage.trials import control, knowledge
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import plain_store
 
 Make = Callable[..., TrialStore]
 
@@ -288,13 +289,10 @@ def test_time_without_any_worker_is_not_counted(db: Database, study: Study, stor
 def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Make) -> None:
     study = studies.create(db, "gpus", config={}, seed=0, trials=9, gpu_seconds=100.0)[0]
     workers = [
-        TrialStore(
+        plain_store(
             db,
             study,
             Worker(f"w{k}", "h", k, f"gpu {k}", devices=2.0),
-            samplers.named("random", study_seed=0),
-            Never(),
-            trial_seed=lambda number: number,
             terms=Terms(silence_s=60.0, retries=2, heartbeat_s=30.0),
         )
         for k in range(2)
