@@ -5,6 +5,9 @@ BIN := .venv/bin
 OLDEST := .venv-lowest
 PEERS := .venv-peers
 LOCKED := .venv/.locked
+# Images of containers often forbid it, and each of the tests' hundreds of processes would compile
+# the sources anew. Empty means allowed.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo test test-slow test-lowest lint lock peers clean
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ CHANGING = (
     *("EinsumDense", "Embedding", "LSTM", "LSTMCell", "SimpleRNN", "TimeDistributed"),
 )
 RATES = (0.1, 0.5, 0.3)
-# Without weights, chance or anything that varies: those for one kind of samples share a model.
+# Layers that share a model with those of their row that take the same kind of samples.
+# Without weights, chance or anything that varies:
 PLAIN = (
     *("AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"),
     *("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"),
@@ -82,6 +83,30 @@ PLAIN = (
     *("UpSampling1D", "UpSampling2D", "UpSampling3D"),
     *("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
 )
+# With weights or chance, in models that use again what the first of them has compiled:
+AGAIN = (
+    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("Dropout", "LayerNormalization", "PReLU", "RMSNormalization", "SpectralNormalization"),
+    *("Conv1DTranspose", "DepthwiseConv1D", "SeparableConv1D", "SpatialDropout1D"),
+    *("Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "SpatialDropout2D"),
+    *("Conv3D", "Conv3DTranspose", "SpatialDropout3D"),
+    *("Equalization", "GroupNormalization", "RandomCrop", "RandomFlip"),
+)
+# With a hyperparameter that is compiled into each model:
+VARIED = (
+    *("ActivityRegularization", "AlphaDropout", "ELU", "GaussianDropout", "GaussianNoise"),
+    *("LeakyReLU", "RandomBrightness", "RandomContrast", "RandomRotation", "RandomTranslation"),
+    *("RandomZoom", "ReLU", "Rescaling"),
+)
+# Possibly with state of their own, so that every model is compiled anew:
+ANEW = (
+    *("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix", "MixUp"),
+    *("MelSpectrogram", "STFTSpectrogram", "Solarization"),
+    *("RandomColorDegeneration", "RandomColorJitter", "RandomErasing", "RandomGaussianBlur"),
+    *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
+    *("RandomSaturation", "RandomSharpness", "RandomShear"),
+)
+ROWS = {"plain": PLAIN, "again": AGAIN, "varied": VARIED, "anew": ANEW}
 CASES: dict[str, Case] = {
     "Activation": (VECTOR, lambda n: layers.Activation(("relu", "tanh", "relu")[n])),
     "ActivityRegularization": (
@@ -346,25 +371,33 @@ def test_every_layer_of_keras_is_known_here() -> None:
     assert set(public_layers()) - {*CASES, *NOT_BUILDABLE} == set()
 
 
-def side_by_side(kind: Any) -> Callable[[int], Layer]:
-    """Every plain layer for a kind of samples, each on the model's input."""
-    found = [CASES[name] for name in PLAIN if name in public_layers() and CASES[name][0] == kind]
+def side_by_side(names: Sequence[str]) -> Callable[[int], Layer]:
+    """Layers each on the model's input."""
 
     def make(trial: int) -> Callable[[Any], Any]:
-        made = [layer(trial) for _, layer in found]
+        made = [CASES[name][1](trial) for name in names if name in public_layers()]
         return lambda x: layers.Concatenate()([layers.Flatten()(layer(x)) for layer in made])
 
     return make
 
 
-@pytest.mark.parametrize("kind", sorted({CASES[name][0] for name in PLAIN}))
-def test_plain_layers_train_as_by_fit(comparison: Any, kind: Any) -> None:
-    x = samples(kind)
-    case = (kind, side_by_side(kind))
+def of_one_kind() -> Iterator[Any]:
+    """The rows, divided by the kind of samples."""
+    for row, names in ROWS.items():
+        for kind in sorted({str(CASES[name][0]) for name in names}):
+            yield pytest.param(
+                [name for name in names if str(CASES[name][0]) == kind], id=f"{row} {kind}"
+            )
+
+
+@pytest.mark.parametrize("names", [*of_one_kind()])
+def test_layers_side_by_side_train_as_by_fit(comparison: Any, names: list[str]) -> None:
+    kind = CASES[names[0]][0]
+    x, case = samples(kind), (kind, side_by_side(names))
     comparison(lambda trial: model_of(case, trial), x, targets(x)).run(trials=2)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in PLAIN])
+@pytest.mark.parametrize("name", sorted({*CASES}.difference(*ROWS.values())))
 def test_a_layer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name not in public_layers():
         pytest.skip(f"Keras {keras.__version__} has no such layer yet")
