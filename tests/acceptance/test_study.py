@@ -44,9 +44,9 @@ def six(new_folder):
 
 
 def test_a_new_study_file_is_one_that_can_be_launched(folder):
-    written = folder.run("new", "first.toml")
+    written = folder.here("new", "first.toml")
     assert written == "first.toml written; next: studyhall check first.toml\n"
-    printed = folder.run("check", "first.toml")
+    printed = folder.here("check", "first.toml")
     for part in ("training", "learning_rate", "0.1, log", "smallest", "largest"):
         assert part in printed, printed
     assert re.search(r"at most \d+ trials × \d+ epochs", printed), printed
