@@ -53,11 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the files of acceptance tests, which wait much, over the first two thirds of the rest.
 
     Several of the former at a time would leave processors idle; all of them last, too. The longest
-    come first, as no other process can take a part of a file.
+    come first, as no other process can take a part of a file; neighbours are alike, and kept apart.
     """
     files = [[*found] for _, found in itertools.groupby(items, lambda item: item.path)]
     waiting = [file for file in files if file[0].path.parent.name == "acceptance"]
     computing = [file for file in files if file[0].path.parent.name != "acceptance"]
+    waiting = [*waiting[::2], *waiting[1::2]]
     waiting.sort(key=lambda file: file[0].path.name not in LONGEST)
     placed = [(2 * at / 3 / len(waiting), file) for at, file in enumerate(waiting)]
     placed += [(at / len(computing), file) for at, file in enumerate(computing)]
