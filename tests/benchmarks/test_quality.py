@@ -93,7 +93,8 @@ def test_a_search_answers_trainings_over_a_socket(tmp_path, name):
         goes_on = all(asking.report(asked.name, epoch, 1.0 + number) for epoch in range(1, 10))
         states.append("COMPLETE" if goes_on else "PRUNED")
         asking.tell(asked.name, 1.0 + number, states[-1])
-    assert states[0] == "COMPLETE" and states[-1] == "PRUNED"
+    # Which of Hyperband's brackets a trial is in depends on the study's name, drawn by Optuna.
+    assert states[0] == "COMPLETE" and "PRUNED" in states
 
 
 def connected(address):
