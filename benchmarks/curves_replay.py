@@ -17,7 +17,8 @@ from studyhall.storage.sampling.feed import Finished
 COMPLETE, PRUNED, FAIL = "COMPLETE", "PRUNED", "FAIL"
 SHARES = (1 / 6, 1 / 3, 2 / 3, 1.0)  # of the time, at which the best value is shown
 AFTER = (10, 30, 100, 300, 1000)  # trials, after which the median of first epochs is shown
-USUAL = ("random+none", "random+median", "tpe+none", "tpe+median", "tpe+median:4", "tpe+median:8")
+PRUNERS = ("none", "auto", "median", "median:4", "median:8", "percentile:8", "hyperband:3")
+USUAL = tuple(f"{sampler}+{pruner}" for sampler in ("random", "tpe") for pruner in PRUNERS)
 
 
 @dataclass

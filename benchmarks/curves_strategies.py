@@ -1,9 +1,10 @@
 """Strategies to replay: a sampler over the recorded configurations, and a pruner of ours.
 
 A name is `SAMPLER+PRUNER`, such as `tpe+median:8`. Samplers: `random`, `tpe`, `tpe:40` (after 40
-random starts). Pruners: `none`, `median`, `median:8` (from epoch 8 on), `percentile:8` (the best
-quarter goes on), `hyperband`, `hyperband:3` (from epoch 3 on). `mine.py:Name` is a class of your
-own with the interface of `Strategy`, made with the arguments of `Search`.
+random starts). Pruners: `none`, `auto` (the default), `median`, `median:8` (from epoch 8 on),
+`percentile:8` (the best quarter goes on), `hyperband`, `hyperband:3` (from epoch 3 on).
+`mine.py:Name` is a class of your own with the interface of `Strategy`, made with the arguments of
+`Search`.
 """
 
 import importlib.util
@@ -22,9 +23,10 @@ from studyhall.storage.database.optuna_names import SearchSpaceTransform
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.sampling.feed import Finished, Rung
 from studyhall.storage.sampling.mirror import Mirror
+from studyhall.storage.sampling.predictive_pruning import Predictive
 from studyhall.storage.sampling.pruning import Pruner, Reports
 
-DEFAULT = "tpe+median"  # what `sampler = "auto"` and `pruner = "auto"` do
+DEFAULT = "tpe+auto"  # what `sampler = "auto"` and `pruner = "auto"` do
 
 
 class Verdict(Enum):
@@ -178,6 +180,7 @@ def _pruner(text: str, study: str, epochs: int) -> Pruner:
     kind, _, first = text.partition(":")
     known: dict[str, Pruner] = {
         "none": pruning.Never(),
+        "auto": Predictive(n_warmup_steps=int(first or 0)),
         "median": pruning.Percentile(50, n_warmup_steps=int(first or 0)),
         "percentile": pruning.Percentile(25, n_warmup_steps=int(first or 0)),
         "hyperband": pruning.Hyperband(study, min_resource=int(first or 1), max_resource=epochs),

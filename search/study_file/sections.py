@@ -167,12 +167,12 @@ class SearchSection(Section):
     warm_start: Name | None = None
     """study of the same database and data, from whose trials the sampler learns in advance"""
     pruner: Literal["auto", "none", "median", "percentile", "hyperband", "wilcoxon"] = "auto"
-    """Optuna pruner that stops poor trials; auto is median over the epochs of a trial and wilcoxon
-    over its folds or repeats"""
+    """Optuna pruner that stops poor trials; auto is median at the epochs that predict how trials
+    end, and wilcoxon over folds or repeats"""
     pruner_startup_trials: CountOrZero = 5
-    """finished trials before median and percentile start to prune"""
+    """complete trials before auto (which needs 10), median and percentile start to prune"""
     pruner_warmup_epochs: CountOrZero = 0
-    """epochs before median and percentile may prune a trial: low learning rates start slowly"""
+    """epochs before auto, median and percentile may prune: low learning rates start slowly"""
     pruner_percentile: Annotated[float, Field(gt=0, le=100)] = 25.0
     """percentage of trials that percentile keeps at each epoch"""
     pruner_min_epochs: Count = 1

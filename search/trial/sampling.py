@@ -14,6 +14,7 @@ from studyhall.spaces.entry import Entry
 from studyhall.spaces.space import Space
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.sampling.part_pruning import PartPruner
+from studyhall.storage.sampling.predictive_pruning import Predictive
 from studyhall.storage.sampling.pruning import Pruner
 
 
@@ -55,7 +56,9 @@ def pruner(file: StudyFile, study_name: str) -> Pruner:
     chosen = file.search
     if len(objectives.of_file(dict(file.study))) > 1:  # Optuna prunes by one objective only
         return pruning.Never()
-    if chosen.pruner in ("auto", "median", "percentile"):
+    if chosen.pruner == "auto":
+        return Predictive(chosen.pruner_startup_trials, chosen.pruner_warmup_epochs)
+    if chosen.pruner in ("median", "percentile"):
         return pruning.Percentile(
             chosen.pruner_percentile if chosen.pruner == "percentile" else 50.0,
             chosen.pruner_startup_trials,

@@ -10,6 +10,9 @@ import pytest
 from benchmarks import curves_file, curves_replay, curves_strategies
 from benchmarks.curves_file import Recording
 from benchmarks.curves_strategies import Verdict
+from benchmarks.quality_tasks import TASKS
+from studyhall.search.study_file import config
+from studyhall.search.trial import sampling
 from studyhall.storage.database import encoding
 
 EPOCHS, COUNT = 20, 300
@@ -68,6 +71,22 @@ def test_the_median_of_complete_trials_falls_and_prunes_nearly_all_at_epoch_one(
     assert len(early) > COUNT / 2
     unpruned = replayed(recording, "random+none")
     assert found.best[-1][1] > unpruned.best[-1][1]
+
+
+def test_the_default_pruner_loses_nothing_where_the_best_begin_badly(path):
+    recording = Recording.read(path)
+    for seed in range(3):
+        found, unpruned = (replayed(recording, f"random+{name}", seed) for name in ("auto", "none"))
+        assert found.best[-1][1] == unpruned.best[-1][1]
+        assert any(trial.state == "PRUNED" for trial in found.trials)
+
+
+def test_the_default_strategy_is_what_a_study_file_does_by_default(path):
+    file = config.parse(TASKS["digits-mlp"].text())
+    search = curves_strategies.Search(Recording.read(path), 0)
+    factory = sampling.sampler_factory(file, TASKS["digits-mlp"].search_space())
+    assert type(factory(0)) is type(search._sampler._factory(0))
+    assert type(sampling.pruner(file, "digits-mlp")) is type(search._pruner)
 
 
 @pytest.mark.parametrize("name", ["tpe+median:4", "tpe:3+none", "random+hyperband:2"])

@@ -8,6 +8,7 @@ from studyhall.search.trial import sampling
 from studyhall.search.trial.sampling import noting
 from studyhall.spaces import space
 from studyhall.storage.sampling import pruning
+from studyhall.storage.sampling.predictive_pruning import Predictive
 
 
 def parsed(study_file, **changes):
@@ -80,7 +81,7 @@ def test_a_grid_over_widths_per_layer(study_file):
 @pytest.mark.parametrize(
     ("written", "kind"),
     [
-        ({"pruner": "auto"}, pruning.Percentile),
+        ({"pruner": "auto"}, Predictive),
         ({"pruner": "median"}, pruning.Percentile),
         ({"pruner": "percentile", "pruner_percentile": 10.0}, pruning.Percentile),
         ({"pruner": "hyperband"}, pruning.Hyperband),
