@@ -3,11 +3,12 @@
     python benchmarks/curves.py record --task NAME --configurations N --folder DIR
     python benchmarks/curves.py replay FILE… [--strategy NAME]… [--replays N] [--seconds S]
     python benchmarks/curves.py ranks FILE…
+    python benchmarks/curves.py draw FILE --output PNG --seconds S [--strategy NAME]…
 
 `record` trains each configuration to its last epoch, without pruning and early stopping, and goes
 on where it was interrupted. `replay` simulates searches of one worker: thousands of trials in
 seconds, so that strategies can be compared before they are tried for real. `ranks` tells how early
-a curve shows how good it will be.
+a curve shows how good it will be. `draw` shows how long each trial of such a search was trained.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def _options() -> argparse.Namespace:
     commands = parser.add_subparsers(required=True)
     _record_options(commands.add_parser("record"))
     _replay_options(commands.add_parser("replay"))
+    _draw_options(commands.add_parser("draw"))
     ranks = commands.add_parser("ranks")
     ranks.add_argument("files", nargs="+", type=Path, metavar="FILE")
     ranks.set_defaults(do=_ranks)
@@ -50,12 +52,23 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
 
 def _replay_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--strategy", action="append", metavar="NAME", help="may be repeated")
     parser.add_argument("--replays", type=int, default=20, metavar="N", help="20")
+    _search_options(parser)
+    parser.set_defaults(do=_replay)
+
+
+def _draw_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs=1, type=Path, metavar="FILE")
+    parser.add_argument("--output", type=Path, required=True, metavar="PNG")
+    _search_options(parser)
+    parser.set_defaults(do=_draw)
+
+
+def _search_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strategy", action="append", metavar="NAME", help="may be repeated")
     parser.add_argument("--seconds", type=float, metavar="S", help="of a search; the task's")
     parser.add_argument("--speed", type=float, default=1.0, help="times as fast as recorded; 1")
     parser.add_argument("--cost", type=float, default=0.05, help="seconds of each trial besides")
-    parser.set_defaults(do=_replay)
 
 
 def _record(options: argparse.Namespace) -> None:
@@ -82,6 +95,12 @@ def _replay(options: argparse.Namespace) -> None:
 
     for path in options.files:
         curves_replay.show(path, options)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from benchmarks import curves_picture
+
+    curves_picture.draw(options.files[0], options)
 
 
 def _ranks(options: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ class Predictive:
         self.n_startup_trials = max(n_startup_trials, LEAST)
         self.n_warmup_steps = n_warmup_steps
         self._complete = 0
-        self._curves: deque[Floats] = deque(maxlen=LATEST)
+        self._curves: deque[tuple[Floats, float]] = deque(maxlen=LATEST)  # with final costs
         self._limits: dict[int, float] = {}  # by step, since the last complete trial
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
@@ -50,8 +50,8 @@ class Predictive:
         for trial in finished:
             if trial.state == "COMPLETE":
                 curve = _lowest_so_far(encoding.unpack_reports(trial.reports or b""))
-                if curve.size and math.isfinite(curve[-1]):
-                    self._curves.append(curve)
+                if curve.size and trial.value is not None and math.isfinite(trial.value):
+                    self._curves.append((curve, trial.value))
                     self._complete += 1
                     self._limits.clear()
 
@@ -74,11 +74,11 @@ def _lowest_so_far(reports: Floats) -> Floats:
     return np.minimum.accumulate(np.where(np.isnan(reports), np.inf, reports))
 
 
-def _limit(curves: Sequence[Floats], step: int) -> float:
+def _limit(curves: Sequence[tuple[Floats, float]], step: int) -> float:
     """Return the median of the lowest costs at a step; infinite if they don't predict the end."""
-    # A trial that stopped before this step keeps its lowest cost, which is its value.
-    at_step = np.array([curve[min(step, len(curve) - 1)] for curve in curves])
-    final = np.array([curve[-1] for curve in curves])
+    # A trial that stopped before this step keeps its lowest cost.
+    at_step = np.array([curve[min(step, len(curve) - 1)] for curve, _ in curves])
+    final = np.array([cost for _, cost in curves])
     return float(np.median(at_step)) if _rank_correlation(at_step, final) >= PREDICTIVE else np.inf
 
 

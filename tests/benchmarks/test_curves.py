@@ -7,7 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks import curves_file, curves_replay, curves_strategies
+from benchmarks import curves_file, curves_picture, curves_replay, curves_strategies
 from benchmarks.curves_file import Recording
 from benchmarks.curves_strategies import Verdict
 from benchmarks.quality_tasks import TASKS
@@ -132,6 +132,14 @@ def test_the_table_has_a_row_for_each_strategy(path, capsys):
     curves_replay.show(path, options)
     rows = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows[-2:]] == options.strategy
+
+
+def test_searches_are_drawn_below_one_another(path, tmp_path):
+    options = argparse.Namespace(
+        strategy=None, seconds=5.0, speed=1.0, cost=0.01, output=tmp_path / "drawn.png"
+    )
+    curves_picture.draw(path, options)
+    assert options.output.read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_unknown_strategy_is_refused(path):

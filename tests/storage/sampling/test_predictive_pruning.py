@@ -18,11 +18,10 @@ EPOCHS = 12
 Curves = list[list[float]]
 
 
-def complete(number: int, curve: list[float]) -> Finished:
+def complete(number: int, curve: list[float], value: float | None = None) -> Finished:
     packed = encoding.pack_reports(dict(enumerate(curve, start=1)))
-    return Finished(
-        number, number, number, "COMPLETE", min(curve), None, None, "{}", "{}", "{}", packed
-    )
+    cost = min(curve) if value is None else value
+    return Finished(number, number, number, "COMPLETE", cost, None, None, "{}", "{}", "{}", packed)
 
 
 def taught(curves: Curves, **options: Any) -> Predictive:
@@ -95,6 +94,12 @@ def test_where_curves_cross_it_waits_until_they_have() -> None:
     assert pruned and min(pruned) > EPOCHS / 2 and pruned == [*range(min(pruned), EPOCHS + 1)]
 
 
+def test_the_end_is_the_value_which_with_folds_is_no_epochs() -> None:
+    curves, pruner = rising(20), Predictive()
+    pruner.learn([complete(n, curve, value=float(-n)) for n, curve in enumerate(curves)], ())
+    assert not any(pruner.should_prune(20, {epoch: 99.0}, epoch) for epoch in range(1, EPOCHS + 1))
+
+
 def test_equal_trials_tell_nothing() -> None:
     assert not taught([[1.0] * EPOCHS] * 20).should_prune(20, {1: 9.0}, 1)
 
@@ -129,7 +134,7 @@ def test_trials_without_a_value_are_nothing_to_compare_with() -> None:
     before = pruner.should_prune(20, {1: 10.6}, 1)
     pruned = Finished(20, 20, 20, "PRUNED", 0.0, 1, 0.0, "{}", "{}", "{}", None)
     failed = Finished(21, 21, 21, "FAIL", None, None, None, "{}", "{}", "{}", None)
-    empty = complete(22, [math.nan, math.inf])
+    empty = complete(22, [math.nan, math.nan], value=math.inf)
     pruner.learn([pruned, failed, empty], ())
     assert before and pruner.should_prune(20, {1: 10.6}, 1)
     assert not pruner.should_prune(20, {1: 10.4}, 1)
