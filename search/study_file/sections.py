@@ -168,7 +168,7 @@ class SearchSection(Section):
     """study of the same database and data, from whose trials the sampler learns in advance"""
     pruner: Literal["auto", "none", "median", "percentile", "hyperband", "wilcoxon"] = "auto"
     """Optuna pruner that stops poor trials; auto is median at the epochs that predict how trials
-    end, and wilcoxon over folds or repeats"""
+    end (docs/search.md), and wilcoxon over folds or repeats"""
     pruner_startup_trials: CountOrZero = 5
     """complete trials before auto (which needs 10), median and percentile start to prune"""
     pruner_warmup_epochs: CountOrZero = 0
