@@ -180,7 +180,7 @@ def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> 
     while not condition():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "what the test waits for did not come about"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def _ended(patch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -114,7 +114,7 @@ def wait_for(condition: Callable[[], Any], team: Team) -> Any:
         ended = [process.args for process in team.running if process.poll() not in (None, 0)]
         assert not ended, [team.printed(machine) for machine in team.machines]
         assert time.monotonic() < deadline, "what the test waits for did not come about"
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 

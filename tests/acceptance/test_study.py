@@ -387,7 +387,7 @@ def wait_for(folder, process, condition):
     while (found := folder.status("slow")) is None or not condition(found):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 # The user's own code

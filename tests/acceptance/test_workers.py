@@ -171,7 +171,7 @@ def until(condition, process, printed):
     while not condition():
         assert process.poll() is None, printed.read_text()
         assert time.monotonic() < deadline, "what the test waits for did not come about"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def is_gone(process):

@@ -90,6 +90,7 @@ AGAIN = (
     *("Conv1DTranspose", "DepthwiseConv1D", "SeparableConv1D", "SpatialDropout1D"),
     *("Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "SpatialDropout2D"),
     *("Conv3D", "Conv3DTranspose", "SpatialDropout3D"),
+    *("GroupedQueryAttention", "Masking", "RNN", "SimpleRNNCell", "StackedRNNCells"),
     *("Equalization", "GroupNormalization", "RandomCrop", "RandomFlip"),
 )
 # With a hyperparameter that is compiled into each model:
@@ -97,6 +98,7 @@ VARIED = (
     *("ActivityRegularization", "AlphaDropout", "ELU", "GaussianDropout", "GaussianNoise"),
     *("LeakyReLU", "RandomBrightness", "RandomContrast", "RandomRotation", "RandomTranslation"),
     *("RandomZoom", "ReLU", "Rescaling"),
+    *("AdditiveAttention", "Attention", "GRU", "GRUCell", "MultiHeadAttention"),
 )
 # Possibly with state of their own, so that every model is compiled anew:
 ANEW = (
@@ -105,6 +107,8 @@ ANEW = (
     *("RandomColorDegeneration", "RandomColorJitter", "RandomErasing", "RandomGaussianBlur"),
     *("RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization"),
     *("RandomSaturation", "RandomSharpness", "RandomShear"),
+    *("HashedCrossing", "Hashing", "IntegerLookup", "ReversibleEmbedding"),
+    *("Lambda", "Normalization", "TFSMLayer"),
 )
 ROWS = {"plain": PLAIN, "again": AGAIN, "varied": VARIED, "anew": ANEW}
 CASES: dict[str, Case] = {
