@@ -3,7 +3,7 @@
     python benchmarks/curves.py record --task NAME --configurations N --folder DIR
     python benchmarks/curves.py replay FILE… [--strategy NAME]… [--replays N] [--seconds S]
     python benchmarks/curves.py ranks FILE…
-    python benchmarks/curves.py draw FILE --output PNG --seconds S [--strategy NAME]…
+    python benchmarks/curves.py draw FILE --output PNG [--strategy NAME]… [--seconds S]
 
 `record` trains each configuration to its last epoch, without pruning and early stopping, and goes
 on where it was interrupted. `replay` simulates searches of one worker: thousands of trials in

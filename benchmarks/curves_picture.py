@@ -4,10 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks import curves_replay, curves_strategies
 from benchmarks.curves_file import Recording
-from benchmarks.curves_replay import COMPLETE, Replayed
-from benchmarks.quality_tasks import TASKS
+from benchmarks.curves_replay import COMPLETE, Replayed, replayed
 
 COLOURS = {True: "#1b7f79", False: "#c8553d"}  # complete; pruned or failed
 DRAWN = ("random+median", "random+auto")  # unless others are asked for
@@ -22,20 +20,10 @@ def draw(path: Path, options: argparse.Namespace) -> None:
     figure = Figure(figsize=(9, 2.3 * len(names) + 0.4), layout="constrained")
     rows = figure.subplots(len(names), sharex=True, squeeze=False)[:, 0]
     for axes, name in zip(rows, names, strict=True):
-        _search(axes, _replayed(recording, name, options), name.rpartition("+")[2])
+        _search(axes, replayed(recording, name, 0, options), name.rpartition("+")[2])
     figure.axes[-1].set_xlabel("trial")
     figure.axes[0].legend(loc="lower right", fontsize="small")
     figure.savefig(options.output, dpi=110)
-
-
-def _replayed(recording: Recording, name: str, options: argparse.Namespace) -> Replayed:
-    return curves_replay.replay(
-        recording,
-        curves_strategies.made(name, recording, seed=0),
-        seconds=options.seconds * options.speed,
-        cost_s=options.cost * options.speed,
-        patience=TASKS[recording.task].patience,
-    )
 
 
 def _search(axes: Any, found: Replayed, pruner: str) -> None:

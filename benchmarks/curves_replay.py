@@ -131,11 +131,22 @@ def _train(
     return clock
 
 
+def replayed(recording: Recording, name: str, seed: int, options: argparse.Namespace) -> Replayed:
+    """Simulate a search with the strategy of a name; its seconds are asked for, or the task's."""
+    task = TASKS[recording.task]
+    return replay(
+        recording,
+        strategies.made(name, recording, seed),
+        seconds=(options.seconds or task.seconds) * options.speed,
+        cost_s=options.cost * options.speed,
+        patience=task.patience,
+    )
+
+
 def show(path: Path, options: argparse.Namespace) -> None:
     """Replay every strategy on one recording and print them side by side."""
     recording = Recording.read(path)
-    task = TASKS[recording.task]
-    seconds = options.seconds or task.seconds
+    seconds = options.seconds or TASKS[recording.task].seconds
     print(
         f"\n{recording.task}: {len(recording.curves)} configurations, "
         f"the best {min(curve.best for curve in recording.curves):.4g}; medians of "
@@ -145,16 +156,7 @@ def show(path: Path, options: argparse.Namespace) -> None:
     times = "".join(f"{share * seconds:9.0f} s" for share in SHARES)
     print(f"{'':20}{times}{'':29}" + "".join(f"{count:8}" for count in AFTER))
     for name in options.strategy or USUAL:
-        found = [
-            replay(
-                recording,
-                strategies.made(name, recording, seed),
-                seconds=seconds * options.speed,
-                cost_s=options.cost * options.speed,
-                patience=task.patience,
-            )
-            for seed in range(options.replays)
-        ]
+        found = [replayed(recording, name, seed, options) for seed in range(options.replays)]
         print(_row(name, found, seconds * options.speed), flush=True)
 
 

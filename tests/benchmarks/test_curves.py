@@ -136,7 +136,7 @@ def test_the_table_has_a_row_for_each_strategy(path, capsys):
 
 def test_searches_are_drawn_below_one_another(path, tmp_path):
     options = argparse.Namespace(
-        strategy=None, seconds=5.0, speed=1.0, cost=0.01, output=tmp_path / "drawn.png"
+        strategy=None, seconds=None, speed=0.1, cost=0.01, output=tmp_path / "drawn.png"
     )
     curves_picture.draw(path, options)
     assert options.output.read_bytes().startswith(b"\x89PNG")
