@@ -19,7 +19,7 @@ from studyhall.search.training.training import Training
 
 Part = tuple[Any, Any]
 TRAIN, BATCH, EPOCHS = 12, 8, 2  # the last batch of an epoch is ragged
-TRIALS = 2  # the second may use again what the first has compiled
+TRIALS = 3  # the second and third may use again what the first has compiled
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
