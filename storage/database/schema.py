@@ -57,7 +57,7 @@ budget = _table(
     _column("gpu_seconds_used", _Float, "0"),  # by leases that have ended
     sa.Column("started_at", _Float),  # time of the first claim
     _column("idle_s", _Float, "0"),  # seconds since then without any active worker
-    sa.Column("active_at", _Float),  # time of the last claim, result or return
+    sa.Column("active_at", _Float),  # time of the last claim (also a refused one) or result
     _column("stop", sa.Integer, "0"),  # 1: every worker must hand back its trial and exit
 )
 leases = _table(

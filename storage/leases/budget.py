@@ -83,6 +83,21 @@ def advance(transaction: connection.Transaction, study_id: int, gpu_seconds: flo
     return int(moved)
 
 
+def elapse(transaction: connection.Transaction, study_id: int, idle_s: float) -> None:
+    """Count the time up to now, except the `idle_s` seconds during which no worker was active.
+
+    A claim that is refused because the time is up is the last that the study hears of its
+    workers. Without it the clock would stand at the last result, just short of the limit.
+    """
+    transaction.run(
+        """
+        UPDATE studyhall_budget SET idle_s = idle_s + :idle_s, active_at = {now}
+        WHERE study_id = :study_id""",
+        study_id=study_id,
+        idle_s=idle_s,
+    )
+
+
 def book(transaction: connection.Transaction, study_id: int, gpu_seconds: float) -> None:
     """Add what an ended lease has used to the budget, in GPU seconds (seconds times devices)."""
     transaction.run(

@@ -125,6 +125,8 @@ def _next(
         held = leases.survey(transaction, study_id, terms.silence_s)
     idle_s = _idle_s(limits, held.heard_at, terms)
     if reason := _used_up(limits, held.gpu_seconds, idle_s):
+        if reason == "seconds":
+            budget.elapse(transaction, study_id, idle_s)
         return Exhausted(reason)
     if held.free:
         budget.reserve(transaction, study_id, idle_s)

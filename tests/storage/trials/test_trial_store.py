@@ -263,6 +263,34 @@ def test_time_is_up_for_all_at_once(db: Database, study: Study, store: Make) -> 
     assert claimed(other).number == claim.number
 
 
+def test_a_study_whose_time_ended_between_two_trials_is_spent(
+    db: Database, study: Study, store: Make
+) -> None:
+    studies.set_limits(db, study, trials=6, seconds=100.0)
+    worker = store()
+    worker.release(claimed(worker))
+    spend(db, seconds=101.0)
+    db.transaction(lambda t: t.run("UPDATE studyhall_budget SET active_at = active_at - 2"))
+    assert not status.status(db, study).spent
+    assert worker.claim() == Exhausted("seconds")
+    found = status.status(db, study)
+    assert found.spent and found.seconds_used == pytest.approx(101, abs=1)
+
+
+def test_a_refused_claim_counts_no_time_without_any_worker(
+    db: Database, study: Study, store: Make
+) -> None:
+    studies.set_limits(db, study, trials=6, seconds=100.0)
+    worker = store()
+    worker.release(claimed(worker))
+    spend(db, seconds=5101.0)
+    db.transaction(lambda t: t.run("UPDATE studyhall_budget SET active_at = active_at - 5000"))
+    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET heard_at = heard_at - 5000"))
+    for _ in range(2):
+        assert worker.claim() == Exhausted("seconds")
+        assert status.status(db, study).seconds_used == pytest.approx(101, abs=1)
+
+
 def spend(db: Database, seconds: float) -> None:
     """Lets the study have begun that much earlier."""
     db.transaction(
