@@ -110,7 +110,8 @@ class Folder:
 
     def trials(self, name: str) -> list[TrialRecord]:
         """The trials of a study, from its database."""
-        db = Database.open(f"sqlite:///{self.path}/studyhall.db")
+        own = f"sqlite:///{self.path}/studyhall.db"
+        db = Database.open(self.environment.get("STUDYHALL_STORAGE", own))
         try:
             study = studies.find(db, name)
             assert study is not None

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import pexpect
 import pytest
+import sqlalchemy as sa
 
 from studyhall.search.data import loading
 from studyhall.search.study_file import config
@@ -191,18 +192,57 @@ def test_questions_never_wait_for_tensorflow(six):
 # The same study again
 
 
-def test_a_second_run_gives_the_same_values(six, new_folder):
-    again = new_folder()
-    again.study(**SIX | {"study": {**SIX["study"], "confirm_top": 2, "confirm_seeds": 2}})
-    printed = again.run("launch", "study.toml", "--quiet")
+@pytest.fixture(scope="module")
+def again(new_folder, new_database):
+    """The same study on PostgreSQL, with a password, and confirmed; `answers` of all commands."""
+    folder, url = new_folder(), new_database().replace("postgres:@", "postgres:sesame@")
+    assert "sesame" in url
+    confirmed = {"confirm_top": 2, "confirm_seeds": 2, "storage": url}
+    folder.study(**SIX | {"study": {**SIX["study"], **confirmed}})
+    folder.answers = [folder.answer("launch", "study.toml", "--quiet")]
+    folder.environment["STUDYHALL_STORAGE"] = url
+    for words in (["status"], ["best", "iris", "--json"], ["confirm", "iris", "--json"]):
+        folder.answers.append(folder.answer(*words))
+    return folder
+
+
+def test_a_second_run_gives_the_same_values(six, again):
+    printed = again.answers[0].stdout
     assert "trial 0 complete" not in printed and "best of iris" in printed
     assert "Confirmed with 2 new seeds each, trial " in printed
-    found, best = json.loads(again.run("confirm", "iris", "--json")), again.json("best", "iris")
-    assert found["current"] and found["winner"] == best["trial"] and best["missing"] == []
-    assert len(found["trials"]) == 2 and best["confirmation"] == found
+    best, found = (json.loads(answer.stdout) for answer in again.answers[2:])
+    assert (found["current"], found["left"], best["missing"]) == (True, 0, [])
+    assert found["winner"] == best["trial"] and best["confirmation"] == found
+    assert len(found["trials"]) == 2 and len({*found["trials"][0]["values"]}) == 2
     assert best["proof"]["recorded"] == min(found["trials"][0]["values"])
+    assert best["model"]["value"] == best["proof"]["recorded"]
+    assert best["proof"]["difference"] < 1e-6
     assert [t.value for t in again.trials("iris")] == [t.value for t in six.trials("iris")]
     assert [t.params for t in again.trials("iris")] == [t.params for t in six.trials("iris")]
+
+
+def test_a_password_is_neither_printed_nor_stored(again):
+    """It holds for all commands: launches, questions, a confirmation."""
+    for answer in [*again.answers, again.answer("launch", "study.toml")]:
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert "sesame" not in answer.stdout + answer.stderr
+    assert "sesame" not in again.log("iris")
+    files = [path for path in again.path.rglob("*") if path.is_file()]
+    told = [path.name for path in files if b"sesame" in path.read_bytes()]
+    assert told == ["study.toml"]
+    assert "sesame" not in everything_in(again.environment["STUDYHALL_STORAGE"])
+
+
+def everything_in(url):
+    """Every row of every table of a database, as text."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    tables = sa.MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        rows = [connection.execute(sa.select(table)).all() for table in tables.sorted_tables]
+    engine.dispose()
+    assert any("iris" in str(found) for found in rows)
+    return str(rows)
 
 
 def test_a_changed_file_shows_what_applies_and_what_does_not(six):
@@ -518,7 +558,7 @@ def test_a_builder_that_raises_fails_its_trials_and_then_the_study(folder):
     assert "stopped: 3 trials failed and none succeeded" in answer.stdout
 
 
-# Other data, another database
+# Other data
 
 
 def test_regression_by_folds(folder):
@@ -539,41 +579,3 @@ def test_regression_by_folds(folder):
     scores = best["test"]["scores"]
     assert best["missing"] == [] and best["proof"]["difference"] < 1e-2 * best["value"]
     assert scores["rmse"] >= scores["mae"] > 0 and math.isfinite(scores["rmse"])
-
-
-def test_a_password_is_neither_printed_nor_stored(folder, postgres_url):
-    """It holds for all commands: a launch, questions, a confirmation."""
-    url = postgres_url.replace("postgres:@", "postgres:sesame@")
-    assert "sesame" in url
-    folder.study(study={"trials": 1, "storage": url})
-    printed = [folder.answer("launch", "study.toml"), folder.answer("launch", "study.toml")]
-    folder.environment["STUDYHALL_STORAGE"] = url
-    printed += [folder.answer("status"), folder.answer("best", "iris", "--json")]
-    printed.append(folder.answer("confirm", "iris", "--seeds", "2", "--json"))
-    confirmed, best = json.loads(printed[-1].stdout), folder.json("best", "iris")
-    assert (confirmed["current"], confirmed["winner"], confirmed["left"]) == (True, 0, 0)
-    (trial,) = confirmed["trials"]
-    assert len(set(trial["values"])) == 2 and best["confirmation"] == confirmed
-    assert best["model"]["value"] in trial["values"] and best["proof"]["difference"] < 1e-6
-    for answer in printed:
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        assert "sesame" not in answer.stdout + answer.stderr
-    assert "sesame" not in folder.log("iris")
-    files = [path for path in folder.path.rglob("*") if path.is_file()]
-    told = [path.name for path in files if b"sesame" in path.read_bytes()]
-    assert told == ["study.toml"]
-    assert "sesame" not in everything_in(url)
-
-
-def everything_in(url):
-    """Every row of every table of a database, as text."""
-    import sqlalchemy as sa
-
-    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
-    tables = sa.MetaData()
-    tables.reflect(engine)
-    with engine.connect() as connection:
-        rows = [connection.execute(sa.select(table)).all() for table in tables.sorted_tables]
-    engine.dispose()
-    assert any("iris" in str(found) for found in rows)
-    return str(rows)

@@ -22,7 +22,7 @@ TARGETS: dict[str, tuple[np.ndarray, str | None, int]] = {
     "one-hot": (np.eye(CLASSES, dtype=np.float32)[CLASS], "softmax", CLASSES),
     "yes or no": ((CLASS == 0).astype(np.float32)[:, None], "sigmoid", 1),
 }
-RATES = (0.05, 0.02, 0.1)
+RATES = (0.05, 0.02)
 
 
 def public(module: Any, of: type) -> dict[str, type]:
@@ -41,10 +41,10 @@ def model_of(kind: str, optimizer: Any, loss: Any, measured: Any = None) -> kera
 
 Made = Callable[[int], Any]
 OPTIMIZERS: dict[str, Made] = {
-    "Adadelta": lambda n: optimizers.Adadelta(1.0, rho=(0.9, 0.5, 0.95)[n]),
+    "Adadelta": lambda n: optimizers.Adadelta(1.0, rho=(0.9, 0.5)[n]),
     "Adafactor": lambda n: optimizers.Adafactor(RATES[n]),
     "Adagrad": lambda n: optimizers.Adagrad(RATES[n]),
-    "Adam": lambda n: optimizers.Adam(RATES[n], beta_1=(0.9, 0.5, 0.8)[n], amsgrad=n == 2),
+    "Adam": lambda n: optimizers.Adam(RATES[n], beta_1=(0.9, 0.5)[n], amsgrad=n == 1),
     "AdamW": lambda n: optimizers.AdamW(RATES[n], weight_decay=RATES[n]),
     "Adamax": lambda n: optimizers.Adamax(RATES[n]),
     "Ftrl": lambda n: optimizers.Ftrl(RATES[n], l1_regularization_strength=0.01 * n),
@@ -56,8 +56,8 @@ OPTIMIZERS: dict[str, Made] = {
     ),
     "Muon": lambda n: optimizers.Muon(RATES[n] / 10, exclude_layers=["dense"] if n == 1 else None),
     "Nadam": lambda n: optimizers.Nadam(RATES[n]),
-    "RMSprop": lambda n: optimizers.RMSprop(RATES[n], momentum=0.5, centered=n == 2),
-    "SGD": lambda n: optimizers.SGD(RATES[n], momentum=(0.0, 0.5, 0.9)[n], nesterov=n == 2),
+    "RMSprop": lambda n: optimizers.RMSprop(RATES[n], momentum=0.5, centered=n == 1),
+    "SGD": lambda n: optimizers.SGD(RATES[n], momentum=(0.0, 0.5)[n], nesterov=n == 1),
     "ScheduleFreeAdamW": lambda n: optimizers.ScheduleFreeAdamW(RATES[n]),
 }
 
@@ -76,15 +76,15 @@ STATES: dict[str, Made] = {
     ),
     "accumulated gradients": lambda n: optimizers.Adam(0.05, gradient_accumulation_steps=2),
     "scaled loss": lambda n: optimizers.Adam(0.05, loss_scale_factor=8.0),
-    "clipped": lambda n: optimizers.SGD(0.1, clipvalue=(0.01, 0.1, 1.0)[n]),
-    "clipped together": lambda n: optimizers.SGD(0.1, global_clipnorm=(0.01, 0.1, 1.0)[n]),
-    "decayed": lambda n: optimizers.RMSprop(0.1, weight_decay=(0.5, 0.1, 0.2)[n]),
+    "clipped": lambda n: optimizers.SGD(0.1, clipvalue=(0.01, 0.1)[n]),
+    "clipped together": lambda n: optimizers.SGD(0.1, global_clipnorm=(0.01, 0.1)[n]),
+    "decayed": lambda n: optimizers.RMSprop(0.1, weight_decay=(0.5, 0.1)[n]),
     "not all decayed": excluding,
     "scheduled": lambda n: optimizers.SGD(
         optimizers.schedules.PiecewiseConstantDecay([2, 4], [0.1, 0.05 * n, 0.01])
     ),
     "scheduled by a function": lambda n: optimizers.SGD(lambda: 0.05 + 0.01 * n),
-    "epsilon": lambda n: optimizers.Adam(0.05, epsilon=(1e-7, 1e-1, 1e-3)[n]),
+    "epsilon": lambda n: optimizers.Adam(0.05, epsilon=(1e-7, 1e-1)[n]),
 }
 
 
@@ -97,7 +97,8 @@ def test_an_optimizer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name in OPTIMIZERS and not hasattr(optimizers, name):
         pytest.skip(f"Keras {keras.__version__} has no such optimizer yet")
     make = {**OPTIMIZERS, **STATES}[name]
-    comparison(lambda n: model_of("number", make(n), "mse"), X, TARGETS["number"][0]).run()
+    build = lambda n: model_of("number", make(n), "mse")  # noqa: E731
+    comparison(build, X, TARGETS["number"][0]).run(trials=2)
 
 
 def test_an_optimizer_that_has_made_steps_goes_on_from_there(comparison: Any) -> None:
@@ -113,40 +114,40 @@ def test_an_optimizer_that_has_made_steps_goes_on_from_there(comparison: Any) ->
 LOSSES: dict[str, tuple[str, Made]] = {
     "BinaryCrossentropy": (
         "yes or no",
-        lambda n: losses.BinaryCrossentropy(label_smoothing=(0.1, 0.2, 0.0)[n]),
+        lambda n: losses.BinaryCrossentropy(label_smoothing=(0.1, 0.2)[n]),
     ),
     "BinaryFocalCrossentropy": ("yes or no", lambda n: losses.BinaryFocalCrossentropy(gamma=n + 1)),
     "CategoricalCrossentropy": (
         "one-hot",
-        lambda n: losses.CategoricalCrossentropy(label_smoothing=(0.1, 0.2, 0.05)[n]),
+        lambda n: losses.CategoricalCrossentropy(label_smoothing=(0.1, 0.2)[n]),
     ),
     "CategoricalFocalCrossentropy": ("one-hot", lambda n: losses.CategoricalFocalCrossentropy()),
     "CategoricalGeneralizedCrossEntropy": (
         "class",
-        lambda n: losses.CategoricalGeneralizedCrossEntropy(q=(0.5, 0.7, 0.9)[n]),
+        lambda n: losses.CategoricalGeneralizedCrossEntropy(q=(0.5, 0.7)[n]),
     ),
     "CategoricalHinge": ("one-hot", lambda n: losses.CategoricalHinge()),
     "Circle": ("class", lambda n: losses.Circle()),
     "CosineSimilarity": ("one-hot", lambda n: losses.CosineSimilarity()),
     "Dice": ("one-hot", lambda n: losses.Dice(axis=(0, 1) if n == 1 else None)),
     "Hinge": ("yes or no", lambda n: losses.Hinge()),
-    "Huber": ("number", lambda n: losses.Huber(delta=(0.5, 1.0, 2.0)[n])),
+    "Huber": ("number", lambda n: losses.Huber(delta=(0.5, 1.0)[n])),
     "KLDivergence": ("one-hot", lambda n: losses.KLDivergence()),
     "LogCosh": ("number", lambda n: losses.LogCosh()),
     "MeanAbsoluteError": ("number", lambda n: losses.MeanAbsoluteError()),
     "MeanAbsolutePercentageError": ("positive", lambda n: losses.MeanAbsolutePercentageError()),
     "MeanSquaredError": (
         "number",
-        lambda n: losses.MeanSquaredError(reduction=("sum_over_batch_size", "sum", "mean")[n]),
+        lambda n: losses.MeanSquaredError(reduction=("sum", "mean")[n]),
     ),
     "MeanSquaredLogarithmicError": ("positive", lambda n: losses.MeanSquaredLogarithmicError()),
     "Poisson": ("positive", lambda n: losses.Poisson()),
     "SparseCategoricalCrossentropy": (
         "class",
-        lambda n: losses.SparseCategoricalCrossentropy(ignore_class=(None, 1, 0)[n]),
+        lambda n: losses.SparseCategoricalCrossentropy(ignore_class=(None, 1)[n]),
     ),
     "SquaredHinge": ("yes or no", lambda n: losses.SquaredHinge()),
-    "Tversky": ("one-hot", lambda n: losses.Tversky(alpha=(0.3, 0.5, 0.7)[n])),
+    "Tversky": ("one-hot", lambda n: losses.Tversky(alpha=(0.3, 0.5)[n])),
 }
 
 
@@ -161,7 +162,7 @@ def test_a_loss_is_that_of_fit(comparison: Any, name: str) -> None:
         pytest.skip(f"Keras {keras.__version__} has no such loss yet")
     kind, make = LOSSES[name]
     build = lambda n: model_of(kind, optimizers.SGD(0.05), make(n))  # noqa: E731
-    comparison(build, X, TARGETS[kind][0]).run()
+    comparison(build, X, TARGETS[kind][0]).run(trials=2)
 
 
 def test_the_loss_of_sequences_is_that_of_fit(comparison: Any) -> None:
@@ -173,13 +174,13 @@ def test_the_loss_of_sequences_is_that_of_fit(comparison: Any) -> None:
         model.compile(optimizers.SGD(0.05), losses.CTC())
         return model
 
-    comparison(build, x, y).run()
+    comparison(build, x, y).run(trials=2)
 
 
 METRICS: dict[str, tuple[str, Made]] = {
     "AUC": ("yes or no", lambda n: metrics.AUC(num_thresholds=20 + n)),
     "Accuracy": ("number", lambda n: metrics.Accuracy()),
-    "BinaryAccuracy": ("yes or no", lambda n: metrics.BinaryAccuracy(threshold=(0.5, 0.4, 0.6)[n])),
+    "BinaryAccuracy": ("yes or no", lambda n: metrics.BinaryAccuracy(threshold=(0.5, 0.4)[n])),
     "BinaryCrossentropy": ("yes or no", lambda n: metrics.BinaryCrossentropy()),
     "BinaryIoU": ("yes or no", lambda n: metrics.BinaryIoU()),
     "CategoricalAccuracy": ("one-hot", lambda n: metrics.CategoricalAccuracy()),
@@ -211,7 +212,7 @@ METRICS: dict[str, tuple[str, Made]] = {
     "Precision": ("yes or no", lambda n: metrics.Precision(thresholds=[0.3, 0.5])),
     "PrecisionAtRecall": ("yes or no", lambda n: metrics.PrecisionAtRecall(0.5)),
     "R2Score": ("number", lambda n: metrics.R2Score()),
-    "Recall": ("yes or no", lambda n: metrics.Recall(thresholds=(0.3, 0.5, 0.4)[n])),
+    "Recall": ("yes or no", lambda n: metrics.Recall(thresholds=(0.3, 0.5)[n])),
     "RecallAtPrecision": ("yes or no", lambda n: metrics.RecallAtPrecision(0.5)),
     "RootMeanSquaredError": ("number", lambda n: metrics.RootMeanSquaredError()),
     "SensitivityAtSpecificity": ("yes or no", lambda n: metrics.SensitivityAtSpecificity(0.5)),
@@ -244,4 +245,4 @@ def test_metrics_are_those_of_fit(comparison: Any, kind: str) -> None:
     def build(n: int) -> keras.Model:
         return model_of(kind, optimizers.SGD(0.05), loss, [make(n) for make in made])
 
-    comparison(build, X, TARGETS[kind][0]).run()
+    comparison(build, X, TARGETS[kind][0]).run(trials=2)
