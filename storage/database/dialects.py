@@ -77,9 +77,7 @@ def connect(address: Address) -> Any:
         (options["database"],), more = _arguments(address.url)
         options |= more
     made = sqlite3.connect(**options)
-    made.execute("PRAGMA journal_mode = WAL")
-    made.execute("PRAGMA synchronous = NORMAL")
-    return made
+    return _set(made, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
 
 def engine(url: "sa.URL") -> "sa.Engine":
@@ -94,7 +92,10 @@ def engine(url: "sa.URL") -> "sa.Engine":
 def reading_options(url: "sa.URL") -> dict[str, Any]:
     """Return engine options for Optuna's RDBStorage on the same database."""
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": LOCK_WAIT_S}}
+        import sqlalchemy as sa
+
+        # Without a pool: Optuna never closes its storage, and a pool's connections would stay open.
+        return {"connect_args": {"timeout": LOCK_WAIT_S}, "poolclass": sa.NullPool}
     return {**_postgres_options(), "pool_pre_ping": True}
 
 
@@ -134,8 +135,18 @@ def _to_server(address: Address) -> Any:
     options |= _postgres_options()["connect_args"]
     made = driver("postgresql").connect(*names, autocommit=True, **options)
     # A frozen client would keep its locks: the server ends its transaction after this time.
-    made.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
-    return made
+    return _set(made, f"SET idle_in_transaction_session_timeout = {FROZEN_S * 1000:.0f}")
+
+
+def _set(connection: Any, *statements: str) -> Any:
+    """Run statements on a new connection and return it; close it if one fails."""
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _arguments(url: "sa.URL") -> tuple[list[Any], dict[str, Any]]:

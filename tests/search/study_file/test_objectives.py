@@ -26,9 +26,7 @@ from tests.search.trial.test_objective import LONG, StopAfter, curve, trials
 
 
 def optunas(studio, study):
-    return optuna.load_study(
-        study_name=study.name, storage=f"sqlite:///{studio.folder}/studyhall.db"
-    )
+    return optuna.load_study(study_name=study.name, storage=studio.db.optuna_storage())
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
