@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import optuna
@@ -54,9 +55,11 @@ def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
     other = _comparable(db, file, found)
     sign = objectives.sign(other.direction)
     space = read_space(dict(file.space), family=file.model.family)
+    with closing(Reader(db)) as reader:
+        trials = reader.get_all_trials(other.study_id, deepcopy=False)
     fitting = [
         (trial, params)
-        for trial in _chosen(Reader(db).get_all_trials(other.study_id, deepcopy=False), sign)
+        for trial in _chosen(trials, sign)
         if (params := params_in(space, trial, file.model.family)) is not None
     ]
     spaces: dict[str, BaseDistribution] = {}
