@@ -42,6 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
+PAGES = ("service", "clusters")  # of docs/, with commands
 PICTURE_BYTES = 200_000
 
 SHOWN = {name: app.imported(name) for name in command_list.SHOWN}
@@ -83,12 +84,14 @@ def code(language: str, text: str = TEXT) -> list[str]:
 
 
 def typed() -> Iterator[list[str]]:
-    """Every studyhall command of its code blocks and of docs/service.md, word by word."""
-    service = (ROOT / "docs/service.md").read_text(encoding="utf-8")
-    for line in "\n".join(code("sh") + code("sh", service)).splitlines():
+    """Every studyhall command of its code blocks and of two of docs/, word by word."""
+    pages = [(ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES]
+    for line in "\n".join(
+        block for page in (TEXT, *pages) for block in code("sh", page)
+    ).splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["studyhall"]:
-            yield words[1:]
+            yield list(itertools.takewhile(lambda word: word != ">", words[1:]))
 
 
 # The generated tables

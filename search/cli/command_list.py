@@ -87,6 +87,14 @@ SHOWN = {
         "worker:worker",
         "Start one worker on a study, from any machine that reaches its database.",
     ),
+    "slurm": Listed(
+        "schedulers:slurm_command",
+        "Print a job array for SLURM: workers that are queued again until the study ends.",
+    ),
+    "kubernetes": Listed(
+        "schedulers:kubernetes_command",
+        "Print an indexed job for Kubernetes: workers that are replaced until the study ends.",
+    ),
     "users": Listed("dashboard:users_app", "Manage who may log in to the dashboard."),
 }
 HIDDEN = {  # run by studyhall itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -34,13 +34,18 @@ from studyhall.storage.studies.rows import Study
 
 
 def open_or_create(
-    db: Database, file: StudyFile, path: Path, found: inspection.Inspection
+    db: Database,
+    file: StudyFile,
+    path: Path,
+    found: inspection.Inspection,
+    tell: Callable[[str], None] = say,
 ) -> Study:
     """Create the study of a file, or open it and apply what the file changes.
 
     Args:
         path: the study file's path.
         found: the inspected data and code.
+        tell: prints a line on a change.
 
     Raises:
         ConfigError: a study of that name exists, and the file describes a different one.
@@ -54,8 +59,9 @@ def open_or_create(
     begun = counts["COMPLETE"] + counts["PRUNED"] > 0
     changes = creation.compare(study, file, found, path.name, begun=begun)
     if changes:
-        say(f'study "{study.name}" exists and continues; {path.name} differs:')
-        say(*(_change(change) for change in changes))
+        tell(f'study "{study.name}" exists and continues; {path.name} differs:')
+        for change in changes:
+            tell(_change(change))
     return creation.apply(db, study, file, changes, found)
 
 

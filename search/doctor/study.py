@@ -132,7 +132,7 @@ def _workers(found: Examined) -> Iterator[Finding]:
 
 def _trials(found: Examined) -> Iterator[Finding]:
     for one in found.silent:
-        says = f"has had no heartbeat for {words.duration(one.silent_s)}"
+        says = f"has had no heartbeat from {one.worker} for {words.duration(one.silent_s)}"
         do = "the next worker takes it over"
         if not found.alive and not found.status.stopping:
             do += f"; none is running: {found.go_on}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ from studyhall.search.process.wire import LAUNCHED, STDIN
 
 STOPPED = 128 + signal.SIGTERM  # exit code after somebody stopped the study
 GLANCE_S = 0.05  # between two checks for a request
+ECHO_S = 2.0  # within which a second SIGTERM, to a worker without a launcher, is the first again
 
 
 class StopNow(BaseException):
@@ -33,6 +35,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._asked = False
+        self._terminated_at = -math.inf
         self._told: deque[str] = deque()  # by the launcher, line by line
         self.code = 0
         self.waited_s = 0.0
@@ -73,9 +76,19 @@ class Stop:
             threading.Thread(target=self._hear_launcher, daemon=True, name="launcher").start()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM and self._is_echo():
+            return
         if self.asked and self.code != EXIT_CODE:
             raise StopNow
         self._asked, self.code = True, 128 + number  # instead of being recycled
+
+    def _is_echo(self) -> bool:
+        """Tell whether this SIGTERM repeats one from a moment ago.
+
+        A scheduler sends it to every process of a job, and the job's script passes it on.
+        """
+        before, self._terminated_at = self._terminated_at, time.monotonic()
+        return LAUNCHED not in os.environ and self._terminated_at - before < ECHO_S
 
     def _hear_launcher(self) -> None:
         # The read returns nothing once the launcher has ended, even if it was killed.

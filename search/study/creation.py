@@ -140,7 +140,7 @@ def check_artifacts(file: StudyFile, name: str) -> None:
     if bucket.is_bucket(file.study.artifacts):
         bucket.probe(file.study.artifacts)
         return
-    folder = paths.expanded(file.study.artifacts).resolve() / file.study.name
+    folder = Path(usual_place(file))
     there = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "is not writable" if there.is_dir() else "is not a folder"
@@ -157,6 +157,13 @@ def with_seed(file: StudyFile, seed: int) -> StudyFile:
 def written(value: Any) -> str:
     """Return a value as TOML, or "nothing" for None, for messages."""
     return "nothing" if value is None else spelling.as_toml(value)
+
+
+def usual_place(file: StudyFile) -> str:
+    """Return where the artifacts of a file's study lie if its name is free there."""
+    if bucket.is_bucket(file.study.artifacts):
+        return file.study.artifacts
+    return str(paths.expanded(file.study.artifacts).resolve() / file.study.name)
 
 
 def _new_place(file: StudyFile) -> str:

@@ -56,10 +56,10 @@ def known(db: Database, file: StudyFile, found: Inspection) -> dict[str, Any]:
     sign = objectives.sign(other.direction)
     space = read_space(dict(file.space), family=file.model.family)
     with closing(Reader(db)) as reader:
-        trials = reader.get_all_trials(other.study_id, deepcopy=False)
+        theirs = reader.get_all_trials(other.study_id, deepcopy=False)
     fitting = [
         (trial, params)
-        for trial in _chosen(trials, sign)
+        for trial in _chosen(theirs, sign)
         if (params := params_in(space, trial, file.model.family)) is not None
     ]
     spaces: dict[str, BaseDistribution] = {}

@@ -187,6 +187,7 @@ class PlainEpochs:
     def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
         """Return a dataset of batches in a given order, as `fit` takes it."""
         dense = samples.features is None
+        plain = tf.autograph.experimental.do_not_convert  # it warns under Python 3.13, for nothing
 
         def batch(feed: feeding.Feed, chosen: Any) -> tuple[Any, ...]:
             x, y, weights = feeding.take(feed, chosen, samples.features)
@@ -195,10 +196,10 @@ class PlainEpochs:
 
         if self._stream:
             blocks = stream.blocks(samples, order, size)
-            return blocks.map(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0])))
+            return blocks.map(plain(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0]))))
         everything = samples.tensors()
         indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
-        return indexes.map(lambda chosen: batch(everything, chosen)).prefetch(2)
+        return indexes.map(plain(lambda chosen: batch(everything, chosen))).prefetch(2)
 
     def _one_batch(self) -> None:
         """Train on the first samples, so that optimizers and metrics create their variables."""

@@ -99,9 +99,10 @@ class Folder:
     def status(self, name: str) -> Status | None:
         """Return the status of a study, or None while there is none."""
         database = self.path / "studyhall.db"
-        if not database.exists():
+        server = self.environment.get("STUDYHALL_STORAGE")
+        if server is None and not database.exists():
             return None
-        db = Database.open(f"sqlite:///{database}")
+        db = Database.open(server or f"sqlite:///{database}")
         try:
             study = studies.find(db, name)
             return None if study is None else status.status(db, study)

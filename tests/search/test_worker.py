@@ -132,14 +132,21 @@ def test_a_worker_names_itself(studio, monkeypatch):
     assert trial.worker == f"worker-7@{socket.gethostname()}:{os.getpid()}"
 
 
-def test_artifacts_that_cannot_be_written_are_told_before_the_first_trial(studio):
+@pytest.mark.parametrize("in_the_way", [False, True])
+def test_artifacts_that_are_not_there_are_told_before_the_first_trial(studio, in_the_way):
+    """As on another machine, without the folder that the workers were to share."""
     study = studio.study()
     folder = record.stored(study).artifacts
     folder.rmdir()
-    folder.write_text("in the way")
-    with pytest.raises(RuntimeError, match="File exists"):
+    if in_the_way:
+        folder.write_text("in the way")
+    with pytest.raises(ConfigError) as refused:
         worker.work(studio.db, study, Stop())
-    assert states(studio, study) == []
+    assert refused.value.problems == [
+        f"iris: [study] artifacts: received {folder}, which is no folder on {socket.gethostname()},"
+        " expected a folder that all workers share, or a bucket"
+    ]
+    assert states(studio, study) == [] and folder.exists() == in_the_way
 
 
 GREEDY_ONCE = """

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from studyhall.search.process import recycling
+from studyhall.search.process import recycling, stop
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import LAUNCHED
 
@@ -26,9 +26,9 @@ sys.exit(stop.code)
 @pytest.fixture
 def listening():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    stop = Stop()
-    stop.listen()
-    yield stop
+    heard = Stop()
+    heard.listen()
+    yield heard
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -54,6 +54,23 @@ def test_a_signal_goes_before_being_recycled(listening):
     listening.ask(recycling.EXIT_CODE)
     signal.raise_signal(signal.SIGTERM)
     assert listening.code == 143
+    with pytest.raises(StopNow):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_scheduler_that_says_it_twice_at_once_has_said_it_once(listening, monkeypatch):
+    """To the worker itself, and to the job's script, which passes it on."""
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    assert listening.asked and listening.code == 143
+    monkeypatch.setattr(stop, "ECHO_S", 0.0)
+    with pytest.raises(StopNow):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_launcher_that_says_it_twice_means_it(listening, monkeypatch):
+    monkeypatch.setenv(LAUNCHED, "1")
+    signal.raise_signal(signal.SIGTERM)
     with pytest.raises(StopNow):
         signal.raise_signal(signal.SIGTERM)
 

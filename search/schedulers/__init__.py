@@ -1,0 +1,1 @@
+"""Job files for clusters: arrays of workers under SLURM, indexed jobs under Kubernetes."""
