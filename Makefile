@@ -49,7 +49,7 @@ $(OLDEST)/.resolved: pyproject.toml
 	@command -v uv >/dev/null || $(OLDEST)/bin/pip install --quiet --disable-pip-version-check uv
 	@PATH="$$PATH:$(CURDIR)/$(OLDEST)/bin"; cd $(OLDEST) && \
 	  uv pip compile --quiet --only-binary :all: --resolution lowest-direct --python bin/python ../pyproject.toml \
-	    --extra dev --extra bench --extra s3 -o lowest.txt && \
+	    --extra dev --extra bench --extra s3 --extra ray -o lowest.txt && \
 	  uv pip install --quiet --python bin/python -r lowest.txt && \
 	  uv pip install --quiet --python bin/python --no-deps --no-build-isolation -e ..
 	@touch $@
@@ -65,7 +65,7 @@ lint: $(LOCKED)
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 IMAGE := $(COMPILE) --constraints requirements.lock
 lock:
-	$(COMPILE) pyproject.toml --extra dev --extra bench --extra s3 -o requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra bench --extra s3 --extra ray -o requirements.lock
 	$(IMAGE) pyproject.toml --extra s3 --excludes docker/without.txt -o docker/dashboard.lock
 	$(IMAGE) pyproject.toml --extra s3 --extra gpu -o docker/worker.lock
 	$(IMAGE) pyproject.toml --extra s3 -o docker/worker-cpu.lock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +24,6 @@ from studyhall.search.trial.part_models import Engines
 from studyhall.search.trial.run import Run
 from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.streak import Streak
-from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.leases import LeaseLost
@@ -102,7 +100,7 @@ def work(
     stored, state = record.stored(study), status.status(db, study)
     print(_first_line(study, state), flush=True)
     if LAUNCHED not in os.environ:
-        check_artifacts(study)
+        record.check_reach(study)
     plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s
     if STANDBY in os.environ:
@@ -190,22 +188,6 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     if problems := inspection.differing(stored.inspection, found):
         raise ConfigError([f"{study.name}: {line}" for line in problems])
     return modelling.blueprint(stored.file, loaded, folder)
-
-
-def check_artifacts(study: Study) -> None:
-    """Check that this machine reaches the study's checkpoints and models.
-
-    Raises:
-        ConfigError: their folder is not there.
-        ArtifactError: their bucket can't be reached or written.
-    """
-    place = study.config["artifacts"]
-    if bucket.is_bucket(place):
-        bucket.probe(place)
-    elif not record.local_folder(study).is_dir():
-        received = f"received {place}, which is no folder on {socket.gethostname()}"
-        expected = "expected a folder that all workers share, or a bucket"
-        raise ConfigError([f"{study.name}: [study] artifacts: {received}, {expected}"])
 
 
 def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint) -> TrialStore:

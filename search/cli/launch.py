@@ -10,20 +10,26 @@ import typer
 from studyhall.search.cli.options import (
     File,
     Gpus,
+    GpusPerWorker,
     Name,
+    On,
     PerGpu,
     QuietFlag,
     Storage,
     Workers,
     find,
 )
-from studyhall.search.launcher import early, places
+from studyhall.search.launcher import early, places, ray_cluster
+from studyhall.search.launcher.ray_cluster import Cluster
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
+
+ALONE: places.Given = {"count": 1}  # beside a cluster this machine confirms and proves
 
 
 def launch(
@@ -32,6 +38,8 @@ def launch(
     workers: Workers = None,
     gpus: Gpus = None,
     per_gpu: PerGpu = None,
+    on: On = None,
+    gpus_per_worker: GpusPerWorker = None,
     storage: Storage = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The study's seed.")] = None,
     silent: QuietFlag = False,
@@ -40,10 +48,12 @@ def launch(
     given = {"trials": trials, "seed": seed, "storage": storage}
     overrides = {"study": {key: value for key, value in given.items() if value is not None}}
     study_file = config.load(file, overrides)
-    devices = places.devices(study_file, places.given(workers, gpus, per_gpu), file.name)
     url = study_file.study.storage or default_url()
+    given_workers = places.given(workers, gpus, per_gpu, on)
+    cluster = _cluster(study_file, given_workers, gpus_per_worker, url, file.name)
+    devices = places.devices(study_file, ALONE if cluster else given_workers, file.name)
     inspection.glance(study_file, file)
-    with early.workers(study_file.study.name, devices, url) as waiting:
+    with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
         if inspection.needs_tensorflow(study_file):
             early.let_load(waiting)  # while another process inspects the data
         found = inspection.inspect_apart(study_file, file)
@@ -54,7 +64,9 @@ def launch(
 
         with closing(Database.open(url)) as db:
             study = lifecycle.open_or_create(db, study_file, file, found)
-            code = lifecycle.run(db, study, url, devices, quiet=silent, early=waiting)
+            code = lifecycle.run(
+                db, study, url, devices, quiet=silent, early=waiting, cluster=cluster
+            )
     raise typer.Exit(code)
 
 
@@ -66,6 +78,8 @@ def resume(
     workers: Workers = None,
     gpus: Gpus = None,
     per_gpu: PerGpu = None,
+    on: On = None,
+    gpus_per_worker: GpusPerWorker = None,
     storage: Storage = None,
     silent: QuietFlag = False,
 ) -> None:
@@ -75,10 +89,19 @@ def resume(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
-        given = places.given(workers, gpus, per_gpu)
-        devices = places.devices(record.stored(study).file, given, name)
+        given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
+        cluster = _cluster(file, given, gpus_per_worker, url, name)
+        devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
             added = lifecycle.more(trials, status.status(db, study).limit)
             studies.extend(db, study, trials=added)
-        code = lifecycle.run(db, study, url, devices, quiet=silent)
+        code = lifecycle.run(db, study, url, devices, quiet=silent, cluster=cluster)
     raise typer.Exit(code)
+
+
+def _cluster(
+    file: StudyFile, given: places.Given, gpus_per_worker: float | None, url: str, name: str
+) -> Cluster | None:
+    """Return the cluster that the command line or the file chooses; None for this machine."""
+    wanted = config.overridden(file, {"workers": given}).workers
+    return ray_cluster.chosen(wanted.on, wanted.count, gpus_per_worker, url, name)

@@ -14,7 +14,8 @@ from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
 from studyhall.search.evaluation import best, best_text, no_result
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
-from studyhall.search.launcher import launch
+from studyhall.search.launcher import launch, ray_cluster
+from studyhall.search.launcher.ray_cluster import Cluster
 from studyhall.search.notices.following import following
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED
@@ -73,6 +74,7 @@ def run(
     *,
     quiet: bool,
     early: Sequence[WorkerProcess] = (),
+    cluster: Cluster | None = None,
 ) -> int:
     """Run workers, show their progress, then prove and show the best model.
 
@@ -80,6 +82,7 @@ def run(
         url: the database URL for the workers.
         quiet: print only remarks and the result.
         early: workers that were started before the study existed.
+        cluster: where the workers run; None for this machine.
 
     Returns:
         The exit code: that of `launch.launch`; 143 if somebody stopped the study, 1 if its budget
@@ -88,7 +91,10 @@ def run(
     stopping.lift(db, study)
     view = live.view(out, study.name, quiet=quiet)
     with following(db, study):
-        code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
+        if cluster is not None:
+            code = ray_cluster.run(db, study, cluster, view, url)
+        else:
+            code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
     _tidy(db, study)
     state = status.status(db, study)
     say("", show.studies_table([(study, state)]))

@@ -36,6 +36,16 @@ Gpus = Annotated[
     typer.Option(metavar="all|0,2|none", help="GPUs to use; default: the study file's gpus."),
 ]
 PerGpu = Annotated[int | None, typer.Option("--workers-per-gpu", help="Worker processes per GPU.")]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|ray|ADDRESS", help="Where workers run; default: the study file's place."
+    ),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="On a Ray cluster: GPUs of each worker, or a share of one."),
+]
 Gpu = Annotated[str, typer.Option(metavar="N|none", help="The GPU to use; default: the first one.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="Print remarks and the result only.")]
 

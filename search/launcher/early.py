@@ -28,7 +28,7 @@ def workers(name: str, devices: list[Device], url: str) -> Iterator[list[WorkerP
     """
     started: list[WorkerProcess] = []
     try:
-        if _are_wanted(name, url):
+        if devices and _are_wanted(name, url):
             for environment in environments(devices, url).values():
                 command, told = wire.command("worker", name), {**environment, EARLY: "1"}
                 started.append(WorkerProcess(command, told, None))

@@ -70,7 +70,7 @@ def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) ->
     Returns:
         The exit code, as for `launch`.
     """
-    with _interruptions() as signals, view:
+    with interruptions() as signals, view:
         _watch(crew, look, signals, view)
     for line in _complaints(crew):
         view.say(line)
@@ -113,7 +113,7 @@ def _watch(
         if len(signals) > passed_on:
             passed_on += 1
             crew.signal(signals[passed_on - 1])
-            view.say(_promise(passed_on))
+            view.say(promise(passed_on))
             deadline = time.monotonic() + GRACE_S if passed_on > 1 else deadline
         if time.monotonic() > deadline:
             crew.kill()
@@ -121,14 +121,15 @@ def _watch(
     look()
 
 
-def _promise(times: int) -> str:
+def promise(times: int) -> str:
+    """Return what a launch says after that many signals."""
     if times == 1:
         return "stopping after the current epochs; interrupt again to stop at once"
     return "stopping at once"
 
 
 @contextmanager
-def _interruptions() -> Iterator[list[int]]:
+def interruptions() -> Iterator[list[int]]:
     """Collect the SIGINT and SIGTERM that arrive in a `with` block, in order."""
     signals: list[int] = []
     before = {

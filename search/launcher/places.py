@@ -25,13 +25,15 @@ DIGITS = 20  # numbers of as many digits or more are not parsed
 Given = dict[str, Any]  # keys of [workers] that the command line gives
 
 
-def given(workers: str | None, gpus: str | None, per_gpu: int | None) -> Given:
+def given(
+    workers: str | None, gpus: str | None, per_gpu: int | None, on: str | None = None
+) -> Given:
     """Return the command line's worker options as keys of ``[workers]``."""
     count: Any = workers if workers is None else _number(workers)
     if count is None and per_gpu is not None:  # --workers-per-gpu overrides the file's count
         count = "auto"
     chosen = gpus if gpus is None or gpus in ("all", "none") else _listed(gpus)
-    keys = {"count": count, "gpus": chosen, "per_gpu": per_gpu}
+    keys = {"count": count, "gpus": chosen, "per_gpu": per_gpu, "on": on}
     return {key: value for key, value in keys.items() if value is not None}
 
 

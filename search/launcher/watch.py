@@ -27,6 +27,7 @@ class Watched:
         self._db, self._study, self._view = db, study, view
         _, self._seen = records.finished_since(db, study, None)
         self._away = self._told_of_the_disk = False
+        self.over = False  # the budget is spent, and nobody holds a trial
 
     def look(self) -> list[TrialRecord]:
         """Show the current status; return the trials that have ended since the last call."""
@@ -39,6 +40,7 @@ class Watched:
             return []
         self._say(away=False, line="the database is back")
         self._look_at_the_disk()
+        self.over = state.spent and not state.held
         ended, self._seen = records.finished_since(self._db, self._study, self._seen)
         self._view.update(state, ended)
         return ended

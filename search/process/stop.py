@@ -72,6 +72,8 @@ class Stop:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
+        # Ray blocks SIGINT in its processes, and a blocked signal stays blocked in their children.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         if os.environ.get(LAUNCHED):
             threading.Thread(target=self._hear_launcher, daemon=True, name="launcher").start()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import config
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
@@ -53,6 +55,22 @@ def objects(study: Study) -> ArtifactStore:
         ArtifactError: its folder is not writable.
     """
     return bucket.open_store(study.config["artifacts"])
+
+
+def check_reach(study: Study) -> None:
+    """Check that this machine reaches the study's checkpoints and models.
+
+    Raises:
+        ConfigError: their folder is not there.
+        ArtifactError: their bucket can't be reached or written.
+    """
+    place = study.config["artifacts"]
+    if bucket.is_bucket(place):
+        bucket.probe(place)
+    elif not local_folder(study).is_dir():
+        received = f"received {place}, which is no folder on {socket.gethostname()}"
+        expected = "expected a folder that all workers share, or a bucket"
+        raise ConfigError([f"{study.name}: [study] artifacts: {received}, {expected}"])
 
 
 def local_folder(study: Study) -> Path:

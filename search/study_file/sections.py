@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.value_types import (
+    LOCAL,
     ArtifactPlace,
     Count,
     CountOrZero,
@@ -30,6 +31,7 @@ from studyhall.search.study_file.value_types import (
     Source,
     Split,
     Text,
+    Workplace,
 )
 from studyhall.spaces import hyperparameters
 
@@ -189,6 +191,8 @@ class WorkersSection(Section):
 
     count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
     """number of worker processes; auto: per_gpu on each GPU, or one without GPUs"""
+    on: Workplace = LOCAL
+    """where they run: on this machine, or as tasks of a Ray cluster, see docs/clusters.md"""
     gpus: Gpus = "all"
     """GPUs to use, by number; they are dealt out in turn, and each worker process sees one"""
     per_gpu: Annotated[int, Field(ge=1, le=64)] = 1

@@ -18,7 +18,15 @@ from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import hyperparameters, spelling
 
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
+LOCAL = "local"
+WORKPLACES = '"local", "ray", or an address of a Ray cluster: ray://host:10001 or host:6379'
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
+
+
+def _workplace(on: str) -> str:
+    if not re.fullmatch(r"local|ray|ray://[^\s/]+:\d+|[^\s/:]+:\d+", on):
+        raise ValueError(WORKPLACES)
+    return on
 
 
 def _database(url: str) -> str:
@@ -128,6 +136,9 @@ Loss = Annotated[
 Gpus = Annotated[
     Literal["all", "none"] | Annotated[list[CountOrZero | Text], Field(min_length=1)],
     Field(json_schema_extra={"expected": '"all", "none" or a list of GPU numbers'}),
+]
+Workplace = Annotated[
+    str, Field(json_schema_extra={"expected": WORKPLACES}), AfterValidator(_workplace)
 ]
 Metrics = Annotated[
     Literal["auto"] | Annotated[list[str], Field(min_length=1)],

@@ -43,6 +43,16 @@ def test_the_first_signal_asks_and_the_second_insists(listening, number, code):
     assert listening.code == code
 
 
+def test_signals_that_a_parent_has_blocked_are_heard():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        with child() as process:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
 def test_an_order_to_stop_is_no_interruption(listening):
     listening.ask()
     assert listening.asked and listening.code == 0

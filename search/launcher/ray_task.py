@@ -1,0 +1,100 @@
+"""A worker as a task of a Ray cluster: what runs on the node, in a process of Ray's."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+
+from studyhall.search.display.live import Quiet
+from studyhall.search.display.terminal import err
+from studyhall.search.launcher import dead_workers, launch
+from studyhall.search.launcher.crew import Crew
+from studyhall.search.launcher.places import Place
+from studyhall.search.process import gpus, identity, wire
+from studyhall.search.process.device import Device
+from studyhall.search.study import record
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.storage.database import Database, urls
+from studyhall.storage.queries import records
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+
+def run(name: str, url: str, place: str, share: float) -> tuple[int, list[str]]:
+    """Run one worker until the study is spent; call it in the main thread, for its signals.
+
+    Args:
+        name: the study's name.
+        url: the database's URL.
+        place: the worker's name among those of the launch.
+        share: the GPUs that Ray has given it, or its share of one.
+
+    Returns:
+        The worker's exit code, and what the user must know of its end.
+    """
+    view = _Remarks(err)
+    with closing(Database.open(url, create=False)) as db:
+        study = studies.find(db, name)
+        if study is None:
+            return 0, []
+        try:
+            record.check_reach(study)
+            there = _place(study, url, place, share)
+        except (ConfigError, urls.StorageError) as mistake:
+            return 2, str(mistake).splitlines()
+        stored = record.stored(study).folder
+        folder = stored if stored.is_dir() else Path.cwd()  # else what Ray has copied
+        os.chdir(folder)  # Ray removes its copy when the node's other processes end
+        command = wire.command("worker", "--folder", str(folder), "--", name)
+        crew = Crew(command, [there], lambda dead: dead_workers.bury(db, study, dead))
+        code = launch.attend(crew, _Finished(db, study).look, view)
+    return code, view.lines
+
+
+class _Remarks(Quiet):
+    """A view that keeps remarks, for the user at the other end."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        """Keep a remark."""
+        self.lines.append(line)
+
+
+class _Finished:
+    """The trials that have ended, by which a crew tells a worker in a crash loop."""
+
+    def __init__(self, db: Database, study: Study) -> None:
+        self._db, self._study = db, study
+        _, self._seen = records.finished_since(db, study, None)
+
+    def look(self) -> Sequence[records.TrialRecord]:
+        """Return the trials that have ended since the last call."""
+        try:
+            ended, self._seen = records.finished_since(self._db, self._study, self._seen)
+        except urls.StorageAway:
+            return []
+        return ended
+
+
+def _place(study: Study, url: str, name: str, share: float) -> Place:
+    """Return the place of a task's worker: its device, its CPU threads and its log."""
+    found = gpus.visible() if share else []
+    device = Device(found[0] if found else None, max(1, math.floor(1 / share)) if share else 1)
+    environment = {
+        **device.environment(),
+        "CUDA_VISIBLE_DEVICES": ",".join(found) if found else "-1",
+        "STUDYHALL_STORAGE": url,
+        "TF_NUM_INTRAOP_THREADS": "1",  # Ray gives each task one processor
+        identity.PLACE: name,
+    }
+    logs = record.objects(study).root / "logs"
+    logs.mkdir(exist_ok=True)
+    return Place(name, environment, logs / f"{name}.log")
