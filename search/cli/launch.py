@@ -104,4 +104,7 @@ def _cluster(
 ) -> Cluster | None:
     """Return the cluster that the command line or the file chooses; None for this machine."""
     wanted = config.overridden(file, {"workers": given}).workers
-    return ray_cluster.chosen(wanted.on, wanted.count, gpus_per_worker, url, name)
+    cluster = ray_cluster.chosen(wanted.on, wanted.count, gpus_per_worker, url, name)
+    if cluster is not None:
+        ray_cluster.check(cluster)
+    return cluster

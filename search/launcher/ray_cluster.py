@@ -7,6 +7,7 @@ when its node dies, and starts those that wait as nodes join.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import socket
@@ -102,7 +103,7 @@ def run(db: Database, study: Study, cluster: Cluster, view: View, url: str) -> i
         The exit code, as for `launch.launch`.
 
     Raises:
-        ConfigError: Ray is not installed here, or the cluster can't be reached.
+        ConfigError: the cluster can't be reached.
     """
     if status.status(db, study).spent:
         return 0
@@ -121,15 +122,10 @@ def _connected(cluster: Cluster, stored: record.Stored) -> Iterator[Any]:
     """Connect to the cluster in a `with` block; copy the study file's folder to its nodes.
 
     Raises:
-        ConfigError: Ray is not installed here, or the cluster can't be reached.
+        ConfigError: the cluster can't be reached.
     """
-    try:
-        import ray
-    except ImportError as error:
-        received = "received a Ray cluster, but Ray is not installed here"
-        expected = "pip install 'studyhall[ray]'"
-        raise ConfigError([f"[workers] on: {received}, expected {expected}"]) from error
-    _check_answers(cluster.address)
+    import ray
+
     shipped = {"working_dir": str(stored.folder), "excludes": not_shipped(stored)}
     try:
         ray.init(cluster.address, runtime_env=shipped, log_to_driver=False, configure_logging=False)
@@ -142,12 +138,19 @@ def _connected(cluster: Cluster, stored: record.Stored) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
-    """Check that something listens at an address; Ray itself would try for minutes.
+def check(cluster: Cluster) -> None:
+    """Check that Ray is installed and something listens at the address, before anything is written.
+
+    Ray itself would try for minutes.
 
     Raises:
-        ConfigError: nothing does.
+        ConfigError: one of both is not so.
     """
+    if importlib.util.find_spec("ray") is None:
+        received = "received a Ray cluster, but Ray is not installed here"
+        expected = "pip install 'studyhall[ray]'"
+        raise ConfigError([f"[workers] on: {received}, expected {expected}"])
+    address = cluster.address
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:
         return

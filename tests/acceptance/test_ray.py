@@ -111,7 +111,6 @@ def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cl
     assert {(trial.state, trial.epochs) for trial in trials} == {("COMPLETE", 60)}
     assert sum(trial.attempt - 1 for trial in trials) >= 2  # of the killed, and of the dead node
     assert max(trial.repeated_epochs for trial in trials) <= 3
-    assert "crashed (SIGKILL); it restarts in 1 s" in printed
 
 
 def test_an_interrupted_launch_hands_its_trials_back(user, cluster):

@@ -43,15 +43,13 @@ def test_every_mistake_is_told_at_once(monkeypatch):
     )
 
 
-@pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
-def test_a_cluster_that_does_not_answer_is_told_at_once(studio, form):
+def test_a_cluster_that_does_not_answer_is_told_at_once(form):
     with socket.socket() as found:  # a port that nobody listens on
         found.bind(("127.0.0.1", 0))
         address = form.format(found.getsockname()[1])
         with pytest.raises(ConfigError, match=rf'received "{address}", which does not answer'):
-            cluster = ray_cluster.chosen(address, 1, None, SERVER, "study.toml")
-            ray_cluster.run(studio.db, studio.study(), cluster, None, SERVER)
+            ray_cluster.check(Cluster(address, 1, None))
 
 
 def test_large_files_and_those_of_ours_are_not_shipped(studio):
