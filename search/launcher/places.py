@@ -68,12 +68,18 @@ def places(
     Args:
         early: workers that have already been started for these places.
     """
-    logs = record.objects(study).root / "logs"
-    logs.mkdir(exist_ok=True)
+    logs = logs_of(study)
     return [
         Place(name, environment, logs / f"{name}.log", standby=process)
         for (name, environment), process in zip_longest(environments(devices, url).items(), early)
     ]
+
+
+def logs_of(study: Study) -> Path:
+    """Return the folder of a study's logs on this machine; create it."""
+    logs = record.objects(study).root / "logs"
+    logs.mkdir(exist_ok=True)
+    return logs
 
 
 def environments(devices: list[Device], url: str) -> dict[str, dict[str, str]]:

@@ -69,9 +69,8 @@ def chosen(
     if on == LOCAL:
         return None
     problems = []
-    if urls.address(url).kind == "sqlite":
-        shown = f"received the database {urls.shown(url)}, which works on one machine only"
-        problems.append(f"{name}: [workers] on: {shown}, expected postgresql://user@host/name")
+    if mistake := urls.only_here(url):
+        problems.append(f"{name}: [workers] on: {mistake}")
     if os.environ.get("RAY_AUTH_MODE") != "token":
         problems.append(
             f"{name}: [workers] on: received a Ray cluster on which anybody may run code, expected"
@@ -192,7 +191,8 @@ def _watch(
     ray: Any, tasks: list[Any], watched: Watched, view: View, signals: list[int]
 ) -> list[int]:
     """Show the study until every task has ended, passing each signal on; return their codes."""
-    waiting, codes, passed_on, over_since = tasks, list[int](), 0, None
+    waiting, codes, passed_on = tasks, list[int](), 0
+    leave_at: float | None = None  # once the study is over
     while waiting:
         done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=launch.POLL_S)
         codes += [_ended(ray, each, view) for each in done]
@@ -202,8 +202,10 @@ def _watch(
             view.say(launch.promise(passed_on))
             for each in waiting:  # the first is a KeyboardInterrupt in the task's process
                 ray.cancel(each, force=passed_on > 1)
-        over_since = (over_since or time.monotonic()) if watched.over else None
-        if over_since and time.monotonic() > over_since + LEAVE_S:
+        if leave_at is None and watched.over:
+            leave_at = time.monotonic() + LEAVE_S
+        if leave_at is not None and time.monotonic() > leave_at:
+            leave_at = math.inf  # a second KeyboardInterrupt would be an order to leave at once
             for each in waiting:  # those that have found no room
                 ray.cancel(each)
     return codes

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from studyhall.search.display.live import Quiet
 from studyhall.search.display.terminal import err
-from studyhall.search.launcher import dead_workers, launch
+from studyhall.search.launcher import dead_workers, launch, places
 from studyhall.search.launcher.crew import Crew
 from studyhall.search.launcher.places import Place
-from studyhall.search.process import gpus, identity, wire
+from studyhall.search.process import gpus, identity, threads, wire
 from studyhall.search.process.device import Device
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
@@ -77,8 +77,10 @@ class _Finished:
 
     def look(self) -> Sequence[records.TrialRecord]:
         """Return the trials that have ended since the last call."""
-        try:
-            ended, self._seen = records.finished_since(self._db, self._study, self._seen)
+        try:  # without patience, as the crew has signals to pass on
+            ended, self._seen = records.finished_since(
+                self._db, self._study, self._seen, patience_s=0.0
+            )
         except urls.StorageAway:
             return []
         return ended
@@ -87,14 +89,11 @@ class _Finished:
 def _place(study: Study, url: str, name: str, share: float) -> Place:
     """Return the place of a task's worker: its device, its CPU threads and its log."""
     found = gpus.visible() if share else []
-    device = Device(found[0] if found else None, max(1, math.floor(1 / share)) if share else 1)
+    device = Device(",".join(found) or None, max(1, math.floor(1 / share)) if share else 1)
     environment = {
         **device.environment(),
-        "CUDA_VISIBLE_DEVICES": ",".join(found) if found else "-1",
+        **threads.environment(threads.cores()),  # one thread: Ray gives each task one processor
         "STUDYHALL_STORAGE": url,
-        "TF_NUM_INTRAOP_THREADS": "1",  # Ray gives each task one processor
         identity.PLACE: name,
     }
-    logs = record.objects(study).root / "logs"
-    logs.mkdir(exist_ok=True)
-    return Place(name, environment, logs / f"{name}.log")
+    return Place(name, environment, places.logs_of(study) / f"{name}.log")

@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from studyhall.search.process import identity
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import urls
@@ -22,7 +23,7 @@ URL_FILE = "STUDYHALL_STORAGE_FILE"
 
 @dataclass(frozen=True)
 class Needs:
-    """What the workers of a job need.
+    """The needs of a job's workers.
 
     Attributes:
         workers: their number.
@@ -41,7 +42,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Job:
-    """What every scheduler is told.
+    """A study's job, as every scheduler is told of it.
 
     Attributes:
         study: the study's name.
@@ -80,14 +81,8 @@ def refuse_sqlite(url: str, command: str) -> None:
     Raises:
         ConfigError: it is a SQLite file.
     """
-    if urls.address(url).kind == "sqlite":
-        shown = urls.shown(url)
-        raise ConfigError(
-            [
-                f"{command}: received the database {shown}, which works on one machine only,"
-                " expected postgresql://user@host/name"
-            ]
-        )
+    if mistake := urls.only_here(url):
+        raise ConfigError([f"{command}: {mistake}"])
 
 
 def open_url(url: str) -> str | None:
@@ -106,9 +101,11 @@ def url_file(url: str) -> Path | None:
     return None
 
 
-def rendered(template: str, **told: Any) -> str:
-    """Fill in a template of this folder."""
-    return TEMPLATES.get_template(template).render(told)
+def rendered(template: str, work: Job, **told: Any) -> str:
+    """Fill in a template of this folder with a job and whatever else it names."""
+    return TEMPLATES.get_template(template).render(
+        job=work, needs=work.needs, place=identity.PLACE, url_file=URL_FILE, **told
+    )
 
 
 def quoted(value: str | list[str]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from studyhall.search.process import identity
 from studyhall.search.schedulers import job
 from studyhall.search.schedulers.job import Job
 from studyhall.search.study_file.config_error import ConfigError
@@ -59,16 +58,13 @@ def manifest(
         raise ConfigError([f"kubernetes: {line}" for line in problems])
     return job.rendered(
         "kubernetes.yaml",
-        job=work,
-        needs=work.needs,
+        work,
         image=image,
         secret=secret,
         secret_path=str(SECRET),
         claims=found,
         bucket_secret=bucket_secret,
         namespace=namespace,
-        place=identity.PLACE,
-        url_file=job.URL_FILE,
         restarts=RESTARTS,
     )
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from studyhall.search.process import identity, wire
+from studyhall.search.process import wire
 from studyhall.search.schedulers import job
 from studyhall.search.schedulers.job import Job
 from studyhall.search.study_file.config_error import ConfigError
@@ -37,15 +37,13 @@ def script(
     file = job.url_file(url)
     return job.rendered(
         "slurm.sh",
-        job=work,
-        needs=work.needs,
+        work,
         time=time,
         partition=partition,
         options=options,
         command=shlex.join([*wire.command(), *work.arguments]),
         folder=shlex.quote(work.folder),
-        place=identity.PLACE,
-        url_file=None if file is None else shlex.quote(str(file)),
+        given_file=None if file is None else shlex.quote(str(file)),
         url=None if (given := job.open_url(url)) is None else shlex.quote(given),
         restarts=RESTARTS,
     )

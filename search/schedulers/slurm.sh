@@ -25,8 +25,8 @@
 {% endfor %}
 
 set -u
-{% if url_file %}
-export STUDYHALL_STORAGE_FILE={{ url_file }}
+{% if given_file %}
+export {{ url_file }}={{ given_file }}
 {% elif url %}
 export STUDYHALL_STORAGE={{ url }}
 {% else %}

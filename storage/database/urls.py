@@ -81,6 +81,14 @@ def default_url() -> str:
     return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
 
 
+def only_here(url: str) -> str:
+    """Return why workers on other machines can't use a database; empty if they can."""
+    if address(url).kind != "sqlite":
+        return ""
+    works = f"received the database {shown(url)}, which works on one machine only"
+    return f"{works}, expected postgresql://user@host/name"
+
+
 def shown(url: "str | sa.URL") -> str:
     """Return the URL for printing, with its password masked.
 

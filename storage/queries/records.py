@@ -165,7 +165,9 @@ def histories(db: Database, study: Study) -> dict[int, list[dict[str, Any]]]:
     return dict(found)
 
 
-def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[TrialRecord], int]:
+def finished_since(
+    db: Database, study: Study, seen: int | None, *, patience_s: float = connection.PATIENCE_S
+) -> tuple[list[TrialRecord], int]:
     """Return the trials that have ended since the last call, in the order in which they ended.
 
     Args:
@@ -173,6 +175,7 @@ def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[T
         study: the study.
         seen: the number that the last call returned; None at the first call, which returns no
             trials.
+        patience_s: how many seconds to keep trying to reach the database.
 
     Returns:
         The trials, and the number to pass to the next call.
@@ -191,7 +194,7 @@ def finished_since(db: Database, study: Study, seen: int | None) -> tuple[list[T
         ended = [read(transaction, study.study_id, number)[0] for number, _ in rows]
         return ended, max((sequence for _, sequence in rows), default=seen)
 
-    return db.snapshot(work)
+    return db.snapshot(work, patience_s=patience_s)
 
 
 def _last_sequence(transaction: Transaction, study_id: int) -> int:

@@ -37,6 +37,12 @@ class Folder:
             name: value for name, value in os.environ.items() if name != "STUDYHALL_STORAGE"
         }
 
+    @property
+    def storage(self) -> str:
+        """The URL of the database that its commands use."""
+        own = f"sqlite:///{self.path}/studyhall.db"
+        return self.environment.get("STUDYHALL_STORAGE", own)
+
     def write(self, name: str, content: str | bytes) -> Path:
         """Write a file, with the folders that it needs."""
         path = self.path / name
@@ -98,11 +104,10 @@ class Folder:
 
     def status(self, name: str) -> Status | None:
         """Return the status of a study, or None while there is none."""
-        database = self.path / "studyhall.db"
-        server = self.environment.get("STUDYHALL_STORAGE")
-        if server is None and not database.exists():
+        own = "STUDYHALL_STORAGE" not in self.environment
+        if own and not (self.path / "studyhall.db").exists():
             return None
-        db = Database.open(server or f"sqlite:///{database}")
+        db = Database.open(self.storage)
         try:
             study = studies.find(db, name)
             return None if study is None else status.status(db, study)
@@ -111,8 +116,7 @@ class Folder:
 
     def trials(self, name: str) -> list[TrialRecord]:
         """The trials of a study, from its database."""
-        own = f"sqlite:///{self.path}/studyhall.db"
-        db = Database.open(self.environment.get("STUDYHALL_STORAGE", own))
+        db = Database.open(self.storage)
         try:
             study = studies.find(db, name)
             assert study is not None
@@ -175,6 +179,12 @@ def interrupted() -> Callable[..., str]:
         return printed
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool], subprocess.Popen[str]], None]:
+    """Waits for a condition while a process runs."""
+    return _wait_for
 
 
 def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

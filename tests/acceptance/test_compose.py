@@ -7,7 +7,6 @@ import importlib.util
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ import psycopg
 import pytest
 import yaml
 from sqlalchemy import make_url
+
+from tests.acceptance.test_service import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUDYHALL = [sys.executable, "-P", "-m", "studyhall"]
@@ -33,7 +34,7 @@ class Compose:
     def __init__(self, folder: Path, server: Any, **chosen: str) -> None:
         self.folder = folder
         self.socket = make_url(server.get_uri()).query["host"]
-        self.port = _free_port()
+        self.port = free_port()
         self.running: list[subprocess.Popen[str]] = []
         settings = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
         settings.update(chosen)
@@ -98,11 +99,6 @@ class Compose:
         word = re.sub(rf"({places})(?=/|$)", lambda found: mounts[found[1]], word)
         own_host = f"--host={self.socket}"  # of PostgreSQL, which has a socket and no address
         return word.replace("--host=127.0.0.1", own_host).replace(":8080/", f":{self.port}/")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,20 +76,12 @@ def running(user):
     return [one for one in found.running if one.held and one.epoch > 3] if found else []
 
 
-def wait_for(user, process, condition):
-    deadline = time.monotonic() + 240
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "it has not come about"
-        time.sleep(0.2)
-
-
-def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cluster):
+def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cluster, wait_for):
     launch = user.start("launch", "study.toml")
     try:
-        wait_for(user, launch, lambda: len(running(user)) == 2)  # the third has found no room
+        wait_for(lambda: len(running(user)) == 2, launch)  # the third has found no room
         cluster.order("add")
-        wait_for(user, launch, lambda: len(running(user)) == 3)
+        wait_for(lambda: len(running(user)) == 3, launch)
         names = {one.worker.partition("@")[0] for one in running(user)}
         assert names == {"ray-1", "ray-2", "ray-3"}
         killed = running(user)[0]
@@ -99,7 +90,7 @@ def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cl
         def goes_on():
             return (killed.number, 2) in {(one.number, one.attempt) for one in running(user)}
 
-        wait_for(user, launch, lambda: len(running(user)) == 3 and goes_on())
+        wait_for(lambda: len(running(user)) == 3 and goes_on(), launch)
         cluster.order("kill")
         cluster.order("add")
         printed = launch.communicate(timeout=600)[0]
@@ -113,10 +104,10 @@ def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cl
     assert max(trial.repeated_epochs for trial in trials) <= 3
 
 
-def test_an_interrupted_launch_hands_its_trials_back(user, cluster):
+def test_an_interrupted_launch_hands_its_trials_back(user, wait_for):
     launch = user.start("launch", "study.toml", "--workers", "2")
     try:
-        wait_for(user, launch, lambda: len(running(user)) == 2)
+        wait_for(lambda: len(running(user)) == 2, launch)
         launch.send_signal(signal.SIGINT)
         printed = launch.communicate(timeout=120)[0]
     finally:

@@ -124,7 +124,7 @@ def test_a_team_ends_a_study_though_a_machine_dies(team: Team, dashboard_at: Any
     for name, password in PASSWORDS.items():
         team.run("service", f"users add {name}", "--password-stdin", typed=f"{password}\n")
     command = team.told["dashboard"]
-    port = _free_port()
+    port = free_port()
     served = team.start("service", *_with(command, "--port", str(port)))
     page = dashboard_at(f"http://127.0.0.1:{port}", served)
     wait_for(lambda: _answers(page), team)
@@ -231,6 +231,7 @@ def _with(command: list[str], option: str, value: str) -> list[str]:
     return [*command[:place], value, *command[place + 1 :]]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])

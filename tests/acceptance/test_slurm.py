@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.acceptance.test_service import free_port
 from tests.acceptance.test_study import SLEEPY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -48,12 +49,6 @@ def installed():
     for words in (["update"], ["install", "-y", "--no-install-recommends", "slurm-wlm", "munge"]):
         subprocess.run(["apt-get", "-qq", *words], env=environment, check=True)
     return True
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
