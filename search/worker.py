@@ -17,9 +17,9 @@ from studyhall.search.study import inspection, record, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling, run, sampling
-from studyhall.search.trial.context import LOG, Context, Outcome
+from studyhall.search.trial.context import LOG, Context, Outcome, SearchContext
 from studyhall.search.trial.disk_quota import Keeper
-from studyhall.search.trial.objective import Objective
+from studyhall.search.trial.objective import Objective, TrialRunner
 from studyhall.search.trial.part_models import Engines
 from studyhall.search.trial.run import Run
 from studyhall.search.trial.seeds import trial_seed
@@ -54,7 +54,7 @@ class Search:
         """Return the keeper of the trials' models and predictions."""
         return Keeper(db, study, record.objects(study), stored.file.study)
 
-    def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
+    def begin(self, context: SearchContext, claim: Claim, engine: Engines, wait_s: float) -> Run:
         """Return the run that trains a claimed trial to its end."""
         return run.of_search(context, claim, engine, wait_s)
 
@@ -110,15 +110,22 @@ def work(
     store = _store(db, study, stored, plan)
     objects, kind = record.objects(study), kind or Search()
     keeper = kind.keeper(db, study, stored)
-    context = Context(db, study, stored, plan, store, objects, keeper, stop)
+    context = SearchContext(db, study, stored, plan, store, objects, keeper, stop)
     age = recycling.Age(stored.file.workers, ready_s, state.left)
     try:
-        _trials(Objective(context, kind.begin), age, kind)
+        run_trials(Objective(context, kind.begin), age, kind)
     finally:
         store.close()
 
 
-def _trials(objective: Objective, age: recycling.Age, kind: Search) -> None:
+def run_trials(objective: TrialRunner, age: recycling.Age, kind: Search) -> None:
+    """Run one trial after another until none is left, a stop is requested or an age is reached.
+
+    Args:
+        objective: runs the trials.
+        age: of this process; at its limit a fresh one is asked for.
+        kind: the way in which trials are handled.
+    """
     store, stop = objective.context.store, objective.context.stop
     free_since = time.perf_counter()
     while not stop.asked and not age.reached:

@@ -24,7 +24,7 @@ from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
 from studyhall.search.training.training import Training
 from studyhall.search.trial import failures
-from studyhall.search.trial.context import Context, Outcome, TrialFailed
+from studyhall.search.trial.context import Context, Outcome, SearchContext, TrialFailed
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.part_models import Engines, PartModels
 from studyhall.search.trial.result import Ended
@@ -76,7 +76,7 @@ class HiddenTrials(worker.Search):
         kept = _All if study.purpose == CONFIRM else _None
         return kept(db, self._study, record.objects(study), stored.file.study)
 
-    def begin(self, context: Context, claim: Claim, engine: Engines, wait_s: float) -> Run:
+    def begin(self, context: SearchContext, claim: Claim, engine: Engines, wait_s: float) -> Run:
         """Return the run of one retraining, which reuses the engines of earlier ones."""
         self._retrainer = self._retrainer or Retrainer(context.plan)
         purpose = str(context.study.purpose)
@@ -106,7 +106,7 @@ class RetrainedModels(PartModels):
         retrainer: Retrainer,
         one: Retraining,
         trial: TrialRecord,
-        context: Context,
+        context: SearchContext,
         claim: Claim,
     ) -> None:
         super().__init__(context, claim, partial(retrainer.engine, percent=one.percent))
@@ -137,7 +137,7 @@ class Retrained(Run):
 
     def __init__(
         self,
-        context: Context,
+        context: SearchContext,
         claim: Claim,
         models: RetrainedModels,
         one: Retraining,

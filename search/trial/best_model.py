@@ -9,7 +9,7 @@ import keras
 from studyhall.search.data.loading import Data
 from studyhall.search.training.training import Training
 from studyhall.search.trial import exporting, failures, forms
-from studyhall.search.trial.context import LOG, Context
+from studyhall.search.trial.context import LOG, SearchContext
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.artifacts import bucket
@@ -66,7 +66,7 @@ class BestModel:
         number: the trial's number as shown to users.
     """
 
-    def __init__(self, context: Context, claim: Claim, number: int) -> None:
+    def __init__(self, context: SearchContext, claim: Claim, number: int) -> None:
         self._context = context
         self._owner = context.owner(claim.number)
         self._number = number

@@ -11,6 +11,7 @@ from studyhall.search.process.stop import Stop
 from studyhall.search.study.record import Stored
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.plan import Plan
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.studies.rows import Study
@@ -41,7 +42,7 @@ class Context:
         db: database of the study.
         study: the study.
         stored: the study as recorded at its launch.
-        plan: blueprint of the models.
+        plan: what the trials have in common.
         store: claims trials and records their results.
         artifacts: store of checkpoints and models.
         keeper: keeps the artifacts within the study's size limit.
@@ -51,7 +52,7 @@ class Context:
     db: Database
     study: Study
     stored: Stored
-    plan: Blueprint
+    plan: Plan
     store: TrialStore
     artifacts: ArtifactStore
     keeper: Keeper
@@ -65,3 +66,14 @@ class Context:
     def owner(self, number: int) -> str:
         """Return the prefix of the names of a trial's objects."""
         return "-".join(filter(None, (self.study.name, self.study.purpose, str(number))))
+
+
+@dataclass(frozen=True)
+class SearchContext(Context):
+    """The state shared by trials that train what a study file describes.
+
+    Attributes:
+        plan: blueprint of the models.
+    """
+
+    plan: Blueprint

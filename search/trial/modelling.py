@@ -20,6 +20,7 @@ from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial import forms
 from studyhall.search.trial.forms import Form
+from studyhall.search.trial.plan import Plan
 from studyhall.spaces import (
     architecture,
     hyperparameters,
@@ -34,7 +35,7 @@ from studyhall.spaces.space import Space, read_space
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class Blueprint(Plan):
     """The things that all models of a study have in common.
 
     Attributes:
@@ -44,29 +45,9 @@ class Blueprint:
         builder: the user's own function, or None for a built-in family.
     """
 
-    file: StudyFile
     data: Data
     space: Space
     builder: Callable[..., Any] | None
-
-    @property
-    def objectives(self) -> list[str]:
-        """The names of the objectives; trials are ranked by the first."""
-        return objectives.of_file(dict(self.file.study))
-
-    @property
-    def directions(self) -> list[str]:
-        """The direction of each objective: "minimize" or "maximize"."""
-        return objectives.directions(dict(self.file.study))
-
-    @property
-    def sign(self) -> float:
-        """The factor, 1 or -1, between a cost (always minimised) and the first objective."""
-        return objectives.sign(self.directions[0])
-
-    def turned(self, cost: float) -> float:
-        """Return the first objective's value for a cost, or the other way round."""
-        return self.sign * cost
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from studyhall.search.process import recycling, wire
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms
-from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
+from studyhall.search.trial.context import LOG, Context, Outcome, SearchContext, TrialFailed
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.run import Run, of_search
+from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.spaces.failures import ArchitectureError, UserCodeError
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases.leases import LeaseLost
@@ -34,22 +35,21 @@ FAILURES = (
 )
 
 
-class Objective:
-    """The runner of trials; keeps prepared data and compiled models from one to the next.
+class TrialRunner:
+    """The runner of claimed trials, whatever trains them.
 
     Args:
         context: state shared by the trials.
-        begin: creates the run of a claimed trial.
+        begin: creates the run of a claimed trial, for which the worker waited so many seconds.
 
     Attributes:
         last_reason: reason of the last failed trial.
     """
 
-    def __init__(self, context: Context, begin: Callable[..., Run] = of_search) -> None:
+    def __init__(self, context: Context, begin: Callable[[Claim, float], TrialUnderWay]) -> None:
         self.context = context
         self._begin = begin
         self.last_reason = ""
-        self._engines: dict[tuple[int, Form], Engine] = {}
 
     def run(self, claim: Claim, wait_s: float = 0.0) -> Outcome:
         """Run a claimed trial to its end, or hand it back when asked to stop.
@@ -59,11 +59,11 @@ class Objective:
             wait_s: time that the worker waited for the trial, in seconds.
         """
         try:
-            return self._end(self._begin(self.context, claim, self._engine, wait_s))
+            return self._end(self._begin(claim, wait_s))
         except LeaseLost:  # another worker has it, so nothing more is written from here
             return Outcome.LOST
 
-    def _end(self, run: Run) -> Outcome:
+    def _end(self, run: TrialUnderWay) -> Outcome:
         try:
             return run.train()
         except LeaseLost:
@@ -81,7 +81,7 @@ class Objective:
         run.fail(self.last_reason)
         return Outcome.FAILED
 
-    def _out_of_memory(self, run: Run, error: BaseException) -> Outcome:
+    def _out_of_memory(self, run: TrialUnderWay, error: BaseException) -> Outcome:
         """Release the trial to a fresh process; the second time, fail it."""
         claim, said = run.claim, failures.of_tensorflow(error)
         if not claim.memory_failures:
@@ -111,10 +111,23 @@ class Objective:
         if str(failure) != self.last_reason:
             LOG.warning("%s", failure.own_traceback or failure)
 
+
+class Objective(TrialRunner):
+    """The runner of a search's trials; keeps prepared data and compiled models between them.
+
+    Args:
+        context: state shared by the trials.
+        begin: creates the run of a claimed trial.
+    """
+
+    def __init__(self, context: SearchContext, begin: Callable[..., Run] = of_search) -> None:
+        super().__init__(context, lambda claim, wait_s: begin(context, claim, self._engine, wait_s))
+        self._folds, self._classes = context.plan.data.folds, context.plan.data.classes
+        self._engines: dict[tuple[int, Form], Engine] = {}
+
     def _engine(self, fold: int, form: Form) -> Engine:
         """Return the engine of a fold's arrays, prepared once per process."""
         key = (fold, form)
         if key not in self._engines:
-            data = self.context.plan.data
-            self._engines[key] = forms.engine(data.folds[fold], form, len(data.classes))
+            self._engines[key] = forms.engine(self._folds[fold], form, len(self._classes))
         return self._engines[key]

@@ -9,7 +9,7 @@ from optuna.trial import BaseTrial
 from studyhall.search.process.wire import tell_launcher
 from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.trial import modelling
-from studyhall.search.trial.context import Context
+from studyhall.search.trial.context import SearchContext
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.sampling import noting
@@ -29,7 +29,7 @@ class PartModels:
         engine: returns the engine of a fold.
     """
 
-    def __init__(self, context: Context, claim: Claim, engine: Engines) -> None:
+    def __init__(self, context: SearchContext, claim: Claim, engine: Engines) -> None:
         self.context = context
         self.claim = claim
         self.engine = engine

@@ -17,7 +17,7 @@ from studyhall.search.study_file import objectives
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial.context import Context
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.plan import Plan
 from studyhall.spaces import hyperparameters
 from studyhall.storage.sampling.mirror import FURTHER
 from studyhall.storage.sampling.part_pruning import PARTS
@@ -82,7 +82,7 @@ def tell(
 
 
 def _compared(
-    plan: Blueprint, parts: Sequence[float], further: Sequence[float]
+    plan: Plan, parts: Sequence[float], further: Sequence[float]
 ) -> dict[str, list[float]]:
     """Return costs of the parts and of the further objectives, which pruners of others read."""
     found = {PARTS: list(parts)} if parts else {}
@@ -151,7 +151,7 @@ def metrics_at_best(claim: Claim, best_epochs: Sequence[int]) -> dict[str, float
 
 
 def objective_values(
-    plan: Blueprint,
+    plan: Plan,
     cost: float,
     engine: Engine,
     model: keras.Model,

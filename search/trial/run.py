@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from studyhall.search.diagnosis import best_losses
-from studyhall.search.process.stop import STOPPED
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.training import Training
 from studyhall.search.trial import compiled_loss, failures, modelling, result, time_limit, trainings
 from studyhall.search.trial.best_model import BestModel
-from studyhall.search.trial.checkpoints import Checkpoints
-from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
+from studyhall.search.trial.context import Outcome, SearchContext, TrialFailed
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.part_models import Engines, PartModels
-from studyhall.search.trial.result import Ended
-from studyhall.search.trial.time_limit import Stopwatch, TimeLimit, Watchdog
-from studyhall.search.trial.trainings import TrialProgress, TrialTraining
+from studyhall.search.trial.time_limit import TimeLimit, Watchdog
+from studyhall.search.trial.trainings import TrialTraining
+from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.trials.claimed_trial import Claim
 
 
-class Run:
+class Run(TrialUnderWay):
     """The run of a claimed trial to its end, or until the worker is asked to stop.
 
     Args:
@@ -35,28 +32,22 @@ class Run:
         wait_s: time that the worker waited for the trial, in seconds.
     """
 
-    def __init__(self, context: Context, claim: Claim, models: PartModels, wait_s: float) -> None:
-        self.context = context
-        self.claim = claim
+    def __init__(
+        self, context: SearchContext, claim: Claim, models: PartModels, wait_s: float
+    ) -> None:
+        super().__init__(context, claim, wait_s)
+        self.plan = context.plan
         self.models = models
         self.file = context.plan.file
         self.parts = trainings.of_trial(len(context.plan.data.folds), self.file.training.repeats)
-        self.checkpoints = Checkpoints(context, claim, self.number)
         self.best_model = BestModel(context, claim, self.number)
-        self.progress = TrialProgress()
-        self.attributes: dict[str, Any] = {"seed": models.seed(self.parts[0])}
-        self._stopwatch = Stopwatch(wait=wait_s)
+        self.attributes["seed"] = models.seed(self.parts[0])
         self._trainings: list[Training] = []
 
     @property
-    def number(self) -> int:
-        """The trial's number as shown to users."""
-        return self.claim.number
-
-    @property
-    def is_fixed(self) -> bool:
-        """True if a user enqueued this configuration: it is never pruned automatically."""
-        return self.claim.lease.fixed is not None
+    def part_count(self) -> int:
+        """The number of trainings of the trial."""
+        return len(self.parts)
 
     def train(self) -> Outcome:
         """Train every part in turn; keep the last part's model if the trial is among the best.
@@ -66,7 +57,7 @@ class Run:
             LeaseLost: another worker holds the trial.
         """
         self.progress, blob, carried = self.checkpoints.find()
-        self.out_of_fold = OutOfFold(self.context.plan.data, carried)
+        self.out_of_fold = OutOfFold(self.plan.data, carried)
         minutes = self.file.training.trial_minutes
         self.time_limit = TimeLimit(minutes, len(self.parts), self.progress.spent_s)
         for part in self.parts[self.progress.done :]:
@@ -83,18 +74,6 @@ class Run:
                 return Outcome.PRUNED
         return self._complete(run, part)
 
-    def fail(self, reason: str, stopped: str | None = None) -> None:
-        """Fail the trial with a reason; the sampler sees it as infeasible."""
-        self.attributes["reason"] = reason
-        if stopped is not None:
-            self.attributes["stopped"] = stopped
-        self._tell("FAIL", None)
-
-    def give_up(self, reason: str) -> None:
-        """End the trial as pruned without a value, because the user's function raised it."""
-        self.attributes |= {"reason": reason, "stopped": "by the builder"}
-        self._tell("PRUNED", None)
-
     def _begin(self, part: TrialTraining, blob: bytes | None) -> Training:
         """Build the model of a part, and restore its training from the checkpoint, if any."""
         with self._stopwatch.time("build"):
@@ -110,8 +89,8 @@ class Run:
         return run
 
     def _training(self, part: TrialTraining, built: Built) -> Training:
-        settings = modelling.settings(self.context.plan, built, self.models.seed(part))
-        with failures.of_training(own_model=self.context.plan.builder is not None):
+        settings = modelling.settings(self.plan, built, self.models.seed(part))
+        with failures.of_training(own_model=self.plan.builder is not None):
             training = self._engine.training(built.model, settings)
         if training.copy_differs is not None:
             self.attributes["copy_differs"] = training.copy_differs
@@ -123,9 +102,11 @@ class Run:
         known = [row["epoch"] for row in self.claim.history if row["fold"] == part.number]
         for epoch in self._trained(run, max(known, default=0)):
             if not math.isfinite(epoch.value):
-                raise TrialFailed(failures.of_divergence(epoch, run.best, self.context.plan.sign))
+                raise TrialFailed(failures.of_divergence(epoch, run.best, self.plan.sign))
             self.time_limit.count_epoch()
-            order = self._report(part, epoch)
+            order = self._report(
+                part.number, epoch.number, epoch.value, epoch.metrics, epoch.seconds
+            )
             if order is Order.PRUNE:
                 return self._pruned(run)
             if self._must_leave(order):
@@ -141,37 +122,10 @@ class Run:
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """Yield the epochs to come, after checking that each measures every objective."""
-        with failures.of_training(own_model=self.context.plan.builder is not None):
+        with failures.of_training(own_model=self.plan.builder is not None):
             for epoch in run.epochs(after):
-                result.check_objectives(self.context.plan.objectives, epoch.metrics)
+                result.check_objectives(self.plan.objectives, epoch.metrics)
                 yield epoch
-
-    def _report(self, part: TrialTraining, epoch: Epoch) -> Order:
-        """Record an epoch; return the order of a user or of the pruner that follows it."""
-        step = self._step(part, epoch)
-        value = self.progress.running(epoch.value)
-        with self._stopwatch.time("store"):
-            order = self.context.store.report(
-                self.claim,
-                epoch.number,
-                value,
-                epoch.metrics,
-                fold=part.number,
-                step=step,
-                seconds=epoch.seconds,
-            )
-            fell_behind = self.context.store.should_prune(self.claim, step)
-        if order is Order.PRUNE:
-            self.attributes["stopped"] = "by hand"
-        return Order.PRUNE if fell_behind and not self.is_fixed else order
-
-    def _must_leave(self, order: Order) -> bool:
-        if order is Order.STOP:
-            LOG.info("the study was stopped: trial %d is handed back", self.number)
-            self.context.stop.ask(STOPPED)
-        elif order is Order.TIME_UP:
-            self.context.stop.ask()
-        return self.context.stop.asked
 
     def _step(self, part: TrialTraining, epoch: Epoch) -> int:
         """Return Optuna's step of an epoch: epochs are numbered on from part to part."""
@@ -208,35 +162,24 @@ class Run:
     def _complete(self, run: Training, part: TrialTraining) -> Outcome:
         self.attributes["metrics"] = result.metrics_at_best(self.claim, self.progress.best_epochs)
         self.attributes |= best_losses.least_losses(self.claim.history)
-        self.attributes |= self.progress.described(
-            len(self.context.plan.data.folds), self.context.plan.sign
-        )
+        self.attributes |= self.progress.described(len(self.plan.data.folds), self.plan.sign)
         with self._stopwatch.time("checkpoint"):
             self.attributes |= self.best_model.keep(
                 self.progress.value, run, part, self.out_of_fold
             )
-        if len(self.context.plan.objectives) > 1:
+        if len(self.plan.objectives) > 1:
             self.attributes["objectives"] = result.objective_values(
-                self.context.plan, self.progress.value, self._engine, run.model, self.attributes
+                self.plan, self.progress.value, self._engine, run.model, self.attributes
             )
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
 
-    def _tell(self, state: Ended, value: float | None) -> None:
-        trained = (run.seconds for run in self._trainings)
-        self.attributes["seconds"] = self._stopwatch.with_others(trained)
-        parts = self.progress.values if len(self.parts) > 1 else ()
-        if len(self.parts) > 1:
-            self.attributes["best_epochs"] = list(self.progress.best_epochs)
-        self._record(state, value, parts)
-        self.checkpoints.drop()
-
-    def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
-        result.tell(self.context, self.claim, state, value, self.attributes, parts)
+    def _training_seconds(self) -> Iterator[Mapping[str, float]]:
+        return (run.seconds for run in self._trainings)
 
 
-def of_search(context: Context, claim: Claim, engine: Engines, wait_s: float = 0.0) -> Run:
+def of_search(context: SearchContext, claim: Claim, engine: Engines, wait_s: float = 0.0) -> Run:
     """Return the run of a trial of the search.
 
     Args:
