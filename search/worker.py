@@ -24,6 +24,7 @@ from studyhall.search.trial.part_models import Engines
 from studyhall.search.trial.run import Run
 from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.streak import Streak
+from studyhall.spaces.space import Space
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.leases import LeaseLost
@@ -96,18 +97,14 @@ def work(
             folder is not on this machine, or the first trials all failed.
         ArtifactError: the artifacts' bucket can't be reached.
     """
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stored, state = record.stored(study), status.status(db, study)
-    print(_first_line(study, state), flush=True)
-    if LAUNCHED not in os.environ:
-        record.check_reach(study)
+    state, stored = begin(db, study), record.stored(study)
     plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s
     if STANDBY in os.environ:
         stop.await_turn()
     if stop.asked:
         return
-    store = _store(db, study, stored, plan)
+    store = trial_store(db, study, stored, plan.space)
     objects, kind = record.objects(study), kind or Search()
     keeper = kind.keeper(db, study, stored)
     context = SearchContext(db, study, stored, plan, store, objects, keeper, stop)
@@ -116,6 +113,21 @@ def work(
         run_trials(Objective(context, kind.begin), age, kind)
     finally:
         store.close()
+
+
+def begin(db: Database, study: Study) -> Status:
+    """Print a worker's first line, and check what it needs before its first trial.
+
+    Raises:
+        ConfigError: the artifacts' folder is not on this machine.
+        ArtifactError: the artifacts' bucket can't be reached.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    state = status.status(db, study)
+    print(_first_line(study, state), flush=True)
+    if LAUNCHED not in os.environ:
+        record.check_reach(study)
+    return state
 
 
 def run_trials(objective: TrialRunner, age: recycling.Age, kind: Search) -> None:
@@ -197,14 +209,24 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     return modelling.blueprint(stored.file, loaded, folder)
 
 
-def _store(db: Database, study: Study, stored: Stored, plan: modelling.Blueprint) -> TrialStore:
+def trial_store(
+    db: Database, study: Study, stored: Stored, space: Space | None = None
+) -> TrialStore:
+    """Return a worker's access to its study.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        stored: the study as recorded at its launch.
+        space: the search space; None if only the user's code knows it.
+    """
     chosen = stored.file.workers
     window = samplers.window(stored.file.search.sampler, len(study.directions))
     return TrialStore(
         db,
         study,
         identity.this_process(),
-        sampling.sampler_factory(stored.file, plan.space),
+        sampling.sampler_factory(stored.file, space),
         sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
         part_pruning=sampling.part_pruner(stored.file),

@@ -28,6 +28,10 @@ SHOWN = {
         "launch:launch",
         "Run the study of FILE until its budget is spent; the same command continues it.",
     ),
+    "run": Listed(
+        "run:run",
+        "Run SCRIPT, which searches by KerasTuner or Optuna: workers run its trials as a study.",
+    ),
     "resume": Listed(
         "launch:resume", "Continue a study from the database alone, optionally with more trials."
     ),

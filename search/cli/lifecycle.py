@@ -88,16 +88,8 @@ def run(
         The exit code: that of `launch.launch`; 143 if somebody stopped the study, 1 if its budget
         is spent without a complete trial, 3 if its best model is not proven.
     """
-    stopping.lift(db, study)
-    view = live.view(out, study.name, quiet=quiet)
-    with following(db, study):
-        if cluster is not None:
-            code = ray_cluster.run(db, study, cluster, view, url)
-        else:
-            code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
-    _tidy(db, study)
+    code = run_workers(db, study, url, devices, quiet=quiet, early=early, cluster=cluster)
     state = status.status(db, study)
-    say("", show.studies_table([(study, state)]))
     if not state.spent:
         if state.stopping:
             code = code or STOPPED
@@ -111,6 +103,29 @@ def run(
     else:
         code = finish(db, study, url)
         say("", *best_text.shown(best.read(db, study)))
+    return code
+
+
+def run_workers(
+    db: Database,
+    study: Study,
+    url: str,
+    devices: list[Device],
+    *,
+    quiet: bool,
+    early: Sequence[WorkerProcess] = (),
+    cluster: Cluster | None = None,
+) -> int:
+    """Run workers and show their progress; the arguments and the exit code are those of `run`."""
+    stopping.lift(db, study)
+    view = live.view(out, study.name, quiet=quiet)
+    with following(db, study):
+        if cluster is not None:
+            code = ray_cluster.run(db, study, cluster, view, url)
+        else:
+            code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
+    _tidy(db, study)
+    say("", show.studies_table([(study, status.status(db, study))]))
     return code
 
 

@@ -15,6 +15,7 @@ from studyhall.search.process import device, quiet, recycling, streams
 from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
+from studyhall.search.scripts import script
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -45,7 +46,13 @@ def worker(
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
             study = find(db, name)
-            working.work(db, study, stop, folder)
+            if script.recorded(study) is None:
+                working.work(db, study, stop, folder)
+            else:
+                from studyhall.search.scripts import script_worker, stand_ins
+
+                stand_ins.install()
+                script_worker.work(db, storage or default_url(), study, stop, folder)
             if LAUNCHED not in os.environ and not stop.asked and no_result.has_none(db, study):
                 say(*no_result.lines(db, study, storage_option(storage or default_url())))
                 stop.ask(no_result.EXIT_CODE)

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,15 @@ from studyhall.storage.studies.rows import Queued, Study
 SECONDS_PER_HOUR = 3600.0
 
 
-def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> Study:
+def create(
+    db: Database,
+    file: StudyFile,
+    folder: Path,
+    found: Inspection,
+    *,
+    further: Mapping[str, Any] | None = None,
+    queue: Sequence[Mapping[str, Any]] = (),
+) -> Study:
     """Create the study in the database; of several simultaneous launches, only one creates it.
 
     Args:
@@ -36,6 +44,8 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         file: the checked study file.
         folder: the study file's folder.
         found: the inspection of its data and code.
+        further: what else the study's record holds.
+        queue: hyperparameters of trials to run first, besides those of the file.
 
     Returns:
         The study, whether created now or by another launch.
@@ -53,6 +63,7 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         "artifacts": place,
         "inspection": asdict(found),
         "warm_start": learned,
+        **(further or {}),
     }
     study, created = studies.create(
         db,
@@ -60,7 +71,7 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
         config=record,
         seed=file.study.seed,
         directions=objectives.directions(dict(file.study)),
-        queue=_first(file, learned),
+        queue=[*map(Queued, queue), *_first(file, learned)],
         **budget(file),
     )
     if created:

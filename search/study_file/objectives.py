@@ -12,6 +12,7 @@ from typing import Any
 from studyhall.search.study_file.losses import METRICS
 
 LOSS = "validation loss"
+TRAINING = "training "  # before the name of a metric of the training set, in studies of scripts
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
 AT_THE_END = ("parameters", "latency")  # number of weights; prediction time per sample
@@ -45,6 +46,8 @@ def shown(name: str) -> str:
 
 def recorded(name: str) -> str:
     """Return the key of an objective in the metrics of an epoch."""
+    if name.startswith(TRAINING):
+        return name.removeprefix(TRAINING)
     return "val_loss" if name == LOSS else f"val_{name}"
 
 

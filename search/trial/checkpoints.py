@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from studyhall.search.training.checkpoint import CheckpointError
-from studyhall.search.training.training import Training
+from studyhall.search.training.epoch import Epoch
 from studyhall.search.trial import trainings
 from studyhall.search.trial.context import LOG, Context
 from studyhall.search.trial.trainings import TrialProgress
@@ -19,6 +20,24 @@ from studyhall.storage.trials.claimed_trial import Claim
 
 # Largest share of a trial's time spent on checkpoints, unless checkpoint_every_s is 0.
 COST = 0.02
+
+
+class Resumable(Protocol):
+    """A training that can be saved between two epochs, and put back."""
+
+    @property
+    def history(self) -> Sequence[Epoch]:
+        """Its epochs so far."""
+
+    def save(self) -> bytes:
+        """Return its state."""
+
+    def restore(self, blob: bytes) -> None:
+        """Put it back to a state.
+
+        Raises:
+            CheckpointError: it is that of another model or damaged.
+        """
 
 
 class Checkpoints:
@@ -55,7 +74,7 @@ class Checkpoints:
             self._begin_again(error)
             return TrialProgress(), None, b""
 
-    def restore(self, run: Training, blob: bytes) -> bool:
+    def restore(self, run: Resumable, blob: bytes) -> bool:
         """Restore a training from a checkpoint; return False if the checkpoint can't be used."""
         try:
             run.restore(blob)
@@ -82,7 +101,9 @@ class Checkpoints:
         """Return the step of an epoch: epochs are numbered on from part to part."""
         return part * self._spacing.epochs + epoch
 
-    def save(self, progress: TrialProgress, part: int, run: Training, carried: bytes = b"") -> None:
+    def save(
+        self, progress: TrialProgress, part: int, run: Resumable, carried: bytes = b""
+    ) -> None:
         """Save a checkpoint of a training between two epochs.
 
         Args:
@@ -99,7 +120,7 @@ class Checkpoints:
         self._replace(progress, part, run, carried)
         self._took_s = time.monotonic() - self._saved_at
 
-    def _replace(self, progress: TrialProgress, part: int, run: Training, carried: bytes) -> None:
+    def _replace(self, progress: TrialProgress, part: int, run: Resumable, carried: bytes) -> None:
         blob = trainings.write(progress, run.save(), carried)
         try:
             pointer, older = self._write(blob)

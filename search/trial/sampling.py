@@ -18,13 +18,13 @@ from studyhall.storage.sampling.predictive_pruning import Predictive
 from studyhall.storage.sampling.pruning import Pruner
 
 
-def sampler_factory(file: StudyFile, space: Space) -> Callable[[int], BaseSampler]:
+def sampler_factory(file: StudyFile, space: Space | None) -> Callable[[int], BaseSampler]:
     """Return a function that creates the sampler of one trial from that trial's seed.
 
     With one sampler per trial, seeded by its number, suggestions are the same after any restart.
     """
     name = file.search.sampler
-    points = grid(space) if name == "grid" else None
+    points = grid(space) if name == "grid" and space is not None else None
     return samplers.named(
         name,
         study_seed=file.study.seed,

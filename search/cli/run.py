@@ -1,0 +1,104 @@
+"""The command `run`: a script that searches, run unchanged by several workers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from studyhall.search.cli import lifecycle
+from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
+from studyhall.search.display.terminal import say
+from studyhall.search.launcher import places
+from studyhall.search.scripts import call as calls
+from studyhall.search.scripts import opening, script, session, stand_ins
+from studyhall.search.scripts.call import Call
+from studyhall.search.scripts.script import Script
+from studyhall.search.scripts.session import Searched
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries import status
+from studyhall.storage.studies.rows import Study
+
+
+def run(
+    file: Annotated[Path, typer.Argument(metavar="SCRIPT", help="The Python script.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGUMENTS]", help="The script's own.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Trials in all; default: the script's.")
+    ] = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    per_gpu: PerGpu = None,
+    storage: Storage = None,
+    sampler: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
+    silent: QuietFlag = False,
+) -> None:
+    """Run SCRIPT, which searches by KerasTuner or Optuna: workers run its trials as a study."""
+    if file.suffix != ".py" or not file.is_file():
+        raise ConfigError([f'command line: SCRIPT: received "{file}", expected a Python file'])
+    given: dict[str, dict[str, Any]] = {"study": {"trials": trials}}
+    given["search"] = {"sampler": sampler, "pruner": pruner}
+    given = {
+        table: {key: value for key, value in keys.items() if value is not None}
+        for table, keys in given.items()
+    }
+    mine = Script.at(file, Path.cwd(), arguments or [])
+    asked = places.given(workers, gpus, per_gpu, None)
+    session.play(Launch(mine, given, asked, storage, quiet=silent))
+    stand_ins.install()
+    script.execute(mine)
+
+
+class Launch:
+    """The part of the process that the user has started: workers search, then the script goes on.
+
+    Args:
+        script: the script.
+        given: keys of a study file that go before the script's, by table.
+        workers: the workers that the command line asks for.
+        url: the database that it names, or None.
+        quiet: print only remarks and the result.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        given: dict[str, dict[str, Any]],
+        workers: places.Given,
+        url: str | None,
+        *,
+        quiet: bool,
+    ) -> None:
+        self._script, self._given, self._workers = script, given, workers
+        self._url, self._quiet = url, quiet
+
+    def search(self, call: Call, url: str | None) -> Searched:
+        """Let workers bring a study to its end.
+
+        Raises:
+            SystemExit: they did not: they were interrupted, or failed.
+            ConfigError: the call or its study can't be used.
+        """
+        file = calls.study_file(call, self._script, self._given)
+        url = self._url or url or default_url()
+        with closing(Database.open(url)) as db:
+            study = opening.opened(db, file, call, self._script, say)
+            self._run(db, study, file, url)
+        return Searched(url, study)
+
+    def _run(self, db: Database, study: Study, file: StudyFile, url: str) -> None:
+        devices = places.devices(file, self._workers, self._script.path)
+        code = lifecycle.run_workers(db, study, url, devices, quiet=self._quiet)
+        if not status.status(db, study).spent:
+            say(f"to continue: the same command, or studyhall resume {study.name}")
+            raise SystemExit(code or 1)
+        if code:
+            raise SystemExit(code)

@@ -1,0 +1,1 @@
+"""Studies of scripts: code of the user's own that searches, run unchanged."""

@@ -1,0 +1,94 @@
+"""The search of a script, and what it is for one that runs by itself, by `python tune.py`.
+
+Then its own process runs the trials.
+
+Several such processes share one study; each goes on behind its search once the budget is spent.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from studyhall.search.display.terminal import say
+from studyhall.search.process import recycling
+from studyhall.search.process.stop import Stop
+from studyhall.search.scripts import call as calls
+from studyhall.search.scripts import opening, script_worker, session
+from studyhall.search.scripts.call import Call
+from studyhall.search.scripts.script import Script
+from studyhall.search.scripts.script_worker import Forever
+from studyhall.search.scripts.session import Searched
+from studyhall.search.study import record
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries import status
+from studyhall.storage.studies.rows import Study
+
+
+class Alone:
+    """The part of a process that a user has started by hand: it runs trials until none is left."""
+
+    def search(self, call: Call, url: str | None) -> Searched:
+        """Run the trials of a call in this process.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: the user has interrupted it; the trial is handed back.
+            ConfigError: the call or its study can't be used, or the first trials all failed.
+        """
+        script = _started()
+        file = calls.study_file(call, script, {})
+        url = url or file.study.storage or default_url()
+        with closing(Database.open(url)) as db:
+            study = opening.opened(db, file, call, script, say)
+            self._work(db, study, call)
+        return Searched(url, study)
+
+    def _work(self, db: Database, study: Study, call: Call) -> None:
+        stop = Stop()
+        age = Forever(record.stored(study).file.workers, 0.0, 0.0)
+        with _listening(stop):
+            script_worker.run_trials(db, study, call.run, stop, age)
+        if not stop.asked:
+            return
+        if stop.code == recycling.EXIT_CODE:
+            say("a trial ran out of memory; run the script again, and a fresh process tries it")
+        if status.status(db, study).spent:
+            return
+        say(f"{study.name}: the trial is handed back; run the script again to go on")
+        if stop.code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(stop.code or 1)
+
+
+def search(call: Call, url: str | None = None) -> Searched:
+    """Bring a study to its end, in the part that this process plays; see `session.Part.search`."""
+    return (session.part() or Alone()).search(call, url)
+
+
+def _started() -> Script:
+    """Return the script that this process runs."""
+    path, folder = session.main_file(), Path.cwd()
+    if path is None:
+        return Script.at(folder / f"{session.NOTEBOOK}.py", folder, [])
+    return Script.at(path, folder, sys.argv[1:])
+
+
+@contextmanager
+def _listening(stop: Stop) -> Iterator[None]:
+    """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    stop.listen()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,42 @@
+"""What a script asks after its search: trials, the best first, and the files of their models."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from studyhall.search.scripts.session import Searched
+from studyhall.search.study import record
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.database import Database
+from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+
+
+def best(searched: Searched, count: int) -> list[TrialRecord]:
+    """Return the best complete trials, the best first."""
+    with closing(Database.open(searched.url, create=False)) as db:
+        found, _ = records.best(db, searched.study, count)
+    return found
+
+
+def every(searched: Searched) -> list[TrialRecord]:
+    """Return all trials of the study, by number."""
+    with closing(Database.open(searched.url, create=False)) as db:
+        return records.trials(db, searched.study)
+
+
+def model_file(searched: Searched, trial: TrialRecord) -> Path:
+    """Return the file of a trial's model, on this machine.
+
+    Raises:
+        ConfigError: its model was not kept, or its file is gone.
+    """
+    objects = record.objects(searched.study)
+    name = trial.attributes.get("model")
+    path = None if name is None else bucket.fetched(objects, name)
+    if path is None or not path.is_file():
+        why = trial.attributes.get("model_error", "only the models of the best trials are kept")
+        raise ConfigError([f"{searched.study.name}: trial {trial.number} has no model: {why}"])
+    return path

@@ -1,0 +1,76 @@
+"""A user's script, as its studies' records hold it and as each of their workers runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from studyhall.storage.studies.rows import Study
+
+KEY = "script"  # in a study's record
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Python file with its arguments.
+
+    Attributes:
+        path: the file, relative to the folder if it lies below it.
+        folder: the working directory that it is run from.
+        arguments: its command line, without its name.
+    """
+
+    path: str
+    folder: str
+    arguments: Sequence[str] = ()
+
+    @classmethod
+    def at(cls, path: Path, folder: Path, arguments: Sequence[str]) -> Script:
+        """Return the script of a file, run from a folder."""
+        place, start = path.resolve(), folder.resolve()
+        inside = place.is_relative_to(start)
+        shown = place.relative_to(start) if inside else place
+        return cls(str(shown), str(start), tuple(arguments))
+
+    @property
+    def file(self) -> Path:
+        """The absolute path of the file."""
+        return Path(self.folder) / self.path
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what a study's record holds of it."""
+        return {KEY: {**asdict(self), "arguments": [*self.arguments]}}
+
+
+def recorded(study: Study) -> Script | None:
+    """Return the script of a study; None if a study file describes it."""
+    known = study.config.get(KEY)
+    return None if known is None else Script(**known)
+
+
+def execute(script: Script) -> None:
+    """Run a script to its end, as `python FILE` does from its folder.
+
+    Raises:
+        Whatever the script raises.
+    """
+    with _as_command(script), contextlib.chdir(script.folder):
+        runpy.run_path(str(script.file), run_name="__main__")
+
+
+@contextlib.contextmanager
+def _as_command(script: Script) -> Iterator[None]:
+    """Give a script its own arguments, and its folder as the first to import from."""
+    arguments, first = sys.argv, str(script.file.parent)
+    sys.argv = [str(script.file), *script.arguments]
+    sys.path.insert(0, first)
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        sys.path.remove(first)

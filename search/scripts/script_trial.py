@@ -1,0 +1,227 @@
+"""A trial of a script's study: the user's own function trains it and returns its value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.training.epoch import Epoch
+from studyhall.search.trial.checkpoints import Resumable
+from studyhall.search.trial.context import Context, Outcome, TrialFailed
+from studyhall.search.trial.seeds import trial_seed
+from studyhall.search.trial.under_way import TrialUnderWay
+from studyhall.spaces import user_code
+from studyhall.storage.artifacts import bucket
+from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.leases.orders import Order
+from studyhall.storage.trials.claimed_trial import Claim
+
+VALUES = "values"  # attribute: every hyperparameter that the script has asked for, with its value
+
+
+class Leave(BaseException):
+    """The trial ends here: it was pruned, handed back, or another worker has it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
+
+
+class ScriptTrial(TrialUnderWay):
+    """A claimed trial whose value a function of the user's returns.
+
+    Args:
+        context: state shared by the worker's trials.
+        claim: the trial.
+        wait_s: time that the worker waited for the trial, in seconds.
+        function: trains the trial and returns its value.
+
+    Attributes:
+        part: the number of the training under way, from 0.
+        blob: the state of the training that an earlier worker has left, or None.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        claim: Claim,
+        wait_s: float,
+        function: Callable[[ScriptTrial], float],
+    ) -> None:
+        super().__init__(context, claim, wait_s)
+        self.part = 0
+        self.blob: bytes | None = None
+        self._function = function
+        self._model: str | None = None
+        self._values: dict[str, Any] = {}
+
+    @property
+    def part_count(self) -> int:
+        """The number of trainings of the trial."""
+        return self.context.plan.file.training.repeats
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training under way."""
+        return trial_seed(self.context.study.seed, self.number, self.part)
+
+    def train(self) -> Outcome:
+        """Let the user's function train the trial, and record the value that it returns.
+
+        Raises:
+            UserCodeError: the function failed.
+            TrialFailed: it returned no finite number.
+            LeaseLost: another worker holds the trial.
+        """
+        self.progress, self.blob, _ = self.checkpoints.find()
+        self.part = self.progress.done
+        self.attributes["seed"] = self.seed
+        try:
+            with self._stopwatch.time("train"):
+                value = self._number(user_code.call(self._function, self))
+        except Leave as leave:
+            if leave.outcome is Outcome.LOST:
+                raise LeaseLost from leave
+            return leave.outcome
+        self._complete(value)
+        return Outcome.COMPLETE
+
+    def note(self, **values: Any) -> None:
+        """Record values of hyperparameters, also those that no sampler suggests."""
+        self._values |= values
+        self.attributes[VALUES] = dict(self._values)
+        if self.claim.attempt > 1:  # the trial may end this worker too, so its values come first
+            self.context.store.write_params(self.claim)
+
+    def begun(self) -> None:
+        """Publish the hyperparameters for the samplers of other workers; training begins."""
+        self._keeping_lease(lambda: self.context.store.write_params(self.claim))
+
+    def report(
+        self, epoch: int, value: float | None, metrics: Mapping[str, float], seconds: float | None
+    ) -> None:
+        """Record an epoch of the training under way, counted from 1.
+
+        Args:
+            epoch: its number.
+            value: the objective; None if the epoch does not measure it.
+            metrics: what else it measures.
+            seconds: how long it took.
+
+        Raises:
+            Leave: the trial is pruned or lost.
+        """
+        if (self.part, epoch) in self.claim.rows:
+            return
+        measured = value is not None and math.isfinite(value)
+        if not measured:
+            self._keeping_lease(lambda: self._log(epoch, metrics, seconds))
+            return
+        cost = self.context.plan.turned(float(value or 0.0))
+        order = self._keeping_lease(lambda: self._report(self.part, epoch, cost, metrics, seconds))
+        if order is Order.PRUNE:
+            self._prune()
+
+    def leave_if_asked(self, training: Resumable | None) -> None:
+        """Save the training and hand the trial back, if this worker is asked to stop.
+
+        Raises:
+            Leave: the trial is handed back.
+        """
+        if self._must_leave(self.claim.order):
+            if training is not None:
+                self.save(training)
+            self._keeping_lease(lambda: self.context.store.release(self.claim))
+            raise Leave(Outcome.HANDED_BACK)
+
+    def save_if_due(self, training: Resumable) -> None:
+        """Save the training if a checkpoint is due."""
+        step = self.checkpoints.step(self.part, training.history[-1].number)
+        if self.checkpoints.is_due(step):
+            self.save(training)
+
+    def save(self, training: Resumable) -> None:
+        """Save a checkpoint of the training under way."""
+        self._keeping_lease(lambda: self.checkpoints.save(self.progress, self.part, training))
+
+    def part_ended(self, best: Epoch) -> None:
+        """Take note that the training under way has ended, with its best epoch."""
+        self.progress = self.progress.with_part(best)
+        self.part, self.blob = self.progress.done, None
+
+    def keep_model(self, cost: float, write: Callable[[Path], None], ending: str) -> None:
+        """Keep a trained model, if the trial is among the best so far.
+
+        Args:
+            cost: the trial's value, the lower the better.
+            write: writes the model to a path.
+            ending: of the file's name.
+        """
+        keeper, objects = self.context.keeper, self.context.artifacts
+        if not keeper.wants(cost, self.number):
+            return
+        name = objects.new_name("model", self.context.owner(self.number), ending)
+
+        def saved() -> str:
+            write(objects.path(name))
+            return bucket.shared(objects, name)
+
+        with self._stopwatch.time("checkpoint"):
+            self._model = keeper.saved(saved)
+            self.attributes |= {
+                "model": self._model,
+                "model_sha256": objects.sha256(self._model),
+                "model_value": self.context.plan.turned(cost),
+            }
+
+    def fall_behind(self) -> None:
+        """Prune the trial, because its own function says so.
+
+        Raises:
+            Leave: always.
+        """
+        self._prune()
+
+    def _number(self, value: object) -> float:
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            received = f"received {value!r} of type {type(value).__name__}"
+            raise TrialFailed(f"{received}, expected a number") from None
+        if not math.isfinite(number):
+            raise TrialFailed(f"received {number}, expected a finite number")
+        return number
+
+    def _complete(self, value: float) -> None:
+        cost = self.context.plan.turned(value)
+        if self.progress.done and self.progress.done == self.part_count:
+            self.attributes |= self.progress.described(1, self.context.plan.sign)
+        else:
+            self.progress = replace(self.progress, values=(cost,), best_epochs=())
+        self._tell("COMPLETE", cost)
+        if self._model is not None:
+            self.context.keeper.tidy()
+
+    def _prune(self) -> None:
+        reports = [value for value in self.claim.reports.values() if math.isfinite(value)]
+        self._keeping_lease(lambda: self._tell("PRUNED", min(reports, default=None)))
+        raise Leave(Outcome.PRUNED)
+
+    def _log(self, epoch: int, metrics: Mapping[str, float], seconds: float | None) -> None:
+        step = self.checkpoints.step(self.part, epoch)
+        about = {"fold": self.part, "step": step, "seconds": seconds}
+        self.context.store.report(self.claim, epoch, None, metrics, **about)  # type: ignore[arg-type]
+
+    def _keeping_lease(self, work: Callable[[], Any]) -> Any:
+        """Do something that needs the lease.
+
+        Raises:
+            Leave: another worker holds the trial.
+        """
+        try:
+            return work()
+        except LeaseLost:
+            raise Leave(Outcome.LOST) from None

@@ -1,0 +1,161 @@
+"""The loop of a process that works on a script's study: claim, let the script train, tell."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
+
+from studyhall.search import worker
+from studyhall.search.process import recycling
+from studyhall.search.process.stop import Stop
+from studyhall.search.process.wire import STANDBY
+from studyhall.search.scripts import opening, script, session
+from studyhall.search.scripts.call import Call
+from studyhall.search.scripts.script import Script
+from studyhall.search.scripts.script_trial import ScriptTrial
+from studyhall.search.scripts.session import Searched
+from studyhall.search.study import inspection, record
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.trial.context import Context
+from studyhall.search.trial.objective import TrialRunner
+from studyhall.search.trial.plan import Plan
+from studyhall.search.worker import Search
+from studyhall.storage.database import Database
+from studyhall.storage.queries import status
+from studyhall.storage.studies import studies
+from studyhall.storage.studies.rows import Study
+
+
+class Done(BaseException):
+    """The worker has nothing left to do: the script must not go on behind its search."""
+
+
+class Forever(recycling.Age):
+    """The age of a process that nobody would replace: it never reaches a limit."""
+
+    @property
+    def reached(self) -> bool:
+        """False."""
+        return False
+
+    def announce(self) -> None:
+        """Ask for no successor."""
+
+
+class WorkerPart:
+    """A worker of a launch: it runs the script up to the search of its study, and works there.
+
+    Args:
+        db: database of the study.
+        url: its URL.
+        study: the study to work on.
+        stop: listens for requests to stop.
+    """
+
+    def __init__(self, db: Database, url: str, study: Study, stop: Stop) -> None:
+        self._db, self._url, self._study, self._stop = db, url, study, stop
+
+    def search(self, call: Call, url: str | None) -> Searched:
+        """Work on the study until nothing is left to do; pass by the script's earlier searches.
+
+        Raises:
+            Done: the work is done; the script ends here.
+            ConfigError: an earlier search of the script is not over.
+        """
+        if call.study == self._study.name:
+            self._work(call)
+        earlier = studies.find(self._db, call.study)
+        if earlier is None or not status.status(self._db, earlier).spent:
+            raise ConfigError(
+                [f'{self._study.name}: the script searches "{call.study}" first, which is not over']
+            )
+        return Searched(self._url, earlier)
+
+    def _work(self, call: Call) -> NoReturn:
+        ready_s = time.monotonic() - recycling.STARTED_AT - self._stop.waited_s
+        if STANDBY in os.environ:
+            self._stop.await_turn()
+        if not self._stop.asked:
+            limits = record.stored(self._study).file.workers
+            left = status.status(self._db, self._study).left
+            age = recycling.Age(limits, ready_s, left)
+            run_trials(self._db, self._study, call.run, self._stop, age)
+        raise Done
+
+
+def work(db: Database, url: str, study: Study, stop: Stop, folder: Path | None) -> None:
+    """Work on a script's study: run the script up to its search, then one trial after another.
+
+    Args:
+        db: database of the study.
+        url: its URL.
+        study: the study.
+        stop: listens for requests to stop.
+        folder: folder on this machine that the script is run from; default: that of the launch.
+
+    Raises:
+        ConfigError: the script differs from the one that the study began with, it ended before its
+            search, or the first trials all failed.
+        StopNow: the user asked twice to stop.
+    """
+    worker.begin(db, study)
+    known = script.recorded(study)
+    assert known is not None
+    mine = Script(known.path, str(folder or known.folder), known.arguments)
+    _check_same(study, mine)
+    session.play(WorkerPart(db, url, study, stop))
+    try:
+        script.execute(mine)
+    except Done:
+        return
+    raise ConfigError([f"{known.path} ended before it searched {study.name!r}"])
+
+
+def run_trials(
+    db: Database,
+    study: Study,
+    function: Callable[[ScriptTrial], float],
+    stop: Stop,
+    age: recycling.Age,
+) -> None:
+    """Run trials of a script's study until none is left or a stop is requested.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        function: trains a trial and returns its value.
+        stop: tells whether a stop is requested.
+        age: of this process; at its limit a fresh one is asked for.
+
+    Raises:
+        ConfigError: the first trials all failed.
+    """
+    stored, kind = record.stored(study), Search()
+    plan, objects = Plan(stored.file), record.objects(study)
+    keeper = kind.keeper(db, study, stored)
+    with closing(worker.trial_store(db, study, stored)) as store:
+        context = Context(db, study, stored, plan, store, objects, keeper, stop)
+        runner = TrialRunner(
+            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, function)
+        )
+        worker.run_trials(runner, age, kind)
+
+
+def _check_same(study: Study, mine: Script) -> None:
+    """Check that the script is the one that the study began with.
+
+    Raises:
+        ConfigError: it differs, or is not there.
+    """
+    stored = record.stored(study)
+    if not mine.file.is_file():
+        raise ConfigError(
+            [f"{study.name}: {mine.file}: received no such file, expected the script"]
+        )
+    found = opening.found_in(stored.file, mine)
+    if problems := inspection.differing(stored.inspection, found):
+        raise ConfigError([f"{study.name}: {line}" for line in problems])

@@ -1,0 +1,63 @@
+"""The part that this process plays for a script: what happens when the script searches."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from studyhall.search.scripts.call import Call
+from studyhall.storage.studies.rows import Study
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A study whose budget is spent, as the script finds it after its call.
+
+    Attributes:
+        url: URL of its database.
+        study: the study.
+    """
+
+    url: str
+    study: Study
+
+
+class Part(Protocol):
+    """The part of a process: a worker of a launch, the launch itself, or the script alone."""
+
+    def search(self, call: Call, url: str | None) -> Searched:
+        """Bring a study to its end; return when its budget is spent.
+
+        Args:
+            call: the search that the script asks for.
+            url: the database that the script names, or None.
+        """
+
+
+NOTEBOOK = "notebook"
+
+_parts: list[Part] = []
+
+
+def play(part: Part) -> None:
+    """Let this process play a part, until the process ends."""
+    _parts[:] = [part]
+
+
+def part() -> Part | None:
+    """Return the part that this process plays; None for a script that nobody has launched."""
+    return _parts[0] if _parts else None
+
+
+def main_file() -> Path | None:
+    """Return the file of the script that this process runs; None for cells of a notebook."""
+    name = getattr(sys.modules["__main__"], "__file__", None)
+    return None if name is None else Path(name)
+
+
+def script_name() -> str:
+    """Return the name of the script, for a study that it does not name."""
+    path = main_file()
+    return NOTEBOOK if path is None else path.stem

@@ -1,0 +1,79 @@
+"""The models of a KerasTuner script: what is declared by building them, and what they must be."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+if TYPE_CHECKING:
+    from studyhall.keras_tuner.hypermodel import HyperModel
+    from studyhall.keras_tuner.oracles import Oracle
+
+MOST_BUILDS = 1000  # to see what is declared under all conditions
+
+
+class FailedTrialError(RuntimeError):
+    """Raised by a script to fail one trial."""
+
+
+def explore(hypermodel: HyperModel, oracle: Oracle) -> None:
+    """Build with the defaults, and once for each condition, to see what is declared."""
+    hp = oracle.get_space()
+    hypermodel.declare_hyperparameters(hp)
+    oracle.update_space(hp)
+    tried: set[Any] = set()
+    for _ in range(MOST_BUILDS):
+        hypermodel.build(hp)
+        oracle.update_space(hp)
+        hp = oracle.get_space()
+        inactive = [each.conditions for each in hp.space if not hp.is_active(each)]
+        waiting = [conditions for conditions in inactive if conditions not in tried]
+        if not waiting:
+            return
+        tried.add(waiting[0])
+        hp.values.update({each.name: each.values[0] for each in waiting[0]})
+
+
+def checked(model: Any, max_size: int | None) -> Any:
+    """Return what a builder has returned, if it is a model.
+
+    Raises:
+        TypeError: it is anything else.
+        FailedTrialError: it has more parameters than `max_size`.
+    """
+    if not isinstance(model, keras.Model):
+        kind = type(model).__name__
+        raise TypeError(f"build() returned a value of type {kind}, expected a keras.Model")
+    size = sum(math.prod(each.shape) for each in model.trainable_weights) if model.built else 0
+    if max_size and size > max_size:
+        raise FailedTrialError(f"the model has {size} parameters, expected at most {max_size}")
+    return model
+
+
+def compile_anew(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
+    """Compile a model anew with the optimizer, loss and metrics that are given, if any is."""
+    given = {"optimizer": optimizer, "loss": loss, "metrics": metrics}
+    given = {name: value for name, value in given.items() if value}
+    if not given:
+        return
+    if not isinstance(given.get("optimizer", ""), str):  # each model needs an optimizer of its own
+        given["optimizer"] = type(optimizer).from_config(optimizer.get_config())
+    model.compile(**{"optimizer": model.optimizer, "loss": model.loss, **given})
+
+
+def under(strategy: Any) -> AbstractContextManager[Any]:
+    """Return the scope of a `tf.distribute.Strategy`; an empty one without a strategy."""
+    return nullcontext() if strategy is None else strategy.scope()
+
+
+def shapes(model: Any) -> Any:
+    """Return the shapes that a model was built for, as plain data; None if they are none."""
+    config = model.get_build_config()
+    try:
+        return json.loads(json.dumps(config))
+    except TypeError:
+        return None

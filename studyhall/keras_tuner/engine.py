@@ -1,0 +1,25 @@
+"""The names of `keras_tuner.engine`, for scripts that import from there."""
+
+from studyhall.keras_tuner import (
+    hypermodel,
+    hyperparameter,
+    hyperparameters,
+    objective,
+    oracles,
+    trial,
+    tuner,
+)
+
+base_tuner, multi_execution_tuner, oracle = tuner, tuner, oracles
+
+__all__ = [
+    "base_tuner",
+    "hypermodel",
+    "hyperparameter",
+    "hyperparameters",
+    "multi_execution_tuner",
+    "objective",
+    "oracle",
+    "trial",
+    "tuner",
+]

@@ -1,0 +1,305 @@
+"""The oracles of KerasTuner: which trials a script wants, and what is known of them afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from studyhall.keras_tuner import objective as objectives
+from studyhall.keras_tuner import suggested
+from studyhall.keras_tuner.hyperparameter import Fixed, HyperParameter
+from studyhall.keras_tuner.hyperparameters import HyperParameters
+from studyhall.keras_tuner.objective import Objective
+from studyhall.keras_tuner.trial import STATES, MetricsTracker, Trial, TrialStatus
+
+if TYPE_CHECKING:
+    from studyhall.search.scripts.session import Searched
+    from studyhall.storage.queries.records import TrialRecord
+
+MOST_POINTS = 100_000  # of a grid
+VALUES = "values"  # attribute of a trial: all its hyperparameters
+
+
+class Oracle:
+    """What a script wants to be searched.
+
+    Args:
+        objective: name of a metric, an `Objective`, or a list of both.
+        max_trials: number of trials; None for as many as the method needs.
+        hyperparameters: declared in advance; they go before what `build` declares.
+        allow_new_entries: False if `build` may declare no others.
+        tune_new_entries: False if the others keep their defaults.
+        seed: the study's seed.
+        max_retries_per_trial, max_consecutive_failed_trials: kept for scripts that give them.
+
+    Attributes:
+        objective: the objective.
+        searched: the finished study, once there is one.
+    """
+
+    sampler = "random"
+    pruner = "none"
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_trials: int | None = None,
+        hyperparameters: HyperParameters | None = None,
+        allow_new_entries: bool = True,
+        tune_new_entries: bool = True,
+        seed: int | None = None,
+        max_retries_per_trial: int = 0,
+        max_consecutive_failed_trials: int = 3,
+    ) -> None:
+        self.objective: Objective = objectives.create(objective)
+        self.max_trials = max_trials
+        self.hyperparameters = hyperparameters or HyperParameters()
+        if hyperparameters is None and not (tune_new_entries and allow_new_entries):
+            raise ValueError("without hyperparameters=, new entries must be allowed and tuned")
+        self.allow_new_entries = allow_new_entries
+        self.tune_new_entries = tune_new_entries
+        self.seed = seed
+        self.searched: Searched | None = None
+        self.reported: dict[str, dict[str, float]] = {}  # by update_trial, of running trials
+        self.space = self.hyperparameters.copy()
+
+    @property
+    def trial_count(self) -> int:
+        """The number of trials that the script asks for."""
+        return 10 if self.max_trials is None else self.max_trials
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the hyperparameters of trials that run before any that a sampler suggests."""
+        return []
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return further keys of the study file."""
+        return {}
+
+    def get_space(self) -> HyperParameters:
+        """Return the hyperparameters that are known, with their defaults."""
+        return self.space.copy()
+
+    def update_space(self, hyperparameters: HyperParameters) -> None:
+        """Take over what a build has declared."""
+        known = {(each.name, each.conditions) for each in self.space.space}
+        for each in hyperparameters.space:
+            if (each.name, each.conditions) not in known:
+                self.space.declare(each)
+                if self.space.is_active(each):
+                    self.space.values.setdefault(each.name, each.default)
+
+    def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Report metrics of a running trial; the last ones count."""
+        self.reported.setdefault(trial_id, {}).update(metrics)
+
+    def get_trial(self, trial_id: str) -> Trial:
+        """Return a trial by its identifier."""
+        return self.trials[trial_id]
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """All trials of the finished study, by identifier."""
+        from studyhall.search.scripts import answers
+
+        found = answers.every(self._study())
+        return {identifier(each.number): self._trial(each) for each in found}
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Return the best complete trials, the best first."""
+        return [self._trial(each) for each in self.best_records(num_trials)]
+
+    def best_records(self, count: int) -> list[TrialRecord]:
+        """Return the records of the best complete trials, the best first."""
+        from studyhall.search.scripts import answers
+
+        return answers.best(self._study(), count)
+
+    def remaining_trials(self) -> int | None:
+        """Return how many trials are still to come."""
+        if self.max_trials is None:
+            return None
+        return 0 if self.searched is not None else self.max_trials
+
+    def end_trial(self, trial: Trial) -> None:
+        """Do nothing: the study records how trials end."""
+
+    def save(self) -> None:
+        """Do nothing: the study is in its database."""
+
+    def reload(self) -> None:
+        """Do nothing: the study is in its database."""
+
+    def _study(self) -> Searched:
+        if self.searched is None:
+            raise RuntimeError("the tuner has not searched yet: call search() first")
+        return self.searched
+
+    def _trial(self, record: TrialRecord) -> Trial:
+        values = record.attributes.get(VALUES, record.params)
+        trial = Trial(self._with(values), identifier(record.number))
+        trial.status = STATES.get(record.state, TrialStatus.RUNNING)
+        trial.score, trial.message = record.value, record.attributes.get("reason")
+        trial.best_step = max(0, (record.best_epoch or 1) - 1)
+        tracker = MetricsTracker()
+        measured = record.attributes.get("metrics", {})
+        if record.value is not None:
+            measured = {**measured, self.objective.name: record.value}
+        for name, value in measured.items():
+            tracker.update(name, value, trial.best_step)
+        trial.metrics = tracker
+        return trial
+
+    def _with(self, values: Mapping[str, Any]) -> HyperParameters:
+        hp = HyperParameters()
+        for each in self.space.space:
+            hp.declare(each)
+        hp.values.update(values)
+        return hp
+
+
+def identifier(number: int) -> str:
+    """Return KerasTuner's identifier of a trial: its number in two digits or more."""
+    return f"{number:02d}"
+
+
+class RandomSearchOracle(Oracle):
+    """Random trials."""
+
+    def __init__(self, objective: Any = None, max_trials: int = 10, **kwargs: Any) -> None:
+        super().__init__(objective, max_trials, **kwargs)
+
+
+class BayesianOptimizationOracle(Oracle):
+    """Trials by a model of those before; Optuna's TPE stands for KerasTuner's Gaussian process.
+
+    Args:
+        objective, max_trials: as `Oracle`.
+        num_initial_points: random trials before.
+        alpha, beta: kept for scripts that give them.
+        kwargs: as `Oracle`.
+    """
+
+    sampler = "tpe"
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_trials: int = 10,
+        num_initial_points: int | None = None,
+        alpha: float = 1e-4,
+        beta: float = 2.6,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(objective, max_trials, **kwargs)
+        self.num_initial_points = num_initial_points
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return further keys of the study file: the number of random trials."""
+        if self.num_initial_points is None:
+            return {}
+        return {"search": {"startup_trials": self.num_initial_points}}
+
+
+class HyperbandOracle(Oracle):
+    """Many short trials, of which the better ones go on: Optuna's Hyperband stands for it.
+
+    Args:
+        objective: as `Oracle`.
+        max_epochs: of a trial.
+        factor: one of so many trials goes on.
+        hyperband_iterations: how often all of its brackets run.
+        kwargs: as `Oracle`.
+    """
+
+    sampler = "tpe"
+    pruner = "hyperband"
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_epochs: int = 100,
+        factor: int = 3,
+        hyperband_iterations: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if factor < 2:
+            raise ValueError("factor needs to be a int larger than 1.")
+        super().__init__(objective, **kwargs)
+        self.max_epochs = max_epochs
+        self.factor = factor
+        self.hyperband_iterations = hyperband_iterations
+
+    @property
+    def trial_count(self) -> int:
+        """The configurations that KerasTuner's brackets begin with."""
+        whole = math.ceil(1 + math.log(self.max_epochs, self.factor))
+        brackets = 0
+        while self.max_epochs / self.factor**brackets >= 1:
+            brackets += 1
+        sizes = (math.ceil(whole / (n + 1) * self.factor**n) for n in range(brackets))
+        return self.hyperband_iterations * int(sum(sizes))
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return further keys of the study file: the reduction of its rungs."""
+        return {
+            "search": {"pruner_reduction": self.factor},
+            "training": {"epochs": self.max_epochs},
+        }
+
+
+class GridSearchOracle(Oracle):
+    """Every combination of the values; of a range without a step, ten values."""
+
+    def __init__(self, objective: Any = None, max_trials: int | None = None, **kwargs: Any) -> None:
+        super().__init__(objective, max_trials, **kwargs)
+
+    @property
+    def trial_count(self) -> int:
+        """The number of combinations, or what the script allows of them."""
+        return len(self.points())
+
+    def points(self) -> list[dict[str, Any]]:
+        """Return the combinations of all active hyperparameters, the last one changing first.
+
+        Raises:
+            ValueError: there are too many.
+        """
+        most = self.max_trials or MOST_POINTS + 1
+        found = [*itertools.islice(_combinations([*self.space.space], {}), most)]
+        if len(found) > MOST_POINTS:
+            raise ValueError(f"GridSearch: received more than {MOST_POINTS} points, expected fewer")
+        return [self._stored(each) for each in found]
+
+    def _stored(self, chosen: Mapping[str, tuple[HyperParameter, Any]]) -> dict[str, Any]:
+        of_name = self.space.of_name
+        return {
+            suggested.key(each, of_name(each.name)): suggested.stored(each, value)
+            for each, value in chosen.values()
+            if not isinstance(each, Fixed)
+        }
+
+
+def _combinations(
+    space: list[HyperParameter], chosen: dict[str, tuple[HyperParameter, Any]]
+) -> Iterator[dict[str, tuple[HyperParameter, Any]]]:
+    """Yield each combination of values of the hyperparameters that are active in it, by name."""
+    if not space:
+        yield chosen
+        return
+    first, *others = space
+    values = {name: value for name, (_, value) in chosen.items()}
+    active = all(each.is_active(values) for each in first.conditions)
+    if not active or first.name in chosen:
+        yield from _combinations(others, chosen)
+        return
+    for value in first.values:
+        yield from _combinations(others, {**chosen, first.name: (first, value)})
+
+
+RandomSearch = RandomSearchOracle
+BayesianOptimization = BayesianOptimizationOracle
+Hyperband = HyperbandOracle
+GridSearch = GridSearchOracle

@@ -1,0 +1,322 @@
+"""The tuners of KerasTuner: their search becomes a study, and their answers come from it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from studyhall.keras_tuner import building
+from studyhall.keras_tuner import hypermodel as hypermodels
+from studyhall.keras_tuner import results as kinds
+from studyhall.keras_tuner.hyperparameters import HyperParameters
+from studyhall.keras_tuner.objective import MAX, DefaultObjective
+from studyhall.keras_tuner.oracles import Oracle, identifier
+from studyhall.keras_tuner.suggested import Suggested
+from studyhall.keras_tuner.trial import Trial
+from studyhall.keras_tuner.tuner_callback import TunerCallback
+from studyhall.search.scripts import alone, answers, call, model_files, session
+from studyhall.search.scripts.call import Call
+from studyhall.search.scripts.trial_callback import TrialCallback
+from studyhall.search.study_file import objectives
+
+if TYPE_CHECKING:
+    from studyhall.search.scripts.script_trial import ScriptTrial
+
+UNNAMED = "untitled_project"
+BUILD = "build"  # attribute of a trial: the shapes that its model was built for
+
+
+class Tuner:
+    """The search of a KerasTuner script, as a study with exact budget and persistent trials.
+
+    Args:
+        oracle: what is searched.
+        hypermodel: builds the models: a function of `hp` or a `HyperModel`.
+        max_model_size: largest number of parameters; larger models fail their trials.
+        optimizer, loss, metrics: replace those that the builder has compiled its models with.
+        distribution_strategy: a `tf.distribute.Strategy` to build under.
+        directory: part of the study's name only if the project has none: studies are in a database.
+        project_name: the study's name.
+        overwrite: a finished study of this name makes way for a new one.
+        executions_per_trial: trainings per trial, whose mean is its value.
+        kwargs: kept for scripts that give more.
+
+    Attributes:
+        oracle: what is searched, and the trials afterwards.
+        hypermodel: builds the models.
+    """
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        hypermodel: Any = None,
+        max_model_size: int | None = None,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        distribution_strategy: Any = None,
+        directory: str | None = None,
+        project_name: str | None = None,
+        logger: Any = None,
+        tuner_id: str | None = None,
+        overwrite: bool = False,
+        executions_per_trial: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        if hypermodel is None and type(self).run_trial is Tuner.run_trial:
+            raise ValueError(
+                "hypermodel: received None, expected a builder or a run_trial override"
+            )
+        if kwargs:
+            raise ValueError(f"Unrecognized arguments {[*kwargs]} for `BaseTuner.__init__()`.")
+        self.oracle = oracle
+        self.hypermodel = hypermodels.of(hypermodel)
+        self.max_model_size = max_model_size
+        self.optimizer, self.loss, self.metrics = optimizer, loss, metrics
+        self.distribution_strategy = distribution_strategy
+        self.directory = directory or "."
+        self.project_name = project_name or UNNAMED
+        self.overwrite = overwrite
+        self.tuner_id = tuner_id or "tuner0"
+        self.executions_per_trial = executions_per_trial
+        self._under_way: ScriptTrial | None = None
+        self._callback: TrialCallback | None = None
+        if self.hypermodel is not None:
+            building.explore(self.hypermodel, oracle)
+
+    # The search
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Search; the arguments are those of `fit`. It returns once the budget is spent."""
+        self.on_search_begin()
+        self.oracle.searched = alone.search(self._call(fit_args, fit_kwargs))
+        self.on_search_end()
+
+    def _call(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> Call:
+        objective, oracle = self.oracle.objective, self.oracle
+        named = call.VALUE if type(objective) is DefaultObjective else objective.name
+        of_keras = named not in (call.VALUE, "multi_objective")
+        epochs = fit_kwargs.get("epochs", fit_args[3] if len(fit_args) > 3 else None)
+        further = oracle.settings()
+        return Call(
+            name=self._study_name(),
+            run=lambda trial: self._run(trial, fit_args, fit_kwargs),
+            trials=oracle.trial_count,
+            objective=call.objective_of(named) if of_keras else call.VALUE,
+            direction=objectives.MAXIMIZE if objective.direction == MAX else objectives.MINIMIZE,
+            seed=(oracle.seed or 0) % 2**32,
+            sampler=oracle.sampler,
+            pruner=oracle.pruner,
+            epochs=epochs or call.MOST_EPOCHS,
+            repeats=self.executions_per_trial,
+            queue=oracle.points(),
+            fresh=self.overwrite,
+            further=further,
+        )
+
+    def _study_name(self) -> str:
+        """Return the project's name; the folder's where the script leaves it to KerasTuner."""
+        if self.project_name != UNNAMED:
+            return self.project_name
+        folder = Path(self.directory).name
+        return folder or session.script_name()
+
+    def _run(self, under_way: ScriptTrial, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """Run one trial and return its value."""
+        keras.utils.set_random_seed(under_way.seed)
+        oracle = self.oracle
+        hp = Suggested(
+            under_way.claim.trial,
+            oracle.hyperparameters,
+            tunes=oracle.tune_new_entries,
+            note=under_way.note,
+        )
+        trial = Trial(hp, identifier(under_way.number))
+        self._under_way, self._callback = under_way, None
+        self.on_trial_begin(trial)
+        # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
+        returned = self.run_trial(trial, *args, **copy.copy(kwargs))
+        value = self._value(trial, returned)
+        under_way.attributes["metrics"] = trial.metrics_at_best
+        self._keep_model(under_way, value)
+        self.on_trial_end(trial)
+        return value
+
+    def _value(self, trial: Trial, returned: Any) -> float:
+        objective = self.oracle.objective
+        found = self.oracle.reported.pop(trial.trial_id, None)
+        if found is None or not objective.has_value(found):
+            kinds.check(returned, objective, "run_trial()")
+            found = kinds.metrics(returned, objective)
+        trial.metrics_at_best = {name: float(value) for name, value in found.items()}
+        return float(objective.get_value(found))
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        """Build and train the model of a trial; return what describes its result.
+
+        Args:
+            trial: the trial.
+            args, kwargs: those of `search`.
+        """
+        original = kwargs.pop("callbacks", None) or []
+        found: list[Any] = []
+        under_way = self._under_way
+        assert under_way is not None  # search() runs trials
+        found += [self._of_earlier(under_way, part) for part in range(under_way.progress.done)]
+        for _ in range(under_way.progress.done, self.executions_per_trial):
+            others = [*self._deepcopy_callbacks(original), TunerCallback(self, trial)]
+            keras.utils.set_random_seed(under_way.seed)
+            last = self._last_callback(under_way, others)
+            given = {**kwargs, "callbacks": [*others, last]}
+            found.append(self._build_and_fit_model(trial, *args, **given))
+            if last.best is not None:
+                under_way.part_ended(last.best)
+        return found
+
+    def _of_earlier(self, under_way: ScriptTrial, part: int) -> dict[str, float]:
+        """Return the metrics of a training that an earlier worker has finished."""
+        epoch = under_way.progress.best_epochs[part]
+        found: dict[str, float] = under_way.claim.rows[part, epoch]["metrics"]
+        return found
+
+    def _last_callback(self, under_way: ScriptTrial, others: list[Any]) -> TrialCallback:
+        objective = self.oracle.objective
+        if self._callback is None:
+            self._callback = TrialCallback(
+                under_way,
+                lambda logs: objective.get_value(logs) if objective.has_value(logs) else None,
+            )
+        self._callback.begin(others)
+        return self._callback
+
+    def _build_and_fit_model(self, trial: Trial, *args: Any, **kwargs: Any) -> Any:
+        hp = trial.hyperparameters
+        model = self._try_build(hp)
+        assert self.hypermodel is not None
+        returned = self.hypermodel.fit(hp, model, *args, **kwargs)
+        kinds.check(returned, self.oracle.objective, "HyperModel.fit()")
+        return returned
+
+    def _try_build(self, hp: HyperParameters) -> Any:
+        keras.backend.clear_session()
+        return building.checked(self._build_hypermodel(hp), self.max_model_size)
+
+    def _build_hypermodel(self, hp: HyperParameters) -> Any:
+        assert self.hypermodel is not None
+        with building.under(self.distribution_strategy):
+            model = self.hypermodel.build(hp)
+            building.compile_anew(model, self.optimizer, self.loss, self.metrics)
+        return model
+
+    def _deepcopy_callbacks(self, callbacks: Any) -> list[Any]:
+        """Return copies of the script's callbacks, since each trial begins with fresh ones."""
+        return [*copy.deepcopy(callbacks)]
+
+    def _keep_model(self, under_way: ScriptTrial, value: float) -> None:
+        last = self._callback
+        if last is not None and getattr(last, "model", None) is not None:
+            last.keep_best()
+            under_way.attributes[BUILD] = building.shapes(last.model)
+            model_files.keep(under_way, last.model, under_way.context.plan.turned(value))
+
+    # The space
+
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Print the hyperparameters that are searched."""
+        print("Search space summary")
+        space = self.oracle.get_space().space
+        print(f"Default search space size: {len(space)}")
+        for each in space:
+            config = each.get_config()
+            name = config.pop("name")
+            print(f"{name} ({each.kind})")
+            print(config)
+
+    # The answers
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[HyperParameters]:
+        """Return the hyperparameters of the best trials, the best first."""
+        return [each.hyperparameters for each in self.oracle.get_best_trials(num_trials)]
+
+    def get_best_models(self, num_models: int = 1) -> list[Any]:
+        """Return the trained models of the best trials, the best first."""
+        return [self.load_model(each) for each in self.oracle.get_best_trials(num_models)]
+
+    def load_model(self, trial: Trial) -> Any:
+        """Return the trained model of a trial: built anew, with the weights of its best epoch.
+
+        Raises:
+            ConfigError: its model was not kept.
+        """
+        searched = self.oracle.searched
+        assert searched is not None  # a trial comes from a finished search
+        record = next(r for r in answers.every(searched) if identifier(r.number) == trial.trial_id)
+        model = self._try_build(trial.hyperparameters)
+        if not model.built:
+            model.build_from_config(record.attributes[BUILD])
+        model_files.load_weights(model, answers.model_file(searched, record))
+        return model
+
+    def results_summary(self, num_trials: int = 10) -> None:
+        """Print the best trials."""
+        print("Results summary")
+        print(f"Results in {self.project_dir}")
+        print(f"Showing {num_trials} best trials")
+        print(f"{self.oracle.objective}")
+        for trial in self.oracle.get_best_trials(num_trials):
+            print()
+            trial.summary()
+
+    @property
+    def remaining_trials(self) -> int | None:
+        """The number of trials that are still to come."""
+        return self.oracle.remaining_trials()
+
+    @property
+    def project_dir(self) -> str:
+        """The folder that KerasTuner would write to; nothing of the study is there."""
+        return str(Path(self.directory) / self.project_name)
+
+    def get_trial_dir(self, trial_id: str) -> str:
+        """Return a folder for files that a script writes about a trial, made if it is missing."""
+        folder = Path(self.project_dir) / f"trial_{trial_id}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
+    # What subclasses override, and what does nothing because the study is in its database
+
+    def on_search_begin(self) -> None:
+        """Called when the search begins."""
+
+    def on_search_end(self) -> None:
+        """Called when the search has ended."""
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        """Called when a trial begins."""
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Called when a trial has ended."""
+
+    def on_epoch_begin(self, trial: Trial, model: Any, epoch: int, logs: Any = None) -> None:
+        """Called when an epoch begins."""
+
+    def on_epoch_end(self, trial: Trial, model: Any, epoch: int, logs: Any = None) -> None:
+        """Called when an epoch has ended."""
+
+    def on_batch_begin(self, trial: Trial, model: Any, batch: int, logs: Any = None) -> None:
+        """Called when a batch begins."""
+
+    def on_batch_end(self, trial: Trial, model: Any, batch: int, logs: Any = None) -> None:
+        """Called when a batch has ended."""
+
+    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
+        """Do nothing: the models of the best trials are kept with the study."""
+
+    def save(self) -> None:
+        """Do nothing: the study is in its database."""
+
+    def reload(self) -> None:
+        """Do nothing: the study is in its database."""
