@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from optuna.samplers import BaseSampler
 
 from studyhall.search.data import loading
 from studyhall.search.display import show
@@ -33,6 +36,7 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 from studyhall.storage.sampling import samplers
+from studyhall.storage.sampling.pruning import Pruner
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
@@ -210,7 +214,12 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
 
 
 def trial_store(
-    db: Database, study: Study, stored: Stored, space: Space | None = None
+    db: Database,
+    study: Study,
+    stored: Stored,
+    space: Space | None = None,
+    sampler_of: Callable[[int], BaseSampler] | None = None,
+    pruner: Pruner | None = None,
 ) -> TrialStore:
     """Return a worker's access to its study.
 
@@ -219,6 +228,9 @@ def trial_store(
         study: the study.
         stored: the study as recorded at its launch.
         space: the search space; None if only the user's code knows it.
+        sampler_of: makes the sampler of one trial from that trial's seed; default: the study
+            file's.
+        pruner: ends trials early; default: the study file's.
     """
     chosen = stored.file.workers
     window = samplers.window(stored.file.search.sampler, len(study.directions))
@@ -226,8 +238,8 @@ def trial_store(
         db,
         study,
         identity.this_process(),
-        sampling.sampler_factory(stored.file, space),
-        sampling.pruner(stored.file, study.name),
+        sampler_of or sampling.sampler_factory(stored.file, space),
+        pruner or sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),
         part_pruning=sampling.part_pruner(stored.file),
         terms=Terms(chosen.silence, chosen.retries, chosen.heartbeat),

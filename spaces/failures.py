@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 
 
+PACKAGE = Path(__file__).parent.parent
+
+
 class ArchitectureError(ValueError):
     """No model can be built from a trial's values for these data; the message says why.
 
@@ -42,5 +45,5 @@ def own_part(error: BaseException) -> TracebackType | None:
 
 
 def is_ours(file: str) -> bool:
-    """Check whether a traceback's file belongs to this package or to Python's import system."""
-    return file.startswith("<frozen importlib") or Path(file).parent == Path(__file__).parent
+    """Check whether a traceback's file belongs to studyhall or to what runs scripts in Python."""
+    return file.startswith("<frozen ") or Path(file).is_relative_to(PACKAGE)

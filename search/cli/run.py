@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,17 +13,23 @@ from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
 from studyhall.search.display.terminal import say
 from studyhall.search.launcher import places
+from studyhall.search.process import quiet
+from studyhall.search.process.device import Device
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, script, session, stand_ins
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched
+from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces.failures import UserCodeError, own_part
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import default_url
+from studyhall.storage.database.urls import StorageError, default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies.rows import Study
+
+TABLES = ("study", "training", "search", "workers")  # that a script may leave to a file
 
 
 def run(
@@ -39,22 +46,35 @@ def run(
     storage: Storage = None,
     sampler: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
     pruner: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Further keys, in the tables of a study file."),
+    ] = None,
     silent: QuietFlag = False,
 ) -> None:
     """Run SCRIPT, which searches by KerasTuner or Optuna: workers run its trials as a study."""
     if file.suffix != ".py" or not file.is_file():
         raise ConfigError([f'command line: SCRIPT: received "{file}", expected a Python file'])
-    given: dict[str, dict[str, Any]] = {"study": {"trials": trials}}
-    given["search"] = {"sampler": sampler, "pruner": pruner}
-    given = {
-        table: {key: value for key, value in keys.items() if value is not None}
-        for table, keys in given.items()
+    given: dict[str, dict[str, Any]] = {} if settings is None else config.tables(settings, TABLES)
+    typed: dict[str, dict[str, Any]] = {
+        "study": {"trials": trials},
+        "search": {"sampler": sampler, "pruner": pruner},
     }
+    for table, keys in typed.items():
+        named = {key: value for key, value in keys.items() if value is not None}
+        given = {**given, table: {**given.get(table, {}), **named}}
     mine = Script.at(file, Path.cwd(), arguments or [])
     asked = places.given(workers, gpus, per_gpu, None)
     session.play(Launch(mine, given, asked, storage, quiet=silent))
+    quiet.import_tensorflow()  # as the workers do
     stand_ins.install()
-    script.execute(mine)
+    try:
+        script.execute(mine)
+    except (ConfigError, UserCodeError, StorageError):
+        raise
+    except Exception as error:
+        traceback.print_exception(error.with_traceback(own_part(error)))
+        raise typer.Exit(1) from None
 
 
 class Launch:
@@ -91,11 +111,16 @@ class Launch:
         url = self._url or url or default_url()
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, self._script, say)
-            self._run(db, study, file, url)
+            self._run(db, study, self._devices(file, call), url)
         return Searched(url, study)
 
-    def _run(self, db: Database, study: Study, file: StudyFile, url: str) -> None:
-        devices = places.devices(file, self._workers, self._script.path)
+    def _devices(self, file: StudyFile, call: Call) -> list[Device]:
+        given = self._workers
+        if call.workers is not None and "count" not in given:
+            given = {**given, "count": call.workers}
+        return places.devices(file, given, self._script.path)
+
+    def _run(self, db: Database, study: Study, devices: list[Device], url: str) -> None:
         code = lifecycle.run_workers(db, study, url, devices, quiet=self._quiet)
         if not status.status(db, study).spent:
             say(f"to continue: the same command, or studyhall resume {study.name}")

@@ -75,6 +75,6 @@ def optuna_study(**options: Any) -> optuna.Study:
         options: options of `optuna.create_study`.
     """
     hush_optuna()
-    import optuna
+    from optuna.study.study import create_study  # a script may have replaced Optuna's own
 
-    return optuna.create_study(**options)
+    return create_study(**options)

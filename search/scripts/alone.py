@@ -52,7 +52,7 @@ class Alone:
         stop = Stop()
         age = Forever(record.stored(study).file.workers, 0.0, 0.0)
         with _listening(stop):
-            script_worker.run_trials(db, study, call.run, stop, age)
+            script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:
             return
         if stop.code == recycling.EXIT_CODE:

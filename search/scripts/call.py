@@ -13,10 +13,11 @@ from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.sections import StudyFile
 
 if TYPE_CHECKING:
-    from studyhall.search.scripts.script_trial import ScriptTrial
+    from optuna.samplers import BaseSampler
 
-VALUE = "value"  # the objective of a function that returns a number
-TRAINING = objectives.TRAINING
+    from studyhall.search.scripts.script_trial import ScriptTrial
+    from studyhall.storage.sampling.pruning import Pruner
+
 MOST_EPOCHS = 10_000  # of a training, where the script doesn't say: Optuna's steps are counted so
 KEPT_MODELS = 10
 NAME = "script"  # what stands for the script's search where a study file names a function
@@ -37,6 +38,10 @@ class Call:
         epochs: largest number of epochs of a training.
         repeats: trainings per trial.
         queue: hyperparameters of trials to run first, by name.
+        sampler_of: makes the sampler of one trial from that trial's seed; default: by `sampler`.
+        pruner_of: makes the pruner; default: by `pruner`.
+        ended: called in the worker after each trial.
+        workers: number of worker processes, where the command line doesn't say.
         fresh: a finished study of this name, or one of other code, makes way for a new one.
         hours: limit of the time during which any worker is active, in hours.
         further: more keys of a study file, by table.
@@ -45,7 +50,7 @@ class Call:
     name: str
     run: Callable[[ScriptTrial], float]
     trials: int
-    objective: str = VALUE
+    objective: str = objectives.VALUE
     direction: str = objectives.MINIMIZE
     seed: int = 0
     sampler: str = "auto"
@@ -53,6 +58,10 @@ class Call:
     epochs: int = MOST_EPOCHS
     repeats: int = 1
     queue: Sequence[Mapping[str, Any]] = ()
+    sampler_of: Callable[[int], BaseSampler] | None = None
+    pruner_of: Callable[[], Pruner] | None = None
+    ended: Callable[[ScriptTrial, str, float | None], None] | None = None
+    workers: int | None = None
     fresh: bool = False
     hours: float | None = None
     further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -78,7 +87,7 @@ def objective_of(logged: str) -> str:
         return objectives.LOSS
     if logged.startswith("val_"):
         return logged.removeprefix("val_")
-    return TRAINING + logged
+    return objectives.TRAINING + logged
 
 
 def study_file(call: Call, script: Script, given: Mapping[str, Mapping[str, Any]]) -> StudyFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,4 +61,6 @@ def load_weights(model: Any, path: Path) -> None:
                 weights.write_bytes(archive.read(WEIGHTS))
         else:
             shutil.copyfile(path, weights)
-        model.load_weights(weights)
+        with warnings.catch_warnings():  # the optimizer begins anew, as after KerasTuner
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            model.load_weights(weights)

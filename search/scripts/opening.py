@@ -13,6 +13,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies, trash
 from studyhall.storage.studies.rows import Study
 
@@ -38,7 +39,7 @@ def opened(
     found = found_in(file, script)
     study = studies.find(db, file.study.name)
     if study is not None and call.fresh and _makes_way(db, study, found):
-        trash.put(db, study.study_id, "the script's overwrite=True")
+        trash.put(db, study.study_id, "studyhall run")
         tell(f'the earlier study "{study.name}" is in the trash; see: studyhall trash')
         study = None
     if study is None:
@@ -48,7 +49,9 @@ def opened(
     if recorded(study) is None:
         received = f'received "{study.name}", which is the study of a study file'
         raise ConfigError([f"{script.path}: {received}, expected another name"])
-    if status.status(db, study).spent and file.study.trials <= status.status(db, study).limit:
+    state = status.status(db, study)
+    if state.spent and file.study.trials <= state.limit:
+        tell(_finished(study, state, script, found))
         return study
     changes = creation.compare(study, file, found, script.path)
     return creation.apply(db, study, file, changes, found)
@@ -59,6 +62,14 @@ def found_in(file: StudyFile, script: Script) -> Inspection:
     if not script.file.is_file():  # cells of a notebook have no file
         return Inspection("", {})
     return Inspection("", inspection.code_fingerprints(file, Path(script.folder)))
+
+
+def _finished(study: Study, state: Status, script: Script, found: Inspection) -> str:
+    """Return the line that says why nothing is trained."""
+    said = f'study "{study.name}" has {state.finished} of {state.limit} trials and is finished'
+    if study.config["inspection"]["code"] != found.code:
+        said += f"; {script.path} has changed since: these are the results of the earlier code"
+    return said
 
 
 def _makes_way(db: Database, study: Study, found: Inspection) -> bool:

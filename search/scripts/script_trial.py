@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
+
+from studyhall.search.study_file import objectives
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.trial.checkpoints import Resumable
 from studyhall.search.trial.context import Context, Outcome, TrialFailed
+from studyhall.search.trial.result import Ended
 from studyhall.search.trial.seeds import trial_seed
 from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.spaces import user_code
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
+from studyhall.storage.queries import status
+from studyhall.storage.studies import studies
 from studyhall.storage.trials.claimed_trial import Claim
 
 VALUES = "values"  # attribute: every hyperparameter that the script has asked for, with its value
@@ -38,10 +44,12 @@ class ScriptTrial(TrialUnderWay):
         claim: the trial.
         wait_s: time that the worker waited for the trial, in seconds.
         function: trains the trial and returns its value.
+        ended: called after the trial with its state and value.
 
     Attributes:
         part: the number of the training under way, from 0.
         blob: the state of the training that an earlier worker has left, or None.
+        falls_behind: True once the pruner would end the trial.
     """
 
     def __init__(
@@ -50,11 +58,13 @@ class ScriptTrial(TrialUnderWay):
         claim: Claim,
         wait_s: float,
         function: Callable[[ScriptTrial], float],
+        ended: Callable[[ScriptTrial, str, float | None], None] | None = None,
     ) -> None:
         super().__init__(context, claim, wait_s)
         self.part = 0
         self.blob: bytes | None = None
-        self._function = function
+        self.falls_behind = False
+        self._function, self._ended = function, ended
         self._model: str | None = None
         self._values: dict[str, Any] = {}
 
@@ -82,6 +92,11 @@ class ScriptTrial(TrialUnderWay):
         try:
             with self._stopwatch.time("train"):
                 value = self._number(user_code.call(self._function, self))
+        except optuna.TrialPruned:
+            if not self.claim.reports:
+                raise
+            self._tell("PRUNED", min(self.claim.reports.values()))
+            return Outcome.PRUNED
         except Leave as leave:
             if leave.outcome is Outcome.LOST:
                 raise LeaseLost from leave
@@ -89,9 +104,9 @@ class ScriptTrial(TrialUnderWay):
         self._complete(value)
         return Outcome.COMPLETE
 
-    def note(self, **values: Any) -> None:
+    def note(self, values: Mapping[str, Any]) -> None:
         """Record values of hyperparameters, also those that no sampler suggests."""
-        self._values |= values
+        self._values |= {**values}
         self.attributes[VALUES] = dict(self._values)
         if self.claim.attempt > 1:  # the trial may end this worker too, so its values come first
             self.context.store.write_params(self.claim)
@@ -124,6 +139,27 @@ class ScriptTrial(TrialUnderWay):
         order = self._keeping_lease(lambda: self._report(self.part, epoch, cost, metrics, seconds))
         if order is Order.PRUNE:
             self._prune()
+
+    def report_step(self, step: int, value: float) -> None:
+        """Record an intermediate value, whose step counts from 0, and leave if asked to.
+
+        `falls_behind` tells afterwards whether the trial should end here.
+
+        Raises:
+            Leave: the trial is handed back or lost.
+        """
+        epoch, cost = step + 1, self.context.plan.turned(value)
+        known = (self.part, epoch) in self.claim.rows
+        if math.isfinite(cost) and not known:
+            metrics = {objectives.recorded(self.context.plan.objectives[0]): value}
+            order = self._keeping_lease(lambda: self._report(self.part, epoch, cost, metrics, None))
+            self.falls_behind = order is Order.PRUNE
+        self.leave_if_asked(None)
+
+    def end_study(self) -> None:
+        """Let the study end with the trials that have begun."""
+        db, study = self.context.db, self.context.study
+        studies.set_limits(db, study, trials=status.status(db, study).used)
 
     def leave_if_asked(self, training: Resumable | None) -> None:
         """Save the training and hand the trial back, if this worker is asked to stop.
@@ -177,13 +213,11 @@ class ScriptTrial(TrialUnderWay):
                 "model_value": self.context.plan.turned(cost),
             }
 
-    def fall_behind(self) -> None:
-        """Prune the trial, because its own function says so.
-
-        Raises:
-            Leave: always.
-        """
-        self._prune()
+    def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
+        super()._record(state, value, parts)
+        if self._ended is not None:
+            turned = None if value is None else self.context.plan.turned(value)
+            user_code.call(self._ended, self, state, turned)
 
     def _number(self, value: object) -> float:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +18,7 @@ from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import inspection, record
+from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Context
 from studyhall.search.trial.objective import TrialRunner
@@ -28,6 +28,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.trial_store import TrialStore
 
 
 class Done(BaseException):
@@ -83,7 +84,7 @@ class WorkerPart:
             limits = record.stored(self._study).file.workers
             left = status.status(self._db, self._study).left
             age = recycling.Age(limits, ready_s, left)
-            run_trials(self._db, self._study, call.run, self._stop, age)
+            run_trials(self._db, self._study, call, self._stop, age)
         raise Done
 
 
@@ -118,7 +119,7 @@ def work(db: Database, url: str, study: Study, stop: Stop, folder: Path | None) 
 def run_trials(
     db: Database,
     study: Study,
-    function: Callable[[ScriptTrial], float],
+    call: Call,
     stop: Stop,
     age: recycling.Age,
 ) -> None:
@@ -127,7 +128,7 @@ def run_trials(
     Args:
         db: database of the study.
         study: the study.
-        function: trains a trial and returns its value.
+        call: the search, whose function trains a trial and returns its value.
         stop: tells whether a stop is requested.
         age: of this process; at its limit a fresh one is asked for.
 
@@ -137,12 +138,24 @@ def run_trials(
     stored, kind = record.stored(study), Search()
     plan, objects = Plan(stored.file), record.objects(study)
     keeper = kind.keeper(db, study, stored)
-    with closing(worker.trial_store(db, study, stored)) as store:
+    with closing(_store(db, study, stored, call)) as store:
         context = Context(db, study, stored, plan, store, objects, keeper, stop)
         runner = TrialRunner(
-            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, function)
+            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, call.run, call.ended)
         )
         worker.run_trials(runner, age, kind)
+
+
+def _store(db: Database, study: Study, stored: Stored, call: Call) -> TrialStore:
+    """Return the access to a study, with the script's own sampler and pruner.
+
+    Those that the command line has named in their place are in the study's record.
+    """
+    chosen = stored.file.search
+    sampler = call.sampler_of if chosen.sampler == call.sampler else None
+    own_pruner = call.pruner_of is not None and chosen.pruner == call.pruner
+    pruner = call.pruner_of() if call.pruner_of is not None and own_pruner else None
+    return worker.trial_store(db, study, stored, sampler_of=sampler, pruner=pruner)
 
 
 def _check_same(study: Study, mine: Script) -> None:

@@ -1,4 +1,4 @@
-"""The modules that answer in place of others while a script runs: `keras_tuner` is ours."""
+"""Ours in place of others' while a script runs: KerasTuner's modules, and Optuna's studies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 OURS = "studyhall.keras_tuner"
+OPTUNA = "studyhall.optuna"
 NAMES = ("keras_tuner", "kerastuner")
 MOVED = {  # modules of KerasTuner by ours of the same content
     "tuners.randomsearch": "tuners",
@@ -28,6 +29,7 @@ def install() -> None:
     for name in [each for each in sys.modules if each.partition(".")[0] in NAMES]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder())
+    importlib.import_module(OPTUNA).install()
 
 
 class _Finder(MetaPathFinder):

@@ -21,7 +21,7 @@ REMEMBERS = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 
 
 def write(
-    model: keras.Model, best: Arrays, callbacks: Sequence[Any], about: Mapping[str, Any]
+    model: keras.Model, best: Arrays, callbacks: Sequence[Any], kept: Mapping[str, Any]
 ) -> bytes:
     """Return the state between two epochs.
 
@@ -29,7 +29,7 @@ def write(
         model: the model that is trained.
         best: its variables at its best epoch; empty if there is none yet.
         callbacks: those of its `fit`.
-        about: plain values to keep with it.
+        kept: plain values to keep with it.
     """
     groups = {"model": values(model), "best": best, "optimizer": _arrays(_of_optimizer(model))}
     remembered = []
@@ -37,7 +37,7 @@ def write(
         remembered.append(_numbers(callback))
         groups |= {f"{index} {name}": kept for name, kept in _weights(callback).items()}
     sizes = {name: len(arrays) for name, arrays in groups.items()}
-    header = {"about": dict(about), "callbacks": remembered, "groups": sizes}
+    header = {"about": dict(kept), "callbacks": remembered, "groups": sizes}
     return checkpoint.pack(header, [array for arrays in groups.values() for array in arrays])
 
 
@@ -68,6 +68,16 @@ def restore(
         }
         vars(callback).update(kept)
     return groups["best"], header["about"]
+
+
+def about(blob: bytes) -> dict[str, Any]:
+    """Return the plain values that are kept with a state.
+
+    Raises:
+        CheckpointError: the state is damaged.
+    """
+    found: dict[str, Any] = checkpoint.unpack(blob)[0]["about"]
+    return found
 
 
 def values(model: keras.Model) -> Arrays:

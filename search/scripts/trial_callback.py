@@ -27,6 +27,7 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         trial: the trial.
         value: returns the objective from the logs of an epoch, or None if they don't hold it.
         others: the callbacks before it, whose memory goes into checkpoints.
+        keeps_weights: remember the variables of the best epoch.
 
     Attributes:
         best: the best epoch of the training under way.
@@ -37,11 +38,15 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         trial: ScriptTrial,
         value: Callable[[Mapping[str, Any]], float | None],
         others: Sequence[Any] = (),
+        *,
+        keeps_weights: bool = True,
     ) -> None:
         super().__init__()
         self.best: Epoch | None = None
         self._trial, self._value, self._others = trial, value, others
+        self._keeps_weights = keeps_weights
         self._epochs: list[Epoch] = []
+        self._owed: list[Epoch] = []  # those of earlier workers, for the record of `fit`
         self._weights: Arrays = []  # of the best epoch of all trainings of the trial
         self._best_cost = math.inf
         self._began = time.perf_counter()
@@ -58,6 +63,7 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def save(self) -> bytes:
         """Return the state of the training between two epochs."""
         about = {
+            "part": self._trial.part,
             "stopped": bool(self.model.stop_training),
             "cost": _plain(self._best_cost),
             "epochs": [[each.number, each.metrics] for each in self._epochs],
@@ -79,16 +85,19 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Go on from the checkpoint of an earlier worker, if there is one."""
         self._trial.begun()
-        blob, self._trial.blob = self._trial.blob, None
-        if blob is None:
-            return
+        blob = self._trial.blob
         try:
+            if blob is None or training_state.about(blob).get("part", 0) != self._trial.part:
+                return
+            self._trial.blob = None
             self._go_on(blob)
         except CheckpointError as error:
+            self._trial.blob = None
             LOG.warning("trial %d restarts: its checkpoint: %s", self._trial.number, error)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Start the clock of an epoch."""
+        self._write_history()
         self._began = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -105,6 +114,10 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._trial.leave_if_asked(self)
         self._trial.save_if_due(self)
 
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Complete the record of a training that an earlier worker had finished."""
+        self._write_history()
+
     def keep_best(self) -> None:
         """Give the model the variables of the best epoch of all trainings of the trial."""
         if self._weights:
@@ -116,8 +129,13 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self.restore(blob)
         last = self._epochs[-1].number if self._epochs else 0
         setattr(self.model, FIRST, self.params["epochs"] if self.model.stop_training else last)
-        record = self.model.history
-        for epoch in self._epochs:
+        self._owed = [*self._epochs]
+
+    def _write_history(self) -> None:
+        """Enter the epochs of earlier workers, since `fit` empties its record when it begins."""
+        record, owed = self.model.history, self._owed
+        self._owed = []
+        for epoch in owed:
             record.epoch.append(epoch.number - 1)
             for name, value in epoch.metrics.items():
                 record.history.setdefault(name, []).append(value)
@@ -133,7 +151,9 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep the model's variables if the epoch is the best, or can't be compared."""
         if self.best is None or epoch.value < self.best.value:
             self.best = epoch
-        if not epoch.value >= self._best_cost:  # true of NaN too: then the last epoch counts
+        if (
+            self._keeps_weights and not epoch.value >= self._best_cost
+        ):  # true of NaN too: then the last epoch counts
             self._best_cost = math.inf if math.isnan(epoch.value) else epoch.value
             self._weights = training_state.values(self.model)
 

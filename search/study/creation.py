@@ -77,6 +77,8 @@ def create(
     if created:
         axis = "study:metric_names"  # Optuna's attribute for the names of the objectives
         named = objectives.of_file(dict(file.study))
+        if named == [objectives.VALUE]:  # Optuna calls it so by itself
+            return study
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
     elif not bucket.is_bucket(place):  # another launch was faster: remove the unused folder
         Path(place).rmdir()

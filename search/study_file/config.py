@@ -5,7 +5,7 @@ Command-line options take precedence over the file, and the file over the defaul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ __all__ = [
     "load",
     "overridden",
     "parse",
+    "tables",
     "to_dict",
 ]
 
@@ -59,6 +60,23 @@ def load(path: str | Path, overrides: Tables | None = None) -> StudyFile:
         ConfigError: the file has mistakes, all of which are listed, or can't be read.
     """
     return _checked(_tables(Path(path)), Path(path).name, overrides or {})
+
+
+def tables(path: Path, allowed: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read some tables of a study file, unchecked but for their names.
+
+    Raises:
+        ConfigError: the file can't be read, or has other tables.
+    """
+    found = _tables(path)
+    problems = [
+        f"{path.name}: received [{name}], expected {', '.join(f'[{each}]' for each in allowed)}"
+        for name, content in found.items()
+        if name not in allowed or not isinstance(content, dict)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def parse(text: str, name: str = "study.toml") -> StudyFile:

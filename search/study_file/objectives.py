@@ -12,6 +12,7 @@ from typing import Any
 from studyhall.search.study_file.losses import METRICS
 
 LOSS = "validation loss"
+VALUE = "value"  # the number that a function of the user's returns, in studies of scripts
 TRAINING = "training "  # before the name of a metric of the training set, in studies of scripts
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
@@ -46,6 +47,8 @@ def shown(name: str) -> str:
 
 def recorded(name: str) -> str:
     """Return the key of an objective in the metrics of an epoch."""
+    if name == VALUE:
+        return name
     if name.startswith(TRAINING):
         return name.removeprefix(TRAINING)
     return "val_loss" if name == LOSS else f"val_{name}"

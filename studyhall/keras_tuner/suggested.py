@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import optuna
@@ -18,7 +18,7 @@ class Suggested(HyperParameters):
         trial: suggests values.
         given: what the script has declared in advance, which goes before what `build` declares.
         tunes: False if only what is declared in advance is searched.
-        note: called with the name and value of each hyperparameter that gets one.
+        note: called with each hyperparameter that gets a value, by name.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Suggested(HyperParameters):
         given: HyperParameters | None = None,
         *,
         tunes: bool = True,
-        note: Callable[..., None] = lambda **values: None,
+        note: Callable[[Mapping[str, Any]], None] = lambda values: None,
     ) -> None:
         super().__init__()
         self._trial, self._tunes, self._note = trial, tunes, note
@@ -38,7 +38,7 @@ class Suggested(HyperParameters):
     def _chosen(self, hyperparameter: HyperParameter) -> Any:
         searched = self._tunes or hyperparameter in self._given
         value = self._suggest(hyperparameter) if searched else hyperparameter.default
-        self._note(**{hyperparameter.name: value})
+        self._note({hyperparameter.name: value})
         return value
 
     def _suggest(self, hyperparameter: HyperParameter) -> Any:

@@ -97,15 +97,15 @@ class Tuner:
 
     def _call(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> Call:
         objective, oracle = self.oracle.objective, self.oracle
-        named = call.VALUE if type(objective) is DefaultObjective else objective.name
-        of_keras = named not in (call.VALUE, "multi_objective")
+        named = objectives.VALUE if type(objective) is DefaultObjective else objective.name
+        of_keras = named not in (objectives.VALUE, "multi_objective")
         epochs = fit_kwargs.get("epochs", fit_args[3] if len(fit_args) > 3 else None)
         further = oracle.settings()
         return Call(
             name=self._study_name(),
             run=lambda trial: self._run(trial, fit_args, fit_kwargs),
             trials=oracle.trial_count,
-            objective=call.objective_of(named) if of_keras else call.VALUE,
+            objective=call.objective_of(named) if of_keras else objectives.VALUE,
             direction=objectives.MAXIMIZE if objective.direction == MAX else objectives.MINIMIZE,
             seed=(oracle.seed or 0) % 2**32,
             sampler=oracle.sampler,
