@@ -6,7 +6,6 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-
 PACKAGE = Path(__file__).parent.parent
 
 

@@ -22,13 +22,17 @@ DYNAMIC = {"globals", "vars", "exec", "setattr"}  # calls that may bind any name
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
+Forms = tuple[tuple[str, ...], ...]  # sets of arguments, of which a function must take one
+
+
+def check(path: Path, name: str, takes: Forms | None, *, classes: bool = False) -> None:
     """Refuse a file that lacks the function, or that trains whenever it is imported.
 
     Args:
         path: the file.
         name: the function's name.
-        takes: names of the arguments that it will be called with; None = not checked.
+        takes: names of the arguments that it may be called with; None = not checked.
+        classes: the name may be that of a class.
 
     Raises:
         UnusableCodeError: If the file has such a mistake; the message says what it has instead.
@@ -39,7 +43,7 @@ def check(path: Path, name: str, takes: tuple[str, ...] | None) -> None:
         return
     _check_imports(path, tree)
     statements = [*_run_at_import(tree.body)]
-    _check_function(path, name, takes, statements)
+    _check_function(path, name, takes, statements, classes)
     _check_trainings(path, statements)
 
 
@@ -58,14 +62,14 @@ def _check_imports(path: Path, tree: ast.Module) -> None:
 
 
 def _check_function(
-    path: Path, name: str, takes: tuple[str, ...] | None, statements: list[ast.stmt]
+    path: Path, name: str, takes: Forms | None, statements: list[ast.stmt], classes: bool
 ) -> None:
     bound = [each for each in statements if name in _bound(each)]
     if not bound and not any(map(_is_dynamic, statements)):
         functions = [each.name for each in statements if isinstance(each, _Function)]
         raise UnusableCodeError(f'{path.name} has no function "{name}"{_has(name, functions)}')
     last = bound[-1] if bound else None
-    if isinstance(last, ast.ClassDef):
+    if isinstance(last, ast.ClassDef) and not classes:
         raise UnusableCodeError(f"{path.name}:{name} is a class, expected a function")
     if isinstance(last, _Function) and takes is not None and not last.decorator_list:
         _check_arguments(last.args, takes, f"{path.name}:{name}")
@@ -113,12 +117,21 @@ def _is_dynamic(statement: ast.stmt) -> bool:
     return not isinstance(statement, ast.ClassDef) and not DYNAMIC.isdisjoint(names)
 
 
-def _check_arguments(arguments: ast.arguments, takes: tuple[str, ...], name: str) -> None:
+def _check_arguments(arguments: ast.arguments, takes: Forms, name: str) -> None:
+    signature = inspect.Signature([*_parameters(arguments)])
+    if not any(fits(signature, each) for each in takes):
+        forms = [f"({', '.join(each)})" for each in takes]
+        expected = " or ".join(filter(None, (", ".join(forms[:-1]), forms[-1])))
+        raise UnusableCodeError(f"{name} takes ({ast.unparse(arguments)}), expected {expected}")
+
+
+def fits(signature: inspect.Signature, arguments: tuple[str, ...]) -> bool:
+    """Return True if a signature can be called with these arguments by position."""
     try:
-        inspect.Signature([*_parameters(arguments)]).bind(*takes)
+        signature.bind(*arguments)
     except TypeError:
-        expected = f"expected ({', '.join(takes)})"
-        raise UnusableCodeError(f"{name} takes ({ast.unparse(arguments)}), {expected}") from None
+        return False
+    return True
 
 
 def _parameters(arguments: ast.arguments) -> Iterator[inspect.Parameter]:
@@ -151,7 +164,7 @@ def _check_trainings(path: Path, statements: list[ast.stmt]) -> None:
                 runs = f"{path.name}, line {call.lineno}: {ast.unparse(each.func)}(…) runs"
                 raise UnusableCodeError(
                     f"{runs} whenever the file is imported, in every worker; expected it under "
-                    'if __name__ == "__main__":'
+                    f'if __name__ == "__main__":, or the whole script: studyhall run {path.name}'
                 )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from studyhall.spaces import static_checks
+from studyhall.spaces import builder_forms, static_checks
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
 from studyhall.spaces.spelling import nearest
 
@@ -25,6 +25,32 @@ __all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "told", 
 
 # Exceptions passed on unchanged: a pruned trial and exhausted memory are not mistakes in the code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
+
+
+def load_builder(reference: str, folder: Path) -> Callable[..., Any]:
+    """Load the builder that a study file names, in any form of `builder_forms`.
+
+    Args:
+        reference, folder: as in `load`.
+
+    Returns:
+        A function (trial, input_shape, outputs) that returns a model.
+
+    Raises:
+        UserCodeError: If there is no such builder, or its file fails.
+    """
+    path, name = find_builder(reference, folder)
+    with contextlib.chdir(folder):
+        found = _named(_module(path), name, path)
+        builder = builder_forms.adapted(found, f"{path.name}:{name}")
+    with contextlib.suppress(TypeError):
+        _FOLDERS[builder] = folder.resolve()
+    return builder
+
+
+def find_builder(reference: str, folder: Path) -> tuple[Path, str]:
+    """Return path and name of a builder, without running the file; see `find`."""
+    return _found(reference, folder, builder_forms.FORMS, classes=True)
 
 
 def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> Callable[..., Any]:
@@ -54,8 +80,14 @@ def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[P
     """Return the path and the function's name of a reference, without running the file.
 
     Raises:
-        UserCodeError: If there is no such file, or `before_running.check` refuses it.
+        UserCodeError: If there is no such file, or `static_checks.check` refuses it.
     """
+    return _found(reference, folder, None if takes is None else (takes,))
+
+
+def _found(
+    reference: str, folder: Path, forms: tuple[tuple[str, ...], ...] | None, classes: bool = False
+) -> tuple[Path, str]:
     file, colon, name = reference.partition(":")
     if not (file.endswith(".py") and colon and name):
         raise UserCodeError(f'received "{reference}", expected file.py:function')
@@ -63,7 +95,7 @@ def find(reference: str, folder: Path, takes: tuple[str, ...] | None) -> tuple[P
     if not path.is_file():
         raise UserCodeError(f"there is no file {path}{_similar_file(path)}")
     if not _is_loaded(path):
-        static_checks.check(path, name, takes)
+        static_checks.check(path, name, forms, classes=classes)
     return path, name
 
 
@@ -176,10 +208,14 @@ def _free_name(stem: str) -> str:
     return f"user_{stem}" if library else stem
 
 
-def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
+def _named(module: ModuleType, name: str, path: Path) -> Any:
     if not hasattr(module, name):
         raise UserCodeError(f'{path.name} has no function "{name}"{_functions(module, name)}')
-    found = getattr(module, name)
+    return getattr(module, name)
+
+
+def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
+    found = _named(module, name, path)
     if isinstance(found, type) or not callable(found):
         kind = "a class" if isinstance(found, type) else f"a value of type {type(found).__name__}"
         raise UserCodeError(f"{path.name}:{name} is {kind}, expected a function")

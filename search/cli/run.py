@@ -13,10 +13,10 @@ from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
 from studyhall.search.display.terminal import say
 from studyhall.search.launcher import places
-from studyhall.search.process import quiet
+from studyhall.search.process import quiet, stand_ins
 from studyhall.search.process.device import Device
 from studyhall.search.scripts import call as calls
-from studyhall.search.scripts import opening, script, session, stand_ins
+from studyhall.search.scripts import opening, script, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched

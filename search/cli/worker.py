@@ -11,7 +11,7 @@ import typer
 
 from studyhall.search.cli.options import Gpu, Name, Storage, find, storage_option
 from studyhall.search.display.terminal import say
-from studyhall.search.process import device, quiet, recycling, streams
+from studyhall.search.process import device, quiet, recycling, stand_ins, streams
 from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
@@ -49,7 +49,7 @@ def worker(
             if script.recorded(study) is None:
                 working.work(db, study, stop, folder)
             else:
-                from studyhall.search.scripts import script_worker, stand_ins
+                from studyhall.search.scripts import script_worker
 
                 stand_ins.install()
                 script_worker.work(db, storage or default_url(), study, stop, folder)

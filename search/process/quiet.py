@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.process import keras_settings
+from studyhall.search.process import keras_settings, stand_ins
 from studyhall.search.process.garbage import uncollected
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def import_tensorflow() -> None:
                     importlib.import_module("keras")
                 importlib.import_module("tensorflow")
             hush_optuna()  # the user's code may use Optuna
+            stand_ins.install_where_missing()  # and declare its models for KerasTuner
         except BaseException:
             aside.seek(0)
             os.write(terminal, aside.read())

@@ -20,7 +20,7 @@ from studyhall.search.study.imported_files import imported
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.spaces import user_code
+from studyhall.spaces import builder_forms, user_code
 from studyhall.spaces.failures import UserCodeError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
-BUILDS_FROM = ("trial", "input_shape", "outputs")  # arguments of the user's builder
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def glance(file: StudyFile, path: Path) -> None:
     """
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
-            user_code.find(file.model.family, path.parent, BUILDS_FROM)
+            user_code.find_builder(file.model.family, path.parent)
     with naming(path.name, _own_data(file)):
         source_check.check(file.data.source, path.parent)
 
@@ -100,7 +99,7 @@ def inspect(
     loaded = loaded or load(file, path, once=once)
     if own:
         with naming(path.name, builder(file)):
-            user_code.load(file.model.family, path.parent, BUILDS_FROM)
+            user_code.load_builder(file.model.family, path.parent)
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
             if tried is not None:
                 tried(file, loaded, path.parent)
@@ -156,10 +155,7 @@ def naming(name: str, own: NamedFunction) -> Iterator[None]:
 
 def builder(file: StudyFile) -> NamedFunction:
     """Describe the user's builder, for `naming`."""
-    takes = ", ".join(BUILDS_FROM)
-    return NamedFunction(
-        "[model] family", file.model.family, f"a function ({takes}) -> keras.Model"
-    )
+    return NamedFunction("[model] family", file.model.family, builder_forms.EXPECTED)
 
 
 def _own_data(file: StudyFile) -> NamedFunction:

@@ -12,7 +12,6 @@ import keras
 import optuna
 
 from studyhall.search.data.loading import Data
-from studyhall.search.study import inspection
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.losses import METRICS
 from studyhall.search.study_file.sections import StudyFile
@@ -91,7 +90,7 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     """
     family = file.model.family
     own = file.model.is_own
-    builder = user_code.load(family, folder, inspection.BUILDS_FROM) if own else None
+    builder = user_code.load_builder(family, folder) if own else None
     return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
 
 

@@ -4,11 +4,9 @@ A search becomes a study: its budget is exact over all processes, its trials are
 a process that is killed costs no more than the epochs since the last checkpoint.
 """
 
-from studyhall.keras_tuner import hyperparameters, oracles, tuners
+from studyhall.keras_tuner import oracles, tuners
 from studyhall.keras_tuner.building import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
-from studyhall.keras_tuner.hyperparameter import HyperParameter
-from studyhall.keras_tuner.hyperparameters import HyperParameters
 from studyhall.keras_tuner.objective import Objective
 from studyhall.keras_tuner.oracles import Oracle
 from studyhall.keras_tuner.tuner import Tuner
@@ -18,6 +16,9 @@ from studyhall.keras_tuner.tuners import (
     Hyperband,
     RandomSearch,
 )
+from studyhall.spaces.hp import hyperparameters
+from studyhall.spaces.hp.hyperparameter import HyperParameter
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 __version__ = "1.4.8"  # of the KerasTuner whose interface this is
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from studyhall.keras_tuner.hyperparameters import HyperParameters
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 
 class HyperModel:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from studyhall.keras_tuner import objective as objectives
-from studyhall.keras_tuner import suggested
-from studyhall.keras_tuner.hyperparameter import Fixed, HyperParameter
-from studyhall.keras_tuner.hyperparameters import HyperParameters
 from studyhall.keras_tuner.objective import Objective
 from studyhall.keras_tuner.trial import STATES, MetricsTracker, Trial, TrialStatus
+from studyhall.spaces.hp import suggested
+from studyhall.spaces.hp.hyperparameter import Fixed, HyperParameter
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.session import Searched

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from studyhall.keras_tuner import objective as objectives
-from studyhall.keras_tuner.hyperparameters import HyperParameters
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 
 class TrialStatus:

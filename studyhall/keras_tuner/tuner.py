@@ -11,16 +11,16 @@ import keras
 from studyhall.keras_tuner import building
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
-from studyhall.keras_tuner.hyperparameters import HyperParameters
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
 from studyhall.keras_tuner.oracles import Oracle, identifier
-from studyhall.keras_tuner.suggested import Suggested
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.search.scripts import alone, answers, call, model_files, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.study_file import objectives
+from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.spaces.hp.suggested import Suggested
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial

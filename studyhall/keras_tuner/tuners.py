@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from studyhall.keras_tuner import oracles
-from studyhall.keras_tuner.hyperparameters import HyperParameters
 from studyhall.keras_tuner.tuner import Tuner
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 
 class RandomSearch(Tuner):

@@ -21,7 +21,15 @@ MOVED = {  # modules of KerasTuner by ours of the same content
     "engine.multi_execution_tuner": "tuner",
     "engine.oracle": "oracles",
 }
+SPACE = "studyhall.spaces.hp"
+OF_SPACE = ("hyperparameters", "hyperparameter", "conditions")
 KEPT = ("__all__", "__version__", "__doc__")
+
+
+def install_where_missing() -> None:
+    """Let ours answer from now on for KerasTuner, unless it is installed."""
+    if not any(isinstance(each, _Finder) for each in sys.meta_path):
+        sys.meta_path.append(_Finder())
 
 
 def install() -> None:
@@ -64,4 +72,6 @@ def _place(rest: str) -> str:
     """Return our module for a name below `keras_tuner`."""
     rest = rest.removeprefix("src.")
     ours = MOVED.get(rest, rest.removeprefix("engine."))
+    if ours in OF_SPACE:
+        return f"{SPACE}.{ours}"
     return ".".join(filter(None, (OURS, ours)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from studyhall.keras_tuner.conditions import Parent, standard
+from studyhall.spaces.hp.conditions import Parent, standard
 
 SAMPLINGS = ("linear", "log", "reverse_log")
 EVENLY = [(index + 0.5) / 10 for index in range(10)]  # of a range without a step, for a grid

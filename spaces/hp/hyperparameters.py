@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from studyhall.keras_tuner import hyperparameter as kinds
-from studyhall.keras_tuner.conditions import Parent
-from studyhall.keras_tuner.hyperparameter import HyperParameter
+from studyhall.spaces.hp import hyperparameter as kinds
+from studyhall.spaces.hp.conditions import Parent
+from studyhall.spaces.hp.hyperparameter import HyperParameter
 
 
 class HyperParameters:

@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 
 import optuna
 
-from studyhall.keras_tuner.hyperparameter import Fixed, HyperParameter, Int, Range
-from studyhall.keras_tuner.hyperparameters import HyperParameters
+from studyhall.spaces.hp.hyperparameter import Fixed, HyperParameter, Int, Range
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 
 class Suggested(HyperParameters):
