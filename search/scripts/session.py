@@ -37,6 +37,7 @@ class Part(Protocol):
 
 
 NOTEBOOK = "notebook"
+SUFFIX = ".py"
 
 _parts: list[Part] = []
 
@@ -54,7 +55,7 @@ def part() -> Part | None:
 def main_file() -> Path | None:
     """Return the file of the script that this process runs; None for cells of a notebook."""
     name = getattr(sys.modules["__main__"], "__file__", None)
-    return None if name is None else Path(name)
+    return Path(name) if name is not None and name.endswith(SUFFIX) else None
 
 
 def script_name() -> str:

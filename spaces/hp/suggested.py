@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeGuard
 
 import optuna
@@ -95,9 +97,23 @@ def suggest(trial: optuna.trial.BaseTrial, hyperparameter: HyperParameter, name:
     curved = hyperparameter.sampling != "linear"
     if curved and step is not None:
         return trial.suggest_categorical(name, [*hyperparameter.values])
-    top = low + (high - low) // step * step if step else high
     if isinstance(hyperparameter, Int):
+        top = low + (high - low) // (step or 1) * (step or 1)
         value: Any = trial.suggest_int(name, low, top, step=step or 1, log=curved)
     else:
-        value = trial.suggest_float(name, low, top, step=step, log=curved)
+        top = high if step is None else _last(low, step, len(hyperparameter.values))
+        value = _float(trial, name, low, top, step, curved)
     return stored(hyperparameter, value)
+
+
+def _last(low: float, step: float, count: int) -> float:
+    """Return the last of so many values, as Optuna computes it: in decimals."""
+    return float(Decimal(str(low)) + (count - 1) * Decimal(str(step)))
+
+
+def _float(
+    trial: optuna.trial.BaseTrial, name: str, low: float, top: float, step: float | None, log: bool
+) -> float:
+    with warnings.catch_warnings():  # where decimals don't fit a float, the last digit is rounded
+        warnings.filterwarnings("ignore", "The distribution is specified by")
+        return trial.suggest_float(name, low, top, step=step, log=log)

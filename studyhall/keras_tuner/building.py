@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from studyhall.keras_tuner.hypermodel import HyperModel
+from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.storage.trials.claimed_trial import Claim
+
 if TYPE_CHECKING:
-    from studyhall.keras_tuner.hypermodel import HyperModel
     from studyhall.keras_tuner.oracles import Oracle
 
 MOST_BUILDS = 1000  # to see what is declared under all conditions
@@ -36,6 +41,64 @@ def explore(hypermodel: HyperModel, oracle: Oracle) -> None:
             return
         tried.add(waiting[0])
         hp.values.update({each.name: each.values[0] for each in waiting[0]})
+
+
+def declare(
+    hypermodel: HyperModel | None,
+    hp: HyperParameters,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Declare what a trial would, without training: by `build`, and by a `fit` of its own.
+
+    Args:
+        hypermodel: the builder.
+        hp: declares, and gives the values.
+        args, kwargs: those of `fit`.
+    """
+    if hypermodel is None:
+        return
+    model, own = hypermodel.build(hp), type(hypermodel).fit
+    # A `fit` that trains without Keras' own would not end where that begins.
+    if own is not HyperModel.fit and ".fit(" in inspect.getsource(own):
+        with _stopping_at_fit():
+            hypermodel.fit(hp, model, *args, **{"callbacks": [], **kwargs})
+
+
+class _Fits(BaseException):
+    """Keras' `fit` begins."""
+
+
+@contextmanager
+def _stopping_at_fit() -> Iterator[None]:
+    """End a `with` block where Keras would begin to train."""
+    original = keras.Model.fit
+
+    def fit(*args: Any, **kwargs: Any) -> None:
+        raise _Fits
+
+    keras.Model.fit = fit
+    try:
+        with suppress(_Fits):
+            yield
+    finally:
+        keras.Model.fit = original
+
+
+def check_point(claim: Claim) -> None:
+    """Check that a trial with fixed values has asked for no others.
+
+    Raises:
+        FailedTrialError: it has; a sampler has drawn them, so that the grid would have gaps.
+    """
+    fixed = json.loads(claim.lease.fixed or "{}")
+    drawn = [name for name in claim.trial.params if name not in fixed]
+    if drawn:
+        names = ", ".join(drawn)
+        raise FailedTrialError(
+            f"GridSearch: {names} is declared only while a trial trains, expected it in build() or "
+            "in hyperparameters="
+        )
 
 
 def checked(model: Any, max_size: int | None) -> Any:

@@ -115,4 +115,5 @@ def infer_metric_direction(metric: str) -> str | None:
             continue
         kind = getattr(found, "__name__", type(found).__name__)
         return MAX if {kind, name} & {*LARGE} else MIN
-    return None
+    known_to_keras = hasattr(keras.metrics, name) or hasattr(keras.losses, name)
+    return MIN if known_to_keras else None

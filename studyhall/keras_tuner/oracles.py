@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from studyhall.keras_tuner import grid
 from studyhall.keras_tuner import objective as objectives
 from studyhall.keras_tuner.objective import Objective
 from studyhall.keras_tuner.trial import STATES, MetricsTracker, Trial, TrialStatus
-from studyhall.spaces.hp import suggested
-from studyhall.spaces.hp.hyperparameter import Fixed, HyperParameter
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from studyhall.storage.queries.records import TrialRecord
 
 MOST_POINTS = 100_000  # of a grid
+Declare = Callable[[HyperParameters], None]
 VALUES = "values"  # attribute of a trial: all its hyperparameters
 
 
@@ -70,8 +70,12 @@ class Oracle:
         """The number of trials that the script asks for."""
         return 10 if self.max_trials is None else self.max_trials
 
-    def points(self) -> list[dict[str, Any]]:
-        """Return the hyperparameters of trials that run before any that a sampler suggests."""
+    def points(self, declare: Declare) -> list[dict[str, Any]]:
+        """Return the hyperparameters of trials that run before any that a sampler suggests.
+
+        Args:
+            declare: declares what a trial with the values of its argument would.
+        """
         return []
 
     def settings(self) -> dict[str, dict[str, Any]]:
@@ -256,47 +260,17 @@ class GridSearchOracle(Oracle):
     def __init__(self, objective: Any = None, max_trials: int | None = None, **kwargs: Any) -> None:
         super().__init__(objective, max_trials, **kwargs)
 
-    @property
-    def trial_count(self) -> int:
-        """The number of combinations, or what the script allows of them."""
-        return len(self.points())
-
-    def points(self) -> list[dict[str, Any]]:
+    def points(self, declare: Declare) -> list[dict[str, Any]]:
         """Return the combinations of all active hyperparameters, the last one changing first.
 
         Raises:
             ValueError: there are too many.
         """
         most = self.max_trials or MOST_POINTS + 1
-        found = [*itertools.islice(_combinations([*self.space.space], {}), most)]
+        found = [*itertools.islice(grid.points(self.hyperparameters, declare), most)]
         if len(found) > MOST_POINTS:
             raise ValueError(f"GridSearch: received more than {MOST_POINTS} points, expected fewer")
-        return [self._stored(each) for each in found]
-
-    def _stored(self, chosen: Mapping[str, tuple[HyperParameter, Any]]) -> dict[str, Any]:
-        of_name = self.space.of_name
-        return {
-            suggested.key(each, of_name(each.name)): suggested.stored(each, value)
-            for each, value in chosen.values()
-            if not isinstance(each, Fixed)
-        }
-
-
-def _combinations(
-    space: list[HyperParameter], chosen: dict[str, tuple[HyperParameter, Any]]
-) -> Iterator[dict[str, tuple[HyperParameter, Any]]]:
-    """Yield each combination of values of the hyperparameters that are active in it, by name."""
-    if not space:
-        yield chosen
-        return
-    first, *others = space
-    values = {name: value for name, (_, value) in chosen.items()}
-    active = all(each.is_active(values) for each in first.conditions)
-    if not active or first.name in chosen:
-        yield from _combinations(others, chosen)
-        return
-    for value in first.values:
-        yield from _combinations(others, {**chosen, first.name: (first, value)})
+        return found
 
 
 RandomSearch = RandomSearchOracle

@@ -100,11 +100,13 @@ class Tuner:
         named = objectives.VALUE if type(objective) is DefaultObjective else objective.name
         of_keras = named not in (objectives.VALUE, "multi_objective")
         epochs = fit_kwargs.get("epochs", fit_args[3] if len(fit_args) > 3 else None)
-        further = oracle.settings()
+        points = oracle.points(
+            lambda hp: building.declare(self.hypermodel, hp, fit_args, fit_kwargs)
+        )
         return Call(
             name=self._study_name(),
             run=lambda trial: self._run(trial, fit_args, fit_kwargs),
-            trials=oracle.trial_count,
+            trials=len(points) or oracle.trial_count,
             objective=call.objective_of(named) if of_keras else objectives.VALUE,
             direction=objectives.MAXIMIZE if objective.direction == MAX else objectives.MINIMIZE,
             seed=(oracle.seed or 0) % 2**32,
@@ -112,9 +114,9 @@ class Tuner:
             pruner=oracle.pruner,
             epochs=epochs or call.MOST_EPOCHS,
             repeats=self.executions_per_trial,
-            queue=oracle.points(),
+            queue=points,
             fresh=self.overwrite,
-            further=further,
+            further=oracle.settings(),
         )
 
     def _study_name(self) -> str:
@@ -139,6 +141,8 @@ class Tuner:
         self.on_trial_begin(trial)
         # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
         returned = self.run_trial(trial, *args, **copy.copy(kwargs))
+        if under_way.is_fixed:
+            building.check_point(under_way.claim)
         value = self._value(trial, returned)
         under_way.attributes["metrics"] = trial.metrics_at_best
         self._keep_model(under_way, value)
