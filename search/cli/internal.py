@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing, suppress
-from typing import Annotated
+import sys
+from contextlib import closing, redirect_stdout, suppress
+from typing import Annotated, Any
 
 import typer
 
 from studyhall.search.cli.options import File, Name, Storage, find
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
-from studyhall.search.process import device, quiet
+from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
+from studyhall.search.scripts import script
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies.rows import Study
 
 
 def inspect(
@@ -62,9 +65,21 @@ def finish(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         try:
-            card = proof.finish(db, study, again=again, number=trial)
+            if script.recorded(study) is not None:
+                card = _of_script(db, storage or default_url(), study, trial)
+            else:
+                card = proof.finish(db, study, again=again, number=trial)
             dashboard_note.pin(db, study)
         except (proof.ProofError, OSError) as error:
             raise ConfigError([str(error)]) from error
     print(json.dumps(card))
     raise typer.Exit(0 if card["proven"] else NOT_PROVEN)
+
+
+def _of_script(db: Database, url: str, study: Study, trial: int | None) -> dict[str, Any]:
+    """Prove the best model of a script's study; what the script prints goes to stderr."""
+    from studyhall.search.scripts import script_proof
+
+    with redirect_stdout(sys.stderr):
+        stand_ins.install()
+        return script_proof.finish(db, url, study, trial)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url, shown
@@ -67,6 +68,22 @@ def find(db: Database, name: str) -> Study:
     if study is None:
         known = ", ".join(studies.names(db)) or "no study"
         raise ConfigError([f"there is no study {name!r} in {db}; it has: {known}"])
+    return study
+
+
+def find_described(db: Database, name: str, command: str) -> Study:
+    """Return the study of that name, which a study file describes.
+
+    Args:
+        db: the database.
+        name: the study's name.
+        command: the command that needs this, for messages.
+
+    Raises:
+        ConfigError: there is no such study, or a script trains its trials.
+    """
+    study = find(db, name)
+    record.check_described(study, command)
     return study
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.options import Name, Storage, find, writing
+from studyhall.search.cli.options import Name, Storage, find, find_described, writing
 from studyhall.search.display.tables import table
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.study_file.config_error import ConfigError
@@ -115,7 +115,7 @@ def refine(
     if output is not None and output.exists() and not force:
         raise ConfigError([f"{output}: received an existing file, expected a new one, or --force"])
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        found = findings.read(db, find(db, name))
+        found = findings.read(db, find_described(db, name, "refine"))
         following = refinement.next_name(name, studies.names(db))
     if not found.complete:
         raise ConfigError(

@@ -11,12 +11,14 @@ import typer
 
 from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
+from studyhall.search.display import words
 from studyhall.search.display.terminal import say
+from studyhall.search.evaluation import proof_result
 from studyhall.search.launcher import places
 from studyhall.search.process import quiet, stand_ins
 from studyhall.search.process.device import Device
 from studyhall.search.scripts import call as calls
-from studyhall.search.scripts import opening, script, session
+from studyhall.search.scripts import opening, script, script_proof, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched
@@ -112,7 +114,10 @@ class Launch:
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, self._script, say)
             self._run(db, study, self._devices(file, call), url)
-        return Searched(url, study)
+            found = Searched(url, study)
+            if call.measure is not None:
+                _prove(db, found, call)
+        return found
 
     def _devices(self, file: StudyFile, call: Call) -> list[Device]:
         given = self._workers
@@ -127,3 +132,24 @@ class Launch:
             raise SystemExit(code or 1)
         if code:
             raise SystemExit(code)
+
+
+def _prove(db: Database, found: Searched, call: Call) -> None:
+    """Measure the best model again in this process, which has not trained it, and say the result.
+
+    Raises:
+        SystemExit: it differs from what was recorded.
+    """
+    state = status.status(db, found.study)
+    if state.incumbent is None or "model" not in state.incumbent.attributes:
+        return
+    try:
+        card = script_proof.prove(db, found, call)
+    except ConfigError as error:
+        say(f"not proven: {error.problems[0]}")
+        return
+    if not card["proven"]:
+        say(*proof_result.sentences(found.study.name, card["proof"]))
+        raise SystemExit(proof_result.NOT_PROVEN)
+    value = words.number(card["proof"]["reloaded"])
+    say(f"proven: the model of trial {card['trial']}, loaded again, scores {value}")

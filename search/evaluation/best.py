@@ -16,6 +16,7 @@ from studyhall.search.display import json_keys
 from studyhall.search.evaluation import pareto, proof_result
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
+from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files
@@ -92,7 +93,9 @@ class Best:
         if self.failed:
             return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
-        if not self.locked:
+        if (
+            not self.locked and record.SCRIPT not in self.study.config
+        ):  # which keeps its test set to itself
             done["test scores"] = self.test
         return [name for name, found in done.items() if found is None]
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from studyhall.search.scripts.script_trial import ScriptTrial
+    from studyhall.storage.queries.records import TrialRecord
     from studyhall.storage.sampling.pruning import Pruner
 
 MOST_EPOCHS = 10_000  # of a training, where the script doesn't say: Optuna's steps are counted so
@@ -41,6 +42,7 @@ class Call:
         sampler_of: makes the sampler of one trial from that trial's seed; default: by `sampler`.
         pruner_of: makes the pruner; default: by `pruner`.
         ended: called in the worker after each trial.
+        measure: measures the model in a file again, for a trial; None if the script can't.
         workers: number of worker processes, where the command line doesn't say.
         fresh: a finished study of this name, or one of other code, makes way for a new one.
         hours: limit of the time during which any worker is active, in hours.
@@ -61,6 +63,7 @@ class Call:
     sampler_of: Callable[[int], BaseSampler] | None = None
     pruner_of: Callable[[], Pruner] | None = None
     ended: Callable[[ScriptTrial, str, float | None], None] | None = None
+    measure: Callable[[TrialRecord, Path], float] | None = None
     workers: int | None = None
     fresh: bool = False
     hours: float | None = None

@@ -19,26 +19,29 @@ WHOLE = ".keras"
 WEIGHTS = "model.weights.h5"  # in a .keras file, and the ending that Keras asks for
 
 
-def keep(trial: ScriptTrial, model: Any, cost: float) -> None:
+def keep(trial: ScriptTrial, model: Any, cost: float, of_model: float | None = None) -> None:
     """Keep a trained model if its trial is among the best; if Keras can't write it, its weights.
 
     Args:
         trial: the trial.
         model: a Keras model with the variables of its best epoch.
         cost: the trial's value, the lower the better.
+        of_model: that of the model, if it is one of several trainings.
     """
     try:
-        trial.keep_model(cost, lambda path: exporting.save(model, path), WHOLE)
+        trial.keep_model(cost, lambda path: exporting.save(model, path), WHOLE, of_model)
     except ArtifactError as error:
         _lost(trial, error)
     except Exception as error:  # the user's get_config may raise anything
         LOG.info("Keras can't save the model, only its weights: %s", failures.one_line(error))
-        _keep_weights(trial, model, cost)
+        _keep_weights(trial, model, cost, of_model)
 
 
-def _keep_weights(trial: ScriptTrial, model: Any, cost: float) -> None:
+def _keep_weights(trial: ScriptTrial, model: Any, cost: float, of_model: float | None) -> None:
     try:
-        trial.keep_model(cost, lambda path: exporting.save_weights(model, path), WEIGHTS_ALONE)
+        trial.keep_model(
+            cost, lambda path: exporting.save_weights(model, path), WEIGHTS_ALONE, of_model
+        )
     except (ArtifactError, ValueError, TypeError, NotImplementedError) as error:
         _lost(trial, error)
 

@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 
 from studyhall.storage.sampling import samplers
 
+SEED = "_seed"  # attribute of those that keep the seed that they were given
 RANDOM = "_rng"  # attribute of Optuna's samplers that holds their random numbers
 # Samplers whose state workers must share; ours take their place.
 SHARED = {
@@ -37,6 +38,9 @@ def seed(sampler: BaseSampler | None) -> int | None:
 
     None if the sampler draws no random numbers.
     """
+    given = getattr(sampler, SEED, None)
+    if isinstance(given, int):
+        return given
     states = [] if sampler is None else [*_random_states(sampler)]
     return int(states[0].get_state()[1][0]) if states else None  # type: ignore[index]
 

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from studyhall.search.study import record
 from studyhall.storage.studies.rows import Study
-
-KEY = "script"  # in a study's record
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Script:
 
     def to_record(self) -> dict[str, Any]:
         """Return what a study's record holds of it."""
-        return {KEY: {**asdict(self), "arguments": [*self.arguments]}}
+        return {record.SCRIPT: {**asdict(self), "arguments": [*self.arguments]}}
 
 
 def recorded(study: Study) -> Script | None:
     """Return the script of a study; None if a study file describes it."""
-    known = study.config.get(KEY)
+    known = study.config.get(record.SCRIPT)
     return None if known is None else Script(**known)
 
 

@@ -188,13 +188,20 @@ class ScriptTrial(TrialUnderWay):
         self.progress = self.progress.with_part(best)
         self.part, self.blob = self.progress.done, None
 
-    def keep_model(self, cost: float, write: Callable[[Path], None], ending: str) -> None:
+    def keep_model(
+        self,
+        cost: float,
+        write: Callable[[Path], None],
+        ending: str,
+        of_model: float | None = None,
+    ) -> None:
         """Keep a trained model, if the trial is among the best so far.
 
         Args:
             cost: the trial's value, the lower the better.
             write: writes the model to a path.
             ending: of the file's name.
+            of_model: the model's own value, the lower the better; default: the trial's.
         """
         keeper, objects = self.context.keeper, self.context.artifacts
         if not keeper.wants(cost, self.number):
@@ -210,7 +217,7 @@ class ScriptTrial(TrialUnderWay):
             self.attributes |= {
                 "model": self._model,
                 "model_sha256": objects.sha256(self._model),
-                "model_value": self.context.plan.turned(cost),
+                "model_value": self.context.plan.turned(cost if of_model is None else of_model),
             }
 
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:

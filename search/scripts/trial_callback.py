@@ -56,6 +56,11 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """The epochs of the training under way."""
         return self._epochs
 
+    @property
+    def kept_cost(self) -> float | None:
+        """The objective of the variables that `keep_best` gives the model; None if unknown."""
+        return _plain(self._best_cost)
+
     def begin(self, others: Sequence[Any]) -> None:
         """Prepare for the next training of the trial, with other callbacks."""
         self._others, self._epochs, self.best = others, [], None

@@ -15,6 +15,8 @@ from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.studies.rows import Study
 
+SCRIPT = "script"  # key of the record of a study whose trials a user's script trains
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -85,3 +87,19 @@ def remove_artifacts(study: Study) -> None:
         ArtifactError: they are in a bucket that can't be reached.
     """
     bucket.remove_all(study.config["artifacts"])
+
+
+def check_described(study: Study, command: str) -> None:
+    """Check that a study file describes the study, so that studyhall can train its models itself.
+
+    Args:
+        study: the study.
+        command: the command that needs this, for the message.
+
+    Raises:
+        ConfigError: a script trains its trials.
+    """
+    if SCRIPT in study.config:
+        path = study.config[SCRIPT]["path"]
+        received = f"received {study.name}, whose trials {path} trains"
+        raise ConfigError([f"studyhall {command}: {received}, expected the study of a study file"])

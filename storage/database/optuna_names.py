@@ -31,9 +31,9 @@ OF_SAMPLERS: dict[str, tuple[Any, tuple[str, ...]]] = {
 }
 # Looked up where it is used (spaces/user_trial.py): if it is missing, only Optuna warns of a
 # queued value that the user's code doesn't accept.
-# `_rng` holds a sampler's random numbers: without it, those of a script's own sampler depend on its
-# process (search/scripts/own_sampler.py).
-LOOKED_FOR = ("_fixed_params", "_rng")
+# `_rng` and `_seed` hold a sampler's random numbers (search/scripts/own_sampler.py): without them,
+# those of a script's own sampler depend on its process.
+LOOKED_FOR = ("_fixed_params", "_rng", "_seed")
 
 
 def lacking(sampler: str) -> str | None:

@@ -142,8 +142,7 @@ class Oracle:
         return self.searched
 
     def _trial(self, record: TrialRecord) -> Trial:
-        values = record.attributes.get(VALUES, record.params)
-        trial = Trial(self._with(values), identifier(record.number))
+        trial = Trial(self.hyperparameters_of(record), identifier(record.number))
         trial.status = STATES.get(record.state, TrialStatus.RUNNING)
         trial.score, trial.message = record.value, record.attributes.get("reason")
         trial.best_step = max(0, (record.best_epoch or 1) - 1)
@@ -156,11 +155,12 @@ class Oracle:
         trial.metrics = tracker
         return trial
 
-    def _with(self, values: Mapping[str, Any]) -> HyperParameters:
+    def hyperparameters_of(self, record: TrialRecord) -> HyperParameters:
+        """Return the hyperparameters of a trial, with the space that is known."""
         hp = HyperParameters()
         for each in self.space.space:
             hp.declare(each)
-        hp.values.update(values)
+        hp.values.update(record.attributes.get(VALUES, record.params))
         return hp
 
 

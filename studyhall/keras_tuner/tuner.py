@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from studyhall.keras_tuner import building
+from studyhall.keras_tuner import building, validation
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
@@ -19,11 +19,13 @@ from studyhall.search.scripts import alone, answers, call, model_files, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.study_file import objectives
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.suggested import Suggested
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
+    from studyhall.storage.queries.records import TrialRecord
 
 UNNAMED = "untitled_project"
 BUILD = "build"  # attribute of a trial: the shapes that its model was built for
@@ -115,6 +117,7 @@ class Tuner:
             epochs=epochs or call.MOST_EPOCHS,
             repeats=self.executions_per_trial,
             queue=points,
+            measure=lambda record, path: self._measure(record, path, fit_args, fit_kwargs),
             fresh=self.overwrite,
             further=oracle.settings(),
         )
@@ -224,7 +227,8 @@ class Tuner:
         if last is not None and getattr(last, "model", None) is not None:
             last.keep_best()
             under_way.attributes[BUILD] = building.shapes(last.model)
-            model_files.keep(under_way, last.model, under_way.context.plan.turned(value))
+            cost = under_way.context.plan.turned(value)
+            model_files.keep(under_way, last.model, cost, last.kept_cost)
 
     # The space
 
@@ -258,11 +262,27 @@ class Tuner:
         searched = self.oracle.searched
         assert searched is not None  # a trial comes from a finished search
         record = next(r for r in answers.every(searched) if identifier(r.number) == trial.trial_id)
-        model = self._try_build(trial.hyperparameters)
+        return self._loaded(record, answers.model_file(searched, record))
+
+    def _loaded(self, record: TrialRecord, path: Path) -> Any:
+        model = self._try_build(self.oracle.hyperparameters_of(record))
         if not model.built:
             model.build_from_config(record.attributes[BUILD])
-        model_files.load_weights(model, answers.model_file(searched, record))
+        model_files.load_weights(model, path)
         return model
+
+    def _measure(
+        self, record: TrialRecord, path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> float:
+        """Measure the model of a trial again, on the validation set of the script's `fit`.
+
+        Raises:
+            ConfigError: the script's `fit` has none, or does not measure the objective on it.
+        """
+        if self.hypermodel is None:
+            raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
+        model = self._loaded(record, path)
+        return validation.measured(model, self.oracle.objective, args, kwargs, self.project_name)
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials."""

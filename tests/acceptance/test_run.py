@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import psutil
 import pytest
 
@@ -72,7 +74,7 @@ with open(sys.argv[1], "a") as file:
 """
 
 
-def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder):
+def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder, typed):
     folder.write("tune.py", DATA + TUNE)
     environment = {**folder.environment, "TF_CPP_MIN_LOG_LEVEL": "3"}
     theirs = subprocess.Popen(
@@ -83,6 +85,7 @@ def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder):
     said = folder.run("run", "tune.py", "--workers", "2", "--", "ours.json")
 
     assert "9 of 9" in said and "Results summary" in said
+    assert "proven: the model of trial" in said
     _, problems = theirs.communicate()
     assert theirs.returncode == 0, problems
     tuner, ours = (
@@ -103,7 +106,16 @@ def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder):
     assert "9 of 9 trials and is finished" in said
     first, second = map(json.loads, (folder.path / "ours.json").read_text().splitlines())
     assert first == second
-    assert folder.json("best", "parity")["value"] == pytest.approx(ours["best"])
+    best = folder.json("best", "parity")
+    assert best["value"] == pytest.approx(ours["best"]) and best["proof"]["proven"]
+    model = keras.models.load_model(f"{best['folder']}/model.keras")
+    x = np.random.default_rng(0).normal(size=(240, 6)).astype("float32")
+    right = (model.predict(x[160:], verbose=0)[:, 0] > 0.5) == (
+        x[160:, 0] * x[160:, 1] + x[160:, 2] > 0
+    )
+    assert right.mean() == pytest.approx(ours["best"])
+    _, _, mistake = typed("confirm", "parity")
+    assert "received parity, whose trials tune.py trains" in mistake
 
 
 SLOW = """

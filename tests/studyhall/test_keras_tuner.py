@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import studyhall.keras_tuner as kt
 from studyhall.keras_tuner import building, oracles, results
 from studyhall.keras_tuner import objective as objectives
+from studyhall.search.evaluation import best
+from studyhall.search.scripts import script_proof
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -58,18 +60,38 @@ def test_a_search_becomes_a_study_whose_models_score_as_recorded():
     tuner = kt.RandomSearch(build, "val_accuracy", max_trials=3, seed=5, project_name="a b")
     tuner.search(X, Y, **FIT)
 
-    best = tuner.oracle.get_best_trials(3)
-    assert [each.score for each in best] == sorted((each.score for each in best), reverse=True)
-    assert all(each.status == "COMPLETED" for each in best)
-    for model, trial in zip(tuner.get_best_models(3), best, strict=True):
+    first = tuner.oracle.get_best_trials(3)
+    assert [each.score for each in first] == sorted((each.score for each in first), reverse=True)
+    assert all(each.status == "COMPLETED" for each in first)
+    for model, trial in zip(tuner.get_best_models(3), first, strict=True):
         assert model.evaluate(X, Y, verbose=0)[1] == pytest.approx(trial.score)
         assert trial.metrics.get_best_value("val_accuracy") == trial.score
     rows = trials("a-b")  # what may not stand in a study's name
     assert [row.state for row in rows] == ["COMPLETE"] * 3 and all(r.epochs == 3 for r in rows)
-    assert {row.value for row in rows} == {each.score for each in best}
+    assert {row.value for row in rows} == {each.score for each in first}
     values = tuner.get_best_hyperparameters()[0].values
-    assert values == {name: best[0].hyperparameters.get(name) for name in values}
+    assert values == {name: first[0].hyperparameters.get(name) for name in values}
     assert tuner.remaining_trials == 0 and set(tuner.oracle.trials) == {"00", "01", "02"}
+
+
+def test_a_model_that_scores_otherwise_is_not_exported():
+    tuner = kt.RandomSearch(build, "val_loss", max_trials=2, project_name="proof")
+    tuner.search(X, Y, **FIT)
+    searched = tuner.oracle.searched
+    db = Database.open(searched.url)
+    altered = (X, 1 - Y)
+
+    card = script_proof.prove(
+        db, searched, tuner._call((X, Y), {**FIT, "validation_data": altered})
+    )
+    assert not card["proven"] and not best.read(db, searched.study).folder
+    card = script_proof.prove(db, searched, tuner._call((X, Y), FIT))
+    assert card["proven"] and best.read(db, searched.study).finished
+    with pytest.raises(ConfigError, match="no validation data to measure its model on"):
+        script_proof.prove(db, searched, tuner._call((X, Y), {"epochs": 3}))
+    shared = tuner._call((X, Y), {"validation_split": 0.5})
+    assert script_proof.prove(db, searched, shared)["proof"]["reloaded"] > 0
+    db.close()
 
 
 def test_a_finished_study_is_not_trained_again_unless_the_script_overwrites_it(capsys):
@@ -240,12 +262,12 @@ def test_hyperband_begins_as_many_trials_as_keras_tuner(epochs, factor, iteratio
 
 
 def test_hyperband_trains_up_to_its_epochs_and_prunes():
-    tuner = kt.Hyperband(build, "val_loss", max_epochs=4, factor=2, seed=1, project_name="band")
+    tuner = kt.Hyperband(build, "val_loss", max_epochs=3, factor=3, seed=1, project_name="band")
     tuner.search(X, Y, **FIT)
     rows = trials("band")
     assert len(rows) == tuner.oracle.trial_count
     assert {row.state for row in rows} == {"COMPLETE", "PRUNED"}
-    assert all(row.epochs == 4 for row in rows if row.state == "COMPLETE")
+    assert all(row.epochs == 3 for row in rows if row.state == "COMPLETE")
 
 
 NAMES = sorted(

@@ -1,0 +1,64 @@
+"""The validation set in the arguments of `fit`, and what a trained model reaches on it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from studyhall.keras_tuner.objective import Objective
+from studyhall.search.study_file.config_error import ConfigError
+
+PREFIX = "val_"
+
+
+def measured(
+    model: Any, objective: Objective, args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str
+) -> float:
+    """Return the objective of a model on the validation set that its `fit` would use.
+
+    Args:
+        model: a compiled model.
+        objective: the objective.
+        args, kwargs: the arguments of `fit`.
+        name: the study's name, for messages.
+
+    Raises:
+        ConfigError: `fit` has no validation set, or the model does not measure the objective.
+    """
+    given = inspect.signature(keras.Model.fit).bind_partial(None, *args, **kwargs).arguments
+    data = _validation(given)
+    if data is None:
+        raise ConfigError([f"{name}: search() has no validation data to measure its model on"])
+    further = {"sample_weight": data[2]} if len(data) > 2 else {}
+    if given.get("batch_size"):
+        further["batch_size"] = given["batch_size"]
+    found = model.evaluate(*data[:2], **further, verbose=0, return_dict=True)
+    logs = {f"{PREFIX}{metric}": float(np.mean(value)) for metric, value in found.items()}
+    if not objective.has_value(logs):
+        names = ", ".join(logs)
+        said = f"its model measures {names}, but not the objective {objective.name}"
+        raise ConfigError([f"{name}: {said}"])
+    return float(objective.get_value(logs))
+
+
+def _validation(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the arguments of `evaluate`: samples, targets and weights as far as there are any."""
+    if (data := given.get("validation_data")) is not None:
+        if not isinstance(data, list | tuple):
+            return (data,)
+        return tuple(data)
+    share = given.get("validation_split")
+    return _last(given, share) if share else None
+
+
+def _last(given: Mapping[str, Any], share: float) -> tuple[Any, ...]:
+    """Return the last samples, which Keras takes for a share."""
+    x, y = given["x"], given.get("y")
+    first = keras.tree.flatten(x)[0]
+    start = math.floor(len(first) * (1 - share))
+    return tuple(keras.tree.map_structure(lambda part: part[start:], each) for each in (x, y))
