@@ -444,7 +444,7 @@ class Studio:
 
         stored = record.stored(study)
         plan = worker.plan_of(stored, stored.folder, study)
-        store = worker._store(self.db, study, stored, plan)
+        store = worker.trial_store(self.db, study, stored, plan.space)
         self._stores.append(store)
         objects = record.objects(study)
         keeper = Keeper(self.db, study, objects, stored.file.study)

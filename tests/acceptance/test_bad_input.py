@@ -107,8 +107,8 @@ IN_THE_CODE = {
     ),
     "other arguments": (
         {"model": {"family": "mine.py:build"}},
-        "def build(trial): pass",
-        ["takes (trial), expected (trial, input_shape, outputs)"],
+        "def build(trial, shape): pass",
+        ["takes (trial, shape), expected (trial, input_shape, outputs), (trial) or (hp)"],
     ),
     "a module that raises": (
         {"model": {"family": "mine.py:build"}},

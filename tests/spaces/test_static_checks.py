@@ -9,7 +9,7 @@ from studyhall.search.study_file import config
 from studyhall.spaces import static_checks, user_code
 from studyhall.spaces.failures import UserCodeError
 
-TAKES = ("trial", "input_shape", "outputs")
+TAKES = (("trial", "input_shape", "outputs"),)
 RAN = "import pathlib\n(pathlib.Path(__file__).parent / 'ran').touch()\n"
 BUILD = "def build(trial, input_shape, outputs):\n    pass\n"
 
@@ -19,7 +19,7 @@ def load(tmp_path):
     """Loads ``build`` of a file that leaves a trace when it runs."""
     number = iter(range(100))
 
-    def load(text, name="build", takes=TAKES):
+    def load(text, name="build", takes=TAKES[0]):
         file = f"code_{tmp_path.name}_{next(number)}.py"
         (tmp_path / file).write_text(RAN + text)
         try:
@@ -31,7 +31,7 @@ def load(tmp_path):
 
 
 REFUSED = [
-    ("def build(hp):\n    pass", r"build takes \(hp\), expected \(trial, input_shape, outputs\)"),
+    ("def build(a, b):\n    pass", r"build takes \(hp\), expected \(trial, input_shape, outputs\)"),
     ("def build(trial, *, shape):\n    pass", r"takes \(trial, \*, shape\), expected"),
     ("def build(a, b, c, d):\n    pass", "takes"),
     ("class build:\n    pass", "is a class, expected a function"),
@@ -102,7 +102,7 @@ def test_a_file_named_like_our_package_is_not_taken_for_it(tmp_path, line, own):
 
 def test_a_builder_that_is_not_wanted_is_refused_before_data_are_loaded(tmp_path, study_file):
     (tmp_path / "my_load.py").write_text(RAN + "def load():\n    raise ValueError")
-    (tmp_path / "my_build.py").write_text("def build(hp):\n    pass")
+    (tmp_path / "my_build.py").write_text("def build(a, b):\n    pass")
     path = tmp_path / "s.toml"
     own = {"data": {"source": "my_load.py:load"}, "model": {"family": "my_build.py:build"}}
     path.write_text(study_file(**own))
