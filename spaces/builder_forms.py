@@ -34,11 +34,12 @@ def adapted(found: Any, name: str) -> Builder:
         signature = inspect.signature(builds)
     except (TypeError, ValueError) as error:
         raise UnusableCodeError(f"{name} can't be called, expected {EXPECTED}") from error
-    if fits(signature, FORMS[0]):
+    of_model = builds is not found  # KerasTuner's own class hides what its build takes
+    if fits(signature, FORMS[0]) and not of_model:
         return builds  # type: ignore[no-any-return]
     if not fits(signature, FORMS[1]):
         raise UnusableCodeError(f"{name} takes {signature}, expected {EXPECTED}")
-    of_hp = builds is not found or takes_hp(signature.parameters.values())
+    of_hp = of_model or takes_hp(signature.parameters.values())
     return functools.wraps(builds)(_by_hp(builds) if of_hp else _by_trial(builds))
 
 

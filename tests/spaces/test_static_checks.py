@@ -31,7 +31,10 @@ def load(tmp_path):
 
 
 REFUSED = [
-    ("def build(a, b):\n    pass", r"build takes \(hp\), expected \(trial, input_shape, outputs\)"),
+    (
+        "def build(a, b):\n    pass",
+        r"build takes \(a, b\), expected \(trial, input_shape, outputs\)",
+    ),
     ("def build(trial, *, shape):\n    pass", r"takes \(trial, \*, shape\), expected"),
     ("def build(a, b, c, d):\n    pass", "takes"),
     ("class build:\n    pass", "is a class, expected a function"),
@@ -106,7 +109,7 @@ def test_a_builder_that_is_not_wanted_is_refused_before_data_are_loaded(tmp_path
     path = tmp_path / "s.toml"
     own = {"data": {"source": "my_load.py:load"}, "model": {"family": "my_build.py:build"}}
     path.write_text(study_file(**own))
-    with pytest.raises(UserCodeError, match=r"build takes \(hp\)"):
+    with pytest.raises(UserCodeError, match=r"build takes \(a, b\)"):
         inspection.inspect(config.load(path), path)
     assert not (tmp_path / "ran").exists()
 
