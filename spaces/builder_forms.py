@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -40,7 +39,9 @@ def adapted(found: Any, name: str) -> Builder:
     if not fits(signature, FORMS[1]):
         raise UnusableCodeError(f"{name} takes {signature}, expected {EXPECTED}")
     of_hp = of_model or takes_hp(signature.parameters.values())
-    return functools.wraps(builds)(_by_hp(builds) if of_hp else _by_trial(builds))
+    builder = _by_hp(builds) if of_hp else _by_trial(builds)
+    builder.__name__ = name.rpartition(":")[2]
+    return builder
 
 
 def takes_hp(parameters: Iterable[inspect.Parameter]) -> bool:

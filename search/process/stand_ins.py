@@ -70,7 +70,7 @@ class _Copier(Loader):
 
 def _place(rest: str) -> str:
     """Return our module for a name below `keras_tuner`."""
-    rest = rest.removeprefix("src.")
+    rest = rest.removeprefix("src").removeprefix(".")
     ours = MOVED.get(rest, rest.removeprefix("engine."))
     if ours in OF_SPACE:
         return f"{SPACE}.{ours}"

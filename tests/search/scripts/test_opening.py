@@ -1,0 +1,60 @@
+"""A script's study goes on, makes way for a new one, or is refused."""
+
+import pytest
+
+from studyhall.search.scripts import call, opening
+from studyhall.search.scripts.call import Call
+from studyhall.search.scripts.script import Script
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.storage.database import Database
+from studyhall.storage.studies import studies, trash
+
+
+@pytest.fixture
+def opened(tmp_path, monkeypatch):
+    """Opens the study of a script in a database of the test; `told` holds what was said."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tune.py").write_text("first = 1\n")
+    db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
+
+    def run(**changes):
+        wanted = Call(**{"name": "s", "run": lambda trial: 0.0, "trials": 3, **changes})
+        mine = Script.at(tmp_path / "tune.py", tmp_path, [])
+        return opening.opened(db, call.study_file(wanted, mine, {}), wanted, mine, run.told.append)
+
+    run.told, run.db, run.file = [], db, tmp_path / "tune.py"
+    yield run
+    db.close()
+
+
+def test_the_same_script_goes_on_and_may_ask_for_more(opened):
+    first, second = opened(), opened(trials=5, fresh=True)
+    assert first.study_id == second.study_id and not opened.told
+    assert second.config["file"]["study"]["trials"] == 5
+
+
+def test_other_code_is_refused_unless_the_script_begins_anew(opened):
+    first = opened()
+    opened.file.write_text("first = 2\n")
+    with pytest.raises(ConfigError, match=r"tune.py: received a file with SHA-256"):
+        opened()
+    second = opened(fresh=True)
+    assert second.study_id != first.study_id and "is in the trash" in opened.told[0]
+    assert [each.study_id for each in trash.contents(opened.db)] == [first.study_id]
+
+
+def test_a_finished_study_answers_and_says_if_its_code_has_changed(opened):
+    first = opened(hours=1.0)
+    studies.set_limits(opened.db, first, trials=3, seconds=0.0)
+    assert opened(hours=1.0).study_id == first.study_id
+    opened.file.write_text("first = 2\n")
+    assert opened(hours=1.0).study_id == first.study_id
+    assert "has changed since" not in opened.told[0] and "has changed since" in opened.told[1]
+
+
+def test_the_study_of_a_study_file_is_not_taken(opened, study_file):
+    first = opened()
+    record = {key: value for key, value in first.config.items() if key != "script"}
+    studies.change_config(opened.db, first, record, [])
+    with pytest.raises(ConfigError, match='received "s", which is the study of a study file'):
+        opened()
