@@ -23,12 +23,12 @@ MOVED = {  # modules of KerasTuner by ours of the same content
 }
 SPACE = "studyhall.spaces.hp"
 OF_SPACE = ("hyperparameters", "hyperparameter", "conditions")
-KEPT = ("__all__", "__version__", "__doc__")
+KEPT = ("__all__", "__version__", "__doc__", "__getattr__")
 
 
 def install_where_missing() -> None:
     """Let ours answer from now on for KerasTuner, unless it is installed."""
-    if not any(isinstance(each, _Finder) for each in sys.meta_path):
+    if not any(map(is_ours, sys.meta_path)):
         sys.meta_path.append(_Finder())
 
 
@@ -38,6 +38,11 @@ def install() -> None:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder())
     importlib.import_module(OPTUNA).install()
+
+
+def is_ours(finder: object) -> bool:
+    """Return True for the finder that lets ours answer."""
+    return isinstance(finder, _Finder)
 
 
 class _Finder(MetaPathFinder):

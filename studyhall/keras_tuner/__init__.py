@@ -4,7 +4,7 @@ A search becomes a study: its budget is exact over all processes, its trials are
 a process that is killed costs no more than the epochs since the last checkpoint.
 """
 
-from studyhall.keras_tuner import oracles, tuners
+from studyhall.keras_tuner import applications, oracles, tuners
 from studyhall.keras_tuner.building import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
 from studyhall.keras_tuner.objective import Objective
@@ -35,6 +35,7 @@ __all__ = [
     "RandomSearch",
     "Tuner",
     "__version__",
+    "applications",
     "hyperparameters",
     "oracles",
     "tuners",

@@ -40,6 +40,27 @@ class Built(HyperModel):
         self.build = build  # type: ignore[method-assign, assignment]
 
 
+class Alike(HyperModel):
+    """A builder of another class with the same methods, such as KerasTuner's own.
+
+    Args:
+        theirs: the builder.
+    """
+
+    def __init__(self, theirs: Any) -> None:
+        super().__init__(getattr(theirs, "name", None))
+        self._theirs = theirs
+
+    def build(self, hp: HyperParameters) -> Any:
+        """Return a compiled `keras.Model`."""
+        return self._theirs.build(hp)
+
+    def fit(self, hp: HyperParameters, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train a model, by the other's method if it has one."""
+        own = getattr(self._theirs, "fit", None)
+        return own(hp, model, *args, **kwargs) if own else super().fit(hp, model, *args, **kwargs)
+
+
 def of(hypermodel: Any) -> HyperModel | None:
     """Return the builder for a `HyperModel` or for anything that can be called with `hp`.
 
@@ -49,7 +70,7 @@ def of(hypermodel: Any) -> HyperModel | None:
     if hypermodel is None or isinstance(hypermodel, HyperModel):
         return hypermodel
     if callable(getattr(hypermodel, "build", None)) and not isinstance(hypermodel, type):
-        return Built(hypermodel.build)
+        return Alike(hypermodel)
     if not callable(hypermodel):
         raise ValueError(
             f"hypermodel: received {hypermodel!r}, expected a function build(hp) that returns a "

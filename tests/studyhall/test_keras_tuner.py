@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import keras
 import keras_tuner
 import numpy as np
@@ -13,6 +15,7 @@ import studyhall.keras_tuner as kt
 from studyhall.keras_tuner import building, oracles, results
 from studyhall.keras_tuner import objective as objectives
 from studyhall.search.evaluation import best
+from studyhall.search.process import stand_ins
 from studyhall.search.scripts import script_proof
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -321,3 +324,21 @@ def test_optimizer_loss_and_metrics_replace_those_of_the_builder():
     building.compile_anew(model, given, "mse", ["mae"])
     assert model.optimizer is not given and float(model.optimizer.learning_rate) == 0.5
     assert model.loss == "mse"
+
+
+@pytest.mark.parametrize("standing_in", [False, True])
+def test_the_ready_made_models_declare_what_they_declare_to_keras_tuner(standing_in, monkeypatch):
+    theirs = keras_tuner.HyperParameters()
+    keras_tuner.applications.HyperXception(input_shape=(8, 8, 3), classes=2).build(theirs)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    if standing_in:
+        sys.meta_path.insert(0, stand_ins._Finder())
+    modules = {name: each for name, each in sys.modules.items() if "keras_tuner" in name}
+    ours = kt.HyperParameters()
+
+    kt.applications.HyperXception(input_shape=(8, 8, 3), classes=2).build(ours)
+
+    assert ours.values == theirs.values
+    assert {name: each for name, each in sys.modules.items() if "keras_tuner" in name} == modules
+    with pytest.raises(AttributeError):
+        _ = kt.applications.HyperNothing

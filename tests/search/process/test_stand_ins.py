@@ -39,6 +39,7 @@ NAMES = {
     "keras_tuner.engine.objective": ["Objective"],
     "keras_tuner.engine.trial": ["Trial", "TrialStatus"],
     "keras_tuner.src.engine.tuner": ["Tuner"],
+    "keras_tuner.applications": ["HyperResNet", "HyperXception"],
 }
 
 
@@ -48,7 +49,7 @@ def test_each_module_that_scripts_import_has_the_names_that_they_use(name):
     module = importlib.import_module(name)
     for each in NAMES[name]:
         found = getattr(module, each)
-        if isinstance(found, type):
+        if isinstance(found, type) and "applications" not in name:  # those are KerasTuner's own
             assert found.__module__.startswith("studyhall.")
 
 
