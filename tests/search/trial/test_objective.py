@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 
 from studyhall.search.data import loading
 from studyhall.search.display import show
-from studyhall.search.process import recycling
+from studyhall.search.process import device_memory, recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
@@ -603,6 +603,20 @@ def test_out_of_memory_is_tried_once_more_and_then_fails(studio, code, size):
     assert re.match(f"out of memory, 2 times: {size}; ", trial.attributes["reason"])
     assert set(trial.params) == {"units"}  # so that samplers avoid the like
     assert status.status(studio.db, study).out_of_memory.trials == 1
+
+
+@pytest.mark.parametrize(("mib", "outcome"), [(8100, Outcome.FAILED), (9000, Outcome.HANDED_BACK)])
+def test_a_second_time_it_is_left_to_a_worker_with_more_memory(studio, monkeypatch, mib, outcome):
+    code = GREEDY.format(builder="ask()", training="")
+    study = studio.study(code, study={"trials": 1}, space={"width": None, "learning_rate": None})
+    monkeypatch.setenv(device_memory.DECLARED, "8000")
+    studio.colleague(study, mib)
+    stop = Stop()
+    for expected in (Outcome.HANDED_BACK, outcome):
+        objective = studio.worker(study, stop)
+        assert objective.run(objective.context.store.claim()) is expected
+    assert stop.code == recycling.EXIT_CODE
+    assert status.status(studio.db, study).left == (outcome is Outcome.HANDED_BACK)
 
 
 # Time
