@@ -21,7 +21,7 @@ import psutil
 from benchmarks.chaos_workers import PEACE_S, Lives
 
 NODES = 3  # beside the head, which runs no workers
-NODE_LIFE_S = 30.0  # mean time until a node dies on which a worker trains
+NODE_LIFE_S = 60.0  # mean time until a node dies on which a worker trains
 
 
 @contextmanager
