@@ -10,6 +10,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,8 @@ class Sender:
     def _put(self, key: str, value: list[str]) -> None:
         from ray.experimental import internal_kv
 
-        internal_kv._internal_kv_put(key, json.dumps(value), namespace=SPACE)
+        with suppress(Exception):  # whatever Ray raises: the worker is more important
+            internal_kv._internal_kv_put(key, json.dumps(value), namespace=SPACE)
 
 
 class Receiver:
@@ -61,8 +63,10 @@ class Receiver:
     """
 
     def __init__(self, ray: Any, places: Sequence[str]) -> None:
+        from ray import exceptions
         from ray.experimental import internal_kv
 
+        self._away = (exceptions.RayError, ConnectionError)  # the head can't be reached
         self.launch = uuid.uuid4().hex
         self.shown: set[str] = set()
         self._ray, self._kv, self._left = ray, internal_kv, {*places}
@@ -76,7 +80,11 @@ class Receiver:
 
     def lines(self) -> list[str]:
         """Return what has happened since the last call: lost nodes, new starts, remarks."""
-        return [*self._lost(), *self._begun(), *self._remarks()]
+        lines: list[str] = []
+        with suppress(*self._away):  # the launch goes on without
+            for news in (self._lost, self._begun, self._remarks):
+                lines.extend(news())
+        return lines
 
     def waiting(self) -> str:
         """Return how many workers wait for room on the cluster, for the user; "" if none."""
@@ -90,7 +98,8 @@ class Receiver:
 
     def close(self) -> None:
         """Leave no keys behind."""
-        self._kv._internal_kv_del(f"{self.launch}/", del_by_prefix=True, namespace=SPACE)
+        with suppress(*self._away):
+            self._kv._internal_kv_del(f"{self.launch}/", del_by_prefix=True, namespace=SPACE)
 
     def _lost(self) -> Iterator[str]:
         alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}

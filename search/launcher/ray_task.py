@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -77,8 +77,7 @@ class _Remarks(Quiet):
     def say(self, line: str) -> None:
         """Send a remark; what does not arrive now is shown at the task's end."""
         self.lines.append(line)
-        with suppress(Exception):  # whatever Ray raises: the worker is more important
-            self._sender.say(line)
+        self._sender.say(line)
 
 
 class _Finished:

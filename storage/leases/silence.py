@@ -1,7 +1,7 @@
 """Workers that fall silent or die: their leases are freed, for other workers to take over.
 
 The fence of a freed lease grows, so a worker that was only slow can write nothing more. Taking a
-freed trial over is an ordinary claim, see `leases.take_free`.
+freed trial over is an ordinary claim, see `takeover.take_free`.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 A trial whose worker ran out of memory is left to a larger worker, while one is alive and the others
 have something else to do. After it ran out of memory a second time only larger workers may try it.
-Memory counts as known from the device's size on; where it is unknown, nobody counts as larger.
+Where the memory that was not enough is unknown, nobody counts as larger, and anybody may try.
 """
 
 from studyhall.storage.database import Transaction
