@@ -72,4 +72,5 @@ def test_a_state_of_the_launch_is_told_when_it_begins(run):
 
 
 def test_and_stands_below_the_table_while_it_lasts(run):
-    assert noted(run, terminal=True).rstrip().splitlines()[-1].endswith("1 waits")
+    shown = noted(run, terminal=True)
+    assert shown.index("2 complete") < shown.rindex("1 waits")
