@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -51,9 +51,10 @@ def run(db: Database, study: Study, cluster: Cluster, view: View, url: str) -> i
     if status.status(db, study).spent:
         return 0
     with _connected(cluster, record.stored(study)) as ray:
-        places = _places(ray, cluster)
+        places, share = _wanted(ray, cluster)
         with closing(Receiver(ray, places)) as receiver, launch.interruptions() as signals, view:
-            tasks = _start(ray, cluster, study.name, url, places, receiver.launch)
+            senders = [Sender(receiver.launch, place) for place in places]
+            tasks = _start(ray, study.name, url, senders, share)
             codes = _watch(ray, tasks, Watched(db, study, view), receiver, view, signals)
     if signals:
         return 128 + signals[0]
@@ -95,34 +96,29 @@ def not_shipped(stored: record.Stored) -> list[str]:
     return [*NOT_SHIPPED, f"{bucket.FOLDER}/", *kept, *large]
 
 
-def _places(ray: Any, cluster: Cluster) -> list[str]:
-    """Return the names of the workers."""
-    there, share = _gpus(ray), _share(ray, cluster)
+def _wanted(ray: Any, cluster: Cluster) -> tuple[list[str], float]:
+    """Return the names of the workers, and the GPUs of each."""
+    there = float(ray.cluster_resources().get("GPU", 0))
+    share = cluster.gpus if cluster.gpus is not None else float(there > 0)
     count = cluster.workers or max(1, math.floor(there / share) if share else 1)
-    return [f"ray-{number}" for number in range(1, count + 1)]
-
-
-def _gpus(ray: Any) -> float:
-    return float(ray.cluster_resources().get("GPU", 0))
-
-
-def _share(ray: Any, cluster: Cluster) -> float:
-    """Return the GPUs of each worker."""
-    return cluster.gpus if cluster.gpus is not None else float(_gpus(ray) > 0)
+    return [f"ray-{number}" for number in range(1, count + 1)], share
 
 
 def _start(
-    ray: Any, cluster: Cluster, name: str, url: str, places: list[str], launched: str
+    ray: Any, name: str, url: str, senders: Sequence[Sender], share: float
 ) -> dict[Any, str]:
-    """Start a task for each place; those that find no room wait for nodes."""
-    share = _share(ray, cluster)
+    """Start a task for each worker; those that find no room wait for nodes.
+
+    Returns:
+        The worker's name by its task.
+    """
     # Ray starts a task again when its node or its process dies, and never after an exception.
     remote = ray.remote(max_retries=-1, num_cpus=1, num_gpus=share)(ray_task.run)
     return {
-        remote.options(name=f"studyhall {name} {place}").remote(
-            name, url, Sender(launched, place), share
-        ): place
-        for place in places
+        remote.options(name=f"studyhall {name} {one.place}").remote(
+            name, url, one, share
+        ): one.place
+        for one in senders
     }
 
 
