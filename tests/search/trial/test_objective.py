@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -503,7 +504,7 @@ def test_a_full_disk_costs_the_checkpoint_not_the_trial(studio, caplog):
     study = studio.study(study={"trials": 1}, training={**LONG, "checkpoint_every_s": 0})
     objective = studio.worker(study)
     folder = record.objects(study).root
-    folder.rmdir()
+    shutil.rmtree(folder)
     folder.write_text("in the way")
     assert objective.run(objective.context.store.claim()) is Outcome.COMPLETE
     assert "trial 0: can't write a checkpoint: " in caplog.text
