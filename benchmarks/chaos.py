@@ -1,27 +1,29 @@
 """Kills workers of a real study at random moments, and counts what that has cost.
 
-    python benchmarks/chaos.py --minutes M --workers W [--storage URL] [--json FILE]
+    python benchmarks/chaos.py --minutes M --workers W [--on ray] [--storage URL] [--json FILE]
 
 The workers are the command's own, on small Keras models of the digits; whoever is killed is
-replaced at once. When the time is up, what has been begun is trained to its end in peace. Exits
-with 1 if a result was lost or is there twice, or if a curve has a gap.
+replaced at once. With `--on ray` they are those of a launch on a Ray cluster of this machine, with
+a PostgreSQL server of its own, and whole nodes are killed too. When the time is up, what has been
+begun is trained to its end in peace. Exits with 1 if a result was lost or is there twice, if a
+curve has a gap, or if more or fewer trials were run than the budget says.
 """
 
 import argparse
 import json
 import os
 import platform
-import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # for `benchmarks`, from wherever it is run
 
+from benchmarks import chaos_ray  # noqa: E402
+from benchmarks.chaos_workers import PEACE_S, Crew, Local  # noqa: E402
 from studyhall.search.study import creation, inspection  # noqa: E402
 from studyhall.search.study_file import config  # noqa: E402
 from studyhall.storage.database import Database  # noqa: E402
@@ -30,8 +32,6 @@ from studyhall.storage.studies import studies  # noqa: E402
 from studyhall.storage.studies.rows import Study  # noqa: E402
 
 POLL_S = 0.1
-LIFE_S = 2.0  # mean time from a worker's first epoch to its death
-PEACE_S = 600.0  # for what has been begun, in the end
 
 FILE = """
 [study]
@@ -65,14 +65,17 @@ class Result:
     """The result of a run.
 
     Attributes:
-        trials: results; `kills` and `takeovers`: how many.
+        trials: results; `budget`: how many there must be.
+        kills: of workers; `node_kills`: of nodes; `takeovers`: how many.
         lost: trials begun without a result; `doubled`: with more than one.
         gaps: results whose curve misses an epoch, has one twice, or is not its value's.
         repeated_s: seconds of training done twice; `trained_s`: in workers' hands, these included.
     """
 
     trials: int
+    budget: int
     kills: int
+    node_kills: int
     takeovers: int
     lost: int
     doubled: int
@@ -83,81 +86,30 @@ class Result:
     minutes: float
 
 
-class Workers:
-    """So many worker processes, replaced as they die."""
-
-    def __init__(self, folder: Path, url: str, count: int) -> None:
-        self.kills = 0
-        self._folder, self._count = folder, count
-        self._environment = {**os.environ, "STUDYHALL_STORAGE": url}
-        self._running: list[subprocess.Popen[bytes]] = []
-        self._dies_at: dict[int, float] = {}
-
-    def tend(self) -> None:
-        """Start what is missing.
-
-        Raises:
-            RuntimeError: one ended by itself, and not well.
-        """
-        ended = [process for process in self._running if process.poll() is not None]
-        for process in ended:
-            if process.returncode not in (0, -signal.SIGKILL):
-                raise RuntimeError(f"a worker ended with {process.returncode}: {self._folder}/log")
-        self._running = [process for process in self._running if process not in ended]
-        self._running += [self._start() for _ in range(self._count - len(self._running))]
-
-    def kill(self, epochs: dict[int, int]) -> None:
-        """Kill whoever's time is up.
-
-        Args:
-            epochs: the last epoch of each worker that trains, by its process id.
-        """
-        now = time.monotonic()
-        for process in self._running:
-            if epochs.get(process.pid):
-                dies_at = now + random.expovariate(1 / LIFE_S)
-                if now >= self._dies_at.setdefault(process.pid, dies_at):
-                    process.kill()
-                    process.wait()
-                    self.kills += 1
-
-    def join(self) -> None:
-        """Wait until all have left."""
-        for process in self._running:
-            process.wait(PEACE_S)
-
-    def end(self) -> None:
-        """Leave none behind."""
-        for process in self._running:
-            process.kill()
-            process.wait()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "studyhall", "worker", "chaos"]
-        with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-
-
 def main() -> int:
     """Kills, waits, counts, tells."""
     options = _options()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = options.storage or f"sqlite:///{folder}/chaos.db"
-        db = Database.open(url)
-        result = run(db, _create(db, folder, options.epochs), folder, url, options)
-        db.close()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        on_ray = options.on == "ray"
+        own = chaos_ray.database() if on_ray else nullcontext(f"sqlite:///{folder}/chaos.db")
+        url = options.storage or stack.enter_context(own)
+        db = stack.enter_context(closing(Database.open(url)))
+        study = _create(db, folder, options.epochs)
+        kind = chaos_ray.OnRay if on_ray else Local
+        result = run(db, study, kind(folder, url, options.workers), options)
     print(f"{platform.platform()}, {os.cpu_count()} cores, {db.kind}")
     for key, value in asdict(result).items():
         print(f"{key:16} {value:10.6g}")
     if options.json:
         Path(options.json).write_text(json.dumps(asdict(result), indent=2))
-    return int(result.lost + result.doubled + result.gaps > 0)
+    wrong = result.lost + result.doubled + result.gaps + abs(result.trials - result.budget)
+    return int(wrong > 0)
 
 
-def run(db: Database, study: Study, folder: Path, url: str, options: argparse.Namespace) -> Result:
+def run(db: Database, study: Study, workers: Crew, options: argparse.Namespace) -> Result:
     """One run from its first worker to its last."""
-    workers, began = Workers(folder, url, options.workers), time.monotonic()
+    began = time.monotonic()
     try:
         while time.monotonic() < began + 60 * options.minutes:
             workers.tend()
@@ -167,16 +119,18 @@ def run(db: Database, study: Study, folder: Path, url: str, options: argparse.Na
         _in_peace(db, study, workers)
     finally:
         workers.end()
-    return count(db, study, options.epochs, workers.kills, (time.monotonic() - began) / 60)
+    return count(db, study, options.epochs, workers, (time.monotonic() - began) / 60)
 
 
-def count(db: Database, study: Study, epochs: int, kills: int, minutes: float) -> Result:
+def count(db: Database, study: Study, epochs: int, workers: Crew, minutes: float) -> Result:
     """Count the results at the end, one row per number."""
     state, trials = status.status(db, study), records.trials(db, study)
     numbers = [trial.number for trial in trials if trial.state == "COMPLETE"]
     return Result(
         trials=len(numbers),
-        kills=kills,
+        budget=state.limit,
+        kills=workers.kills,
+        node_kills=workers.node_kills,
         takeovers=state.takeovers,
         lost=state.used - len(set(numbers)),
         doubled=len(numbers) - len(set(numbers)),
@@ -188,7 +142,7 @@ def count(db: Database, study: Study, epochs: int, kills: int, minutes: float) -
     )
 
 
-def _in_peace(db: Database, study: Study, workers: Workers) -> None:
+def _in_peace(db: Database, study: Study, workers: Crew) -> None:
     """No new trials: those that were begun end."""
     studies.set_limits(db, study, trials=status.status(db, study).used)
     deadline = time.monotonic() + PEACE_S
@@ -215,6 +169,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, required=True, help="of killing")
     parser.add_argument("--workers", type=int, required=True, help="at any moment")
+    parser.add_argument("--on", choices=["ray"], help="a cluster of this machine")
     parser.add_argument("--storage", metavar="URL", help="a database without this study")
     parser.add_argument("--epochs", type=int, default=200, help="of each trial")
     parser.add_argument("--json", metavar="FILE", help="write the numbers there")

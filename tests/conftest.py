@@ -36,6 +36,8 @@ import pytest
 from studyhall.search.study import record
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
+from studyhall.storage.leases import workers
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.trials.claimed_trial import Claim
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -450,6 +452,11 @@ class Studio:
         keeper = Keeper(self.db, study, objects, stored.file.study)
         shared = (self.db, study, stored, plan, store, objects, keeper, stop or Stop())
         return Objective(Context(*shared))
+
+    def colleague(self, study: Any, mib: int) -> None:
+        """Another worker of the study is alive, with so much memory."""
+        other = Worker("colleague", "there", 1, "gpu 0", memory_mib=mib)
+        self.db.transaction(lambda transaction: workers.note(transaction, study.study_id, other))
 
     def finish(self, study: Any) -> list[Any]:
         """Run every trial that is left; what became of each."""

@@ -19,8 +19,8 @@ from studyhall.search.cli.options import (
     Workers,
     find,
 )
-from studyhall.search.launcher import early, places, ray_cluster
-from studyhall.search.launcher.ray_cluster import Cluster
+from studyhall.search.launcher import early, places, ray_choice
+from studyhall.search.launcher.ray_choice import Cluster
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
@@ -104,7 +104,7 @@ def _cluster(
 ) -> Cluster | None:
     """Return the cluster that the command line or the file chooses; None for this machine."""
     wanted = config.overridden(file, {"workers": given}).workers
-    cluster = ray_cluster.chosen(wanted.on, wanted.count, gpus_per_worker, url, name)
+    cluster = ray_choice.chosen(wanted.on, wanted.count, gpus_per_worker, url, name)
     if cluster is not None:
-        ray_cluster.check(cluster)
+        ray_choice.check(cluster)
     return cluster

@@ -15,7 +15,7 @@ from studyhall.search.display.terminal import out, remark, say
 from studyhall.search.evaluation import best, best_text, no_result
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import launch, ray_cluster
-from studyhall.search.launcher.ray_cluster import Cluster
+from studyhall.search.launcher.ray_choice import Cluster
 from studyhall.search.notices.following import following
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED

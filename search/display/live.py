@@ -35,12 +35,16 @@ class View(Protocol):
     def say(self, line: str) -> None:
         """Show a remark."""
 
+    def note(self, text: str) -> None:
+        """Show a state of the launch for as long as it holds; "" for none."""
+
 
 class Lines:
     """A view for logs: one line per finished trial."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.noted = ""
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +61,12 @@ class Lines:
     def say(self, line: str) -> None:
         """Print a remark."""
         tell(self.console, line)
+
+    def note(self, text: str) -> None:
+        """Print a state of the launch when it has changed."""
+        if text and text != self.noted:
+            self.say(text)
+        self.noted = text
 
 
 class Quiet(Lines):
@@ -84,11 +94,15 @@ class Screen(Lines):
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
         """Redraw the table."""
-        self._live.update(picture(self.title, status))
+        self._live.update(picture(self.title, status, self.noted))
+
+    def note(self, text: str) -> None:
+        """Show a state of the launch in the table, from its next update on."""
+        self.noted = text
 
 
-def picture(title: str, status: Status) -> RenderableType:
-    """Return the live table: counts, best trial so far, workers."""
+def picture(title: str, status: Status, note: str = "") -> RenderableType:
+    """Return the live table: counts, best trial so far, workers, a state of the launch, if any."""
     left = words.duration(status.left_s)
     ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
@@ -101,9 +115,8 @@ def picture(title: str, status: Status) -> RenderableType:
         if best
         else "best  none yet"
     )
-    return Group(
-        Text(f"{title}  {counts}", "bold"), Text(visible(incumbent)), show.running_table(status)
-    )
+    head = [Text(f"{title}  {counts}", "bold"), Text(visible(incumbent))]
+    return Group(*head, show.running_table(status), *([Text(note)] if note else []))
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:

@@ -60,7 +60,7 @@ def running_table(status: Status) -> Table:
 
 def _running_row(running: Running) -> list[str]:
     return [
-        running.worker if running.held else "waiting for a worker",
+        running.worker if running.held else f"waiting for {words.awaited(running)}",
         words.called(running.number, running.name),
         str(running.epoch),
         words.number(running.value),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
 
 SIGNIFICANT = 5  # digits of a loss that are shown
@@ -47,6 +48,13 @@ def name(trial: TrialRecord) -> str | None:
 def called(number: int, name: str | None) -> str:
     """Return a trial's number and name: ``7``, or ``2 (dropout)`` if it has a name."""
     return str(number) if name is None else f"{number} ({name})"
+
+
+def awaited(waiting: Running) -> str:
+    """Return the kind of worker that a trial waits for, as an object of "waiting for"."""
+    if waiting.needs_larger:
+        return f"a worker with more than {waiting.too_small_mib / 1024:.1f} GiB"
+    return "a worker"
 
 
 def reached(best_epoch: int | None, epochs: int, best_epochs: Sequence[int] | None) -> str:

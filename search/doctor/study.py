@@ -139,11 +139,20 @@ def _trials(found: Examined) -> Iterator[Finding]:
         yield Finding(f"trial {one.number}", says, do, needs_you=not found.alive)
     for one in found.status.running:
         if not one.held:
-            says = f"is waiting for a worker since epoch {one.epoch}"
-            do = "the next free worker continues it" if found.alive else found.go_on
-            yield Finding(f"trial {one.number}", says, do)
+            says = f"is waiting for {words.awaited(one)} since epoch {one.epoch}"
+            yield Finding(f"trial {one.number}", says, _continued(found, one))
         if one.lost > 1:
             yield Finding(f"trial {one.number}", f"has lost {one.lost} workers", _logs(found))
+
+
+def _continued(found: Examined, waiting: Running) -> str:
+    """Return how a trial goes on that waits for a worker."""
+    if not found.alive:
+        return found.go_on
+    if not waiting.needs_larger:
+        return "the next free worker continues it"
+    gone = words.duration(found.silence_s)
+    return f"such a worker continues it; it fails once none has been alive for {gone}"
 
 
 def _engine(found: Examined) -> Iterator[Finding]:

@@ -21,6 +21,8 @@ UNCOUNTED = 10**9  # no limit of retries: deaths by memory are counted separatel
 def bury(db: Database, study: Study, dead: Dead) -> bool:
     """Release the trial of a dead worker at once; fail it if it ran out of memory twice.
 
+    It doesn't fail while a worker is alive that has more memory.
+
     Do nothing while the database can't be reached: the trial is released later, when the worker's
     heartbeat is overdue.
 
@@ -34,12 +36,19 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
         return False
     try:
         left = control.free(db, study, dead.worker, out_of_memory=dead.out_of_memory, terms=terms)
-        if left is not None and dead.out_of_memory and left.memory_failures >= MEMORY_FAILURES:
+        if left is not None and dead.out_of_memory and not _may_go_on(db, study, left, terms):
             reason = _reason(dead, left)
             control.fail(db, study, left.trial_id, left.fence, reason, OUT_OF_MEMORY)
     except StorageAway:
         return False
     return left is not None
+
+
+def _may_go_on(db: Database, study: Study, left: Silent, terms: Terms) -> bool:
+    """Tell whether a trial may be tried again after its worker ran out of memory."""
+    return left.memory_failures < MEMORY_FAILURES or control.has_larger(
+        db, study, left.too_small_mib, terms.silence_s
+    )
 
 
 def _reason(dead: Dead, left: Silent) -> str:

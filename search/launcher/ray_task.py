@@ -15,6 +15,7 @@ from studyhall.search.display.terminal import err
 from studyhall.search.launcher import dead_workers, launch, places
 from studyhall.search.launcher.crew import Crew
 from studyhall.search.launcher.places import Place
+from studyhall.search.launcher.ray_messages import Sender
 from studyhall.search.process import gpus, identity, threads, wire
 from studyhall.search.process.device import Device
 from studyhall.search.study import record
@@ -25,47 +26,58 @@ from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
 
-def run(name: str, url: str, place: str, share: float) -> tuple[int, list[str]]:
+def run(name: str, url: str, sender: Sender, share: float) -> tuple[int, list[str]]:
     """Run one worker until the study is spent; call it in the main thread, for its signals.
 
     Args:
         name: the study's name.
         url: the database's URL.
-        place: the worker's name among those of the launch.
+        sender: sends its remarks while it runs.
         share: the GPUs that Ray has given it, or its share of one.
 
     Returns:
         The worker's exit code, and what the user must know of its end.
     """
-    view = _Remarks(err)
-    with closing(Database.open(url, create=False)) as db:
-        study = studies.find(db, name)
-        if study is None:
-            return 0, []
-        try:
-            record.check_reach(study)
-            there = _place(study, url, place, share)
-        except (ConfigError, urls.StorageError) as mistake:
-            return 2, str(mistake).splitlines()
-        stored = record.stored(study).folder
-        folder = stored if stored.is_dir() else Path.cwd()  # else what Ray has copied
-        os.chdir(folder)  # Ray removes its copy when the node's other processes end
-        command = wire.command("worker", "--folder", str(folder), "--", name)
-        crew = Crew(command, [there], lambda dead: dead_workers.bury(db, study, dead))
-        code = launch.attend(crew, _Finished(db, study).look, view)
-    return code, view.lines
+    sender.begin()
+    try:
+        with closing(Database.open(url, create=False)) as db:
+            study = studies.find(db, name)
+            return (0, []) if study is None else _work(db, study, url, sender, share)
+    except (ConfigError, urls.StorageError) as mistake:
+        return 2, str(mistake).splitlines()
+
+
+def _work(
+    db: Database, study: Study, url: str, sender: Sender, share: float
+) -> tuple[int, list[str]]:
+    """Run a worker of the study in its folder, or in what Ray has copied of it.
+
+    Raises:
+        ConfigError: the study's checkpoints and models can't be reached.
+        StorageError: likewise, or the database can't.
+    """
+    record.check_reach(study)
+    there, view = _place(study, url, sender.place, share), _Remarks(err, sender)
+    stored = record.stored(study).folder
+    folder = stored if stored.is_dir() else Path.cwd()
+    os.chdir(folder)  # Ray removes its copy when the node's other processes end
+    command = wire.command("worker", "--folder", str(folder), "--", study.name)
+    crew = Crew(command, [there], lambda dead: dead_workers.bury(db, study, dead))
+    return launch.attend(crew, _Finished(db, study).look, view), view.lines
 
 
 class _Remarks(Quiet):
-    """A view that keeps remarks, for the user at the other end."""
+    """A view that sends remarks to the user at the other end, and keeps them."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, sender: Sender) -> None:
         super().__init__(console)
         self.lines: list[str] = []
+        self._sender = sender
 
     def say(self, line: str) -> None:
-        """Keep a remark."""
+        """Send a remark; what does not arrive now is shown at the task's end."""
         self.lines.append(line)
+        self._sender.say(line)
 
 
 class _Finished:

@@ -69,10 +69,16 @@ def limit_memory() -> None:
 
 def name() -> str:
     """Return the name of this process's device for people: such as "gpu 0", or "cpu"."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    if chosen in ("", HIDDEN):
+    chosen = gpu()
+    if chosen is None:
         return "cpu"
     return f"gpu {chosen}" if chosen.isdecimal() else chosen
+
+
+def gpu() -> str | None:
+    """Return this process's GPU by its name for ``CUDA_VISIBLE_DEVICES``; None on the CPU."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return None if chosen in ("", HIDDEN) else chosen
 
 
 def devices() -> float:

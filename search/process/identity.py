@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 
-from studyhall.search.process import device
+from studyhall.search.process import device, device_memory
 from studyhall.storage.leases.workers import Worker
 
 PLACE = "STUDYHALL_WORKER"  # set by a launcher: the place that the process fills
@@ -16,7 +16,8 @@ def this_process() -> Worker:
     """Return this process as a worker of a study."""
     pid = os.getpid()
     place = os.environ.get(PLACE, "worker")
-    return Worker(name(place, pid), socket.gethostname(), pid, device.name(), device.devices())
+    about = (device.name(), device.devices(), device_memory.mib())
+    return Worker(name(place, pid), socket.gethostname(), pid, *about)
 
 
 def name(place: str, pid: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from studyhall.search.study_file.differences import Change
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.space import read_space
-from studyhall.storage.artifacts import bucket
+from studyhall.storage.artifacts import bucket, marker
 from studyhall.storage.database import Database
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
@@ -61,6 +62,7 @@ def create(
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
         "artifacts": place,
+        "artifacts_marker": None if bucket.is_bucket(place) else marker.make(Path(place)),
         "inspection": asdict(found),
         "warm_start": learned,
         **(further or {}),
@@ -81,7 +83,7 @@ def create(
             return study
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
     elif not bucket.is_bucket(place):  # another launch was faster: remove the unused folder
-        Path(place).rmdir()
+        shutil.rmtree(place)
     return study
 
 

@@ -11,7 +11,7 @@ from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.storage.artifacts import bucket
+from studyhall.storage.artifacts import bucket, marker
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.studies.rows import Study
 
@@ -63,16 +63,24 @@ def check_reach(study: Study) -> None:
     """Check that this machine reaches the study's checkpoints and models.
 
     Raises:
-        ConfigError: their folder is not there.
+        ConfigError: their folder is not there, or is another one of the same name.
         ArtifactError: their bucket can't be reached or written.
     """
     place = study.config["artifacts"]
     if bucket.is_bucket(place):
         bucket.probe(place)
-    elif not local_folder(study).is_dir():
-        received = f"received {place}, which is no folder on {socket.gethostname()}"
-        expected = "expected a folder that all workers share, or a bucket"
-        raise ConfigError([f"{study.name}: [study] artifacts: {received}, {expected}"])
+        return
+    folder, host = local_folder(study), socket.gethostname()
+    name = study.config.get("artifacts_marker")  # earlier versions have made none
+    if not folder.is_dir():
+        wrong, expected = f"is no folder on {host}", "a folder that all workers share"
+    elif not marker.is_there(folder, name):
+        wrong = f"on {host} is another folder than this study's (it lacks {name})"
+        expected = "the folder that all workers share, mounted there"
+    else:
+        return
+    received = f"received {place}, which {wrong}, expected {expected}, or a bucket"
+    raise ConfigError([f"{study.name}: [study] artifacts: {received}"])
 
 
 def local_folder(study: Study) -> Path:

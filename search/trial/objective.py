@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import optuna
 
-from studyhall.search.process import recycling, wire
+from studyhall.search.process import device_memory, recycling, wire
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms
@@ -22,6 +22,7 @@ from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.spaces.failures import ArchitectureError, UserCodeError
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases.leases import LeaseLost
+from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
@@ -82,9 +83,9 @@ class TrialRunner:
         return Outcome.FAILED
 
     def _out_of_memory(self, run: TrialUnderWay, error: BaseException) -> Outcome:
-        """Release the trial to a fresh process; the second time, fail it."""
+        """Release the trial to a fresh process; the second time, to a larger worker or fail it."""
         claim, said = run.claim, failures.of_tensorflow(error)
-        if not claim.memory_failures:
+        if not claim.memory_failures or self._has_larger(claim):
             LOG.warning("trial %d is retried, as it ran out of memory: %s", run.number, said)
             self.context.store.release(claim, out_of_memory=True)
             self.context.stop.ask(recycling.EXIT_CODE)
@@ -93,6 +94,13 @@ class TrialRunner:
         self.last_reason = f"out of memory, {claim.memory_failures + 1} times: {size}; {said}"
         run.fail(self.last_reason, OUT_OF_MEMORY)
         return Outcome.FAILED
+
+    def _has_larger(self, claim: Claim) -> bool:
+        """Tell whether a worker is alive with more memory than all that have tried the trial."""
+        mine, lease = device_memory.mib(), claim.lease
+        silence_s = self.context.stored.file.workers.silence
+        most = max(mine, lease.too_small_mib) if mine else 0
+        return control.has_larger(self.context.db, self.context.study, most, silence_s)
 
     def _reason(self, failure: BaseException) -> str:
         if isinstance(failure, UserCodeError):

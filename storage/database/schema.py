@@ -87,7 +87,9 @@ leases = _table(
     _column("repeated_epochs", sa.Integer, "0"),  # epochs trained again after takeovers
     _column("repeated_s", _Float, "0"),  # seconds that these took the first time
     _column("gpu_seconds_used", _Float, "0"),  # by the holders before this one
+    _column("memory_mib", sa.Integer, "0"),  # of the holder's device; 0: unknown
     _column("memory_failures", sa.Integer, "0"),  # how often its worker ran out of memory
+    _column("too_small_mib", sa.Integer, "0"),  # the largest memory of these workers; 0: unknown
     _column("epoch", sa.Integer, "0"),  # the last reported
     sa.Column("value", _Float),  # of that epoch, as a cost
     sa.Column("params", sa.Text),  # JSON: Optuna's internal values by name
@@ -160,6 +162,7 @@ workers = _table(
     _column("host", sa.Text),
     _column("pid", sa.Integer),
     _column("device", sa.Text),
+    _column("memory_mib", sa.Integer, "0"),  # of its device; 0: unknown
     _column("started_at", _Float),
     _column("seen_at", _Float),
 )

@@ -11,14 +11,17 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects, migration_7, versions
+from studyhall.storage.database import dialects, migration_7, migration_8, versions
 from studyhall.storage.database.schema import metadata, schema
 from studyhall.storage.database.transaction import Transaction
 
 _LOCK_KEY = 0x5_7DD_7A11  # of PostgreSQL's advisory lock for the creation of the tables
 # Migrations by the version that they lead to, from the version before. A version that only adds
 # tables needs none: `create_all` adds missing tables to any database.
-_STEPS: dict[int, Callable[[Transaction], None]] = {7: migration_7.move}
+_STEPS: dict[int, Callable[[Transaction], None]] = {
+    7: migration_7.move,
+    8: migration_8.add_memory,
+}
 
 
 def create(url: sa.URL, is_current: Callable[[], bool]) -> None:

@@ -32,6 +32,7 @@ class Lease:
         checkpoint: the name of the last checkpoint; None before the first.
         params, distributions: the hyperparameters suggested so far, see `encoding.pack_params`.
         memory_failures: how often a worker of the trial ran out of memory.
+        too_small_mib: the largest device memory of these workers; 0 if unknown.
     """
 
     trial_id: int
@@ -44,23 +45,33 @@ class Lease:
     params: str | None
     distributions: str | None
     memory_failures: int = 0
+    too_small_mib: int = 0
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
     """The signal that the trial is no longer the worker's: drop it and claim another."""
 
 
-_LEASE = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
-            memory_failures"""
+# Of a `Lease`, in its order.
+COLUMNS = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
+            memory_failures, too_small_mib"""
+HOLDER = """worker = :worker, host = :host, pid = :pid, device = :device, devices = :devices,
+            memory_mib = :memory_mib"""
+# Notes the memory of a holder that ran out of it.
+TOO_SMALL = """memory_failures = memory_failures + :out_of_memory, too_small_mib = CASE
+            WHEN :out_of_memory = 1 AND memory_mib > too_small_mib THEN memory_mib
+            ELSE too_small_mib END"""
 
 
-def _holder(worker: Worker) -> dict[str, Any]:
+def holder(worker: Worker) -> dict[str, Any]:
+    """Return the values of a holder's columns."""
     return {
         "worker": worker.name,
         "host": worker.host,
         "pid": worker.pid,
         "device": worker.device,
         "devices": worker.devices,
+        "memory_mib": worker.memory_mib,
     }
 
 
@@ -68,7 +79,8 @@ def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
     """Read the leases in summary, and the first row of the queue.
 
     Returns:
-        The counts `held`, `free` and `silent`; `gpu_seconds` used by held leases so far;
+        The counts `held`, `free` and `silent`; `short_mib`, which is above 0 if a free trial has
+        run out of a known amount of memory; `gpu_seconds` used by held leases so far;
         `heard_at`, the last renewal in epoch seconds; `queue_id` of the next queued configuration.
     """
     row = transaction.row(
@@ -76,6 +88,7 @@ def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
         SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
             coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
                 AS silent,
+            coalesce(sum((1 - held) * too_small_mib), 0) AS short_mib,
             coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
             max(heard_at) AS heard_at,
             (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
@@ -118,52 +131,24 @@ def grant(
     transaction.run(
         """
         INSERT INTO studyhall_leases (trial_id, study_id, number, draw, fixed, token, worker, host,
-            pid, device, devices, created_at, claimed_at, heard_at)
+            pid, device, devices, memory_mib, created_at, claimed_at, heard_at)
         VALUES (:trial_id, :study_id, :number, :draw, :fixed, :token, :worker, :host,
-            :pid, :device, :devices, {now}, {now}, {now})""",
+            :pid, :device, :devices, :memory_mib, {now}, {now}, {now})""",
         trial_id=trial_id,
         study_id=study_id,
         number=number,
         draw=draw,
         fixed=fixed,
         token=token,
-        **_holder(worker),
+        **holder(worker),
     )
     return Lease(trial_id, number, 1, 1, draw, fixed, None, None, None)
-
-
-def take_free(transaction: Transaction, study_id: int, worker: Worker, token: str) -> Lease:
-    """Take over the trial with the lowest number that was handed back or reclaimed.
-
-    Epochs in its history after its checkpoint must be trained again: they are added to
-    `repeated_epochs` and `repeated_s`.
-    """
-    (taken,) = transaction.rows(
-        f"""
-        UPDATE studyhall_leases SET held = 1, fence = fence + 1, attempt = attempt + 1,
-            token = :token, worker = :worker, host = :host, pid = :pid, device = :device,
-            devices = :devices, claimed_at = {{now}}, heard_at = {{now}},
-            progress_at_claim = progress,
-            repeated_epochs = repeated_epochs + progress - checkpoint_progress,
-            repeated_s = repeated_s + (
-                SELECT coalesce(sum(h.seconds), 0) FROM (
-                    SELECT seconds, row_number() OVER (ORDER BY fold, epoch) AS place
-                    FROM studyhall_history WHERE trial_id = studyhall_leases.trial_id) h
-                WHERE h.place > studyhall_leases.checkpoint_progress)
-        WHERE trial_id = (SELECT trial_id FROM studyhall_leases
-            WHERE study_id = :study_id AND held = 0 ORDER BY number LIMIT 1)
-        RETURNING {_LEASE}""",
-        study_id=study_id,
-        token=token,
-        **_holder(worker),
-    )
-    return Lease(*taken)
 
 
 def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
     """Return the lease that an earlier try of the same claim has committed; None if none was."""
     row = transaction.row(
-        f"SELECT {_LEASE} FROM studyhall_leases WHERE study_id = :study_id AND token = :token",
+        f"SELECT {COLUMNS} FROM studyhall_leases WHERE study_id = :study_id AND token = :token",
         study_id=study_id,
         token=token,
     )
@@ -188,10 +173,10 @@ def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = Fal
         lease is lost.
     """
     return transaction.row(
-        """
+        f"""
         UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
-            memory_failures = memory_failures + :out_of_memory, heard_at = {now},
-            gpu_seconds_used = gpu_seconds_used + devices * ({now} - claimed_at)
+            {TOO_SMALL}, heard_at = {{now}},
+            gpu_seconds_used = gpu_seconds_used + devices * ({{now}} - claimed_at)
         WHERE trial_id = :trial_id AND fence = :fence
         RETURNING devices * (heard_at - claimed_at) AS seconds, stop, fence""",
         trial_id=lease.trial_id,

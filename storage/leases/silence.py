@@ -1,14 +1,15 @@
 """Workers that fall silent or die: their leases are freed, for other workers to take over.
 
 The fence of a freed lease grows, so a worker that was only slow can write nothing more. Taking a
-freed trial over is an ordinary claim, see `leases.take_free`.
+freed trial over is an ordinary claim, see `takeover.take_free`.
 """
 
 from dataclasses import dataclass
 
 from studyhall.storage.database import Transaction
+from studyhall.storage.leases import leases
 
-_GRACE = {  # a server that has just started could not receive heartbeats while it was down
+GRACE = {  # a server that has just started could not receive heartbeats while it was down
     "sqlite": "1 = 1",
     "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
 }
@@ -50,17 +51,18 @@ class Silent:
     barren: int  # how many holders in a row were lost without a new epoch
     seconds: float  # GPU seconds: how long it was held, times devices
     memory_failures: int
+    too_small_mib: int  # the largest memory that was not enough; 0 if unknown
     stop: int  # 1: a user has asked to end the trial as pruned
 
 
-_FREE = """
+_FREE = f"""
     UPDATE studyhall_leases SET held = 0, fence = fence + 1, lost = lost + 1,
-        previous_worker = worker, memory_failures = memory_failures + :out_of_memory,
+        previous_worker = worker, {leases.TOO_SMALL},
         gpu_seconds_used = gpu_seconds_used + devices * (heard_at - claimed_at),
         barren = CASE WHEN progress > progress_at_claim THEN 0 ELSE barren + 1 END
-    WHERE study_id = :study_id AND held = 1 AND {which}
+    WHERE study_id = :study_id AND held = 1 AND {{which}}
     RETURNING trial_id, number, fence, worker, host, progress, barren,
-        devices * (heard_at - claimed_at), memory_failures, stop"""
+        devices * (heard_at - claimed_at), memory_failures, too_small_mib, stop"""
 
 
 def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silent]:
@@ -74,7 +76,7 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
     Returns:
         The freed leases, sorted by the trials' numbers.
     """
-    silent = f"heard_at < {{now}} - :silence_s AND {_GRACE[transaction.kind]}"
+    silent = f"heard_at < {{now}} - :silence_s AND {GRACE[transaction.kind]}"
     rows = transaction.rows(
         _FREE.format(which=silent),
         study_id=study_id,

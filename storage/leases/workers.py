@@ -17,6 +17,7 @@ class Worker:
         pid: its process id on that machine.
         device: the device that it trains on, as shown to the user: "cpu", "gpu 0", a UUID.
         devices: how many devices it occupies; its GPU seconds are seconds times this number.
+        memory_mib: memory of its device that it may use, in MiB; 0 if unknown.
     """
 
     name: str
@@ -24,21 +25,25 @@ class Worker:
     pid: int
     device: str
     devices: float = 1.0
+    memory_mib: int = 0
 
 
 def note(transaction: Transaction, study_id: int, worker: Worker) -> None:
     """Record that a worker is alive now."""
     transaction.run(
         """
-        INSERT INTO studyhall_workers (study_id, name, host, pid, device, started_at, seen_at)
-        VALUES (:study_id, :name, :host, :pid, :device, {now}, {now})
+        INSERT INTO studyhall_workers (study_id, name, host, pid, device, memory_mib, started_at,
+            seen_at)
+        VALUES (:study_id, :name, :host, :pid, :device, :memory_mib, {now}, {now})
         ON CONFLICT (study_id, name) DO UPDATE SET host = excluded.host, pid = excluded.pid,
-            device = excluded.device, seen_at = excluded.seen_at""",
+            device = excluded.device, memory_mib = excluded.memory_mib,
+            seen_at = excluded.seen_at""",
         study_id=study_id,
         name=worker.name,
         host=worker.host,
         pid=worker.pid,
         device=worker.device,
+        memory_mib=worker.memory_mib,
     )
 
 

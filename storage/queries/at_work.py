@@ -29,8 +29,14 @@ class Running:
     checkpoint: str | None  # name of the last one
     fence: int
     memory_failures: int  # how often its worker ran out of memory
+    too_small_mib: int  # the largest memory of these workers; 0 if unknown
     epochs: int  # in its history, all folds
     name: str | None  # the name of a queued configuration, if it has one
+
+    @property
+    def needs_larger(self) -> bool:
+        """True if it has run out of memory twice, so that only a larger worker may try it."""
+        return self.memory_failures > 1 and self.too_small_mib > 0
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def trials(transaction: Transaction, study_id: int) -> list[Running]:
         SELECT number, worker, host, pid, device, epoch, value,
             (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
             {{now}} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
-            checkpoint, fence, memory_failures, progress,
+            checkpoint, fence, memory_failures, too_small_mib, progress,
             (SELECT a.value_json FROM trial_user_attributes a
                 WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
         FROM studyhall_leases l

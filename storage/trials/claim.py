@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.storage.database import Row, Transaction
-from studyhall.storage.leases import budget, leases
+from studyhall.storage.leases import budget, leases, takeover
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
@@ -21,10 +21,10 @@ from studyhall.storage.trials.history import Past
 
 @dataclass(frozen=True)
 class Waiting:
-    """The answer when other workers hold all trials that are left: ask again later.
+    """The answer when all trials that are left are others' to run: ask again later.
 
     Attributes:
-        running: how many trials they hold.
+        running: how many trials other workers hold, or are to take over.
     """
 
     running: int
@@ -119,7 +119,7 @@ def _next(
 ) -> Lease | Waiting | Exhausted:
     """Reclaim silent leases, check the limits, then take over, dequeue or start a trial."""
     held = leases.survey(transaction, study_id, terms.silence_s)
-    if held.silent and not trusting:
+    if (held.silent or held.short_mib) and not trusting:
         recovery.reclaim(transaction, study_id, terms)
         # Read again: the reclaimed leases are free now, or their trials have failed.
         held = leases.survey(transaction, study_id, terms.silence_s)
@@ -128,11 +128,12 @@ def _next(
         if reason == "seconds":
             budget.elapse(transaction, study_id, idle_s)
         return Exhausted(reason)
-    if held.free:
+    all_begun = limits.used >= limits.trials
+    if held.free and (lease := _take_over(transaction, study_id, worker, token, terms, all_begun)):
         budget.reserve(transaction, study_id, idle_s)
-        return leases.take_free(transaction, study_id, worker, token)
-    if limits.used >= limits.trials:
-        return Waiting(held.held) if held.held else Exhausted("trials")
+        return lease
+    if all_begun:
+        return Waiting(held.held + held.free) if held.held or held.free else Exhausted("trials")
     number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=held.queue_id is None)
     if held.queue_id is None:
         return leases.grant(
@@ -143,6 +144,22 @@ def _next(
         transaction, study_id, worker, token, number=number, draw=None, fixed=fixed
     )
     optuna_rows.attributes(transaction, "trial_user", lease.trial_id, attributes)
+    return lease
+
+
+def _take_over(
+    transaction: Transaction,
+    study_id: int,
+    worker: Worker,
+    token: str,
+    terms: Terms,
+    all_begun: bool,
+) -> Lease | None:
+    """Take over a free trial; one that a larger worker should try only if all have begun."""
+    largest = takeover.largest_mib(transaction, study_id, terms.silence_s)
+    lease = takeover.take_free(transaction, study_id, worker, token, largest)
+    if lease is None and all_begun:
+        lease = takeover.take_free(transaction, study_id, worker, token, 0)
     return lease
 
 

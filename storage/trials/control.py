@@ -1,7 +1,7 @@
 """The control of a study from outside its workers: stop it, end a trial, free abandoned ones."""
 
 from studyhall.storage.database import Database, Transaction, companions
-from studyhall.storage.leases import budget, workers
+from studyhall.storage.leases import budget, takeover, workers
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.studies.rows import Study
@@ -92,6 +92,19 @@ def free(
         )
 
     return db.transaction(work)
+
+
+def has_larger(db: Database, study: Study, than_mib: int, silence_s: float) -> bool:
+    """Tell whether a worker is alive with more memory than was not enough for a trial.
+
+    Args:
+        db: the database of the study.
+        study: the study.
+        than_mib: what was not enough, in MiB; 0 if unknown, then nobody has more.
+        silence_s: seconds without a heartbeat after which a worker counts as gone.
+    """
+    largest = db.snapshot(lambda t: takeover.largest_mib(t, study.study_id, silence_s))
+    return takeover.is_larger(largest, than_mib)
 
 
 def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, stopped: str) -> bool:

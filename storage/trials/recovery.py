@@ -1,13 +1,14 @@
 """The recovery of trials whose workers fell silent or died: free them, or end them.
 
-A trial fails when too many workers in a row have died on it without completing an epoch.
+A trial fails when too many workers in a row have died on it without completing an epoch, or when it
+waits for a worker with more memory and none is left.
 """
 
 import math
 from typing import Any
 
 from studyhall.storage.database import Transaction
-from studyhall.storage.leases import budget, leases, silence
+from studyhall.storage.leases import budget, leases, silence, takeover
 from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.trials import ending, results
@@ -16,12 +17,13 @@ from studyhall.storage.trials.results import Result
 
 
 def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silent]:
-    """Free every silent lease; fail the trials that have used up their retries.
+    """Free every silent lease; fail trials without retries, or without a worker that is enough.
 
     The study's budget row must be locked.
     """
     silent = silence.reclaim(transaction, study_id, terms)
     _settle(transaction, study_id, silent, terms)
+    _give_up(transaction, study_id, terms)
     return silent
 
 
@@ -52,6 +54,26 @@ def _settle(transaction: Transaction, study_id: int, silent: list[Silent], terms
             prune(transaction, study_id, one.trial_id, one.fence)
         elif one.barren > terms.retries:
             fail(transaction, study_id, one.trial_id, one.fence, *_cause(one))
+
+
+def _give_up(transaction: Transaction, study_id: int, terms: Terms) -> None:
+    """Fail each trial that has waited for a larger worker, and for the silence of the last one."""
+    largest = takeover.largest_mib(transaction, study_id, terms.silence_s)
+    rows = transaction.rows(
+        f"""
+        SELECT trial_id, fence, memory_failures, too_small_mib FROM studyhall_leases
+        WHERE study_id = :study_id AND held = 0 AND memory_failures > 1
+            AND too_small_mib > 0 AND heard_at < {{now}} - :silence_s
+            AND {silence.GRACE[transaction.kind]}""",
+        study_id=study_id,
+        silence_s=terms.silence_s,
+        grace_s=terms.grace_s,
+    )
+    for row in rows:
+        if not takeover.is_larger(largest, row.too_small_mib):
+            often = f"out of memory, {row.memory_failures} times"
+            reason = f"{often}, with {row.too_small_mib} MiB; no worker with more is left"
+            fail(transaction, study_id, row.trial_id, row.fence, reason, results.OUT_OF_MEMORY)
 
 
 def _cause(silent: Silent) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -17,7 +18,10 @@ CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 cluster = Cluster(
-    initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    initialize_head=True,
+    head_node_args={
+        "num_cpus": 1, "include_dashboard": False, "ray_client_server_port": int(sys.argv[1])
+    },
 )
 nodes = [cluster.add_node(num_cpus=1)]
 print(cluster.address, flush=True)
@@ -31,17 +35,24 @@ cluster.shutdown()
 """
 
 
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 @pytest.fixture
 def cluster():
     """A cluster of two nodes, with a token; `order` adds a node or kills one."""
     pytest.importorskip("ray")
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123abcd" * 4}
-    pipe = subprocess.PIPE
+    pipe, port = subprocess.PIPE, free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", CLUSTER], env=environment, stdin=pipe, stdout=pipe, text=True
-    )
+        [sys.executable, "-c", CLUSTER, str(port)],
+        env=environment, stdin=pipe, stdout=pipe, text=True,
+    )  # fmt: skip
     process.environment = {name: environment[name] for name in environment if "RAY" in name}
-    process.address = process.stdout.readline().strip()
+    process.address, process.client = process.stdout.readline().strip(), f"ray://127.0.0.1:{port}"
 
     def order(what):
         process.stdin.write(f"{what}\n")
@@ -70,9 +81,9 @@ def user(folder, cluster, postgres_url):
     return folder
 
 
-def running(user):
+def running(user, study="slow"):
     """The trials that a worker holds, beyond their third epoch."""
-    found = user.status("slow")
+    found = user.status(study)
     return [one for one in found.running if one.held and one.epoch > 3] if found else []
 
 
@@ -97,6 +108,13 @@ def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cl
     finally:
         launch.kill()
     assert launch.returncode == 0 and "best of slow" in printed, printed
+    told = (
+        "1 of 3 workers waits for nodes",
+        "crashed (SIGKILL); it restarts in 1 s",
+        "is lost; ray-",
+    )
+    places = [printed.find(words) for words in (*told, "best of slow")]
+    assert -1 not in places and places == sorted(places), printed  # each while it happened
     trials = user.trials("slow")
     assert [trial.number for trial in trials] == [*range(5)]
     assert {(trial.state, trial.epochs) for trial in trials} == {("COMPLETE", 60)}
@@ -104,8 +122,10 @@ def test_nodes_die_and_join_workers_are_killed_and_the_study_ends_exact(user, cl
     assert max(trial.repeated_epochs for trial in trials) <= 3
 
 
-def test_an_interrupted_launch_hands_its_trials_back(user, wait_for):
-    launch = user.start("launch", "study.toml", "--workers", "2")
+@pytest.mark.parametrize("by", ["address", "client"])
+def test_an_interrupted_launch_hands_its_trials_back(user, cluster, wait_for, by):
+    on = getattr(cluster, by)
+    launch = user.start("launch", "study.toml", "--workers", "2", "--on", on)
     try:
         wait_for(lambda: len(running(user)) == 2, launch)
         launch.send_signal(signal.SIGINT)
@@ -117,3 +137,30 @@ def test_an_interrupted_launch_hands_its_trials_back(user, wait_for):
     assert len(found.running) == 2 and not found.held
     artifacts = user.path / "studyhall-artifacts" / "slow"
     assert len([*artifacts.glob("checkpoint-*")]) == 2
+
+
+def test_two_studies_share_a_cluster_by_their_numbers_of_workers(user, cluster, wait_for):
+    """Of three processors one has two, the other one, at the same time, and both end exact."""
+    cluster.order("add")
+    for name in ("one", "other"):
+        user.study(
+            f"{name}.toml",
+            study={"name": name, "trials": 4},
+            data={"source": "sklearn:digits", "samples": 150},
+            model={"family": "mine.py:build"},
+            training={"epochs": 40, "patience": "none"},
+            space={"width": None, "learning_rate": None},
+            workers={"count": 2 if name == "one" else 1, "on": cluster.address},
+        )
+    launches = [user.start("launch", f"{name}.toml") for name in ("one", "other")]
+    try:
+        wait_for(
+            lambda: (len(running(user, "one")), len(running(user, "other"))) == (2, 1), launches[0]
+        )
+        printed = [launch.communicate(timeout=300)[0] for launch in launches]
+    finally:
+        for launch in launches:
+            launch.kill()
+    for launch, name, said in zip(launches, ("one", "other"), printed, strict=True):
+        assert launch.returncode == 0 and f"best of {name}" in said, said
+        assert [trial.state for trial in user.trials(name)] == ["COMPLETE"] * 4

@@ -1,7 +1,9 @@
 """A worker process from its start to its end, run in this one."""
 
+import dataclasses
 import os
 import re
+import shutil
 import socket
 
 import pytest
@@ -137,7 +139,7 @@ def test_artifacts_that_are_not_there_are_told_before_the_first_trial(studio, in
     """As on another machine, without the folder that the workers were to share."""
     study = studio.study()
     folder = record.stored(study).artifacts
-    folder.rmdir()
+    shutil.rmtree(folder)
     if in_the_way:
         folder.write_text("in the way")
     with pytest.raises(ConfigError) as refused:
@@ -147,6 +149,29 @@ def test_artifacts_that_are_not_there_are_told_before_the_first_trial(studio, in
         " expected a folder that all workers share, or a bucket"
     ]
     assert states(studio, study) == [] and folder.exists() == in_the_way
+
+
+def test_a_folder_of_the_same_name_that_is_another_one_is_refused(studio):
+    """As on a node on which the shared folder is not mounted."""
+    study = studio.study()
+    folder, name = record.stored(study).artifacts, study.config["artifacts_marker"]
+    (folder / name).unlink()
+    with pytest.raises(ConfigError) as refused:
+        worker.work(studio.db, study, Stop())
+    assert refused.value.problems == [
+        f"iris: [study] artifacts: received {folder}, which on {socket.gethostname()} is another "
+        f"folder than this study's (it lacks {name}), expected the folder that all workers share, "
+        "mounted there, or a bucket"
+    ]
+    assert states(studio, study) == []
+
+
+def test_a_study_from_before_the_marker_goes_on(studio):
+    study = studio.study(study={"trials": 1})
+    (record.stored(study).artifacts / study.config["artifacts_marker"]).unlink()
+    before = {key: value for key, value in study.config.items() if key != "artifacts_marker"}
+    worker.work(studio.db, dataclasses.replace(study, config=before), Stop())
+    assert states(studio, study) == ["COMPLETE"]
 
 
 GREEDY_ONCE = """

@@ -48,7 +48,7 @@ def trial(name: str, **changes: Any) -> TrialRecord:
 def status(name: str) -> Status:
     """A study with such a worker, such a fixed trial and such an objective."""
     running = Running(
-        0, name, name, 1, "cpu", 1, 0.5, 0.5, 1.0, 1, True, 0, 0, 0.0, 0.0, None, 1, 0, 1, name
+        0, name, name, 1, "cpu", 1, 0.5, 0.5, 1.0, 1, True, 0, 0, 0.0, 0.0, None, 1, 0, 0, 1, name
     )
     counts = dict.fromkeys(("RUNNING", "COMPLETE", "PRUNED", "FAIL"), 0)
     best = trial(name, state="COMPLETE", value=0.5)

@@ -54,3 +54,23 @@ def test_before_the_first_result(studio):
     Literal(file=file, width=120).print(live.picture("iris", status.status(studio.db, study)))
     assert "none yet" in file.getvalue() and "0 complete" in file.getvalue()
     assert "worker@" in file.getvalue()
+
+
+def noted(run, *, terminal):
+    """What is printed while workers wait, then no longer, then again."""
+    file = io.StringIO()
+    console = Literal(file=file, force_terminal=terminal, width=120)
+    with live.view(console, "iris", quiet=False) as view:
+        for text in ("1 waits", "1 waits", "", "1 waits"):
+            view.note(text)
+            view.update(run[0], [])
+    return file.getvalue()
+
+
+def test_a_state_of_the_launch_is_told_when_it_begins(run):
+    assert noted(run, terminal=False).splitlines() == ["1 waits"] * 2
+
+
+def test_and_stands_below_the_table_while_it_lasts(run):
+    shown = noted(run, terminal=True)
+    assert shown.index("2 complete") < shown.rindex("1 waits")

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.cli import app
+from studyhall.search.display import words
 from studyhall.search.doctor import database, machine, report
 from studyhall.search.doctor.finding import size
-from studyhall.search.process import disk
+from studyhall.search.process import device_memory, disk
 from studyhall.search.study import record
 from studyhall.storage.database import health
 from studyhall.storage.database.health import Health
-from studyhall.storage.queries import records
+from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import control
 
@@ -99,6 +100,21 @@ def test_a_trial_that_was_handed_back_waits(studio):
     assert expected + "the next free worker continues it" in lines(studio, study)
     objective.context.store.close()
     assert expected + "studyhall resume iris" in lines(studio, study)
+
+
+def test_a_trial_that_needs_a_larger_worker_says_so(studio, monkeypatch):
+    study = studio.study(study={"trials": 1})
+    monkeypatch.setenv(device_memory.DECLARED, "8192")
+    studio.colleague(study, 16_384)
+    for _ in range(2):
+        objective, claim = working(studio, study)
+        objective.context.store.release(claim, out_of_memory=True)
+    assert (
+        "  iris: trial 0 is waiting for a worker with more than 8.0 GiB since epoch 0: such a "
+        "worker continues it; it fails once none has been alive for 90 s"
+    ) in lines(studio, study)
+    (waiting,) = status.status(studio.db, study).running
+    assert words.awaited(waiting) == "a worker with more than 8.0 GiB"
 
 
 def test_objects_that_nothing_points_to_are_counted(studio):

@@ -4,6 +4,7 @@ import pytest
 
 from studyhall.search.launcher import dead_workers
 from studyhall.search.launcher.crew import Dead
+from studyhall.search.process import device_memory
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 
@@ -49,6 +50,20 @@ def test_without_memory_it_is_tried_once_more(studio, died):
     reason = "out of memory, 2 times: 1,000,000,000 parameters, 512 samples per batch; SIGKILL"
     assert trial.attributes["reason"] == reason
     assert status.status(studio.db, study).out_of_memory.trials == 1
+
+
+def test_a_larger_worker_may_try_it_a_third_time(studio, died, monkeypatch):
+    study = studio.study(study={"trials": 1})
+    monkeypatch.setenv(device_memory.DECLARED, "8000")
+    studio.colleague(study, 16_000)
+    for _ in range(2):
+        died(study, out_of_memory=True, model=LARGE)
+    (left,) = status.status(studio.db, study).running
+    assert (left.held, left.memory_failures, left.too_small_mib) == (False, 2, 8000)
+    monkeypatch.setenv(device_memory.DECLARED, "16000")
+    died(study, out_of_memory=True, model=LARGE)  # of the larger one
+    (trial,) = records.trials(studio.db, study)
+    assert trial.state == "FAIL" and "out of memory, 3 times" in trial.attributes["reason"]
 
 
 def test_what_it_said_of_an_earlier_trials_model_is_of_no_use(studio, died):

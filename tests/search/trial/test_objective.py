@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.datasets import load_iris
 
 from studyhall.search.data import loading
 from studyhall.search.display import show
-from studyhall.search.process import recycling
+from studyhall.search.process import device_memory, recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.study import record
 from studyhall.search.trial import time_limit, trainings
@@ -503,7 +504,7 @@ def test_a_full_disk_costs_the_checkpoint_not_the_trial(studio, caplog):
     study = studio.study(study={"trials": 1}, training={**LONG, "checkpoint_every_s": 0})
     objective = studio.worker(study)
     folder = record.objects(study).root
-    folder.rmdir()
+    shutil.rmtree(folder)
     folder.write_text("in the way")
     assert objective.run(objective.context.store.claim()) is Outcome.COMPLETE
     assert "trial 0: can't write a checkpoint: " in caplog.text
@@ -603,6 +604,20 @@ def test_out_of_memory_is_tried_once_more_and_then_fails(studio, code, size):
     assert re.match(f"out of memory, 2 times: {size}; ", trial.attributes["reason"])
     assert set(trial.params) == {"units"}  # so that samplers avoid the like
     assert status.status(studio.db, study).out_of_memory.trials == 1
+
+
+@pytest.mark.parametrize(("mib", "outcome"), [(8100, Outcome.FAILED), (9000, Outcome.HANDED_BACK)])
+def test_a_second_time_it_is_left_to_a_worker_with_more_memory(studio, monkeypatch, mib, outcome):
+    code = GREEDY.format(builder="ask()", training="")
+    study = studio.study(code, study={"trials": 1}, space={"width": None, "learning_rate": None})
+    monkeypatch.setenv(device_memory.DECLARED, "8000")
+    studio.colleague(study, mib)
+    stop = Stop()
+    for expected in (Outcome.HANDED_BACK, outcome):
+        objective = studio.worker(study, stop)
+        assert objective.run(objective.context.store.claim()) is expected
+    assert stop.code == recycling.EXIT_CODE
+    assert status.status(studio.db, study).left == (outcome is Outcome.HANDED_BACK)
 
 
 # Time

@@ -14,6 +14,7 @@ from studyhall.storage.studies import retrainings, studies, trash
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.storage.database.test_migration_8 import back_to_7
 
 # As version 6 has made it.
 _TABLE = """
@@ -53,6 +54,7 @@ def old(db, database_url):
         transaction.run(_ROW, study_id=study_id, result=result, **known)
 
     def back(transaction: Transaction) -> None:
+        back_to_7(transaction)
         transaction.run(_TABLE)
         done = {"worker": "ann", "gpu_seconds": 8.0}
         row(transaction, study.study_id, CONFIRM, 3, 0, result={**VALUE, **MODEL}, **done)

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from studyhall.storage.database import Database, Transaction
-from studyhall.storage.leases import leases
+from studyhall.storage.leases import leases, workers
 from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
@@ -49,6 +49,9 @@ class Modelled:
     repeated: int = 0
     barren: int = 0
     memory_failures: int = 0
+    mib: int = 0  # of its holder
+    too_small: int = 0  # the largest that was not enough
+    waited: bool = False  # free, and not heard of for long
     stopped: bool = False
     state: str = "RUNNING"
     values: dict[int, float] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class Leases(RuleBasedStateMachine):
         )
         self.trials: dict[int, Modelled] = {}
         self.workers: dict[Lease, str] = {}
+        self.alive: dict[str, int] = {}  # the memory of each worker
         self.stopped = False
 
     def _do(self, work: Callable[[Transaction], object]) -> object:
@@ -78,39 +82,69 @@ class Leases(RuleBasedStateMachine):
         for trial in self.trials.values():
             if trial.state == "RUNNING" and trial.held and trial.silent:
                 self._left(trial)
+        for trial in self.trials.values():
+            free = trial.state == "RUNNING" and not trial.held
+            short = trial.memory_failures > 1 and trial.too_small > 0
+            if free and short and trial.waited and self._largest() <= trial.too_small:
+                trial.state = "FAIL"
+
+    def _largest(self) -> int:
+        return max(self.alive.values(), default=0)
+
+    def _for(self, mib: int, trials: dict[int, Modelled]) -> list[int]:
+        """The free trials that a worker with so much memory may take over now."""
+        free = {number: trial for number, trial in trials.items() if not trial.held}
+        fit = [
+            number
+            for number, trial in free.items()
+            if not trial.too_small
+            or mib > trial.too_small
+            or (trial.memory_failures == 1 and self._largest() <= trial.too_small)
+        ]
+        if fit or len(self.trials) < self.limit:
+            return fit
+        return [number for number, trial in free.items() if trial.memory_failures == 1]
+
+    def _ran_out(self, trial: Modelled, out_of_memory: bool) -> None:
+        trial.memory_failures += out_of_memory
+        trial.too_small = max(trial.too_small, out_of_memory * trial.mib)
 
     def _left(self, trial: Modelled) -> None:
         """Change the model of a trial whose worker is presumed dead."""
         trial.barren = 0 if trial.progress > trial.progress_at_claim else trial.barren + 1
-        trial.held, trial.silent, trial.fence = False, False, trial.fence + 1
+        trial.held, trial.waited, trial.silent = False, trial.silent, False
+        trial.fence += 1
         if trial.stopped:
             trial.state = "PRUNED"
         elif trial.barren > TERMS.retries:
             trial.state = "FAIL"
 
-    @rule(target=held)
-    def claim(self) -> object:
-        who = Worker(f"worker-{next(NAMES)}", "host", 1, "cpu")
+    @rule(target=held, mib=st.sampled_from([0, 1000, 2000]))
+    def claim(self, mib: int) -> object:
+        who = Worker(f"worker-{next(NAMES)}", "host", 1, "cpu", memory_mib=mib)
+        self._do(lambda t: workers.note(t, self.study.study_id, who))
+        self.alive[who.name] = mib
         token = claiming.new_token()
         answer = self._do(
             lambda t: claiming.claim(t, self.study.study_id, who, token, TERMS, trusting=False)
         )
         self._reclaimed()
         running = {n: t for n, t in self.trials.items() if t.state == "RUNNING"}
-        free = [number for number, trial in running.items() if not trial.held]
+        free = self._for(mib, running)
         if self.stopped:
             assert answer == Exhausted("stopped")
         elif free:
             assert isinstance(answer, Lease)
             assert answer.number == min(free)
             self._taken_over(self.trials[min(free)], answer)
+            self.trials[min(free)].mib = mib
             self.workers[answer] = who.name
             return answer
         elif len(self.trials) < self.limit:
             assert isinstance(answer, Lease)
             assert answer.number == len(self.trials)
             assert (answer.fence, answer.attempt) == (1, 1)
-            self.trials[answer.number] = Modelled()
+            self.trials[answer.number] = Modelled(mib=mib)
             self.workers[answer] = who.name
             return answer
         else:
@@ -179,8 +213,8 @@ class Leases(RuleBasedStateMachine):
 
         if self._fenced(lease, work):
             trial = self.trials[lease.number]
-            trial.held, trial.fence = False, trial.fence + 1
-            trial.memory_failures += out_of_memory
+            trial.held, trial.waited, trial.fence = False, False, trial.fence + 1
+            self._ran_out(trial, out_of_memory)
             trial.state = "PRUNED" if trial.stopped else "RUNNING"
 
     @rule(lease=consumes(held), state=st.sampled_from(["COMPLETE", "PRUNED", "FAIL"]))
@@ -197,7 +231,7 @@ class Leases(RuleBasedStateMachine):
     @rule(number=st.integers(0, 5))
     def fall_silent(self, number: int) -> None:
         if number in self.trials:
-            self.trials[number].silent = True
+            self.trials[number].silent = self.trials[number].waited = True
             self._do(
                 lambda t: t.run(
                     """
@@ -225,8 +259,9 @@ class Leases(RuleBasedStateMachine):
             terms=TERMS,
         )
         assert (found is not None) == valid
+        self.alive.pop(self.workers[lease], None)
         if valid:
-            trial.memory_failures += out_of_memory
+            self._ran_out(trial, out_of_memory)
             self._left(trial)
 
     @rule(lease=held)
