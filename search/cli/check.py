@@ -154,7 +154,7 @@ def _epoch_s(plan: Blueprint, built: Built) -> float:
     except UnknownMetric as error:
         raise ConfigError([str(error)]) from error
     except failures.REFUSED as error:
-        said = f"TensorFlow refused the model: {failures.of_tensorflow(error)}"
+        said = f"TensorFlow refused the model: {failures.of_backend(error)}"
         raise ConfigError([f"[model] family: {said}"]) from error
     return epochs[-1].seconds
 

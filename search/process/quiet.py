@@ -1,4 +1,4 @@
-"""Libraries without their output to the terminal: TensorFlow's at import, Optuna's log."""
+"""Libraries without their output to the terminal: Keras' backend's at import, Optuna's log."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 STDERR = 2
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow and Keras; show what they write to stderr only if the import fails.
+def import_keras() -> None:
+    """Import Keras and its backend; show what they write to stderr only if the import fails.
 
     Native code writes about CPU features and drivers before any log level takes effect, so the file
     descriptor itself is redirected.
@@ -32,7 +32,7 @@ def import_tensorflow() -> None:
             with uncollected():
                 with keras_settings.as_it_comes():
                     importlib.import_module("keras")
-                importlib.import_module("tensorflow")
+                importlib.import_module(os.environ.get(keras_settings.BACKEND, "tensorflow"))
             hush_optuna()  # the user's code may use Optuna
         except BaseException:
             aside.seek(0)

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.study import inspection
+from studyhall.search.study import chosen_backend, inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, paths
@@ -45,6 +45,7 @@ def create(db: Database, file: StudyFile, folder: Path, found: Inspection) -> St
     """
     from studyhall.search.study import warm_start  # which reads other studies as Optuna does
 
+    file = chosen_backend.settled(file)
     learned = warm_start.known(db, file, found)
     place = _new_place(file)
     record = {

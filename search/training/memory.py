@@ -1,9 +1,10 @@
-"""The memory of a worker: a limit for training data, and the release of what TensorFlow leaks.
+"""The memory of a worker: a limit for training data, and the release of what backends leak.
 
-A process that builds and traces one model after another grows by several MB each time, even if
+With TensorFlow a process that builds and traces one model after another grows by several MB each time, even if
 `keras.utils.clear_session` is called, for three reasons: every traced custom gradient (such as that
 of Keras' softmax) stays in a global registry and holds its whole graph; every new variable name
-adds a kernel to a cache; and Keras numbers automatic names on (dense_1, dense_2, …).
+adds a kernel to a cache; and Keras numbers automatic names on (dense_1, dense_2, …). JAX keeps what
+it has compiled.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import os
 
 import keras
 import psutil
-import tensorflow as tf
 
+from studyhall.search.training import backend
 from studyhall.spaces import private_names
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None  # glibc
@@ -27,7 +28,7 @@ SHARE = 4  # a quarter of the available memory: arrays, other folds and workers 
 
 def spare_bytes() -> int:
     """Return the memory in bytes that training data may take as tensors."""
-    if tf.config.list_logical_devices("GPU"):
+    if backend.on_gpu():
         return GPU_BYTES
     return int(psutil.virtual_memory().available) // SHARE
 
@@ -47,13 +48,23 @@ def forget_gradients() -> None:
 
 def release() -> None:
     """Free the memory of dropped models; other compiled functions need 0.2 s to start again."""
-    forget_gradients()
+    if backend.name() == backend.TENSORFLOW:
+        forget_gradients()
     gc.collect()
-    context = private_names.find(private_names.CONTEXT)
-    if context is not None:
-        context().clear_kernel_cache()
+    _forget_compiled()
     if _trim is not None:  # graphs consist of small blocks, which glibc would keep once freed
         _trim(0)
+
+
+def _forget_compiled() -> None:
+    if backend.name() == backend.JAX:
+        import jax
+
+        jax.clear_caches()
+    if backend.name() == backend.TENSORFLOW:
+        context = private_names.find(private_names.CONTEXT)
+        if context is not None:
+            context().clear_kernel_cache()
 
 
 def number_names_anew() -> None:

@@ -30,7 +30,7 @@ FAILURES = (
     TrialFailed,
     UnknownMetric,
     ArchitectureError,
-    failures.REFUSED,
+    *failures.REFUSED,
 )
 
 
@@ -83,7 +83,7 @@ class Objective:
 
     def _out_of_memory(self, run: Run, error: BaseException) -> Outcome:
         """Release the trial to a fresh process; the second time, fail it."""
-        claim, said = run.claim, failures.of_tensorflow(error)
+        claim, said = run.claim, failures.of_backend(error)
         if not claim.memory_failures:
             LOG.warning("trial %d is retried, as it ran out of memory: %s", run.number, said)
             self.context.store.release(claim, out_of_memory=True)
@@ -98,7 +98,7 @@ class Objective:
         if isinstance(failure, UserCodeError):
             self._show_once(failure)
         if isinstance(failure, failures.REFUSED):
-            return f"TensorFlow refused the model: {failures.of_tensorflow(failure)}"
+            return f"TensorFlow refused the model: {failures.of_backend(failure)}"
         return str(failure)
 
     def _give_back(self, claim: Claim) -> None:

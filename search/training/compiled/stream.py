@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import progress
+from studyhall.search.training import progress, tensors
 from studyhall.search.training.compiled.epochs import Functions, Plan
 from studyhall.search.training.compiled.steps import Steps, Sums
-from studyhall.search.training.feeding import Feed, Samples
+from studyhall.search.training.feeding import Samples
+from studyhall.search.training.tensors import Feed
 
 BLOCK_BYTES = 32 * 2**20  # size of a block of samples
 AHEAD = 2  # blocks that are read in advance
@@ -110,7 +111,7 @@ def blocks(samples: Samples, order: np.ndarray, rows: int) -> tf.data.Dataset:
         for start in range(0, len(order), rows):
             yield samples.arrays(order[start : start + rows])
 
-    read_ahead = tf.data.Dataset.from_generator(read, output_signature=samples.specification())
+    read_ahead = tf.data.Dataset.from_generator(read, output_signature=tensors.specification(samples))
     number = tf.data.experimental.assert_cardinality(-(-len(order) // rows))
     return read_ahead.apply(number).prefetch(AHEAD)
 

@@ -16,7 +16,7 @@ from studyhall.spaces.failures import UserCodeError
 
 ASK = """
 from studyhall import __main__; from studyhall.search.process import quiet
-quiet.import_tensorflow()
+quiet.import_keras()
 import json, os, keras
 from keras.src.backend import config as inside
 most = getattr(keras.config, "max_epochs", lambda: None)  # Keras 3.8 has no such limit yet
