@@ -38,6 +38,7 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import scorings, studies
 from studyhall.storage.studies.rows import Study
 
+UNSCORABLE: failures.Errors = (ValueError, TypeError, *failures.REFUSED)
 MOST_TRIED = 10  # best trials to try until one model is proven
 
 
@@ -207,7 +208,7 @@ def _scoring() -> Iterator[None]:
         yield
     except ValuationError as error:
         raise NotProvenError(str(error)) from error
-    except (ValueError, TypeError, *failures.REFUSED) as error:
+    except UNSCORABLE as error:
         reason = failures.one_line(error)
         raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 

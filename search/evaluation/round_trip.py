@@ -20,7 +20,7 @@ import optuna
 from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
-from studyhall.search.evaluation import reloading, usage
+from studyhall.search.evaluation import best, reloading, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.process import quiet
 from studyhall.search.process.patience import TooLong, at_most
@@ -141,7 +141,7 @@ def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
     if used.loader:
         why = problems[0] if problems else "Keras can't write it"
         return f"weights only; your code rebuilds the model: {why}"
-    if used == usage.Usage():
+    if used.lines[-1] == best.PLAIN[-1]:
         return "one file, which Keras loads without your code"
     return f"loaded with your code: {used.lines[-1]}"
 

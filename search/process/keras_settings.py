@@ -42,6 +42,16 @@ def backend_here() -> tuple[str, str]:
     return (str(given), str(file)) if given else (BACKENDS[0], "Keras' default")
 
 
+def is_installed(name: str) -> bool:
+    """Return True if this machine has the package of a backend."""
+    return name in sys.modules or importlib.util.find_spec(name) is not None
+
+
+def package(name: str) -> str:
+    """Return what pip installs a backend by, in versions that fit."""
+    return name if name == BACKENDS[0] else f"studyhall[{name}]"
+
+
 def choose_backend(name: str) -> None:
     """Let this process and those that it starts use a backend, if it is known and installed.
 
@@ -49,15 +59,18 @@ def choose_backend(name: str) -> None:
         ValueError: it is not; the message says which ones are.
         RuntimeError: this process has already imported Keras with another one.
     """
-    if name not in BACKENDS or importlib.util.find_spec(name) is None:
-        there = [each for each in BACKENDS if importlib.util.find_spec(each) is not None]
-        known = " or ".join(f'"{each}"' for each in there) or "one of " + ", ".join(BACKENDS)
-        hint = f": pip install studyhall[{name}]" if name in BACKENDS else ""
-        raise ValueError(f"{known}, which is installed{hint}")
+    if name not in BACKENDS:
+        raise ValueError(f"one of {', '.join(BACKENDS)}")
+    if not is_installed(name):
+        there = [f'"{each}"' for each in BACKENDS if is_installed(each)]
+        others = f"{' or '.join(there)}, which this machine has" if there else "another one"
+        raise ValueError(f"{others}, or {name} installed (pip install {package(name)})")
     keras: Any = sys.modules.get("keras")
     if keras is not None and keras.config.backend() != name:
         raise RuntimeError(f"Keras runs with {keras.config.backend()} already, not with {name}")
     os.environ[BACKEND] = name
+    # Otherwise any process with JAX, even one that only inspects, takes most of a GPU's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 @contextmanager

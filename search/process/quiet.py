@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def import_keras() -> None:
                     importlib.import_module("keras")
                 importlib.import_module(os.environ.get(keras_settings.BACKEND, "tensorflow"))
             hush_optuna()  # the user's code may use Optuna
+            logging.getLogger("jax").setLevel(logging.WARNING)  # it tells of devices it lacks
         except BaseException:
             aside.seek(0)
             os.write(terminal, aside.read())

@@ -60,7 +60,7 @@ def forward(model: Any) -> Callable[[Any], Any]:
 def _jitted(model: Any) -> Callable[[Any], Any]:
     import jax
 
-    @jax.jit
+    @jax.jit  # type: ignore[untyped-decorator]
     def stateless(trainable: Any, others: Any, x: Any) -> Any:
         return model.stateless_call(trainable, others, x, training=False)[0]
 

@@ -1,10 +1,10 @@
 """The memory of a worker: a limit for training data, and the release of what backends leak.
 
-With TensorFlow a process that builds and traces one model after another grows by several MB each time, even if
-`keras.utils.clear_session` is called, for three reasons: every traced custom gradient (such as that
-of Keras' softmax) stays in a global registry and holds its whole graph; every new variable name
-adds a kernel to a cache; and Keras numbers automatic names on (dense_1, dense_2, …). JAX keeps what
-it has compiled.
+With TensorFlow a process that builds and traces one model after another grows by several MB each
+time, even if `keras.utils.clear_session` is called, for three reasons: every traced custom gradient
+(such as that of Keras' softmax) stays in a global registry and holds its whole graph; every new
+variable name adds a kernel to a cache; and Keras numbers automatic names on (dense_1, dense_2, …).
+JAX keeps what it has compiled.
 """
 
 from __future__ import annotations

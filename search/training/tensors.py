@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 from studyhall.search.training import sparse
 from studyhall.search.training.feeding import Samples
 
+AHEAD = 2  # blocks that are read in advance
 Feed = dict[str, Any]  # named tensors: x or splits, columns, values; y; weights
 
 
@@ -67,10 +69,26 @@ def batches(samples: Samples, order: np.ndarray, size: int, *, stream: bool) -> 
         return (x, y) if weights is None else (x, y, weights)
 
     if stream:
-        from studyhall.search.training.compiled.stream import blocks
-
         whole = plain(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0])))
         return blocks(samples, order, size).map(whole)
     everything = of(samples)
     indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
     return indexes.map(plain(lambda chosen: batch(everything, chosen))).prefetch(2)
+
+
+def blocks(samples: Samples, order: np.ndarray, rows: int) -> tf.data.Dataset:
+    """Return a dataset of feeds of ``rows`` samples each, read ahead in the background.
+
+    Args:
+        samples: Arrays in memory or mapped from a file.
+        order: Indexes of shape (n,).
+        rows: Samples per block; the last may have fewer.
+    """
+
+    def read() -> Iterator[dict[str, np.ndarray]]:
+        for start in range(0, len(order), rows):
+            yield samples.arrays(order[start : start + rows])
+
+    read_ahead = tf.data.Dataset.from_generator(read, output_signature=specification(samples))
+    number = tf.data.experimental.assert_cardinality(-(-len(order) // rows))
+    return read_ahead.apply(number).prefetch(AHEAD)

@@ -36,7 +36,8 @@ def _errors() -> tuple[Errors, Errors, Errors]:
 
 
 _EXHAUSTED, REFUSED, _ITS_OWN = _errors()  # REFUSED: shapes that don't fit, found while training
-_OUT_OF_MEMORY = (MemoryError, *_EXHAUSTED)
+_OUT_OF_MEMORY: Errors = (MemoryError, *_EXHAUSTED)
+_KNOWN: Errors = (*REFUSED, UnknownMetric)
 # Backends report a lack of memory in the text of other errors, too: that of CUDA's libraries, for
 # example, or, in torch, that of the CPU.
 _NO_MEMORY = re.compile(
@@ -58,7 +59,7 @@ def of_training(*, own_model: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (*REFUSED, UnknownMetric):
+    except _KNOWN:
         raise
     except Exception as error:
         if not own_model or is_out_of_memory(error):

@@ -25,7 +25,7 @@ from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
 # Errors that make one trial fail; any other error is a bug and ends the worker.
-FAILURES = (
+FAILURES: failures.Errors = (
     UserCodeError,
     TrialFailed,
     UnknownMetric,

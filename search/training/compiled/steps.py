@@ -14,8 +14,8 @@ from studyhall.search.training import progress, tensors
 from studyhall.search.training.compiled import updates
 from studyhall.search.training.compiled.twin import Twin
 from studyhall.search.training.compiled.unshared import Unshared
-from studyhall.search.training.tensors import Feed
 from studyhall.search.training.settings import UnknownMetric
+from studyhall.search.training.tensors import Feed
 
 
 class Sums(NamedTuple):
