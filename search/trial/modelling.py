@@ -239,5 +239,5 @@ def _compile(
         optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
         loss=loss(plan, smoothing),
         metrics=metrics(plan),
-        jit_compile=backend.name() == backend.JAX,  # elsewhere the training engine decides
+        jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )
