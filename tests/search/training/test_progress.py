@@ -25,7 +25,7 @@ def values(seed: int) -> np.ndarray:
 def followed(settings: Settings, values: np.ndarray, rate: float) -> list[tuple[Any, ...]]:
     """Epoch, whether it is the best, and the next rate, until the rules stop the training.
 
-    TensorFlow, which compiled epochs use, must agree with NumPy, which `model.fit` uses, to the bit.
+    TensorFlow, by which compiled epochs follow them, must agree with NumPy to the bit.
     """
     tensors, rules = progress.tensorflow(), progress.rules(settings)
     state, theirs = progress.start(), tf.constant(progress.start())
