@@ -105,9 +105,10 @@ def _settings(plan: Blueprint) -> Iterator[str]:
     if backend.name() == backend.TENSORFLOW:
         return
     yield "import os"
-    yield f'os.environ["KERAS_BACKEND"] = "{backend.name()}"'
+    wanted = {"KERAS_BACKEND": backend.name()}
     if backend.name() == backend.JAX and exporting.needs_doubles(plan.data):
-        yield 'os.environ["JAX_ENABLE_X64"] = "1"'
+        wanted["JAX_ENABLE_X64"] = "1"
+    yield from (f'os.environ["{name}"] = "{value}"' for name, value in wanted.items())
 
 
 def _with_own_classes(named: own_classes.NamedObjects) -> Usage:

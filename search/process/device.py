@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from studyhall.search.process import gpus
+from studyhall.search.process import gpus, keras_settings
 from studyhall.search.study_file.config_error import ConfigError
 
 CONTEXT_MIB = 600  # GPU memory of each process (CUDA context) besides what the backend manages
 LEAST_MIB = 256  # with less memory nothing can be trained
 LIMIT = "STUDYHALL_GPU_MIB"  # a worker's share of its GPU's memory, in MiB
 SHARED_BY = "STUDYHALL_GPU_SHARED_BY"  # how many workers train on its GPU
-AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", keras_settings.PREALLOCATES: "false"}
 JAX_SHARE = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # the most that it takes, if it takes it as needed
 JAX_KINDS = "JAX_PLATFORMS"  # of devices
 HIDDEN = "-1"  # as CUDA_VISIBLE_DEVICES: no GPU at all
@@ -70,8 +70,8 @@ def limit_memory() -> None:
     """
     if LIMIT not in os.environ:
         return
-    backend, mib = os.environ.get("KERAS_BACKEND", "tensorflow"), int(os.environ[LIMIT])
-    if backend == "tensorflow":
+    backend, mib = os.environ.get(keras_settings.BACKEND), int(os.environ[LIMIT])
+    if backend in (None, "tensorflow"):
         import tensorflow as tf
 
         limit = tf.config.LogicalDeviceConfiguration(memory_limit=mib)

@@ -24,6 +24,7 @@ DROPPED = (
 )  # fmt: skip
 SETS_FORMAT = "set_image_data_format"
 BACKEND = "KERAS_BACKEND"
+PREALLOCATES = "XLA_PYTHON_CLIENT_PREALLOCATE"  # of JAX
 BACKENDS = ("tensorflow", "jax", "torch")  # names of Keras, and of the packages
 
 
@@ -70,7 +71,7 @@ def choose_backend(name: str) -> None:
         raise RuntimeError(f"Keras runs with {keras.config.backend()} already, not with {name}")
     os.environ[BACKEND] = name
     # Otherwise any process with JAX, even one that only inspects, takes most of a GPU's memory.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ.setdefault(PREALLOCATES, "false")
 
 
 @contextmanager

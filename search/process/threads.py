@@ -9,6 +9,8 @@ import math
 import os
 from pathlib import Path
 
+from studyhall.search.process import keras_settings
+
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container (docs.kernel.org, admin-guide/cgroup-v2)
 
 
@@ -23,7 +25,7 @@ def environment(workers: int) -> dict[str, str]:
     These threads share the work of a single operation (intra-op). The training engine sets how many
     operations TensorFlow runs at the same time (inter-op).
     """
-    torch = (OF_TORCH,) if os.environ.get("KERAS_BACKEND") == "torch" else ()
+    torch = (OF_TORCH,) if os.environ.get(keras_settings.BACKEND) == "torch" else ()
     return dict.fromkeys((*VARIABLES, *torch), str(max(1, cores() // workers)))
 
 
