@@ -48,6 +48,12 @@ def is_installed(name: str) -> bool:
     return name in sys.modules or importlib.util.find_spec(name) is not None
 
 
+def backend_in_use() -> str | None:
+    """Return the backend with which this process has imported Keras; None if it has not."""
+    keras: Any = sys.modules.get("keras")
+    return None if keras is None else str(keras.config.backend())
+
+
 def package(name: str) -> str:
     """Return what pip installs a backend by, in versions that fit."""
     return name if name == BACKENDS[0] else f"studyhall[{name}]"
@@ -66,9 +72,8 @@ def choose_backend(name: str) -> None:
         there = [f'"{each}"' for each in BACKENDS if is_installed(each)]
         others = f"{' or '.join(there)}, which this machine has" if there else "another one"
         raise ValueError(f"{others}, or {name} installed (pip install {package(name)})")
-    keras: Any = sys.modules.get("keras")
-    if keras is not None and keras.config.backend() != name:
-        raise RuntimeError(f"Keras runs with {keras.config.backend()} already, not with {name}")
+    if (begun := backend_in_use()) not in (None, name):
+        raise RuntimeError(f"Keras runs with {begun} already, not with {name}")
     os.environ[BACKEND] = name
     # Otherwise any process with JAX, even one that only inspects, takes most of a GPU's memory.
     os.environ.setdefault(PREALLOCATES, "false")
