@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -38,6 +39,10 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]
         samples = self._samples
         x, y = _narrow(samples.dense(chosen)), _narrow(samples.y[chosen])
         return (x, y) if samples.weights is None else (x, y, samples.weights[chosen])
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield each batch once, which older versions of Keras do not do by themselves."""
+        return (self[index] for index in range(len(self)))
 
 
 def of(samples: Samples, order: np.ndarray, size: int, *, stream: bool) -> Any:
