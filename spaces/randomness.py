@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import keras
 import numpy as np
 
 from studyhall.spaces import private_names
@@ -15,7 +16,7 @@ _OF_KERAS = "global_seed_generator"  # what layers draw from that have no seed o
 def state() -> tuple[Any, ...]:
     """Return the state of the generators of Python, NumPy and Keras, without changing it."""
     of_keras = generator()
-    seeds = None if of_keras is None else np.array(of_keras.state)
+    seeds = None if of_keras is None else np.array(keras.ops.convert_to_numpy(of_keras.state))
     return random.getstate(), np.random.get_state(), of_keras, seeds
 
 

@@ -40,6 +40,9 @@ def augmentation(values: Mapping[str, Value], input_shape: tuple[int, ...]) -> l
     if chosen and len(input_shape) not in (2, 3):
         asked = ", ".join(layer.name for layer in chosen)
         raise ArchitectureError(f"{asked}: needs images, received samples of shape {input_shape}")
+    if keras.config.backend() == "jax":
+        for layer in chosen:  # Keras says no for TensorFlow's sake, whose transformation XLA lacks
+            layer.supports_jit = True
     return chosen
 
 

@@ -18,6 +18,7 @@ from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.training import backend
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import failures, forms, modelling, result
 from studyhall.search.trial.modelling import Blueprint, Built
@@ -114,16 +115,20 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
 def _cost(plan: Blueprint, small: Built, large: Built) -> list[tuple[str, str]]:
     """Estimate the study's duration from a measured epoch of the smallest and the largest model."""
     # Of two models of nearly the same speed, either may happen to be measured as the slower one.
-    quick, slow = sorted((_epoch_s(plan, small), _epoch_s(plan, large)))
+    (quick, one_start), (slow, other_start) = sorted((_timed(plan, small), _timed(plan, large)))
     file, loaded = plan.file, plan.data
-    epochs = file.training.epochs * file.study.trials * len(loaded.folds) * file.training.repeats
+    trainings = file.study.trials * len(loaded.folds) * file.training.repeats
+    epochs = file.training.epochs * trainings
+    starts = trainings if backend.name() != backend.TENSORFLOW else 0  # it shares what is compiled
+    whole = quick * epochs + one_start * starts, slow * epochs + other_start * starts
+    least, most = map(words.duration, sorted(whole))
     return [
         ("one epoch", f"{_between(f'{quick * 1000:.0f}', f'{slow * 1000:.0f}')} ms, measured here"),
         (
             "the study",
             f"at most {file.study.trials} trials × {file.training.epochs} epochs"
             f"{_times(len(loaded.folds), 'folds')}{_times(file.training.repeats, 'repeats')}: "
-            f"{_between(words.duration(quick * epochs), words.duration(slow * epochs))}"
+            f"{_between(least, most)}"
             " on one worker; "
             "pruning and early stopping end most trials sooner",
         ),
@@ -138,8 +143,8 @@ def _between(least: str, most: str) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _epoch_s(plan: Blueprint, built: Built) -> float:
-    """Train as a trial would and return the last epoch's duration in seconds.
+def _timed(plan: Blueprint, built: Built) -> tuple[float, float]:
+    """Train as a trial would and return the seconds of an epoch, and those that the first adds.
 
     Raises:
         ConfigError: every trial would fail: the objective is not measured, or shapes don't fit.
@@ -154,9 +159,9 @@ def _epoch_s(plan: Blueprint, built: Built) -> float:
     except UnknownMetric as error:
         raise ConfigError([str(error)]) from error
     except failures.REFUSED as error:
-        said = f"TensorFlow refused the model: {failures.of_tensorflow(error)}"
+        said = f"TensorFlow refused the model: {failures.of_backend(error)}"
         raise ConfigError([f"[model] family: {said}"]) from error
-    return epochs[-1].seconds
+    return epochs[-1].seconds, max(0.0, epochs[0].seconds - epochs[-1].seconds)
 
 
 def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:

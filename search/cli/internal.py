@@ -14,7 +14,7 @@ from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import script
-from studyhall.search.study import inspection
+from studyhall.search.study import chosen_backend, inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -26,10 +26,10 @@ def inspect(
     file: File, seed: int = 0, once: Annotated[bool, typer.Option("--once")] = False
 ) -> None:
     """Print the fingerprints of a study file's data and code as JSON."""
-    study_file = config.load(file, {"study": {"seed": seed}})
+    study_file = chosen_backend.of_file(config.load(file, {"study": {"seed": seed}}), file)
     inspection.glance(study_file, file)
     loaded = inspection.load_early(study_file, file)
-    quiet.import_tensorflow()  # the user's code usually imports it anyway
+    quiet.import_keras()  # the user's code usually imports it anyway
     from studyhall.search.evaluation import round_trip
 
     tried = None if once else round_trip.refuse  # a repeated inspection has already tried it
@@ -41,13 +41,17 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
     """Work on a study's planned retrainings, such as its confirmation, until none is left."""
     stop = Stop()
     stop.listen()  # before the slow import, so that a signal during it is not lost
-    with suppress(StopNow):
-        quiet.import_tensorflow()
+    with (
+        suppress(StopNow),
+        closing(Database.open(storage or default_url(), create=False)) as db,
+    ):
+        study = find(db, name)
+        chosen_backend.of_study(study)
+        quiet.import_keras()
         device.limit_memory()
         from studyhall.search.retraining import hidden_trials
 
-        with closing(Database.open(storage or default_url(), create=False)) as db:
-            hidden_trials.work(db, find(db, name), purpose, stop)
+        hidden_trials.work(db, study, purpose, stop)
     raise typer.Exit(stop.code)
 
 
@@ -58,12 +62,13 @@ def finish(
     trial: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Export, prove and test a study's best model; print its card as JSON."""
-    quiet.import_tensorflow()
-    from studyhall.search.evaluation import proof
-    from studyhall.search.report import dashboard_note
-
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
+        chosen_backend.of_study(study)
+        quiet.import_keras()
+        from studyhall.search.evaluation import proof
+        from studyhall.search.report import dashboard_note
+
         try:
             if script.recorded(study) is not None:
                 card = _of_script(db, storage or default_url(), study, trial)

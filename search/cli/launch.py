@@ -21,7 +21,7 @@ from studyhall.search.cli.options import (
 )
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
-from studyhall.search.study import creation, inspection, record
+from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
@@ -49,12 +49,13 @@ def launch(
     overrides = {"study": {key: value for key, value in given.items() if value is not None}}
     study_file = config.load(file, overrides)
     url = study_file.study.storage or default_url()
+    study_file = chosen_backend.of_file(study_file, file, url)
     given_workers = places.given(workers, gpus, per_gpu, on)
     cluster = _cluster(study_file, given_workers, gpus_per_worker, url, file.name)
     devices = places.devices(study_file, ALONE if cluster else given_workers, file.name)
     inspection.glance(study_file, file)
     with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
-        if inspection.needs_tensorflow(study_file):
+        if inspection.needs_keras(study_file):
             early.let_load(waiting)  # while another process inspects the data
         found = inspection.inspect_apart(study_file, file)
         creation.check_artifacts(study_file, file.name)
@@ -89,6 +90,7 @@ def resume(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
+        chosen_backend.of_study(study)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
         cluster = _cluster(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)

@@ -32,7 +32,7 @@ from studyhall.search.process import device, quiet
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import datacurve as data
 from studyhall.search.retraining import launch
-from studyhall.search.study import record
+from studyhall.search.study import chosen_backend, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
 from studyhall.storage.database import Database
@@ -114,7 +114,8 @@ def replay(
 
 
 def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -> Replay:
-    quiet.import_tensorflow()
+    chosen_backend.of_study(study)
+    quiet.import_keras()
     device.limit_memory()
     from studyhall.search import worker
     from studyhall.search.retraining import replay as replaying

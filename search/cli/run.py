@@ -68,7 +68,7 @@ def run(
     mine = Script.at(file, Path.cwd(), arguments or [])
     asked = places.given(workers, gpus, per_gpu, None)
     session.play(Launch(mine, given, asked, storage, quiet=silent))
-    quiet.import_tensorflow()  # as the workers do
+    quiet.import_keras()  # as the workers do
     stand_ins.install()
     try:
         script.execute(mine)

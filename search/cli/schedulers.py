@@ -149,12 +149,13 @@ def _of_file(
     write: Callable[[Job, str], str],
 ) -> tuple[Study, str]:
     """Create or continue the study of a file, unless an option has mistakes."""
-    from studyhall.search.study import creation, inspection
+    from studyhall.search.study import chosen_backend, creation, inspection
     from studyhall.search.study_file import config
 
     file = config.load(path, {"study": {"storage": storage} if storage else {}})
     url = file.study.storage or default_url()
     job.refuse_sqlite(url, command)
+    file = chosen_backend.of_file(file, path, url)
     write(job_of(file.study.name, creation.usual_place(file), path.parent.resolve()), url)
     inspection.glance(file, path)
     found = inspection.inspect_apart(file, path)

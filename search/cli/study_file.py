@@ -35,13 +35,13 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
 
 def check(file: File) -> None:
     """Check a study file and show what it resolves to: data, space, model sizes, cost."""
-    from studyhall.search.study import inspection
+    from studyhall.search.study import chosen_backend, inspection
     from studyhall.search.study_file import config
 
-    study_file = config.load(file)
+    study_file = chosen_backend.of_file(config.load(file), file)
     inspection.glance(study_file, file)
     loaded = inspection.load_early(study_file, file)
-    quiet.import_tensorflow()
+    quiet.import_keras()
     from studyhall.search.cli import check as checking
 
     for part in checking.report(study_file, file, loaded):

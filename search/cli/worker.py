@@ -16,6 +16,7 @@ from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
 from studyhall.search.scripts import script
+from studyhall.search.study import chosen_backend
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -37,7 +38,8 @@ def worker(
     with suppress(StopNow):
         await_data(stop)
         _leave_if_asked(stop)
-        quiet.import_tensorflow()
+        _choose_backend(name, storage)
+        quiet.import_keras()
         device.limit_memory()
         with uncollected():
             from studyhall.search import worker as working
@@ -61,8 +63,15 @@ def worker(
     raise typer.Exit(stop.code)
 
 
+def _choose_backend(name: str, storage: str | None) -> None:
+    """Take the backend from the study's record; an early worker has it from its launcher."""
+    if EARLY not in os.environ:
+        with closing(Database.open(storage or default_url(), create=False)) as db:
+            chosen_backend.of_study(find(db, name))
+
+
 def await_data(stop: Stop) -> None:
-    """Import what every worker needs beside TensorFlow, until the data have been found fine."""
+    """Import what every worker needs beside Keras, until the data have been found fine."""
     if EARLY in os.environ:
         import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from importlib import metadata
 
 from studyhall.search.doctor.finding import Finding
-from studyhall.search.process import gpus
+from studyhall.search.process import gpus, keras_settings
 
-LIBRARIES = ("studyhall", "tensorflow", "keras", "optuna", "sqlalchemy", "psycopg", "numpy")
+BACKENDS = keras_settings.BACKENDS  # one of them is enough
+LIBRARIES = ("studyhall", *BACKENDS, "keras", "optuna", "sqlalchemy", "psycopg", "numpy")
 
 
 def versions() -> dict[str, str | None]:
@@ -33,7 +34,11 @@ def findings(
     """Yield the findings on versions and devices."""
     known = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     yield Finding("versions", known)
-    for name in [name for name, version in found.items() if version is None]:
+    missing = [name for name, version in found.items() if version is None]
+    needed = [name for name in missing if name not in BACKENDS]
+    if all(name in missing for name in BACKENDS):
+        needed.append(BACKENDS[0])
+    for name in needed:
         yield Finding("versions", f"without {name}", f"pip install {name}", needs_you=True)
     cpu, *cards = there
     yield Finding("devices", f"cpu with {cpu['cores']} cores, {_cards(cards)}")

@@ -9,7 +9,7 @@ from typing import Any
 from studyhall.search.display import words
 from studyhall.search.doctor.finding import Finding, size
 from studyhall.search.evaluation import proof_result, winner
-from studyhall.search.process import disk
+from studyhall.search.process import disk, keras_settings
 from studyhall.search.study import record
 from studyhall.search.trial import disk_quota
 from studyhall.storage.artifacts import bucket, retention
@@ -63,7 +63,8 @@ class Examined:
     def findings(self) -> list[Finding]:
         """All findings on the study."""
         engine = [*_trials(self), *_engine(self)]
-        return [*_standing(self), *_workers(self), *engine, *_folder(self), *_proof(self)]
+        here = [*_standing(self), *_backend(self)]
+        return [*here, *_workers(self), *engine, *_folder(self), *_proof(self)]
 
 
 def examine(db: Database, study: Study, go_on: str) -> Examined:
@@ -114,6 +115,14 @@ def _standing(found: Examined) -> Iterator[Finding]:
         yield Finding(about, f"{done} and is running")
     else:
         yield Finding(about, f"{done} and no workers; to continue", found.go_on)
+
+
+def _backend(found: Examined) -> Iterator[Finding]:
+    wanted = record.stored(found.study).file.training.backend
+    if not found.status.spent and not keras_settings.is_installed(wanted):
+        what = f"computes with {wanted}, which this machine lacks"
+        do = f"pip install {keras_settings.package(wanted)}"
+        yield Finding(f'study "{found.study.name}"', what, do, needs_you=True)
 
 
 def _workers(found: Examined) -> Iterator[Finding]:

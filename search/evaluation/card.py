@@ -15,6 +15,7 @@ from studyhall.search.evaluation import best, proof_result, usage
 from studyhall.search.evaluation.reloading import Reloaded
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
+from studyhall.search.training import backend
 from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.spaces import own_classes
@@ -24,7 +25,7 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
-LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+LIBRARIES = ("studyhall", "optuna", "keras", "numpy")  # and the backend
 CARD = "best.json"
 
 
@@ -129,6 +130,7 @@ def _content(
         "input_shape": list(loaded.input_shape),
         "outputs": loaded.outputs,
         "precision": plan.file.training.precision,
+        "backend": backend.name(),
         "preparation": fold.preparation.to_dict(),
         "proven": proof_result.holds(proof),
         "model": None if used is None else used.model,
@@ -141,7 +143,7 @@ def _content(
         "seed": study.seed,
         "model_seed": winner.attributes.get("seed"),
         "data_fingerprint": loaded.fingerprint,
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": {name: version(name) for name in (*LIBRARIES, backend.name())},
     }
 
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from studyhall.search.data import loading
 from studyhall.search.evaluation import card, proof_result, reloading, tolerance
@@ -30,6 +29,7 @@ from studyhall.search.process import identity
 from studyhall.search.study import inspection, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
+from studyhall.search.training import backend
 from studyhall.search.trial import exporting, failures, modelling
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
@@ -38,6 +38,7 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import scorings, studies
 from studyhall.storage.studies.rows import Study
 
+UNSCORABLE: failures.Errors = (ValueError, TypeError, *failures.REFUSED)
 MOST_TRIED = 10  # best trials to try until one model is proven
 
 
@@ -68,24 +69,25 @@ def finish(
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
-    proof, reloaded = _proof(study, plan, found.trial)
-    if reloaded is None:
-        proof |= _failed(db, study, stored, plan, found)
-    # A successful proof is kept as it was first recorded.
-    if reloaded is None or not _known(db, study, found):
-        studies.set_fact(db, study, found.key("proof"), proof)
-    predictions = None
-    if reloaded is not None:
-        valuation = Valuation(plan, found.trial)
-        if found.final or again:
-            _test(db, study, reloaded.model, valuation, found.trial, again=again)
-        predictions = _predictions(study, found.trial)
-        folds = _out_of_fold(predictions, valuation, found.trial)
-        studies.set_fact(db, study, found.key("out_of_fold"), folds)
-    # The scores on the test set, which the card includes, may be new.
-    again_found = winners.read(db, study, number)
-    assert again_found is not None
-    return card.export(db, study, plan, again_found, reloaded, predictions)
+    with backend.doubles(needed=exporting.needs_doubles(loaded)):
+        proof, reloaded = _proof(study, plan, found.trial)
+        if reloaded is None:
+            proof |= _failed(db, study, stored, plan, found)
+        # A successful proof is kept as it was first recorded.
+        if reloaded is None or not _known(db, study, found):
+            studies.set_fact(db, study, found.key("proof"), proof)
+        predictions = None
+        if reloaded is not None:
+            valuation = Valuation(plan, found.trial)
+            if found.final or again:
+                _test(db, study, reloaded.model, valuation, found.trial, again=again)
+            predictions = _predictions(study, found.trial)
+            folds = _out_of_fold(predictions, valuation, found.trial)
+            studies.set_fact(db, study, found.key("out_of_fold"), folds)
+        # The scores on the test set, which the card includes, may be new.
+        again_found = winners.read(db, study, number)
+        assert again_found is not None
+        return card.export(db, study, plan, again_found, reloaded, predictions)
 
 
 def _known(db: Database, study: Study, found: Winner) -> bool:
@@ -206,7 +208,7 @@ def _scoring() -> Iterator[None]:
         yield
     except ValuationError as error:
         raise NotProvenError(str(error)) from error
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+    except UNSCORABLE as error:
         reason = failures.one_line(error)
         raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 
@@ -214,9 +216,7 @@ def _scoring() -> Iterator[None]:
 def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
     """Return the rounding errors of the study's precision on this machine."""
     precision: str = plan.file.training.precision
-    short = tf.config.experimental.tensor_float_32_execution_enabled()
-    # TensorFlow rounds float32 products to TF32 on GPUs by default.
-    if precision == "float32" and short and tf.config.list_physical_devices("GPU"):
+    if precision == "float32" and backend.rounds_to_tf32():
         precision = tolerance.TF32
     return tolerance.OF[precision]
 

@@ -20,12 +20,13 @@ import optuna
 from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
-from studyhall.search.evaluation import reloading, usage
+from studyhall.search.evaluation import best, reloading, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.process import quiet
 from studyhall.search.process.patience import TooLong, at_most
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.training import backend
 from studyhall.search.trial import best_model, exporting, failures, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
 from studyhall.spaces import hyperparameters, user_code
@@ -99,7 +100,8 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
     prepared = exporting.dense(forms.pair(fold, few, built.form, len(plan.data.classes))[0])
     expected = [user_code.call(partial(built.model, training=False), prepared) for _ in range(2)]
     problems = []
-    with tempfile.TemporaryDirectory() as folder, _registered(registered):
+    doubles = backend.doubles(needed=exporting.needs_doubles(plan.data))
+    with tempfile.TemporaryDirectory() as folder, _registered(registered), doubles:
         objects = ArtifactStore(Path(folder))
         saved = _saved(plan, objects, built, chosen)
         for way in reloading.ways(saved, plan):
@@ -139,7 +141,7 @@ def _words(loaded: Reloaded, plan: Blueprint, problems: list[str]) -> str:
     if used.loader:
         why = problems[0] if problems else "Keras can't write it"
         return f"weights only; your code rebuilds the model: {why}"
-    if used == usage.Usage():
+    if used.lines[-1] == best.PLAIN[-1]:
         return "one file, which Keras loads without your code"
     return f"loaded with your code: {used.lines[-1]}"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from studyhall.search.evaluation import best
 from studyhall.search.evaluation.reloading import Reloaded, own_objects
+from studyhall.search.training import backend
+from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.spaces import own_classes
 
@@ -86,11 +89,26 @@ class Usage:
 
 def of(reloaded: Reloaded, plan: Blueprint) -> Usage:
     """Return the way to load a reloaded model of a study from its export."""
+    found = Usage()
     if reloaded.named is None:
-        return _built_anew(plan)
-    if reloaded.named.nothing:
-        return Usage()
-    return _with_own_classes(reloaded.named)
+        found = _built_anew(plan)
+    elif not reloaded.named.nothing:
+        found = _with_own_classes(reloaded.named)
+    return replace(found, lines=(*_settings(plan), *found.lines))
+
+
+def _settings(plan: Blueprint) -> Iterator[str]:
+    """Yield what comes before Keras' import, where that does not mean its default backend.
+
+    A normalisation in float64 would be computed in float32 by JAX, unless it is asked not to.
+    """
+    if backend.name() == backend.TENSORFLOW:
+        return
+    yield "import os"
+    wanted = {"KERAS_BACKEND": backend.name()}
+    if backend.name() == backend.JAX and exporting.needs_doubles(plan.data):
+        wanted["JAX_ENABLE_X64"] = "1"
+    yield from (f'os.environ["{name}"] = "{value}"' for name, value in wanted.items())
 
 
 def _with_own_classes(named: own_classes.NamedObjects) -> Usage:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from studyhall.search.process import gpus
+from studyhall.search.process import gpus, keras_settings
 from studyhall.search.study_file.config_error import ConfigError
 
-CONTEXT_MIB = 600  # GPU memory of each process (CUDA context) besides what TensorFlow manages
+CONTEXT_MIB = 600  # GPU memory of each process (CUDA context) besides what the backend manages
 LEAST_MIB = 256  # with less memory nothing can be trained
 LIMIT = "STUDYHALL_GPU_MIB"  # a worker's share of its GPU's memory, in MiB
 SHARED_BY = "STUDYHALL_GPU_SHARED_BY"  # how many workers train on its GPU
+AS_NEEDED = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", keras_settings.PREALLOCATES: "false"}
+JAX_SHARE = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # the most that it takes, if it takes it as needed
+JAX_KINDS = "JAX_PLATFORMS"  # of devices
 HIDDEN = "-1"  # as CUDA_VISIBLE_DEVICES: no GPU at all
 
 
@@ -28,19 +31,22 @@ class Device:
     workers: int = 1
 
     def environment(self) -> dict[str, str]:
-        """Return variables that pin a process to it, to be set before TensorFlow is imported.
+        """Return variables that pin a process to it, to be set before Keras is imported.
 
-        TensorFlow takes GPU memory as needed, and on a shared GPU at most the process's share.
+        Every backend takes GPU memory as needed, and on a shared GPU at most the process's share.
 
         Raises:
             ConfigError: too many workers share the GPU.
         """
         if self.gpu is None:
-            return {"CUDA_VISIBLE_DEVICES": HIDDEN}
-        pinned = {"CUDA_VISIBLE_DEVICES": self.gpu, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+            # JAX looks for other devices than CUDA's, too, and logs that it has not found them.
+            return {"CUDA_VISIBLE_DEVICES": HIDDEN, JAX_KINDS: os.environ.get(JAX_KINDS) or "cpu"}
+        pinned = {"CUDA_VISIBLE_DEVICES": self.gpu, **AS_NEEDED, SHARED_BY: str(self.workers)}
         whole = gpus.memory_mib(self.gpu) if self.workers > 1 else None
-        limit = {} if whole is None else {LIMIT: str(_share_mib(whole, self.workers, self.gpu))}
-        return {**pinned, SHARED_BY: str(self.workers), **limit}
+        if whole is None:
+            return pinned
+        share = _share_mib(whole, self.workers, self.gpu)
+        return {**pinned, LIMIT: str(share), JAX_SHARE: f"{share / whole:.4f}"}
 
 
 def pin(wanted: str) -> None:
@@ -58,13 +64,25 @@ def pin(wanted: str) -> None:
 
 
 def limit_memory() -> None:
-    """Limit this process to its share of GPU memory; call before TensorFlow uses the device."""
-    if LIMIT in os.environ:
+    """Limit this process to its share of GPU memory; call before Keras uses the device.
+
+    JAX has its limit by the environment.
+    """
+    if LIMIT not in os.environ:
+        return
+    backend, mib = os.environ.get(keras_settings.BACKEND), int(os.environ[LIMIT])
+    if backend in (None, "tensorflow"):
         import tensorflow as tf
 
-        limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(os.environ[LIMIT]))
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=mib)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.set_logical_device_configuration(gpu, [limit])
+    if backend == "torch":
+        import torch
+
+        for number in range(torch.cuda.device_count()):
+            whole = torch.cuda.get_device_properties(number).total_memory
+            torch.cuda.set_per_process_memory_fraction(min(1.0, mib * gpus.MIB / whole), number)
 
 
 def name() -> str:

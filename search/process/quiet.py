@@ -1,8 +1,9 @@
-"""Libraries without their output to the terminal: TensorFlow's at import, Optuna's log."""
+"""Libraries without their output to the terminal: Keras' backend's at import, Optuna's log."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 STDERR = 2
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow and Keras; show what they write to stderr only if the import fails.
+def import_keras() -> None:
+    """Import Keras and its backend; show what they write to stderr only if the import fails.
 
     Native code writes about CPU features and drivers before any log level takes effect, so the file
     descriptor itself is redirected.
@@ -32,9 +33,10 @@ def import_tensorflow() -> None:
             with uncollected():
                 with keras_settings.as_it_comes():
                     importlib.import_module("keras")
-                importlib.import_module("tensorflow")
+                importlib.import_module(os.environ.get(keras_settings.BACKEND, "tensorflow"))
             hush_optuna()  # the user's code may use Optuna
             stand_ins.install_where_missing()  # and declare its models for KerasTuner
+            logging.getLogger("jax").setLevel(logging.WARNING)  # it tells of devices it lacks
         except BaseException:
             aside.seek(0)
             os.write(terminal, aside.read())

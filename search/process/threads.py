@@ -9,16 +9,24 @@ import math
 import os
 from pathlib import Path
 
+from studyhall.search.process import keras_settings
+
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container (docs.kernel.org, admin-guide/cgroup-v2)
 
 
+# Of each backend. Those of the others do no harm, but for torch's, which NumPy's products heed too.
+VARIABLES = ("TF_NUM_INTRAOP_THREADS", "NPROC")  # NPROC: XLA's, and so JAX'
+OF_TORCH = "OMP_NUM_THREADS"
+
+
 def environment(workers: int) -> dict[str, str]:
-    """Return the environment variable for TensorFlow's threads in each of ``workers`` workers.
+    """Return the environment variables for the backend's threads in each of ``workers`` workers.
 
     These threads share the work of a single operation (intra-op). The training engine sets how many
-    operations run at the same time (inter-op).
+    operations TensorFlow runs at the same time (inter-op).
     """
-    return {"TF_NUM_INTRAOP_THREADS": str(max(1, cores() // workers))}
+    torch = (OF_TORCH,) if os.environ.get(keras_settings.BACKEND) == "torch" else ()
+    return dict.fromkeys((*VARIABLES, *torch), str(max(1, cores() // workers)))
 
 
 def cores(quota: Path = QUOTA) -> int:

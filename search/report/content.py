@@ -6,7 +6,9 @@ import json
 import platform
 import time
 from collections import Counter
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from studyhall.storage.queries.records import TrialRecord
 
 Content = dict[str, Any]
 
-LIBRARIES = ("studyhall", "optuna", "keras", "tensorflow", "numpy")
+LIBRARIES = ("studyhall", "optuna", "keras", "numpy")  # and the backend
 
 
 def gather(db: Database, found: Findings) -> Content:
@@ -109,8 +111,15 @@ def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
         "replay": None if told is None else f"studyhall replay {found.study.name} {told['trial']}",
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
-        "versions": card.get("versions") or {name: version(name) for name in LIBRARIES},
+        "versions": card.get("versions") or dict(_versions(stored.file.training.backend)),
     }
+
+
+def _versions(backend: str) -> Iterator[tuple[str, str]]:
+    """Yield the libraries of this machine, which may lack the study's backend."""
+    for name in (*LIBRARIES, backend):
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def _worst(winner: best.Best | None) -> list[dict[str, Any]]:

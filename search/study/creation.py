@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.study import inspection
+from studyhall.search.study import chosen_backend, inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, paths
@@ -56,6 +56,7 @@ def create(
     """
     from studyhall.search.study import warm_start  # which reads other studies as Optuna does
 
+    file = chosen_backend.settled(file)
     learned = warm_start.known(db, file, found)
     place = _new_place(file)
     record = {

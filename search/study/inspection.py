@@ -67,8 +67,8 @@ def glance(file: StudyFile, path: Path) -> None:
         source_check.check(file.data.source, path.parent)
 
 
-def needs_tensorflow(file: StudyFile) -> bool:
-    """Return True if only TensorFlow can read the data: code of the user's usually imports it."""
+def needs_keras(file: StudyFile) -> bool:
+    """Return True if only Keras can read the data: code of the user's usually imports it."""
     return OWN_FILE in file.data.source or file.data.source.startswith(KERAS)
 
 
@@ -133,12 +133,12 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
 
 
 def load_early(file: StudyFile, path: Path) -> Data | None:
-    """The data where TensorFlow need not be there, so that what is wrong is said at once.
+    """The data where Keras need not be there, so that what is wrong is said at once.
 
     Raises:
         ConfigError: as `inspect`.
     """
-    return None if needs_tensorflow(file) else load(file, path)
+    return None if needs_keras(file) else load(file, path)
 
 
 @contextmanager
@@ -177,16 +177,16 @@ def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
-    """Inspect as `inspect`, but in a subprocess if TensorFlow would be imported.
+    """Inspect as `inspect`, but in a subprocess if Keras and its backend would be imported.
 
-    The user's code and Keras' data sets import TensorFlow. The launcher must not: it would occupy
-    GPU memory that its workers need.
+    The user's code and Keras' data sets import them. The launcher must not: the backend would
+    occupy GPU memory that its workers need.
 
     Raises:
         ConfigError: as `inspect`, or with the lines that the subprocess printed.
         RuntimeError: the subprocess failed by a bug; the message is its stderr.
     """
-    if not needs_tensorflow(file) and OWN_FILE not in file.model.family:
+    if not needs_keras(file) and OWN_FILE not in file.model.family:
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:

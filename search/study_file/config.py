@@ -91,14 +91,16 @@ def parse(text: str, name: str = "study.toml") -> StudyFile:
 def from_dict(stored: Tables, name: str = "stored study") -> StudyFile:
     """Read what ``to_dict`` returned, possibly in an older version; missing keys get defaults.
 
-    What ``[training]`` no longer has is left out of what older versions gave.
+    What ``[training]`` no longer has is left out of what older versions gave. They knew no backend
+    but TensorFlow.
 
     Raises:
         ConfigError: it was stored by a version with incompatible keys.
     """
     tables = dict(stored)
     training = stored.get("training", {}).items()
-    tables["training"] = {key: value for key, value in training if (key, value) not in _GONE}
+    kept = {key: value for key, value in training if (key, value) not in _GONE}
+    tables["training"] = {"backend": "tensorflow", **kept}
     return _checked(tables, name, {})
 
 

@@ -64,6 +64,8 @@ def differences(old: StudyFile, new: StudyFile) -> list[Change]:
     found: list[Change] = []
     for key in [*before, *(key for key in after if key not in before)]:
         effect = EFFECTS.get(key, EFFECTS[key.partition(".")[0]])
+        if key == "training.backend" and after.get(key) == "auto":
+            continue  # that of the study
         if effect and before.get(key) != after.get(key):
             found.append(Change(key, before.get(key), after.get(key), effect))
     return [*found, *_of_fixed_trials(old, new)]

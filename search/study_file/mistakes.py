@@ -84,7 +84,13 @@ def of_trials(tables: Tables) -> list[Mistake]:
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
-    return [*_of_number(file), *_of_objectives(file), *pruning]
+    return [*_of_number(file), *_of_objectives(file), *pruning, *of_backend(file)]
+
+
+def of_backend(file: StudyFile) -> Iterator[Mistake]:
+    """Yield keys that the backend can't follow; none while it is "auto", so not yet known."""
+    if file.training.backend == "torch" and file.training.xla == "on":
+        yield Mistake("training", "xla", '"on" with backend = "torch"', '"off": torch has no XLA')
 
 
 def _of_number(file: StudyFile) -> Iterator[Mistake]:

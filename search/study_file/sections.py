@@ -142,15 +142,20 @@ class TrainingSection(Section):
     """loss function by its Keras name; auto chooses by the task"""
     metrics: Metrics = "auto"
     """list of metrics to record besides the loss; auto chooses by the task"""
+    backend: Literal["auto", "tensorflow", "jax", "torch"] = "auto"
+    """Keras backend of all workers; auto: $KERAS_BACKEND, else keras.json, else tensorflow, as the
+    study begins; see docs/backends.md"""
     engine: Literal["auto", "keras"] = "auto"
-    """auto: compile whole epochs wherever results equal those of Keras; keras: always model.fit"""
+    """auto: compile whole epochs wherever results equal those of Keras; keras, and with jax and
+    torch: always model.fit"""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """number of trainings per trial, each with its own seed; the trial's value is their mean"""
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     """Keras dtype policy of the layers; mixed: 16-bit arithmetic for speed on GPUs, weights and
     loss in 32 bits, with loss scaling for float16"""
     xla: Literal["off", "on"] = "off"
-    """compile with XLA, seconds per architecture: pays for mlps of fixed widths or long trials"""
+    """compile with XLA, seconds per architecture: pays for mlps of fixed widths or long trials;
+    jax always does, torch can't"""
     checkpoint_every_epochs: Count = 1
     """fewest epochs between two checkpoints; checkpoint_every_s applies too"""
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0

@@ -2,7 +2,7 @@
 
 Most models train in whole compiled epochs (`compiled.path`): in a function that later trials reuse
 if the model can be copied (`sharing`, `twin`), else in one of their own (`unshared`). The others
-train by `model.fit` (`keras_fit`).
+train by `model.fit` (`keras_fit`), and so does every model with another backend than TensorFlow.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import logging
 import random
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from studyhall.search.training import memory
-from studyhall.search.training.compiled.cache import OF_THIS_PROCESS, CompiledModels
-from studyhall.search.training.compiled.copy_check import CopyDiffersError
-from studyhall.search.training.compiled.path import WholeEpochs
-from studyhall.search.training.compiled.signature import NotCompilableError
+from studyhall.search.training import backend, memory
+from studyhall.search.training.compiled.refusals import CopyDiffersError, NotCompilableError
 from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
-from studyhall.search.training.training import Training
+from studyhall.search.training.training import Training, TrainingPath
 from studyhall.spaces import randomness
+
+if TYPE_CHECKING:
+    from studyhall.search.training.compiled.cache import CompiledModels
 
 PREDICTED = 1024  # samples per prediction
 LATENCY_BATCH, LATENCY_TIMES = 32, 20
@@ -52,7 +51,7 @@ class Engine:
         validation: tuple[Any, Any],
         *,
         resident_bytes: int | None = None,
-        models: CompiledModels = OF_THIS_PROCESS,
+        models: CompiledModels | None = None,
     ) -> None:
         samples = Samples(*train), Samples(*validation)
         limit = memory.spare_bytes() if resident_bytes is None else resident_bytes
@@ -82,25 +81,30 @@ class Engine:
         samples = self._data.validation
         starts = range(0, samples.number, PREDICTED)
         rows = [model(samples.dense(slice(at, at + PREDICTED)), training=False) for at in starts]
-        return np.concatenate([np.asarray(row, np.float32) for row in rows])
+        arrays = map(keras.ops.convert_to_numpy, rows)
+        return np.concatenate([np.asarray(array, np.float32) for array in arrays])
 
     def latency_ms(self, model: keras.Model) -> float:
         """Return the milliseconds per sample of a prediction in batches: a median of several."""
         batch = self._data.validation.dense(slice(0, LATENCY_BATCH))
-        predict = tf.function(lambda x: model(x, training=False), autograph=False)
-        x = tf.constant(batch)
-        predict(x)  # traces, which must not be timed
+        predict, x = backend.forward(model), keras.ops.convert_to_tensor(batch)
+        keras.ops.convert_to_numpy(predict(x))  # traces, which must not be timed
         took = []
         for _ in range(LATENCY_TIMES):
             began = time.perf_counter()
-            np.asarray(predict(x))
+            keras.ops.convert_to_numpy(predict(x))
             took.append(time.perf_counter() - began)
         return float(np.median(took)) * 1000 / len(batch)
 
-    def _compiled(self, model: keras.Model, settings: Settings) -> WholeEpochs:
+    def _compiled(self, model: keras.Model, settings: Settings) -> TrainingPath:
         if settings.engine == "keras":
             raise NotCompilableError('requested by engine = "keras"')
-        path = WholeEpochs(self._models, self._data, model, settings)
+        if backend.name() != backend.TENSORFLOW:
+            raise NotCompilableError(f"compiled epochs need TensorFlow, not {backend.name()}")
+        from studyhall.search.training.compiled import cache
+        from studyhall.search.training.compiled.path import WholeEpochs
+
+        path = WholeEpochs(self._models or cache.OF_THIS_PROCESS, self._data, model, settings)
         if (hindrance := path.hindrance) is not None:
             self._say(f"compiled separately for each trial: {hindrance}")
         return path

@@ -1,4 +1,4 @@
-"""The samples of a training: held on the host, and as tensors if they fit in memory."""
+"""The samples of a training, held on the host."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import tensorflow as tf
-
-from studyhall.search.training import sparse
-
-Feed = dict[str, Any]  # named tensors: x or splits, columns, values; y; weights
 
 
 class Samples:
@@ -27,6 +22,8 @@ class Samples:
         features: Columns of a CSR matrix, else None.
         entries: Mean number of non-zero entries of its rows; else None.
         weights: (N,) float32 weights of the samples in the loss, or None.
+        held: Tensors of the samples, by name, as `tensors.of` made them; weighted forms share them.
+        held_weights: Likewise of the weights.
     """
 
     def __init__(self, x: Any, y: Any) -> None:
@@ -36,7 +33,8 @@ class Samples:
         self.entries = None if self.features is None else self.x.nnz / max(1, self.number)
         self.weights: np.ndarray | None = None
         self._all_ones = self.features is not None and bool(np.all(self.x.data == 1))
-        self._tensors: Feed = {}
+        self.held: dict[str, Any] = {}
+        self.held_weights: dict[str, Any] = {}
 
     def weighted(self, class_weight: dict[int, float] | None) -> Samples:
         """Return the same samples, each weighted by its class; 1 for a class without weight."""
@@ -45,7 +43,7 @@ class Samples:
         other = object.__new__(Samples)  # shares arrays and tensors instead of copying them
         vars(other).update(vars(self))
         other.weights = _of_classes(self.y, class_weight)
-        other._tensors = {**self.tensors(), "weights": tf.constant(other.weights)}
+        other.held_weights = {}
         return other
 
     def bytes(self) -> int:
@@ -54,22 +52,18 @@ class Samples:
         entries = 16 if self.features is not None else 0  # int64 column, plus a share of the splits
         return int(x.nbytes + entries * x.size + self.y.nbytes)
 
-    def tensors(self) -> Feed:
-        """Return all samples as tensors, on the accelerator if there is one."""
-        if not self._tensors:
-            everything = self.arrays(slice(None))
-            self._tensors = {name: tf.constant(array) for name, array in everything.items()}
-        return self._tensors
-
     def arrays(self, chosen: Any) -> dict[str, np.ndarray]:
         """Return some samples as arrays, by the names of a feed.
 
         Args:
             chosen: Indexes or a slice.
         """
+        weights = {} if self.weights is None else {"weights": self.weights[chosen]}
+        return self.unweighted(chosen) | weights
+
+    def unweighted(self, chosen: Any) -> dict[str, np.ndarray]:
+        """Return some samples as `arrays` does, without their weights."""
         named = {"y": self.y[chosen]}
-        if self.weights is not None:
-            named["weights"] = self.weights[chosen]
         if self.features is None:
             return named | {"x": _single(self.x[chosen])}
         matrix = self.x[chosen]
@@ -77,15 +71,10 @@ class Samples:
         named["columns"] = matrix.indices.astype(np.int64)
         return named if self._all_ones else named | {"values": matrix.data.astype(np.float32)}
 
-    def dense(self, chosen: slice) -> np.ndarray:
-        """Return some samples as a dense array, as a model takes them: (n, …)."""
+    def dense(self, chosen: Any) -> np.ndarray:
+        """Return some samples, by indexes or a slice, as a dense array for a model: (n, …)."""
         some = self.x[chosen]
         return _single(some if self.features is None else some.toarray())
-
-    def specification(self) -> dict[str, tf.TensorSpec]:
-        """Return the signature for tracing: a feed of any number of these samples."""
-        few = self.arrays(slice(0, 1))
-        return {name: tf.TensorSpec((None, *a.shape[1:]), a.dtype) for name, a in few.items()}
 
 
 @dataclass(frozen=True)
@@ -101,24 +90,6 @@ class TrainingData:
     train: Samples
     validation: Samples
     stream: bool
-
-
-def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any, Any]:
-    """Take some samples from a feed.
-
-    Args:
-        feed: The samples.
-        order: int32 indexes of shape (n,).
-        features: Columns of a sparse feed.
-
-    Returns:
-        x of shape (n, …), dense or a SparseTensor; y; sample weights or None.
-    """
-    weights = tf.gather(feed["weights"], order) if "weights" in feed else None
-    y = tf.gather(feed["y"], order)
-    if "x" in feed:
-        return tf.gather(feed["x"], order), y, weights
-    return sparse.rows(feed, order, features), y, weights
 
 
 def shuffled(seed: int, epoch: int, samples: int) -> np.ndarray:

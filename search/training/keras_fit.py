@@ -8,11 +8,18 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from studyhall.search.training import batching, feeding, memory, model_losses, progress
+from studyhall.search.training import (
+    backend,
+    batches,
+    batching,
+    feeding,
+    memory,
+    model_losses,
+    progress,
+)
 from studyhall.search.training.checkpoint import CheckpointError
-from studyhall.search.training.compiled import sharing, stream
+from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.settings import Settings, UnknownMetric
@@ -44,7 +51,7 @@ class PlainEpochs:
             np.arange(data.validation.number),
             batching.validation_batch(model) or VALIDATION_BATCH,
         )
-        self._predict = tf.function(lambda x: model(x, training=False), autograph=False)
+        self._predict = backend.forward(model)
         self._prepared = False
 
     def run(self, first: int, count: int) -> list[Epoch]:
@@ -67,7 +74,7 @@ class PlainEpochs:
 
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return weights, seeds, optimizer variables and best weights."""
-        variables = [v.numpy() for v in self._variables()]
+        variables = [*map(backend.copied, self._variables())]
         return {"variables": len(variables)}, [*variables, *self._best]
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
@@ -77,7 +84,7 @@ class PlainEpochs:
         self._prepare()
         self._one_batch()  # creates the variables that only a first step creates
         variables = self._variables()
-        if [v.shape for v in variables] != [a.shape for a in state[: facts["variables"]]]:
+        if [tuple(v.shape) for v in variables] != [a.shape for a in state[: facts["variables"]]]:
             raise CheckpointError("the checkpoint's variables are of another model")
         for variable, array in zip(variables, state, strict=False):
             variable.assign(array)
@@ -166,12 +173,10 @@ class PlainEpochs:
         return float(sum(float(weight.regularizer(weight)) for weight in weights))
 
     def _follow_rules(self, metrics: dict[str, float]) -> None:
-        rate = tf.constant(metrics["learning_rate"], tf.float32)
-        value = tf.constant(metrics["value"], tf.float64)
-        state, best, rate = progress.advance(self._state, self._rules, value, rate)
-        self._state = state.numpy()
+        rate, value = np.float32(metrics["learning_rate"]), np.float64(metrics["value"])
+        self._state, best, rate = progress.advance(self._state, self._rules, value, rate)
         if best:
-            self._best = [weight.numpy() for weight in self._model.weights]
+            self._best = [*map(backend.copied, self._model.weights)]
         if self._settings.plateau is not None:
             self._model.optimizer.learning_rate = float(rate)
         if self._model.stop_training and self._state[1] == progress.RUNNING:
@@ -185,33 +190,19 @@ class PlainEpochs:
             self.seconds[name] += seconds
 
     def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
-        """Return a dataset of batches in a given order, as `fit` takes it."""
-        dense = samples.features is None
-        plain = tf.autograph.experimental.do_not_convert  # it warns under Python 3.13, for nothing
-
-        def batch(feed: feeding.Feed, chosen: Any) -> tuple[Any, ...]:
-            x, y, weights = feeding.take(feed, chosen, samples.features)
-            x = x if dense else tf.sparse.to_dense(x)
-            return (x, y) if weights is None else (x, y, weights)
-
-        if self._stream:
-            blocks = stream.blocks(samples, order, size)
-            return blocks.map(plain(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0]))))
-        everything = samples.tensors()
-        indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
-        return indexes.map(plain(lambda chosen: batch(everything, chosen))).prefetch(2)
+        """Return batches in a given order, as `fit` takes them."""
+        return batches.of(samples, order, size, stream=self._stream)
 
     def _one_batch(self) -> None:
         """Train on the first samples, so that optimizers and metrics create their variables."""
         order = np.arange(min(self._settings.batch_size, self._train.number))
-        batches = self._dataset(self._train, order, len(order))
-        self._model.fit(batches, shuffle=False, verbose=0)
+        self._model.fit(self._dataset(self._train, order, len(order)), shuffle=False, verbose=0)
 
     def _variables(self) -> list[Any]:
         """Return everything that training changes, in a fixed order."""
         held = [v for optimizer in _optimizers(self._model) for v in optimizer.variables]
         known = [*self._model.variables, *held, randomness.seeds()]
-        return [variable.value for variable in known if variable is not None]
+        return [variable for variable in known if variable is not None]
 
 
 def _optimizers(model: Any) -> list[Any]:

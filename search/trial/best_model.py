@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from studyhall.search.data.loading import Data
+from studyhall.search.training import backend
 from studyhall.search.training.training import Training
 from studyhall.search.trial import exporting, failures, forms
 from studyhall.search.trial.context import LOG, SearchContext
@@ -43,7 +44,8 @@ def write(
     """
     preparation = data.folds[fold].preparation
     shape = forms.taken_shape(model, data) if own else data.input_shape
-    whole = exporting.with_preparation(model, preparation, shape)
+    with backend.doubles(needed=exporting.needs_doubles(data)):
+        whole = exporting.with_preparation(model, preparation, shape)
     name = objects.new_name("model", owner, ".keras")
     try:
         exporting.save(whole, objects.path(name))

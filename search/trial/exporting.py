@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from studyhall.search.data.loading import Data
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
 from studyhall.storage.artifacts import atomic_files
@@ -40,6 +41,11 @@ def with_preparation(
     for layer in preparation.layers():
         prepared = layer(prepared)
     return keras.Model(inputs, model(prepared, training=False), name="studyhall_model")
+
+
+def needs_doubles(data: Data) -> bool:
+    """Return True if exported models of these data normalise their inputs in float64."""
+    return any(fold.preparation.dtype == "float64" for fold in data.folds)
 
 
 def save(model: keras.Model, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The reason of a failed trial in one line, such as what an error of Keras or TensorFlow says."""
+"""The reason of a failed trial in one line, such as what an error of Keras or its backend says."""
 
 from __future__ import annotations
 
@@ -7,17 +7,42 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import tensorflow as tf
-
 from studyhall.search.diagnosis.rules import NO_NUMBER
+from studyhall.search.training import backend
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.settings import UnknownMetric
 from studyhall.spaces.failures import UserCodeError
 
-_OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-# CUDA libraries report a lack of memory in the text of other TensorFlow errors.
-_NO_MEMORY = re.compile(r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED", re.IGNORECASE)
-REFUSED = tf.errors.InvalidArgumentError  # shapes that don't fit, found while training
+Errors = tuple[type[BaseException], ...]
+
+
+def _errors() -> tuple[Errors, Errors, Errors]:
+    """Return a backend's errors: lack of memory, refused shapes, and any of its own.
+
+    JAX and torch refuse shapes by Python's TypeError and RuntimeError, which may be anything.
+    """
+    if backend.name() == backend.TENSORFLOW:
+        import tensorflow as tf
+
+        found = tf.errors
+        return (found.ResourceExhaustedError,), (found.InvalidArgumentError,), (found.OpError,)
+    if backend.name() == backend.JAX:
+        import jax
+
+        return (), (), (jax.errors.JaxRuntimeError,)
+    import torch
+
+    return (torch.OutOfMemoryError,), (), (RuntimeError,)
+
+
+_EXHAUSTED, REFUSED, _ITS_OWN = _errors()  # REFUSED: shapes that don't fit, found while training
+_OUT_OF_MEMORY: Errors = (MemoryError, *_EXHAUSTED)
+_KNOWN: Errors = (*REFUSED, UnknownMetric)
+# Backends report a lack of memory in the text of other errors, too: that of CUDA's libraries, for
+# example, or, in torch, that of the CPU.
+_NO_MEMORY = re.compile(
+    r"out.of.memory|ALLOC_FAILED|RESOURCE_EXHAUSTED|can't allocate memory", re.IGNORECASE
+)
 LONGEST = 400  # characters
 _PASSED_ON, _WHOLE = "Exception encountered: ", " Full object config:"
 _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
@@ -34,7 +59,7 @@ def of_training(*, own_model: bool) -> Iterator[None]:
     """
     try:
         yield
-    except (REFUSED, UnknownMetric):
+    except _KNOWN:
         raise
     except Exception as error:
         if not own_model or is_out_of_memory(error):
@@ -47,7 +72,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error or one of its causes reports a lack of memory."""
     if isinstance(error, _OUT_OF_MEMORY):
         return True
-    if isinstance(error, tf.errors.OpError) and _NO_MEMORY.search(str(error)):
+    if isinstance(error, _ITS_OWN) and _NO_MEMORY.search(str(error)):
         return True
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
@@ -67,8 +92,8 @@ def one_line(error: BaseException) -> str:
     return " ".join(paragraph.split())[:LONGEST] or type(error).__name__
 
 
-def of_tensorflow(error: BaseException) -> str:
-    """Return the line of a TensorFlow error that says what is wrong, without its graph location."""
+def of_backend(error: BaseException) -> str:
+    """Return the line of a backend's error that says what is wrong, without its graph location."""
     lines = [line for line in str(error).splitlines() if line and not line.startswith(_AROUND)]
     said = re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", lines[0]) if lines else ""
     return said[:LONGEST] or one_line(error)

@@ -13,8 +13,10 @@ import optuna
 
 from studyhall.search.data.loading import Data
 from studyhall.search.study_file import losses, objectives
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import METRICS
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.training import backend
 from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial import forms
@@ -87,11 +89,20 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
 
     Raises:
         UserCodeError: ``family`` names no usable function.
+        ConfigError: this process computes with another backend than the study.
     """
+    _check_backend(file)
     family = file.model.family
     own = file.model.is_own
     builder = user_code.load_builder(family, folder) if own else None
     return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
+
+
+def _check_backend(file: StudyFile) -> None:
+    wanted, here = file.training.backend, backend.name()
+    if wanted not in ("auto", here):
+        line = f'received a worker with "{here}", expected "{wanted}", as the study has it'
+        raise ConfigError([f"{file.study.name}: [training] backend: {line}"])
 
 
 def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built:
@@ -208,5 +219,5 @@ def _compile(
         optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
         loss=loss(plan, smoothing),
         metrics=metrics(plan),
-        jit_compile=False,  # the training engine decides
+        jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )

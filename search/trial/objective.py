@@ -27,12 +27,12 @@ from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
 # Errors that make one trial fail; any other error is a bug and ends the worker.
-FAILURES = (
+FAILURES: failures.Errors = (
     UserCodeError,
     TrialFailed,
     UnknownMetric,
     ArchitectureError,
-    failures.REFUSED,
+    *failures.REFUSED,
 )
 
 
@@ -84,7 +84,7 @@ class TrialRunner:
 
     def _out_of_memory(self, run: TrialUnderWay, error: BaseException) -> Outcome:
         """Release the trial to a fresh process; the second time, to a larger worker or fail it."""
-        claim, said = run.claim, failures.of_tensorflow(error)
+        claim, said = run.claim, failures.of_backend(error)
         if not claim.memory_failures or self._has_larger(claim):
             LOG.warning("trial %d is retried, as it ran out of memory: %s", run.number, said)
             self.context.store.release(claim, out_of_memory=True)
@@ -106,7 +106,7 @@ class TrialRunner:
         if isinstance(failure, UserCodeError):
             self._show_once(failure)
         if isinstance(failure, failures.REFUSED):
-            return f"TensorFlow refused the model: {failures.of_tensorflow(failure)}"
+            return f"TensorFlow refused the model: {failures.of_backend(failure)}"
         return str(failure)
 
     def _give_back(self, claim: Claim) -> None:

@@ -99,7 +99,7 @@ class CompiledModels:
             xla: Compile its epochs with XLA.
 
         Raises:
-            signature.NotCompilableError: Only `model.fit` can train it.
+            NotCompilableError: Only `model.fit` can train it.
         """
         signature.refuse_class(model)
         if not model.built:

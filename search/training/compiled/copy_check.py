@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training.compiled.signature import NotCompilableError
+from studyhall.search.training.compiled.refusals import CopyDiffersError, NotCompilableError
 from studyhall.search.training.compiled.twin import Twin
 from studyhall.search.training.feeding import Samples
 from studyhall.spaces import randomness
@@ -22,10 +22,6 @@ SAMPLES = 4
 # Share of the largest output that rounding may cause, as the copy may multiply in another order.
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}
 _PLAIN = (bool, int, float, str)
-
-
-class CopyDiffersError(NotCompilableError):
-    """An error: the compiled copy doesn't compute the same as the model."""
 
 
 def require(twin: Twin, model: Any, samples: Samples) -> None:

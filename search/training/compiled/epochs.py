@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import memory, progress
+from studyhall.search.training import memory, progress, tensors
 from studyhall.search.training.compiled import executors
 from studyhall.search.training.compiled.steps import Steps
-from studyhall.search.training.feeding import Feed, Samples
+from studyhall.search.training.feeding import Samples
+from studyhall.search.training.tensors import Feed
 
 TABLES = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.float32)
 SIZE = tf.TensorSpec((), tf.int32)
@@ -108,9 +109,9 @@ class Whole:
         Returns:
             One row per epoch, as returned by `Steps.row`.
         """
-        kinds = train.specification(), validation.specification(), *TABLES, SIZE
+        kinds = tensors.specification(train), tensors.specification(validation), *TABLES, SIZE
         tables = tf.constant(plan.orders), tf.constant(plan.rates), tf.constant(plan.size)
-        feeds = train.tensors(), validation.tensors()
+        feeds = tensors.of(train), tensors.of(validation)
         options: dict[str, Any] = {"kinds": kinds, "side_by_side": plan.side_by_side}
         done, rows = self._functions.call(self._epochs, *feeds, *tables, **options)
         return rows.numpy()[: int(done)]  # type: ignore[no-any-return]

@@ -30,7 +30,7 @@ class WholeEpochs:
         hindrance: Reason why other trials can't share the compiled model, or None.
 
     Raises:
-        signature.NotCompilableError: The model can't be compiled.
+        NotCompilableError: The model can't be compiled.
     """
 
     def __init__(

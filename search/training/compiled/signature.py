@@ -17,14 +17,11 @@ from studyhall.search.training.compiled import (
     sharing,
     updates,
 )
+from studyhall.search.training.compiled.refusals import NotCompilableError
 from studyhall.search.training.compiled.structure import Structure
 from studyhall.spaces import own_classes, private_names
 
 _AUTOMATIC = re.compile(r"_\d+$")  # dense_3, auc_1
-
-
-class NotCompilableError(Exception):
-    """An error: this model can only be trained by `model.fit`; the message is the reason."""
 
 
 def of(model: Any, *others: Any) -> str:

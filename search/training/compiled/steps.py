@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import feeding, progress
+from studyhall.search.training import progress, tensors
 from studyhall.search.training.compiled import updates
 from studyhall.search.training.compiled.twin import Twin
 from studyhall.search.training.compiled.unshared import Unshared
-from studyhall.search.training.feeding import Feed
 from studyhall.search.training.settings import UnknownMetric
+from studyhall.search.training.tensors import Feed
 
 
 class Sums(NamedTuple):
@@ -173,7 +173,7 @@ class Steps:
         return predicted
 
     def _take(self, feed: Feed, chosen: Any) -> tuple[Any, Any, Any]:
-        x, y, weights = feeding.take(feed, chosen, self._features)
+        x, y, weights = tensors.take(feed, chosen, self._features)
         return (tf.sparse.to_dense(x) if self._densify else x), y, weights
 
     def _counted(
@@ -204,7 +204,9 @@ class Steps:
             finite, self._sign * measured[self._objective], tf.constant(np.nan, tf.float64)
         )
         used = self._rate.value()
-        state, best, rate = progress.advance(self.progress, self.rules, value, used)
+        state, best, rate = progress.advance(
+            self.progress, self.rules, value, used, progress.tensorflow()
+        )
         self.progress.assign(state)
         self._rate.assign(rate)
         tf.cond(best, self._keep, lambda: tf.constant(False))

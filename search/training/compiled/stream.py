@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import progress
+from studyhall.search.training import progress, tensors
 from studyhall.search.training.compiled.epochs import Functions, Plan
 from studyhall.search.training.compiled.steps import Steps, Sums
-from studyhall.search.training.feeding import Feed, Samples
+from studyhall.search.training.feeding import Samples
+from studyhall.search.training.tensors import Feed
 
 BLOCK_BYTES = 32 * 2**20  # size of a block of samples
-AHEAD = 2  # blocks that are read in advance
 
 
 class Streamed:
@@ -56,13 +55,13 @@ class Streamed:
         per_step, size = per_block // plan.size, tf.constant(plan.size)
         sums = Sums.zero()
         call(self._reset)
-        for number, block in enumerate(blocks(train, order, per_block)):
+        for number, block in enumerate(tensors.blocks(train, order, per_block)):
             part = rates[number * per_step : (number + 1) * per_step]
             sums = call(self._train, block, tf.constant(part), size, sums)
         trained = call(self._trained, sums)
         halfway, sums = time.time(), Sums.zero()
         call(self._reset)
-        for block in blocks(validation, np.arange(validation.number), per_block):
+        for block in tensors.blocks(validation, np.arange(validation.number), per_block):
             sums = call(self._validate, block, sums)
         times = tf.constant(began, tf.float64), tf.constant(halfway, tf.float64)
         return call(self._row, trained, sums, *times).numpy()  # type: ignore[no-any-return]
@@ -95,24 +94,6 @@ def rows_per_block(samples: Samples, size: int) -> int:
     """Return the samples per block: whole batches of about `BLOCK_BYTES`."""
     per_batch = max(1, samples.bytes() * size // max(1, samples.number))
     return size * max(1, BLOCK_BYTES // per_batch)
-
-
-def blocks(samples: Samples, order: np.ndarray, rows: int) -> tf.data.Dataset:
-    """Return a dataset of feeds of ``rows`` samples each, read ahead in the background.
-
-    Args:
-        samples: Arrays in memory or mapped from a file.
-        order: Indexes of shape (n,).
-        rows: Samples per block; the last may have fewer.
-    """
-
-    def read() -> Iterator[dict[str, np.ndarray]]:
-        for start in range(0, len(order), rows):
-            yield samples.arrays(order[start : start + rows])
-
-    read_ahead = tf.data.Dataset.from_generator(read, output_signature=samples.specification())
-    number = tf.data.experimental.assert_cardinality(-(-len(order) // rows))
-    return read_ahead.apply(number).prefetch(AHEAD)
 
 
 def _kind(tensor: Any) -> tf.TensorSpec:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from studyhall.search.training.compiled import adjustable, optimizers, sharing, updates
-from studyhall.search.training.compiled.signature import NotCompilableError
+from studyhall.search.training.compiled.refusals import NotCompilableError
 from studyhall.search.training.compiled.structure import widths_are_open
 from studyhall.search.training.sparse import SparseDense
 

@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import progress
+from studyhall.search.training import progress, tensors
 from studyhall.search.training.compiled.epochs import Plan, Whole
 from studyhall.search.training.compiled.steps import Steps, Sums
-from studyhall.search.training.feeding import Feed, Samples
+from studyhall.search.training.feeding import Samples
+from studyhall.search.training.tensors import Feed
 
 AT_ONCE = 8  # epochs per call: a fixed number, as XLA compiles anew for another one
 
@@ -95,7 +96,7 @@ class Fused(Whole):
 
     def run(self, train: Samples, validation: Samples, plan: Plan) -> np.ndarray:
         """Train several epochs; see `Whole.run`. Each epoch gets an equal share of the time."""
-        feeds = train.tensors(), validation.tensors()
+        feeds = tensors.of(train), tensors.of(validation)
         if not (self._compilable and self._compiles(feeds, plan)):
             return super().run(train, validation, plan)
         rows = []

@@ -10,7 +10,8 @@ from studyhall.search.study_file.config_error import ConfigError
 
 
 def test_the_processor_hides_every_gpu(monkeypatch):
-    assert Device().environment() == {"CUDA_VISIBLE_DEVICES": "-1"}
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    assert Device().environment() == {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert device.name() == "cpu" and device.devices() == 1
 
@@ -20,6 +21,7 @@ def test_a_gpu_of_ones_own_takes_memory_as_needed(monkeypatch):
     assert environment == {
         "CUDA_VISIBLE_DEVICES": "2",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "STUDYHALL_GPU_SHARED_BY": "1",
     }
     for name, value in environment.items():
@@ -30,7 +32,9 @@ def test_a_gpu_of_ones_own_takes_memory_as_needed(monkeypatch):
 def test_a_shared_gpu_is_divided(monkeypatch):
     monkeypatch.setattr(gpus, "memory_mib", lambda name: 8192)
     environment = Device("GPU-4f2c", 4).environment()
-    assert environment["STUDYHALL_GPU_MIB"] == str(8192 // 4 - device.CONTEXT_MIB)
+    share = 8192 // 4 - device.CONTEXT_MIB
+    assert environment["STUDYHALL_GPU_MIB"] == str(share)
+    assert environment["XLA_PYTHON_CLIENT_MEM_FRACTION"] == f"{share / 8192:.4f}"
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert (device.name(), device.devices()) == ("GPU-4f2c", 0.25)

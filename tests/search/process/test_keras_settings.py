@@ -16,7 +16,7 @@ from studyhall.spaces.failures import UserCodeError
 
 ASK = """
 from studyhall import __main__; from studyhall.search.process import quiet
-quiet.import_tensorflow()
+quiet.import_keras()
 import json, os, keras
 from keras.src.backend import config as inside
 most = getattr(keras.config, "max_epochs", lambda: None)  # Keras 3.8 has no such limit yet
@@ -27,8 +27,7 @@ print(json.dumps([
 ]))
 """
 HOMES = {
-    "other": {"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first",
-              "backend": "torch"},
+    "other": {"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"},
     "illegal": {"floatx": "float8", "epsilon": 1, "image_data_format": "sideways"},
 }  # fmt: skip
 
@@ -36,7 +35,7 @@ HOMES = {
 @pytest.mark.parametrize("text", [*map(json.dumps, HOMES.values()), "[]"])
 def test_keras_is_as_it_comes(tmp_path, text):
     (tmp_path / "keras.json").write_text(text)
-    home = {"KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "jax", "KERAS_MAX_EPOCHS": "1"}
+    home = {"KERAS_HOME": str(tmp_path), "KERAS_MAX_EPOCHS": "1"}
     answer = subprocess.run(
         [sys.executable, "-c", ASK], env={**os.environ, **home}, capture_output=True, check=True
     )
@@ -46,9 +45,37 @@ def test_keras_is_as_it_comes(tmp_path, text):
 
 
 def test_what_would_cut_trainings_short_is_dropped():
-    environment = {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "HOME": "/home/ann"}
+    environment = {"KERAS_MAX_EPOCHS": "1", "TF_USE_LEGACY_KERAS": "1", "HOME": "/home/ann"}
     keras_settings.settle(environment)
-    assert environment == {"KERAS_BACKEND": "tensorflow", "HOME": "/home/ann"}
+    assert environment == {"HOME": "/home/ann"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "file", "expected"),
+    [
+        ("jax", '{"backend": "torch"}', ("jax", "$KERAS_BACKEND")),
+        (None, '{"backend": "torch"}', ("torch", "keras.json")),
+        (None, "{", ("tensorflow", "Keras' default")),
+        ("", None, ("tensorflow", "Keras' default")),
+    ],
+)
+def test_the_environment_goes_before_keras_json(tmp_path, monkeypatch, variable, file, expected):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("KERAS_BACKEND", variable)
+    if file is not None:
+        (tmp_path / "keras.json").write_text(file)
+    backend, source = keras_settings.backend_here()
+    assert (backend, source.removeprefix(f"{tmp_path}/")) == expected
+
+
+def test_a_process_keeps_the_backend_that_keras_has_begun_with(monkeypatch):
+    monkeypatch.setattr(keras_settings, "is_installed", lambda name: True)
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    with pytest.raises(RuntimeError, match="Keras runs with tensorflow already, not with jax"):
+        keras_settings.choose_backend("jax")
+    keras_settings.choose_backend("tensorflow")
 
 
 OWN = """

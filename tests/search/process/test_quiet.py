@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 QUIETLY = (
-    "from studyhall.search.process import quiet; quiet.import_tensorflow();"
+    "from studyhall.search.process import quiet; quiet.import_keras();"
     " import keras; print('loaded')"
 )
 

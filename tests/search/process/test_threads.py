@@ -1,4 +1,4 @@
-"""A worker's share of the processor, as TensorFlow takes it."""
+"""A worker's share of the processor, as the backends take it."""
 
 import os
 
@@ -28,3 +28,11 @@ def test_workers_share_them(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 8)
     shares = [threads.environment(workers)["TF_NUM_INTRAOP_THREADS"] for workers in (1, 3, 8, 20)]
     assert shares == ["8", "2", "1", "1"]
+
+
+def test_each_backend_is_told_by_its_own_variable(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert threads.environment(2) == {"TF_NUM_INTRAOP_THREADS": "4", "NPROC": "4"}
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert threads.environment(2)["OMP_NUM_THREADS"] == "4"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from studyhall.search.study import creation, inspection, record
+from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -38,7 +38,7 @@ def told(differences):
 def test_a_study_remembers_its_file(studio, launched):
     study, _ = launched(study={"trials": 7, "hours": 2.0, "seed": 5})
     found = record.stored(studies.find(studio.db, "iris"))
-    assert found.file == config.load(studio.folder / "study.toml")
+    assert found.file == chosen_backend.settled(config.load(studio.folder / "study.toml"))
     assert found.folder == studio.folder.resolve()
     assert found.artifacts == studio.folder / "artifacts" / "iris"
     assert found.inspection == inspection.inspect(found.file, studio.folder / "study.toml")

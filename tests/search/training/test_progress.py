@@ -23,13 +23,22 @@ def values(seed: int) -> np.ndarray:
 
 
 def followed(settings: Settings, values: np.ndarray, rate: float) -> list[tuple[Any, ...]]:
-    """Epoch, whether it is the best, and the next rate, until the rules stop the training."""
-    state, rules = progress.start(), progress.rules(settings)
-    rows, learning_rate = [], tf.constant(rate, tf.float32)
+    """Epoch, whether it is the best, and the next rate, until the rules stop the training.
+
+    TensorFlow, by which compiled epochs follow them, must agree with NumPy to the bit.
+    """
+    tensors, rules = progress.tensorflow(), progress.rules(settings)
+    state, theirs = progress.start(), tf.constant(progress.start())
+    rows, learning_rate, their_rate = [], np.float32(rate), tf.constant(rate, tf.float32)
     for value in values:
+        state, best, learning_rate = progress.advance(
+            state, rules, np.float64(value), learning_rate
+        )
         given = tf.constant(float(value), tf.float64)
-        state, best, learning_rate = progress.advance(state, rules, given, learning_rate)
-        named = progress.RulesState(*state.numpy())
+        theirs, their_best, their_rate = progress.advance(theirs, rules, given, their_rate, tensors)
+        np.testing.assert_array_equal(state, theirs.numpy())
+        assert (bool(best), learning_rate) == (bool(their_best), their_rate.numpy())
+        named = progress.RulesState(*state)
         rows.append((int(named.epoch), bool(best), float(learning_rate), named))
         if named.stopped != progress.RUNNING:
             break

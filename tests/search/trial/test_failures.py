@@ -35,7 +35,7 @@ MEMORY = (
 )
 def test_what_tensorflow_says(message, expected):
     error = tf.errors.InvalidArgumentError(None, None, message)
-    assert failures.of_tensorflow(error) == expected
+    assert failures.of_backend(error) == expected
 
 
 def test_what_a_real_graph_says():
@@ -45,7 +45,7 @@ def test_what_a_real_graph_says():
 
     with pytest.raises(failures.REFUSED) as caught:
         added(tf.ones((4,)))
-    assert failures.of_tensorflow(caught.value).startswith("Incompatible shapes: [")
+    assert failures.of_backend(caught.value).startswith("Incompatible shapes: [")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from studyhall.search.training import tensors
 from studyhall.search.training.compiled import stream
 from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.epoch import Epoch
@@ -72,6 +73,6 @@ def test_blocks_hold_whole_batches_in_order(parts: tuple[Part, Part]) -> None:
     samples = Samples(*parts[0])
     rows = stream.rows_per_block(samples, 16)
     order = np.random.default_rng(1).permutation(samples.number)
-    blocks = list(stream.blocks(samples, order, rows))
+    blocks = list(tensors.blocks(samples, order, rows))
     assert [len(block["y"]) for block in blocks] == [32, 32, 19]
     np.testing.assert_array_equal(np.concatenate([b["x"] for b in blocks]), samples.x[order])
