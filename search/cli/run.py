@@ -15,7 +15,7 @@ from studyhall.search.display import words
 from studyhall.search.display.terminal import say
 from studyhall.search.evaluation import proof_result
 from studyhall.search.launcher import places
-from studyhall.search.process import quiet, stand_ins
+from studyhall.search.process import keras_settings, quiet, stand_ins
 from studyhall.search.process.device import Device
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, script, script_proof, session
@@ -66,6 +66,7 @@ def run(
         named = {key: value for key, value in keys.items() if value is not None}
         given = {**given, table: {**given.get(table, {}), **named}}
     mine = Script.at(file, Path.cwd(), arguments or [])
+    given["training"] = {**given.get("training", {}), "backend": _backend(mine)}
     asked = places.given(workers, gpus, per_gpu, None)
     session.play(Launch(mine, given, asked, storage, quiet=silent))
     quiet.import_keras()  # as the workers do
@@ -77,6 +78,21 @@ def run(
     except Exception as error:
         traceback.print_exception(error.with_traceback(own_part(error)))
         raise typer.Exit(1) from None
+
+
+def _backend(mine: Script) -> str:
+    """Return the Keras backend of a script: its own, or that of this machine.
+
+    Raises:
+        ConfigError: there is no such backend here.
+    """
+    chosen = script.backend(mine) or keras_settings.backend_here()[0]
+    try:
+        keras_settings.choose_backend(chosen)
+    except ValueError as error:
+        received = f'received KERAS_BACKEND "{chosen}"'
+        raise ConfigError([f"{mine.path}: {received}, expected {error}"]) from error
+    return chosen
 
 
 class Launch:

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from studyhall.search.display.terminal import say
-from studyhall.search.process import recycling
+from studyhall.search.process import keras_settings, recycling
 from studyhall.search.process.stop import Stop
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, script_worker, session
@@ -41,7 +41,7 @@ class Alone:
             ConfigError: the call or its study can't be used, or the first trials all failed.
         """
         script = _started()
-        file = calls.study_file(call, script, {})
+        file = calls.study_file(call, script, {"training": {"backend": _backend()}})
         url = url or file.study.storage or default_url()
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, script, say)
@@ -68,6 +68,11 @@ class Alone:
 def search(call: Call, url: str | None = None) -> Searched:
     """Bring a study to its end, in the part that this process plays; see `session.Part.search`."""
     return (session.part() or Alone()).search(call, url)
+
+
+def _backend() -> str:
+    """Return the Keras backend of this process: the one that is imported, or will be."""
+    return keras_settings.backend_in_use() or keras_settings.backend_here()[0]
 
 
 def _started() -> Script:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import runpy
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 from studyhall.search.study import record
 from studyhall.storage.studies.rows import Study
+
+_SETS_BACKEND = re.compile(r"""environ(?:\[|\.setdefault\()\s*["']KERAS_BACKEND["']\W+(\w+)""")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,15 @@ def recorded(study: Study) -> Script | None:
     """Return the script of a study; None if a study file describes it."""
     known = study.config.get(record.SCRIPT)
     return None if known is None else Script(**known)
+
+
+def backend(script: Script) -> str | None:
+    """Return the Keras backend that a script sets in the environment; None if it sets none.
+
+    It is read from the text, since Keras is imported before the script runs.
+    """
+    found = _SETS_BACKEND.search(script.file.read_text(encoding="utf-8", errors="replace"))
+    return None if found is None else found[1]
 
 
 def execute(script: Script) -> None:
