@@ -69,6 +69,9 @@ SHOWN = {
         "reports:refine",
         "Write a study file with the space that a study's results suggest, warm-started from them.",
     ),
+    "export": Listed(
+        "export:export", "Write a study's trials to a file, or copy the study to another database."
+    ),
     "doctor": Listed(
         "doctor:doctor",
         "Look for problems with studies, database, disk and machine, and say how to fix them.",

@@ -1,0 +1,64 @@
+"""The command `export`: write a study's trials to a file, or copy the study elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import Name, Storage, find, writing
+from studyhall.search.diagnosis import judging
+from studyhall.search.display.terminal import say
+from studyhall.search.interchange import rows, table_files
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries import records
+from studyhall.storage.studies.rows import Study
+
+EXPECTED = "FILE.parquet, FILE.csv, FILE.json, or one of these three endings alone"
+
+
+def export(
+    name: Name,
+    to: Annotated[str, typer.Option(metavar="TARGET", help="Where to.")],
+    epochs: Annotated[
+        bool, typer.Option("--epochs", help="Write a second file with a row per epoch too.")
+    ] = False,
+    storage: Storage = None,
+) -> None:
+    """Write a study's trials to a file, or copy the study to another database."""
+    path = _file(name, to)
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        _write(db, find(db, name), path, epochs)
+
+
+def _file(name: str, to: str) -> Path:
+    """Return the file that a target names: `csv` alone stands for STUDY.csv.
+
+    Raises:
+        ConfigError: its ending is unknown.
+    """
+    path = Path(f"{name}.{to}") if to in table_files.FORMATS else Path(to)
+    if path.suffix.lower().removeprefix(".") not in table_files.FORMATS:
+        raise ConfigError([f"--to: received {to!r}, expected {EXPECTED}"])
+    return path
+
+
+def _write(db: Database, study: Study, path: Path, epochs: bool) -> None:
+    """Write the table of trials, and beside it that of epochs, if asked for."""
+    form = path.suffix.lower().removeprefix(".")
+    trials = records.trials(db, study)
+    judged = judging.of_study(db, study, trials)
+    told = rows.told(trials, {n: each.to_json() for n, each in judged.items() if each is not None})
+    with writing(path):
+        table_files.write(told if form == "json" else rows.of_trials(told), path, form)
+    say(f"{path}: {len(trials)} trials")
+    if epochs:
+        beside = path.with_name(f"{path.stem}-epochs{path.suffix}")
+        found = rows.of_epochs(db, study, trials)
+        with writing(beside):
+            table_files.write(found, beside, form)
+        say(f"{beside}: {len(found)} epochs")
