@@ -13,12 +13,16 @@ from studyhall.search.diagnosis import judging
 from studyhall.search.display.terminal import say
 from studyhall.search.interchange import rows, table_files
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, urls
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 
-EXPECTED = "FILE.parquet, FILE.csv, FILE.json, or one of these three endings alone"
+DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
+EXPECTED = (
+    "FILE.parquet, FILE.csv, FILE.json, one of these endings alone, sqlite:///FILE.db, or "
+    "postgresql://USER@HOST/DATABASE"
+)
 
 
 def export(
@@ -27,12 +31,52 @@ def export(
     epochs: Annotated[
         bool, typer.Option("--epochs", help="Write a second file with a row per epoch too.")
     ] = False,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|s3://…",
+            help="Copy checkpoints and models there, for a copy that is independent.",
+        ),
+    ] = None,
     storage: Storage = None,
 ) -> None:
-    """Write a study's trials to a file, or copy the study to another database."""
-    path = _file(name, to)
+    """Write a study's trials to a file, or move the study to another database."""
+    is_database = to.startswith(DATABASES)
+    _refuse_misplaced(is_database, epochs, artifacts)
+    path = None if is_database else _file(name, to)
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        _write(db, find(db, name), path, epochs)
+        study = find(db, name)
+        if path is None:
+            _move(db, study, to, artifacts)
+        else:
+            _write(db, study, path, epochs)
+
+
+def _refuse_misplaced(is_database: bool, epochs: bool, artifacts: str | None) -> None:
+    """Refuse options that mean nothing for the target.
+
+    Raises:
+        ConfigError: there are some.
+    """
+    problems = []
+    if is_database and epochs:
+        problems.append("--epochs: received a database as target, expected a file")
+    if not is_database and artifacts is not None:
+        problems.append("--artifacts: received a file as target, expected a database")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _move(db: Database, study: Study, to: str, artifacts: str | None) -> None:
+    from studyhall.search.interchange import study_copy  # opens databases as Optuna does: slow
+
+    study_copy.move(db, study, to, artifacts)
+    count, there = len(records.trials(db, study)), urls.shown(to)
+    if artifacts is None:
+        say(f'study "{study.name}" with {count} trials: moved to {there}')
+        say(f"it goes on there alone, with its artifacts at {study.config.get('artifacts')}")
+    else:
+        say(f'study "{study.name}" with {count} trials: copied to {there}, with its artifacts')
 
 
 def _file(name: str, to: str) -> Path:

@@ -17,7 +17,7 @@ from studyhall.search.cli.options import (
     QuietFlag,
     Storage,
     Workers,
-    find,
+    find_to_train,
 )
 from studyhall.search.launcher import early, places, ray_cluster
 from studyhall.search.launcher.ray_cluster import Cluster
@@ -88,7 +88,7 @@ def resume(
 
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
-        study = find(db, name)
+        study = find_to_train(db, name)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
         cluster = _cluster(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)

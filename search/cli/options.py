@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url, shown
@@ -67,6 +68,17 @@ def find(db: Database, name: str) -> Study:
     if study is None:
         known = ", ".join(studies.names(db)) or "no study"
         raise ConfigError([f"there is no study {name!r} in {db}; it has: {known}"])
+    return study
+
+
+def find_to_train(db: Database, name: str) -> Study:
+    """Return the study of that name, whose trials are about to be trained.
+
+    Raises:
+        ConfigError: there is no such study, or its trials can't be trained here.
+    """
+    study = find(db, name)
+    record.check_trainable(db, study)
     return study
 
 

@@ -19,7 +19,7 @@ from studyhall.search.cli.options import (
     QuietFlag,
     Storage,
     Workers,
-    find,
+    find_to_train,
     finite,
     storage_option,
     typed_options,
@@ -63,7 +63,7 @@ def confirm(
     """Retrain the best trials with new seeds, and prove the one with the best mean."""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
-        study = find(db, name)
+        study = find_to_train(db, name)
         file = record.stored(study).file
         devices = places.devices(file, places.given(workers, gpus, per_gpu), name)
         stopping.lift(db, study)
@@ -104,7 +104,7 @@ def replay(
     """Retrain a trial from its stored settings, and check that it reproduces."""
     device.pin(gpu)
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        study = find(db, name)
+        study = find_to_train(db, name)
         found = _replayed(db, study, trial, tolerance)
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
@@ -145,7 +145,7 @@ def datacurve(
     """Retrain the best trial on 25, 50, 75 and 100 % of the data: would more data help?"""
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
-        study = find(db, name)
+        study = find_to_train(db, name)
         best_so_far = winner.read(db, study)
         if best_so_far is None:
             raise ConfigError(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import Gpu, Name, Storage, find, storage_option
+from studyhall.search.cli.options import Gpu, Name, Storage, find_to_train, storage_option
 from studyhall.search.display.terminal import say
 from studyhall.search.process import device, quiet, recycling, streams
 from studyhall.search.process.garbage import uncollected
@@ -44,7 +44,7 @@ def worker(
         await_study(stop)
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            study = find(db, name)
+            study = find_to_train(db, name)
             working.work(db, study, stop, folder)
             if LAUNCHED not in os.environ and not stop.asked and no_result.has_none(db, study):
                 say(*no_result.lines(db, study, storage_option(storage or default_url())))

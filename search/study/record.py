@@ -13,6 +13,8 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.database import Database
+from studyhall.storage.studies import copying, studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -73,13 +75,29 @@ def check_reach(study: Study) -> None:
         raise ConfigError([f"{study.name}: [study] artifacts: {received}, {expected}"])
 
 
+def moved_to(db: Database, study: Study) -> str | None:
+    """Return the database to which a study has been moved, artifacts and all; None if it wasn't."""
+    return studies.facts(db, study).get(copying.MOVED)
+
+
+def check_trainable(db: Database, study: Study) -> None:
+    """Check that trials of a study can be trained here.
+
+    Raises:
+        ConfigError: the study has been moved to another database.
+    """
+    if (to := moved_to(db, study)) is not None:
+        expected = f"expected --storage {to}, or to delete this one, which leaves the files there"
+        raise ConfigError([f"{study.name}: received a study that was moved to {to}, {expected}"])
+
+
 def local_folder(study: Study) -> Path:
     """Return the local folder of its files; for a bucket, a folder below the working directory."""
     return bucket.folder(study.config["artifacts"])
 
 
 def remove_artifacts(study: Study) -> None:
-    """Delete the checkpoints, models and logs of a deleted study.
+    """Delete the checkpoints, models and logs of a study.
 
     Raises:
         ArtifactError: they are in a bucket that can't be reached.
