@@ -182,8 +182,8 @@ class _Copy:
             text = f"{_insert_text('trials', names)} RETURNING trial_id"
             self._ids.trials[trial["trial_id"]] = int(self._new.value(text, **values))
         wanted = {f"id{place}": trial["trial_id"] for place, trial in enumerate(batch)}
-        for table, names in _OF_TRIALS.items():
-            text = f"SELECT {', '.join(names)} FROM {table} WHERE {_among(wanted)}"
+        for table, columns in _OF_TRIALS.items():
+            text = f"SELECT {', '.join(columns)} FROM {table} WHERE {_among(wanted)}"
             found = self._rows(text, **wanted)
             self._write(table, [self._moved(table, row) for row in found])
         self._system_attributes(wanted)
