@@ -72,6 +72,13 @@ SHOWN = {
     "export": Listed(
         "export:export", "Write a study's trials to a file, or move the study to another database."
     ),
+    "adopt": Listed(
+        "importing:adopt",
+        "Take an Optuna study of the database in: its trials stay, commands show them.",
+    ),
+    "import-keras-tuner": Listed(
+        "importing:import_keras_tuner", "Make a study of a project folder of KerasTuner."
+    ),
     "doctor": Listed(
         "doctor:doctor",
         "Look for problems with studies, database, disk and machine, and say how to fix them.",

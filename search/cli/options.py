@@ -15,7 +15,7 @@ from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url, shown
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
 
 Storage = Annotated[
@@ -66,6 +66,9 @@ def find(db: Database, name: str) -> Study:
     """
     study = studies.find(db, name)
     if study is None:
+        if name in adoption.foreign(db):
+            hint = "studyhall has not created it: take it in by studyhall adopt"
+            raise ConfigError([f"study {name!r} in {db}: {hint} {quote(name)}"])
         known = ", ".join(studies.names(db)) or "no study"
         raise ConfigError([f"there is no study {name!r} in {db}; it has: {known}"])
     return study

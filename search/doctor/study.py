@@ -20,6 +20,7 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
+from studyhall.storage.studies.adoption import FOREIGN
 from studyhall.storage.studies.rows import Study
 
 COPY_DIFFERS = "copy_differs"  # attribute of a trial whose compiled copy predicted differently
@@ -188,7 +189,8 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
             says = f"has lost its checkpoint {one.checkpoint}"
             yield Finding(f"trial {one.number}", says, "its next worker restarts it")
     best = found.status.incumbent
-    if best is not None and best.number not in {model.number for model in objects.models}:
+    known = FOREIGN not in found.study.config  # another tool has kept its models itself
+    if known and best is not None and best.number not in {model.number for model in objects.models}:
         why = best.attributes.get("model_error", "its file is gone")
         says = f"the best, has no saved model ({why})"
         yield Finding(f"trial {best.number},", says, "it can't be exported", needs_you=True)

@@ -23,6 +23,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
+from studyhall.storage.studies.adoption import FOREIGN
 from studyhall.storage.studies.rows import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
@@ -89,7 +90,7 @@ class Best:
     @property
     def missing(self) -> list[str]:
         """The steps that are still to be done for this trial: export, proof, test scores."""
-        if self.failed:
+        if self.failed or FOREIGN in self.study.config:  # of that there is no model
             return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
         if not self.locked:

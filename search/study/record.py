@@ -14,7 +14,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
-from studyhall.storage.studies import copying, studies
+from studyhall.storage.studies import adoption, copying, studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -84,8 +84,12 @@ def check_trainable(db: Database, study: Study) -> None:
     """Check that trials of a study can be trained here.
 
     Raises:
-        ConfigError: the study has been moved to another database.
+        ConfigError: the study has been moved to another database, or another tool has made it, so
+            that data and model are unknown.
     """
+    if (origin := study.config.get(adoption.FOREIGN)) is not None:
+        received = f"received a study of {origin}, whose data and model are not known here"
+        raise ConfigError([f"{study.name}: {received}, expected one that has a study file"])
     if (to := moved_to(db, study)) is not None:
         expected = f"expected --storage {to}, or to delete this one, which leaves the files there"
         raise ConfigError([f"{study.name}: received a study that was moved to {to}, {expected}"])
