@@ -35,7 +35,7 @@ def build(hp):
     kind = hp.Choice("kind", ["sgd", "adam"])
     with hp.conditional_scope("kind", ["sgd"]):
         if kind == "sgd":
-            hp.Float("momentum", 0.0, 0.95, step=0.1)
+            hp.Float("inertia", 0.0, 0.95, step=0.1)
     hp.Boolean("noise")
     hp.Fixed("always", 3)
     model.add(keras.layers.Dense(1))
@@ -110,7 +110,7 @@ def test_a_project_has_the_same_trials_as_the_tuner(db: Database, trained, here)
     assert asked["noise"] == CategoricalDistribution([False, True])
     assert asked["rate"] == FloatDistribution(1e-4, 1e-1, log=True)
     for trial in spaces:
-        assert ("momentum" in trial.params) == (trial.params["kind"] == "sgd")
+        assert ("inertia" in trial.params) == (trial.params["kind"] == "sgd")
     best = tuner.oracle.get_best_trials()[0]
     assert findings.read(db, study).complete[0].value == best.score
 
