@@ -155,6 +155,8 @@ class TrainingSection(Section):
     """fewest epochs between two checkpoints; checkpoint_every_s applies too"""
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
     """fewest seconds between two checkpoints; checkpoint_every_epochs applies too"""
+    tensorboard: bool = False
+    """write each epoch's metrics, and the hyperparameters, for TensorBoard (docs/exports.md)"""
 
 
 class SearchSection(Section):

@@ -11,10 +11,20 @@ from studyhall.search.diagnosis import best_losses
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.training import Training
-from studyhall.search.trial import compiled_loss, failures, modelling, result, time_limit, trainings
+from studyhall.search.trial import (
+    compiled_loss,
+    failures,
+    listening,
+    modelling,
+    recorders,
+    result,
+    time_limit,
+    trainings,
+)
 from studyhall.search.trial.best_model import BestModel
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import LOG, Context, Outcome, TrialFailed
+from studyhall.search.trial.listening import Told
 from studyhall.search.trial.modelling import Built
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.part_models import Engines, PartModels
@@ -45,6 +55,7 @@ class Run:
         self.best_model = BestModel(context, claim, self.number)
         self.progress = TrialProgress()
         self.attributes: dict[str, Any] = {"seed": models.seed(self.parts[0])}
+        self._listeners = recorders.of(context, claim)
         self._stopwatch = Stopwatch(wait=wait_s)
         self._trainings: list[Training] = []
 
@@ -102,6 +113,8 @@ class Run:
             self.attributes |= {"values": dict(built.values), **built.size}
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
+        told = listening.past(self.claim, *self._sizes)
+        self._listeners.begin(self.claim.frozen.params, told)
         self._engine = self.models.engine(part.fold, built.form)
         run = self._training(part, built)
         self.attributes |= compiled_loss.about(built, run)
@@ -161,6 +174,8 @@ class Run:
                 seconds=epoch.seconds,
             )
             fell_behind = self.context.store.should_prune(self.claim, step)
+            name = listening.named(part.number, *self._sizes)
+            self._listeners.epoch(Told(name, epoch.number, epoch.metrics))
         if order is Order.PRUNE:
             self.attributes["stopped"] = "by hand"
         return Order.PRUNE if fell_behind and not self.is_fixed else order
@@ -232,8 +247,14 @@ class Run:
         self._record(state, value, parts)
         self.checkpoints.drop()
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """The number of folds, and of repeats."""
+        return len(self.context.plan.data.folds), self.file.training.repeats
+
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
         result.tell(self.context, self.claim, state, value, self.attributes, parts)
+        self._listeners.end(state, None if value is None else self.context.plan.turned(value))
 
 
 def of_search(context: Context, claim: Claim, engine: Engines, wait_s: float = 0.0) -> Run:
