@@ -111,4 +111,6 @@ HIDDEN = {  # run by studyhall itself
     "inspect": Listed("internal:inspect"),
     "finish": Listed("internal:finish"),
     "retrain": Listed("internal:retrain"),
+    "convert": Listed("internal:convert"),
+    "serve": Listed("internal:serve"),
 }

@@ -186,7 +186,7 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
     value = partial(valuation.value, fold=fold, part=fold.validation)
     with _scoring():
         reloaded, allowed = tolerance.measured(
-            _rounding(plan), recorded, model, value, is_loss=is_loss
+            rounding(plan), recorded, model, value, is_loss=is_loss
         )
         if not math.isfinite(reloaded):
             raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
@@ -211,7 +211,7 @@ def _scoring() -> Iterator[None]:
         raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 
 
-def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
+def rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
     """Return the rounding errors of the study's precision on this machine."""
     precision: str = plan.file.training.precision
     short = tf.config.experimental.tensor_float_32_execution_enabled()
