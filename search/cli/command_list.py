@@ -70,7 +70,8 @@ SHOWN = {
         "Write a study file with the space that a study's results suggest, warm-started from them.",
     ),
     "export": Listed(
-        "export:export", "Write a study's trials to a file, or move the study to another database."
+        "export:export",
+        "Write a study's trials to a file or to MLflow, or move the study to another database.",
     ),
     "adopt": Listed(
         "importing:adopt",

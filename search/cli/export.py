@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +14,16 @@ from studyhall.search.diagnosis import judging
 from studyhall.search.display.terminal import say
 from studyhall.search.interchange import rows, table_files
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.database import Database, urls
-from studyhall.storage.database.urls import default_url
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url, shown
 from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 
 DATABASES = ("sqlite:", "postgresql:", "postgresql+psycopg:")
+MLFLOW = "mlflow:"
 EXPECTED = (
-    "FILE.parquet, FILE.csv, FILE.json, one of these endings alone, sqlite:///FILE.db, or "
-    "postgresql://USER@HOST/DATABASE"
+    "FILE.parquet, FILE.csv, FILE.json, one of these endings alone, sqlite:///FILE.db, "
+    "postgresql://USER@HOST/DATABASE or mlflow:URI"
 )
 
 
@@ -40,38 +42,56 @@ def export(
     ] = None,
     storage: Storage = None,
 ) -> None:
-    """Write a study's trials to a file, or move the study to another database."""
+    """Write a study's trials to a file or to MLflow, or move the study to another database."""
     is_database = to.startswith(DATABASES)
-    _refuse_misplaced(is_database, epochs, artifacts)
-    path = None if is_database else _file(name, to)
+    _refuse_misplaced(to, epochs, artifacts)
+    to_mlflow = to.startswith(MLFLOW)
+    path = None if is_database or to_mlflow else _file(name, to)
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
-        if path is None:
-            _move(db, study, to, artifacts)
-        else:
+        if path is not None:
             _write(db, study, path, epochs)
+        elif to_mlflow:
+            _log(db, study, to.removeprefix(MLFLOW))
+        else:
+            _move(db, study, to, artifacts)
 
 
-def _refuse_misplaced(is_database: bool, epochs: bool, artifacts: str | None) -> None:
+def _refuse_misplaced(to: str, epochs: bool, artifacts: str | None) -> None:
     """Refuse options that mean nothing for the target.
 
     Raises:
         ConfigError: there are some.
     """
-    problems = []
-    if is_database and epochs:
-        problems.append("--epochs: received a database as target, expected a file")
-    if not is_database and artifacts is not None:
-        problems.append("--artifacts: received a file as target, expected a database")
+    problems, is_database = [], to.startswith(DATABASES)
+    if epochs and (is_database or to.startswith(MLFLOW)):
+        problems.append(f"--epochs: received the target {shown(to)}, expected a file")
+    if artifacts is not None and not is_database:
+        problems.append(f"--artifacts: received the target {shown(to)}, expected a database")
     if problems:
         raise ConfigError(problems)
+
+
+def _log(db: Database, study: Study, uri: str) -> None:
+    """Write the study's trials as runs of MLflow."""
+    if importlib.util.find_spec("mlflow") is None:
+        install = "pip install 'studyhall[mlflow]'"
+        raise ConfigError([f"--to: received mlflow:…, which needs mlflow: {install}"])
+    from studyhall.search.interchange import mlflow_export  # imports MLflow: slow
+
+    written, left, has_model = mlflow_export.export(db, study, uri)
+    say(f'experiment "{study.name}" at {shown(uri)}: {written} trials')
+    if left:
+        say(f"{left} running trials were left out; the same command adds them later")
+    if not has_model:
+        say(f"no model: it is proven and exported first by studyhall best {study.name} --export …")
 
 
 def _move(db: Database, study: Study, to: str, artifacts: str | None) -> None:
     from studyhall.search.interchange import study_copy  # opens databases as Optuna does: slow
 
     study_copy.move(db, study, to, artifacts)
-    count, there = len(records.trials(db, study)), urls.shown(to)
+    count, there = len(records.trials(db, study)), shown(to)
     if artifacts is None:
         say(f'study "{study.name}" with {count} trials: moved to {there}')
         say(f"it goes on there alone, with its artifacts at {study.config.get('artifacts')}")

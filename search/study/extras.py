@@ -28,3 +28,7 @@ def _missing(file: StudyFile) -> Iterator[str]:
     if file.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         install = "pip install 'studyhall[tensorboard]'"
         yield f"[training] tensorboard: received true, expected false, or tensorboard ({install})"
+    if file.training.mlflow is not None and importlib.util.find_spec("mlflow") is None:
+        received = f'received "{file.training.mlflow}"'
+        install = "pip install 'studyhall[mlflow]'"
+        yield f"[training] mlflow: {received}, expected nothing, or mlflow ({install})"

@@ -9,6 +9,7 @@ import importlib.util
 import math
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -20,6 +21,7 @@ from studyhall.spaces import hyperparameters, spelling
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 LOCAL = "local"
 WORKPLACES = '"local", "ray", or an address of a Ray cluster: ray://host:10001 or host:6379'
+TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "databricks")
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -44,6 +46,18 @@ def _readable(url: str) -> bool:
     except (ArgumentError, ValueError):
         return False
     return url.isprintable() and parts.drivername in DRIVERS and bool(parts.database)
+
+
+def _tracking_uri(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in TRACKING:
+        raise ValueError("a URI such as http://host:5000 or sqlite:///mlflow.db")
+    if parts.password:
+        raise ValueError("a URI without a password, which $MLFLOW_TRACKING_PASSWORD may hold")
+    return uri
 
 
 def _artifact_place(place: str) -> str:
@@ -102,6 +116,11 @@ Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[Text, AfterValidator(paths.check)]
 ArtifactPlace = Annotated[Text, AfterValidator(_artifact_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
+TrackingUri = Annotated[
+    str,
+    Field(json_schema_extra={"expected": "http://host:5000 or sqlite:///mlflow.db"}),
+    AfterValidator(_tracking_uri),
+]
 Family = Annotated[str, AfterValidator(_builder)]
 Sampler = Annotated[
     Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"],

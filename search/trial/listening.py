@@ -5,13 +5,13 @@ A listener is no part of the trial: where it can't write, the trial goes on with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from studyhall.search.trial.context import LOG
-from studyhall.storage.trials.claimed_trial import Claim
+LOG = logging.getLogger("studyhall")
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,8 @@ def named(part: int, folds: int, repeats: int) -> str:
     return "-".join([*names, *([f"fold-{part % folds + 1}"] if folds > 1 else [])])
 
 
-def past(claim: Claim, folds: int, repeats: int) -> list[Told]:
-    """Return the epochs of a trial that were trained before its takeover."""
+def past(history: Sequence[Mapping[str, Any]], folds: int, repeats: int) -> list[Told]:
+    """Return the epochs of a history, as the database has it."""
     return [
-        Told(named(row["fold"], folds, repeats), row["epoch"], row["metrics"])
-        for row in claim.history
+        Told(named(row["fold"], folds, repeats), row["epoch"], row["metrics"]) for row in history
     ]

@@ -14,4 +14,8 @@ def of(context: Context, claim: Claim) -> Listeners:
         from studyhall.search.trial.event_files import EventFiles
 
         found.append(EventFiles(context.study, claim.number))
+    if context.study.purpose is None and wanted.mlflow is not None:
+        from studyhall.search.trial.mlflow_run import MlflowRun
+
+        found.append(MlflowRun(wanted.mlflow, context.study, claim.number))
     return Listeners(claim.number, found)

@@ -113,7 +113,7 @@ class Run:
             self.attributes |= {"values": dict(built.values), **built.size}
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
-        told = listening.past(self.claim, *self._sizes)
+        told = listening.past(self.claim.history, *self._sizes)
         self._listeners.begin(self.claim.frozen.params, told)
         self._engine = self.models.engine(part.fold, built.form)
         run = self._training(part, built)

@@ -213,9 +213,9 @@ def test_what_cannot_be_moved_is_refused_in_one_line(studio, say, tmp_path, data
     code, _, problem = say("export", "iris", "--to", database_url, *here)
     assert code == 2 and "its tables have version 99" in problem
     code, _, problem = say("export", "iris", "--to", database_url, "--epochs", *here)
-    assert code == 2 and problem.startswith("--epochs: received a database as target")
+    assert code == 2 and problem.startswith("--epochs: received the target ")
     code, _, problem = say("export", "iris", "--to", "t.csv", "--artifacts", "x", *here)
-    assert code == 2 and problem.startswith("--artifacts: received a file as target")
+    assert code == 2 and problem.startswith("--artifacts: received the target t.csv, ")
     assert studies.facts(studio.db, study).get("moved") is None
 
 
