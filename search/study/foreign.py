@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from studyhall.search.study import creation
 from studyhall.search.study.inspection import Inspection
-from studyhall.search.study_file import config, objectives
+from studyhall.search.study_file import config, objectives, template
 from studyhall.storage.database import Database
 from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
@@ -31,7 +30,7 @@ def record_of(
         direction: "minimize" or "maximize".
         trials: how many trials there are.
     """
-    allowed = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")[:100] or "study"
+    allowed = template.legal_name(name)
     study = {"name": allowed, "trials": max(trials, 1), "objective": objective}
     file = config.from_dict(
         {
