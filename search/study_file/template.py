@@ -90,7 +90,8 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
     return tomlkit.dumps(document)
 
 
-def _legal(name: str) -> str:
+def legal_name(name: str) -> str:
+    """Return a name that `[study] name` takes: other characters become "-"."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "study"
 
 
