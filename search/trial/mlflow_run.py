@@ -6,6 +6,7 @@ trial over goes on with it, and a repeated export writes nothing twice.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -96,9 +97,18 @@ class MlflowRun:
 
     @property
     def _own(self) -> dict[str, str]:
-        """The tags by which the run is known: names may be given anew in other databases."""
-        known = {"study": self._study.name, "created_at": f"{self._study.created_at:.3f}"}
-        return {PREFIX + key: value for key, value in {**known, "trial": str(self._number)}.items()}
+        """The tags by which the run is known.
+
+        Studies of one name may be in several databases, and a copied study was created when its
+        original was, but has a place for artifacts of its own.
+        """
+        place = hashlib.sha256(str(self._study.config.get("artifacts")).encode()).hexdigest()
+        known = {
+            "study": self._study.name,
+            "identity": f"{self._study.created_at:.3f}-{place[:12]}",
+            "trial": str(self._number),
+        }
+        return {PREFIX + key: value for key, value in known.items()}
 
     def _found(self) -> Any:
         """Return the run, if there is one already."""

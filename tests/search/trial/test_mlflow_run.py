@@ -1,5 +1,6 @@
 """Runs of MLflow, written by workers and by `export`, read back with its client."""
 
+import dataclasses
 import math
 import shutil
 import socket
@@ -152,6 +153,9 @@ def test_what_mlflow_does_not_take_is_spelt_otherwise(uri, studio):
     again.begin(params, told)
     client, runs = runs_of(uri, study)
     assert len(runs) == 1 and len(history(client, runs[4], "fold-2/f1_k")) == 599
+    copied = dataclasses.replace(study, config={"artifacts": "elsewhere"})
+    MlflowRun(uri, copied, 4).begin({}, [])
+    assert len(client.search_runs([runs[4].info.experiment_id])) == 2
 
 
 def test_a_server_that_is_away_does_not_end_the_trial(studio, caplog, monkeypatch, capsys):
