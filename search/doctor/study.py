@@ -38,6 +38,7 @@ class Examined:
         objects: the artifacts in its folder; None if this machine can't read them.
         copies_differ: the number of trials whose compiled copies differed from their models.
         proof: the proof of its current best model, or None.
+        moved_to: the database to which it has been moved, or None.
     """
 
     study: Study
@@ -47,6 +48,7 @@ class Examined:
     objects: Survey | None
     copies_differ: int = 0
     proof: dict[str, Any] | None = None
+    moved_to: str | None = None
 
     @property
     def alive(self) -> list[str]:
@@ -63,6 +65,10 @@ class Examined:
     @property
     def findings(self) -> list[Finding]:
         """All findings on the study."""
+        if self.moved_to is not None:
+            do = f"studyhall delete {self.study.name} leaves the artifacts there"
+            about, says = f'study "{self.study.name}"', f"was moved to {self.moved_to}"
+            return [Finding(about, says, do)]
         engine = [*_trials(self), *_engine(self)]
         return [*_standing(self), *_workers(self), *engine, *_folder(self), *_proof(self)]
 
@@ -74,7 +80,9 @@ def examine(db: Database, study: Study, go_on: str) -> Examined:
     mine = found is not None and proof and proof.get("model_sha256") == found.model_sha256
     state, survey = status.status(db, study), _survey(db, study)
     differ = records.count_with(db, study, COPY_DIFFERS)
-    return Examined(study, state, go_on, silence_s, survey, differ, proof if mine else None)
+    shown = proof if mine else None
+    moved = record.moved_to(db, study)
+    return Examined(study, state, go_on, silence_s, survey, differ, shown, moved)
 
 
 def to_json(found: Examined) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from studyhall.storage.database import Database, Transaction, companions, dialects
 from studyhall.storage.leases import budget
-from studyhall.storage.studies import copy_checks, rows
+from studyhall.storage.studies import copy_checks, deletion, rows
 from studyhall.storage.studies.rows import Study
 
 MOVED = "moved"  # fact of a study: the URL of the database to which it has been moved
@@ -147,6 +147,7 @@ class _Copy:
 
     def run(self, config: Mapping[str, Any], facts: Mapping[str, str]) -> Study:
         """Write the copy and return it."""
+        deletion.forget_orphans(self._new)
         self._ids = Identifiers(self._insert(config))
         for old_id in self._ids.studies:
             for batch in _batches(self._rows(_TRIALS[old_id > 0], study_id=old_id)):

@@ -18,7 +18,7 @@ from studyhall.storage.database import Database, StorageError
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.optuna_reader import Reader
-from studyhall.storage.studies import notices, retrainings, scorings, studies, trash
+from studyhall.storage.studies import copying, notices, retrainings, scorings, studies, trash
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
 
@@ -177,6 +177,8 @@ def test_a_moved_study_goes_on_in_one_place_only(studio, full, say, tmp_path):
     db, copied = open_study(there)
     assert all_said(say, db, tmp_path) == before
     assert copied.config == full.config
+    doctor = say("doctor", "iris", *here)
+    assert doctor[0] == 0 and f'study "iris" was moved to {there}' in doctor[1]
     limit = status.status(studio.db, full).limit
     for words in (("resume", "iris", "--trials", "+5"), ("confirm", "iris"), ("worker", "iris")):
         code, _, problem = say(*words, *here)
@@ -271,3 +273,24 @@ def test_artifacts_go_into_a_bucket_and_back(studio, s3, tmp_path):
     studies.set_fact(studio.db, study, "moved", there)
     with pytest.raises(ConfigError, match="was moved to"):
         study_copy.move(studio.db, study, last)
+
+
+def test_no_table_is_forgotten():
+    """A new one must be copied, or named here."""
+    from optuna.storages._rdb import models
+
+    from studyhall.storage.database import schema
+
+    tables = {*schema.metadata.tables, *models.BaseModel.metadata.tables}
+    copied = {*copying._OF_TRIALS, *copying._OF_STUDIES, "studyhall_queue", "studyhall_studies"}
+    copied |= {"studies", "study_directions", "trials", "trial_system_attributes"}
+    copied |= {"study_user_attributes", "study_system_attributes"}
+    of_the_moment = {"studyhall_workers", "trial_heartbeats"}
+    of_the_database = {"studyhall_schema", "version_info", "alembic_version"}
+    assert tables - of_the_database - of_the_moment == copied
+    for table, columns in copying._OF_TRIALS.items():
+        if columns != ("*",):
+            here = {**schema.metadata.tables, **models.BaseModel.metadata.tables}[table].columns
+            assert {each.name for each in here if not each.name.endswith("param_id")} - {
+                "trial_value_id", "trial_intermediate_value_id", "trial_user_attribute_id",
+            } == {*columns}  # fmt: skip
