@@ -9,7 +9,6 @@ import pytest
 from studyhall.search.cli import app
 from studyhall.search.interchange import rows, table_files
 from studyhall.storage.queries import records
-from studyhall.storage.studies import studies
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +98,17 @@ def test_another_ending_is_refused(export, tmp_path):
     assert code == 2 and "No such file or directory" in said
 
 
-def test_lists_and_gains_of_a_maximized_value_are_kept(db, tmp_path):
-    study, _ = studies.create(db, "s", config={}, seed=0, trials=1, directions=("maximize",))
-    assert rows.of_epochs(db, study, []) == []
+def test_lists_are_kept(tmp_path):
     told = [{"trial": 0, "folds": [0.5, 0.25], "params": {"a": True}, "verdict": None}]
     table_files.write(rows.of_trials(told), tmp_path / "t.parquet", "parquet")
     (row,) = pq.read_table(tmp_path / "t.parquet").to_pylist()
     assert row["folds"] == [0.5, 0.25] and row["params_a"] is True
     table_files.write(rows.of_trials(told), tmp_path / "t.csv", "csv")
     assert '"[0.5, 0.25]"' in (tmp_path / "t.csv").read_text()
+
+
+def test_values_of_a_maximized_objective_keep_their_sign(studio):
+    study = studio.study(study={"objective": "accuracy", "trials": 1}, training={"epochs": 2})
+    studio.finish(study)
+    found = rows.of_epochs(studio.db, study, records.trials(studio.db, study))
+    assert [row["value"] for row in found] == [row["val_accuracy"] for row in found]

@@ -251,6 +251,7 @@ def test_ranges_that_optuna_lacks_hold_their_values():
             assert all(held._contains(held.to_internal_repr(value)) for value in values), about
 
 
+@pytest.mark.slow
 def test_it_needs_no_keras_tuner_and_no_tensorflow(trained, tmp_path):
     _, folder = trained
     code = (
