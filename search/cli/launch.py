@@ -21,7 +21,7 @@ from studyhall.search.cli.options import (
 )
 from studyhall.search.launcher import early, places, ray_cluster
 from studyhall.search.launcher.ray_cluster import Cluster
-from studyhall.search.study import creation, inspection, record
+from studyhall.search.study import creation, extras, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
@@ -90,6 +90,7 @@ def resume(
     with closing(Database.open(url, create=False)) as db:
         study = find_to_train(db, name)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
+        extras.check(file, name)
         cluster = _cluster(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data import loading
 from studyhall.search.data.parts import Fold
-from studyhall.search.evaluation import best, proof, reloading
+from studyhall.search.evaluation import best, proof, proof_result, reloading
 from studyhall.search.evaluation.formats import FORMATS
 from studyhall.search.evaluation.reloading import NotProvenError
 from studyhall.search.evaluation.valuation import Valuation
@@ -110,7 +110,7 @@ class Conversion:
         valuation = Valuation(self._plan, self._trial)
         given = _Given(self._model, outputs)
         value = valuation.value(given, fold=self._fold, part=self._fold.validation)
-        off, allowed = abs(value - self._proof["recorded"]), self._proof["tolerance"]
+        off, allowed = abs(value - self._proof["recorded"]), proof_result.allowed(self._proof)
         if not off <= allowed:
             said = f"its value is {value:.7g}, and {self._proof['recorded']:.7g} was recorded"
             raise self._refusal(name, f"{said}, of which rounding explains {allowed:.1g}")

@@ -11,10 +11,12 @@ from typing import Any
 
 from studyhall.search.interchange.renumbering import renumber
 from studyhall.search.study import creation, record
+from studyhall.search.study_file import value_types
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import shown
-from studyhall.storage.studies import copy_checks, copying, studies
+from studyhall.storage.studies import copy_checks, copying, retiring, studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -39,6 +41,7 @@ def move(db: Database, study: Study, url: str, artifacts: str | None = None) -> 
         ArtifactError: the artifacts can't be read, or not be written to their new place.
     """
     record.check_trainable(db, study)
+    _check_place(artifacts)
     seen = copy_checks.progress(db, study)
     with closing(Database.open(url)) as target:
         copy_checks.check_target(target, study.name)
@@ -57,12 +60,25 @@ def move(db: Database, study: Study, url: str, artifacts: str | None = None) -> 
     return copied
 
 
+def _check_place(artifacts: str | None) -> None:
+    """Check that a place for artifacts is one.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    try:
+        if artifacts is not None:
+            value_types.check_artifact_place(artifacts)
+    except ValueError as error:
+        raise ConfigError([f"--artifacts: received {artifacts!r}, expected {error}"]) from error
+
+
 def _retire(
     db: Database, study: Study, seen: copy_checks.Progress, target: Database, copied: Study
 ) -> None:
     """Close the study; where workers have been at it since, take the copy back."""
     try:
-        copying.retire(db, study, seen, shown(target.url))
+        retiring.retire(db, study, seen, shown(target.url))
     except BaseException:
         studies.delete(target, copied)
         raise

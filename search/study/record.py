@@ -14,7 +14,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
-from studyhall.storage.studies import adoption, copying, studies
+from studyhall.storage.studies import adoption, retiring, studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -77,7 +77,7 @@ def check_reach(study: Study) -> None:
 
 def moved_to(db: Database, study: Study) -> str | None:
     """Return the database to which a study has been moved, artifacts and all; None if it wasn't."""
-    return studies.facts(db, study).get(copying.MOVED)
+    return studies.facts(db, study).get(retiring.MOVED)
 
 
 def check_trainable(db: Database, study: Study) -> None:

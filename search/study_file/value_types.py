@@ -60,7 +60,12 @@ def _tracking_uri(uri: str) -> str:
     return uri
 
 
-def _artifact_place(place: str) -> str:
+def check_artifact_place(place: str) -> str:
+    """Return a folder or bucket for artifacts.
+
+    Raises:
+        ValueError: it is neither; the message says what is expected.
+    """
     paths.check(place)
     if "://" in place and not re.match(r"s3://[^/]+", place):
         raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
@@ -114,7 +119,7 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[Text, AfterValidator(paths.check)]
-ArtifactPlace = Annotated[Text, AfterValidator(_artifact_place)]
+ArtifactPlace = Annotated[Text, AfterValidator(check_artifact_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 TrackingUri = Annotated[
     str,

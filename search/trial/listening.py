@@ -30,7 +30,7 @@ class Told:
 
 
 class Listener(Protocol):
-    """What wants to hear of a trial; its methods raise an OSError where it can't write."""
+    """A listener of one trial; its methods raise an OSError where it can't write."""
 
     def begin(self, params: Mapping[str, Any], past: Sequence[Told]) -> None:
         """Hear that training begins, or goes on after a takeover.

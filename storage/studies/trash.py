@@ -11,7 +11,7 @@ from typing import Any
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies import deletion
-from studyhall.storage.studies.copying import MOVED
+from studyhall.storage.studies.retiring import MOVED
 
 PREFIX = "trash/"  # unmistakable: a study's name can't contain a slash
 _FACT = "trash"

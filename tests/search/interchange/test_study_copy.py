@@ -80,7 +80,7 @@ def full(studio):
 
 
 def all_said(say, db, tmp_path):
-    """What every command says of the study as JSON, without the moment of writing."""
+    """The JSON of every command about the study, without the moment of writing."""
     output = tmp_path / "report.json"
     found = {}
     for words in (
@@ -218,6 +218,9 @@ def test_what_cannot_be_moved_is_refused_in_one_line(studio, say, tmp_path, data
     assert code == 2 and problem.startswith("--epochs: received the target ")
     code, _, problem = say("export", "iris", "--to", "t.csv", "--artifacts", "x", *here)
     assert code == 2 and problem.startswith("--artifacts: received the target t.csv, ")
+    code, _, problem = say("export", "iris", "--to", f"sqlite:///{tmp_path}/y.db", "--artifacts",
+                           "ftp://host", *here)  # fmt: skip
+    assert code == 2 and problem.startswith("--artifacts: received 'ftp://host', expected a folder")
     assert studies.facts(studio.db, study).get("moved") is None
 
 

@@ -1,4 +1,4 @@
-"""What TensorBoard reads of a study: metrics by epoch, hyperparameters, values."""
+"""TensorBoard reads of a study: metrics by epoch, hyperparameters, values."""
 
 import contextlib
 import sys
