@@ -16,7 +16,7 @@ from studyhall.search.display import show
 from studyhall.search.process import device, identity, recycling, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
-from studyhall.search.study import inspection, record, warm_start
+from studyhall.search.study import extras, inspection, record, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling, run, sampling
@@ -102,6 +102,7 @@ def work(
         ArtifactError: the artifacts' bucket can't be reached.
     """
     state, stored = begin(db, study), record.stored(study)
+    extras.check(stored.file, study.name)
     plan = plan_of(stored, folder or stored.folder, study)
     ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s
     if STANDBY in os.environ:

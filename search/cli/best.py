@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from studyhall.search.cli.options import Again, AsJson, Name, Storage, find, writing
-from studyhall.search.display.terminal import say
+from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import best as winner
-from studyhall.search.evaluation import best_text
+from studyhall.search.evaluation import best_text, formats
+from studyhall.search.evaluation.best import Best
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 
@@ -23,7 +25,19 @@ def best(
     storage: Storage = None,
     as_json: AsJson = False,
     export: Annotated[
-        Path | None, typer.Option(help="Copy the model and its model card to this folder.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|FILE",
+            help="Copy the model and its card to this folder, or the model alone to this file.",
+        ),
+    ] = None,
+    forms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="keras|savedmodel|onnx|litert",
+            help="A format to export, which may be given several times; default: keras.",
+        ),
     ] = None,
     again: Again = False,
     trial: Annotated[
@@ -32,6 +46,8 @@ def best(
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
     url = storage or default_url()
+    wanted = formats.chosen(export, forms or [])
+    converted: list[dict[str, Any]] = []
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
@@ -40,10 +56,43 @@ def best(
             lifecycle.finish(db, study, url, again=again, number=trial)
         found = winner.read(db, study, trial)
     if export is not None and not found.failed:
-        with writing(export):
-            winner.copy(found, export)
+        converted = _export(found, url, export, wanted, trial)
     if as_json:
-        print(json.dumps(winner.to_json(found), indent=2))
+        told = {"formats": converted} if converted else {}
+        print(json.dumps({**winner.to_json(found), **told}, indent=2))
     else:
-        say(*best_text.shown(found))
+        say(*best_text.shown(found), *map(_line, converted))
     raise typer.Exit(NOT_PROVEN if found.failed else 0)
+
+
+def _export(
+    found: Best, url: str, export: Path, wanted: list[str], trial: int | None
+) -> list[dict[str, Any]]:
+    """Write the model in the wanted formats; return what is to be said of conversions."""
+    is_file = export.suffix.lower() in formats.ENDINGS
+    with writing(export):
+        if is_file and wanted == [formats.KERAS]:
+            winner.copy_model(found, export)
+        elif not is_file:
+            winner.copy(found, export, model=formats.KERAS in wanted)
+    targets = {
+        form: export if is_file else export / formats.FORMATS[form].file
+        for form in wanted
+        if form != formats.KERAS
+    }
+    if not targets:
+        return []
+    from studyhall.search.launcher import launch  # imports the training modules: slow
+
+    remark("converting the model, and comparing its predictions in a fresh process …")
+    answer = launch.convert(found.study, url, targets, number=trial)
+    if answer.returncode == 2:
+        raise ConfigError(answer.stderr.strip().splitlines()[-1:])  # after what converters say
+    if answer.returncode != 0:
+        raise RuntimeError(f"the model could not be converted:\n{answer.stderr}")
+    return list(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def _line(made: dict[str, Any]) -> str:
+    same = f"{made['samples']} validation samples predicted as by the model"
+    return f"{made['format']}  {made['path']}: {same}, to {made['difference']:.1e}"

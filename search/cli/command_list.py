@@ -73,6 +73,17 @@ SHOWN = {
         "reports:refine",
         "Write a study file with the space that a study's results suggest, warm-started from them.",
     ),
+    "export": Listed(
+        "export:export",
+        "Write a study's trials to a file or to MLflow, or move the study to another database.",
+    ),
+    "adopt": Listed(
+        "importing:adopt",
+        "Take an Optuna study of the database in: its trials stay, commands show them.",
+    ),
+    "import-keras-tuner": Listed(
+        "importing:import_keras_tuner", "Make a study of a project folder of KerasTuner."
+    ),
     "doctor": Listed(
         "doctor:doctor",
         "Look for problems with studies, database, disk and machine, and say how to fix them.",
@@ -105,4 +116,6 @@ HIDDEN = {  # run by studyhall itself
     "inspect": Listed("internal:inspect"),
     "finish": Listed("internal:finish"),
     "retrain": Listed("internal:retrain"),
+    "convert": Listed("internal:convert"),
+    "serve": Listed("internal:serve"),
 }

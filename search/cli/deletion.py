@@ -32,12 +32,15 @@ def delete(
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
         state = status.status(db, study)
-        what = f'study "{name}" with {state.finished} trials and {record.stored(study).artifacts}'
+        moved = record.moved_to(db, study) is not None  # its files are its copy's
+        what = f'study "{name}" with {state.finished} trials'
+        what += "" if moved else f" and {record.stored(study).artifacts}"
         if not yes and not typer.confirm(f"Delete {what}?"):
             say("nothing was deleted")
             return
         studies.delete(db, study)
-        record.remove_artifacts(study)
+        if not moved:
+            record.remove_artifacts(study)
     say(f"{what}: deleted")
 
 

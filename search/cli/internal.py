@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing, redirect_stdout, suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +54,30 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
 
         hidden_trials.work(db, study, purpose, stop)
     raise typer.Exit(stop.code)
+
+
+def convert(
+    name: Name,
+    targets: Annotated[list[str], typer.Argument(metavar="FORMAT=PATH …")],
+    storage: Storage = None,
+    trial: Annotated[int | None, typer.Option()] = None,
+) -> None:
+    """Convert a study's proven model into other formats; print what came of it as JSON."""
+    quiet.import_keras()
+    from studyhall.search.evaluation.conversion import Conversion
+
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        conversion = Conversion(db, find(db, name), trial)
+    made = [conversion.convert(form, Path(path))
+            for form, _, path in (each.partition("=") for each in targets)]  # fmt: skip
+    print(json.dumps(made))
+
+
+def serve(form: str, model: Path, samples: Path, predictions: Path) -> None:
+    """Predict samples by an exported model's own runtime, and write what it predicts."""
+    from studyhall.search.evaluation import serving
+
+    serving.answer(form, model, samples, predictions)
 
 
 def finish(

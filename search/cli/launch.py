@@ -17,11 +17,11 @@ from studyhall.search.cli.options import (
     QuietFlag,
     Storage,
     Workers,
-    find,
+    find_to_train,
 )
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
-from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study import chosen_backend, creation, extras, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
@@ -89,9 +89,10 @@ def resume(
 
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
-        study = find(db, name)
+        study = find_to_train(db, name)
         chosen_backend.of_study(study)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
+        extras.check(file, name)
         cluster = _cluster(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:

@@ -54,6 +54,7 @@ def open_or_create(
     study = studies.find(db, file.study.name)
     if study is None:
         return creation.create(db, file, path.parent, found)
+    record.check_trainable(db, study)
     if study.seed != file.study.seed:  # the data were split by the stored seed
         found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
     counts = status.status(db, study).counts
@@ -198,6 +199,7 @@ def finish(
     found = best.read(db, study, number)
     if found.finished and best.is_whole(found) and not again:
         return 0
+    record.check_trainable(db, study)
     remark("proving the best model in a fresh process …")
     answer = launch.finish(study, url, again=again, number=number)
     if answer.returncode == 2:

@@ -15,7 +15,7 @@ from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url, shown
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
 
 Storage = Annotated[
@@ -66,8 +66,22 @@ def find(db: Database, name: str) -> Study:
     """
     study = studies.find(db, name)
     if study is None:
+        if name in adoption.foreign(db):
+            hint = "studyhall has not created it: take it in by studyhall adopt"
+            raise ConfigError([f"study {name!r} in {db}: {hint} {quote(name)}"])
         known = ", ".join(studies.names(db)) or "no study"
         raise ConfigError([f"there is no study {name!r} in {db}; it has: {known}"])
+    return study
+
+
+def find_to_train(db: Database, name: str) -> Study:
+    """Return the study of that name, whose trials are about to be trained.
+
+    Raises:
+        ConfigError: there is no such study, or its trials can't be trained here.
+    """
+    study = find(db, name)
+    record.check_trainable(db, study)
     return study
 
 
@@ -80,9 +94,10 @@ def find_described(db: Database, name: str, command: str) -> Study:
         command: the command that needs this, for messages.
 
     Raises:
-        ConfigError: there is no such study, or a script trains its trials.
+        ConfigError: there is no such study, its trials can't be trained here, or a script trains
+            them.
     """
-    study = find(db, name)
+    study = find_to_train(db, name)
     record.check_described(study, command)
     return study
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import AsJson, Storage, find
+from studyhall.search.cli.options import AsJson, Storage, find, storage_option
 from studyhall.search.display import json_keys, show, tables, time_split
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import pareto
@@ -16,7 +16,7 @@ from studyhall.search.retraining import confirmation
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries.status import status as read_status
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -40,6 +40,7 @@ def status(
         rows = [(study, read_status(db, study)) for study in found]
         splits = [time_split.read(db, study) for study in found]
         confirmed = [confirmation.read(db, study) for study in found]
+        foreign = [] if name else adoption.foreign(db)
         fronts = [pareto.read(db, study) for study in found] if name or as_json else []
     if as_json:
         shown = [
@@ -53,6 +54,9 @@ def status(
         if rows
         else "no studies yet; start one with: studyhall launch FILE"
     )
+    if foreign:
+        say("", f"studies that Optuna has created: {', '.join(foreign)}")
+        say(f"to take one in: studyhall adopt NAME{storage_option(storage or default_url())}")
     for study, state in rows:
         if state.running:
             say("", f"{study.name}: running trials", show.running_table(state))

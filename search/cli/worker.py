@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import Gpu, Name, Storage, find, storage_option
+from studyhall.search.cli.options import Gpu, Name, Storage, find_to_train, storage_option
 from studyhall.search.display.terminal import say
 from studyhall.search.process import device, quiet, recycling, stand_ins, streams
 from studyhall.search.process.garbage import uncollected
@@ -47,7 +47,7 @@ def worker(
         await_study(stop)
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            study = find(db, name)
+            study = find_to_train(db, name)
             if script.recorded(study) is None:
                 working.work(db, study, stop, folder)
             else:
@@ -67,7 +67,7 @@ def _choose_backend(name: str, storage: str | None) -> None:
     """Take the backend from the study's record; an early worker has it from its launcher."""
     if EARLY not in os.environ:
         with closing(Database.open(storage or default_url(), create=False)) as db:
-            chosen_backend.of_study(find(db, name))
+            chosen_backend.of_study(find_to_train(db, name))
 
 
 def await_data(stop: Stop) -> None:

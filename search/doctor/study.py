@@ -20,6 +20,7 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
+from studyhall.storage.studies.adoption import FOREIGN
 from studyhall.storage.studies.rows import Study
 
 COPY_DIFFERS = "copy_differs"  # attribute of a trial whose compiled copy predicted differently
@@ -37,6 +38,7 @@ class Examined:
         objects: the artifacts in its folder; None if this machine can't read them.
         copies_differ: the number of trials whose compiled copies differed from their models.
         proof: the proof of its current best model, or None.
+        moved_to: the database to which it has been moved, or None.
     """
 
     study: Study
@@ -46,6 +48,7 @@ class Examined:
     objects: Survey | None
     copies_differ: int = 0
     proof: dict[str, Any] | None = None
+    moved_to: str | None = None
 
     @property
     def alive(self) -> list[str]:
@@ -62,6 +65,10 @@ class Examined:
     @property
     def findings(self) -> list[Finding]:
         """All findings on the study."""
+        if self.moved_to is not None:
+            do = f"studyhall delete {self.study.name} leaves the artifacts there"
+            about, says = f'study "{self.study.name}"', f"was moved to {self.moved_to}"
+            return [Finding(about, says, do)]
         engine = [*_trials(self), *_engine(self)]
         here = [*_standing(self), *_backend(self)]
         return [*here, *_workers(self), *engine, *_folder(self), *_proof(self)]
@@ -74,7 +81,9 @@ def examine(db: Database, study: Study, go_on: str) -> Examined:
     mine = found is not None and proof and proof.get("model_sha256") == found.model_sha256
     state, survey = status.status(db, study), _survey(db, study)
     differ = records.count_with(db, study, COPY_DIFFERS)
-    return Examined(study, state, go_on, silence_s, survey, differ, proof if mine else None)
+    shown = proof if mine else None
+    moved = record.moved_to(db, study)
+    return Examined(study, state, go_on, silence_s, survey, differ, shown, moved)
 
 
 def to_json(found: Examined) -> dict[str, Any]:
@@ -206,7 +215,8 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
             says = f"has lost its checkpoint {one.checkpoint}"
             yield Finding(f"trial {one.number}", says, "its next worker restarts it")
     best = found.status.incumbent
-    if best is not None and best.number not in {model.number for model in objects.models}:
+    known = FOREIGN not in found.study.config  # another tool has kept its models itself
+    if known and best is not None and best.number not in {model.number for model in objects.models}:
         why = best.attributes.get("model_error", "its file is gone")
         says = f"the best, has no saved model ({why})"
         yield Finding(f"trial {best.number},", says, "it can't be exported", needs_you=True)

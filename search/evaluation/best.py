@@ -24,6 +24,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
+from studyhall.storage.studies.adoption import FOREIGN
 from studyhall.storage.studies.rows import Study
 
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
@@ -90,7 +91,7 @@ class Best:
     @property
     def missing(self) -> list[str]:
         """The steps that are still to be done for this trial: export, proof, test scores."""
-        if self.failed:
+        if self.failed or FOREIGN in self.study.config:  # of that there is no model
             return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
         if (
@@ -188,12 +189,13 @@ def to_json(best: Best) -> dict[str, Any]:
     }
 
 
-def copy(best: Best, target: Path) -> None:
+def copy(best: Best, target: Path, *, model: bool = True) -> None:
     """Copy model and card into a folder, each file atomically.
 
     Args:
         best: the best trial.
         target: folder to copy to; created if missing.
+        model: False to copy the card alone.
 
     Raises:
         ArtifactError: the folder can't be written, or the disk is full.
@@ -202,10 +204,26 @@ def copy(best: Best, target: Path) -> None:
     if best.folder is None:
         raise ConfigError([f'study "{best.study.name}" has no exported model'])
     target.mkdir(parents=True, exist_ok=True)
-    for name in best.files:
+    for name in best.files if model else FILES[1:]:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with atomic_files.replacing(target / name) as unfinished:
             shutil.copyfile(best.folder / name, unfinished)
+
+
+def copy_model(best: Best, target: Path) -> None:
+    """Copy the model alone to a file, atomically.
+
+    Raises:
+        ArtifactError: the file can't be written.
+        ConfigError: there is no exported model, or it needs other files beside it.
+    """
+    if best.folder is None:
+        raise ConfigError([f'study "{best.study.name}" has no exported model'])
+    if tuple(best.load or PLAIN) != PLAIN:
+        received = f"received a file, {target}, but the model needs {', '.join(best.files)}"
+        raise ConfigError([f"--export: {received}, expected a folder"])
+    with atomic_files.replacing(target) as unfinished:
+        shutil.copyfile(best.folder / best.model, unfinished)
 
 
 def model_source(about: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -188,7 +188,7 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
     value = partial(valuation.value, fold=fold, part=fold.validation)
     with _scoring():
         reloaded, allowed = tolerance.measured(
-            _rounding(plan), recorded, model, value, is_loss=is_loss
+            rounding(plan), recorded, model, value, is_loss=is_loss
         )
         if not math.isfinite(reloaded):
             raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
@@ -213,7 +213,7 @@ def _scoring() -> Iterator[None]:
         raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 
 
-def _rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
+def rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
     """Return the rounding errors of the study's precision on this machine."""
     precision: str = plan.file.training.precision
     if precision == "float32" and backend.rounds_to_tf32():

@@ -17,8 +17,13 @@ def holds(proof: Mapping[str, Any]) -> bool:
     """Return whether the model is proven; proofs of earlier versions are judged by their values."""
     if "proven" in proof:
         return bool(proof["proven"])
-    allowed = max(EARLIER_LEAST, EARLIER_SHARE * abs(proof["recorded"]))
-    return bool(proof["difference"] <= allowed)
+    return bool(proof["difference"] <= allowed(proof))
+
+
+def allowed(proof: Mapping[str, Any]) -> float:
+    """Return the tolerance of a proof; of one of earlier versions, as they had it."""
+    earlier = max(EARLIER_LEAST, EARLIER_SHARE * abs(proof["recorded"]))
+    return float(proof.get("tolerance") or earlier)
 
 
 def why_not(proof: Mapping[str, Any]) -> str:

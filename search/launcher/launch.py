@@ -8,8 +8,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, places
@@ -98,6 +99,20 @@ def finish(
     chosen = [] if number is None else ["--trial", str(number)]
     words = [study.name, *(["--again"] if again else []), *chosen]
     return wire.answer("finish", *words, STUDYHALL_STORAGE=url)
+
+
+def convert(
+    study: Study, url: str, targets: Mapping[str, Path], *, number: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Convert the proven model into other formats in a fresh process.
+
+    Args:
+        targets: where each format goes.
+        number: a trial's number; None: the best trial.
+    """
+    chosen = [] if number is None else ["--trial", str(number)]
+    words = [f"{form}={path.resolve()}" for form, path in targets.items()]
+    return wire.answer("convert", study.name, *words, *chosen, STUDYHALL_STORAGE=url)
 
 
 def _watch(

@@ -69,11 +69,6 @@ class ScriptTrial(TrialUnderWay):
         self._values: dict[str, Any] = {}
 
     @property
-    def part_count(self) -> int:
-        """The number of trainings of the trial."""
-        return self.context.plan.file.training.repeats
-
-    @property
     def seed(self) -> int:
         """The seed of the training under way."""
         return trial_seed(self.context.study.seed, self.number, self.part)
@@ -114,6 +109,7 @@ class ScriptTrial(TrialUnderWay):
     def begun(self) -> None:
         """Publish the hyperparameters for the samplers of other workers; training begins."""
         self._keeping_lease(lambda: self.context.store.write_params(self.claim))
+        self._tell_listeners()
 
     def report(
         self, epoch: int, value: float | None, metrics: Mapping[str, float], seconds: float | None

@@ -58,7 +58,7 @@ def create(
 
     file = chosen_backend.settled(file)
     learned = warm_start.known(db, file, found)
-    place = _new_place(file)
+    place = new_place(file.study.artifacts, file.study.name)
     record = {
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
@@ -182,17 +182,22 @@ def usual_place(file: StudyFile) -> str:
     return str(paths.expanded(file.study.artifacts).resolve() / file.study.name)
 
 
-def _new_place(file: StudyFile) -> str:
-    """Return a new folder or prefix for artifacts; another database may have a study so named."""
-    if bucket.is_bucket(file.study.artifacts):
-        return f"{file.study.artifacts.rstrip('/')}/{file.study.name}-{uuid.uuid4().hex[:8]}"
-    parent, name = paths.expanded(file.study.artifacts).resolve(), file.study.name
+def new_place(artifacts: str, name: str) -> str:
+    """Return a new folder or prefix for artifacts; another database may have a study so named.
+
+    Args:
+        artifacts: `[study] artifacts`; a folder is created in it.
+        name: the study's name.
+    """
+    if bucket.is_bucket(artifacts):
+        return f"{artifacts.rstrip('/')}/{name}-{uuid.uuid4().hex[:8]}"
+    parent, own = paths.expanded(artifacts).resolve(), name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
-            (parent / name).mkdir(parents=True)  # atomic: only one launch gets the folder
+            (parent / own).mkdir(parents=True)  # atomic: only one launch gets the folder
             break
-        name = f"{file.study.name}-{count}"
-    return str(parent / name)
+        own = f"{name}-{count}"
+    return str(parent / own)
 
 
 def _first(file: StudyFile, learned: dict[str, Any]) -> list[Queued]:

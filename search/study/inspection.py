@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from studyhall.search.data import source_check
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import keras_settings, wire
-from studyhall.search.study import repeated
+from studyhall.search.study import extras, repeated
 from studyhall.search.study.imported_files import imported
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
@@ -58,8 +58,9 @@ def glance(file: StudyFile, path: Path) -> None:
     """See that data and code are there, before anything is imported that takes long.
 
     Raises:
-        ConfigError, UserCodeError: as `inspect`.
+        ConfigError, UserCodeError: as `inspect`; or a package is missing that the file needs.
     """
+    extras.check(file, path.name)
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             user_code.find_builder(file.model.family, path.parent)

@@ -13,6 +13,8 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket, marker
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
+from studyhall.storage.database import Database
+from studyhall.storage.studies import adoption, retiring, studies
 from studyhall.storage.studies.rows import Study
 
 SCRIPT = "script"  # key of the record of a study whose trials a user's script trains
@@ -83,13 +85,33 @@ def check_reach(study: Study) -> None:
     raise ConfigError([f"{study.name}: [study] artifacts: {received}"])
 
 
+def moved_to(db: Database, study: Study) -> str | None:
+    """Return the database to which a study has been moved, artifacts and all; None if it wasn't."""
+    return studies.facts(db, study).get(retiring.MOVED)
+
+
+def check_trainable(db: Database, study: Study) -> None:
+    """Check that trials of a study can be trained here.
+
+    Raises:
+        ConfigError: the study has been moved to another database, or another tool has made it, so
+            that data and model are unknown.
+    """
+    if (origin := study.config.get(adoption.FOREIGN)) is not None:
+        received = f"received a study of {origin}, whose data and model are not known here"
+        raise ConfigError([f"{study.name}: {received}, expected one that has a study file"])
+    if (to := moved_to(db, study)) is not None:
+        expected = f"expected --storage {to}, or to delete this one, which leaves the files there"
+        raise ConfigError([f"{study.name}: received a study that was moved to {to}, {expected}"])
+
+
 def local_folder(study: Study) -> Path:
     """Return the local folder of its files; for a bucket, a folder below the working directory."""
     return bucket.folder(study.config["artifacts"])
 
 
 def remove_artifacts(study: Study) -> None:
-    """Delete the checkpoints, models and logs of a deleted study.
+    """Delete the checkpoints, models and logs of a study.
 
     Raises:
         ArtifactError: they are in a bucket that can't be reached.

@@ -27,6 +27,7 @@ from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.sampling.feed import Finished
 from studyhall.storage.sampling.window import Window
 from studyhall.storage.studies import studies
+from studyhall.storage.studies.adoption import FOREIGN
 from studyhall.storage.studies.rows import Study
 
 BEST, LATEST = 100, 200  # largest numbers of best and of latest trials to copy
@@ -119,6 +120,12 @@ def _comparable(db: Database, file: StudyFile, found: Inspection) -> Study:
 
 def _differing(other: Study, file: StudyFile, found: Inspection) -> Sequence[str]:
     theirs, named = other.config["file"], objectives.of_file(dict(file.study))
+    if FOREIGN in other.config:  # nothing else is known of it: the user answers for data and code
+        differs = {
+            "[study] objective": objectives.of_file(theirs["study"])[0] != named[0],
+            "[study] direction": other.direction != objectives.directions(dict(file.study))[0],
+        }
+        return [name for name, differing in differs.items() if differing]
     pairs = {
         "data": (other.config["inspection"]["data"], found.data),
         "code": (other.config["inspection"]["code"], found.code),

@@ -34,6 +34,8 @@ EFFECTS: dict[str, Effect | None] = {
     "training.xla": "applies",
     "training.checkpoint_every_epochs": "applies",
     "training.checkpoint_every_s": "applies",
+    "training.tensorboard": "applies",
+    "training.mlflow": "applies",
     "search": "applies",  # any sampler and pruner can use the results so far
     "search.first": "kept",  # decided at the start, when trials were queued
     "search.warm_start": "kept",  # its trials were copied into the study's record at the start

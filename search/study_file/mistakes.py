@@ -170,8 +170,8 @@ def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
         expected = spelling.one_of(received, key.choices)
     else:
         expected = key.expected + _technical(detail)
-    # A refused database URL may contain a password, so it is not shown.
-    secret = name == "storage" and isinstance(received, str)
+    # A refused URL may contain a password, so it is not shown.
+    secret = name in ("storage", "mlflow") and isinstance(received, str)
     return Mistake(table, name, "an unsupported URL" if secret else _shown(received), expected)
 
 

@@ -31,6 +31,7 @@ from studyhall.search.study_file.value_types import (
     Source,
     Split,
     Text,
+    TrackingUri,
     Workplace,
 )
 from studyhall.spaces import hyperparameters
@@ -160,6 +161,10 @@ class TrainingSection(Section):
     """fewest epochs between two checkpoints; checkpoint_every_s applies too"""
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
     """fewest seconds between two checkpoints; checkpoint_every_epochs applies too"""
+    tensorboard: bool = False
+    """write each epoch's metrics, and the hyperparameters, for TensorBoard (docs/exports.md)"""
+    mlflow: TrackingUri | None = None
+    """MLflow's tracking URI: a run for each trial, with its metrics by epoch (docs/exports.md)"""
 
 
 class SearchSection(Section):

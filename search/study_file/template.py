@@ -53,6 +53,7 @@ EXAMPLES: dict[str, object] = {
     "group": "patient",
     "target": "species",
     "image_size": [64, 64],
+    "mlflow": "http://localhost:5000",
     "samples": 10000,
     "recycle_mib": 8192,
 }
@@ -78,7 +79,7 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
         family: ``mlp``, ``cnn`` or the user's own; ``[space]`` lists its hyperparameters.
         source: The value of ``[data] source``.
     """
-    chosen = {"name": _legal(name), "family": family, "source": source}
+    chosen = {"name": legal_name(name), "family": family, "source": source}
     document = tomlkit.document()
     _say(document, HEAD)
     for table in (name for name in StudyFile.model_fields if name != "trials"):
@@ -89,7 +90,8 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
     return tomlkit.dumps(document)
 
 
-def _legal(name: str) -> str:
+def legal_name(name: str) -> str:
+    """Return a name that `[study] name` takes: other characters become "-"."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "study"
 
 

@@ -9,6 +9,7 @@ import importlib.util
 import math
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -20,6 +21,7 @@ from studyhall.spaces import hyperparameters, spelling
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 LOCAL = "local"
 WORKPLACES = '"local", "ray", or an address of a Ray cluster: ray://host:10001 or host:6379'
+TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "databricks")
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -46,7 +48,24 @@ def _readable(url: str) -> bool:
     return url.isprintable() and parts.drivername in DRIVERS and bool(parts.database)
 
 
-def _artifact_place(place: str) -> str:
+def _tracking_uri(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in TRACKING:
+        raise ValueError("a URI such as http://host:5000 or sqlite:///mlflow.db")
+    if parts.password:
+        raise ValueError("a URI without a password, which $MLFLOW_TRACKING_PASSWORD may hold")
+    return uri
+
+
+def check_artifact_place(place: str) -> str:
+    """Return a folder or bucket for artifacts.
+
+    Raises:
+        ValueError: it is neither; the message says what is expected.
+    """
     paths.check(place)
     if "://" in place and not re.match(r"s3://[^/]+", place):
         raise ValueError("a folder, relative or absolute, or s3://bucket/prefix")
@@ -100,8 +119,13 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[Text, AfterValidator(paths.check)]
-ArtifactPlace = Annotated[Text, AfterValidator(_artifact_place)]
+ArtifactPlace = Annotated[Text, AfterValidator(check_artifact_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
+TrackingUri = Annotated[
+    str,
+    Field(json_schema_extra={"expected": "http://host:5000 or sqlite:///mlflow.db"}),
+    AfterValidator(_tracking_uri),
+]
 Family = Annotated[str, AfterValidator(_builder)]
 Sampler = Annotated[
     Literal["auto", "tpe", "gp", "cmaes", "nsgaii", "random", "grid", "qmc"],

@@ -9,7 +9,14 @@ from dataclasses import replace
 from studyhall.search.diagnosis import best_losses
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.training import Training
-from studyhall.search.trial import compiled_loss, failures, modelling, result, time_limit, trainings
+from studyhall.search.trial import (
+    compiled_loss,
+    failures,
+    modelling,
+    result,
+    time_limit,
+    trainings,
+)
 from studyhall.search.trial.best_model import BestModel
 from studyhall.search.trial.context import Outcome, SearchContext, TrialFailed
 from studyhall.search.trial.modelling import Built
@@ -44,11 +51,6 @@ class Run(TrialUnderWay):
         self.attributes["seed"] = models.seed(self.parts[0])
         self._trainings: list[Training] = []
 
-    @property
-    def part_count(self) -> int:
-        """The number of trainings of the trial."""
-        return len(self.parts)
-
     def train(self) -> Outcome:
         """Train every part in turn; keep the last part's model if the trial is among the best.
 
@@ -81,6 +83,7 @@ class Run(TrialUnderWay):
             self.attributes |= {"values": dict(built.values), **built.size}
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
+        self._tell_listeners()
         self._engine = self.models.engine(part.fold, built.form)
         run = self._training(part, built)
         self.attributes |= compiled_loss.about(built, run)
@@ -174,6 +177,11 @@ class Run(TrialUnderWay):
         self._tell("COMPLETE", self.progress.value)
         self.best_model.settle()
         return Outcome.COMPLETE
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The number of folds, and of repeats."""
+        return len(self.plan.data.folds), self.file.training.repeats
 
     def _training_seconds(self) -> Iterator[Mapping[str, float]]:
         return (run.seconds for run in self._trainings)

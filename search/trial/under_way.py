@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from studyhall.search.process.stop import STOPPED
-from studyhall.search.trial import result
+from studyhall.search.trial import listening, recorders, result
 from studyhall.search.trial.checkpoints import Checkpoints
 from studyhall.search.trial.context import LOG, Context, Outcome
+from studyhall.search.trial.listening import Told
 from studyhall.search.trial.result import Ended
 from studyhall.search.trial.time_limit import Stopwatch
 from studyhall.search.trial.trainings import TrialProgress
@@ -36,6 +37,7 @@ class TrialUnderWay:
         self.progress = TrialProgress()
         self.attributes: dict[str, Any] = {}
         self._stopwatch = Stopwatch(wait=wait_s)
+        self._listeners = recorders.of(context, claim)
 
     @property
     def number(self) -> int:
@@ -79,9 +81,16 @@ class TrialUnderWay:
                 self.claim, epoch, value, metrics, fold=part, step=step, seconds=seconds
             )
             fell_behind = self.context.store.should_prune(self.claim, step)
+            name = listening.named(part, *self.sizes)
+            self._listeners.epoch(Told(name, epoch, metrics))
         if order is Order.PRUNE:
             self.attributes["stopped"] = "by hand"
         return Order.PRUNE if fell_behind and not self.is_fixed else order
+
+    def _tell_listeners(self) -> None:
+        """Tell the listeners that training begins, or goes on."""
+        told = listening.past(self.claim.history, *self.sizes)
+        self._listeners.begin(self.claim.frozen.params, told)
 
     def _must_leave(self, order: Order) -> bool:
         if order is Order.STOP:
@@ -101,12 +110,19 @@ class TrialUnderWay:
         self.checkpoints.drop()
 
     @property
+    def sizes(self) -> tuple[int, int]:
+        """The number of folds, and of repeats."""
+        return 1, self.context.plan.file.training.repeats
+
+    @property
     def part_count(self) -> int:
         """The number of trainings of the trial."""
-        return 1
+        folds, repeats = self.sizes
+        return folds * repeats
 
     def _training_seconds(self) -> Iterable[Mapping[str, float]]:
         return ()
 
     def _record(self, state: Ended, value: float | None, parts: Sequence[float]) -> None:
         result.tell(self.context, self.claim, state, value, self.attributes, parts)
+        self._listeners.end(state, None if value is None else self.context.plan.turned(value))

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,13 @@ class Transaction:
         named = statement.row_type(self._cursor)
         return [named(row) for row in self._cursor.fetchall()]
 
+    def mappings(self, text: str, **values: Any) -> list[dict[str, Any]]:
+        """Run a statement and return all its rows as values by column."""
+        statement = _statement(self.kind, text)
+        self.execute(statement.sql, statement.binds(values))
+        names = [column[0] for column in self._cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
+
     def row(self, text: str, **values: Any) -> Row | None:
         """Run a statement and return its first row; None if it has none."""
         rows = self.rows(text, **values)
@@ -63,6 +70,12 @@ class Transaction:
         statement = _statement(self.kind, text)
         self.execute(statement.sql, statement.binds(values))
         return int(self._cursor.rowcount)
+
+    def run_many(self, text: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement that returns no rows once for each mapping of values by name."""
+        if rows:
+            statement = _statement(self.kind, text)
+            self._cursor.executemany(statement.sql, [statement.binds(row) for row in rows])
 
     def execute(self, sql: str, binds: Any = ()) -> None:
         """Run a statement in the driver's own syntax, with its placeholders."""

@@ -165,6 +165,16 @@ def histories(db: Database, study: Study) -> dict[int, list[dict[str, Any]]]:
     return dict(found)
 
 
+def epoch_seconds(db: Database, study: Study) -> dict[tuple[int, int, int], float | None]:
+    """Return how long each epoch took, by trial_id, fold and epoch; None where it is unknown."""
+    text = """
+        SELECT h.trial_id, h.fold, h.epoch, h.seconds
+        FROM studyhall_history h JOIN trials t ON t.trial_id = h.trial_id
+        WHERE t.study_id = :study_id"""
+    found = db.snapshot(lambda transaction: transaction.rows(text, study_id=study.study_id))
+    return {(row.trial_id, row.fold, row.epoch): row.seconds for row in found}
+
+
 def finished_since(
     db: Database, study: Study, seen: int | None, *, patience_s: float = connection.PATIENCE_S
 ) -> tuple[list[TrialRecord], int]:

@@ -11,6 +11,7 @@ from typing import Any
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies import deletion
+from studyhall.storage.studies.retiring import MOVED
 
 PREFIX = "trash/"  # unmistakable: a study's name can't contain a slash
 _FACT = "trash"
@@ -27,7 +28,8 @@ class Deleted:
         deleted_at: epoch seconds of the database's clock.
         deleted_by: the user who deleted it.
         trials: how many trials it has.
-        artifacts: location of its checkpoints and models; None if studyhall has not created it.
+        artifacts: location of its checkpoints and models; None if studyhall has not created it, or
+            if its copy in another database uses them.
     """
 
     study_id: int
@@ -78,14 +80,17 @@ def contents(db: Database) -> list[Deleted]:
         lambda transaction: transaction.rows(
             """
             SELECT s.study_id, f.value,
-                (SELECT count(*) FROM trials t WHERE t.study_id = s.study_id)
+                (SELECT count(*) FROM trials t WHERE t.study_id = s.study_id),
+                (SELECT count(*) FROM studyhall_facts m WHERE m.study_id = s.study_id
+                    AND m.key = :moved)
             FROM studies s JOIN studyhall_facts f ON f.study_id = s.study_id AND f.key = :key
             WHERE s.study_name LIKE :like""",
             key=_FACT,
+            moved=MOVED,
             like=f"{PREFIX}%",
         )
     )
-    deleted = [_deleted(study_id, json.loads(about), trials) for study_id, about, trials in found]
+    deleted = [_deleted(row[0], json.loads(row[1]), row[2], bool(row[3])) for row in found]
     return sorted(deleted, key=lambda each: (-each.deleted_at, -each.study_id))
 
 
@@ -206,7 +211,7 @@ def _restore_record(transaction: Transaction, study_id: int, about: dict[str, An
     )
 
 
-def _deleted(study_id: int, about: dict[str, Any], trials: int) -> Deleted:
+def _deleted(study_id: int, about: dict[str, Any], trials: int, moved: bool) -> Deleted:
     config = json.loads(about["record"]["config"]) if about["record"] else {}
-    where = config.get("artifacts")
+    where = None if moved else config.get("artifacts")  # those of a moved study are its copy's
     return Deleted(study_id, about["name"], about["at"], about["by"], trials, where)

@@ -190,3 +190,36 @@ def test_questions_leave_the_database_as_it_is(studio, typed):
         assert typed(*command)[0] == 0
     after = status.status(studio.db, study)
     assert (after.counts, after.limit, after.used) == (before.counts, before.limit, before.used)
+
+
+def test_a_study_of_optunas_is_named_and_taken_in(tmp_path, monkeypatch, capsys):
+    import optuna
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STUDYHALL_STORAGE", url := f"sqlite:///{tmp_path}/theirs.db")
+    theirs = optuna.create_study(study_name="my churn", storage=url)
+    theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+
+    def typed(*words):
+        monkeypatch.setattr("sys.argv", ["studyhall", *words])
+        with pytest.raises(SystemExit) as ended:
+            app.run()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out + said.err
+
+    code, said = typed("status")
+    assert (
+        code == 0 and "Optuna has created: my churn\nto take one in: studyhall adopt NAME" in said
+    )
+    code, said = typed("trials", "my churn")
+    assert code == 2 and "has not created it: take it in by studyhall adopt 'my churn'" in said
+    for _ in range(2):
+        code, said = typed("adopt", "my churn")
+        assert code == 0 and said.startswith('study "my churn" with 2 trials: adopted; see ')
+    code, said = typed("best", "my churn")
+    assert code == 0 and f"value {theirs.best_value:.5g}" in said and "not done" not in said
+    assert "created" not in typed("status")[1]
+    assert typed("export", "my churn", "--to", "all.parquet", "--epochs")[0] == 0
+    code, said = typed("resume", "my churn", "--trials", "+1")
+    assert code == 2 and said.startswith("my churn: received a study of Optuna, whose data")
+    assert typed("adopt", "none")[1].startswith("there is no study 'none' in ")

@@ -1,0 +1,56 @@
+"""The commands `adopt` and `import-keras-tuner`: studies that other tools have begun."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import Name, Storage, storage_option
+from studyhall.search.display.terminal import remark, say
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+
+
+def adopt(name: Name, storage: Storage = None) -> None:
+    """Take an Optuna study of the database in: its trials stay, commands show them."""
+    from studyhall.search.study import foreign
+    from studyhall.storage.queries import status
+
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = foreign.adopt(db, name)
+        count = status.status(db, study).finished
+    say(f'study "{name}" with {count} trials: adopted; see studyhall status{storage_option(url)}')
+
+
+def import_keras_tuner(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The project folder of KerasTuner.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the study; default: that of the folder.")
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="min:NAME|max:NAME", help="What was optimized, where the folder does not tell."
+        ),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Make a study of a project folder of KerasTuner."""
+    from studyhall.search.interchange import tuner_import  # imports Optuna: slow
+    from studyhall.storage.queries import status
+
+    url = storage or default_url()
+    called = name or folder.resolve().name
+    with closing(Database.open(url)) as db:
+        study, left = tuner_import.create(db, folder, called, objective)
+        state = status.status(db, study)
+    if left:
+        remark(f"{folder}: {left} trials that had not ended were left out")
+    made = f'study "{study.name}" with {state.finished} trials on {state.objective}'
+    say(f"{made}; see studyhall trials {study.name}{storage_option(url)}")

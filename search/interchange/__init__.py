@@ -1,0 +1,1 @@
+"""Studies as other tools hold them: tables, other databases, MLflow, folders of KerasTuner."""
