@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from studyhall.search.cli.options import File, Name, Storage, find
+from studyhall.search.cli.options import File, Name, Storage, find, find_described
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
@@ -63,11 +63,13 @@ def convert(
     trial: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Convert a study's proven model into other formats; print what came of it as JSON."""
-    quiet.import_keras()
-    from studyhall.search.evaluation.conversion import Conversion
-
     with closing(Database.open(storage or default_url(), create=False)) as db:
-        conversion = Conversion(db, find(db, name), trial)
+        study = find_described(db, name, "best --format")
+        chosen_backend.of_study(study)
+        quiet.import_keras()
+        from studyhall.search.evaluation.conversion import Conversion
+
+        conversion = Conversion(db, study, trial)
     made = [conversion.convert(form, Path(path))
             for form, _, path in (each.partition("=") for each in targets)]  # fmt: skip
     print(json.dumps(made))
