@@ -13,7 +13,7 @@ from studyhall.search.cli import app
 from studyhall.search.display import words
 from studyhall.search.doctor import database, machine, report
 from studyhall.search.doctor.finding import size
-from studyhall.search.process import device_memory, disk
+from studyhall.search.process import device_memory, disk, keras_settings
 from studyhall.search.study import record
 from studyhall.storage.database import health
 from studyhall.storage.database.health import Health
@@ -227,6 +227,24 @@ def test_a_library_that_is_missing():
     assert ("without keras", "pip install keras", True) in [
         (one.says, one.do, one.needs_you) for one in found
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [({"jax": "0.10"}, []), ({}, [("without tensorflow", "pip install tensorflow", True)])],
+)
+def test_one_backend_is_enough(there, says):
+    none = dict.fromkeys(("tensorflow", "jax", "torch"))
+    found = [*machine.findings({"keras": "3.15"} | none | there, machine.devices())]
+    told = [(one.says, one.do, one.needs_you) for one in found]
+    assert [each for each in told if each[0].startswith("without ")] == says
+
+
+def test_a_study_whose_backend_this_machine_lacks(studio, monkeypatch):
+    study = studio.study(training={"backend": "jax"})
+    monkeypatch.setattr(keras_settings, "is_installed", lambda name: name != "jax")
+    said = '! study "iris" computes with jax, which this machine lacks: pip install studyhall[jax]'
+    assert said in lines(studio, study)
 
 
 def test_devices_are_named_without_tensorflow(monkeypatch):

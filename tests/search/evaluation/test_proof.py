@@ -72,6 +72,7 @@ def test_the_card_beside_the_model(studio, finished):
     assert card["classes"] == ["setosa", "versicolor", "virginica"]
     assert card["preparation"]["kind"] == "standard" and card["input_shape"] == [4]
     assert card["versions"]["keras"] == keras.__version__
+    assert card["backend"] == "tensorflow" and card["versions"]["tensorflow"]
     assert card["proof"]["difference"] < 1e-6 and card["test"]["times"] == 1
 
 
