@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from studyhall.storage.database import Database, Transaction
+from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.studies import deletion, foreign_trials, rows, trash
 from studyhall.storage.studies.rows import Study
@@ -108,7 +108,10 @@ def adopt(
         foreign_trials.publish(transaction, study_id, name, study.config.get(METRIC, "value"))
         return study
 
-    return db.transaction(work)
+    try:
+        return db.transaction(work)
+    except dialects.driver(db.kind).IntegrityError:  # another process has adopted it meanwhile
+        return db.transaction(work)
 
 
 def _identifier(transaction: Transaction, db: Database, name: str) -> int:

@@ -153,7 +153,7 @@ def test_what_cannot_be_converted_or_run_is_said(proven, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_own_classes_pictures_and_mixed_precision_are_converted_too(studio, tmp_path):
+def test_own_classes_and_pictures_are_converted_too(studio, tmp_path):
     from studyhall.search.evaluation import proof
 
     mine = studio.study(CODE, study={"name": "own", "trials": 1}, space={"width": None})

@@ -1,6 +1,7 @@
 """Studies that plain Optuna has made get our rows beside theirs."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import optuna
@@ -125,3 +126,13 @@ def test_what_is_known_of_it_beforehand(db: Database, plain):
     assert adoption.about(db, "theirs") == (["maximize"], [], 8)
     plain.set_metric_names(["accuracy"])
     assert adoption.about(db, "theirs")[1] == ["accuracy"]
+
+
+def test_of_several_processes_each_finds_it_adopted(db: Database, plain):
+    others = [db.another() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda each: adoption.adopt(each, "theirs"), others))
+    for each in others:
+        each.close()
+    assert found == [adoption.adopt(db, "theirs")] * 4
+    assert len(records.trials(db, found[0])) == status.status(db, found[0]).limit == 8
