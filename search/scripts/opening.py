@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
 from studyhall.search.study import creation, inspection
 from studyhall.search.study.inspection import Inspection
+from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status
-from studyhall.storage.studies import studies, trash
+from studyhall.storage.studies import adoption, studies, trash
 from studyhall.storage.studies.rows import Study
+
+ADOPTED = "adopted"  # key of a study's record: the number of trials that another tool has run
+FOREIGN_KEYS = (adoption.FOREIGN, adoption.METRIC)
 
 
 def opened(
@@ -35,9 +40,14 @@ def opened(
 
     Raises:
         ConfigError: an unfinished study of that name has other code or settings.
+        StorageError: an Optuna study of that name has not been adopted.
     """
     found = found_in(file, script)
     study = studies.find(db, file.study.name)
+    if study is not None and adoption.FOREIGN in study.config:
+        study = _taken_over(db, study, file, script, found)
+    if study is not None:
+        file = _beside(file, study.config.get(ADOPTED, 0))
     if study is not None and call.fresh and _makes_way(db, study, found):
         trash.put(db, study.study_id, "studyhall run")
         tell(f'the earlier study "{study.name}" is in the trash; see: studyhall trash')
@@ -55,6 +65,40 @@ def opened(
         return study
     changes = creation.compare(study, file, found, script.path)
     return creation.apply(db, study, file, changes, found)
+
+
+def _taken_over(
+    db: Database, study: Study, file: StudyFile, script: Script, found: Inspection
+) -> Study:
+    """Give an adopted study of Optuna a script, whose trials come beside those that it has.
+
+    Raises:
+        ConfigError: the script optimises in the other direction.
+    """
+    (direction,) = objectives.directions(dict(file.study))
+    if direction != study.direction:
+        received = f'received "{direction}", expected "{study.direction}", as {study.name} has it'
+        raise ConfigError([f"{script.path}: direction: {received}"])
+    count = status.status(db, study).finished
+    kept = {key: study.config[key] for key in study.config if key not in FOREIGN_KEYS}
+    file = _beside(file, count)
+    record = {
+        **kept,
+        "file": config.to_dict(file),
+        "folder": script.folder,
+        "inspection": asdict(found),
+        ADOPTED: count,
+        **script.to_record(),
+    }
+    changed = studies.change_config(db, study, record)
+    studies.set_limits(db, study, **creation.budget(file))
+    return changed
+
+
+def _beside(file: StudyFile, count: int) -> StudyFile:
+    """Return a file whose budget is for trials beside so many of another tool."""
+    section = file.study.model_copy(update={"trials": file.study.trials + count})
+    return file.model_copy(update={"study": section})
 
 
 def found_in(file: StudyFile, script: Script) -> Inspection:

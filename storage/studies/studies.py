@@ -66,7 +66,10 @@ def create(
     except dialects.driver(db.kind).IntegrityError as error:
         # Another process has created a study of that name in the meantime.
         if (study := find(db, name)) is None:
-            message = f"the name {name!r} belongs to a study that studyhall has not created"
+            message = (
+                f"the name {name!r} belongs to a study that studyhall has not created; to go on "
+                f"with it: studyhall adopt {name}"
+            )
             raise StorageError(message) from error
         return study, False
 

@@ -1,12 +1,16 @@
 """A script's study goes on, makes way for a new one, or is refused."""
 
+import optuna
 import pytest
 
 from studyhall.search.scripts import call, opening
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
+from studyhall.search.study import foreign, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.queries import status
 from studyhall.storage.studies import studies, trash
 
 
@@ -54,7 +58,25 @@ def test_a_finished_study_answers_and_says_if_its_code_has_changed(opened):
 
 def test_the_study_of_a_study_file_is_not_taken(opened, study_file):
     first = opened()
-    record = {key: value for key, value in first.config.items() if key != "script"}
-    studies.change_config(opened.db, first, record, [])
+    described = {key: value for key, value in first.config.items() if key != "script"}
+    studies.change_config(opened.db, first, described, [])
     with pytest.raises(ConfigError, match='received "s", which is the study of a study file'):
         opened()
+
+
+def test_an_adopted_study_of_optuna_goes_on_beside_its_own_trials(opened):
+    plain = optuna.create_study(
+        study_name="s", storage=f"sqlite:///{opened.file.parent}/studyhall.db", direction="minimize"
+    )
+    plain.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=4)
+    with pytest.raises(StorageError, match="to go on with it: studyhall adopt s"):
+        opened()
+    foreign.adopt(opened.db, "s")
+    with pytest.raises(ConfigError, match='received "maximize", expected "minimize"'):
+        opened(direction="maximize")
+
+    for _ in range(2):  # the second time it is a study like any other
+        study = opened(trials=3)
+        state = status.status(opened.db, study)
+        assert (state.finished, state.limit, state.left) == (4, 7, 3)
+    record.check_trainable(opened.db, study)
