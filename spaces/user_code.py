@@ -8,20 +8,18 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import inspect
-import re
 import sys
-import sysconfig
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from studyhall.spaces import builder_forms, static_checks
-from studyhall.spaces.failures import UnusableCodeError, UserCodeError, is_ours, own_part
+from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.spelling import nearest
+from studyhall.spaces.user_errors import line_of, told
 
-__all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "told", "where_it_belongs"]
+__all__ = ["UserCodeError", "call", "find", "forget", "load", "loaded", "where_it_belongs"]
 
 # Exceptions passed on unchanged: a pruned trial and exhausted memory are not mistakes in the code.
 PASSED_ON = ("TrialPruned", "ResourceExhaustedError", "MemoryError")
@@ -116,7 +114,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return function(*arguments)
         except UserCodeError as error:  # raised by our UserTrial, which the function was given
-            line = _line(error)
+            line = line_of(error)
             raise type(error)(f"{line}: {error}" if line else str(error)) from error.__cause__
         except Exception as error:
             if type(error).__name__ in PASSED_ON:
@@ -247,36 +245,3 @@ def _check_signature(function: Callable[..., Any], takes: tuple[str, ...], name:
         signature.bind(*takes)
     except TypeError:
         raise UserCodeError(f"{name} takes {signature}, expected ({', '.join(takes)})") from None
-
-
-def told(error: Exception) -> str:
-    """Return an exception's message, preceded by file and line of the user's code."""
-    said = f"{type(error).__name__}: {_first_line(error)}"
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name}, line {error.lineno}: {said}"
-    if isinstance(error, FileNotFoundError) and not Path(str(error.filename)).is_absolute():
-        said += f" (relative to {Path.cwd()}, where the study file lies)"
-    line = _line(error)
-    return f"{line}: {said}" if line else said
-
-
-def _line(error: Exception) -> str:
-    """Return file and line of the user's code that raised; "" if it was not the user's."""
-    frames = traceback.extract_tb(own_part(error))
-    theirs = [each for each in frames if not (_is_library(each.filename) or is_ours(each.filename))]
-    return f"{Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else ""
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg
-    said, of_keras, _ = str(error).partition("\n\nArguments received by ")
-    lines = [line for line in said.splitlines() if line.strip()] or [""]
-    # Keras puts the reason in the last line, in bold (ANSI escapes).
-    return re.sub(r"\x1b\[\d*m", "", lines[-1] if of_keras else lines[0])
-
-
-def _is_library(file: str) -> bool:
-    libraries = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
-    elsewhere = {"site-packages", "dist-packages"} & {*Path(file).parts}  # in another environment
-    return bool(elsewhere) or file.startswith(("<", *libraries))

@@ -11,7 +11,8 @@ from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.space import Space
 from studyhall.spaces.spelling import as_toml
-from studyhall.spaces.user_code import call, told, where_it_belongs
+from studyhall.spaces.user_code import call, where_it_belongs
+from studyhall.spaces.user_errors import told
 
 if TYPE_CHECKING:
     import keras

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 520
-PAGES = ("service", "clusters", "exports")  # of docs/, with commands
+PAGES = ("service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
 PICTURE_BYTES = 200_000
 
 SHOWN = {name: app.imported(name) for name in command_list.SHOWN}
@@ -84,7 +84,7 @@ def code(language: str, text: str = TEXT) -> list[str]:
 
 
 def typed() -> Iterator[list[str]]:
-    """Every studyhall command of its code blocks and of two of docs/, word by word."""
+    """Every studyhall command of its code blocks and of those of docs/, word by word."""
     pages = [(ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in PAGES]
     for line in "\n".join(
         block for page in (TEXT, *pages) for block in code("sh", page)

@@ -19,7 +19,6 @@ MOVED = {  # modules of KerasTuner by ours of the same content
     "tuners.gridsearch": "tuners",
     "engine.base_tuner": "tuner",
     "engine.multi_execution_tuner": "tuner",
-    "engine.oracle": "oracles",
 }
 SPACE = "studyhall.spaces.hp"
 OF_SPACE = ("hyperparameters", "hyperparameter", "conditions")

@@ -8,7 +8,7 @@ from studyhall.keras_tuner import applications, oracles, tuners
 from studyhall.keras_tuner.building import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
 from studyhall.keras_tuner.objective import Objective
-from studyhall.keras_tuner.oracles import Oracle
+from studyhall.keras_tuner.oracle import Oracle
 from studyhall.keras_tuner.tuner import Tuner
 from studyhall.keras_tuner.tuners import (
     BayesianOptimization,

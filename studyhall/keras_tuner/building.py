@@ -16,7 +16,7 @@ from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.storage.trials.claimed_trial import Claim
 
 if TYPE_CHECKING:
-    from studyhall.keras_tuner.oracles import Oracle
+    from studyhall.keras_tuner.oracle import Oracle
 
 MOST_BUILDS = 1000  # to see what is declared under all conditions
 

@@ -1,9 +1,9 @@
 """The names of `keras_tuner.engine`, for scripts that import from there."""
 
-from studyhall.keras_tuner import hypermodel, objective, oracles, trial, tuner
+from studyhall.keras_tuner import hypermodel, objective, oracle, trial, tuner
 from studyhall.spaces.hp import hyperparameter, hyperparameters
 
-base_tuner, multi_execution_tuner, oracle = tuner, tuner, oracles
+base_tuner, multi_execution_tuner = tuner, tuner
 
 __all__ = [
     "base_tuner",

@@ -12,9 +12,10 @@ from studyhall.keras_tuner import building, validation
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
-from studyhall.keras_tuner.oracles import Oracle, identifier
+from studyhall.keras_tuner.oracle import Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
+from studyhall.keras_tuner.tuner_events import TunerEvents
 from studyhall.search.scripts import alone, answers, call, model_files, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
@@ -31,7 +32,7 @@ UNNAMED = "untitled_project"
 BUILD = "build"  # attribute of a trial: the shapes that its model was built for
 
 
-class Tuner:
+class Tuner(TunerEvents):
     """The search of a KerasTuner script, as a study with exact budget and persistent trials.
 
     Args:
@@ -309,38 +310,3 @@ class Tuner:
         folder = Path(self.project_dir) / f"trial_{trial_id}"
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder)
-
-    # What subclasses override, and what does nothing because the study is in its database
-
-    def on_search_begin(self) -> None:
-        """Called when the search begins."""
-
-    def on_search_end(self) -> None:
-        """Called when the search has ended."""
-
-    def on_trial_begin(self, trial: Trial) -> None:
-        """Called when a trial begins."""
-
-    def on_trial_end(self, trial: Trial) -> None:
-        """Called when a trial has ended."""
-
-    def on_epoch_begin(self, trial: Trial, model: Any, epoch: int, logs: Any = None) -> None:
-        """Called when an epoch begins."""
-
-    def on_epoch_end(self, trial: Trial, model: Any, epoch: int, logs: Any = None) -> None:
-        """Called when an epoch has ended."""
-
-    def on_batch_begin(self, trial: Trial, model: Any, batch: int, logs: Any = None) -> None:
-        """Called when a batch begins."""
-
-    def on_batch_end(self, trial: Trial, model: Any, batch: int, logs: Any = None) -> None:
-        """Called when a batch has ended."""
-
-    def save_model(self, trial_id: str, model: Any, step: int = 0) -> None:
-        """Do nothing: the models of the best trials are kept with the study."""
-
-    def save(self) -> None:
-        """Do nothing: the study is in its database."""
-
-    def reload(self) -> None:
-        """Do nothing: the study is in its database."""
