@@ -165,7 +165,7 @@ def _prove(db: Database, found: Searched, call: Call) -> None:
         say(f"not proven: {error.problems[0]}")
         return
     if not card["proven"]:
-        say(*proof_result.sentences(found.study.name, card["proof"]))
+        say(f"NOT PROVEN: {proof_result.why_not(card['proof'])}; it is not exported")
         raise SystemExit(proof_result.NOT_PROVEN)
     value = words.number(card["proof"]["reloaded"])
     say(f"proven: the model of trial {card['trial']}, loaded again, scores {value}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from studyhall.keras_tuner.objective import Objective
 from studyhall.search.study_file.config_error import ConfigError
 
 PREFIX = "val_"
+SAME = 1e-5  # between two measurements, relative or absolute
 
 
 def measured(
@@ -28,22 +29,37 @@ def measured(
         name: the study's name, for messages.
 
     Raises:
-        ConfigError: `fit` has no validation set, or the model does not measure the objective.
+        ConfigError: `fit` has no validation set or one that is drawn anew each time, or the model
+            does not measure the objective.
     """
     given = inspect.signature(keras.Model.fit).bind_partial(None, *args, **kwargs).arguments
     data = _validation(given)
     if data is None:
         raise ConfigError([f"{name}: search() has no validation data to measure its model on"])
-    further = {"sample_weight": data[2]} if len(data) > 2 else {}
-    if given.get("batch_size"):
-        further["batch_size"] = given["batch_size"]
-    found = model.evaluate(*data[:2], **further, verbose=0, return_dict=True)
-    logs = {f"{PREFIX}{metric}": float(np.mean(value)) for metric, value in found.items()}
+    logs = _logs(model, data, given)
     if not objective.has_value(logs):
         names = ", ".join(logs)
         said = f"its model measures {names}, but not the objective {objective.name}"
         raise ConfigError([f"{name}: {said}"])
-    return float(objective.get_value(logs))
+    value = float(objective.get_value(logs))
+    again = float(objective.get_value(_logs(model, data, given)))
+    if not math.isclose(value, again, rel_tol=SAME, abs_tol=SAME):
+        said = f"its validation data differ each time: {value:.5g}, then {again:.5g}"
+        raise ConfigError([f"{name}: {said}"])
+    return value
+
+
+def _logs(model: Any, data: Sequence[Any], given: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a model measures on its validation set, by the names in the logs of `fit`."""
+    size = given.get("validation_batch_size") or given.get("batch_size")
+    further = {
+        "sample_weight": data[2] if len(data) > 2 else None,
+        "batch_size": size,
+        "steps": given.get("validation_steps"),
+    }
+    further = {key: value for key, value in further.items() if value is not None}
+    found = model.evaluate(*data[:2], **further, verbose=0, return_dict=True)
+    return {f"{PREFIX}{metric}": float(np.mean(value)) for metric, value in found.items()}
 
 
 def _validation(given: Mapping[str, Any]) -> tuple[Any, ...] | None:

@@ -92,6 +92,17 @@ def test_a_model_that_scores_otherwise_is_not_exported():
     assert card["proven"] and best.read(db, searched.study).finished
     with pytest.raises(ConfigError, match="no validation data to measure its model on"):
         script_proof.prove(db, searched, tuner._call((X, Y), {"epochs": 3}))
+    noise = np.random.default_rng(0)
+
+    class Drawn(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return noise.normal(size=X.shape), Y
+
+    with pytest.raises(ConfigError, match="its validation data differ each time"):
+        script_proof.prove(db, searched, tuner._call((X, Y), {"validation_data": Drawn()}))
     shared = tuner._call((X, Y), {"validation_split": 0.5})
     assert script_proof.prove(db, searched, shared)["proof"]["reloaded"] > 0
     db.close()
