@@ -21,6 +21,7 @@ from studyhall.search.cli.options import (
 )
 from studyhall.search.launcher import early, places, ray_cluster
 from studyhall.search.launcher.ray_cluster import Cluster
+from studyhall.search.scripts import continuation
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
@@ -50,7 +51,7 @@ def launch(
     study_file = config.load(file, overrides)
     url = study_file.study.storage or default_url()
     given_workers = places.given(workers, gpus, per_gpu, on)
-    cluster = _cluster(study_file, given_workers, gpus_per_worker, url, file.name)
+    cluster = cluster_of(study_file, given_workers, gpus_per_worker, url, file.name)
     devices = places.devices(study_file, ALONE if cluster else given_workers, file.name)
     inspection.glance(study_file, file)
     with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
@@ -89,8 +90,9 @@ def resume(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
+        continuation.check(study)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
-        cluster = _cluster(file, given, gpus_per_worker, url, name)
+        cluster = cluster_of(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
             added = lifecycle.more(trials, status.status(db, study).limit)
@@ -99,7 +101,7 @@ def resume(
     raise typer.Exit(code)
 
 
-def _cluster(
+def cluster_of(
     file: StudyFile, given: places.Given, gpus_per_worker: float | None, url: str, name: str
 ) -> Cluster | None:
     """Return the cluster that the command line or the file chooses; None for this machine."""

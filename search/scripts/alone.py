@@ -51,15 +51,16 @@ class Alone:
     def _work(self, db: Database, study: Study, call: Call) -> None:
         stop = Stop()
         age = Forever(record.stored(study).file.workers, 0.0, 0.0)
-        with _listening(stop):
+        with listening(stop):
             script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:
             return
+        again = "run the script again" if session.main_file() else "run the cell again"
         if stop.code == recycling.EXIT_CODE:
-            say("a trial ran out of memory; run the script again, and a fresh process tries it")
+            say(f"a trial ran out of memory; {again}, and a fresh process tries it")
         if status.status(db, study).spent:
             return
-        say(f"{study.name}: the trial is handed back; run the script again to go on")
+        say(f"{study.name}: the trial is handed back; {again} to go on")
         if stop.code == 128 + signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(stop.code or 1)
@@ -79,7 +80,7 @@ def _started() -> Script:
 
 
 @contextmanager
-def _listening(stop: Stop) -> Iterator[None]:
+def listening(stop: Stop) -> Iterator[None]:
     """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
