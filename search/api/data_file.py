@@ -77,7 +77,8 @@ def _written(folder: Path, name: str, write: Callable[[Path], Any]) -> Path:
     """Write a file, unless it is there; return its path."""
     path = folder / name
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_files.reported(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with atomic_files.replacing(path) as unfinished:
             write(unfinished)
     return path
@@ -118,11 +119,14 @@ def _array(values: Any, study: str) -> np.ndarray[Any, Any]:
 
     if type(values).__module__.startswith("scipy.sparse"):
         raise _refusal(study, "a sparse matrix")
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise _refusal(study, "rows of different lengths (ragged)") from error
     if found.dtype == object and all(isinstance(each, str) for each in found.ravel()):
         found = found.astype(str)
     if found.dtype == object:
-        raise _refusal(study, "an array of Python objects (ragged rows?)")
+        raise _refusal(study, "an array of Python objects")
     return found
 
 

@@ -74,7 +74,7 @@ def search(call: Call, url: str | None = None) -> Searched:
 def _started() -> Script:
     """Return the script that this process runs."""
     path, folder = session.main_file(), Path.cwd()
-    if path is None:
+    if path is None or path.suffix != ".py":  # such as a program that imports the script
         return Script.at(folder / f"{session.NOTEBOOK}.py", folder, [])
     return Script.at(path, folder, sys.argv[1:])
 
