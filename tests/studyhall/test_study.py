@@ -312,7 +312,7 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(capsys):
 def test_a_callback_needs_a_trial_of_ours_and_a_metric_that_is_measured():
     with pytest.raises(studyhall.ConfigError, match="callback: received a optuna"):
         studyhall.callback(optuna.create_study().ask())
-    with pytest.raises(studyhall.ConfigError, match='received "val_auc", expected one of loss'):
+    with pytest.raises(studyhall.ConfigError, match='received "val_auc", expected one of acc'):
         studyhall.Study("fit").optimize(
             lambda trial: trained(trial, studyhall.callback(trial, "val_auc")), 9
         )
