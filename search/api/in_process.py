@@ -20,6 +20,7 @@ from studyhall.search.scripts import alone, session
 from studyhall.search.scripts.script_worker import Forever
 from studyhall.search.study import record
 from studyhall.search.trial.context import Context, Outcome, SearchContext
+from studyhall.search.trial.modelling import Blueprint
 from studyhall.search.trial.objective import Objective
 from studyhall.search.worker import Search
 from studyhall.storage.database import Database
@@ -61,7 +62,7 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
     silence.import_tensorflow()
     stop = Stop()
     with alone.listening(stop), following(db, study), _watched(url, study, quiet=quiet):
-        _run_trials(db, study, stop)
+        train(db, study, stop)
     say("", show.studies_table([(study, status.status(db, study))]))
     again = "run the program again" if session.main_file() else "run the cell again"
     if stop.code == recycling.EXIT_CODE:
@@ -71,7 +72,17 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
     return stop.code if stop.code != recycling.EXIT_CODE else 0
 
 
-def _run_trials(db: Database, study: Study, stop: Stop) -> None:
+def train(db: Database, study: Study, stop: Stop) -> Blueprint:
+    """Run trials in this process, printing nothing; return the blueprint of their models.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        stop: tells whether a stop is requested.
+
+    Raises:
+        ConfigError, StopNow: as `work`.
+    """
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)
     keeper = kind.keeper(db, study, stored)
@@ -81,6 +92,7 @@ def _run_trials(db: Database, study: Study, stop: Stop) -> None:
             Objective(context, kind.begin), Forever(stored.file.workers, 0.0, 0.0), kind
         )
     keeper.tidy()
+    return plan
 
 
 @contextmanager

@@ -132,16 +132,11 @@ def _keras() -> Any:
 def _with_own_code(study: Study, found: winners.Best) -> Any:
     """Return the model of a user's own builder, loaded or built anew as for its proof."""
     from studyhall.search import worker
-    from studyhall.search.evaluation import reloading
+    from studyhall.search.api import fitting
 
-    stored, problems = record.stored(study), []
+    stored = record.stored(study)
     plan = worker.plan_of(stored, stored.folder, study)
-    for way in reloading.ways(found.trial, plan):
-        try:
-            return way(record.objects(study)).model
-        except reloading.NotProvenError as error:
-            problems.append(f"{study.name}: trial {found.trial.number}: {error}")
-    raise ConfigError(problems)
+    return fitting.reloaded(study, plan, found.trial)
 
 
 def _of_script(searched: Searched, rebuilt: Rebuilt | None) -> BestTrial:
