@@ -22,7 +22,7 @@ from studyhall.search.launcher import early, places
 from studyhall.search.process import handover, wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
-from studyhall.search.scripts import continuation
+from studyhall.search.scripts import continuation, script
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -150,7 +150,9 @@ def go_on(url: str, name: str, trials: int | None, given: dict[str, Any], *, qui
                 raise ConfigError([f"{name}: trials: received {trials}, expected at least {limit}"])
             studies.extend(db, study, trials=trials - limit)
         view = Telling(live.view(out, name, quiet=quiet))
-        code = lifecycle.run(db, study, url, devices, quiet=quiet, cluster=cluster, view=view)
+        # The models of a script's trials are its own business: nothing is proven.
+        work = lifecycle.run if script.recorded(study) is None else lifecycle.run_workers
+        code = work(db, study, url, devices, quiet=quiet, cluster=cluster, view=view)
         judge(db, study, url, code, view.complaints)
 
 

@@ -69,3 +69,9 @@ def test_any_callable_has_a_family():
     assert handover.family(lambda hp: None) == "python:lambda"
     assert handover.family(cell()) == "python:add"
     assert handover.is_handed("python:add") and not handover.is_handed("my_model.py:add")
+
+
+def test_a_socket_in_a_folder_of_others_is_not_trusted():
+    with handover.offered(cell()):
+        os.chmod(os.path.dirname(os.environ[handover.SOCKET]), 0o755)
+        assert child().returncode == 1
