@@ -23,6 +23,7 @@ from studyhall.search.trial.context import Context, Outcome, SearchContext
 from studyhall.search.trial.modelling import Blueprint
 from studyhall.search.trial.objective import Objective
 from studyhall.search.worker import Search
+from studyhall.spaces import randomness
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.studies.rows import Study
@@ -75,6 +76,8 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
 def train(db: Database, study: Study, stop: Stop) -> Blueprint:
     """Run trials in this process, printing nothing; return the blueprint of their models.
 
+    Keras' settings and the random generators are afterwards as they were before.
+
     Args:
         db: database of the study.
         study: the study.
@@ -86,13 +89,27 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)
     keeper = kind.keeper(db, study, stored)
-    with closing(worker.trial_store(db, study, stored, plan.space)) as store:
+    with _settings_kept(), closing(worker.trial_store(db, study, stored, plan.space)) as store:
         context = SearchContext(db, study, stored, plan, store, objects, keeper, stop)
-        worker.run_trials(
-            Objective(context, kind.begin), Forever(stored.file.workers, 0.0, 0.0), kind
-        )
+        runner = Objective(context, kind.begin)
+        worker.run_trials(runner, Forever(stored.file.workers, 0.0, 0.0), kind)
     keeper.tidy()
     return plan
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Restore what trials change in a `with` block, since the process is the user's."""
+    import keras
+
+    policy, form = keras.config.dtype_policy(), keras.config.image_data_format()
+    generators = randomness.state()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        keras.config.set_image_data_format(form)
+        randomness.restore(generators)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from studyhall.search.scripts import continuation, script
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.records import TrialRecord
@@ -60,11 +61,14 @@ class Launch:
         """Run workers until the budget is spent; prove the best model and print it.
 
         Raises:
+            UserCodeError: the builder takes other arguments.
             KeyboardInterrupt: it was interrupted; the trials under way are saved.
             ConfigError: a mistake of the user's, or no trial has completed.
             RuntimeError: a worker has failed; the message is the end of its log.
         """
         check_alone(self.url, self.file.study.name)
+        if self.builder is not None:  # so that nothing is written for one that can't be called
+            builder_forms.adapted(self.builder, self.file.model.family)
         offer = nullcontext() if self.builder is None else handover.offered(self.builder)
         with settings.as_path(self.file, self.folder) as path, offer:
             devices = places.devices(self.file, self.given, self.file.study.name)

@@ -44,6 +44,7 @@ def test_two_classes_have_two_probabilities_in_their_order():
     assert fitted.score(X[:100], NAMES[:100]) > 0.9
 
 
+@pytest.mark.slow
 def test_it_stands_in_a_pipeline_under_cross_validation():
     steps = make_pipeline(StandardScaler(), TunedClassifier(SPACE, trials=1, epochs=10, seed=2))
     scores = cross_val_score(steps, X, Y, cv=2, error_score="raise")
@@ -51,6 +52,7 @@ def test_it_stands_in_a_pipeline_under_cross_validation():
     assert clone(steps).get_params()["tunedclassifier__seed"] == 2
 
 
+@pytest.mark.slow
 def test_folds_rank_the_trials():
     fitted = TunedClassifier(SPACE, trials=1, epochs=3, cv=3).fit(X, Y)
     assert fitted.predict(X).shape == (150,)

@@ -17,6 +17,7 @@ from studyhall.search.cli import lifecycle
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 6)).astype("float32")
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
+FAST = {"heartbeat": 0.5, "silence": 2.0}
 SPACE = {"learning_rate": (1e-3, 1e-1, "log"), "depth": (1, 2), "dropout": 0.1}
 
 
@@ -167,6 +168,24 @@ def test_a_function_trains_in_this_process(build, unproven):
     assert {*study.trials["state"]} == {"COMPLETE"} and [*study.trials][-1] == "units"
 
 
+def test_the_process_is_left_as_it_was(unproven):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    np.random.seed(7)
+    try:
+        studyhall.Study("fun", data=(X, Y), model=by_shape, epochs=1).run(trials=1)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        assert np.random.random() == np.random.RandomState(7).random()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_a_function_with_other_arguments_is_refused_before_anything_is_written():
+    study = studyhall.Study("fun", data=(X, Y), model=lambda one, two, three, four: None)
+    with pytest.raises(studyhall.UserCodeError, match="python:lambda takes"):
+        study.run()
+    assert not os.path.exists("studyhall.db")
+
+
 def test_an_interrupted_function_goes_on_where_it_stopped(unproven, capsys):
     def build(trial, input_shape, outputs):
         if len(built) < 1:
@@ -225,10 +244,30 @@ def test_workers_train_a_function_as_this_process_does():
     assert values[0] == values[1]
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_replaced_by_one_that_has_the_function():
+    def build(trial, input_shape, outputs):
+        if not os.path.exists("killed"):
+            open("killed", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return by_shape(trial, input_shape, outputs)
+
+    study = studyhall.Study("fun", data=(X, Y), model=build, epochs=2, workers=FAST)
+    assert len(study.run(trials=3, workers=2).trials) == 3
+
+
+@pytest.mark.slow
+def test_a_mistake_that_only_workers_meet_is_raised_here(tmp_path):
+    (tmp_path / "my_model.py").write_text("def build(hp):\n    return 1 / hp.Fixed('zero', 0)\n")
+    study = studyhall.Study("own", data=(X, Y), model="my_model.py:build")
+    with pytest.raises(studyhall.ConfigError, match=r"my_model.py, line 2: ZeroDivisionError"):
+        study.run(trials=20)
+
+
 # search
 
 
-@pytest.mark.parametrize("build", [by_hp, by_trial])
+@pytest.mark.parametrize("build", [pytest.param(by_hp, marks=pytest.mark.slow), by_trial])
 def test_a_search_passes_the_arguments_of_fit(build):
     study = studyhall.Study("own", seed=1)
     study.search(build, X, Y, validation_split=0.2, epochs=2, trials=2, verbose=0, batch_size=50)
@@ -239,6 +278,7 @@ def test_a_search_passes_the_arguments_of_fit(build):
     assert studyhall.Study("own").best.model.predict_on_batch(X[:2]).shape == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_search_by_accuracy_is_for_the_highest():
     study = studyhall.Study("own")
     study.search(
