@@ -377,7 +377,9 @@ USER = """
 import numpy as np
 import studyhall
 from studyhall.optuna import Trial
+from studyhall.sklearn import TunedClassifier
 
+tuned: TunedClassifier = TunedClassifier(space={"depth": (1, 3)}, cv=5).fit([[1.0]], [1])
 study = studyhall.Study(
     "digits", space={"depth": (1, 3)}, data=(np.ones((9, 2)), np.ones(9)), model="mlp"
 )
