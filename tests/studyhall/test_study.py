@@ -162,7 +162,7 @@ def unproven(monkeypatch):
     monkeypatch.setattr(lifecycle, "finish", lambda *_, **__: 0)
 
 
-@pytest.mark.parametrize("build", [by_hp, by_shape])
+@pytest.mark.parametrize("build", [by_hp, pytest.param(by_shape, marks=pytest.mark.slow)])
 def test_a_function_trains_in_this_process(build, unproven):
     study = studyhall.Study("fun", data=(X, Y), model=build, epochs=2).run(trials=2)
     assert {*study.trials["state"]} == {"COMPLETE"} and [*study.trials][-1] == "units"
@@ -320,14 +320,14 @@ def test_a_trial_that_falls_behind_is_pruned_as_in_optuna(callback):
 
     def objective(trial):
         try:
-            return trained(trial, callback(trial), epochs=5)
+            return trained(trial, callback(trial))
         except optuna.TrialPruned as pruned:
             caught.append(pruned)
             raise
 
     study = studyhall.Study("fit")
-    study.optimize(objective, 3, pruner=optuna.pruners.MedianPruner(n_startup_trials=1))
-    assert [*study.trials["state"]] == ["COMPLETE", "PRUNED", "PRUNED"] and len(caught) == 2
+    study.optimize(objective, 2, pruner=optuna.pruners.MedianPruner(n_startup_trials=1))
+    assert [*study.trials["state"]] == ["COMPLETE", "PRUNED"] and len(caught) == 1
 
 
 def test_an_interrupted_fit_goes_on_from_its_checkpoint(capsys):
@@ -354,7 +354,7 @@ def test_a_callback_needs_a_trial_of_ours_and_a_metric_that_is_measured():
         studyhall.callback(optuna.create_study().ask())
     with pytest.raises(studyhall.ConfigError, match='received "val_auc", expected one of acc'):
         studyhall.Study("fit").optimize(
-            lambda trial: trained(trial, studyhall.callback(trial, "val_auc")), 9
+            lambda trial: trained(trial, studyhall.callback(trial, "val_auc"), epochs=1), 9
         )
 
 
