@@ -55,7 +55,7 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
     Raises:
         ConfigError: data or code differ from those that the study began with, or the first trials
             all failed.
-        StopNow: the user interrupted twice.
+        KeyboardInterrupt: the user interrupted twice.
     """
     stopping.lift(db, study)
     if status.status(db, study).spent:
@@ -84,7 +84,8 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
         stop: tells whether a stop is requested.
 
     Raises:
-        ConfigError, StopNow: as `work`.
+        ConfigError: as `work`.
+        StopNow: the user interrupted twice.
     """
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from studyhall.search.display.terminal import say
 from studyhall.search.process import recycling
-from studyhall.search.process.stop import Stop
+from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, script_worker, session
 from studyhall.search.scripts.call import Call
@@ -81,7 +81,11 @@ def _started() -> Script:
 
 @contextmanager
 def listening(stop: Stop) -> Iterator[None]:
-    """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only."""
+    """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only.
+
+    Raises:
+        KeyboardInterrupt: the user has interrupted twice.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -90,6 +94,8 @@ def listening(stop: Stop) -> Iterator[None]:
     stop.listen()
     try:
         yield
+    except StopNow:  # no exception that a user's program knows
+        raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

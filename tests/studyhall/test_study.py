@@ -203,6 +203,16 @@ def test_an_interrupted_function_goes_on_where_it_stopped(unproven, capsys):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_second_interrupt_ends_at_once(unproven):
+    def build(trial, input_shape, outputs):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        studyhall.Study("fun", data=(X, Y), model=build, epochs=3).run(trials=2)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_function_that_fails_is_said(unproven):
     def build(hp):
         return 1 / hp.Fixed("zero", 0)
