@@ -73,9 +73,14 @@ class Search:
             self.streak.failed(claim.number, reason)
         else:
             self.streak.went_on(well=outcome in (Outcome.COMPLETE, Outcome.PRUNED))
-        _show(context, claim, outcome)
+        self.show(context, claim, outcome)
         if self.streak.problems:
             raise ConfigError(self.streak.problems)
+
+    def show(self, context: Context, claim: Claim, outcome: Outcome) -> None:
+        """Print a line for a finished trial, unless the launcher prints it."""
+        if LAUNCHED not in os.environ and outcome not in (Outcome.HANDED_BACK, Outcome.LOST):
+            _print_line(context, claim)
 
 
 def work(
@@ -174,11 +179,7 @@ def _say_why(nothing: Exhausted, stop: Stop, study: str) -> None:
         stop.ask(STOPPED)
 
 
-def _show(context: Context, claim: Claim, outcome: Outcome) -> None:
-    """Print a line for a finished trial, unless the launcher prints it."""
-    if LAUNCHED in os.environ or outcome in (Outcome.HANDED_BACK, Outcome.LOST):
-        return
-
+def _print_line(context: Context, claim: Claim) -> None:
     def look(transaction: Transaction) -> tuple[TrialRecord, Status]:
         (trial,) = records.read(transaction, context.study.study_id, claim.number)
         return trial, status.read(transaction, context.study.study_id)

@@ -90,6 +90,7 @@ class Study:
         storage: URL of its database, an Optuna storage with a URL, or None.
         sampler, pruner: Optuna's, or None.
         direction: "minimize" or "maximize".
+        further: more keys of a study file, by table.
     """
 
     def __init__(
@@ -99,10 +100,12 @@ class Study:
         sampler: BaseSampler | None,
         pruner: BasePruner | None,
         direction: str,
+        further: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.study_name = name or _free_name()
         self.sampler, self.pruner = sampler, pruner
         self._url, self._direction = _url(storage), direction
+        self._further = further or {}
         self._queue: list[dict[str, Any]] = []
         self._attributes: dict[str, Any] = {}
         self._trials = 0
@@ -151,6 +154,7 @@ class Study:
                 queue=self._queue,
                 fresh=self._url is None,  # Optuna would keep it in memory
                 hours=None if timeout is None else timeout / SECONDS_PER_HOUR,
+                further=self._further,
             ),
             self._url,
         )
@@ -262,17 +266,20 @@ class Trial:
     Args:
         under_way: the trial that a worker holds.
         study: the study.
+
+    Attributes:
+        under_way: the trial that a worker holds.
     """
 
     def __init__(self, under_way: ScriptTrial, study: Study) -> None:
         self.study = study
-        self._under_way = under_way
+        self.under_way = under_way
         self._trial = under_way.claim.trial
 
     @property
     def number(self) -> int:
         """The trial's number, from 0."""
-        return self._under_way.number
+        return self.under_way.number
 
     def report(self, value: float, step: int) -> None:
         """Report an intermediate value; the trial may be handed back here.
@@ -283,11 +290,15 @@ class Trial:
         """
         number = float(value)
         self._trial.report(number, step)
-        self._under_way.report_step(step, number)
+        self.under_way.report_step(step, number)
+
+    def callback(self, monitor: str = "val_loss") -> Any:
+        """Return a callback for Keras' `fit`; see `studyhall.callback`."""
+        return callback(self, monitor)
 
     def should_prune(self) -> bool:
         """Return True if the trial should end with its last report."""
-        return self._under_way.falls_behind
+        return self.under_way.falls_behind
 
     def suggest_float(self, name: str, *args: Any, **kwargs: Any) -> float:
         """Suggest a float, as `optuna.Trial.suggest_float`."""
@@ -308,8 +319,37 @@ class Trial:
         return getattr(self._trial, name)
 
     def _noted(self, name: str, value: Any) -> Any:
-        self._under_way.note({name: value})
+        self.under_way.note({name: value})
         return value
+
+
+def callback(trial: Any, monitor: str = "val_loss") -> Any:
+    """Return a callback that lets Keras' `fit` follow a trial of `Study.optimize`.
+
+    It reports each epoch, prunes the trial that falls behind, saves checkpoints, and goes on from
+    one that an interrupted or killed process has left. `fit` of a trial is followed without it
+    too, but then its epochs neither rank nor prune the trial.
+
+    >>> model.fit(x, y, validation_data=..., callbacks=[studyhall.callback(trial)])
+
+    Args:
+        trial: the trial that the objective was called with.
+        monitor: the metric's name in Keras' logs; the study's direction says what is better.
+
+    Returns:
+        A `keras.callbacks.Callback`. It raises `optuna.TrialPruned`, which the objective passes
+        on, and ValueError if no epoch has measured the metric.
+
+    Raises:
+        ConfigError: the trial is none of studyhall's.
+    """
+    if not isinstance(trial, Trial):
+        kind = f"{type(trial).__module__}.{type(trial).__name__}"
+        expected = "expected the trial that Study.optimize() calls the objective with"
+        raise ConfigError([f"callback: received a {kind}, {expected}"])
+    from studyhall.search.scripts.monitored import Monitored
+
+    return Monitored(trial.under_way, monitor)
 
 
 def _direction(given: Any) -> str:

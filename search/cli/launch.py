@@ -21,6 +21,7 @@ from studyhall.search.cli.options import (
 )
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
+from studyhall.search.scripts import continuation
 from studyhall.search.study import chosen_backend, creation, extras, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
@@ -51,7 +52,7 @@ def launch(
     url = study_file.study.storage or default_url()
     study_file = chosen_backend.of_file(study_file, file, url)
     given_workers = places.given(workers, gpus, per_gpu, on)
-    cluster = _cluster(study_file, given_workers, gpus_per_worker, url, file.name)
+    cluster = cluster_of(study_file, given_workers, gpus_per_worker, url, file.name)
     devices = places.devices(study_file, ALONE if cluster else given_workers, file.name)
     inspection.glance(study_file, file)
     with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
@@ -91,9 +92,10 @@ def resume(
     with closing(Database.open(url, create=False)) as db:
         study = find_to_train(db, name)
         chosen_backend.of_study(study)
+        continuation.check(study)
         given, file = places.given(workers, gpus, per_gpu, on), record.stored(study).file
         extras.check(file, name)
-        cluster = _cluster(file, given, gpus_per_worker, url, name)
+        cluster = cluster_of(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
             added = lifecycle.more(trials, status.status(db, study).limit)
@@ -102,7 +104,7 @@ def resume(
     raise typer.Exit(code)
 
 
-def _cluster(
+def cluster_of(
     file: StudyFile, given: places.Given, gpus_per_worker: float | None, url: str, name: str
 ) -> Cluster | None:
     """Return the cluster that the command line or the file chooses; None for this machine."""

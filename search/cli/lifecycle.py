@@ -76,6 +76,7 @@ def run(
     quiet: bool,
     early: Sequence[WorkerProcess] = (),
     cluster: Cluster | None = None,
+    view: View | None = None,
 ) -> int:
     """Run workers, show their progress, then prove and show the best model.
 
@@ -84,12 +85,26 @@ def run(
         quiet: print only remarks and the result.
         early: workers that were started before the study existed.
         cluster: where the workers run; None for this machine.
+        view: shows the progress; default: a live table on a terminal, else lines.
 
     Returns:
         The exit code: that of `launch.launch`; 143 if somebody stopped the study, 1 if its budget
         is spent without a complete trial, 3 if its best model is not proven.
     """
-    code = run_workers(db, study, url, devices, quiet=quiet, early=early, cluster=cluster)
+    code = run_workers(
+        db, study, url, devices, quiet=quiet, early=early, cluster=cluster, view=view
+    )
+    return ended(db, study, url, devices, code, quiet=quiet)
+
+
+def ended(
+    db: Database, study: Study, url: str, devices: list[Device], code: int, *, quiet: bool
+) -> int:
+    """Prove and show the best model after workers have ended, or say what is still to do.
+
+    Args:
+        code: the exit code of the workers; the others are those of `run`.
+    """
     state = status.status(db, study)
     if not state.spent:
         if state.stopping:
@@ -116,10 +131,11 @@ def run_workers(
     quiet: bool,
     early: Sequence[WorkerProcess] = (),
     cluster: Cluster | None = None,
+    view: View | None = None,
 ) -> int:
     """Run workers and show their progress; the arguments and the exit code are those of `run`."""
     stopping.lift(db, study)
-    view = live.view(out, study.name, quiet=quiet)
+    view = view or live.view(out, study.name, quiet=quiet)
     with following(db, study):
         if cluster is not None:
             code = ray_cluster.run(db, study, cluster, view, url)

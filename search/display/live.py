@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from studyhall.search.display import show, words
+from studyhall.search.display.notebook import Cell
 from studyhall.search.display.terminal import tell
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.records import TrialRecord
@@ -120,9 +122,11 @@ def picture(title: str, status: Status, note: str = "") -> RenderableType:
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:
-    """Return a live table for a terminal, else lines; remarks only if quiet."""
+    """Return a live table for a terminal or a notebook, else lines; remarks only if quiet."""
     if not quiet and console.is_terminal and not console.is_dumb_terminal:
         return Screen(console, title)
+    if not quiet and console.is_jupyter:
+        return Cell(console, partial(picture, title))
     return lines(console, quiet=quiet)
 
 

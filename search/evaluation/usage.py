@@ -9,6 +9,7 @@ from types import ModuleType
 
 from studyhall.search.evaluation import best
 from studyhall.search.evaluation.reloading import Reloaded, own_objects
+from studyhall.search.process import handover
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
@@ -65,6 +66,15 @@ def load():
         found = keras.layers.Identity(dtype="float32")(found)
     return keras.Model(raw, built(found, training=False))
 '''
+
+# The function is in no module, so whoever loads the model brings it.
+_HANDED_LOADER = (
+    _LOADER.replace("import load; model = load()", "import load; model = load(build)")
+    .replace("import {module}", "from studyhall.spaces import builder_forms")
+    .replace("def load():", "def load(build):")
+    .replace("{module}.{function}(", 'builder_forms.adapted(build, "build")(')
+    .format()
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,8 @@ def _with_own_classes(named: own_classes.NamedObjects) -> Usage:
 
 
 def _built_anew(plan: Blueprint) -> Usage:
+    if handover.is_handed(plan.file.model.family):
+        return Usage(("from load_model import load", "model = load(build)"), (), _HANDED_LOADER)
     function = plan.file.model.family.rpartition(":")[2]
     home = next(m for m in own_classes.modules() if vars(m).get(function) is plan.builder)
     loader = _LOADER.format(module=home.__name__, function=function)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from studyhall.search.display.terminal import say
 from studyhall.search.process import keras_settings, recycling
-from studyhall.search.process.stop import Stop
+from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, script_worker, session
 from studyhall.search.scripts.call import Call
@@ -51,15 +51,16 @@ class Alone:
     def _work(self, db: Database, study: Study, call: Call) -> None:
         stop = Stop()
         age = Forever(record.stored(study).file.workers, 0.0, 0.0)
-        with _listening(stop):
+        with listening(stop):
             script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:
             return
+        again = "run the script again" if session.main_file() else "run the cell again"
         if stop.code == recycling.EXIT_CODE:
-            say("a trial ran out of memory; run the script again, and a fresh process tries it")
+            say(f"a trial ran out of memory; {again}, and a fresh process tries it")
         if status.status(db, study).spent:
             return
-        say(f"{study.name}: the trial is handed back; run the script again to go on")
+        say(f"{study.name}: the trial is handed back; {again} to go on")
         if stop.code == 128 + signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(stop.code or 1)
@@ -78,14 +79,18 @@ def _backend() -> str:
 def _started() -> Script:
     """Return the script that this process runs."""
     path, folder = session.main_file(), Path.cwd()
-    if path is None:
+    if path is None or path.suffix != ".py":  # such as a program that imports the script
         return Script.at(folder / f"{session.NOTEBOOK}.py", folder, [])
     return Script.at(path, folder, sys.argv[1:])
 
 
 @contextmanager
-def _listening(stop: Stop) -> Iterator[None]:
-    """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only."""
+def listening(stop: Stop) -> Iterator[None]:
+    """Treat Ctrl-C and SIGTERM as requests to stop after the epoch, in the main thread only.
+
+    Raises:
+        KeyboardInterrupt: the user has interrupted twice.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -94,6 +99,8 @@ def _listening(stop: Stop) -> Iterator[None]:
     stop.listen()
     try:
         yield
+    except StopNow:  # no exception that a user's program knows
+        raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -66,6 +66,7 @@ class ScriptTrial(TrialUnderWay):
         self.falls_behind = False
         self._function, self._ended = function, ended
         self._model: str | None = None
+        self._pruned = False
         self._values: dict[str, Any] = {}
 
     @property
@@ -88,6 +89,8 @@ class ScriptTrial(TrialUnderWay):
             with self._stopwatch.time("train"):
                 value = self._number(user_code.call(self._function, self))
         except optuna.TrialPruned:
+            if self._pruned:  # and told
+                return Outcome.PRUNED
             if not self.claim.reports:
                 raise
             self._tell("PRUNED", min(self.claim.reports.values()))
@@ -245,6 +248,7 @@ class ScriptTrial(TrialUnderWay):
     def _prune(self) -> None:
         reports = [value for value in self.claim.reports.values() if math.isfinite(value)]
         self._keeping_lease(lambda: self._tell("PRUNED", min(reports, default=None)))
+        self._pruned = True
         raise Leave(Outcome.PRUNED)
 
     def _log(self, epoch: int, metrics: Mapping[str, float], seconds: float | None) -> None:

@@ -37,7 +37,7 @@ def of_file(file: StudyFile, path: Path, url: str | None = None) -> StudyFile:
     """
     if file.training.backend == AUTO and url is not None:
         file = _with(file, _recorded(file, url))
-    source = keras_settings.backend_here()[1] if file.training.backend == AUTO else ""
+    source = _here()[1] if file.training.backend == AUTO else ""
     resolved = settled(file)
     _choose(path.name, resolved.training.backend, source)
     if found := [*mistakes.of_backend(resolved)]:
@@ -49,7 +49,7 @@ def settled(file: StudyFile) -> StudyFile:
     """Return the file with the backend of this machine's settings, unless it has one of its own."""
     if file.training.backend != AUTO:
         return file
-    return _with(file, keras_settings.backend_here()[0])
+    return _with(file, _here()[0])
 
 
 def of_study(study: Study) -> None:
@@ -61,6 +61,12 @@ def of_study(study: Study) -> None:
     _choose(study.name, record.stored(study).file.training.backend, "")
 
 
+def _here() -> tuple[str, str]:
+    """Return the backend of this process, and what has chosen it."""
+    begun = keras_settings.backend_in_use()
+    return (begun, "this program") if begun is not None else keras_settings.backend_here()
+
+
 def _with(file: StudyFile, backend: str) -> StudyFile:
     section = file.training.model_copy(update={"backend": backend})
     return file.model_copy(update={"training": section})
@@ -69,9 +75,10 @@ def _with(file: StudyFile, backend: str) -> StudyFile:
 def _choose(name: str, backend: str, source: str) -> None:
     try:
         keras_settings.choose_backend(backend)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         received = f'"{backend}"' + (f" by {source}" if source else "")
-        raise ConfigError([f"{name}: {KEY}: received {received}, expected {error}"]) from error
+        ending = f": {error}" if isinstance(error, RuntimeError) else f", expected {error}"
+        raise ConfigError([f"{name}: {KEY}: received {received}{ending}"]) from error
 
 
 def _recorded(file: StudyFile, url: str) -> str:

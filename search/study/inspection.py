@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.search.data import source_check
 from studyhall.search.data.errors import DataError
-from studyhall.search.process import keras_settings, wire
+from studyhall.search.process import handover, keras_settings, wire
 from studyhall.search.study import extras, repeated
 from studyhall.search.study.imported_files import imported
 from studyhall.search.study_file import losses, objectives
@@ -171,10 +171,20 @@ def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
     references = [file.data.source, file.model.family]
     named = {name.rpartition(":")[0] for name in references if OWN_FILE in name}
     used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
-    return {
+    family = file.model.family
+    handed = {family: _of_function(family)} if handover.is_handed(family) else {}
+    return handed | {
         path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
         for path in sorted({*named, *used})
     }
+
+
+def _of_function(family: str) -> str:
+    """Return the fingerprint of a function that a Python program has, or has handed over."""
+    try:
+        return handover.fingerprint(family)
+    except handover.NotHandedError as error:
+        raise ConfigError([f"[model] family: received {error}"]) from None
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
@@ -197,6 +207,10 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     raise RuntimeError(answer.stderr)
 
 
+def _kind(name: str) -> str:
+    return "a function" if handover.is_handed(name) else "a file"
+
+
 def to_json(found: Inspection) -> str:
     """Return the inspection as one line of JSON, which `inspect_apart` reads."""
     return json.dumps(asdict(found))
@@ -205,7 +219,7 @@ def to_json(found: Inspection) -> str:
 def differing(stored: Inspection, found: Inspection) -> list[str]:
     """Return a line for each difference between the study's data and code and those found now."""
     lines = [
-        f"{name}: received a file with SHA-256 {found.code.get(name, 'none')[:12]}, "
+        f"{name}: received {_kind(name)} with SHA-256 {found.code.get(name, 'none')[:12]}, "
         f"expected {expected[:12]}, with which the study began"
         for name, expected in stored.code.items()
         if found.code.get(name) != expected

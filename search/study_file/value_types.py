@@ -19,6 +19,7 @@ from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import hyperparameters, spelling
 
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
+HANDED_FAMILY = re.compile(r"python:\w+")  # a function that only a Python program has
 LOCAL = "local"
 WORKPLACES = '"local", "ray", or an address of a Ray cluster: ray://host:10001 or host:6379'
 TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "databricks")
@@ -81,7 +82,8 @@ def _whole(split: tuple[float, float, float]) -> tuple[float, float, float]:
 def _builder(family: str) -> str:
     paths.check(family)
     known = hyperparameters.BUILT_IN_FAMILIES
-    if family not in known and not USER_FAMILY.fullmatch(family):
+    own = USER_FAMILY.fullmatch(family) or HANDED_FAMILY.fullmatch(family)
+    if family not in known and not own:
         raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
     return family
 

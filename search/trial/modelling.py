@@ -12,6 +12,7 @@ import keras
 import optuna
 
 from studyhall.search.data.loading import Data
+from studyhall.search.process import handover
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import METRICS
@@ -24,6 +25,7 @@ from studyhall.search.trial.forms import Form
 from studyhall.search.trial.plan import Plan
 from studyhall.spaces import (
     architecture,
+    builder_forms,
     hyperparameters,
     optimization,
     regularization,
@@ -93,8 +95,7 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     """
     _check_backend(file)
     family = file.model.family
-    own = file.model.is_own
-    builder = user_code.load_builder(family, folder) if own else None
+    builder = _builder(family, folder) if file.model.is_own else None
     return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
 
 
@@ -103,6 +104,16 @@ def _check_backend(file: StudyFile) -> None:
     if wanted not in ("auto", here):
         line = f'received a worker with "{here}", expected "{wanted}", as the study has it'
         raise ConfigError([f"{file.study.name}: [training] backend: {line}"])
+
+
+def _builder(family: str, folder: Path) -> Callable[..., Any]:
+    """Return the user's function: of a file, or handed to this process by a Python program."""
+    if not handover.is_handed(family):
+        return user_code.load_builder(family, folder)
+    try:
+        return builder_forms.adapted(handover.fetched(family), family.removeprefix(handover.PREFIX))
+    except handover.NotHandedError as error:
+        raise UserCodeError(f"[model] family: received {error}") from None
 
 
 def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built:

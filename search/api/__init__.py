@@ -1,0 +1,1 @@
+"""Studies from Python: what `studyhall.Study` does, in programs and in notebooks."""

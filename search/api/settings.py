@@ -1,0 +1,124 @@
+"""The study file of a `studyhall.Study`: its arguments under the keys that a file has."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.api import data_file, notation
+from studyhall.search.study import inspection
+from studyhall.search.study_file import config, toml_writer
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.sections import StudyFile, StudySection
+
+OF_CALL = ("name", "storage", "trials")  # keys of [study] that a call sets
+UNREAD = "data.npz"  # stands for the source until everything else is known to be right
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+def merged(*parts: Tables) -> dict[str, dict[str, Any]]:
+    """Return tables with the keys of all parts, of which the later ones count; None is no value."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for table, keys in part.items():
+            given = {key: value for key, value in keys.items() if value is not None}
+            found.setdefault(table, {}).update(given)
+    return found
+
+
+def checked(name: str, tables: Mapping[str, Any]) -> StudyFile:
+    """Return tables as a study file, without those that are empty.
+
+    Raises:
+        ConfigError: they have mistakes, all of which are listed, headed by the study's name.
+    """
+    return config.from_dict({key: value for key, value in tables.items() if value}, name)
+
+
+def study_file(
+    name: str,
+    tables: Tables,
+    space: Mapping[str, Any] | None,
+    data: Any,
+    fixed: Sequence[Mapping[str, Any]],
+    trials: int | None,
+) -> StudyFile:
+    """Return the study file of a study that Python describes.
+
+    Args:
+        name: the study's name.
+        tables: its tables, but for space, data and fixed trials.
+        space: the space in Python's notation.
+        data: as `data_file.source` takes it, or a table ``[data]`` with such a source.
+        fixed: fixed trials.
+        trials: number of trials; None for that of the tables.
+
+    Raises:
+        ConfigError: there are mistakes, all of which are listed.
+        ArtifactError: the file of the data can't be written.
+    """
+    about = data if isinstance(data, Mapping) else {"source": data}
+    known = merged(tables, {"study": {"trials": trials}})
+    listed = [{key: notation.plain(each) for key, each in trial.items()} for trial in fixed]
+    rest = {"space": notation.space(space or {}, name), "trials": listed}
+    checked(name, {**merged(known, {"data": {**about, "source": UNREAD}}), **rest})
+    artifacts = known["study"].get("artifacts", StudySection.model_fields["artifacts"].default)
+    source = data_file.source(about.get("source"), artifacts, name)
+    return checked(name, {**merged(known, {"data": {**about, "source": source}}), **rest})
+
+
+def of_own_code(name: str, given: Mapping[str, Any], method: str) -> dict[str, dict[str, Any]]:
+    """Return the keys that a study may have whose trials code of the user's runs.
+
+    Args:
+        name: the study's name.
+        given: tables with the keys that are given.
+        method: the method that is called, for messages.
+
+    Raises:
+        ConfigError: there are keys that only that code can say; all of them are listed.
+    """
+    tables = {table: dict(given[table]) for table in ("study", "search", "workers")}
+    refused = {table: keys for table, keys in given.items() if table not in tables}
+    refused["study"] = {key: ... for key in ("objective", "direction") if key in tables["study"]}
+    expected = f"expected none: {method}() takes it from your code"
+    problems = [
+        f"{name}: [{table}] {key}: received a value, {expected}"
+        for table, keys in refused.items()
+        for key in (keys if isinstance(keys, Mapping) else ["[trials]"] * bool(keys))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    kept = {key: value for key, value in tables["study"].items() if key not in OF_CALL}
+    return {**tables, "study": kept}
+
+
+@contextlib.contextmanager
+def as_path(file: StudyFile, folder: Path) -> Iterator[Path]:
+    """Give a study file a path, at which it lies where another process must read it.
+
+    Messages name the study instead of that file.
+
+    Args:
+        file: the study file.
+        folder: the folder that its paths start from.
+    """
+    own = inspection.OWN_FILE in file.model.family
+    if not (own or inspection.needs_keras(file)):
+        yield folder / file.study.name
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", prefix=f".{file.study.name}-", suffix=".toml", dir=folder, encoding="utf-8"
+    ) as written:
+        written.write(toml_writer.text(config.to_dict(file)))
+        written.flush()
+        path = Path(written.name)
+        try:
+            yield path
+        except ConfigError as error:
+            named = [line.replace(path.name, file.study.name) for line in error.problems]
+            raise ConfigError(named) from error.__cause__

@@ -1,0 +1,123 @@
+"""Searches whose models Keras' own `fit` trains: what `studyhall.Study.search` does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from studyhall.keras_tuner.objective import Objective
+from studyhall.keras_tuner.oracle import Oracle, identifier
+from studyhall.keras_tuner.tuner import Tuner
+from studyhall.search.scripts import alone
+from studyhall.search.scripts.session import Searched
+from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.storage.queries.records import TrialRecord
+
+DIRECTIONS = {"minimize": "min", "maximize": "max"}
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+class Wanted(Oracle):
+    """What a `Study` wants to be searched.
+
+    Args:
+        objective: the metric's name in Keras' logs, or an `Objective`.
+        trials: number of trials.
+        tables: further keys of a study file.
+    """
+
+    def __init__(self, objective: str | Objective, trials: int, tables: Tables) -> None:
+        super().__init__(objective, trials, seed=tables.get("study", {}).get("seed"))
+        chosen = tables.get("search", {})
+        self.sampler, self.pruner = chosen.get("sampler", "auto"), chosen.get("pruner", "auto")
+        self._tables = tables
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return further keys of the study file."""
+        return {table: dict(keys) for table, keys in self._tables.items()}
+
+
+class OwnSearch(Tuner):
+    """The search of a `Study` in this process.
+
+    Args:
+        name: the study's name.
+        url: URL of the database.
+        build: a function of `hp` or `trial`, or a `HyperModel`.
+        wanted: what is searched.
+        repeats: trainings per trial.
+    """
+
+    def __init__(self, name: str, url: str, build: Any, wanted: Wanted, repeats: int = 1) -> None:
+        super().__init__(wanted, _of_hp(build), project_name=name, executions_per_trial=repeats)
+        self._url = url
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Search; the arguments are those of `fit`. It returns once the budget is spent."""
+        self.oracle.searched = alone.search(self._call(fit_args, fit_kwargs), self._url)
+
+    def rebuilt(self, record: TrialRecord) -> Any:
+        """Return the trained model of a trial."""
+        return self.load_model(self.oracle.trials[identifier(record.number)])
+
+
+def objective(name: str, direction: str | None) -> str | Objective:
+    """Return an objective as tuners take it; its direction is known of Keras' own metrics."""
+    return name if direction is None else Objective(name, DIRECTIONS[direction])
+
+
+def search(
+    name: str, url: str, build: Any, wanted: Wanted, repeats: int, fit: tuple[Any, Any]
+) -> tuple[Searched, OwnSearch]:
+    """Search, and return the study with what builds the models of its trials.
+
+    Args:
+        name, url, build, wanted, repeats: as for `OwnSearch`.
+        fit: positional and named arguments of `fit`.
+    """
+    tuner = OwnSearch(name, url, build, wanted, repeats)
+    args, kwargs = fit
+    tuner.search(*args, **kwargs)
+    searched = tuner.oracle.searched
+    assert searched is not None
+    return searched, tuner
+
+
+def _of_hp(build: Any) -> Any:
+    """Return a builder as a function of `hp`, if it is one of Optuna's `trial`."""
+    if not inspect.isroutine(build) or [*inspect.signature(build).parameters][:1] != ["trial"]:
+        return build
+    return lambda hp: build(OptunaForm(hp))
+
+
+class OptunaForm:
+    """Hyperparameters that are asked for as of an Optuna trial.
+
+    Args:
+        hp: the hyperparameters.
+    """
+
+    def __init__(self, hp: HyperParameters) -> None:
+        self._hp = hp
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Suggest a float, as `optuna.Trial.suggest_float`."""
+        return float(self._hp.Float(name, low, high, step=step, sampling=_sampling(log)))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Suggest an integer, as `optuna.Trial.suggest_int`."""
+        steps = None if log else step
+        return int(self._hp.Int(name, low, high, step=steps, sampling=_sampling(log)))
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Suggest a choice, as `optuna.Trial.suggest_categorical`."""
+        return self._hp.Choice(name, [*choices])
+
+
+def _sampling(log: bool) -> str:
+    return "log" if log else "linear"

@@ -1,0 +1,89 @@
+"""The user's arrays and tables as files that workers read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from studyhall.search.api import data_file
+from studyhall.search.data import npz, sources
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.sections import DataSection
+from studyhall.storage.artifacts.atomic_files import ArtifactError
+
+X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return str(tmp_path / "artifacts")
+
+
+def test_equal_arrays_are_written_once(place, tmp_path):
+    first = data_file.source((X, Y), place, "toy")
+    written = (tmp_path / "artifacts/_data").stat().st_mtime_ns
+    assert data_file.source((X.copy(), [*Y]), place, "toy") == first
+    assert (tmp_path / "artifacts/_data").stat().st_mtime_ns == written
+    assert data_file.source((X + 1, Y), place, "toy") != first
+    assert data_file.source((X.astype("float32"), Y), place, "toy") != first
+    assert [*(tmp_path / "artifacts/_data").glob(".*")] == []
+
+
+def test_the_file_holds_the_arrays(place, tmp_path):
+    found = npz.read(tmp_path / data_file.source((X, Y), place, "toy"))
+    assert np.array_equal(found.x, X) and np.array_equal(found.y, Y)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_pairs_are_parts(place, tmp_path, count):
+    pairs = tuple((X + part, Y) for part in range(count))
+    found = npz.read(tmp_path / data_file.source(pairs, place, "toy"))
+    assert np.array_equal(found.x, X) and np.array_equal(found.test[0], X + count - 1)
+    assert (found.validation is None) == (count == 2)
+
+
+def test_targets_may_be_words(place, tmp_path):
+    words = pd.Series(["cat", "dog"] * 3)
+    found = npz.read(tmp_path / data_file.source((pd.DataFrame(X), words), place, "toy"))
+    assert [*found.y[:2]] == ["cat", "dog"]
+
+
+def test_a_table_keeps_its_columns(place, tmp_path):
+    table = pd.DataFrame({"size": [1.5, 2.5], "kind": ["a", "b"], 3: [0, 1]}, index=[7, 9])
+    written = data_file.source(table, place, "toy")
+    assert data_file.source(table.copy(), place, "toy") == written
+    section = DataSection(source=written, target="3")
+    assert sources.read(section, tmp_path).columns == ("size", "kind=a", "kind=b")
+
+
+def test_a_source_is_a_source(place):
+    assert data_file.source("sklearn:digits", place, "toy") == "sklearn:digits"
+
+
+def test_the_path_is_relative_if_that_of_the_artifacts_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert data_file.source((X, Y), "kept", "toy").startswith("kept/_data/")
+    assert data_file.source((X, Y), "s3://bucket/kept", "toy").startswith("studyhall-artifacts/")
+
+
+@pytest.mark.parametrize(
+    ("data", "received"),
+    [
+        (None, "a value of type NoneType"),
+        ((), "a value of type tuple"),
+        ((X, Y, Y), "a tuple of 3"),
+        (((X, Y),) * 4, "a value of type tuple"),
+        (([[1], [1, 2]], Y), "ragged"),
+        ((sparse.csr_matrix(X), Y), "a sparse matrix"),
+    ],
+)
+def test_anything_else_is_refused(place, data, received):
+    with pytest.raises(ConfigError, match="toy: data: received ") as refused:
+        data_file.source(data, place, "toy")
+    assert received in str(refused.value)
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path):
+    (tmp_path / "artifacts").write_text("")
+    with pytest.raises(ArtifactError, match="artifacts"):
+        data_file.source((X, Y), str(tmp_path / "artifacts"), "toy")
