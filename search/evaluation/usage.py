@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 
 from studyhall.search.evaluation import best
@@ -76,6 +77,11 @@ _HANDED_LOADER = (
     .format()
 )
 
+# A builder for Optuna or KerasTuner is called as studyhall calls it.
+_ADAPTED_LOADER = _LOADER.replace(
+    "import {module}\n", "import {module}\nfrom studyhall.spaces import builder_forms\n"
+).replace("{module}.{function}(", 'builder_forms.adapted({module}.{function}, "{function}")(')
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -143,8 +149,10 @@ def _with_own_classes(named: own_classes.NamedObjects) -> Usage:
 def _built_anew(plan: Blueprint) -> Usage:
     if handover.is_handed(plan.file.model.family):
         return Usage(("from load_model import load", "model = load(build)"), (), _HANDED_LOADER)
-    function = plan.file.model.family.rpartition(":")[2]
-    home = next(m for m in own_classes.modules() if vars(m).get(function) is plan.builder)
-    loader = _LOADER.format(module=home.__name__, function=function)
+    file, _, function = plan.file.model.family.rpartition(":")
+    homes = [each for each in own_classes.modules() if hasattr(each, function)]
+    home = next(each for each in homes if Path(str(each.__file__)).name == Path(file).name)
+    template = _LOADER if getattr(home, function) is plan.builder else _ADAPTED_LOADER
+    loader = template.format(module=home.__name__, function=function)
     lines = ("from load_model import load", "model = load()")
     return Usage(lines, tuple(own_classes.needed([home])), loader)

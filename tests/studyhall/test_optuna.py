@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 import warnings
 
@@ -13,6 +14,7 @@ from optuna.trial import TrialState
 from optuna_integration import KerasPruningCallback
 
 from studyhall import optuna
+from studyhall.optuna import study as studies_of_optuna
 from studyhall.search.scripts import own_pruner
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -30,7 +32,7 @@ def alone(tmp_path, monkeypatch):
     """A folder, a database and no earlier study of one test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-    monkeypatch.setattr(optuna, "_unnamed", [])
+    monkeypatch.setattr(studies_of_optuna, "_created", [])
 
 
 def sphere(trial):
@@ -57,6 +59,11 @@ def test_a_study_answers_as_optunas_does_after_it_is_optimised():
     assert study.best_params == study.trials[study.best_trial.number].params
     assert [*study.trials_dataframe()["value"]] == [trial.value for trial in study.trials]
     assert plain.importance.get_param_importances(study).keys() == {"a", "b"}
+    shown = plain.visualization.plot_optimization_history(study)
+    assert [*shown.data[0].y] == [trial.value for trial in study.trials]
+    assert pickle.loads(pickle.dumps(study)).best_params == study.best_params
+    with pytest.raises(NotImplementedError, match=r"expected study\.optimize"):
+        study.ask()
     assert optuna.load_study(study_name="answers") is study
     study.optimize(sphere, n_trials=2)  # so many more
     assert len(study.trials) == 8
@@ -210,7 +217,7 @@ def test_a_time_limit_ends_the_study():
 
 def test_an_unnamed_study_begins_anew_as_in_optunas_memory(capsys):
     def once(count):
-        optuna._unnamed.clear()
+        studies_of_optuna._created.clear()
         study = optuna.create_study(sampler=plain.samplers.RandomSampler(seed=1))
         study.optimize(sphere, n_trials=count)
         return [trial.params for trial in study.trials]

@@ -34,7 +34,7 @@ def handle(monkeypatch):
 
 def test_the_table_is_replaced_when_it_changes(handle):
     console = Console(file=io.StringIO())
-    with Cell(console, lambda status: f"{status} left") as cell:
+    with Cell(console, lambda status, note: f"{status} left{note}") as cell:
         for status in (2, 2, 1):
             cell.update(status, [])
         cell.say("a remark [bold]")

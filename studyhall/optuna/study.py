@@ -1,9 +1,4 @@
-"""Optuna's interface on studyhall's studies: ``from studyhall import optuna``.
-
-`create_study` and `Study.optimize` are those of Optuna, but for what studyhall adds: the budget is
-exact over all processes, and a process that is killed loses no finished trial. Everything else is
-Optuna's own.
-"""
+"""Studies as Optuna's scripts create and optimise them."""
 
 from __future__ import annotations
 
@@ -16,6 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 
+from studyhall.optuna.trial import Trial
 from studyhall.search.scripts import alone, own_pruner, own_sampler, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script_trial import ScriptTrial
@@ -24,11 +20,11 @@ from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import setup
 
-TrialPruned = optuna.TrialPruned
 MOST_TRIALS = 1_000_000  # where a script sets no number but a time
 SECONDS_PER_HOUR = 3600.0
+_LOAD = optuna.load_study  # Optuna's own, which a script that is run no longer finds there
 
-_unnamed: list[Study] = []
+_created: list[Study] = []
 
 
 def create_study(
@@ -73,17 +69,17 @@ def load_study(
     pruner: BasePruner | None = None,
 ) -> Any:
     """Return a study that this script optimises, by its name; another one as Optuna has it."""
-    for known in _unnamed:
+    for known in _created:
         if study_name in (None, known.study_name):
             return known
     return _LOAD(study_name=study_name, storage=storage, sampler=sampler, pruner=pruner)
 
 
-_LOAD = optuna.load_study
+class Study(optuna.Study):
+    """A study of a script; once it has been optimised, it answers as any study of Optuna's.
 
-
-class Study:
-    """A study of a script; once it has been optimised, everything that `optuna.Study` answers.
+    It begins without the parts of `optuna.Study`, which need a study in a database; they are found
+    there afterwards.
 
     Args:
         name: its name, or None for the script's.
@@ -103,7 +99,8 @@ class Study:
         further: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.study_name = name or _free_name()
-        self.sampler, self.pruner = sampler, pruner
+        self.sampler: Any = sampler
+        self.pruner: Any = pruner
         self._url, self._direction = _url(storage), direction
         self._further = further or {}
         self._queue: list[dict[str, Any]] = []
@@ -111,11 +108,11 @@ class Study:
         self._trials = 0
         self._searched: Searched | None = None
         self._stops = False
-        _unnamed.append(self)
+        _created.append(self)
 
     def optimize(
         self,
-        func: Callable[[Any], float],
+        func: Callable[[Any], Any],
         n_trials: int | None = None,
         timeout: float | None = None,
         n_jobs: int = 1,
@@ -201,14 +198,30 @@ class Study:
         """All trials; empty before the study is optimised."""
         return [] if self._searched is None else self._optuna().trials
 
+    def ask(self, *arguments: Any, **further: Any) -> Any:
+        """Refuse, because trials that a script asks for have no lease and no budget.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("study.ask: expected study.optimize, or plain Optuna")
+
+    tell = add_trial = add_trials = ask
+
     def stop(self) -> None:
         """End the search after the trials under way; for callbacks and objectives."""
         self._stops = True
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or name in ("_searched", "_created"):
             raise AttributeError(name)
         return getattr(self._optuna(), name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def _optuna(self) -> optuna.Study:
         """Return the study as Optuna reads it.
@@ -222,7 +235,7 @@ class Study:
         study: optuna.Study = _LOAD(study_name=self._searched.study.name, storage=storage)
         return study
 
-    def _run(self, func: Callable[[Any], float], under_way: ScriptTrial) -> float:
+    def _run(self, func: Callable[[Any], Any], under_way: ScriptTrial) -> float:
         """Run one trial, in a worker, which has Keras."""
         from keras.utils import set_random_seed
 
@@ -260,98 +273,6 @@ class Study:
         return call
 
 
-class Trial:
-    """A trial as `optuna.Trial`, whose reports also go to the database and to the pruner.
-
-    Args:
-        under_way: the trial that a worker holds.
-        study: the study.
-
-    Attributes:
-        under_way: the trial that a worker holds.
-    """
-
-    def __init__(self, under_way: ScriptTrial, study: Study) -> None:
-        self.study = study
-        self.under_way = under_way
-        self._trial = under_way.claim.trial
-
-    @property
-    def number(self) -> int:
-        """The trial's number, from 0."""
-        return self.under_way.number
-
-    def report(self, value: float, step: int) -> None:
-        """Report an intermediate value; the trial may be handed back here.
-
-        Args:
-            value: the value.
-            step: from 0.
-        """
-        number = float(value)
-        self._trial.report(number, step)
-        self.under_way.report_step(step, number)
-
-    def callback(self, monitor: str = "val_loss") -> Any:
-        """Return a callback for Keras' `fit`; see `studyhall.callback`."""
-        return callback(self, monitor)
-
-    def should_prune(self) -> bool:
-        """Return True if the trial should end with its last report."""
-        return self.under_way.falls_behind
-
-    def suggest_float(self, name: str, *args: Any, **kwargs: Any) -> float:
-        """Suggest a float, as `optuna.Trial.suggest_float`."""
-        return float(self._noted(name, self._trial.suggest_float(name, *args, **kwargs)))
-
-    def suggest_int(self, name: str, *args: Any, **kwargs: Any) -> int:
-        """Suggest an integer, as `optuna.Trial.suggest_int`."""
-        return int(self._noted(name, self._trial.suggest_int(name, *args, **kwargs)))
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Suggest a choice, as `optuna.Trial.suggest_categorical`."""
-        return self._noted(name, self._trial.suggest_categorical(name, choices))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("suggest_"):  # the older ones
-            suggest = getattr(self._trial, name)
-            return lambda of, *args, **kwargs: self._noted(of, suggest(of, *args, **kwargs))
-        return getattr(self._trial, name)
-
-    def _noted(self, name: str, value: Any) -> Any:
-        self.under_way.note({name: value})
-        return value
-
-
-def callback(trial: Any, monitor: str = "val_loss") -> Any:
-    """Return a callback that lets Keras' `fit` follow a trial of `Study.optimize`.
-
-    It reports each epoch, prunes the trial that falls behind, saves checkpoints, and goes on from
-    one that an interrupted or killed process has left. `fit` of a trial is followed without it
-    too, but then its epochs neither rank nor prune the trial.
-
-    >>> model.fit(x, y, validation_data=..., callbacks=[studyhall.callback(trial)])
-
-    Args:
-        trial: the trial that the objective was called with.
-        monitor: the metric's name in Keras' logs; the study's direction says what is better.
-
-    Returns:
-        A `keras.callbacks.Callback`. It raises `optuna.TrialPruned`, which the objective passes
-        on, and ValueError if no epoch has measured the metric.
-
-    Raises:
-        ConfigError: the trial is none of studyhall's.
-    """
-    if not isinstance(trial, Trial):
-        kind = f"{type(trial).__module__}.{type(trial).__name__}"
-        expected = "expected the trial that Study.optimize() calls the objective with"
-        raise ConfigError([f"callback: received a {kind}, {expected}"])
-    from studyhall.search.scripts.monitored import Monitored
-
-    return Monitored(trial.under_way, monitor)
-
-
 def _direction(given: Any) -> str:
     """Return a direction as text.
 
@@ -383,12 +304,6 @@ def _url(storage: Any) -> str | None:
 
 def _free_name() -> str:
     """Return the script's name; with a number for its second study without a name, and so on."""
-    name, taken = session.script_name(), {each.study_name for each in _unnamed}
+    name, taken = session.script_name(), {each.study_name for each in _created}
     further = (f"{name}-{count}" for count in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in further if each not in taken)
-
-
-def install() -> None:
-    """Let Optuna's own names answer with ours, for a script that is run unchanged."""
-    for module in (optuna, optuna.study):
-        vars(module).update(create_study=create_study, load_study=load_study)

@@ -1,0 +1,23 @@
+"""Optuna's interface on studyhall's studies: ``from studyhall import optuna``.
+
+`create_study` and `Study.optimize` are those of Optuna, but for what studyhall adds: the budget is
+exact over all processes, and a process that is killed loses no finished trial. Everything else is
+Optuna's own.
+"""
+
+from __future__ import annotations
+
+import optuna
+
+from studyhall.optuna.study import Study, create_study, load_study
+from studyhall.optuna.trial import Trial, callback
+
+TrialPruned = optuna.TrialPruned
+
+__all__ = ["Study", "Trial", "TrialPruned", "callback", "create_study", "install", "load_study"]
+
+
+def install() -> None:
+    """Let Optuna's own names answer with ours, for a script that is run unchanged."""
+    for module in (optuna, optuna.study):
+        vars(module).update(create_study=create_study, load_study=load_study)
