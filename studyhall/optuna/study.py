@@ -245,7 +245,7 @@ class Study(optuna.Study):
         set_random_seed(under_way.seed)
         fits = Fits(under_way)
         with fits.followed():
-            value = func(Trial(under_way, self))
+            value: float = func(Trial(under_way, self))
         if fits.last is not None and isinstance(value, int | float):
             cost = under_way.context.plan.turned(float(value))
             model_files.keep(under_way, fits.last.model, cost)
