@@ -50,7 +50,12 @@ LOOKED_FOR = (
     *("_fn", "_fn_kwargs", "_user_loss", "_user_loss_weights"),
     *("_functions", "_registry", "_KERAS_DIR"),
     *("_datasets", "_input_dataset"),
+    "_initial_epoch",  # without it a script's `fit` can't go on, and begins again
 )
+
+# Of Ray: its store of keys and values, by which tasks tell the launch what happens; without it the
+# launch hears of that at their ends (`launcher.ray_messages`).
+OF_RAY = ("_internal_kv_del", "_internal_kv_get", "_internal_kv_list", "_internal_kv_put")
 
 
 @cache

@@ -52,7 +52,7 @@ def move(db: Database, study: Study, url: str, artifacts: str | None = None) -> 
                 study,
                 seen=seen,
                 renumber=renumber,
-                config={**study.config, "artifacts": place} if place else study.config,
+                config={**study.config, **_own_place(place)} if place else study.config,
                 facts=_facts(db, study, place) if place else {},
             )
         if place is None:
@@ -97,6 +97,11 @@ def _artifacts(study: Study, wanted: str | None) -> Iterator[str | None]:
     except BaseException:
         bucket.remove_all(place)
         raise
+
+
+def _own_place(place: str) -> dict[str, Any]:
+    """Return what the record of a copy says of its own artifacts; their folder gets a marker."""
+    return {"artifacts": place, "artifacts_marker": creation.marked(place)}
 
 
 def _copy_artifacts(old: str, new: str) -> None:

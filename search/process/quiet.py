@@ -33,7 +33,10 @@ def import_keras() -> None:
             with uncollected():
                 with keras_settings.as_it_comes():
                     importlib.import_module("keras")
-                importlib.import_module(os.environ.get(keras_settings.BACKEND, "tensorflow"))
+                backend = os.environ.get(keras_settings.BACKEND, "tensorflow")
+                computes = importlib.import_module(backend)
+                if backend == "tensorflow":  # it complains of a driver when it first looks for GPUs
+                    computes.config.list_physical_devices("GPU")
             hush_optuna()  # the user's code may use Optuna
             stand_ins.install_where_missing()  # and declare its models for KerasTuner
             logging.getLogger("jax").setLevel(logging.WARNING)  # it tells of devices it lacks

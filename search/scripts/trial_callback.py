@@ -17,8 +17,6 @@ from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.trial.context import LOG
 
-FIRST = "_initial_epoch"  # of a Keras model: the epoch that its `fit` begins with
-
 
 class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """The last callback of a `fit`, so that it sees what the others have made of an epoch.
@@ -129,11 +127,11 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
             training_state.assign(self.model.variables, self._weights)
 
     def _go_on(self, blob: bytes) -> None:
-        if not hasattr(self.model, FIRST):
+        if not hasattr(self.model, "_initial_epoch"):
             raise CheckpointError("this version of Keras can't go on within a fit")
         self.restore(blob)
         last = self._epochs[-1].number if self._epochs else 0
-        setattr(self.model, FIRST, self.params["epochs"] if self.model.stop_training else last)
+        self.model._initial_epoch = self.params["epochs"] if self.model.stop_training else last
         self._owed = [*self._epochs]
 
     def _write_history(self) -> None:

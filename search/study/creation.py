@@ -63,7 +63,7 @@ def create(
         "file": config.to_dict(file),
         "folder": str(folder.resolve()),
         "artifacts": place,
-        "artifacts_marker": None if bucket.is_bucket(place) else marker.make(Path(place)),
+        "artifacts_marker": marked(place),
         "inspection": asdict(found),
         "warm_start": learned,
         **(further or {}),
@@ -144,6 +144,11 @@ def budget(file: StudyFile) -> dict[str, Any]:
         "seconds": None if hours is None else hours * SECONDS_PER_HOUR,
         "gpu_seconds": None if gpu_hours is None else gpu_hours * SECONDS_PER_HOUR,
     }
+
+
+def marked(place: str) -> str | None:
+    """Return the name of a new marker in a folder of artifacts; None for a bucket."""
+    return None if bucket.is_bucket(place) else marker.make(Path(place))
 
 
 def check_artifacts(file: StudyFile, name: str) -> None:

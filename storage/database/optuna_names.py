@@ -31,9 +31,14 @@ OF_SAMPLERS: dict[str, tuple[Any, tuple[str, ...]]] = {
 }
 # Looked up where it is used (spaces/user_trial.py): if it is missing, only Optuna warns of a
 # queued value that the user's code doesn't accept.
-# `_rng` and `_seed` hold a sampler's random numbers (search/scripts/own_sampler.py): without them,
-# those of a script's own sampler depend on its process.
-LOOKED_FOR = ("_fixed_params", "_rng", "_seed")
+LOOKED_FOR = ("_fixed_params",)
+# Of samplers and pruners that a script brings, whose arguments nothing public tells: `_rng` and
+# `_seed` are looked up (search/scripts/own_sampler.py), and without them random numbers depend on
+# the process; without one of the others the script's search ends with a traceback.
+OF_SCRIPTS = (
+    *("_search_space", "_percentile", "_n_startup_trials", "_n_warmup_steps", "_interval_steps"),
+    *("_min_resource", "_max_resource", "_reduction_factor", "_min_early_stopping_rate"),
+)
 
 
 def lacking(sampler: str) -> str | None:

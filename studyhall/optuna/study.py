@@ -255,7 +255,7 @@ class Study(optuna.Study):
         self, callbacks: Sequence[Callable[[Any, FrozenTrial], None]]
     ) -> Callable[[ScriptTrial, str, float | None], None]:
         def call(under_way: ScriptTrial, state: str, value: float | None) -> None:
-            frozen = under_way.claim.trial._get_latest_trial()
+            frozen = under_way.claim.frozen
             ended = optuna.trial.create_trial(
                 state=TrialState[state],
                 value=value,

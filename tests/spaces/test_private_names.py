@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 LISTED = {
     *(*private_names.OF_MODELS, *private_names.OF_OPTIMIZERS, *private_names.OF_VARIABLES),
     *(*private_names.LOOKED_FOR, *optuna_names.LOOKED_FOR, *optuna_names.IDENTIFIERS),
+    *(*private_names.OF_RAY, *optuna_names.OF_SCRIPTS),
     *(name for _, names in optuna_names.OF_SAMPLERS.values() for name in names),
 }
 PYTHONS = {"_asdict", "_exit", "_fields"}
@@ -37,7 +38,7 @@ Y = X.sum(axis=1)
 
 
 def trees() -> Iterator[ast.AST]:
-    for folder in ("search", "spaces", "storage"):
+    for folder in ("search", "spaces", "storage", "studyhall"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 

@@ -32,8 +32,9 @@ def study(studio):
 
 
 def everything(study):
-    """The names of all files of the study's folder, unfinished ones too."""
-    return sorted(name for name in os.listdir(record.objects(study).root) if name != "logs")
+    """The names of all files of the study's folder, unfinished ones too, but for its marker."""
+    own = ("logs", study.config["artifacts_marker"])
+    return sorted(name for name in os.listdir(record.objects(study).root) if name not in own)
 
 
 def while_writing(monkeypatch):
