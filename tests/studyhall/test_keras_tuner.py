@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import keras
@@ -164,6 +165,44 @@ def test_several_executions_count_by_their_mean():
     assert len({*row.attributes["repeats"]}) == 3  # each from a seed of its own
     model = tuner.get_best_models()[0]  # the best epoch of all three
     assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(min(row.attributes["repeats"]))
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Ctrl-C in the middle of an epoch, once."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.model.optimizer.iterations == self.epoch * 2 and not INTERRUPTED:
+            INTERRUPTED.append(True)
+            signal.raise_signal(signal.SIGINT)
+
+
+INTERRUPTED: list[bool] = []
+
+
+def test_a_search_that_is_interrupted_goes_on_within_the_fit(capsys):
+    callbacks = [Interrupts(3), keras.callbacks.EarlyStopping(patience=9)]
+
+    def search():
+        tuner = kt.RandomSearch(build, "val_loss", max_trials=2, seed=2, project_name="halfway")
+        tuner.search(X, Y, batch_size=32, callbacks=callbacks, **{**FIT, "epochs": 6})
+        return tuner
+
+    INTERRUPTED.clear()
+    with pytest.raises(KeyboardInterrupt):
+        search()
+    assert "is handed back; run the" in capsys.readouterr().out
+    assert [(row.state, row.epochs) for row in trials("halfway")] == [("RUNNING", 4)]
+    tuner = search()
+
+    rows = trials("halfway")
+    assert [row.epochs for row in rows] == [6, 6] and [row.attempt for row in rows] == [2, 1]
+    assert sum(row.repeated_epochs for row in rows) == 0
+    model = tuner.get_best_models()[0]
+    assert model.evaluate(X, Y, verbose=0)[0] == pytest.approx(min(row.value for row in rows))
 
 
 def test_a_trial_that_fails_is_recorded_and_three_in_a_row_end_the_search():
