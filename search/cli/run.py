@@ -12,7 +12,7 @@ import typer
 from studyhall.search.cli import lifecycle
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
 from studyhall.search.display import words
-from studyhall.search.display.terminal import say
+from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import proof_result
 from studyhall.search.launcher import places
 from studyhall.search.process import keras_settings, quiet, stand_ins
@@ -68,8 +68,10 @@ def run(
     mine = Script.at(file, Path.cwd(), arguments or [])
     given["training"] = {**given.get("training", {}), "backend": _backend(mine)}
     asked = places.given(workers, gpus, per_gpu, None)
-    session.play(Launch(mine, given, asked, storage, quiet=silent))
-    quiet.import_keras()  # as the workers do
+    launch = Launch(mine, given, asked, storage, quiet=silent)
+    session.play(launch)
+    if script.uses_keras(mine):
+        quiet.import_keras()  # as the workers do
     stand_ins.install()
     try:
         script.execute(mine)
@@ -78,6 +80,8 @@ def run(
     except Exception as error:
         traceback.print_exception(error.with_traceback(own_part(error)))
         raise typer.Exit(1) from None
+    if not launch.studies:
+        remark(f"{mine.path} has ended, and searched nothing by KerasTuner or Optuna")
 
 
 def _backend(mine: Script) -> str:
@@ -104,6 +108,9 @@ class Launch:
         workers: the workers that the command line asks for.
         url: the database that it names, or None.
         quiet: print only remarks and the result.
+
+    Attributes:
+        studies: the names of those that the script has searched.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class Launch:
     ) -> None:
         self._script, self._given, self._workers = script, given, workers
         self._url, self._quiet = url, quiet
+        self.studies: list[str] = []
 
     def search(self, call: Call, url: str | None) -> Searched:
         """Let workers bring a study to its end.
@@ -129,6 +137,7 @@ class Launch:
         url = self._url or url or default_url()
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, self._script, say)
+            self.studies.append(study.name)
             self._run(db, study, self._devices(file, call), url)
             found = Searched(url, study)
             if call.measure is not None:

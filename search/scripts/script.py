@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.study import record
+from studyhall.search.study.imported_files import imported
 from studyhall.storage.studies.rows import Study
 
 _SETS_BACKEND = re.compile(r"""environ(?:\[|\.setdefault\()\s*["']KERAS_BACKEND["']\W+(\w+)""")
@@ -53,6 +54,12 @@ def recorded(study: Study) -> Script | None:
     """Return the script of a study; None if a study file describes it."""
     known = study.config.get(record.SCRIPT)
     return None if known is None else Script(**known)
+
+
+def uses_keras(script: Script) -> bool:
+    """Return True if a script, or a file of its folder that it imports, speaks of Keras."""
+    files = [script.file, *imported(script.file)]
+    return any(b"keras" in each.read_bytes() for each in files)
 
 
 def backend(script: Script) -> str | None:

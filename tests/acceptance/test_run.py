@@ -204,3 +204,35 @@ def test_an_optuna_script_that_is_interrupted_and_killed_goes_on(folder, wait_fo
     assert max(trial.attempt for trial in trials) == 3  # one was interrupted and killed
     assert sum(trial.repeated_epochs for trial in trials) <= 2
     assert all(trial.epochs == 12 for trial in trials)
+
+
+@pytest.mark.parametrize(
+    ("words", "script", "mistake"),
+    [
+        (("nothing.py",), "", 'SCRIPT: received "nothing.py", expected a Python file'),
+        (("notes.txt",), "", 'SCRIPT: received "notes.txt", expected a Python file'),
+        (("tune.py", "--settings", "s.toml"), "", "s.toml: received [space], expected [study]"),
+        (("tune.py",), 'os.environ["KERAS_BACKEND"] = "mxnet"', 'KERAS_BACKEND "mxnet", expected'),
+    ],
+)
+def test_mistakes_are_told_before_the_script_runs(folder, typed, words, script, mistake):
+    folder.write("tune.py", f"import os\n{script}\nopen('ran', 'w').close()\n")
+    folder.write("notes.txt", "")
+    folder.write("s.toml", "[space]\nwidth = 3\n")
+
+    code, _, said = typed("run", *words)
+
+    assert code == 2 and mistake in said
+    assert not (folder.path / "ran").exists() and not (folder.path / "studyhall.db").exists()
+
+
+def test_a_script_ends_as_it_does_by_itself(folder):
+    folder.write("nothing.py", "print('done')\n")
+    answer = folder.answer("run", "nothing.py")
+    assert (answer.returncode, answer.stdout) == (0, "done\n")
+    assert "nothing.py has ended, and searched nothing" in answer.stderr
+
+    folder.write("fails.py", "import sys\nlimit = 3\nwidth = limit / int(sys.argv[1])\n")
+    answer = folder.answer("run", "fails.py", "--", "0")
+    assert answer.returncode == 1 and "ZeroDivisionError" in answer.stderr
+    assert "fails.py" in answer.stderr.splitlines()[1] and "runpy" not in answer.stderr
