@@ -18,10 +18,9 @@ from studyhall.search.display.terminal import say
 from studyhall.search.process import keras_settings, recycling
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
-from studyhall.search.scripts import opening, script_worker, session
+from studyhall.search.scripts import opening, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
-from studyhall.search.scripts.script_worker import Forever
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
 from studyhall.storage.database import Database
@@ -49,8 +48,11 @@ class Alone:
         return Searched(url, study)
 
     def _work(self, db: Database, study: Study, call: Call) -> None:
+        # Imported here, with Keras: a launch asks for the search, too, and only waits for it.
+        from studyhall.search.scripts import script_worker
+
         stop = Stop()
-        age = Forever(record.stored(study).file.workers, 0.0, 0.0)
+        age = script_worker.Forever(record.stored(study).file.workers, 0.0, 0.0)
         with listening(stop):
             script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:

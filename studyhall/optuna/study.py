@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.pruners import BasePruner
@@ -14,11 +14,13 @@ from sqlalchemy.engine import make_url
 from studyhall.optuna.trial import Trial
 from studyhall.search.scripts import alone, own_pruner, own_sampler, session
 from studyhall.search.scripts.call import Call
-from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import setup
+
+if TYPE_CHECKING:
+    from studyhall.search.scripts.script_trial import ScriptTrial
 
 MOST_TRIALS = 1_000_000  # where a script sets no number but a time
 SECONDS_PER_HOUR = 3600.0

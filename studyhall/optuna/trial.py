@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.study_file.config_error import ConfigError
+
+if TYPE_CHECKING:
+    from studyhall.search.scripts.script_trial import ScriptTrial
 
 
 class Trial:
