@@ -193,14 +193,14 @@ def test_an_interrupted_function_goes_on_where_it_stopped(unproven, capsys):
         built.append(trial)
         return by_shape(trial, input_shape, outputs)
 
-    built = []
+    built, before = [], signal.getsignal(signal.SIGINT)
     study = studyhall.Study("fun", data=(X, Y), model=build, epochs=3)
     with pytest.raises(KeyboardInterrupt):
         study.run(trials=2)
     assert "fun: the trial is handed back; run the" in capsys.readouterr().out
     assert [*study.trials["state"]] == ["RUNNING"]
     assert [*study.run(trials=2).trials["state"]] == ["COMPLETE"] * 2
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_second_interrupt_ends_at_once(unproven):
@@ -208,9 +208,10 @@ def test_a_second_interrupt_ends_at_once(unproven):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         studyhall.Study("fun", data=(X, Y), model=build, epochs=3).run(trials=2)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_function_that_fails_is_said(unproven):

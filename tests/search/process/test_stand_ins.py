@@ -68,11 +68,11 @@ def test_a_module_that_is_not_there_is_missing():
 
 def test_optunas_studies_are_ours():
     stand_ins.install()
-    assert optuna.create_study.__module__ == "studyhall.optuna"
+    assert optuna.create_study.__module__.startswith("studyhall.optuna")
     from optuna import create_study, load_study
 
     assert create_study is optuna.study.create_study
-    assert load_study.__module__ == "studyhall.optuna"
+    assert load_study.__module__.startswith("studyhall.optuna")
 
 
 def test_where_keras_tuner_is_installed_a_builders_file_gets_it():
