@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -419,6 +420,7 @@ def test_a_users_program_is_typed(tmp_path):
     (tmp_path / "user.py").write_text(USER)
     answer = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "user.py", "--follow-imports=silent"],
+        env={**os.environ, "MYPYPATH": str(Path(studyhall.__file__).parents[1])},  # if editable
         capture_output=True,
         text=True,
     )
