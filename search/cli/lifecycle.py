@@ -117,7 +117,7 @@ def ended(
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
     else:
-        code = finish(db, study, url)
+        code = _finished(db, study, url)
         say("", *best_text.shown(best.read(db, study)))
     return code
 
@@ -194,6 +194,17 @@ def confirmed(
     if code != 0:
         yield from found.sentences()
         yield f"to continue: studyhall confirm {study.name}{options}{storage_option(url)}"
+
+
+def _finished(db: Database, study: Study, url: str) -> int:
+    """Prove the best model; one that only its script can measure is told to be unproven."""
+    try:
+        return finish(db, study, url)
+    except ConfigError as error:
+        if record.SCRIPT not in study.config:
+            raise
+        say(f"not proven: {error.problems[0]}")
+        return 0
 
 
 def finish(

@@ -215,7 +215,8 @@ def _objects(found: Examined, objects: Survey) -> Iterator[Finding]:
             says = f"has lost its checkpoint {one.checkpoint}"
             yield Finding(f"trial {one.number}", says, "its next worker restarts it")
     best = found.status.incumbent
-    known = FOREIGN not in found.study.config  # another tool has kept its models itself
+    # Another tool keeps its models itself, and an objective of the user's own may have none.
+    known = FOREIGN not in found.study.config and record.is_measured_again(found.study)
     if known and best is not None and best.number not in {model.number for model in objects.models}:
         why = best.attributes.get("model_error", "its file is gone")
         says = f"the best, has no saved model ({why})"

@@ -93,10 +93,11 @@ class Best:
         """The steps that are still to be done for this trial: export, proof, test scores."""
         if self.failed or FOREIGN in self.study.config:  # of that there is no model
             return []
+        if not record.is_measured_again(self.study):
+            return []
         done: dict[str, Any] = {"export": self.folder, "proof": self.proof}
-        if (
-            not self.locked and record.SCRIPT not in self.study.config
-        ):  # which keeps its test set to itself
+        of_script = record.SCRIPT in self.study.config  # which keeps its test set to itself
+        if not self.locked and not of_script:
             done["test scores"] = self.test
         return [name for name, found in done.items() if found is None]
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from studyhall.search.display.terminal import say
@@ -70,7 +71,8 @@ class Alone:
 
 def search(call: Call, url: str | None = None) -> Searched:
     """Bring a study to its end, in the part that this process plays; see `session.Part.search`."""
-    return (session.part() or Alone()).search(call, url)
+    counted = replace(call, ordinal=session.count(call.study))
+    return (session.part() or Alone()).search(counted, url)
 
 
 def _backend() -> str:

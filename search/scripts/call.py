@@ -44,6 +44,7 @@ class Call:
         ended: called in the worker after each trial.
         measure: measures the model in a file again, for a trial; None if the script can't.
         workers: number of worker processes, where the command line doesn't say.
+        ordinal: counts the script's searches of this study, from 1.
         fresh: a finished study of this name, or one of other code, makes way for a new one.
         hours: limit of the time during which any worker is active, in hours.
         further: more keys of a study file, by table.
@@ -65,6 +66,7 @@ class Call:
     ended: Callable[[ScriptTrial, str, float | None], None] | None = None
     measure: Callable[[TrialRecord, Path], float] | None = None
     workers: int | None = None
+    ordinal: int = 1
     fresh: bool = False
     hours: float | None = None
     further: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

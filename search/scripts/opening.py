@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from studyhall.search.scripts import fingerprint
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
-from studyhall.search.study import creation, inspection
+from studyhall.search.study import creation, inspection, record
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.config_error import ConfigError
@@ -17,7 +18,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import adoption, studies, trash
-from studyhall.storage.studies.rows import Study
+from studyhall.storage.studies.rows import Queued, Study
 
 ADOPTED = "adopted"  # key of a study's record: the number of trials that another tool has run
 FOREIGN_KEYS = (adoption.FOREIGN, adoption.METRIC)
@@ -42,23 +43,26 @@ def opened(
         ConfigError: an unfinished study of that name has other code or settings.
         StorageError: an Optuna study of that name has not been adopted.
     """
-    found = found_in(file, script)
-    study = studies.find(db, file.study.name)
+    found, script = found_in(file, script), _for(script, call)
+    study = _adopted(db, call.name) or studies.find(db, file.study.name)
     if study is not None and adoption.FOREIGN in study.config:
         study = _taken_over(db, study, file, script, found)
     if study is not None:
         file = _beside(file, study.config.get(ADOPTED, 0))
-    if study is not None and call.fresh and _makes_way(db, study, found):
+    if study is not None and _makes_way(db, study, found, call):
         trash.put(db, study.study_id, "studyhall run")
         tell(f'the earlier study "{study.name}" is in the trash; see: studyhall trash')
         study = None
     if study is None:
         queue = [dict(each) for each in call.queue]
-        record = script.to_record()
-        return creation.create(db, file, Path(script.folder), found, further=record, queue=queue)
+        about = script.to_record()
+        return creation.create(db, file, Path(script.folder), found, further=about, queue=queue)
     if recorded(study) is None:
         received = f'received "{study.name}", which is the study of a study file'
         raise ConfigError([f"{script.path}: {received}, expected another name"])
+    if script.to_record()[record.SCRIPT] != study.config[record.SCRIPT]:
+        changed = {**study.config, **script.to_record()}
+        study = studies.change_config(db, study, changed, [*map(Queued, call.queue)])
     state = status.status(db, study)
     if state.spent and file.study.trials <= state.limit:
         tell(_finished(study, state, script, found))
@@ -82,7 +86,7 @@ def _taken_over(
     count = status.status(db, study).finished
     kept = {key: study.config[key] for key in study.config if key not in FOREIGN_KEYS}
     file = _beside(file, count)
-    record = {
+    about = {
         **kept,
         "file": config.to_dict(file),
         "folder": script.folder,
@@ -90,7 +94,7 @@ def _taken_over(
         ADOPTED: count,
         **script.to_record(),
     }
-    changed = studies.change_config(db, study, record)
+    changed = studies.change_config(db, study, about)
     studies.set_limits(db, study, **creation.budget(file))
     return changed
 
@@ -105,7 +109,8 @@ def found_in(file: StudyFile, script: Script) -> Inspection:
     """Return the fingerprints of a script and of the files that it imports from its folder."""
     if not script.file.is_file():  # cells of a notebook have no file
         return Inspection("", {})
-    return Inspection("", inspection.code_fingerprints(file, Path(script.folder)))
+    code = inspection.code_fingerprints(file, Path(script.folder))
+    return Inspection("", {**code, script.path: fingerprint.of_file(script.file)})
 
 
 def _finished(study: Study, state: Status, script: Script, found: Inspection) -> str:
@@ -116,9 +121,28 @@ def _finished(study: Study, state: Status, script: Script, found: Inspection) ->
     return said
 
 
-def _makes_way(db: Database, study: Study, found: Inspection) -> bool:
-    """Return True if a new study may take the name of this one: it is over, or of other code."""
-    state = status.status(db, study)
-    if any(one.held for one in state.running):
-        return False  # somebody works on it right now
-    return state.spent or study.config["inspection"]["code"] != found.code
+def _for(script: Script, call: Call) -> Script:
+    """Return a script as the study of one of its searches records it."""
+    return replace(script, ordinal=call.ordinal, measures=call.measure is not None)
+
+
+def _adopted(db: Database, name: str) -> Study | None:
+    """Return the study of Optuna's that has this name, which may hold any characters."""
+    study = studies.find(db, name)
+    if study is None or not {adoption.FOREIGN, ADOPTED} & study.config.keys():
+        return None
+    return study
+
+
+def _makes_way(db: Database, study: Study, found: Inspection, call: Call) -> bool:
+    """Return True if a new study may take the name of this one.
+
+    It has no result yet and is of other code, or the script begins anew and it is over or of other
+    code; and nobody works on it right now.
+    """
+    state, other = status.status(db, study), study.config["inspection"]["code"] != found.code
+    if any(one.held for one in state.running) or recorded(study) is None:
+        return False
+    if not call.fresh:
+        return other and not state.counts["COMPLETE"] + state.counts["PRUNED"]
+    return state.spent or other

@@ -14,7 +14,6 @@ from studyhall.storage.sampling import pruning
 from studyhall.storage.sampling.feed import Finished, Rung
 from studyhall.storage.sampling.pruning import Pruner, Reports
 
-FIRST = 1  # our steps count from 1, where Optuna's usually count from 0
 AUTO = "auto"
 
 
@@ -39,7 +38,7 @@ def made(pruner: BasePruner | None, study: str) -> Pruner:
         return pruning.Never()
     if isinstance(own, pruners.PercentilePruner):  # which the median derives from
         return pruning.Percentile(
-            own._percentile, own._n_startup_trials, own._n_warmup_steps + FIRST, own._interval_steps
+            own._percentile, own._n_startup_trials, own._n_warmup_steps, own._interval_steps
         )
     if isinstance(own, pruners.SuccessiveHalvingPruner) and own._min_resource is not None:
         return pruning.Halving(

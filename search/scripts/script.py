@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import runpy
 import sys
@@ -26,11 +27,15 @@ class Script:
         path: the file, relative to the folder if it lies below it.
         folder: the working directory that it is run from.
         arguments: its command line, without its name.
+        measures: True if it can measure a model again.
+        ordinal: which of its searches of the study is under way, from 1.
     """
 
     path: str
     folder: str
     arguments: Sequence[str] = ()
+    ordinal: int = 1
+    measures: bool = True
 
     @classmethod
     def at(cls, path: Path, folder: Path, arguments: Sequence[str]) -> Script:
@@ -77,8 +82,19 @@ def execute(script: Script) -> None:
     Raises:
         Whatever the script raises.
     """
+    _seed()
     with _as_command(script), contextlib.chdir(script.folder):
         runpy.run_path(str(script.file), run_name="__main__")
+
+
+def _seed() -> None:
+    """Let random numbers begin alike in every process, such as those of a split without a seed."""
+    import numpy as np
+
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @contextlib.contextmanager

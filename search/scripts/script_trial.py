@@ -128,7 +128,9 @@ class ScriptTrial(TrialUnderWay):
         Raises:
             Leave: the trial is pruned or lost.
         """
-        if (self.part, epoch) in self.claim.rows:
+        known = self.claim.rows.get((self.part, epoch))
+        if known is not None:
+            self._add_metrics(known, epoch, metrics, seconds)
             return
         measured = value is not None and math.isfinite(value)
         if not measured:
@@ -147,13 +149,19 @@ class ScriptTrial(TrialUnderWay):
         Raises:
             Leave: the trial is handed back or lost.
         """
-        epoch, cost = step + 1, self.context.plan.turned(value)
-        known = (self.part, epoch) in self.claim.rows
-        if math.isfinite(cost) and not known:
-            metrics = {objectives.recorded(self.context.plan.objectives[0]): value}
-            order = self._keeping_lease(lambda: self._report(self.part, epoch, cost, metrics, None))
-            self.falls_behind = order is Order.PRUNE
+        cost = self.context.plan.turned(value)
+        if math.isfinite(cost) and step not in self.claim.reports:
+            self._keeping_lease(lambda: self._report_value(step, value, cost))
         self.leave_if_asked(None)
+
+    def _report_value(self, step: int, value: float, cost: float) -> None:
+        """Record a value beside what a `fit` has measured in the epoch of the same number."""
+        epoch, store = step + 1, self.context.store
+        row = self.claim.rows.get((0, epoch), {"metrics": {}})
+        named = {objectives.recorded(self.context.plan.objectives[0]): value}
+        order = store.report(self.claim, epoch, cost, {**row["metrics"], **named}, step=step)
+        fell_behind = store.should_prune(self.claim, step) and not self.is_fixed
+        self.falls_behind = fell_behind or order is Order.PRUNE
 
     def end_study(self) -> None:
         """Let the study end with the trials that have begun."""
@@ -250,6 +258,22 @@ class ScriptTrial(TrialUnderWay):
         self._keeping_lease(lambda: self._tell("PRUNED", min(reports, default=None)))
         self._pruned = True
         raise Leave(Outcome.PRUNED)
+
+    def _add_metrics(
+        self,
+        known: Mapping[str, Any],
+        epoch: int,
+        metrics: Mapping[str, float],
+        seconds: float | None,
+    ) -> None:
+        """Add what a `fit` has measured to an epoch that the objective has reported itself."""
+        if known["value"] is None or self.part or metrics.keys() <= known["metrics"].keys():
+            return
+        both = {**metrics, **known["metrics"]}
+        about: dict[str, Any] = {"step": epoch - 1, "seconds": seconds}
+        self._keeping_lease(
+            lambda: self.context.store.report(self.claim, epoch, known["value"], both, **about)
+        )
 
     def _log(self, epoch: int, metrics: Mapping[str, float], seconds: float | None) -> None:
         step = self.checkpoints.step(self.part, epoch)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+import psutil
 
 from studyhall.search import worker
 from studyhall.search.process import recycling
@@ -28,6 +32,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials import control
 from studyhall.storage.trials.trial_store import TrialStore
 
 
@@ -67,7 +72,11 @@ class WorkerPart:
             Done: the work is done; the script ends here.
             ConfigError: an earlier search of the script is not over.
         """
-        if call.study == self._study.name:
+        known = script.recorded(self._study)
+        mine = self._study.name in (call.name, call.study)
+        if mine and known is not None and call.ordinal < known.ordinal:
+            return Searched(self._url, self._study)
+        if mine:
             self._work(call)
         earlier = studies.find(self._db, call.study)
         if earlier is None or not status.status(self._db, earlier).spent:
@@ -106,7 +115,7 @@ def work(db: Database, url: str, study: Study, stop: Stop, folder: Path | None) 
     worker.begin(db, study)
     known = script.recorded(study)
     assert known is not None
-    mine = Script(known.path, str(folder or known.folder), known.arguments)
+    mine = replace(known, folder=str(folder or known.folder))
     _check_same(study, mine)
     session.play(WorkerPart(db, url, study, stop))
     try:
@@ -135,6 +144,7 @@ def run_trials(
     Raises:
         ConfigError: the first trials all failed.
     """
+    _free_dead(db, study)
     stored, kind = record.stored(study), Search()
     plan, objects = Plan(stored.file), record.objects(study)
     keeper = kind.keeper(db, study, stored)
@@ -144,6 +154,14 @@ def run_trials(
             context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, call.run, call.ended)
         )
         worker.run_trials(runner, age, kind)
+
+
+def _free_dead(db: Database, study: Study) -> None:
+    """Free the trials of processes of this machine that are gone, without waiting for silence."""
+    here = socket.gethostname()
+    for one in status.status(db, study).held:
+        if one.host == here and not psutil.pid_exists(one.pid):
+            control.free(db, study, one.worker)
 
 
 def _store(db: Database, study: Study, stored: Stored, call: Call) -> TrialStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,6 +51,15 @@ def play(part: Part) -> None:
 def part() -> Part | None:
     """Return the part that this process plays; None for a script that nobody has launched."""
     return _parts[0] if _parts else None
+
+
+_counts: Counter[str] = Counter()
+
+
+def count(name: str) -> int:
+    """Count another search of a study of this name in this process; return its number."""
+    _counts[name] += 1
+    return _counts[name]
 
 
 def main_file() -> Path | None:

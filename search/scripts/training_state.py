@@ -6,6 +6,7 @@ callbacks remember. The order of samples and the numbers that dropout draws are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from studyhall.search.training import checkpoint
 from studyhall.search.training.checkpoint import CheckpointError
 
 Arrays = list[NDArray[Any]]
+BUILD = "build"  # the shapes that the model was built for
 REMEMBERS = (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau)
 
 
@@ -37,7 +39,7 @@ def write(
         remembered.append(_numbers(callback))
         groups |= {f"{index} {name}": kept for name, kept in _weights(callback).items()}
     sizes = {name: len(arrays) for name, arrays in groups.items()}
-    header = {"about": dict(kept), "callbacks": remembered, "groups": sizes}
+    header = {"about": {**kept, BUILD: shapes(model)}, "callbacks": remembered, "groups": sizes}
     return checkpoint.pack(header, [array for arrays in groups.values() for array in arrays])
 
 
@@ -51,6 +53,9 @@ def restore(
     """
     header, arrays = checkpoint.unpack(blob)
     groups = _grouped(header["groups"], arrays)
+    if not model.built and header["about"].get(BUILD) is not None:
+        model.build_from_config(header["about"][BUILD])
+    _check(model.variables, groups["model"])  # before the optimizer takes the variables for its own
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built:
         optimizer.build(model.trainable_variables)
@@ -91,10 +96,23 @@ def assign(variables: Sequence[Any], arrays: Arrays) -> None:
     Raises:
         CheckpointError: they are those of another model.
     """
-    if [tuple(each.shape) for each in variables] != [array.shape for array in arrays]:
-        raise CheckpointError("it is that of another model")
+    _check(variables, arrays)
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def shapes(model: keras.Model) -> Any:
+    """Return the shapes that a model was built for, as plain data; None if they are none."""
+    config = model.get_build_config()
+    try:
+        return json.loads(json.dumps(config))
+    except TypeError:
+        return None
+
+
+def _check(variables: Sequence[Any], arrays: Arrays) -> None:
+    if [tuple(each.shape) for each in variables] != [array.shape for array in arrays]:
+        raise CheckpointError("it is that of another model")
 
 
 def _arrays(variables: Sequence[Any]) -> Arrays:

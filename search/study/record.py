@@ -119,6 +119,14 @@ def remove_artifacts(study: Study) -> None:
     bucket.remove_all(study.config["artifacts"])
 
 
+def is_measured_again(study: Study) -> bool:
+    """Return True if a model of the study can be measured again, so that it can be proven.
+
+    A script's own function that measures its trials need not even train a model.
+    """
+    return bool(study.config.get(SCRIPT, {}).get("measures", True))
+
+
 def check_described(study: Study, command: str) -> None:
     """Check that a study file describes the study, so that studyhall can train its models itself.
 

@@ -131,12 +131,3 @@ def compile_anew(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
 def under(strategy: Any) -> AbstractContextManager[Any]:
     """Return the scope of a `tf.distribute.Strategy`; an empty one without a strategy."""
     return nullcontext() if strategy is None else strategy.scope()
-
-
-def shapes(model: Any) -> Any:
-    """Return the shapes that a model was built for, as plain data; None if they are none."""
-    config = model.get_build_config()
-    try:
-        return json.loads(json.dumps(config))
-    except TypeError:
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from studyhall.keras_tuner.oracle import Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.keras_tuner.tuner_events import TunerEvents
-from studyhall.search.scripts import alone, answers, call, model_files, session
+from studyhall.search.process.wire import LAUNCHED
+from studyhall.search.scripts import alone, answers, call, model_files, session, training_state
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.study_file import objectives
@@ -144,7 +146,8 @@ class Tuner(TunerEvents):
         self._under_way, self._callback = under_way, None
         self.on_trial_begin(trial)
         # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
-        returned = self.run_trial(trial, *args, **copy.copy(kwargs))
+        quieter = {"verbose": 2, **kwargs} if LAUNCHED in os.environ else kwargs
+        returned = self.run_trial(trial, *args, **copy.copy(quieter))
         if under_way.is_fixed:
             building.check_point(under_way.claim)
         value = self._value(trial, returned)
@@ -227,7 +230,7 @@ class Tuner(TunerEvents):
         last = self._callback
         if last is not None and getattr(last, "model", None) is not None:
             last.keep_best()
-            under_way.attributes[BUILD] = building.shapes(last.model)
+            under_way.attributes[BUILD] = training_state.shapes(last.model)
             cost = under_way.context.plan.turned(value)
             model_files.keep(under_way, last.model, cost, last.kept_cost)
 

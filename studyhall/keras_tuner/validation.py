@@ -58,7 +58,11 @@ def _logs(model: Any, data: Sequence[Any], given: Mapping[str, Any]) -> dict[str
         "steps": given.get("validation_steps"),
     }
     further = {key: value for key, value in further.items() if value is not None}
-    found = model.evaluate(*data[:2], **further, verbose=0, return_dict=True)
+    try:
+        found = model.evaluate(*data[:2], **further, verbose=0, return_dict=True)
+    except Exception as error:  # such as of a model that a training loop of its own never compiles
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError([f"its model can't be measured again: {said}"]) from error
     return {f"{PREFIX}{metric}": float(np.mean(value)) for metric, value in found.items()}
 
 

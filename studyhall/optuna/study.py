@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from studyhall.storage.database import setup
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
 
+LOG = logging.getLogger("studyhall")
 MOST_TRIALS = 1_000_000  # where a script sets no number but a time
 SECONDS_PER_HOUR = 3600.0
 _LOAD = optuna.load_study  # Optuna's own, which a script that is run no longer finds there
@@ -109,6 +111,7 @@ class Study(optuna.Study):
         self._attributes: dict[str, Any] = {}
         self._trials = 0
         self._searched: Searched | None = None
+        self._at_work: Searched | None = None
         self._stops = False
         _created.append(self)
 
@@ -150,13 +153,15 @@ class Study(optuna.Study):
                 pruner_of=lambda: own_pruner.made(self.pruner, self.study_name),
                 ended=self._after(after) if after else None,
                 workers=None if n_jobs in (-1, 1) else n_jobs,
-                queue=self._queue,
-                fresh=self._url is None,  # Optuna would keep it in memory
+                queue=[*self._queue],
+                # Optuna would keep it in memory: another run of the script begins anew.
+                fresh=self._url is None and self._searched is None,
                 hours=None if timeout is None else timeout / SECONDS_PER_HOUR,
                 further=self._further,
             ),
             self._url,
         )
+        self._queue.clear()
 
     def enqueue_trial(
         self,
@@ -164,13 +169,7 @@ class Study(optuna.Study):
         user_attrs: Mapping[str, Any] | None = None,
         skip_if_exists: bool = False,
     ) -> None:
-        """Run a trial with these hyperparameters before any that the sampler suggests.
-
-        Raises:
-            RuntimeError: the study is being optimised or has been.
-        """
-        if self._searched is not None:
-            raise RuntimeError("enqueue_trial: call it before optimize()")
+        """Run a trial with these hyperparameters before any that the sampler suggests."""
         if not (skip_if_exists and dict(params) in self._queue):
             self._queue.append(dict(params))
 
@@ -198,7 +197,7 @@ class Study(optuna.Study):
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials; empty before the study is optimised."""
-        return [] if self._searched is None else self._optuna().trials
+        return [] if self._place is None else self._optuna().trials
 
     def ask(self, *arguments: Any, **further: Any) -> Any:
         """Refuse, because trials that a script asks for have no lease and no budget.
@@ -215,7 +214,7 @@ class Study(optuna.Study):
         self._stops = True
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_searched", "_created"):
+        if name.startswith("__") or name in ("_searched", "_at_work"):
             raise AttributeError(name)
         return getattr(self._optuna(), name)
 
@@ -231,11 +230,16 @@ class Study(optuna.Study):
         Raises:
             ValueError: it has not been optimised yet.
         """
-        if self._searched is None:
+        if self._place is None:
             raise ValueError("No trials are completed yet.")
-        storage = setup.reading_storage(make_url(self._searched.url))
-        study: optuna.Study = _LOAD(study_name=self._searched.study.name, storage=storage)
+        storage = setup.reading_storage(make_url(self._place.url))
+        study: optuna.Study = _LOAD(study_name=self._place.study.name, storage=storage)
         return study
+
+    @property
+    def _place(self) -> Searched | None:
+        """Where the study is: known once it has been optimised, and in a worker's trials."""
+        return self._searched or self._at_work
 
     def _run(self, func: Callable[[Any], Any], under_way: ScriptTrial) -> float:
         """Run one trial, in a worker, which has Keras."""
@@ -245,6 +249,9 @@ class Study(optuna.Study):
         from studyhall.search.scripts.fits import Fits
 
         set_random_seed(under_way.seed)
+        context = under_way.context
+        url = context.db.url.render_as_string(hide_password=False)
+        self._at_work = Searched(url, context.study)
         fits = Fits(under_way)
         with fits.followed():
             value: float = func(Trial(under_way, self))
@@ -268,7 +275,10 @@ class Study(optuna.Study):
             )
             ended.number = under_way.number
             for each in callbacks:
-                each(self, ended)
+                try:
+                    each(self, ended)
+                except Exception:  # the trial has ended, whatever they do
+                    LOG.exception("a callback of study.optimize has failed:")
             if self._stops:
                 under_way.end_study()
 

@@ -183,11 +183,20 @@ class Interrupts(keras.callbacks.Callback):
 INTERRUPTED: list[bool] = []
 
 
-def test_a_search_that_is_interrupted_goes_on_within_the_fit(capsys):
+def build_late(hp):
+    """A model that knows its input only once it trains, as many do."""
+    units = hp.Int("units", 2, 4)
+    model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("builder", [build, build_late])
+def test_a_search_that_is_interrupted_goes_on_within_the_fit(builder, capsys):
     callbacks = [Interrupts(3), keras.callbacks.EarlyStopping(patience=9)]
 
     def search():
-        tuner = kt.RandomSearch(build, "val_loss", max_trials=2, seed=2, project_name="halfway")
+        tuner = kt.RandomSearch(builder, "val_loss", max_trials=2, seed=2, project_name="halfway")
         tuner.search(X, Y, batch_size=32, callbacks=callbacks, **{**FIT, "epochs": 6})
         return tuner
 
@@ -228,25 +237,32 @@ def test_oversized_models_fail_their_trials():
     assert "parameters, expected at most 3" in trials("large")[0].attributes["reason"]
 
 
-def test_a_training_loop_of_ones_own_drives_the_callbacks():
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_training_loop_of_ones_own_drives_the_callbacks(compiled):
     class Loop(kt.HyperModel):
         def build(self, hp):
-            return build(hp)
+            return build(hp) if compiled else keras.Sequential(build(hp).layers)
 
         def fit(self, hp, model, x, y, callbacks=None):
             for callback in callbacks:
                 callback.set_model(model)
             for epoch in range(2):
-                loss = float(model.train_on_batch(x, y)[0])
+                loss = float(model.train_on_batch(x, y)[0]) if compiled else model(x)[0, 0] + epoch
                 for callback in callbacks:
-                    callback.on_epoch_end(epoch, logs={"mine": loss})
-            return loss
+                    callback.on_epoch_end(epoch, logs={"mine": float(loss)})
+            return float(loss)
 
     tuner = kt.RandomSearch(Loop(), kt.Objective("mine", "min"), max_trials=2, project_name="loop")
     tuner.search(X, Y)
     rows = trials("loop")
     assert [row.epochs for row in rows] == [2, 2] and all(row.value > 0 for row in rows)
     assert len(tuner.get_best_models(2)) == 2
+    searched = tuner.oracle.searched
+    call = tuner._call((X, Y), {"validation_data": (X, Y)})
+    db = Database.open(searched.url)
+    with pytest.raises(ConfigError, match=r"can't be measured again|measures"):
+        script_proof.prove(db, searched, call)
+    db.close()
 
 
 @pytest.mark.parametrize(

@@ -253,3 +253,57 @@ def test_the_model_of_the_best_trial_is_kept_and_its_epochs_are_recorded():
     db.close()
     assert [row.epochs for row in rows] == [3, 3]
     assert all(row.attributes["model"].endswith(".keras") for row in rows)
+
+
+def network():
+    model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("reports", ["after each fit", "after all"])
+def test_reports_beside_fits_are_those_that_optuna_has(reports):
+    """Two trainings per trial, as in cross-validation, each reported by its number."""
+
+    def objective(trial):
+        trial.suggest_float("a", 0, 1)
+        values = [3.0 - trial.number, 1.0 + trial.number]
+        for fold in range(2):
+            network().fit(X, Y, epochs=2, verbose=0)
+            if reports == "after each fit":
+                trial.report(values[fold], fold)
+        if reports == "after all":
+            for fold in range(2):
+                trial.report(values[fold], fold)
+        return min(values)
+
+    pruner = plain.pruners.NopPruner()
+    study = optuna.create_study(study_name="folds", pruner=pruner)
+    study.optimize(objective, n_trials=2)
+    assert [trial.intermediate_values for trial in study.trials] == [
+        {0: 3.0, 1: 1.0}, {0: 2.0, 1: 2.0}
+    ]  # fmt: skip
+
+
+def test_callbacks_see_the_trials_so_far_and_may_fail():
+    seen = []
+
+    def after(study, trial):
+        seen.append((len(study.trials), study.best_value))
+        if trial.number == 0:
+            raise KeyError("of mine")
+
+    study = optuna.create_study(study_name="seen")
+    complete = (TrialState.COMPLETE,)
+    stops = plain.study.MaxTrialsCallback(3, states=complete)
+    study.optimize(sphere, n_trials=20, callbacks=[after, stops])
+    assert [count for count, _ in seen] == [1, 2, 3] and len(study.trials) == 3
+
+
+def test_a_later_call_adds_trials_of_its_own():
+    study, seen = optuna.create_study(), []
+    study.optimize(sphere, n_trials=3, callbacks=[lambda study, trial: seen.append(trial.number)])
+    study.enqueue_trial({"a": 0.25, "b": 1})
+    study.optimize(sphere, n_trials=2)
+    assert len(study.trials) == 5 and seen == [0, 1, 2]
+    assert study.trials[3].params == {"a": 0.25, "b": 1}
