@@ -74,6 +74,7 @@ with open(sys.argv[1], "a") as file:
 """
 
 
+@pytest.mark.slow
 def test_a_script_of_keras_tuner_gives_the_same_without_a_changed_line(folder, typed):
     folder.write("tune.py", DATA + TUNE)
     environment = {**folder.environment, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -175,6 +176,43 @@ def reached(folder, name, epoch):
     """True once a running trial has reached an epoch."""
     state = folder.status(name)
     return state is not None and any(one.epoch >= epoch for one in state.running)
+
+
+PLAIN = """
+import sys
+import numpy as np
+import optuna
+
+drawn = np.random.random()  # without a seed of its own, and yet the same in every process
+
+def objective(trial):
+    if trial.suggest_int("x", 0, 9) > 5 and trial.number:
+        raise ValueError("too large")
+    return drawn + trial.params["x"]
+
+study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=4))
+study.enqueue_trial({"x": 3})
+study.optimize(objective, n_trials=6, catch=(ValueError,))
+assert study.trials[0].value == drawn + 3
+print("best", study.best_value - drawn, sys.argv[1:], len(study.trials))
+study.optimize(objective, n_trials=2)
+print("then", len(study.trials))
+"""
+
+
+def test_a_script_searches_in_workers_and_goes_on_in_its_own_process(folder):
+    folder.write("plain.py", PLAIN)
+
+    said = folder.run("run", "plain.py", "--", "--fast")
+
+    trials = folder.trials("plain")
+    values = [trial.params["x"] for trial in trials if trial.state == "COMPLETE"]
+    assert len(trials) == 8 and all("too large" in t.attributes.get("reason", "too large")
+                                    for t in trials)  # fmt: skip
+    first = [t.params["x"] for t in trials[:6] if t.state == "COMPLETE"]
+    assert f"best {min(first):.1f}"[:6] in said and "['--fast'] 6" in said and "then 8" in said
+    assert trials[0].params == {"x": 3} and min(values) <= 3
+    assert folder.json("status", "plain")["left"] == 0
 
 
 @pytest.mark.slow
