@@ -8,7 +8,8 @@ from typing import Any
 
 import optuna
 
-from studyhall.search.scripts.script_trial import Leave, ScriptTrial
+from studyhall.search.scripts.reporting_trial import Leave
+from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.trial.context import Outcome
 

@@ -10,17 +10,14 @@ from typing import Any
 
 import optuna
 
-from studyhall.search.study_file import objectives
+from studyhall.search.scripts.reporting_trial import Leave, ReportingTrial
 from studyhall.search.training.epoch import Epoch
-from studyhall.search.trial.checkpoints import Resumable
 from studyhall.search.trial.context import Context, Outcome, TrialFailed
 from studyhall.search.trial.result import Ended
 from studyhall.search.trial.seeds import trial_seed
-from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.spaces import user_code
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.leases.leases import LeaseLost
-from studyhall.storage.leases.orders import Order
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.claimed_trial import Claim
@@ -28,15 +25,7 @@ from studyhall.storage.trials.claimed_trial import Claim
 VALUES = "values"  # attribute: every hyperparameter that the script has asked for, with its value
 
 
-class Leave(BaseException):
-    """The trial ends here: it was pruned, handed back, or another worker has it."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.value)
-        self.outcome = outcome
-
-
-class ScriptTrial(TrialUnderWay):
+class ScriptTrial(ReportingTrial):
     """A claimed trial whose value a function of the user's returns.
 
     Args:
@@ -47,9 +36,7 @@ class ScriptTrial(TrialUnderWay):
         ended: called after the trial with its state and value.
 
     Attributes:
-        part: the number of the training under way, from 0.
         blob: the state of the training that an earlier worker has left, or None.
-        falls_behind: True once the pruner would end the trial.
     """
 
     def __init__(
@@ -61,12 +48,9 @@ class ScriptTrial(TrialUnderWay):
         ended: Callable[[ScriptTrial, str, float | None], None] | None = None,
     ) -> None:
         super().__init__(context, claim, wait_s)
-        self.part = 0
         self.blob: bytes | None = None
-        self.falls_behind = False
         self._function, self._ended = function, ended
         self._model: str | None = None
-        self._pruned = False
         self._values: dict[str, Any] = {}
 
     @property
@@ -114,81 +98,10 @@ class ScriptTrial(TrialUnderWay):
         self._keeping_lease(lambda: self.context.store.write_params(self.claim))
         self._tell_listeners()
 
-    def report(
-        self, epoch: int, value: float | None, metrics: Mapping[str, float], seconds: float | None
-    ) -> None:
-        """Record an epoch of the training under way, counted from 1.
-
-        Args:
-            epoch: its number.
-            value: the objective; None if the epoch does not measure it.
-            metrics: what else it measures.
-            seconds: how long it took.
-
-        Raises:
-            Leave: the trial is pruned or lost.
-        """
-        known = self.claim.rows.get((self.part, epoch))
-        if known is not None:
-            self._add_metrics(known, epoch, metrics, seconds)
-            return
-        measured = value is not None and math.isfinite(value)
-        if not measured:
-            self._keeping_lease(lambda: self._log(epoch, metrics, seconds))
-            return
-        cost = self.context.plan.turned(float(value or 0.0))
-        order = self._keeping_lease(lambda: self._report(self.part, epoch, cost, metrics, seconds))
-        if order is Order.PRUNE:
-            self._prune()
-
-    def report_step(self, step: int, value: float) -> None:
-        """Record an intermediate value, whose step counts from 0, and leave if asked to.
-
-        `falls_behind` tells afterwards whether the trial should end here.
-
-        Raises:
-            Leave: the trial is handed back or lost.
-        """
-        cost = self.context.plan.turned(value)
-        if math.isfinite(cost) and step not in self.claim.reports:
-            self._keeping_lease(lambda: self._report_value(step, value, cost))
-        self.leave_if_asked(None)
-
-    def _report_value(self, step: int, value: float, cost: float) -> None:
-        """Record a value beside what a `fit` has measured in the epoch of the same number."""
-        epoch, store = step + 1, self.context.store
-        row = self.claim.rows.get((0, epoch), {"metrics": {}})
-        named = {objectives.recorded(self.context.plan.objectives[0]): value}
-        order = store.report(self.claim, epoch, cost, {**row["metrics"], **named}, step=step)
-        fell_behind = store.should_prune(self.claim, step) and not self.is_fixed
-        self.falls_behind = fell_behind or order is Order.PRUNE
-
     def end_study(self) -> None:
         """Let the study end with the trials that have begun."""
         db, study = self.context.db, self.context.study
         studies.set_limits(db, study, trials=status.status(db, study).used)
-
-    def leave_if_asked(self, training: Resumable | None) -> None:
-        """Save the training and hand the trial back, if this worker is asked to stop.
-
-        Raises:
-            Leave: the trial is handed back.
-        """
-        if self._must_leave(self.claim.order):
-            if training is not None:
-                self.save(training)
-            self._keeping_lease(lambda: self.context.store.release(self.claim))
-            raise Leave(Outcome.HANDED_BACK)
-
-    def save_if_due(self, training: Resumable) -> None:
-        """Save the training if a checkpoint is due."""
-        step = self.checkpoints.step(self.part, training.history[-1].number)
-        if self.checkpoints.is_due(step):
-            self.save(training)
-
-    def save(self, training: Resumable) -> None:
-        """Save a checkpoint of the training under way."""
-        self._keeping_lease(lambda: self.checkpoints.save(self.progress, self.part, training))
 
     def part_ended(self, best: Epoch) -> None:
         """Take note that the training under way has ended, with its best epoch."""
@@ -252,41 +165,3 @@ class ScriptTrial(TrialUnderWay):
         self._tell("COMPLETE", cost)
         if self._model is not None:
             self.context.keeper.tidy()
-
-    def _prune(self) -> None:
-        reports = [value for value in self.claim.reports.values() if math.isfinite(value)]
-        self._keeping_lease(lambda: self._tell("PRUNED", min(reports, default=None)))
-        self._pruned = True
-        raise Leave(Outcome.PRUNED)
-
-    def _add_metrics(
-        self,
-        known: Mapping[str, Any],
-        epoch: int,
-        metrics: Mapping[str, float],
-        seconds: float | None,
-    ) -> None:
-        """Add what a `fit` has measured to an epoch that the objective has reported itself."""
-        if known["value"] is None or self.part or metrics.keys() <= known["metrics"].keys():
-            return
-        both = {**metrics, **known["metrics"]}
-        about: dict[str, Any] = {"step": epoch - 1, "seconds": seconds}
-        self._keeping_lease(
-            lambda: self.context.store.report(self.claim, epoch, known["value"], both, **about)
-        )
-
-    def _log(self, epoch: int, metrics: Mapping[str, float], seconds: float | None) -> None:
-        step = self.checkpoints.step(self.part, epoch)
-        about = {"fold": self.part, "step": step, "seconds": seconds}
-        self.context.store.report(self.claim, epoch, None, metrics, **about)  # type: ignore[arg-type]
-
-    def _keeping_lease(self, work: Callable[[], Any]) -> Any:
-        """Do something that needs the lease.
-
-        Raises:
-            Leave: another worker holds the trial.
-        """
-        try:
-            return work()
-        except LeaseLost:
-            raise Leave(Outcome.LOST) from None
