@@ -19,7 +19,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 
 class Wanted(Oracle):
-    """What a `Study` wants to be searched.
+    """The search that a `Study` asks for.
 
     Args:
         objective: the metric's name in Keras' logs, or an `Objective`.

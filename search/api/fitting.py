@@ -85,10 +85,8 @@ def reloaded(study: Study, plan: Blueprint, trial: TrialRecord) -> Any:
     Raises:
         ConfigError: it can't be loaded.
     """
-    problems = []
-    for way in reloading.ways(trial, plan):
-        try:
-            return way(record.objects(study)).model
-        except reloading.NotProvenError as error:
-            problems.append(f"{study.name}: trial {trial.number}: {error}")
-    raise ConfigError(problems)
+    try:
+        return reloading.loaded(trial, plan, record.objects(study))
+    except reloading.NotProvenError as error:
+        where = f"{study.name}: trial {trial.number}"
+        raise ConfigError([f"{where}: {reason}" for reason in error.args]) from error

@@ -171,13 +171,10 @@ def _loaded(study: Study, plan: modelling.Blueprint, trial: TrialRecord) -> kera
     Raises:
         ConfigError: it can't be loaded.
     """
-    problems = []
-    for way in reloading.ways(trial, plan):
-        try:
-            return way(record.objects(study)).model
-        except NotProvenError as error:
-            problems.append(str(error))
-    raise ConfigError([f"trial {trial.number}: {problems[0]}"])
+    try:
+        return reloading.loaded(trial, plan, record.objects(study))
+    except NotProvenError as error:
+        raise ConfigError([f"trial {trial.number}: {error.args[0]}"]) from error
 
 
 def _in_float32(model: keras.Model) -> keras.Model:

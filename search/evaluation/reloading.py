@@ -70,6 +70,21 @@ def ways(trial: Saved, plan: Blueprint) -> list[Callable[[ArtifactStore], Reload
     return [anew] if _is_weights_alone(trial) else [from_file, anew]
 
 
+def loaded(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> keras.Model:
+    """Load the model of a trial, by the first way that succeeds.
+
+    Raises:
+        NotProvenError: none does; its arguments are the reasons, one for each way.
+    """
+    problems = []
+    for way in ways(trial, plan):
+        try:
+            return way(objects).model
+        except NotProvenError as error:
+            problems.append(str(error))
+    raise NotProvenError(*problems)
+
+
 def own_objects(named: own_classes.NamedObjects) -> dict[str, Any]:
     """Return the user's classes and functions by the names that a model file uses for them."""
     found = {name: own_classes.find(name) for name in sorted(named.classes)}

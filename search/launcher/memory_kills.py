@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from studyhall.search.process import control_groups
+
 RECENT_S = 30.0  # from the kernel's count to the end of the process, which has much memory to free
 
 
@@ -52,17 +54,12 @@ class MemoryKills:
 
 def _of_our_group(proc: Path, groups: Path) -> Iterator[Path]:
     """Yield files with our control group's count; in a container it may be mounted at the root."""
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        for inside in (path.lstrip("/"), ""):
-            if not controllers:
-                yield groups / inside / "memory.events"
-            elif "memory" in controllers.split(","):
+    for first_version, path in control_groups.of_memory(proc):
+        for inside in (path, ""):
+            if first_version:
                 yield groups / "memory" / inside / "memory.oom_control"
+            else:
+                yield groups / inside / "memory.events"
 
 
 def _field(file: Path, name: str) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from studyhall.search.process import device, gpus
+from studyhall.search.process import control_groups, device, gpus
 
 DECLARED = "STUDYHALL_MEMORY_MIB"  # for tests: goes before what is found
 
@@ -37,17 +37,10 @@ def of_host(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -
 
 def _limits(proc: Path, groups: Path) -> Iterator[int]:
     """Yield the limits, in bytes, of our control group and of those that it is in."""
-    try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        root = groups / "memory" if controllers else groups
-        ours = Path(path.lstrip("/"))
+    for first_version, path in control_groups.of_memory(proc):
+        name = "memory.limit_in_bytes" if first_version else "memory.max"
+        root = groups / "memory" if first_version else groups
+        ours = Path(path)
         for inside in (ours, *ours.parents):  # the last is the root, where containers have theirs
             yield from _limit(root / inside / name)
 

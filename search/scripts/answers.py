@@ -1,4 +1,4 @@
-"""What a script asks after its search: trials, the best first, and the files of their models."""
+"""Answers to a script after its search: trials, the best first, and the files of their models."""
 
 from __future__ import annotations
 

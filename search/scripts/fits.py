@@ -36,11 +36,8 @@ class Fits:
         def fit(model: Any, *args: Any, **kwargs: Any) -> Any:
             return self._fit(original, model, args, kwargs)
 
-        keras.Model.fit = fit
-        try:
+        with replaced(fit):
             yield
-        finally:
-            keras.Model.fit = original
 
     def _fit(
         self, original: Callable[..., Any], model: Any, args: tuple[Any, ...], kwargs: Any
@@ -55,6 +52,17 @@ class Fits:
         own.begin(others)
         self.last = own
         return original(*bound.args, **bound.kwargs)
+
+
+@contextmanager
+def replaced(fit: Callable[..., Any]) -> Iterator[None]:
+    """Let a function stand for Keras' `fit` in a `with` block."""
+    original = keras.Model.fit
+    keras.Model.fit = fit
+    try:
+        yield
+    finally:
+        keras.Model.fit = original
 
 
 def _listed(callbacks: Any) -> list[Any]:

@@ -154,9 +154,8 @@ class TrialCallback(keras.callbacks.Callback):  # type: ignore[misc]
         """Keep the model's variables if the epoch is the best, or can't be compared."""
         if self.best is None or epoch.value < self.best.value:
             self.best = epoch
-        if (
-            self._keeps_weights and not epoch.value >= self._best_cost
-        ):  # true of NaN too: then the last epoch counts
+        is_best = not epoch.value >= self._best_cost  # NaN too: the last one counts
+        if self._keeps_weights and is_best:
             self._best_cost = math.inf if math.isnan(epoch.value) else epoch.value
             self._weights = training_state.values(self.model)
 

@@ -1,4 +1,4 @@
-"""What all trials of a study have in common: the study file, and the objectives in it."""
+"""The plan that all trials of a study share: the study file, and the objectives in it."""
 
 from __future__ import annotations
 

@@ -138,13 +138,5 @@ def _check_directions(transaction: Transaction, study_id: int, name: str) -> Non
 
 
 def _insert(transaction: Transaction, study_id: int, config: Mapping[str, Any], seed: int) -> None:
-    transaction.run(
-        """
-        INSERT INTO studyhall_studies (study_id, seed, config, created_at, token)
-        VALUES (:study_id, :seed, :config, {now}, :token)""",
-        study_id=study_id,
-        seed=seed,
-        config=json.dumps(config),
-        token=uuid.uuid4().hex,
-    )
+    rows.insert_own(transaction, study_id, uuid.uuid4().hex, config, seed)
     rows.insert_budget(transaction, study_id, 0, None, None)

@@ -110,6 +110,14 @@ def insert(
             study_id=study_id,
             objective=objective,
         )
+    insert_own(transaction, study_id, token, config, seed)
+    return int(study_id)
+
+
+def insert_own(
+    transaction: Transaction, study_id: int, token: str, config: Mapping[str, Any], seed: int
+) -> None:
+    """Insert our row of a study that Optuna's tables hold."""
     transaction.run(
         """
         INSERT INTO studyhall_studies (study_id, seed, config, created_at, token)
@@ -119,7 +127,6 @@ def insert(
         config=json.dumps(config),
         token=token,
     )
-    return int(study_id)
 
 
 def set_config(transaction: Transaction, study_id: int, config: Mapping[str, Any]) -> None:

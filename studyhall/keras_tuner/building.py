@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from studyhall.keras_tuner.hypermodel import HyperModel
+from studyhall.search.scripts import fits
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.storage.trials.claimed_trial import Claim
 
@@ -72,17 +73,12 @@ class _Fits(BaseException):
 @contextmanager
 def _stopping_at_fit() -> Iterator[None]:
     """End a `with` block where Keras would begin to train."""
-    original = keras.Model.fit
 
     def fit(*args: Any, **kwargs: Any) -> None:
         raise _Fits
 
-    keras.Model.fit = fit
-    try:
-        with suppress(_Fits):
-            yield
-    finally:
-        keras.Model.fit = original
+    with fits.replaced(fit), suppress(_Fits):
+        yield
 
 
 def check_point(claim: Claim) -> None:

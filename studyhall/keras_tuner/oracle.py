@@ -19,7 +19,7 @@ VALUES = "values"  # attribute of a trial: all its hyperparameters
 
 
 class Oracle:
-    """What a script wants to be searched.
+    """The search that a script asks for.
 
     Args:
         objective: name of a metric, an `Objective`, or a list of both.

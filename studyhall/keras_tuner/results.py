@@ -1,4 +1,4 @@
-"""What `run_trial` and `HyperModel.fit` may return, as metrics and as one number."""
+"""Results of `run_trial` and `HyperModel.fit`, as metrics and as one number."""
 
 from __future__ import annotations
 

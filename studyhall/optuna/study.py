@@ -238,7 +238,7 @@ class Study(optuna.Study):
 
     @property
     def _place(self) -> Searched | None:
-        """Where the study is: known once it has been optimised, and in a worker's trials."""
+        """The study's place: known once it has been optimised, and in a worker's trials."""
         return self._searched or self._at_work
 
     def _run(self, func: Callable[[Any], Any], under_way: ScriptTrial) -> float:
