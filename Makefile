@@ -34,7 +34,7 @@ demo: $(LOCKED)
 	@printf '\nNext:\n  . .venv/bin/activate\n  studyhall status digits\n  studyhall best digits\n  studyhall trials digits\n  studyhall dashboard\n'
 
 test: $(LOCKED)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m 'not slow'
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 test-slow: $(LOCKED)
 	$(BIN)/pytest -m slow
@@ -42,7 +42,7 @@ test-slow: $(LOCKED)
 # The tests with the oldest versions that pyproject.toml lets in. uv alone looks for those: pip
 # brings it where it is not on the path.
 test-lowest: $(OLDEST)/.resolved
-	$(OLDEST)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m 'not slow'
+	$(OLDEST)/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m 'not slow'
 
 $(OLDEST)/.resolved: pyproject.toml
 	@$(PYTHON) -m venv --clear $(OLDEST)

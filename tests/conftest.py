@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gc
 import hashlib
 import http.client
 import itertools
@@ -33,6 +34,7 @@ import optuna
 import psycopg
 import pytest
 
+from studyhall.search.process.garbage import uncollected
 from studyhall.search.study import record
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
@@ -46,6 +48,21 @@ hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 # In the background of a shell it is ignored, and so it would be by all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # it imports Keras anyway, and takes twice as long so
+    with uncollected():
+        import keras  # noqa: F401
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the modules of all tests from garbage collection: they are never garbage."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let the process end without looking for garbage, which takes a second."""
+    gc.freeze()
 
 
 LONGEST = ("test_study.py", "test_workers.py", "test_service.py")  # of the acceptance tests

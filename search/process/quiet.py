@@ -31,9 +31,11 @@ def import_keras() -> None:
         os.dup2(aside.fileno(), STDERR)
         try:
             with uncollected():
-                with keras_settings.as_it_comes():
-                    importlib.import_module("keras")
                 backend = os.environ.get(keras_settings.BACKEND, "tensorflow")
+                # TensorFlow would import JAX, for a converter from JAX that nothing here uses.
+                unused = ["jax"] if backend == "tensorflow" else []
+                with keras_settings.as_it_comes(), spared(*unused):
+                    importlib.import_module("keras")
                 computes = importlib.import_module(backend)
                 if backend == "tensorflow":  # it complains of a driver when it first looks for GPUs
                     computes.config.list_physical_devices("GPU")
