@@ -49,6 +49,10 @@ SHOWN = {
         "best:best",
         "Show the best trial, its proof and its test scores; with --export, copy its model.",
     ),
+    "predict": Listed(
+        "predict:predict",
+        "Predict new data by the proven model: class names and probabilities, or values.",
+    ),
     "confirm": Listed(
         "retraining:confirm",
         "Retrain the best trials with new seeds, and prove the one with the best mean.",

@@ -1,13 +1,14 @@
 """The common result of every source: raw samples and targets in memory, and their checks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import precision
+from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
 
 Samples: TypeAlias = Any  # np.ndarray (N, …) or scipy.sparse.csr_matrix (N, words)
@@ -31,6 +32,8 @@ class Arrays:
         groups: (N,) group of each sample; a group must stay in one part of the split.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
+        table: the columns of a table that the features are made of.
+        remarks: sentences on what was read in a way that the user should know of.
     """
 
     x: Samples
@@ -44,6 +47,13 @@ class Arrays:
     groups: Targets | None = None
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
+    table: tuple[Column, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def may_have_gaps(self) -> bool:
+        """True for a table: NaN stands for a missing number, here or in rows to come."""
+        return bool(self.table)
 
     @property
     def parts(self) -> list[Pair]:
@@ -64,7 +74,8 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
     Raises:
         DataError: no samples, different lengths or shapes, or values that are not finite numbers.
     """
-    pairs = [_pair(x, y, source, image_size is not None) for x, y in arrays.parts]
+    images, gaps = image_size is not None, arrays.may_have_gaps
+    pairs = [_pair(x, y, source, images=images, gaps=gaps) for x, y in arrays.parts]
     shapes = sorted({x.shape[1:] for x, _ in pairs})
     if len(shapes) > 1:
         received = " and ".join(str(shape) for shape in shapes)
@@ -73,16 +84,12 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         _of_size(shapes[0], image_size, source)
     _of_one_width([y for _, y in pairs], source)
     rest = pairs[1:]
-    return Arrays(
-        *pairs[0],
+    return replace(
+        arrays,
+        x=pairs[0][0],
+        y=pairs[0][1],
         validation=rest.pop(0) if arrays.validation is not None else None,
         test=rest.pop(0) if arrays.test is not None else None,
-        classes=arrays.classes,
-        columns=arrays.columns,
-        one_hot=arrays.one_hot,
-        categories=arrays.categories,
-        groups=arrays.groups,
-        own=arrays.own,
         sample_shape=tuple(np.shape(arrays.x)[1:]),
     )
 
@@ -106,15 +113,15 @@ def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None
         raise refusal("image_size", f"{list(size)}", f"{own} in {source}; {resized}")
 
 
-def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
-    samples, targets = _samples(x, source, images), _targets(y, source)
+def _pair(x: Any, y: Any, source: str, *, images: bool, gaps: bool) -> Pair:
+    samples, targets = _samples(x, source, images, gaps), _targets(y, source)
     if samples.shape[0] != len(targets):
         received = f"{samples.shape[0]} samples but {len(targets)} targets in {source}"
         raise refusal("source", received, "one target for every sample")
     return samples, targets
 
 
-def _samples(x: Any, source: str, images: bool) -> Samples:
+def _samples(x: Any, source: str, images: bool, gaps: bool) -> Samples:
     if sparse.issparse(x):
         rows = sparse.csr_matrix(x, dtype=np.float32)
         _finite(rows.data, source, "the stored values of x")
@@ -128,7 +135,8 @@ def _samples(x: Any, source: str, images: bool) -> Samples:
         array = array[..., np.newaxis]
     if 0 in array.shape:
         raise refusal("source", f"no samples in {source} (shape {array.shape})", "at least one")
-    _finite(array, source, "x")
+    if not gaps:
+        _finite(array, source, "x")
     if array.ndim < 4:
         rows = array.reshape(len(array), -1)
         precision.check(rows, lambda row, column: f"{source} at x[{row}, {column}]")

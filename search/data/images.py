@@ -67,7 +67,7 @@ def _folders(folder: Path) -> list[Path]:
 def _files(folder: Path, classes: tuple[str, ...]) -> list[Path]:
     """Return all images of a part, sorted by class."""
     strange = [path.name for path in _folders(folder) if path.name not in classes]
-    files = {name: _images(folder / name) for name in classes}
+    files = {name: pictures_in(folder / name) for name in classes}
     empty = [name for name in classes if not files[name]]
     if strange:
         received = f"class {shortened(strange)} only in {folder.name}"
@@ -78,7 +78,8 @@ def _files(folder: Path, classes: tuple[str, ...]) -> list[Path]:
     return [path for name in classes for path in files[name]]
 
 
-def _images(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the paths of all pictures in a folder and below it."""
     return sorted(
         path
         for path in folder.rglob("*")
@@ -92,7 +93,7 @@ def _class_of(path: Path, folder: Path) -> str:
 
 def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pixels]:
     with ThreadPoolExecutor() as threads:  # Pillow releases the GIL while it decodes
-        results = list(threads.map(lambda path: _open(path, size, grey), files))
+        results = list(threads.map(lambda path: opened(path, size, grey), files))
     pictures = dict(zip(files, results, strict=True))
     unreadable = [f"{path.parent.name}/{path.name}" for path in files if pictures[path] is None]
     if unreadable:
@@ -101,7 +102,7 @@ def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pi
     return _of_one_size(pictures)
 
 
-def _open(path: Path, size: Size | None, grey: bool) -> Pixels | None:
+def opened(path: Path, size: Size | None, grey: bool) -> Pixels | None:
     """Return the pixels (height, width, channels); None if the file is not an 8-bit image."""
     try:
         with Image.open(path) as image:

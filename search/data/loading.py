@@ -12,6 +12,7 @@ from scipy import sparse
 
 from studyhall.search.data import sources, splits, targets
 from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
@@ -42,6 +43,8 @@ class Data:
             adds; None unless both arrays and model are the user's own.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
+        table: the columns of a table, of which the features of a sample are made.
+        remarks: sentences on what was read in a way that the user should know of.
     """
 
     split: Fold
@@ -56,6 +59,8 @@ class Data:
     fingerprint: str
     sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
+    table: tuple[Column, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def train(self) -> Part:
@@ -105,7 +110,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     test = _part(arrays, coding, rows.get("test"), arrays.test)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = _stratified(train.y, coding, own)
-    split = _split(train, validation, labels, section, arrays.one_hot)
+    split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
     return Data(
@@ -121,6 +126,8 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
+        table=arrays.table,
+        remarks=arrays.remarks,
     )
 
 
@@ -133,17 +140,27 @@ def describe(data: Data) -> list[tuple[str, str]]:
     """Return the rows (name, text) that `studyhall check` shows about the data."""
     form = ", sparse" if sparse.issparse(data.train.x) else ""
     classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
-    columns = [("columns", shortened(data.columns))] if data.columns else []
+    columns = _columns(data) if data.table else [("columns", shortened(data.columns))]
     sizes = (len(data.train), len(data.validation), len(data.test))
     parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
     return [
         ("task", classes if data.classes else data.task),
         ("samples", parts),
         ("input", f"{data.input_shape}, {data.train.x.dtype}{form}"),
-        *columns,
+        *(row for row in columns if row[1]),
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
+        *(("note", remark) for remark in data.remarks),
+    ]
+
+
+def _columns(data: Data) -> list[tuple[str, str]]:
+    """Return a row for each kind of the columns of a table."""
+    kinds = dict.fromkeys(column.kind for column in data.table)
+    return [
+        (f"{kind} columns", shortened(each.name for each in data.table if each.kind == kind))
+        for kind in kinds
     ]
 
 
@@ -187,12 +204,12 @@ def _split(
     validation: Part,
     labels: splits.Labels,
     section: DataSection,
-    one_hot: tuple[bool, ...],
+    arrays: Arrays,
 ) -> Fold:
     pool = joined(train, validation)
     rows = np.arange(len(pool))
     parts = rows[: len(train)], rows[len(train) :]
-    return Fold(pool, *parts, labels, section.normalize, one_hot)
+    return Fold(pool, *parts, labels, section.normalize, arrays.one_hot, arrays.may_have_gaps)
 
 
 def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
@@ -217,7 +234,7 @@ def _folds(
         raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
     labels = _stratified(split.pool.y, coding, groups)
     return tuple(
-        Fold(split.pool, *rows, labels.of(rows[0]), split.normalize, split.one_hot)
+        replace(split, train_rows=rows[0], validation_rows=rows[1], train_labels=labels.of(rows[0]))
         for rows in splits.folds(labels, section.folds, seed=seed)
     )
 

@@ -33,7 +33,7 @@ def read(path: Path, group: str | None = None) -> Arrays:
     Raises:
         DataError: the file has no such arrays, or ragged ones, or is not an .npz file.
     """
-    found = _contents(path)
+    found = contents(path)
     parts = _parts({name: array for name, array in found.items() if name != group}, path)
     x, y = parts.get("train") or parts.pop("all")
     groups = None
@@ -45,7 +45,12 @@ def read(path: Path, group: str | None = None) -> Arrays:
     return Arrays(x, y, parts.get("validation"), parts.get("test"), groups=groups, own=True)
 
 
-def _contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return all arrays of an .npz file by name, never unpickling anything.
+
+    Raises:
+        DataError: it is no such file, or has arrays of Python objects.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

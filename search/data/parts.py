@@ -60,6 +60,7 @@ class Fold:
         train_labels: labels of `train_rows`, for drawing a stratified share of them.
         normalize: ``[data] normalize``.
         one_hot: True for each column of a category, which is not normalised.
+        gaps: True if NaN stands for missing numbers.
     """
 
     pool: Part
@@ -68,6 +69,7 @@ class Fold:
     train_labels: Labels
     normalize: str = "auto"
     one_hot: tuple[bool, ...] = ()
+    gaps: bool = False
 
     @property
     def train(self) -> Part:
@@ -86,7 +88,7 @@ class Fold:
         Raises:
             DataError: these samples can't be normalised this way.
         """
-        return preparation.fit(self.train.x, self.normalize, self.one_hot)
+        return preparation.fit(self.train.x, self.normalize, self.one_hot, gaps=self.gaps)
 
     def __iter__(self) -> Iterator[Part]:
         return iter((self.train, self.validation))

@@ -36,29 +36,35 @@ class Preparation:
         subtract: () or (columns,) means or minima.
         divide: () or (columns,) standard deviations or ranges.
         light: True for 8-bit samples, for which float32 is precise enough.
+        fill: (columns,) normalised means, which stand for missing numbers; None if none is missing.
     """
 
     kind: Kind = "none"
     subtract: Floats = field(default_factory=lambda: np.zeros(()))
     divide: Floats = field(default_factory=lambda: np.ones(()))
     light: bool = False
+    fill: Floats | None = None
 
     def apply(self, x: Samples) -> Samples:
         """Return normalised samples as float32 of the same shape; sparse rows stay sparse."""
         if self.kind == "none":
-            return x.astype(np.float32)
+            return self._filled(x.astype(np.float32))
         if self.light:
             return self._computed(x.astype(np.float32))
         prepared = np.empty(x.shape, np.float32)
         for rows in _blocks(x):
             prepared[rows] = self._computed(x[rows].astype(np.float64))
-        return prepared
+        return self._filled(prepared)
 
     def layers(self) -> list[Any]:
-        """Return Keras layers that do the same, to prepend to an exported model.
+        """Return Keras layers and operations that do the same, to prepend to an exported model.
 
         They take inputs of `dtype` and return float32.
         """
+        filling = [] if self.fill is None else [self._filling]
+        return [*self._rescaling(), *filling]
+
+    def _rescaling(self) -> list[Any]:
         import keras
 
         if self.kind == "none":
@@ -79,14 +85,29 @@ class Preparation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers of the normalisation as a JSON-serialisable dict."""
+        filled = {} if self.fill is None else {"fill": self.fill.tolist()}
         if self.kind == "none":
-            return {"kind": "none"}
+            return {"kind": "none", **filled}
         return {
             "kind": self.kind,
             "subtract": self.subtract.tolist(),
             "divide": self.divide.tolist(),
             "dtype": self.dtype,
+            **filled,
         }
+
+    def _filled(self, x: Samples) -> Samples:
+        """Replace missing numbers in place."""
+        if self.fill is not None:
+            rows, columns = np.nonzero(np.isnan(x))
+            x[rows, columns] = self.fill[columns]
+        return x
+
+    def _filling(self, x: Any) -> Any:
+        import keras
+
+        assert self.fill is not None
+        return keras.ops.where(keras.ops.isnan(x), self.fill.astype(np.float32), x)
 
     def _computed(self, x: NDArray[Any]) -> NDArray[Any]:
         """Normalise in place; subtract first, since scaling a large mean loses small deviations."""
@@ -96,7 +117,9 @@ class Preparation:
         return x
 
 
-def fit(x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = ()) -> Preparation:
+def fit(
+    x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = (), *, gaps: bool = False
+) -> Preparation:
     """Fit the normalisation on the training part.
 
     Args:
@@ -104,6 +127,7 @@ def fit(x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = ()) -> 
         normalize: "none", "standard", "scale", or "auto": images are scaled to 0…1 unless they
             have negative values; sparse rows are unchanged; everything else is standardised.
         one_hot: True for each column that is not to be normalised.
+        gaps: True for rows (N, columns) in which NaN stands for missing numbers.
 
     Raises:
         DataError: sparse rows with "standard" or "scale", which would make them dense.
@@ -112,10 +136,37 @@ def fit(x: Samples, normalize: str = "auto", one_hot: tuple[bool, ...] = ()) -> 
         if normalize not in ("auto", "none"):
             raise refusal("normalize", f'"{normalize}"', '"none" for multi-hot rows')
         return Preparation()
+    if gaps:
+        return _with_gaps(x, normalize, one_hot)
     picture = x.ndim == 4
     if normalize == "scale" or (normalize == "auto" and picture and x.min() >= 0):
         return _pixels(x) if picture else _ranges(x, one_hot)
     return Preparation() if normalize == "none" else _standard(x, one_hot)
+
+
+def _with_gaps(x: Samples, normalize: str, one_hot: tuple[bool, ...]) -> Preparation:
+    """Fit each column on the numbers that it has."""
+    fitted = [
+        _column(x[:, number], normalize, one_hot[number : number + 1])
+        for number in range(x.shape[1])
+    ]
+    subtract, divide, mean = (np.array(each, np.float64) for each in zip(*fitted, strict=True))
+    kind: Kind = {"none": "none", "scale": "scale"}.get(normalize, "standard")  # type: ignore[assignment]
+    return Preparation(kind, subtract, divide, fill=(mean - subtract) / divide)
+
+
+def _column(
+    column: NDArray[Any], normalize: str, one_hot: tuple[bool, ...]
+) -> tuple[float, float, float]:
+    """Return what to subtract, what to divide by, and the mean of a column's numbers."""
+    there = column[~np.isnan(column)][:, np.newaxis]
+    if not len(there):
+        return 0.0, 1.0, 0.0
+    mean = float(_mean(there)[0])
+    if normalize == "none":
+        return 0.0, 1.0, mean
+    found = (_ranges if normalize == "scale" else _standard)(there, one_hot)
+    return float(found.subtract[0]), float(found.divide[0]), mean
 
 
 def _pixels(x: Samples) -> Preparation:

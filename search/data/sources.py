@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studyhall.search.data import (
     images,
@@ -12,13 +12,18 @@ from studyhall.search.data import (
     npz,
     sklearn_sets,
     source_check,
+    table_files,
     tables,
     user_data,
 )
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
+from studyhall.search.data.tables import Roles
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import spelling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
 CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
@@ -49,6 +54,20 @@ def read(section: DataSection, folder: Path) -> Arrays:
     else:
         arrays = user_data.read(section.source, folder)
     return checked(arrays, section.source, section.image_size)
+
+
+def raw_table(section: DataSection, folder: Path) -> "pd.DataFrame":
+    """Read the rows of a table as they stand, without those that lack a target.
+
+    Raises:
+        DataError: as `read`.
+    """
+    path = source_check.existing(section.source, folder)
+    return tables.table(path, _roles(section))[0]
+
+
+def _roles(section: DataSection) -> Roles:
+    return Roles(section.target, section.group, section.columns)
 
 
 def _from_collection(collection: str, reference: str) -> Arrays:
@@ -93,18 +112,19 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
         return images.read(path, section.image_size, section.grey)
     if path.suffix.lower() == ".npz":
         return npz.read(path, section.group)
-    if path.suffix.lower() in tables.READERS:
-        return tables.read(path, section.target, section.group)
+    if table_files.is_table(path):
+        return tables.read(path, _roles(section))
     raise refusal("source", f'"{section.source}"', source_check.FORMS)
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:
     """Refuse keys that have no effect for this source."""
-    table = path is not None and path.suffix.lower() in tables.READERS
+    table = path is not None and path.is_file() and table_files.is_table(path)
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
     written = {
         "target": (section.target, table, "a table"),
+        "columns": (section.columns, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
         "grey": (section.grey, folder, "a folder of images"),
     }

@@ -1,166 +1,195 @@
-"""Sources that are tables (.csv, .tsv, .parquet) with numeric and categorical columns."""
+"""The reading of a table: its columns by kind, and the numbers that models get of them."""
 
-import warnings
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
 
-from studyhall.search.data import precision
+from studyhall.search.data import precision, table_files
 from studyhall.search.data.arrays import Arrays
-from studyhall.search.data.errors import DataError, problem, refusal, shortened
+from studyhall.search.data.columns import features, fitting
+from studyhall.search.data.columns.features import Column
+from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.spaces import spelling
 
-CATEGORIES = 1000  # a text column with more different values is not categorical
-SEPARATORS = ",;\t|"
+if TYPE_CHECKING:
+    import pandas as pd
+
+AS_TEXT = ("category", "text", "date", "decimal comma")  # kinds whose numbers may be no numbers
 
 
-def read(path: Path, target: str | None, group: str | None = None) -> Arrays:
-    """Read the columns of a table as numbers, with categorical columns one-hot encoded.
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a table that `[data]` names.
+
+    Attributes:
+        target: to predict.
+        group: whose rows stay in one part of the split.
+        kinds: `[data.columns]`.
+    """
+
+    target: str | None = None
+    group: str | None = None
+    kinds: Mapping[str, str] | None = None
+
+    @property
+    def wanted(self) -> Mapping[str, str]:
+        """The kinds by column."""
+        return self.kinds or {}
+
+    @property
+    def named(self) -> set[str]:
+        """The columns that are not learned from."""
+        return {name for name in (self.target, self.group) if name is not None}
+
+
+def read(path: Path, roles: Roles) -> Arrays:
+    """Read a table.
 
     Args:
-        path: a file with one of the suffixes in `READERS`.
-        target: name of the column to predict.
-        group: name of the column with the group of each row; it is not a feature.
+        path: a file that `table_files.is_table`.
+        roles: the columns that `[data]` names.
+
+    Returns:
+        The features as float32, or as float64 where float32 loses information; NaN stands for
+        missing numbers.
 
     Raises:
-        DataError: the table is empty or ragged, lacks a column, or has missing values or columns
-            of an unsuitable type. Messages count rows from 1, without the header.
+        DataError: the table is empty or ragged, lacks a column, or has a column that can be read
+            in two ways or in none. Messages count rows from 1, without the header.
     """
-    table = READERS[path.suffix.lower()](path)
-    table.columns = table.columns.map(str)
-    _has(table, path, target, group)
-    _complete(table, path)
-    features = table.drop(columns=[name for name in (target, group) if name is not None])
-    encoded, categories = _encoded(features, path)
+    rows, remarks = table(path, roles)
+    target = rows[str(roles.target)]
+    learned = rows.drop(columns=[*roles.named])
+    found = fitting.fitted(learned, path.name, roles.wanted, target)
+    problems = [
+        *_spelled_alike(target, path),
+        *_precise(learned, found.columns, path),
+        *found.problems,
+    ]
+    if not (problems or found.columns):
+        received = f"{path.name} with no column to learn from: {'; '.join(found.remarks)}"
+        problems = [problem("source", received, "columns to learn from")]
+    if problems:
+        raise DataError(problems)
+    x = matrix(learned, found.columns)
     return Arrays(
-        precision.numbers(encoded, lambda row, at: _place(path, row, encoded.columns[at][0])),
-        _values(table[str(target)]),
-        columns=tuple("=".join(filter(None, pair)) for pair in encoded.columns),
-        one_hot=tuple(name in categories for name in encoded.columns.get_level_values(0)),
-        categories=categories,
-        groups=None if group is None else _values(table[group]),
+        x,
+        _values(target),
+        columns=features.feature_names(found.columns),
+        one_hot=tuple(flag for column in found.columns for flag in column.flags),
+        categories={each.name: each.values for each in found.columns if each.kind == "category"},
+        groups=None if roles.group is None else _values(rows[roles.group]),
+        table=tuple(found.columns),
+        remarks=(*remarks, *found.remarks),
     )
 
 
-def _place(path: Path, row: int, name: str) -> str:
-    return f"{path.name}, column {name}, row {row + 1}"
+def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
+    """Read the rows of a table that have a target, as they stand; and a remark on the others.
+
+    Raises:
+        DataError: the table lacks rows, or a column that `roles` names.
+    """
+    as_text = {name for name, kind in roles.wanted.items() if kind.partition(":")[0] in AS_TEXT}
+    read_rows = table_files.read(path, as_text)
+    _has(read_rows, path, roles)
+    missing = read_rows[str(roles.target)].isna()
+    if not missing.any():
+        return read_rows, []
+    if missing.all():
+        received = f"no value in any row of {path.name}, column {roles.target}"
+        raise DataError([problem("target", received, "a column with values")])
+    count = int(missing.sum())
+    rows = f"{count} row" + ("" if count == 1 else "s")
+    said = f"{rows} of {len(missing)} left out: no value in {roles.target}, the target"
+    return read_rows[~missing].reset_index(drop=True), [said]
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    expected = "a header, and the same number of values in every row"
-    try:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline()
-        separator = max(SEPARATORS, key=header.count)  # the most frequent one in the header
-        with warnings.catch_warnings():  # pandas only warns of rows with too many values
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(path, sep=separator, index_col=False)
-    except pd.errors.EmptyDataError as error:
-        raise refusal("source", f"{path.name}, an empty file", "a table with a header") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).strip().rsplit("C error: ")[-1]
-        raise refusal("source", f"ragged rows in {path.name} ({reason})", expected) from error
-    except UnicodeDecodeError as error:
-        raise refusal("source", f"{path.name}, which is not UTF-8", "text in UTF-8") from error
+def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
+    """Return the features (N, features) of rows, as float32 if that loses no information."""
+    numbers = [
+        each
+        for column in listed
+        for each in features.encoded(column, features.raw(column, rows[column.name]))
+    ]
+    wide = any(precision.needs_float64(each) for each in numbers)
+    x = np.empty((len(rows), len(numbers)), np.float64 if wide else np.float32)
+    for number, each in enumerate(numbers):
+        x[:, number] = each
+    return x
 
 
-def _parquet(path: Path) -> pd.DataFrame:
-    import pyarrow
-
-    try:
-        return pd.read_parquet(path).reset_index(drop=True)
-    except (pyarrow.ArrowException, OSError) as error:
-        received = f"{path.name}, which is not a Parquet file"
-        raise refusal("source", received, "a table written by to_parquet") from error
-
-
-READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".parquet": _parquet,
-}
-
-
-def _has(table: pd.DataFrame, path: Path, target: str | None, group: str | None) -> None:
+def _has(rows: pd.DataFrame, path: Path, roles: Roles) -> None:
     """Refuse a table without rows, or without a column that the study file names."""
-    problems = []
-    for key, name in {"target": target, "group": group}.items():
-        if name in table.columns or (key == "group" and name is None):
-            continue
-        guess = spelling.nearest(name or "", table.columns)
-        meant = f'; did you mean "{guess}"?' if guess else ""
-        received = "nothing" if name is None else f'"{name}"'
-        columns = shortened(table.columns)
-        problems.append(problem(key, received, f"a column of {path.name}: {columns}{meant}"))
-    if table.empty:
+    names = {"target": roles.target, "group": roles.group}
+    problems = [
+        _missing(key, name, rows.columns, path)
+        for key, name in names.items()
+        if name not in rows.columns and not (key == "group" and name is None)
+    ]
+    problems += [
+        _missing("columns", name, rows.columns, path)
+        for name in roles.wanted
+        if name not in rows.columns
+    ]
+    if rows.empty:
         problems.append(problem("source", f"{path.name} without rows", "at least one"))
-    elif not problems and set(table.columns) <= {target, group}:
-        received = f"{path.name} with nothing but {shortened(table.columns)}"
+    elif not problems and {*rows.columns} <= roles.named:
+        received = f"{path.name} with nothing but {shortened(rows.columns)}"
         problems.append(problem("source", received, "columns to learn from"))
     if problems:
         raise DataError(problems)
 
 
-def _complete(table: pd.DataFrame, path: Path) -> None:
-    """Refuse missing and infinite values; the message names the first one of each column."""
-    problems = []
-    for name, column in table.items():
-        bad = column.isna() | (column.isin([np.inf, -np.inf]))
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            value = "no value" if bad.iloc[row] and pd.isna(column.iloc[row]) else "infinity"
-            more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-            received = f"{value} in {path.name}, column {name}, row {row + 1}{more}"
-            problems.append(problem("source", received, "a value in every row"))
-    if problems:
-        raise DataError(problems)
+def _missing(key: str, name: str | None, names: Iterable[str], path: Path) -> str:
+    guess = spelling.nearest(name or "", [*names])
+    meant = f'; did you mean "{guess}"?' if guess else ""
+    received = "nothing" if name is None else f'"{name}"'
+    return problem(key, received, f"a column of {path.name}: {shortened(names)}{meant}")
 
 
-def _encoded(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, tuple[str, ...]]]:
-    """One-hot encode text columns; return columns (name, category) and each column's categories."""
-    problems = [text for name in table if (text := _strange(table[name], path))]
-    if problems:
-        raise DataError(problems)
-    frames = {
-        name: pd.get_dummies(column.astype(str)) if _is_text(column) else column.to_frame("")
-        for name, column in table.items()
-    }
-    categories = {
-        str(name): tuple(map(str, frames[name])) for name in frames if _is_text(table[name])
-    }
-    return pd.concat(frames, axis=1), categories
+def _precise(rows: pd.DataFrame, listed: Sequence[Column], path: Path) -> Iterable[str]:
+    """Yield a problem for each column of whole numbers whose last digits float64 would lose."""
+    for column in listed:
+        series = rows[column.name]
+        if column.kind != "number" or features.is_text(series) or series.isna().any():
+            continue
+        try:
+            precision.check(series.to_numpy()[:, np.newaxis], partial(_place, path, column.name))
+        except DataError as error:
+            yield from error.problems
 
 
-def _is_text(column: "pd.Series[Any]") -> bool:
-    return isinstance(column.dtype, pd.CategoricalDtype) or types.is_string_dtype(column)
+def _spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
+    """Yield a problem if classes differ in nothing but small and capital letters."""
+    if not features.is_text(target):
+        return
+    names = np.unique(features.words(target).astype(str))
+    lower = [name.lower() for name in names]
+    alike = [str(name) for name in names if lower.count(name.lower()) > 1]
+    if alike:
+        received = f"the classes {shortened(alike)} in {path.name}, column {target.name}"
+        yield problem("target", received, "one spelling for each class")
 
 
-def _strange(column: "pd.Series[Any]", path: Path) -> str:
-    """Return the problem that makes a column unsuitable as a feature; "" if there is none."""
-    place = f"{path.name}, column {column.name}"
-    if not _is_text(column):
-        known = types.is_bool_dtype(column) or types.is_numeric_dtype(column)
-        return "" if known else problem("source", f"{column.dtype} in {place}", "numbers or text")
-    numbers = pd.to_numeric(column.astype(str), errors="coerce")
-    if 0.5 < numbers.notna().mean() < 1:  # most are numbers: a typing mistake, not a category
-        row = int(np.flatnonzero(numbers.isna())[0])
-        received = f'"{column.iloc[row]}" in {place}, row {row + 1}'
-        return problem("source", received, "a number, as in most rows")
-    if (count := column.nunique()) > CATEGORIES:
-        received = f"{count} different values in {place}"
-        return problem("source", received, f"at most {CATEGORIES} categories")
-    return ""
+def _place(path: Path, name: str, row: int, _: int) -> str:
+    return f"{path.name}, column {name}, row {row + 1}"
 
 
-def _values(column: "pd.Series[Any]") -> NDArray[Any]:
-    """Return a column as NumPy array: text as `str`, categories as their values."""
+def _values(column: pd.Series[Any]) -> NDArray[Any]:
+    """Return a column (N,): text without spaces at its ends, categories as their values."""
+    import pandas as pd
+    from pandas.api import types
+
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
-    if types.is_string_dtype(column):
-        return column.to_numpy(str)
+    if types.is_string_dtype(column) or types.is_object_dtype(column):
+        return column.astype(str).str.strip().to_numpy(str)
     return column.to_numpy()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.display import notes
-from studyhall.search.evaluation import best, proof_result, usage
-from studyhall.search.evaluation.reloading import Reloaded
+from studyhall.search.evaluation import best, proof_result, row_model, usage
+from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
 from studyhall.search.training import backend
@@ -36,6 +36,8 @@ def export(
     found: Winner,
     reloaded: Reloaded | None,
     predictions: Path | None,
+    *,
+    logits: bool = False,
 ) -> dict[str, Any]:
     """Write card, model and out-of-fold predictions; if the model is not proven, only the card.
 
@@ -48,6 +50,7 @@ def export(
         found: the winner.
         reloaded: the reloaded model, or None if it is not proven.
         predictions: file of its out-of-fold predictions, if it has folds.
+        logits: the model returns logits instead of probabilities.
 
     Returns:
         The contents of the card.
@@ -64,10 +67,13 @@ def export(
     used = usage.of(reloaded, plan)
     folder.mkdir(parents=True, exist_ok=True)
     files = {CARD, *_model(record.objects(study), found, reloaded, used, folder)}
+    rows = _of_rows(plan, record.stored(study).folder, found, reloaded, folder)
     files |= _predictions(predictions, folder / best.PREDICTIONS)
     # After the files that it describes, whose checksum it contains.
     content = {
         **_content(db, study, plan, found, used),
+        "rows": rows,
+        "logits": logits,
         "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),
     }
     _write(content, folder)
@@ -128,6 +134,8 @@ def _content(
         "task": loaded.task,
         "classes": list(loaded.classes),
         "input_shape": list(loaded.input_shape),
+        "resized": plan.file.data.image_size is not None,
+        "features": list(loaded.columns),
         "outputs": loaded.outputs,
         "precision": plan.file.training.precision,
         "backend": backend.name(),
@@ -166,6 +174,25 @@ def _model(
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         atomic_files.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
     return {used.model, *copied, *([usage.LOADER] if used.loader else [])}
+
+
+def _of_rows(
+    plan: Blueprint, source: Path, found: Winner, reloaded: Reloaded, folder: Path
+) -> dict[str, Any] | None:
+    """Let the exported model of a table take raw rows; return how, or why it doesn't.
+
+    None for other data.
+    """
+    if not plan.data.table:
+        return None
+    about = {"columns": row_model.described(plan.data.table)}
+    try:
+        if reloaded.built is not None:
+            raise NotProvenError("it is built by its own function")
+        model = folder / usage.MODEL
+        return {**about, **row_model.write(model, plan, source, found.trial, reloaded)}
+    except NotProvenError as error:
+        return {**about, "why": f"the model takes features, not rows: {error}"}
 
 
 def _predictions(path: Path | None, target: Path) -> set[str]:

@@ -76,9 +76,10 @@ def finish(
         # A successful proof is kept as it was first recorded.
         if reloaded is None or not _known(db, study, found):
             studies.set_fact(db, study, found.key("proof"), proof)
-        predictions = None
+        predictions, logits = None, False
         if reloaded is not None:
             valuation = Valuation(plan, found.trial)
+            logits = exporting.gives_logits(valuation.loss)
             if found.final or again:
                 _test(db, study, reloaded.model, valuation, found.trial, again=again)
             predictions = _predictions(study, found.trial)
@@ -87,7 +88,7 @@ def finish(
         # The scores on the test set, which the card includes, may be new.
         again_found = winners.read(db, study, number)
         assert again_found is not None
-        return card.export(db, study, plan, again_found, reloaded, predictions)
+        return card.export(db, study, plan, again_found, reloaded, predictions, logits=logits)
 
 
 def _known(db: Database, study: Study, found: Winner) -> bool:

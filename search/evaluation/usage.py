@@ -65,6 +65,9 @@ def load():
         found = keras.layers.Rescaling(np.ones(()), -less, dtype=dtype)(found)
         found = keras.layers.Rescaling(1 / parts, np.zeros(()), dtype=dtype)(found)
         found = keras.layers.Identity(dtype="float32")(found)
+    if "fill" in prepared:
+        mean = np.asarray(prepared["fill"], "float32")
+        found = keras.ops.where(keras.ops.isnan(found), mean, found)
     return keras.Model(raw, built(found, training=False))
 '''
 

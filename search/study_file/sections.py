@@ -16,6 +16,7 @@ from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.value_types import (
     LOCAL,
     ArtifactPlace,
+    ColumnKinds,
     Count,
     CountOrZero,
     DatabaseUrl,
@@ -103,6 +104,9 @@ class DataSection(Section):
     """column of a table, or array of an .npz file: samples of a group are never split apart"""
     target: Text | None = None
     """column of a table to predict"""
+    columns: ColumnKinds = {}
+    """kinds of a table's columns where they are not what they seem: number, decimal comma,
+    category, date (date:%d.%m.%Y), boolean, text, keep or drop (docs/tables.md)"""
     normalize: Literal["auto", "none", "standard", "scale"] = "auto"
     """normalise inputs to mean 0, deviation 1 (standard) or to 0..1 (scale), fitted on the training
     set"""

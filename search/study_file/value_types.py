@@ -23,6 +23,10 @@ HANDED_FAMILY = re.compile(r"python:\w+")  # a function that only a Python progr
 LOCAL = "local"
 WORKPLACES = '"local", "ray", or an address of a Ray cluster: ray://host:10001 or host:6379'
 TRACKING = ("http", "https", "sqlite", "postgresql", "mysql", "databricks")
+COLUMN_KINDS = (
+    *("number", "decimal comma", "category", "date", "boolean", "text"),
+    *("keep", "drop"),  # whatever kind it seems to be
+)
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -110,6 +114,14 @@ def _known_metrics(metrics: str | list[str]) -> str | list[str]:
     return metrics
 
 
+def _column_kinds(kinds: dict[str, str]) -> dict[str, str]:
+    for name, kind in kinds.items():
+        if kind not in COLUMN_KINDS and not kind.startswith("date:%"):
+            known = spelling.one_of(kind, [*COLUMN_KINDS, "date:%d.%m.%Y"])
+            raise ValueError(f"for {name} {known}")
+    return kinds
+
+
 def _installed(sampler: str) -> str:
     if sampler == "gp" and importlib.util.find_spec("torch") is None:
         raise ValueError("another sampler, or torch installed (pip install torch)")
@@ -120,6 +132,11 @@ Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Text = Annotated[str, Field(min_length=1)]
+ColumnKinds = Annotated[
+    dict[str, str],
+    Field(json_schema_extra={"expected": 'a table such as { age = "number", id = "drop" }'}),
+    AfterValidator(_column_kinds),
+]
 Source = Annotated[Text, AfterValidator(paths.check)]
 ArtifactPlace = Annotated[Text, AfterValidator(check_artifact_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]

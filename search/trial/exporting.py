@@ -104,12 +104,30 @@ def probabilities(task: str, loss: Any, outputs: NDArray[np.float32]) -> NDArray
     Returns:
         Probabilities (N, 1) for two classes, otherwise (N, k); outputs of a regression unchanged.
     """
+    return as_probabilities(task, outputs, logits=gives_logits(loss))
+
+
+def as_probabilities(
+    task: str, outputs: NDArray[np.float32], *, logits: bool
+) -> NDArray[np.float32]:
+    """Convert outputs into probabilities, as `probabilities` does.
+
+    Args:
+        task: kind of prediction.
+        outputs: outputs of the model, (N, k).
+        logits: the model returns logits.
+    """
     two_columns = task == BINARY and outputs.shape[-1] == 2
-    if any(map(_from_logits, keras.tree.flatten(loss))):
+    if logits:
         exclusive = two_columns or task == MULTICLASS
         squashed = keras.ops.softmax(outputs) if exclusive else keras.ops.sigmoid(outputs)
         outputs = keras.ops.convert_to_numpy(squashed)
     return outputs[:, 1:] if two_columns else outputs
+
+
+def gives_logits(loss: Any) -> bool:
+    """Return True if a model that was trained with this loss returns logits."""
+    return any(map(_from_logits, keras.tree.flatten(loss)))
 
 
 def _from_logits(loss: Any) -> bool:

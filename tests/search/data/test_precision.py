@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studyhall.search.data import precision
+from studyhall.search.data import precision, tables
+from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -12,7 +13,11 @@ EVERYDAY = {"age": RNG.integers(18, 90, 50), "cm": RNG.normal(170, 9, 50), "yes"
 
 
 def read(**columns):
-    return precision.numbers(pd.DataFrame(columns), lambda row, at: f"row {row}, column {at}")
+    frame = pd.DataFrame(columns)
+    for at, name in enumerate(frame):
+        column = frame[name].to_numpy()[:, np.newaxis]
+        precision.check(column, lambda row, _, at=at: f"row {row}, column {at}")
+    return tables.matrix(frame, [Column(str(name), "number") for name in frame])
 
 
 def test_everyday_numbers_take_float32():

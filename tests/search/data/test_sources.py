@@ -118,9 +118,9 @@ def test_a_missing_file(tmp_path):
 
 
 def test_a_file_of_another_kind(tmp_path):
-    (tmp_path / "data.xlsx").write_text("")
-    [line] = problems("data.xlsx", tmp_path)
-    assert line.startswith('[data] source: received "data.xlsx", expected sklearn:digits')
+    (tmp_path / "data.docx").write_text("")
+    [line] = problems("data.docx", tmp_path)
+    assert line.startswith('[data] source: received "data.docx", expected sklearn:digits')
 
 
 def as_nobody(folder, code):

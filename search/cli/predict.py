@@ -1,0 +1,59 @@
+"""The command `predict`: apply a study's proven model to new data."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.options import Name, Storage, find_described, writing
+from studyhall.search.display.terminal import remark, say
+from studyhall.search.evaluation import best as winner
+from studyhall.search.process import quiet
+from studyhall.search.study import chosen_backend
+from studyhall.storage.artifacts import atomic_files
+from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
+
+
+def predict(
+    name: Name,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A table, an .npz or .npy file, or a folder of pictures."
+        ),
+    ],
+    storage: Storage = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Write the predictions here; default: print them."),
+    ] = None,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Use this trial instead of the best.")
+    ] = None,
+) -> None:
+    """Predict new data by the proven model: class names and probabilities, or values."""
+    from studyhall.search.evaluation import new_samples
+
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find_described(db, name, "predict")
+        found = winner.read(db, study, trial)
+    chosen_backend.of_study(study)
+    quiet.import_keras()
+    from studyhall.search.evaluation import prediction
+
+    card = prediction.card_of(found)
+    samples = new_samples.read(file, card)
+    for line in samples.remarks:
+        remark(line)
+    told = prediction.predict(found, card, samples)
+    if output is None:
+        told.to_csv(sys.stdout, index=False)
+        return
+    with writing(output), atomic_files.replacing(output) as unfinished:
+        told.to_csv(unfinished, index=False)
+    say(f"{output}: {len(told)} predictions")

@@ -1,0 +1,169 @@
+"""The columns of a table: what each holds, and the numbers that a model gets of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studyhall.search.data.columns import dates, numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["number", "boolean", "category", "date", "text"]
+NO_VALUE = ""  # of a category
+OTHER = "(other)"  # the bucket of values that are rare or not known
+PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")  # as Keras strips it
+TRUE, FALSE = ("true", "t", "1", "1.0", "yes", "y"), ("false", "f", "0", "0.0", "no", "n")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that models learn from.
+
+    Attributes:
+        name: as in the table.
+        kind: number, boolean, category, date or text.
+        values: categories, or words of texts, in the order of their 0/1 features.
+        other: rare and unknown categories have a feature of their own.
+        gaps: values may be missing, and a feature says where.
+        hours: dates have a time of day.
+        form: format of dates, or "decimal comma"; empty if the column has a type of its own.
+    """
+
+    name: str
+    kind: Kind
+    values: tuple[str, ...] = ()
+    other: bool = False
+    gaps: bool = False
+    hours: bool = False
+    form: str = ""
+
+    @property
+    def features(self) -> tuple[tuple[str, str], ...]:
+        """Names of the numbers that models get, as pairs of the column's name and the rest."""
+        missing = ("missing",) if self.gaps else ()
+        if self.kind in ("category", "text"):
+            listed = tuple(value or "(no value)" for value in self.values)
+            rest = (*((OTHER,) if self.other else ()), *listed)
+        elif self.kind == "date":
+            rest = (*dates.names(self.hours), *missing)
+        else:
+            rest = ("", *missing)
+        return tuple((self.name, each) for each in rest)
+
+    @property
+    def flags(self) -> tuple[bool, ...]:
+        """True for each feature that is 0 or 1 and stays so."""
+        if self.kind in ("category", "text"):
+            return (True,) * len(self.features)
+        return tuple(rest == "missing" for _, rest in self.features)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON."""
+        return asdict(self)
+
+
+def from_dict(stored: Mapping[str, Any]) -> Column:
+    """Return the column that `Column.to_dict` described."""
+    return Column(**{**stored, "values": tuple(stored["values"])})
+
+
+def raw(column: Column, series: pd.Series[Any]) -> NDArray[Any]:
+    """Return a column (N,) as an exported model takes it.
+
+    Numbers, booleans (0, 1) and dates (Unix time in seconds) are float64, NaN where a value is
+    missing or is none; categories and texts are `str`, "" where one is missing.
+    """
+    if column.kind in ("category", "text"):
+        return words(series)
+    if column.kind == "date":
+        return _times(series, column.form)
+    if column.kind == "boolean":
+        return truths(series)
+    return measured(series, column.form)
+
+
+def encoded(column: Column, values: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return the numbers (N,) that models get of `raw` values: one array for each feature."""
+    if column.kind == "category":
+        return [*_one_hot(column, values)]
+    if column.kind == "text":
+        return [*_multi_hot(column, values)]
+    missing = [np.isnan(values).astype(np.float64)] if column.gaps else []
+    if column.kind == "date":
+        return [*dates.encoded(values, column.hours), *missing]
+    return [values, *missing]
+
+
+def words(series: pd.Series[Any]) -> NDArray[Any]:
+    """Return texts (N,), without spaces at their ends."""
+    known = series.astype(object).where(series.notna(), NO_VALUE)
+    return np.asarray(known.astype(str).str.strip(), dtype=object)
+
+
+def measured(series: pd.Series[Any], form: str = "") -> Floats:
+    """Return numbers (N,) as float64."""
+    if is_text(series):
+        return numbers.parsed(series, decimal_comma=form == "decimal comma")
+    return series.to_numpy(np.float64, na_value=np.nan)
+
+
+def truths(series: pd.Series[Any]) -> Floats:
+    """Return 1 for true, 0 for false, NaN for anything else: (N,)."""
+    if not is_text(series):
+        return series.to_numpy(np.float64, na_value=np.nan)
+    lower = series.astype(str).str.strip().str.lower()
+    return np.select([lower.isin(TRUE), lower.isin(FALSE)], [1.0, 0.0], np.nan)
+
+
+def split_words(text: str) -> set[str]:
+    """Return the words of a text, in lower case and without punctuation, as Keras splits them."""
+    return set(PUNCTUATION.sub("", text.lower()).split())
+
+
+def is_text(series: pd.Series[Any]) -> bool:
+    """Return True for strings, and for categories and objects, which are read as strings."""
+    import pandas as pd
+    from pandas.api import types
+
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return True
+    return types.is_string_dtype(series) or types.is_object_dtype(series)
+
+
+def _times(series: pd.Series[Any], form: str) -> Floats:
+    return dates.seconds(series.astype(str), form) if is_text(series) else dates.of_times(series)
+
+
+def _one_hot(column: Column, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    if column.other:
+        yield (~np.isin(values, list(column.values))).astype(np.float64)
+    for each in column.values:
+        yield (values == each).astype(np.float64)
+
+
+def _multi_hot(column: Column, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    found = [split_words(text) for text in values]
+    if column.other:
+        known = {*column.values}
+        yield np.array([not words <= known for words in found], np.float64)
+    for each in column.values:
+        yield np.array([each in words for words in found], np.float64)
+
+
+def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the names of all features: `colour=red`, `joined month sin`, `age`."""
+    sign = {"category": "=", "text": "="}
+    return tuple(
+        name + (sign.get(column.kind, " ") + rest if rest else "")
+        for column in columns
+        for name, rest in column.features
+    )

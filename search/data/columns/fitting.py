@@ -1,0 +1,178 @@
+"""The columns that models learn from: chosen, and fitted to the values of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from studyhall.search.data.columns import dates, features, kinds, numbers, suspicion
+from studyhall.search.data.columns.features import Column
+from studyhall.search.data.columns.kinds import MOST_CATEGORIES, ColumnError, Inferred
+from studyhall.search.data.errors import problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_WORDS = 1000  # of a column of texts
+RARE = 2  # rows that a category needs in a table of MANY rows, else it counts as rare
+MANY = 100
+
+
+@dataclass
+class Fitted:
+    """The columns of a table.
+
+    Attributes:
+        columns: those that models learn from.
+        remarks: a sentence for each column that is left out or not taken as it stands.
+        problems: a line for each column that can't be read as it should.
+    """
+
+    columns: list[Column] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def fitted(
+    table: pd.DataFrame, place: str, wanted: Mapping[str, str], target: pd.Series[Any] | None = None
+) -> Fitted:
+    """Choose the columns of a table and fit them to its values.
+
+    Args:
+        table: the columns to learn from, as read.
+        place: the table's name, for messages.
+        wanted: `[data.columns]`: kinds by column.
+        target: the column to predict.
+    """
+    found = Fitted()
+    for name in table:
+        column = table[name]
+        said: list[str] = []
+        try:
+            made = _column(column, wanted.get(str(name), ""), target, said)
+        except ColumnError as error:
+            at = "" if error.row is None else f", row {error.row + 1}"
+            where = f"{place}, column {name}{at}"
+            found.problems.append(problem("source", f"{error.received} in {where}", error.expected))
+            continue
+        found.remarks += [f"column {name}: {text}" for text in said]
+        found.columns += [] if made is None else [made]
+    return found
+
+
+def _column(
+    series: pd.Series[Any], wanted: str, target: pd.Series[Any] | None, said: list[str]
+) -> Column | None:
+    """Return the column, and say what is to be known of it; None if it is left out.
+
+    Raises:
+        ColumnError: it can't be read as it should.
+    """
+    kind, _, form = wanted.partition(":")
+    if kind == "drop":
+        said.append("left out, as [data.columns] says")
+        return None
+    if not kind and (why := suspicion.of(series, target)):
+        said.append(_left_out(series, why, "keep"))
+        return None
+    chosen = kinds.of(series) if kind in ("", "keep") else _wanted(series, kind, form)
+    if not kind and chosen.kind == "category" and (why := suspicion.of_words(series)):
+        said.append(_left_out(series, why, "category"))
+        return None
+    fit = _of_words if chosen.kind in ("category", "text") else _of_numbers
+    return fit(series, Column(str(series.name), chosen.kind, form=chosen.form), said)
+
+
+def _left_out(series: pd.Series[Any], why: str, kind: str) -> str:
+    return f'left out: {why}; [data.columns] {kinds.key_of(series)} = "{kind}" keeps it'
+
+
+def _wanted(series: pd.Series[Any], kind: str, form: str) -> Inferred:
+    """Return what `[data.columns]` says of a column."""
+    if kind == "decimal comma":
+        return Inferred("number", kind)
+    if kind != "date" or form or not features.is_text(series):
+        return Inferred(kind, form)  # type: ignore[arg-type]  # the study file was checked
+    some = series[~numbers.is_missing(series.astype(str))].astype(str)
+    if formats := dates.formats_of(some):
+        return Inferred("date", kinds.one_format(series, formats, some))
+    text = str(some.iloc[0]) if len(some) else str(series.iloc[0])
+    raise kinds.at(series, text, f'a date; or its format: {kinds.key_of(series)} = "date:%d.%m.%Y"')
+
+
+def _of_numbers(series: pd.Series[Any], column: Column, said: list[str]) -> Column:
+    """Return a column of numbers, dates or truth values."""
+    values = features.raw(column, series)
+    _check(series, column, values)
+    if column.kind == "date":
+        column = replace(column, hours=dates.have_hours(values))
+        said += [f"dates, read as {column.form}"] if column.form else []
+    if missing := int(np.isnan(values).sum()):
+        said.append(f"no value in {_rows(missing)}: the mean, and a feature that says so")
+    if column.kind == "number" and features.is_text(series):
+        said += _how_read(series, column)
+    return replace(column, gaps=missing > 0)
+
+
+def _check(series: pd.Series[Any], column: Column, values: Any) -> None:
+    """Refuse values that are neither missing nor what they should be, or that lose digits."""
+    bad, text = np.isinf(values), features.is_text(series)
+    if text:
+        bad |= np.isnan(values) & ~numbers.is_missing(series.astype(str))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        received = "infinity" if np.isinf(values[row]) else f'"{series.iloc[row]}"'
+        more = f" (and {bad.sum() - 1} more)" if bad.sum() > 1 else ""
+        raise ColumnError(received + more, _EXPECTED[column.kind].format(form=column.form), row)
+    long = numbers.loses_digits(series.astype(str), values) if text else np.zeros(0, np.int64)
+    if len(long):
+        received = f"{series.iloc[long[0]]} (last digits lost in float64)"
+        key = kinds.key_of(series)
+        expected = f'numbers below 2**53, or [data.columns] {key} = "category" or "drop"'
+        raise ColumnError(received, expected, int(long[0]))
+
+
+_EXPECTED = {
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date like {form}",
+}
+
+
+def _how_read(series: pd.Series[Any], column: Column) -> list[str]:
+    """Say how numbers were read that are not written plainly."""
+    texts = series.astype(str)
+    unusual = texts[~numbers.is_missing(texts) & ~texts.map(numbers.is_plain).to_numpy(bool)]
+    if unusual.empty:
+        return []
+    value = features.measured(unusual.iloc[:1], column.form)[0]
+    return [f'numbers, with "{unusual.iloc[0]}" read as {value:.12g}']
+
+
+def _of_words(series: pd.Series[Any], column: Column, said: list[str]) -> Column:
+    """Return a column of categories or texts, with those that are frequent."""
+    values = features.words(series)
+    category = column.kind == "category"
+    counts = Counter(values) if category else _word_counts(values)
+    most = MOST_CATEGORIES if category else MOST_WORDS
+    least = RARE if len(values) >= MANY else 1
+    kept = [each for each, count in counts.most_common(most) if count >= least]
+    kept = kept or [*counts][:most]
+    if rare := len(counts) - len(kept):
+        what = "values" if category else "words"
+        said.append(f"{rare} of {len(counts)} {what} are rare, and count as one")
+    if category and (missing := counts[features.NO_VALUE]):
+        said.append(f"no value in {_rows(missing)}: a category of its own")
+    return replace(column, values=tuple(sorted(kept)), other=rare > 0)
+
+
+def _word_counts(texts: Any) -> Counter[str]:
+    return Counter(word for text in texts for word in features.split_words(text))
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" + ("" if count == 1 else "s")

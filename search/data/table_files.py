@@ -1,0 +1,191 @@
+"""The files of tables: .csv, .tsv, .txt (also .gz), .xlsx, .parquet and .feather."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import warnings
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studyhall.search.data.errors import DataError, refusal, shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = ",;\t|"
+LINES = 50  # that the separator is judged by
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def suffix(path: Path) -> str:
+    """Return a file's suffix in lower case, without a final .gz."""
+    name = path.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def is_table(path: Path) -> bool:
+    """Return True if a file is read as a table, by its name."""
+    compressed = path.name.lower().endswith(".gz")
+    return suffix(path) in (_TEXTS if compressed else READERS)
+
+
+def read(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a table as it stands: text stays text, and only empty fields count as missing.
+
+    Args:
+        path: a file that `is_table`.
+        as_text: columns whose numbers are to stay text, such as post codes.
+
+    Raises:
+        DataError: the file is empty, ragged or no table.
+    """
+    table = READERS[suffix(path)](path, as_text)
+    table.columns = table.columns.map(lambda name: str(name).strip())
+    for name, column in table.items():
+        if column.dtype == object:  # of several types, such as whole numbers beyond 64 bits
+            table[name] = column.where(column.isna(), column.astype(str))
+    if twice := sorted({name for name in table.columns if [*table.columns].count(name) > 1}):
+        received = f"two columns called {shortened(twice)} in {path.name}"
+        raise refusal("source", received, "a name of its own for each column")
+    return table
+
+
+def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
+    """Read a table of separated values."""
+    import pandas as pd
+
+    text = _decoded(path)
+    start, separator = _beginning(text)
+    expected = "a header, and the same number of values in every row"
+    try:
+        with warnings.catch_warnings():  # pandas only warns of rows with too many values
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.StringIO(text[start:]),
+                sep=separator,
+                index_col=False,
+                keep_default_na=False,
+                na_values=[""],
+                skipinitialspace=True,
+                low_memory=False,
+                dtype=dict.fromkeys(as_text, str),
+            )
+    except pd.errors.EmptyDataError as error:
+        raise _empty(path) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+        reason = str(error).strip().rsplit("C error: ")[-1]
+        raise refusal("source", f"ragged rows in {path.name} ({reason})", expected) from error
+    except OverflowError as error:
+        received = f"a whole number of more than 64 bits in {path.name}"
+        raise refusal("source", received, "numbers below 2**53") from error
+
+
+def _decoded(path: Path) -> str:
+    """Return a file's text: UTF-8, or what its byte order mark says."""
+    content = _bytes(path)
+    marks = [name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)]
+    try:
+        text = content.decode(marks[0] if marks else "utf-8")
+    except UnicodeDecodeError as error:
+        received = f"{path.name}, which is not UTF-8"
+        raise refusal("source", received, "text in UTF-8, or in UTF-16 with its mark") from error
+    if "\0" in text:
+        raise refusal("source", f"{path.name}, which is not text", "a table of separated values")
+    return text
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.name.lower().endswith(".gz") else content
+    except (OSError, EOFError, zlib.error) as error:
+        received = f"{path.name}, which can't be read ({error})"
+        raise refusal("source", received, "a whole file") from error
+
+
+def _beginning(text: str) -> tuple[int, str]:
+    """Return where the header begins, and the separator.
+
+    Excel writes `sep=;` before a header; comments stand there, too.
+    """
+    start = 0
+    while text.startswith("#", start) and "\n" in text[start:]:
+        start = text.index("\n", start) + 1
+    first = text[start : start + 8].strip().lower()
+    if first.startswith("sep=") and len(first) > 4:
+        mark = text.index("=", start) + 1
+        return text.find("\n", mark) + 1 or len(text), text[mark]
+    return start, _separator(text[start : start + 100_000].splitlines()[:LINES])
+
+
+def _separator(lines: list[str]) -> str:
+    """Return the separator that divides all lines into most columns of one number; quotes hold."""
+    widths = {each: _widths(lines, each) for each in SEPARATORS}
+    even = [each for each, found in widths.items() if len({*found}) == 1 and found[0] > 1]
+    return max(even or SEPARATORS, key=lambda each: widths[each][0] if widths[each] else 0)
+
+
+def _widths(lines: list[str], separator: str) -> list[int]:
+    try:
+        rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        return [len(row) for row in rows if row]
+    except csv.Error:
+        return []
+
+
+def _parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path).reset_index(drop=True)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        received = f"{path.name}, which is not a Parquet file"
+        raise refusal("source", received, "a table written by to_parquet") from error
+
+
+def _feather(path: Path, _: Collection[str]) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow
+
+    try:
+        return pd.read_feather(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        received = f"{path.name}, which is not a Feather file"
+        raise refusal("source", received, "a table written by to_feather") from error
+
+
+def _excel(path: Path, as_text: Collection[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        kept: Any = dict.fromkeys(as_text, str)
+        return pd.read_excel(path, keep_default_na=False, na_values=[""], dtype=kept)
+    except ImportError as error:
+        wanted = "a .csv file, or: pip install 'studyhall[excel]'"
+        raise refusal("source", f"{path.name}, for which openpyxl is missing", wanted) from error
+    except Exception as error:  # openpyxl raises anything for what is no workbook
+        received = f"{path.name}, which is not an Excel file ({type(error).__name__})"
+        raise refusal("source", received, "a workbook with a header in its first row") from error
+
+
+def _empty(path: Path) -> DataError:
+    return refusal("source", f"{path.name}, an empty file", "a table with a header")
+
+
+_TEXTS = (".csv", ".tsv", ".txt")
+READERS: Mapping[str, Callable[[Path, Collection[str]], pd.DataFrame]] = {
+    **dict.fromkeys(_TEXTS, _separated),
+    ".parquet": _parquet,
+    ".feather": _feather,
+    ".xlsx": _excel,
+}

@@ -1,0 +1,176 @@
+"""New samples for a model that is exported: rows of a table, arrays, or a folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studyhall.search.data import images, npz, table_files, tables
+from studyhall.search.data.columns import features, numbers
+from studyhall.search.data.columns.features import Column
+from studyhall.search.data.errors import DataError, shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Card = Mapping[str, Any]  # best.json
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """The samples to predict.
+
+    Attributes:
+        names: (N,) numbers of rows from 1, or paths of pictures.
+        heading: what `names` are: "row" or "file".
+        x: (N, …) samples as the model takes them; None for rows of a table.
+        frame: rows of a table; None for others.
+        table: the columns that the model was trained with.
+        remarks: sentences on what does not fit, but can be predicted.
+    """
+
+    names: list[Any]
+    heading: str
+    x: NDArray[Any] | None = None
+    frame: pd.DataFrame | None = None
+    table: tuple[Column, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def read(path: Path, card: Card) -> NewSamples:
+    """Read new samples, of the kind that the model was trained with.
+
+    Args:
+        path: a table, an .npz or .npy file, or a folder of pictures.
+        card: the card of the exported model.
+
+    Raises:
+        DataError: they are not what the model takes; one line for each problem.
+    """
+    if not path.exists():
+        raise _refused(path, "no such file", "a file or a folder")
+    if path.is_dir():
+        return _pictures(path, card)
+    if table_files.is_table(path):
+        return _rows(path, card)
+    if path.suffix.lower() in (".npz", ".npy"):
+        return _arrays(path, card)
+    raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of pictures")
+
+
+def _refused(path: Path, received: str, expected: str) -> DataError:
+    return DataError([f"{path}: received {received}, expected {expected}"])
+
+
+def _rows(path: Path, card: Card) -> NewSamples:
+    """Read rows of a table."""
+    about = card.get("rows")
+    if about is None:
+        shape = tuple(card["input_shape"])
+        raise _refused(path, "a table", f"samples of shape {shape}, as the model was trained with")
+    table = tuple(map(_column, about["columns"]))
+    as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
+    frame = table_files.read(path, as_text)
+    missing = [each.name for each in table if each.name not in frame]
+    if missing:
+        received = f"no column {shortened(missing)} in {path.name}"
+        raise DataError([f"{path}: {received}, expected {shortened(each.name for each in table)}"])
+    if problems := [text for each in table for text in _strange(frame, each, path)]:
+        raise DataError(problems)
+    remarks = [text for each in table for text in _unknown(frame, each)]
+    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, tuple(remarks))
+
+
+def _column(about: Mapping[str, Any]) -> Column:
+    return features.from_dict({k: about[k] for k in Column.__dataclass_fields__})
+
+
+def _strange(frame: pd.DataFrame, column: Column, path: Path) -> list[str]:
+    """Return a problem if values are neither missing nor of the column's kind."""
+    if column.kind in ("category", "text"):
+        return []
+    series = frame[column.name]
+    values = features.raw(column, series)
+    bad = np.isinf(values)
+    if features.is_text(series):
+        bad |= np.isnan(values) & ~numbers.is_missing(series.astype(str))
+    if not bad.any():
+        return []
+    row = int(np.flatnonzero(bad)[0])
+    more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
+    where = f"{path.name}, column {column.name}, row {row + 1}{more}"
+    form = f" ({column.form})" if column.form else ""
+    return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
+
+
+def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:
+    """Return a remark on values that training has not seen."""
+    series = frame[column.name]
+    if column.kind == "category":
+        values = features.words(series)
+        new = ~np.isin(values, list(column.values))
+        if not new.any() or column.other:
+            return []
+        seen = shortened(sorted({*values[new]}), 3)
+        return [f"column {column.name}: {_count(new)} with values not seen in training: {seen}"]
+    if column.kind == "text" or column.gaps:
+        return []
+    missing = np.isnan(features.raw(column, series))
+    said = f"column {column.name}: no value in {_count(missing)}, as in none of training: the mean"
+    return [said] if missing.any() else []
+
+
+def _count(rows: NDArray[np.bool_]) -> str:
+    return f"{rows.sum()} row" + ("" if rows.sum() == 1 else "s")
+
+
+def _arrays(path: Path, card: Card) -> NewSamples:
+    """Read samples of an .npy file, or those called x in an .npz file."""
+    wanted = tuple(card["input_shape"])
+    x = _of_file(path)
+    if x.ndim == len(wanted) and wanted[-1:] == (1,):
+        x = x[..., np.newaxis]
+    if x.dtype.kind not in "biuf" or x.shape[1:] != wanted:
+        raise _refused(path, f"{x.dtype} of shape {x.shape}", f"numbers of shape (N, *{wanted})")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        row = int(np.argwhere(~np.isfinite(x))[0][0])
+        raise _refused(path, f"a value that is not finite in sample {row + 1}", "finite numbers")
+    return NewSamples([*range(1, len(x) + 1)], "row", x)
+
+
+def _of_file(path: Path) -> NDArray[Any]:
+    if path.suffix.lower() == ".npy":
+        try:
+            return np.asarray(np.load(path, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise _refused(path, "no array of numbers", "what numpy.save writes") from error
+    found = npz.contents(path)
+    name = next((each for each in (*npz.SAMPLES, "x_test") if each in found), None)
+    if name is None:
+        raise _refused(path, f"arrays {shortened(found)}", "an array called x")
+    return found[name]
+
+
+def _pictures(folder: Path, card: Card) -> NewSamples:
+    """Read all pictures of a folder, and of those in it."""
+    wanted = tuple(card["input_shape"])
+    listed = images.pictures_in(folder)
+    if len(wanted) != 3 or not listed:
+        received = "a folder" if listed else "a folder without pictures"
+        raise _refused(folder, received, f"samples of shape {wanted}, as in training")
+    size = (wanted[0], wanted[1]) if card.get("resized") else None
+    found = [images.opened(path, size, wanted[2] == 1) for path in listed]
+    names = [str(path.relative_to(folder)) for path in listed]
+    if unreadable := [name for name, x in zip(names, found, strict=True) if x is None]:
+        raise _refused(folder, f"unreadable pictures: {shortened(unreadable, 5)}", "pictures")
+    pictures = [x for x in found if x is not None]
+    other = [name for name, x in zip(names, pictures, strict=True) if x.shape != wanted]
+    if other:
+        received = f"pictures of another size: {shortened(other, 5)}"
+        raise _refused(folder, received, f"{wanted[0]} × {wanted[1]} pixels, as in training")
+    return NewSamples(names, "file", np.stack(pictures))
