@@ -138,7 +138,7 @@ def test_a_study_that_is_not_there_has_no_best():
     with pytest.raises(studyhall.StorageError):
         _ = studyhall.Study("nobody").best
     studyhall.Study("one").optimize(lambda trial: trial.suggest_float("x", 0, 1), 1)
-    with pytest.raises(studyhall.ConfigError, match="there is no study 'nobody' yet"):
+    with pytest.raises(studyhall.ConfigError, match="there is no study 'nobody' in"):
         _ = studyhall.Study("nobody").trials
     with pytest.raises(studyhall.ConfigError, match="there is no study 'nobody' in"):
         studyhall.Study("nobody").run()
