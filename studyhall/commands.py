@@ -145,8 +145,8 @@ def import_keras_tuner(
     """
     from studyhall.search.cli import importing
 
-    importing.import_keras_tuner(Path(folder), name, objective, storage)
-    return Study(name or Path(folder).resolve().name, storage=storage)
+    made = importing.imported(Path(folder), name, objective, storage or default_url())
+    return Study(made.name, storage=storage)
 
 
 def doctor(storage: str | None = None) -> dict[str, Any]:

@@ -63,9 +63,10 @@ class Launch:
         check_alone(self.url, self.file.study.name)
         if self.builder is not None:  # so that nothing is written for one that can't be called
             builder_forms.adapted(self.builder, self.file.model.family)
-        self.file = chosen_backend.of_file(self.file, Path(self.file.study.name), self.url)
+        named = self.path or Path(self.file.study.name)
+        self.file = chosen_backend.of_file(self.file, named, self.url)
         with self._place() as path, handover.offered(self.builder, self.file.study.name):
-            devices = places.devices(self.file, self.given, self.file.study.name)
+            devices = places.devices(self.file, self.given, named.name)
             inspection.glance(self.file, path)
             if self.builder is not None and len(devices) == 1:
                 self._run_here(path, devices)
