@@ -115,8 +115,7 @@ def adopt(name: str, *, storage: str | None = None) -> Study:
         storage: URL of the database; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db.
 
     Raises:
-        ConfigError: there is no such study of Optuna's.
-        StorageError: the database can't be used.
+        StorageError: there is no such study of Optuna's, or the database can't be used.
     """
     from studyhall.search.cli import importing
 

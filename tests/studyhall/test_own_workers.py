@@ -59,7 +59,7 @@ def test_a_wrong_number_of_workers_is_refused_before_anything_is_written(workers
 
 def test_what_no_other_process_can_get_is_refused_before_anything_is_written():
     endless = (X for _ in range(9))
-    with pytest.raises(studyhall.ConfigError, match="own: workers: .*pickle 'generator' object"):
+    with pytest.raises(studyhall.ConfigError, match=r"own: workers: .*pickle 'generator' object"):
         studyhall.Study("own").search(compiled, endless, workers=2, **FIT)
     assert not os.path.exists("studyhall.db")
 
