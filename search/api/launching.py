@@ -21,7 +21,7 @@ from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
 from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.sections import LOCAL, StudyFile
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
@@ -63,6 +63,7 @@ class Launch:
         check_alone(self.url, self.file.study.name)
         if self.builder is not None:  # so that nothing is written for one that can't be called
             builder_forms.adapted(self.builder, self.file.model.family)
+            check_local(self.file)
         named = self.path or Path(self.file.study.name)
         self.file = chosen_backend.of_file(self.file, named, self.url)
         with self._place() as path, handover.offered(self.builder, self.file.study.name):
@@ -114,6 +115,18 @@ class Launch:
         creation.check_artifacts(self.file, path.name)
         early.let_load(waiting)
         return lambda db: lifecycle.open_or_create(db, self.file, path, found)
+
+
+def check_local(file: StudyFile) -> None:
+    """Check that workers are to run here, where this program can hand a function to them.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    if file.workers.on != LOCAL:
+        received = f'received "{file.workers.on}", where no function can be handed to workers'
+        expected = f'expected "{LOCAL}", or the function in a file'
+        raise ConfigError([f"{file.study.name}: [workers] on: {received}, {expected}"])
 
 
 def check_alone(url: str, name: str) -> None:

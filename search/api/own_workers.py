@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studyhall.search.api import outcomes
+from studyhall.search.api import launching, outcomes
 from studyhall.search.cli import lifecycle, run
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out, say
@@ -40,6 +40,7 @@ class OwnWorkers(Alone):
             RuntimeError: a worker has failed; the message is the end of its log.
         """
         file = calls.study_file(call, alone.started(), {})
+        launching.check_local(file)
         self._devices = places.devices(file, self._given, call.study)
         with handed_call.offered(call):
             return super().search(call, url)

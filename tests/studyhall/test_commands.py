@@ -3,6 +3,7 @@
 import html
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import studyhall
 from studyhall.search.cli.command_list import SHOWN
 
 # Commands without a function in Python; docs/python.md says why.
+PAGE = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
 OF_THE_SHELL = {"new", "run", "dashboard", "worker", "slurm", "kubernetes", "users"}
 OTHERWISE = {"resume": "run", "import-keras-tuner": "import_keras_tuner"}
 
@@ -59,7 +61,19 @@ def test_every_command_has_a_function_of_its_name():
     known = {*dir(studyhall.Study), *studyhall.__all__}
     for name in {*SHOWN} - OF_THE_SHELL:
         assert OTHERWISE.get(name, name) in known, name
-    assert not OF_THE_SHELL & {*studyhall.__all__} - {"worker"}
+
+
+def test_the_documentation_names_every_command():
+    in_python, alone = PAGE.split("\nFor the shell alone are:\n")
+    told = {name for row in in_python.splitlines() if row.startswith("| `") for name in words(row)}
+    assert {*SHOWN} - OF_THE_SHELL <= told
+    rows = [row for row in alone.splitlines() if row.startswith("| `")]
+    assert {name for row in rows for name in words(row)} == OF_THE_SHELL
+
+
+def words(row):
+    """What stands in back-ticks in the first column of a row, but for the arguments."""
+    return {each.split()[0] for each in re.findall(r"`([^`]+)`", row.split("|")[1])}
 
 
 def test_public_methods_are_documented_and_typed():

@@ -64,6 +64,16 @@ def test_what_no_other_process_can_get_is_refused_before_anything_is_written():
     assert not os.path.exists("studyhall.db")
 
 
+def test_workers_of_a_cluster_can_not_get_a_function():
+    study = studyhall.Study("own", workers={"on": "ray"})
+    with pytest.raises(studyhall.ConfigError, match=r'own: \[workers\] on: received "ray"'):
+        study.search(compiled, X, Y, workers=2, **FIT)
+    study = studyhall.Study("own", data=(X, Y), model=compiled, workers={"on": "ray"})
+    with pytest.raises(studyhall.ConfigError, match=r'own: \[workers\] on: received "ray"'):
+        study.run(workers=2)
+    assert not os.path.exists("studyhall.db")
+
+
 @pytest.mark.slow
 def test_workers_fit_as_this_process_does(capfd):
     values = []
