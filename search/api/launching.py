@@ -21,7 +21,8 @@ from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
 from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.sections import LOCAL, StudyFile
+from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.value_types import LOCAL
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
