@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.api.comparison import Comparison
-from studyhall.search.api.study_file import launched
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.study import Study
@@ -58,6 +57,8 @@ def launch(
         StorageError: the database can't be used.
         KeyboardInterrupt: it was interrupted; its trials go on with the next call.
     """
+    from studyhall.search.api.launching import launched
+
     given = {"trials": trials, "seed": seed, "storage": storage}
     name, url = launched(Path(file), given, workers, gpus, quiet=silent)
     return Study(name, storage=url)

@@ -1,4 +1,4 @@
-"""What is done with a `Study` beside its search: watched, stopped, reported, exported, deleted."""
+"""The actions on a `Study` beside its search: watch, stop, report, export, delete."""
 
 from __future__ import annotations
 

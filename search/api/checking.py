@@ -1,4 +1,4 @@
-"""The check of a study that Python describes: what the command `check` shows of a study file."""
+"""The check of a study that Python describes, as the command `check` has it of a study file."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -68,12 +69,18 @@ class InDatabase:
         with self._opened() as (_, study):
             return study
 
-    def _check_range(self, argument: str, value: float | None, least: float, most: float) -> None:
-        """Check that the value of an argument, unless it is None, is in its range.
+    def _check_range(
+        self, argument: str, value: object, least: float, most: float | None = None
+    ) -> None:
+        """Check that the value of an argument, unless it is None, is a number in its range.
 
         Raises:
             ConfigError: it is not.
         """
-        if value is not None and not least <= value <= most:
-            expected = f"expected a number from {least} to {most}"
-            raise ConfigError([f"{self.name}: {argument}: received {value}, {expected}"])
+        highest = sys.float_info.max if most is None else most
+        if value is None or (isinstance(value, int | float) and least <= value <= highest):
+            return
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(
+            [f"{self.name}: {argument}: received {value!r}, expected a number {span}"]
+        )

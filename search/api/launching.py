@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,13 @@ from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
 from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.study_file.value_types import LOCAL
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -181,3 +183,30 @@ def given(workers: int | None, gpus: str | Sequence[int] | None) -> places.Given
     chosen = gpus if gpus is None or isinstance(gpus, str) else [*gpus]
     keys = {"count": workers, "gpus": chosen}
     return {key: value for key, value in keys.items() if value is not None}
+
+
+def launched(
+    path: Path,
+    study: Mapping[str, Any],
+    workers: int | None,
+    gpus: str | Sequence[int] | None,
+    *,
+    quiet: bool,
+) -> tuple[str, str]:
+    """Run the study of a file until its budget is spent; return its name and its database's URL.
+
+    Args:
+        path: the study file.
+        study: keys of ``[study]`` that replace the file's; None is no value.
+        workers, gpus: as in `given`.
+        quiet: print remarks and the result only.
+
+    Raises:
+        ConfigError, UserCodeError, RuntimeError, KeyboardInterrupt: as `Launch.run`.
+    """
+    chosen = {key: value for key, value in study.items() if value is not None}
+    file = config.load(path, {"study": chosen})
+    url = file.study.storage or default_url()
+    keys = given(workers, gpus)
+    Launch(file, path.parent, url, keys, quiet=quiet, path=path).run()
+    return file.study.name, url

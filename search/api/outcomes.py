@@ -1,4 +1,4 @@
-"""What the exit code of workers stands for in Python: an exception, or nothing."""
+"""The exceptions that the exit codes of workers stand for in Python."""
 
 from __future__ import annotations
 

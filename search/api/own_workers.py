@@ -38,6 +38,7 @@ class OwnWorkers(Alone):
             ConfigError: the call or its study can't be used, the function can't be handed to
                 other processes, or the first trials all failed.
             RuntimeError: a worker has failed; the message is the end of its log.
+            SystemExit: this process was told to end, or somebody stopped the study.
         """
         file = calls.study_file(call, alone.started(), {})
         launching.check_local(file)
@@ -55,5 +56,7 @@ class OwnWorkers(Alone):
         if state.stopping:
             say("somebody stopped the study; its workers have saved their trials")
         outcomes.judge(db, study, url, code, view.complaints)
+        if code and not state.spent:  # the program must not go on with a part of the trials
+            raise SystemExit(code)
         if call.measure is not None and state.spent:
             run.prove(db, Searched(url, study), call)

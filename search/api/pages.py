@@ -1,4 +1,4 @@
-"""What a notebook shows of a study and of its best trial: tables, in HTML."""
+"""Tables in HTML, as which a notebook shows a study and its best trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.display import words
+from studyhall.search.display import live, words
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.status import Status
 
@@ -21,7 +21,7 @@ def of_study(name: str, state: Status) -> str:
         name: the study's name.
         state: its status.
     """
-    lines = [("trials", f"{state.finished} of {state.limit} finished"), ("", _counts(state))]
+    lines = [("trials", f"{state.finished} of {state.limit} finished"), ("", live.ended(state))]
     if state.running:
         lines.append(("running", str(len(state.running))))
     best = state.incumbent
@@ -62,8 +62,3 @@ def page(title: str, lines: Lines) -> str:
 
 def _literal(text: str) -> str:
     return html.escape(visible(text))
-
-
-def _counts(state: Status) -> str:
-    ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    return ", ".join(f"{state.counts[key]} {word}" for key, word in ended.items())

@@ -1,4 +1,4 @@
-"""What a `Study` answers: its state, its best trial, all trials."""
+"""The answers of a `Study`: its state, its best trial, all trials."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ class Questions(InDatabase):
         """
         with self._opened() as (db, study):
             return results.frame(records.trials(db, study))
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """A verdict on the learning curves of each trial: its confidence from 0 to 1, and advice.
+
+        Trials without an epoch have none.
+
+        Raises:
+            ConfigError: there is no such study.
+        """
+        with self._opened() as (db, study):
+            return results.verdicts(db, study)
 
     def status(self, *, reap: bool = False) -> dict[str, Any]:
         """Return the progress of the study and its workers.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
@@ -49,8 +50,7 @@ def best(
     """
     if script.recorded(study) is not None:
         return _of_script(Searched(url, study), rebuilt)
-    with handover.offered(builder, study.name):
-        return _of_file(url, study, builder)
+    return _of_file(url, study, builder)
 
 
 def _of_file(url: str, study: Study, builder: Callable[..., Any] | None) -> BestTrial:
@@ -59,7 +59,8 @@ def _of_file(url: str, study: Study, builder: Callable[..., Any] | None) -> Best
     with closing(Database.open(url, create=False)) as db:
         found = winners.read(db, study)
         if not (found.finished or found.failed):
-            lifecycle.finish(db, study, url)
+            with handover.offered(builder, study.name):
+                lifecycle.finish(db, study, url)
             found = winners.read(db, study)
     tested = found.test[TESTED] if found.test else None
     trial = found.trial
@@ -188,6 +189,25 @@ def frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
     ]
     found = pd.DataFrame(rows, columns=[*COLUMNS, *columns.values()])
     return found.astype({"value": float, "best_epoch": "Int64", "seconds": float})
+
+
+def verdicts(db: Database, study: Study) -> pd.DataFrame:
+    """Return what the curves of each trial say: number, verdict, confidence, shows, advice."""
+    import pandas as pd
+
+    from studyhall.search.diagnosis import judging
+
+    found = judging.of_study(db, study, records.trials(db, study))
+    told = [(number, {} if each is None else each.to_json()) for number, each in found.items()]
+    rows = [
+        (number, each.get("name"), each.get("confidence"), each.get("shows"), _said(each))
+        for number, each in told
+    ]
+    return pd.DataFrame(rows, columns=["number", "verdict", "confidence", "shows", "advice"])
+
+
+def _said(verdict: Mapping[str, Any]) -> str | None:
+    return "; ".join(verdict["advice"]) if verdict else None
 
 
 def _seconds(trial: TrialRecord) -> float | None:

@@ -1,11 +1,10 @@
-"""What a `Study` trains again: `confirm`, `replay` and `datacurve`, as the commands of these names.
+"""The retrainings of a `Study`: `confirm`, `replay` and `datacurve`, as the commands of these names.
 
 Each returns what its command prints with `--json`; docs/json.md explains the keys.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +80,7 @@ class Retrainings(InDatabase):
         from studyhall.search.study import chosen_backend
 
         self._check_range("trial", trial, 0, MOST)
-        self._check_range("tolerance", tolerance, 0, sys.float_info.max)
+        self._check_range("tolerance", tolerance, 0)
         with self._at_hand("replay") as (db, study):
             chosen_backend.of_study(study)
             quiet.import_keras()

@@ -1,4 +1,4 @@
-"""Where a study stands: what `studyhall status` says of it, for people, programs and Python."""
+"""The standing of a study, as `studyhall status` tells it to people, programs and Python."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Standing:
 
 
 def read(db: Database, study: Study, *, with_front: bool = True) -> Standing:
-    """Return where a study stands.
+    """Return the standing of a study.
 
     Args:
         db: its database.

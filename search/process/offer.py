@@ -1,7 +1,7 @@
-"""What a program hands to the processes it starts: by a socket, never by the database.
+"""Objects that a program hands to the processes it starts: by a socket, never by the database.
 
-It may be what no other process can import, such as a function of a notebook's cell, so it is
-pickled by value, once. Pickle and arrays lie in a file that has no name. The program passes it,
+Such as a function of a notebook's cell, which no other process can import. It is pickled by value,
+once. Pickle and arrays lie in a file that has no name. The program passes it,
 open, to whoever connects to its socket, which lies in a folder that only this user can open.
 All its processes map that file: they share the memory of the arrays until one of them writes to it.
 """
@@ -108,7 +108,7 @@ def _write(file: IO[bytes], name: str, parts: list[memoryview], study: str) -> N
     except OSError as error:
         received = f"received {tempfile.gettempdir()}, where nothing can be written"
         expected = f"({error.strerror}), expected space for the arrays, or another $TMPDIR"
-        raise ConfigError([f"{study}: workers: {received} {expected}"]) from error
+        raise ConfigError([f"{study}: {received} {expected}"]) from error
 
 
 def _pickled(thing: Any, study: str) -> list[memoryview]:
@@ -120,8 +120,7 @@ def _pickled(thing: Any, study: str) -> list[memoryview]:
     except Exception as error:  # the user's own classes may raise anything
         said = str(error) or type(error).__name__
         received = f"received code or arguments that no other process can get ({said})"
-        expected = "expected what cloudpickle takes, or workers=1"
-        raise ConfigError([f"{study}: workers: {received}, {expected}"]) from error
+        raise ConfigError([f"{study}: {received}, expected what cloudpickle takes"]) from error
     return [memoryview(content), *(each.raw() for each in arrays)]
 
 

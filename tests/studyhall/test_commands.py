@@ -126,6 +126,16 @@ def test_names_and_values_are_escaped():
     study.delete()
 
 
+def test_verdicts_are_those_of_the_trials(iris):
+    told = {
+        each["trial"]: each["verdict"] for each in json.loads(command("trials", "iris", "--json"))
+    }
+    table = iris.verdicts
+    assert [*table["number"]] == [*told]
+    assert [*table["verdict"]] == [None if each is None else each["name"] for each in told.values()]
+    assert set(table["advice"].dropna()) <= {"; ".join(e["advice"]) for e in told.values() if e}
+
+
 # Plots
 
 
@@ -214,6 +224,7 @@ def test_a_study_that_is_over_can_not_be_stopped(iris, capsys):
         ("stop", {"wait": -1}),
         ("stop", {"wait": float("nan")}),
         ("stop", {"trial": -1}),
+        ("stop", {"trial": "3"}),
         ("confirm", {"top": 0}),
         ("confirm", {"seeds": 101}),
         ("replay", {"trial": -1}),
@@ -224,7 +235,7 @@ def test_a_study_that_is_over_can_not_be_stopped(iris, capsys):
 def test_numbers_out_of_their_range_are_refused(iris, method, arguments):
     name, value = [*arguments.items()][-1]
     said = refused(getattr(iris, method), **arguments)
-    assert f"iris: {name}: received {value}, expected a number from" in said
+    assert f"iris: {name}: received {value!r}, expected a number " in said
 
 
 def test_studies_of_other_tools_are_taken_in(url):

@@ -59,7 +59,7 @@ def test_a_wrong_number_of_workers_is_refused_before_anything_is_written(workers
 
 def test_what_no_other_process_can_get_is_refused_before_anything_is_written():
     endless = (X for _ in range(9))
-    with pytest.raises(studyhall.ConfigError, match=r"own: workers: .*pickle 'generator' object"):
+    with pytest.raises(studyhall.ConfigError, match=r"own: .*pickle 'generator' object"):
         studyhall.Study("own").search(compiled, endless, workers=2, **FIT)
     assert not os.path.exists("studyhall.db")
 
@@ -108,24 +108,44 @@ def test_a_worker_that_is_killed_leaves_its_checkpoint_to_another():
     assert study.status()["takeovers"] == 1
 
 
+def interrupted(study):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def terminated(study):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stopped(study):
+    study.stop()
+
+
 @pytest.mark.slow
-def test_an_interrupt_hands_back_the_trials_of_all_workers(capfd):
+@pytest.mark.parametrize(
+    ("end", "raised", "said"),
+    [
+        (interrupted, KeyboardInterrupt, "fits: the trials are handed back; run the"),
+        (terminated, SystemExit, "stopping after the current epochs"),
+        (stopped, SystemExit, "somebody stopped the study; its workers have saved their trials"),
+    ],
+)
+def test_an_end_hands_back_the_trials_of_all_workers(end, raised, said, capfd):
     class Slow(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             Path(f"begun-{os.getpid()}").touch()
             time.sleep(0.2)
 
-    def interrupt_once_both_work():
+    def end_once_both_work():
         while len([name for name in os.listdir() if name.startswith("begun-")]) < 2:
             time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGINT)
+        end(studyhall.Study("fits"))
 
     before, study = signal.getsignal(signal.SIGINT), studyhall.Study("fits")
     fit = {**FIT, "epochs": 20, "callbacks": [Slow()]}
-    threading.Thread(target=interrupt_once_both_work).start()
-    with pytest.raises(KeyboardInterrupt):
+    threading.Thread(target=end_once_both_work).start()
+    with pytest.raises(raised):
         study.search(compiled, X, Y, trials=2, workers=2, **fit)
-    assert "fits: the trials are handed back; run the" in capfd.readouterr().out
+    assert said in capfd.readouterr().out
     assert signal.getsignal(signal.SIGINT) is before
     state = study.status()
     assert state["running"] == 0 and state["waiting"] == 2

@@ -26,6 +26,7 @@ study = studyhall.Study(
 name: str = study.name
 value: float = study.run(trials=60, workers=2, gpus=[0, 1], silent=True).best.value
 columns: list[str] = list(study.trials.columns)
+diagnosed: pd.DataFrame = study.verdicts
 
 
 def build(hp: object) -> object:

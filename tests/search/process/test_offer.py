@@ -67,7 +67,7 @@ def test_another_name_gets_nothing_and_what_was_offered_before_comes_back():
 
 def test_what_can_not_be_pickled_is_said_in_a_line():
     with (
-        pytest.raises(ConfigError, match=r"toy: workers: .*cannot pickle 'generator' object"),
+        pytest.raises(ConfigError, match=r"toy: .*cannot pickle 'generator' object"),
         offer.offered("one", (each for each in ()), "toy"),
     ):
         raise AssertionError
@@ -77,7 +77,7 @@ def test_what_can_not_be_pickled_is_said_in_a_line():
 def test_a_full_disk_is_said_in_a_line(small_disk, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(small_disk(1 << 20)))
     with (
-        pytest.raises(ConfigError, match=r"toy: workers: received /.*\(No space left on device\)"),
+        pytest.raises(ConfigError, match=r"toy: received /.*\(No space left on device\)"),
         offer.offered("one", np.ones(1 << 20), "toy"),
     ):
         raise AssertionError
