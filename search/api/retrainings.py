@@ -1,4 +1,4 @@
-"""The retrainings of a `Study`: `confirm`, `replay` and `datacurve`, as the commands of these names.
+"""The retrainings of a `Study`: `confirm`, `replay` and `datacurve`, as the commands have them.
 
 Each returns what its command prints with `--json`; docs/json.md explains the keys.
 """

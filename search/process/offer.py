@@ -59,13 +59,19 @@ def received(name: str) -> Any:
     place = os.environ.get(SOCKET)
     if place is None or not _is_private(Path(place).parent):
         return None
+    memory = _mapped(place)
+    return None if memory is None else _read(memory, name)
+
+
+def _mapped(place: str) -> mmap.mmap | None:
+    """Return the file that is passed at a socket, in memory; None if nobody answers any longer."""
     with socket.socket(socket.AF_UNIX) as wire, contextlib.suppress(OSError):
         wire.settimeout(AWAITED_S)
         wire.connect(place)
         _, files, _, _ = socket.recv_fds(wire, 1, 1)
         for file in files:
             with open(file, "rb") as opened:
-                return _read(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY), name)
+                return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
     return None
 
 
