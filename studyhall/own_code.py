@@ -62,7 +62,8 @@ class OwnCode(InDatabase):
             objective: the metric's name in Keras' logs, at the best epoch.
             direction: "minimize" or "maximize"; default: known of Keras' own metrics.
             repeats: trainings per trial, each with its own seed; their mean counts.
-            workers: worker processes; default: none, trials run in this process.
+            workers: worker processes; default: as in `workers`, else none: trials run in this
+                process.
             gpus: numbers of the GPUs for workers, "all" or "none"; default: all.
             silent: print remarks and the result of workers only.
 
@@ -82,8 +83,9 @@ class OwnCode(InDatabase):
 
         named = own_search.objective(objective, described.direction(direction))
         wanted = own_search.Wanted(named, described.budget(trials), tables)
-        asked = build, wanted, repeats, (fit_args, fit), workers
-        with self._workers(workers, gpus, silent):
+        count = described.workers(workers)
+        asked = build, wanted, repeats, (fit_args, fit), count
+        with self._workers(count, gpus, silent):
             _, tuner = own_search.search(self.name, self._url, *asked)
         self._rebuilt = tuner.rebuilt
         return self
@@ -118,7 +120,8 @@ class OwnCode(InDatabase):
             direction: "minimize" or "maximize".
             sampler: one of Optuna's; default: as in `search`.
             pruner: one of Optuna's; default: Optuna's own, the median.
-            workers: worker processes; default: none, trials run in this process.
+            workers: worker processes; default: as in `workers`, else none: trials run in this
+                process.
             gpus: numbers of the GPUs for workers, "all" or "none"; default: all.
             silent: print remarks and the result of workers only.
 
@@ -137,15 +140,16 @@ class OwnCode(InDatabase):
         tables, way = described.of_own_code("optimize"), described.direction(direction) or direction
         quiet.import_keras()
         study = optuna.Study(self.name, self._url, sampler, pruner, way, tables)
-        with self._workers(workers, gpus, silent):
-            study.optimize(objective, described.budget(n_trials), n_jobs=workers or 1)
+        count = described.workers(workers)
+        with self._workers(count, gpus, silent):
+            study.optimize(objective, described.budget(n_trials), n_jobs=count)
         return self
 
     def _workers(
-        self, count: int | None, gpus: str | Sequence[int] | None, silent: bool
+        self, count: int, gpus: str | Sequence[int] | None, silent: bool
     ) -> AbstractContextManager[None]:
         """Let workers run the trials of a search in a `with` block, if there are to be any."""
-        if count in (None, 1) and gpus is None:
+        if count == 1 and gpus is None:
             return nullcontext()
         from studyhall.search.api import launching
         from studyhall.search.api.own_workers import OwnWorkers

@@ -63,6 +63,12 @@ class Described:
         default = StudySection.model_fields["trials"].default
         return int(self.tables["study"].get("trials", default) if trials is None else trials)
 
+    def workers(self, count: int | None) -> int:
+        """Return the number of workers for code of the user's: as given, or that of the tables."""
+        listed = self.tables["workers"].get("count")
+        default = listed if isinstance(listed, int) else 1
+        return default if count is None else count
+
     def direction(self, given: str | None) -> str | None:
         """Return a direction, if it is one.
 

@@ -1,9 +1,9 @@
 """Objects that a program hands to the processes it starts: by a socket, never by the database.
 
 Such as a function of a notebook's cell, which no other process can import. It is pickled by value,
-once. Pickle and arrays lie in a file that has no name. The program passes it,
-open, to whoever connects to its socket, which lies in a folder that only this user can open.
-All its processes map that file: they share the memory of the arrays until one of them writes to it.
+once. Pickle and arrays lie in a file that has no name; the program passes it, open, to whoever
+connects to its socket, which lies in a folder that only this user can open. All its processes map
+that file: they share the memory of the arrays until one of them writes to it.
 """
 
 from __future__ import annotations
@@ -84,11 +84,13 @@ def _answered(file: IO[bytes]) -> Iterator[str]:
     ):
         listener.bind(f"{folder}/socket")
         listener.listen(64)
-        threading.Thread(target=_answer, args=(listener, file.fileno()), daemon=True).start()
+        thread = threading.Thread(target=_answer, args=(listener, file.fileno()), daemon=True)
+        thread.start()
         try:
             yield f"{folder}/socket"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
+            thread.join()  # before the file's number is another file's
 
 
 def _answer(listener: socket.socket, file: int) -> None:
@@ -102,12 +104,11 @@ def _answer(listener: socket.socket, file: int) -> None:
 
 def _write(file: IO[bytes], name: str, parts: list[memoryview], study: str) -> None:
     """Write the name, then the pickle, then each array, with what is needed to find them."""
-    header = pickle.dumps((sys.path, name, [part.nbytes for part in parts]))
+    sizes = [part.nbytes for part in parts]
+    header = pickle.dumps((sys.path, name, sizes))
     try:
         file.write(SIZE.pack(len(header)) + header)
-        for part, (start, _) in zip(
-            parts, _places(len(header), (part.nbytes for part in parts)), strict=True
-        ):
+        for part, (start, _) in zip(parts, _places(len(header), sizes), strict=True):
             file.seek(start)
             file.write(part)
         file.flush()
@@ -142,7 +143,7 @@ def _read(memory: mmap.mmap, name: str) -> Any:
     return pickle.loads(content, buffers=arrays)
 
 
-def _places(header: int, sizes: Sequence[int] | Iterator[int]) -> Iterator[tuple[int, int]]:
+def _places(header: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield where each part begins and ends, in bytes, behind a header of so many."""
     end = SIZE.size + header
     for size in sizes:

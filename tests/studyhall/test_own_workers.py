@@ -40,7 +40,7 @@ def test_workers_get_a_function_with_what_it_refers_to(capfd):
         return here**2 + float(data.sum()) + (0.0 if os.getpid() != parent else 1e9)
 
     parent = os.getpid()
-    study = studyhall.Study("square", seed=3).optimize(objective, 7, workers=2)
+    study = studyhall.Study("square", seed=3, workers={"count": 2}).optimize(objective, 7)
     assert [*study.trials["state"]] == ["COMPLETE"] * 7 and study.best.value < 1e9
     alone = studyhall.Study("alone", seed=3)
     parent = 0
