@@ -6,8 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from studyhall.commands import (
+        adopt,
+        compare,
+        doctor,
+        import_keras_tuner,
+        launch,
+        status,
+        trash,
+    )
     from studyhall.optuna import callback
-    from studyhall.search.api.results import BestTrial
+    from studyhall.search.api.best_trial import BestTrial
+    from studyhall.search.api.comparison import Comparison
     from studyhall.search.study_file.config_error import ConfigError
     from studyhall.spaces.failures import UserCodeError
     from studyhall.storage.database.urls import StorageError
@@ -16,22 +26,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "BestTrial",
+    "Comparison",
     "ConfigError",
     "StorageError",
     "Study",
     "UserCodeError",
     "__version__",
+    "adopt",
     "callback",
+    "compare",
+    "doctor",
+    "import_keras_tuner",
+    "launch",
+    "status",
+    "trash",
 ]
 
 # Imported when they are first asked for: `import studyhall` takes no time.
 _PLACES = {
-    "BestTrial": "search.api.results",
+    "BestTrial": "search.api.best_trial",
+    "Comparison": "search.api.comparison",
     "ConfigError": "search.study_file.config_error",
     "StorageError": "storage.database.urls",
     "Study": "study",
     "UserCodeError": "spaces.failures",
+    "adopt": "commands",
     "callback": "optuna",
+    "compare": "commands",
+    "doctor": "commands",
+    "import_keras_tuner": "commands",
+    "launch": "commands",
+    "status": "commands",
+    "trash": "commands",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from studyhall.keras_tuner.objective import Objective
@@ -39,7 +40,7 @@ class Wanted(Oracle):
 
 
 class OwnSearch(Tuner):
-    """The search of a `Study` in this process.
+    """The search of a `Study`.
 
     Args:
         name: the study's name.
@@ -47,15 +48,25 @@ class OwnSearch(Tuner):
         build: a function of `hp` or `trial`, or a `HyperModel`.
         wanted: what is searched.
         repeats: trainings per trial.
+        workers: worker processes, where the command line does not say.
     """
 
-    def __init__(self, name: str, url: str, build: Any, wanted: Wanted, repeats: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        build: Any,
+        wanted: Wanted,
+        repeats: int = 1,
+        workers: int | None = None,
+    ) -> None:
         super().__init__(wanted, _of_hp(build), project_name=name, executions_per_trial=repeats)
-        self._url = url
+        self._url, self._workers = url, workers
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Search; the arguments are those of `fit`. It returns once the budget is spent."""
-        self.oracle.searched = alone.search(self._call(fit_args, fit_kwargs), self._url)
+        call = replace(self._call(fit_args, fit_kwargs), workers=self._workers)
+        self.oracle.searched = alone.search(call, self._url)
 
     def rebuilt(self, record: TrialRecord) -> Any:
         """Return the trained model of a trial."""
@@ -68,15 +79,21 @@ def objective(name: str, direction: str | None) -> str | Objective:
 
 
 def search(
-    name: str, url: str, build: Any, wanted: Wanted, repeats: int, fit: tuple[Any, Any]
+    name: str,
+    url: str,
+    build: Any,
+    wanted: Wanted,
+    repeats: int,
+    fit: tuple[Any, Any],
+    workers: int | None = None,
 ) -> tuple[Searched, OwnSearch]:
     """Search, and return the study with what builds the models of its trials.
 
     Args:
-        name, url, build, wanted, repeats: as for `OwnSearch`.
+        name, url, build, wanted, repeats, workers: as for `OwnSearch`.
         fit: positional and named arguments of `fit`.
     """
-    tuner = OwnSearch(name, url, build, wanted, repeats)
+    tuner = OwnSearch(name, url, build, wanted, repeats, workers)
     args, kwargs = fit
     tuner.search(*args, **kwargs)
     searched = tuner.oracle.searched

@@ -19,7 +19,7 @@ def quick(block: str) -> str:
 
 
 def test_every_example_is_python() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8
     for block in BLOCKS:
         compile(block, "docs/python.md", "exec")
 

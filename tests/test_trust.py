@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [path for package in ("search", "spaces", "storage") for path in
            sorted((ROOT / package).rglob("*.py"))]  # fmt: skip
-# Functions of a notebook, from parent to child, by a socket that only this user can open.
-HANDED = ROOT / "search/process/handover.py"
+# Functions and arguments, from parent to child, by a socket that only this user can open.
+HANDED = ROOT / "search/process/offer.py"
 RUN_WHAT_THEY_READ = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
 

@@ -90,7 +90,7 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)
     keeper = kind.keeper(db, study, stored)
-    with _settings_kept(), closing(worker.trial_store(db, study, stored, plan.space)) as store:
+    with settings_kept(), closing(worker.trial_store(db, study, stored, plan.space)) as store:
         context = SearchContext(db, study, stored, plan, store, objects, keeper, stop)
         runner = Objective(context, kind.begin)
         worker.run_trials(runner, Forever(stored.file.workers, 0.0, 0.0), kind)
@@ -99,7 +99,7 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
 
 
 @contextmanager
-def _settings_kept() -> Iterator[None]:
+def settings_kept() -> Iterator[None]:
     """Restore what trials change in a `with` block, since the process is the user's."""
     import keras
 

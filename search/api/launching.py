@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from studyhall.search.api import settings
+from studyhall.search.api import outcomes, settings
 from studyhall.search.cli import launch, lifecycle
-from studyhall.search.cli.options import find, storage_option
+from studyhall.search.cli.options import find
 from studyhall.search.display import live
-from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out
-from studyhall.search.evaluation import no_result
 from studyhall.search.launcher import early, places
 from studyhall.search.process import handover, wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
 from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.value_types import LOCAL
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
-from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
-
-INTERRUPTED = 128 + signal.SIGINT
 
 
 @dataclass
@@ -48,6 +43,7 @@ class Launch:
         given: keys of ``[workers]`` for this launch.
         builder: the function that builds the models, if the study file can't name it.
         quiet: print remarks and the result only.
+        path: where the study file lies; None if Python describes the study.
     """
 
     file: StudyFile
@@ -56,6 +52,7 @@ class Launch:
     given: dict[str, Any] = field(default_factory=dict)
     builder: Callable[..., Any] | None = None
     quiet: bool = False
+    path: Path | None = None
 
     def run(self) -> None:
         """Run workers until the budget is spent; prove the best model and print it.
@@ -69,15 +66,22 @@ class Launch:
         check_alone(self.url, self.file.study.name)
         if self.builder is not None:  # so that nothing is written for one that can't be called
             builder_forms.adapted(self.builder, self.file.model.family)
-        self.file = chosen_backend.of_file(self.file, Path(self.file.study.name), self.url)
-        offer = nullcontext() if self.builder is None else handover.offered(self.builder)
-        with settings.as_path(self.file, self.folder) as path, offer:
-            devices = places.devices(self.file, self.given, self.file.study.name)
+            check_local(self.file)
+        named = self.path or Path(self.file.study.name)
+        self.file = chosen_backend.of_file(self.file, named, self.url)
+        with self._place() as path, handover.offered(self.builder, self.file.study.name):
+            devices = places.devices(self.file, self.given, named.name)
             inspection.glance(self.file, path)
             if self.builder is not None and len(devices) == 1:
                 self._run_here(path, devices)
             else:
                 self._launch(path, devices)
+
+    def _place(self) -> AbstractContextManager[Path]:
+        """Return the study file's path; one that Python describes lies there for a while."""
+        if self.path is not None:
+            return nullcontext(self.path)
+        return settings.as_path(self.file, self.folder)
 
     def _launch(self, path: Path, devices: list[Device]) -> None:
         file, name = self.file, self.file.study.name
@@ -85,12 +89,12 @@ class Launch:
         with early.workers(name, [] if cluster else devices, self.url) as waiting:
             study_of = self._inspected(path, waiting)
             with closing(Database.open(self.url)) as db:
-                study, view = study_of(db), Telling(live.view(out, name, quiet=self.quiet))
+                study, view = study_of(db), outcomes.Telling(live.view(out, name, quiet=self.quiet))
                 code = lifecycle.run(
                     db, study, self.url, devices, quiet=self.quiet, early=waiting,
                     cluster=cluster, view=view,
                 )  # fmt: skip
-                judge(db, study, self.url, code, view.complaints)
+                outcomes.judge(db, study, self.url, code, view.complaints)
 
     def _run_here(self, path: Path, devices: list[Device]) -> None:
         from studyhall.search.api import in_process
@@ -99,10 +103,10 @@ class Launch:
         with closing(Database.open(self.url)) as db:
             study = study_of(db)
             code = in_process.work(db, study, self.url, quiet=self.quiet)
-            if code == INTERRUPTED:
+            if code == outcomes.INTERRUPTED:
                 raise KeyboardInterrupt
             code = lifecycle.ended(db, study, self.url, devices, code, quiet=self.quiet)
-            judge(db, study, self.url, code)
+            outcomes.judge(db, study, self.url, code)
 
     def _inspected(
         self, path: Path, waiting: Sequence[WorkerProcess]
@@ -114,6 +118,18 @@ class Launch:
         creation.check_artifacts(self.file, path.name)
         early.let_load(waiting)
         return lambda db: lifecycle.open_or_create(db, self.file, path, found)
+
+
+def check_local(file: StudyFile) -> None:
+    """Check that workers are to run here, where this program can hand a function to them.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    if file.workers.on != LOCAL:
+        received = f'received "{file.workers.on}", where no function can be handed to workers'
+        expected = f'expected "{LOCAL}", or the function in a file'
+        raise ConfigError([f"{file.study.name}: [workers] on: {received}, {expected}"])
 
 
 def check_alone(url: str, name: str) -> None:
@@ -155,71 +171,42 @@ def go_on(url: str, name: str, trials: int | None, given: dict[str, Any], *, qui
             if trials < limit:
                 raise ConfigError([f"{name}: trials: received {trials}, expected at least {limit}"])
             studies.extend(db, study, trials=trials - limit)
-        view = Telling(live.view(out, name, quiet=quiet))
+        view = outcomes.Telling(live.view(out, name, quiet=quiet))
         # The models of a script's trials are its own business: nothing is proven.
         work = lifecycle.run if script.recorded(study) is None else lifecycle.run_workers
         code = work(db, study, url, devices, quiet=quiet, cluster=cluster, view=view)
-        judge(db, study, url, code, view.complaints)
+        outcomes.judge(db, study, url, code, view.complaints)
 
 
-def judge(db: Database, study: Study, url: str, code: int, complaints: Sequence[str] = ()) -> None:
-    """Raise what the exit code of a launch stands for, unless the study has a best trial.
+def given(workers: int | None, gpus: str | Sequence[int] | None) -> places.Given:
+    """Return the arguments of a call as keys of ``[workers]``."""
+    chosen = gpus if gpus is None or isinstance(gpus, str) else [*gpus]
+    keys = {"count": workers, "gpus": chosen}
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def launched(
+    path: Path,
+    study: Mapping[str, Any],
+    workers: int | None,
+    gpus: str | Sequence[int] | None,
+    *,
+    quiet: bool,
+) -> tuple[str, str]:
+    """Run the study of a file until its budget is spent; return its name and its database's URL.
 
     Args:
-        complaints: what the workers that failed have said.
+        path: the study file.
+        study: keys of ``[study]`` that replace the file's; None is no value.
+        workers, gpus: as in `given`.
+        quiet: print remarks and the result only.
 
     Raises:
-        KeyboardInterrupt, ConfigError, RuntimeError: as `Launch.run`.
+        ConfigError, UserCodeError, RuntimeError, KeyboardInterrupt: as `Launch.run`.
     """
-    state = status.status(db, study)
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    if code == 2:
-        raise ConfigError([*complaints])
-    if state.spent and state.incumbent is None:
-        raise ConfigError([*no_result.lines(db, study, storage_option(url))])
-    if not state.spent and code == 1:
-        raise RuntimeError("\n".join(complaints))
-
-
-class Telling:
-    """A view that keeps what is said behind its end: the complaints of workers that failed.
-
-    Args:
-        view: shows everything else.
-
-    Attributes:
-        complaints: the lines.
-    """
-
-    def __init__(self, view: View) -> None:
-        self.complaints: list[str] = []
-        self._view, self._ended = view, False
-
-    def __enter__(self) -> Self:
-        self._view.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ended = True
-        self._view.__exit__(kind, error, traceback)
-
-    def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
-        """Show the study's status, and the trials that finished since the last call."""
-        self._view.update(status, finished)
-
-    def say(self, line: str) -> None:
-        """Show a remark, or keep a complaint."""
-        if self._ended:
-            self.complaints.append(line)
-        else:
-            self._view.say(line)
-
-    def note(self, text: str) -> None:
-        """Show a state of the launch."""
-        self._view.note(text)
+    chosen = {key: value for key, value in study.items() if value is not None}
+    file = config.load(path, {"study": chosen})
+    url = file.study.storage or default_url()
+    keys = given(workers, gpus)
+    Launch(file, path.parent, url, keys, quiet=quiet, path=path).run()
+    return file.study.name, url

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studyhall.search.api.best_trial import BestTrial
 from studyhall.search.evaluation import best as winners
-from studyhall.search.process import quiet
+from studyhall.search.evaluation import proof_result
+from studyhall.search.process import handover, quiet
 from studyhall.search.scripts import answers, script
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
@@ -27,45 +29,12 @@ TESTED = "scores"
 Rebuilt = Callable[[TrialRecord], Any]
 
 
-class BestTrial:
-    """The best trial of a study.
-
-    Attributes:
-        number: its number, from 0.
-        value: the objective at its best epoch; the mean where it has several trainings.
-        params: its hyperparameters by name, as they were searched.
-        scores: scores of its model on the test set by name. Of a study whose trials a function of
-            yours runs, the metrics of the best epoch, as far as they are known.
-        folder: the folder of its exported model; None if there is none.
-    """
-
-    def __init__(
-        self,
-        number: int,
-        value: float,
-        params: dict[str, Any],
-        scores: dict[str, Any] | None,
-        folder: Path | None,
-        load: Callable[[], Any],
-    ) -> None:
-        self.number, self.value, self.params = number, value, params
-        self.scores, self.folder = scores, folder
-        self._load = load
-
-    @cached_property
-    def model(self) -> Any:
-        """Its trained Keras model, loaded once; that of `Study.run` takes samples as they came.
-
-        Raises:
-            ConfigError: there is none, for example because it could not be proven.
-        """
-        return self._load()
-
-    def __repr__(self) -> str:
-        return f"BestTrial(number={self.number}, value={self.value:.7g}, params={self.params})"
-
-
-def best(url: str, study: Study, rebuilt: Rebuilt | None = None) -> BestTrial:
+def best(
+    url: str,
+    study: Study,
+    rebuilt: Rebuilt | None = None,
+    builder: Callable[..., Any] | None = None,
+) -> BestTrial:
     """Return the best trial of a study so far.
 
     Args:
@@ -73,6 +42,7 @@ def best(url: str, study: Study, rebuilt: Rebuilt | None = None) -> BestTrial:
         study: the study.
         rebuilt: builds the model of a trial and gives it its weights, where Keras can't load it
             without the code that has built it; default: Keras alone.
+        builder: the function that builds the models, if this program has it.
 
     Raises:
         ConfigError: no trial is complete.
@@ -80,16 +50,17 @@ def best(url: str, study: Study, rebuilt: Rebuilt | None = None) -> BestTrial:
     """
     if script.recorded(study) is not None:
         return _of_script(Searched(url, study), rebuilt)
-    return _of_file(url, study)
+    return _of_file(url, study, builder)
 
 
-def _of_file(url: str, study: Study) -> BestTrial:
+def _of_file(url: str, study: Study, builder: Callable[..., Any] | None) -> BestTrial:
     from studyhall.search.cli import lifecycle  # imports the training modules: slow
 
     with closing(Database.open(url, create=False)) as db:
         found = winners.read(db, study)
         if not (found.finished or found.failed):
-            lifecycle.finish(db, study, url)
+            with handover.offered(builder, study.name):
+                lifecycle.finish(db, study, url)
             found = winners.read(db, study)
     tested = found.test[TESTED] if found.test else None
     trial = found.trial
@@ -100,7 +71,30 @@ def _of_file(url: str, study: Study) -> BestTrial:
         tested,
         found.folder,
         lambda: _exported(study, found),
+        lambda path, forms: _export(url, study, trial.number, path, forms, builder),
     )
+
+
+def _export(
+    url: str,
+    study: Study,
+    number: int,
+    path: Path,
+    forms: Sequence[str],
+    builder: Callable[..., Any] | None = None,
+) -> None:
+    """Export the model of a trial as the command `best --export` does.
+
+    Raises:
+        ConfigError: it is not proven, or can't be written or converted.
+    """
+    from studyhall.search.cli import best as command
+
+    with handover.offered(builder, study.name):
+        found, _ = command.read(study.name, url, path, forms, trial=number)
+    if found.failed:
+        why = proof_result.why_not(found.proof or {})
+        raise ConfigError([f"{study.name}: trial {number} is not proven: {why}"])
 
 
 def _exported(study: Study, found: winners.Best) -> Any:
@@ -154,6 +148,7 @@ def _of_script(searched: Searched, rebuilt: Rebuilt | None) -> BestTrial:
         trial.attributes.get("metrics"),
         folder,
         lambda: _kept(searched, trial, rebuilt),
+        lambda path, forms: _export(searched.url, searched.study, trial.number, path, forms),
     )
 
 
@@ -194,6 +189,25 @@ def frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
     ]
     found = pd.DataFrame(rows, columns=[*COLUMNS, *columns.values()])
     return found.astype({"value": float, "best_epoch": "Int64", "seconds": float})
+
+
+def verdicts(db: Database, study: Study) -> pd.DataFrame:
+    """Return what the curves of each trial say: number, verdict, confidence, shows, advice."""
+    import pandas as pd
+
+    from studyhall.search.diagnosis import judging
+
+    found = judging.of_study(db, study, records.trials(db, study))
+    told = [(number, {} if each is None else each.to_json()) for number, each in found.items()]
+    rows = [
+        (number, each.get("name"), each.get("confidence"), each.get("shows"), _said(each))
+        for number, each in told
+    ]
+    return pd.DataFrame(rows, columns=["number", "verdict", "confidence", "shows", "advice"])
+
+
+def _said(verdict: Mapping[str, Any]) -> str | None:
+    return "; ".join(verdict["advice"]) if verdict else None
 
 
 def _seconds(trial: TrialRecord) -> float | None:

@@ -15,6 +15,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile, StudySection
 
 OF_CALL = ("name", "storage", "trials")  # keys of [study] that a call sets
+OF_OWN_CODE = ("checkpoint_every_epochs", "checkpoint_every_s")  # keys of [training] that it lacks
 UNREAD = "data.npz"  # stands for the source until everything else is known to be right
 
 Tables = Mapping[str, Mapping[str, Any]]
@@ -82,8 +83,9 @@ def of_own_code(name: str, given: Mapping[str, Any], method: str) -> dict[str, d
     Raises:
         ConfigError: there are keys that only that code can say; all of them are listed.
     """
-    tables = {table: dict(given[table]) for table in ("study", "search", "workers")}
+    tables = {table: dict(given[table]) for table in ("study", "training", "search", "workers")}
     refused = {table: keys for table, keys in given.items() if table not in tables}
+    refused["training"] = {key: ... for key in tables["training"] if key not in OF_OWN_CODE}
     refused["study"] = {key: ... for key in ("objective", "direction") if key in tables["study"]}
     expected = f"expected none: {method}() takes it from your code"
     problems = [

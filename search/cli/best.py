@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,9 +46,40 @@ def best(
     ] = None,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
-    url = storage or default_url()
-    wanted = formats.chosen(export, forms or [])
-    converted: list[dict[str, Any]] = []
+    found, converted = read(
+        name, storage or default_url(), export, forms or [], again=again, trial=trial
+    )
+    if as_json:
+        told = {"formats": converted} if converted else {}
+        print(json.dumps({**winner.to_json(found), **told}, indent=2))
+    else:
+        say(*best_text.shown(found), *map(_line, converted))
+    raise typer.Exit(NOT_PROVEN if found.failed else 0)
+
+
+def read(
+    name: str,
+    url: str,
+    export: Path | None = None,
+    forms: Sequence[str] = (),
+    *,
+    again: bool = False,
+    trial: int | None = None,
+) -> tuple[Best, list[dict[str, Any]]]:
+    """Return the best trial, and what came of its conversions into other formats.
+
+    Args:
+        name: the study's name.
+        url: URL of the database.
+        export: folder or file that its model is copied to, once it is proven; None: nowhere.
+        forms: formats to export.
+        again: prove it again and use the test set again.
+        trial: number of a trial to use instead of the best.
+
+    Raises:
+        ConfigError: there is no such study or format, or the model can't be proven or written.
+    """
+    wanted = formats.chosen(export, forms)
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
@@ -55,14 +87,9 @@ def best(
 
             lifecycle.finish(db, study, url, again=again, number=trial)
         found = winner.read(db, study, trial)
-    if export is not None and not found.failed:
-        converted = _export(found, url, export, wanted, trial)
-    if as_json:
-        told = {"formats": converted} if converted else {}
-        print(json.dumps({**winner.to_json(found), **told}, indent=2))
-    else:
-        say(*best_text.shown(found), *map(_line, converted))
-    raise typer.Exit(NOT_PROVEN if found.failed else 0)
+    if export is None or found.failed:
+        return found, []
+    return found, _export(found, url, export, wanted, trial)
 
 
 def _export(

@@ -15,6 +15,7 @@ from rich.table import Table
 from studyhall.search.data import loading
 from studyhall.search.display import tables, words
 from studyhall.search.evaluation import round_trip
+from studyhall.search.process import handover
 from studyhall.search.study import inspection
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -167,7 +168,7 @@ def _timed(plan: Blueprint, built: Built) -> tuple[float, float]:
 def _never_named(plan: Blueprint, folder: Path) -> Iterator[str]:
     """Yield a warning for each hyperparameter that the user's model code never mentions."""
     family = plan.file.model.family
-    if plan.builder is None:
+    if plan.builder is None or handover.is_handed(family):
         return
     file = family.rpartition(":")[0]
     with tokenize.open(folder / file) as opened:

@@ -12,6 +12,7 @@ from studyhall.search.cli.options import Name, Storage, storage_option
 from studyhall.search.display.terminal import remark, say
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies.rows import Study
 
 
 def adopt(name: Name, storage: Storage = None) -> None:
@@ -42,10 +43,24 @@ def import_keras_tuner(
     storage: Storage = None,
 ) -> None:
     """Make a study of a project folder of KerasTuner."""
+    imported(folder, name, objective, storage or default_url())
+
+
+def imported(folder: Path, name: str | None, objective: str | None, url: str) -> Study:
+    """Make a study of a project folder of KerasTuner, say so, and return it.
+
+    Args:
+        folder: the project folder.
+        name: name of the study; None: that of the folder.
+        objective: ``min:NAME`` or ``max:NAME``, where the folder does not tell; else None.
+        url: URL of the database.
+
+    Raises:
+        ConfigError: there is no such folder, or a study of this name exists.
+    """
     from studyhall.search.interchange import tuner_import  # imports Optuna: slow
     from studyhall.storage.queries import status
 
-    url = storage or default_url()
     called = name or folder.resolve().name
     with closing(Database.open(url)) as db:
         study, left = tuner_import.create(db, folder, called, objective)
@@ -54,3 +69,4 @@ def import_keras_tuner(
         remark(f"{folder}: {left} trials that had not ended were left out")
     made = f'study "{study.name}" with {state.finished} trials on {state.objective}'
     say(f"{made}; see studyhall trials {study.name}{storage_option(url)}")
+    return study

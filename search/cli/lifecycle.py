@@ -22,6 +22,7 @@ from studyhall.search.process.stop import STOPPED
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import confirmation
+from studyhall.search.scripts import continuation
 from studyhall.search.study import creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
@@ -227,6 +228,7 @@ def finish(
     if found.finished and best.is_whole(found) and not again:
         return 0
     record.check_trainable(db, study)
+    continuation.check_script(study)
     remark("proving the best model in a fresh process …")
     answer = launch.finish(study, url, again=again, number=number)
     if answer.returncode == 2:

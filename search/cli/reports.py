@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from shlex import quote
@@ -36,15 +36,30 @@ def report(
     ] = None,
 ) -> None:
     """Write a report of a study: one HTML file that opens offline, Markdown or JSON."""
+    say(str(write_report(name, storage or default_url(), output, form)))
+
+
+def write_report(name: str, url: str, output: Path | None, form: str | None) -> Path:
+    """Write a report of a study; return its file.
+
+    Args:
+        name: the study's name.
+        url: URL of the database.
+        output: the file; None: named after the study.
+        form: html, md or json; None: by the ending of the file, else html.
+
+    Raises:
+        ConfigError: there is no such study or format, or the file can't be written.
+    """
     from studyhall.search.report import report as page
 
     chosen = _format(form, output, page.FORMATS)
-    with closing(Database.open(storage or default_url(), create=False)) as db:
+    with closing(Database.open(url, create=False)) as db:
         text = page.report(db, find(db, name), chosen)
     path = output or Path(f"{name}{page.FORMATS[chosen]}")
     with writing(path):
         atomic_files.write_whole(path, text.encode(errors="backslashreplace"))
-    say(str(path))
+    return path
 
 
 def _format(given: str | None, output: Path | None, known: Mapping[str, str]) -> str:
@@ -74,19 +89,37 @@ def compare(
     """Compare studies or trials side by side: results and hyperparameters that differ."""
     from studyhall.search.evaluation import comparison
 
-    if output is not None and output.suffix.lower() not in (".html", ".png"):
-        raise ConfigError([f"--output: received {output}, expected FILE.html or FILE.png"])
-    if len(names) < 2:
-        raise ConfigError([f"study: received only {names[0]!r}, expected two or more to compare"])
-    with closing(Database.open(storage or default_url(), create=False)) as db:
-        compared = comparison.sides(db, names)
+    compared = sides(names, storage or default_url(), output)
     say(table(*comparison.outcomes(compared)), "", table(*comparison.differing(compared)), "")
     say(*comparison.remarks(compared))
     if output is not None:
-        _write_compared(compared, output)
+        write_compared(compared, output)
 
 
-def _write_compared(compared: list[Side], output: Path) -> None:
+def sides(names: Sequence[str], url: str, output: Path | None) -> list[Side]:
+    """Return what is compared.
+
+    Args:
+        names: studies, and trials as ``STUDY:NUMBER``.
+        url: URL of the database.
+        output: the file that their curves will be drawn to, or None.
+
+    Raises:
+        ConfigError: there are fewer than two, one is not there, or the file has another ending.
+    """
+    from studyhall.search.evaluation import comparison
+
+    if output is not None and output.suffix.lower() not in (".html", ".png"):
+        raise ConfigError([f"--output: received {output}, expected FILE.html or FILE.png"])
+    if len(names) < 2:
+        received = f"only {names[0]!r}" if names else "nothing"
+        raise ConfigError([f"study: received {received}, expected two or more to compare"])
+    with closing(Database.open(url, create=False)) as db:
+        return comparison.sides(db, names)
+
+
+def write_compared(compared: list[Side], output: Path) -> None:
+    """Draw the learning curves of what is compared to a file, and say so."""
     from studyhall.search.report import side_by_side as page
 
     as_picture = output.suffix.lower() == ".png"
@@ -110,17 +143,36 @@ def refine(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a study file with the space that a study's results suggest, warm-started from them."""
+    following, text = refined(name, storage or default_url(), output, force=force)
+    if output is None:
+        print(text)
+        return
+    say(f"{output}: study {following}")
+    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")
+
+
+def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[str, str]:
+    """Return the next study's name and file, which is written if a path is given.
+
+    Args:
+        name: name of the study whose results suggest the space.
+        url: URL of the database.
+        output: where to write the study file, or None.
+        force: overwrite a file.
+
+    Raises:
+        ConfigError: there is no such study, it has no complete trial, or the file is there.
+    """
     from studyhall.search.diagnosis import findings, refinement
 
     if output is not None and output.exists() and not force:
         raise ConfigError([f"{output}: received an existing file, expected a new one, or --force"])
-    with closing(Database.open(storage or default_url(), create=False)) as db:
+    with closing(Database.open(url, create=False)) as db:
         found = findings.read(db, find_described(db, name, "refine"))
         following = refinement.next_name(name, studies.names(db))
     if not found.complete:
-        raise ConfigError(
-            [f'study "{name}": received no complete trial yet, expected at least one']
-        )
+        problem = "received no complete trial yet, expected at least one"
+        raise ConfigError([f'study "{name}": {problem}'])
     text = refinement.study_file(
         found.stored,
         following,
@@ -129,10 +181,7 @@ def refine(
         len(found.complete),
         None if output is None else output.parent,
     )
-    if output is None:
-        print(text)
-        return
-    with writing(output):
-        atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
-    say(f"{output}: study {following}")
-    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")
+    if output is not None:
+        with writing(output):
+            atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
+    return following, text

@@ -25,6 +25,7 @@ from studyhall.search.cli.options import (
     typed_options,
 )
 from studyhall.search.display import live, tables, words
+from studyhall.search.display.live import View
 from studyhall.search.display.terminal import err, out, say
 from studyhall.search.evaluation import best, best_text, winner
 from studyhall.search.launcher import places
@@ -32,6 +33,7 @@ from studyhall.search.process import device, quiet
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import datacurve as data
 from studyhall.search.retraining import launch
+from studyhall.search.retraining.datacurve import DataCurve
 from studyhall.search.study import chosen_backend, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
@@ -64,12 +66,9 @@ def confirm(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find_described(db, name, "confirm")
-        file = record.stored(study).file
-        devices = places.devices(file, places.given(workers, gpus, per_gpu), name)
-        stopping.lift(db, study)
-        most, each = confirming.asked(db, study, top, seeds, file.study)
+        given = places.given(workers, gpus, per_gpu)
         view = live.lines(err if as_json else out, quiet=silent)
-        code = lifecycle.confirm(db, study, devices, view, url, most, each)
+        code = confirm_study(db, study, url, given, view, top, seeds)
         proved = 0 if code else lifecycle.finish(db, study, url, again=again)
         if as_json:
             print(json.dumps(confirming.known(db, study).to_json(), indent=2))
@@ -82,6 +81,39 @@ def confirm(
             if code == 0:
                 say("", *best_text.shown(best.read(db, study)))
     raise typer.Exit(code or proved)
+
+
+def confirm_study(
+    db: Database,
+    study: Study,
+    url: str,
+    given: places.Given,
+    view: View,
+    top: int | None,
+    seeds: int | None,
+) -> int:
+    """Retrain the best trials of a study with new seeds.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        url: URL of the database.
+        given: keys of ``[workers]`` for these trainings.
+        view: shows the progress.
+        top: number of trials; None: as before, or as in the study file.
+        seeds: number of trainings of each; None: likewise.
+
+    Returns:
+        The exit code, as for `launch.launch`.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    file = record.stored(study).file
+    devices = places.devices(file, given, study.name)
+    stopping.lift(db, study)
+    most, each = confirming.asked(db, study, top, seeds, file.study)
+    return lifecycle.confirm(db, study, devices, view, url, most, each)
 
 
 def replay(
@@ -105,7 +137,10 @@ def replay(
     device.pin(gpu)
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find_described(db, name, "replay")
-        found = _replayed(db, study, trial, tolerance)
+        chosen_backend.of_study(study)
+        quiet.import_keras()
+        device.limit_memory()
+        found = replayed(db, study, trial, tolerance)
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
@@ -113,10 +148,18 @@ def replay(
     raise typer.Exit(0 if found.reproduces else 1)
 
 
-def _replayed(db: Database, study: Study, trial: int, tolerance: float | None) -> Replay:
-    chosen_backend.of_study(study)
-    quiet.import_keras()
-    device.limit_memory()
+def replayed(db: Database, study: Study, trial: int, tolerance: float | None) -> Replay:
+    """Retrain a trial in this process, and compare it with what was recorded.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        trial: the trial's number.
+        tolerance: largest relative difference that still counts as reproduced; None: the default.
+
+    Raises:
+        ConfigError: there is no such trial, or it can't be built any longer.
+    """
     from studyhall.search import worker
     from studyhall.search.retraining import replay as replaying
     from studyhall.search.trial.objective import FAILURES
@@ -147,22 +190,9 @@ def datacurve(
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
         study = find_described(db, name, "datacurve")
-        best_so_far = winner.read(db, study)
-        if best_so_far is None:
-            raise ConfigError(
-                [f'study "{name}": received no complete trial yet, expected at least one']
-            )
-        devices = places.devices(
-            record.stored(study).file, places.given(workers, gpus, per_gpu), name
-        )
-        stopping.lift(db, study)
-        data.plan(db, study, best_so_far.trial.number, seeds)
+        given = places.given(workers, gpus, per_gpu)
         view = live.lines(err if as_json else out, quiet=silent)
-        code = launch.run(db, study, DATACURVE, devices, view, url)
-        found = data.read(db, study)
-        if code == 0:
-            _show_in_dashboard(db, study)
-    assert found is not None
+        code, found = measure_datacurve(db, study, url, given, view, seeds)
     if as_json:
         print(json.dumps({"study": name, **found.to_json()}, indent=2))
     else:
@@ -172,6 +202,40 @@ def datacurve(
             typed = typed_options(seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu)
             say(f"to continue: studyhall datacurve {name}{typed}{storage_option(url)}")
     raise typer.Exit(code)
+
+
+def measure_datacurve(
+    db: Database, study: Study, url: str, given: places.Given, view: View, seeds: int
+) -> tuple[int, DataCurve]:
+    """Retrain the best trial of a study on shares of its data.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        url: URL of the database.
+        given: keys of ``[workers]`` for these trainings.
+        view: shows the progress.
+        seeds: trainings per share.
+
+    Returns:
+        The exit code, as for `launch.launch`, and what is known.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    best_so_far = winner.read(db, study)
+    if best_so_far is None:
+        problem = "received no complete trial yet, expected at least one"
+        raise ConfigError([f'study "{study.name}": {problem}'])
+    devices = places.devices(record.stored(study).file, given, study.name)
+    stopping.lift(db, study)
+    data.plan(db, study, best_so_far.trial.number, seeds)
+    code = launch.run(db, study, DATACURVE, devices, view, url)
+    if code == 0:
+        _show_in_dashboard(db, study)
+    found = data.read(db, study)
+    assert found is not None  # it is planned
+    return code, found
 
 
 def _show_in_dashboard(db: Database, study: Study) -> None:

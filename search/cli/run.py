@@ -160,21 +160,32 @@ class Launch:
 
 
 def _prove(db: Database, found: Searched, call: Call) -> None:
-    """Measure the best model again in this process, which has not trained it, and say the result.
+    """Prove the best model, as `prove` does.
 
     Raises:
-        SystemExit: it differs from what was recorded.
+        SystemExit: it is not proven: it differs from what was recorded.
+    """
+    if not prove(db, found, call):
+        raise SystemExit(proof_result.NOT_PROVEN)
+
+
+def prove(db: Database, found: Searched, call: Call) -> bool:
+    """Measure the best model again in this process, which has not trained it, and say the result.
+
+    Returns:
+        False if it differs from what was recorded.
     """
     state = status.status(db, found.study)
     if state.incumbent is None or "model" not in state.incumbent.attributes:
-        return
+        return True
     try:
         card = script_proof.prove(db, found, call)
     except ConfigError as error:
         say(f"not proven: {error.problems[0]}")
-        return
+        return True
     if not card["proven"]:
         say(f"NOT PROVEN: {proof_result.why_not(card['proof'])}; it is not exported")
-        raise SystemExit(proof_result.NOT_PROVEN)
+        return False
     value = words.number(card["proof"]["reloaded"])
     say(f"proven: the model of trial {card['trial']}, loaded again, scores {value}")
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
 from studyhall.search.study_file import template
 from studyhall.search.study_file.config_error import ConfigError
+
+if TYPE_CHECKING:
+    from studyhall.search.study_file.sections import StudyFile
 
 NEW = "my-study"  # the study's name if the file is printed to the terminal
 
@@ -35,14 +38,29 @@ def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -
 
 def check(file: File) -> None:
     """Check a study file and show what it resolves to: data, space, model sizes, cost."""
-    from studyhall.search.study import chosen_backend, inspection
     from studyhall.search.study_file import config
 
-    study_file = chosen_backend.of_file(config.load(file), file)
-    inspection.glance(study_file, file)
-    loaded = inspection.load_early(study_file, file)
+    show_check(config.load(file), file)
+
+
+def show_check(study_file: StudyFile, path: Path) -> None:
+    """Show what a study file resolves to: data, space, model sizes, cost.
+
+    Args:
+        study_file: the study file.
+        path: its path, for messages, and from whose folder its own paths start.
+
+    Raises:
+        ConfigError: data or models can't be used.
+        UserCodeError: a function of the user's fails or returns something unusable.
+    """
+    from studyhall.search.study import chosen_backend, inspection
+
+    study_file = chosen_backend.of_file(study_file, path)
+    inspection.glance(study_file, path)
+    loaded = inspection.load_early(study_file, path)
     quiet.import_keras()
     from studyhall.search.cli import check as checking
 
-    for part in checking.report(study_file, file, loaded):
+    for part in checking.report(study_file, path, loaded):
         say(part)

@@ -15,18 +15,32 @@ from studyhall.search.notices.following import following
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status as standing
+from studyhall.storage.studies.rows import Study
 
 
 def watch(name: Name, storage: Storage = None, silent: QuietFlag = False) -> None:
     """Show the live progress of a study until it ends."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
-        with following(db, study):
-            there = watching.watch(db, study, live.view(out, name, quiet=silent))
-        if not there:
-            say(f'study "{name}" has been deleted')
+        if not follow(db, study, quiet=silent):
             raise typer.Exit(2)
-        say("", show.studies_table([(study, standing.status(db, study))]))
         if no_result.has_none(db, study):
             say(*no_result.lines(db, study, storage_option(storage or default_url())))
             raise typer.Exit(no_result.EXIT_CODE)
+
+
+def follow(db: Database, study: Study, *, quiet: bool) -> bool:
+    """Show the live progress of a study until it ends; return False if it was deleted meanwhile.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        quiet: print remarks and the result only.
+    """
+    with following(db, study):
+        there = watching.watch(db, study, live.view(out, study.name, quiet=quiet))
+    if there:
+        say("", show.studies_table([(study, standing.status(db, study))]))
+    else:
+        say(f'study "{study.name}" has been deleted')
+    return there

@@ -19,6 +19,7 @@ from studyhall.search.scripts import script
 from studyhall.search.study import chosen_backend
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
+from studyhall.storage.studies.rows import Study
 
 
 def worker(
@@ -51,16 +52,25 @@ def worker(
             if script.recorded(study) is None:
                 working.work(db, study, stop, folder)
             else:
-                from studyhall.search.scripts import script_worker
-
-                stand_ins.install()
-                script_worker.work(db, storage or default_url(), study, stop, folder)
+                _work_on_script(db, storage or default_url(), study, stop, folder)
             if LAUNCHED not in os.environ and not stop.asked and no_result.has_none(db, study):
                 say(*no_result.lines(db, study, storage_option(storage or default_url())))
                 stop.ask(no_result.EXIT_CODE)
     if stop.code == recycling.EXIT_CODE and LAUNCHED not in os.environ:
         recycling.begin_anew()
     raise typer.Exit(stop.code)
+
+
+def _work_on_script(db: Database, url: str, study: Study, stop: Stop, folder: Path | None) -> None:
+    """Work on the search that a program has handed over, or run its script up to there."""
+    from studyhall.search.scripts import handed_call, script_worker
+
+    call = handed_call.received(study)
+    if call is not None:
+        handed_call.work(db, url, study, call, stop)
+        return
+    stand_ins.install()
+    script_worker.work(db, url, study, stop, folder)
 
 
 def _choose_backend(name: str, storage: str | None) -> None:

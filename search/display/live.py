@@ -106,9 +106,7 @@ class Screen(Lines):
 def picture(title: str, status: Status, note: str = "") -> RenderableType:
     """Return the live table: counts, best trial so far, workers, a state of the launch, if any."""
     left = words.duration(status.left_s)
-    ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    counts = ", ".join(f"{status.counts[state]} {word}" for state, word in ended.items())
-    counts += f", {status.left} left of {status.limit}, about {left}"
+    counts = f"{ended(status)}, {status.left} left of {status.limit}, about {left}"
     best = status.incumbent
     incumbent = (
         f"best  {status.objective} {words.number(best.value)} by trial "
@@ -119,6 +117,12 @@ def picture(title: str, status: Status, note: str = "") -> RenderableType:
     )
     head = [Text(f"{title}  {counts}", "bold"), Text(visible(incumbent))]
     return Group(*head, show.running_table(status), *([Text(note)] if note else []))
+
+
+def ended(status: Status) -> str:
+    """Return how many trials have ended in which way: ``3 complete, 1 pruned, 0 failed``."""
+    named = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    return ", ".join(f"{status.counts[state]} {word}" for state, word in named.items())
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:

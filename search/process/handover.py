@@ -1,9 +1,7 @@
-"""A function that a program hands to the processes it starts: by a socket, never by a file.
+"""The function that builds a study's models, where a program has it rather than a file.
 
-The function that builds a study's models may be a cell of a notebook, which no other process can
-import. The process that has it pickles it by value and answers whoever connects to its socket,
-which lies in a folder that only this user can open. Workers, and the process that proves the best
-model, find the socket's path in their environment.
+The program hands it to the processes it starts: to workers, and to the one that proves the best
+model. A study knows it by its family.
 """
 
 from __future__ import annotations
@@ -11,21 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-import os
-import pickle
 import re
-import socket
-import sys
-import tempfile
 import textwrap
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from studyhall.search.process import offer
+
 PREFIX = "python:"  # of the family in a study's record
-SOCKET = "STUDYHALL_FUNCTION"  # environment variable: where the function can be fetched
-AWAITED_S = 60.0
 
 _held: dict[str, tuple[Callable[..., Any], str]] = {}  # function and fingerprint, by family
 
@@ -72,72 +63,34 @@ def fingerprint(named: str) -> str:
 
 
 @contextlib.contextmanager
-def offered(function: Callable[..., Any]) -> Iterator[None]:
-    """Hand a function to every process that is started in a `with` block."""
+def offered(function: Callable[..., Any] | None, study: str) -> Iterator[None]:
+    """Hand a function, if there is one, to every process that is started in a `with` block.
+
+    Args:
+        function: builds the models; None: a file does.
+        study: the study's name, for messages.
+
+    Raises:
+        ConfigError: the function refers to something that can't be pickled.
+    """
+    if function is None:
+        yield
+        return
     hold(function)
-    content = _pickled(function)
-    with tempfile.TemporaryDirectory(prefix="studyhall-") as folder:
-        path = Path(folder) / "function"
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-            listener.listen(64)
-            threading.Thread(target=_answer, args=(listener, content), daemon=True).start()
-            os.environ[SOCKET] = str(path)
-            try:
-                yield
-            finally:
-                del os.environ[SOCKET]
-                listener.shutdown(socket.SHUT_RDWR)
-
-
-def _answer(listener: socket.socket, content: bytes) -> None:
-    """Send the content to whoever connects, until the listener is closed."""
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.settimeout(AWAITED_S)
-                connection.sendall(content)
-
-
-def _pickled(function: Callable[..., Any]) -> bytes:
-    import cloudpickle
-
     named = family(function)
-    content: bytes = cloudpickle.dumps(function)
-    return pickle.dumps((sys.path, named, _held[named][1])) + content
+    with offer.offered(named, _held[named], study):
+        yield
 
 
 def _found(named: str) -> tuple[Callable[..., Any], str]:
-    if named not in _held:
-        _receive()
+    if named not in _held and (handed := offer.received(named)) is not None:
+        _held[named] = handed
     if named not in _held:
         raise NotHandedError(
             f'"{named}", a function of a Python program or notebook, which only that one has: '
             "run it again to continue the study"
         )
     return _held[named]
-
-
-def _receive() -> None:
-    place = os.environ.get(SOCKET)
-    if place is None or not _is_private(Path(place).parent):
-        return
-    with socket.socket(socket.AF_UNIX) as wire, contextlib.suppress(OSError):
-        wire.settimeout(AWAITED_S)
-        wire.connect(place)
-        with wire.makefile("rb") as content:
-            path, named, mark = pickle.load(content)
-            sys.path.extend(each for each in path if each not in sys.path)
-            _held[named] = pickle.load(content), mark
-
-
-def _is_private(folder: Path) -> bool:
-    """Return True if nobody else can have put a socket into a folder: unpickling runs code."""
-    with contextlib.suppress(OSError):
-        about = folder.stat()
-        return about.st_uid == os.getuid() and not about.st_mode & 0o077
-    return False
 
 
 def _fingerprint(function: Callable[..., Any]) -> str:

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Any
 
 from studyhall.search.diagnosis import more_epochs, tendencies
 from studyhall.search.diagnosis.findings import Findings
-from studyhall.search.display import json_keys, time_split
+from studyhall.search.display import curves, json_keys, time_split
 from studyhall.search.evaluation import best
 from studyhall.search.report import summary
 from studyhall.search.retraining import datacurve
 from studyhall.search.study_file import toml_writer
 from studyhall.storage.database import Database
+from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 
 Content = dict[str, Any]
@@ -31,8 +32,8 @@ def gather(db: Database, found: Findings) -> Content:
     """Return the content of a report: the findings and further data, in the order of the page."""
     study, state = found.study, found.status
     split, curve = time_split.read(db, study), datacurve.read(db, study)
-    winner = best.read(db, study) if state.incumbent else None
-    told = None if winner is None else best.to_json(winner)
+    found_best = best.read(db, study) if state.incumbent else None
+    told = None if found_best is None else best.to_json(found_best)
     verdicts = {number: v.to_json() for number, v in found.verdicts.items() if v is not None}
     content: Content = {
         "study": study.name,
@@ -45,18 +46,32 @@ def gather(db: Database, found: Findings) -> Content:
         "verdicts": dict(Counter(v.name for v in found.verdicts.values() if v is not None)),
         "trials": [json_keys.of_trial(t, verdicts.get(t.number)) for t in found.trials],
         "lost": _lost(found),
-        "worst": _worst(winner),
-        "longer": None if winner is None else _longer(winner),
+        "worst": _worst(found_best),
+        "longer": None if found_best is None else _longer(found_best),
         "data_curve": None if curve is None else curve.to_json(),
         "reproduce": _reproduce(found, told),
     }
     return {**content, "summary": summary.summary(content)}
 
 
-def leading(found: Findings, content: Content) -> list[TrialRecord]:
-    """Return the complete trials, best first; a winner chosen by a confirmation comes first."""
-    winner = (content["best"] or {}).get("trial")
-    return sorted(found.complete, key=lambda trial: trial.number != winner)
+def winner(content: Content) -> int | None:
+    """Return the number of the best trial; None if no trial is complete."""
+    return (content["best"] or {}).get("trial")
+
+
+def histories(db: Database, trials: Sequence[TrialRecord]) -> list[list[dict[str, Any]]]:
+    """Return the epochs of each trial, in flat form."""
+    return [curves.flat(records.history(db, trial.trial_id)) for trial in trials]
+
+
+def leading(found: Findings, first: int | None) -> list[TrialRecord]:
+    """Return the complete trials, best first; a winner chosen by a confirmation comes first.
+
+    Args:
+        found: the findings about the study.
+        first: number of the winner.
+    """
+    return sorted(found.complete, key=lambda trial: trial.number != first)
 
 
 def _longer(winner: best.Best) -> dict[str, Any]:

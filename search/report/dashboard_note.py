@@ -8,18 +8,15 @@ import optuna
 from optuna_dashboard import get_note, save_note, save_plotly_graph_object
 
 from studyhall.search.diagnosis import findings
-from studyhall.search.display import curves
 from studyhall.search.display.markdown_text import plain
 from studyhall.search.report import content as contents
 from studyhall.search.report import figures
 from studyhall.storage.database import Database
-from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
 FIGURE = "learning-curves"  # always the same id, so that a new figure replaces the old one
 FACT = "note"  # the fact of a study that stores the hash of our note
-GRID = "rgba(128, 128, 128, 0.25)"  # visible on light and dark backgrounds
 
 
 def pin(db: Database, study: Study) -> None:
@@ -28,17 +25,14 @@ def pin(db: Database, study: Study) -> None:
     content = contents.gather(db, found)
     shown = optuna.load_study(study_name=study.name, storage=db.optuna_storage())
     _note(db, study, shown, "\n\n".join(map(plain, content["summary"])))
-    leading = contents.leading(found, content)[: figures.BEST]
-    flat = [curves.flat(records.history(db, trial.trial_id)) for trial in leading]
+    leading = contents.leading(found, contents.winner(content))[: figures.BEST]
+    flat = contents.histories(db, leading)
     figure = figures.learning_curves(flat[0], flat) if flat else None
     if figure is not None:
         where = f" in {found.status.objective}" if len(study.directions) > 1 else ""
         title = f"Loss of trial {leading[0].number}, the best{where}"
-        figure.update_layout(
-            title=figures.literal(title), font={"color": figures.QUIET}, margin={"t": 80}
-        )
-        figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
-        figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
+        figures.on_any_background(figure)
+        figure.update_layout(title=figures.literal(title), margin={"t": 80})
         save_plotly_graph_object(shown, figure, graph_object_id=FIGURE)
 
 

@@ -1,6 +1,7 @@
 """The plots of a report that Optuna doesn't have, made with plotly.
 
-The page sets the colours of background, text and grid, as it knows whether it is light or dark.
+The page of a report sets the colours of background, text and grid, as it knows whether it is light
+or dark; figures that are shown elsewhere get some that are visible on both.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from studyhall.search.display.curves import TRAIN, VALIDATION, History, spans_wi
 from studyhall.search.study_file import objectives
 
 LINE, QUIET = VALIDATION, "#8a94a6"
+GRID = "rgba(128, 128, 128, 0.25)"
 LOG_TICKS = 4  # about this many; with more, plotly labels every digit from 1 to 9
 BEST = 10  # trials whose validation losses form the band
 SMALL = 360  # default height in pixels
@@ -136,6 +138,14 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
     figure.update_xaxes(type="category", side="top", showgrid=False)
     size = max(SMALL, 90 + 34 * len(names))
     return dressed(figure, "predicted", "true", height=size)
+
+
+def on_any_background(figure: Figure) -> Figure:
+    """Set colours of text and grid that are visible on light and dark backgrounds."""
+    figure.update_layout(font={"color": QUIET})
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID)
+    return figure
 
 
 def _band(figure: Figure, others: Sequence[History], key: str) -> None:

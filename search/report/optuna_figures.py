@@ -83,19 +83,19 @@ def slices(study: optuna.Study) -> dict[str, Figure]:
     weights = tendencies.importances(study)
     names = [name for name, count in often.items() if count >= LEAST_DOTS]
     ranked = sorted(names, key=lambda name: -weights.get(name, 0.0))[:MOST_SLICES]
-    drawn = {
-        name: _optunas(visualization.plot_slice, study, params=[name], log=True) for name in ranked
-    }
-    for figure in drawn.values():
-        if figure is not None:
-            figure.update_traces(
-                marker={"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
-            )
-            figure.update_layout(
-                height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44}
-            )
-            figure.update_yaxes(title=None)
+    drawn = {name: slice_of(study, name) for name in ranked}
     return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def slice_of(study: optuna.Study, name: str) -> Figure | None:
+    """Plot the value against one hyperparameter (Optuna's plot)."""
+    figure = _optunas(visualization.plot_slice, study, params=[name], log=True)
+    if figure is not None:
+        marker = {"colorscale": EARLY_TO_LATE, "showscale": False, "line": None}
+        figure.update_traces(marker=marker)
+        figure.update_layout(height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44})
+        figure.update_yaxes(title=None)
+    return figure
 
 
 def parallel(study: optuna.Study) -> Figure | None:

@@ -13,7 +13,6 @@ from studyhall.search.report import figures, html, markdown, optuna_figures, ret
 from studyhall.search.report.content import Content
 from studyhall.search.report.figures import Figure
 from studyhall.storage.database import Database
-from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
 
 FORMATS = {"html": ".html", "md": ".md", "json": ".json"}
@@ -36,9 +35,8 @@ def report(db: Database, study: Study, form: str) -> str:
 
 def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     """Return every figure by the name of its element; None for one with nothing to show."""
-    leading = contents.leading(found, content)[: figures.BEST]
-    best = [records.history(db, trial.trial_id) for trial in leading]
-    histories = [curves.flat(history) for history in best]
+    leading = contents.leading(found, contents.winner(content))[: figures.BEST]
+    histories = contents.histories(db, leading)
     incumbent = histories[0] if histories else []
     metric = next(iter(curves.drawn(incumbent, found.status.objective)[1:]), None)
     scores: dict[str, Any] | None = ((content["best"] or {}).get("test") or {}).get("scores")
@@ -52,7 +50,7 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
         "importance": optuna_figures.importance(shown),
         **{f"slice-{name}": each for name, each in optuna_figures.slices(shown).items()},
         "parallel": optuna_figures.parallel(shown),
-        "pareto": _pareto(db, found),
+        "pareto": pareto(db, found),
         **retrainings.figures(content),
         "verdicts": figures.bars(content["verdicts"], "trials"),
         "confusion": None if many else figures.confusion(scores),
@@ -60,7 +58,7 @@ def drawn(db: Database, found: Findings, content: Content) -> html.Figures:
     }
 
 
-def _pareto(db: Database, found: Findings) -> Figure | None:
+def pareto(db: Database, found: Findings) -> Figure | None:
     """Plot the Pareto front; return None for one objective or more than three."""
     count = len(found.study.directions)
     if count == 1:

@@ -40,7 +40,7 @@ class Alone:
             KeyboardInterrupt, SystemExit: the user has interrupted it; the trial is handed back.
             ConfigError: the call or its study can't be used, or the first trials all failed.
         """
-        script = _started()
+        script = started()
         file = calls.study_file(call, script, {"training": {"backend": _backend()}})
         url = url or file.study.storage or default_url()
         with closing(Database.open(url)) as db:
@@ -58,7 +58,7 @@ class Alone:
             script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:
             return
-        again = "run the script again" if session.main_file() else "run the cell again"
+        again = how_to_go_on()
         if stop.code == recycling.EXIT_CODE:
             say(f"a trial ran out of memory; {again}, and a fresh process tries it")
         if status.status(db, study).spent:
@@ -75,13 +75,18 @@ def search(call: Call, url: str | None = None) -> Searched:
     return (session.part() or Alone()).search(counted, url)
 
 
+def how_to_go_on() -> str:
+    """Return what a user does to go on with a search that was interrupted."""
+    return "run the script again" if session.main_file() else "run the cell again"
+
+
 def _backend() -> str:
     """Return the Keras backend of this process: the one that is imported, or will be."""
     return keras_settings.backend_in_use() or keras_settings.backend_here()[0]
 
 
-def _started() -> Script:
-    """Return the script that this process runs."""
+def started() -> Script:
+    """Return the script that this process runs; for cells of a notebook, one without a file."""
     path, folder = session.main_file(), Path.cwd()
     if path is None or path.suffix != ".py":  # such as a program that imports the script
         return Script.at(folder / f"{session.NOTEBOOK}.py", folder, [])

@@ -16,13 +16,23 @@ def check(study: Study) -> None:
         ConfigError: a function that a program or a notebook has defined trains its trials.
     """
     family = record.stored(study).file.model.family
-    known = script.recorded(study)
     if handover.is_handed(family):
-        what = f'its models are built by "{family.removeprefix(handover.PREFIX)}"'
-    elif known is not None and not known.file.is_file():
-        what = f"its trials are run by {known.file}, which is not there"
-    else:
-        return
-    raise ConfigError(
-        [f"{study.name}: {what}: continue it from Python, in the program or notebook it began in"]
-    )
+        builder = family.removeprefix(handover.PREFIX)
+        raise _from_python(study, f'its models are built by "{builder}"')
+    check_script(study)
+
+
+def check_script(study: Study) -> None:
+    """Check that the script that trains the trials of a study, if there is one, is here.
+
+    Raises:
+        ConfigError: it is not: cells of a notebook have trained them.
+    """
+    known = script.recorded(study)
+    if known is not None and not known.file.is_file():
+        raise _from_python(study, f"its trials are run by {known.file}, which is not there")
+
+
+def _from_python(study: Study, why: str) -> ConfigError:
+    expected = "continue it from Python, in the program or notebook it began in"
+    return ConfigError([f"{study.name}: {why}: {expected}"])

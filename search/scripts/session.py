@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,6 +48,19 @@ _parts: list[Part] = []
 def play(part: Part) -> None:
     """Let this process play a part, until the process ends."""
     _parts[:] = [part]
+
+
+@contextmanager
+def playing(part: Part) -> Iterator[None]:
+    """Let this process play a part in a `with` block, unless it plays one already."""
+    if _parts:
+        yield
+        return
+    play(part)
+    try:
+        yield
+    finally:
+        _parts.clear()
 
 
 def part() -> Part | None:

@@ -9,6 +9,7 @@ from nbclient import NotebookClient
 
 pytestmark = pytest.mark.slow
 
+PLOT = "application/vnd.plotly.v1+json"
 GIVEN = """
 import os, signal
 import keras, numpy as np, studyhall
@@ -55,25 +56,46 @@ def text(output):
     """One output of a cell."""
     if output.output_type == "error":
         return f"{output.ename}: {output.evalue}"
-    return output.text if output.output_type == "stream" else output.data["text/plain"]
+    if output.output_type == "stream":
+        return output.text
+    if PLOT in output.data:
+        return f"{PLOT} of {len(output.data[PLOT]['data'])} traces"
+    plain = output.data.get("text/plain", "")
+    # Tables that update in place are text; studies, trials and plots are shown as HTML.
+    return plain if plain and "left of" in plain else output.data.get("text/html", plain)
 
 
 def test_a_builder_of_a_cell_trains_in_the_kernel_and_in_workers(tmp_path):
-    *_, here, there, answer = executed(
+    *_, here, there, answer, own, optimised, shown, history, curves, best = executed(
         tmp_path,
         GIVEN,
         'here = studyhall.Study("here", data=(x, y), model=build, epochs=2).run(trials=2)',
         "there = studyhall.Study('there', data=(x, y), model=build, epochs=2).run(2, workers=2)",
         "print([*here.trials['value']] == [*there.trials['value']])\n"
         "print(there.best.model.predict_on_batch(x[:2]).shape)",
+        "own = studyhall.Study('own')\n"
+        "own.search(build, x, y, validation_split=0.2, epochs=2, trials=2, verbose=0, workers=2)",
+        "offset = 0.5\n"
+        "def objective(trial):\n    return (trial.suggest_float('x', 0, 1) - offset) ** 2\n"
+        "_ = studyhall.Study('square').optimize(objective, 2, workers=2)",
+        "own",
+        "own.plot_history()",
+        "own.plot_learning_curves()",
+        "own.best",
     )
-    for name, outputs in (("here", here), ("there", there)):
+    runs = {"here": here, "there": there, "own": own, "square": optimised}
+    for name, outputs in runs.items():
         said = "\n".join(outputs)
-        assert f"best of {name}: trial" in said, said
+        assert f"best of {name}: trial" in said or name in ("own", "square"), said
         # One table, updated in place, and no line per trial beside it.
         tables = [each for each in outputs if re.search(r"2 complete, .* 0 left of 2", each)]
         assert len(tables) == 1 and "trial 0 complete" not in said, said
     assert "".join(answer) == "True\n(2, 1)\n"
+    assert "proven: the model of trial" in "".join(own)
+    assert "2 of 2 finished" in shown[0] and "<table>" in shown[0]
+    for plot in (history, curves):
+        assert re.fullmatch(rf"{re.escape(PLOT)} of [1-9] traces", *plot)
+    assert "units" in best[0] and "<table>" in best[0]
 
 
 def test_an_interrupted_cell_hands_back_and_goes_on_when_it_is_run_again(tmp_path):
@@ -108,10 +130,32 @@ def test_an_interrupt_reaches_the_workers_of_a_cell(tmp_path):
     threading.Thread(target=interrupt_once_it_works).start()
     study.run(trials=10_000)
     """
-    _, _, first, state = executed(
-        tmp_path, GIVEN, prepare, begin, "print({*study.trials['state']} & {'COMPLETE', 'RUNNING'})"
+    own = """
+    study = studyhall.Study("own")
+    threading.Thread(target=interrupt_once_it_works).start()
+    """
+    search = """
+    study.search(build, x, y, validation_split=0.2, epochs=30, trials=4, verbose=0, workers=2,
+                 callbacks=[keras.callbacks.LambdaCallback(lambda *_: time.sleep(0.1))])
+    """
+    tell = "print([study.status()[each] for each in ('running', 'complete', 'repeated_epochs')])"
+    _, _, first, state, _, handed_back, told, _, went_on = executed(
+        tmp_path,
+        GIVEN,
+        prepare,
+        begin,
+        "print({*study.trials['state']} & {'COMPLETE', 'RUNNING'})",
+        own,
+        search,
+        tell,
+        search,
+        tell,
     )
     said = "".join(first)
     assert "stopping after the current epochs" in said, said
     assert "KeyboardInterrupt" in said and "to continue: studyhall resume crew" in said, said
     assert "COMPLETE" in "".join(state) or "RUNNING" in "".join(state)
+    said = "".join(handed_back)
+    assert "own: the trials are handed back; run the cell again to go on" in said, said
+    assert handed_back[-1].startswith("KeyboardInterrupt"), handed_back
+    assert "".join(told) == "[0, 0, 0]\n" and "".join(went_on) == "[0, 4, 0]\n"

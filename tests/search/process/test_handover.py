@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from studyhall.search.process import handover
+from studyhall.search.process import handover, offer
 
 CHILD = """
 from studyhall.search.process import handover
@@ -40,17 +40,17 @@ def child():
 
 
 def test_a_child_gets_the_function_with_what_it_refers_to():
-    with handover.offered(cell()):
+    with handover.offered(cell(), "toy"):
         answers = [child() for _ in range(2)]
         mark = handover.fingerprint("python:add")
     assert [each.stdout.split() for each in answers] == [["5", mark, "__main__"]] * 2
 
 
 def test_behind_the_block_nothing_is_left():
-    with handover.offered(cell()):
-        place = os.environ[handover.SOCKET]
+    with handover.offered(cell(), "toy"):
+        place = os.environ[offer.SOCKET]
         assert oct(os.stat(os.path.dirname(place)).st_mode)[-3:] == "700"
-    assert handover.SOCKET not in os.environ and not os.path.exists(os.path.dirname(place))
+    assert offer.SOCKET not in os.environ and not os.path.exists(os.path.dirname(place))
     answer = child()
     assert answer.returncode == 1 and "run it again to continue the study" in answer.stderr
 
@@ -72,6 +72,6 @@ def test_any_callable_has_a_family():
 
 
 def test_a_socket_in_a_folder_of_others_is_not_trusted():
-    with handover.offered(cell()):
-        os.chmod(os.path.dirname(os.environ[handover.SOCKET]), 0o755)
+    with handover.offered(cell(), "toy"):
+        os.chmod(os.path.dirname(os.environ[offer.SOCKET]), 0o755)
         assert child().returncode == 1

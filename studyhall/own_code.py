@@ -1,0 +1,158 @@
+"""Searches whose trials code of the user's runs: `search` and `optimize` of a `Study`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Self
+
+from studyhall.search.api.described import Described
+from studyhall.search.api.in_database import InDatabase
+from studyhall.search.process import quiet
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+    from studyhall.optuna import Trial
+
+
+class OwnCode(InDatabase):
+    """A study that code of the user's may search.
+
+    Args:
+        name: the study's name.
+        url: URL of the database.
+        builder: the function that builds its models, if this program has it.
+        described: what the program says of the study.
+    """
+
+    def __init__(
+        self, name: str, url: str, builder: Callable[..., Any] | None, described: Described
+    ) -> None:
+        super().__init__(name, url, builder)
+        self._described = described
+
+    def search(
+        self,
+        build: Any,
+        *fit_args: Any,
+        trials: int | None = None,
+        objective: str = "val_loss",
+        direction: str | None = None,
+        repeats: int = 1,
+        workers: int | None = None,
+        gpus: str | Sequence[int] | None = None,
+        silent: bool = False,
+        **fit: Any,
+    ) -> Self:
+        """Search hyperparameters of models that Keras' own `fit` trains.
+
+        >>> study.search(build, x, y, validation_data=(x_val, y_val), epochs=20, trials=30)
+
+        It runs in this process unless there are several workers, which get `build` and the
+        arguments of `fit` from it. Several processes may call it at once; they share the trials.
+        Called again, it goes on.
+
+        Args:
+            build: a function `(hp)` or `(trial)` that declares hyperparameters and returns a
+                compiled Keras model, or a `studyhall.keras_tuner.HyperModel`.
+            fit_args, fit: the arguments of Keras' `fit`, untouched.
+            trials: trials in all, over all processes and calls; default: 60, or as in `study`.
+            objective: the metric's name in Keras' logs, at the best epoch.
+            direction: "minimize" or "maximize"; default: known of Keras' own metrics.
+            repeats: trainings per trial, each with its own seed; their mean counts.
+            workers: worker processes; default: as in `workers`, else none: trials run in this
+                process.
+            gpus: numbers of the GPUs for workers, "all" or "none"; default: all.
+            silent: print remarks and the result of workers only.
+
+        Returns:
+            This study. Workers' best model is proven.
+
+        Raises:
+            ConfigError: something is not as expected; a line for each problem.
+            StorageError: the database can't be used.
+            KeyboardInterrupt: it was interrupted; its trials go on with the next call.
+            RuntimeError: a worker has failed; the message is the end of its log.
+        """
+        described = self._described
+        tables = described.of_own_code("search")
+        quiet.import_keras()
+        from studyhall import own_search
+
+        named = own_search.objective(objective, described.direction(direction))
+        wanted = own_search.Wanted(named, described.budget(trials), tables)
+        count = described.workers(workers)
+        asked = build, wanted, repeats, (fit_args, fit), count
+        with self._workers(count, gpus, silent):
+            _, tuner = own_search.search(self.name, self._url, *asked)
+        self._rebuilt = tuner.rebuilt
+        return self
+
+    def optimize(
+        self,
+        objective: Callable[[Trial], float],
+        n_trials: int | None = None,
+        *,
+        direction: str = "minimize",
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | None = None,
+        workers: int | None = None,
+        gpus: str | Sequence[int] | None = None,
+        silent: bool = False,
+    ) -> Self:
+        """Optimise a function of your own, as Optuna's `Study.optimize` does.
+
+        >>> def objective(trial):
+        ...     model = build(trial.suggest_int("units", 16, 256, log=True))
+        ...     done = model.fit(x, y, validation_split=0.2, callbacks=[trial.callback()])
+        ...     return min(done.history["val_loss"])
+        >>> study.optimize(objective, n_trials=100)
+
+        It runs in this process unless there are several workers, which get the function from it.
+        Several processes may call it at once; they share the trials. Called again, it goes on.
+
+        Args:
+            objective: trains a trial and returns its value. The trial has Optuna's `suggest_…`,
+                `report` and `should_prune`, and `callback()` for Keras' `fit`.
+            n_trials: trials in all, over all processes and calls; default: 60, or as in `study`.
+            direction: "minimize" or "maximize".
+            sampler: one of Optuna's; default: as in `search`.
+            pruner: one of Optuna's; default: Optuna's own, the median.
+            workers: worker processes; default: as in `workers`, else none: trials run in this
+                process.
+            gpus: numbers of the GPUs for workers, "all" or "none"; default: all.
+            silent: print remarks and the result of workers only.
+
+        Returns:
+            This study.
+
+        Raises:
+            ConfigError: something is not as expected; a line for each problem.
+            StorageError: the database can't be used.
+            KeyboardInterrupt: it was interrupted; its trials go on with the next call.
+            RuntimeError: a worker has failed; the message is the end of its log.
+        """
+        from studyhall import optuna
+
+        described = self._described
+        tables, way = described.of_own_code("optimize"), described.direction(direction) or direction
+        quiet.import_keras()
+        study = optuna.Study(self.name, self._url, sampler, pruner, way, tables)
+        count = described.workers(workers)
+        with self._workers(count, gpus, silent):
+            study.optimize(objective, described.budget(n_trials), n_jobs=count)
+        return self
+
+    def _workers(
+        self, count: int, gpus: str | Sequence[int] | None, silent: bool
+    ) -> AbstractContextManager[None]:
+        """Let workers run the trials of a search in a `with` block, if there are to be any."""
+        if count == 1 and gpus is None:
+            return nullcontext()
+        from studyhall.search.api import launching
+        from studyhall.search.api.own_workers import OwnWorkers
+        from studyhall.search.scripts import session
+
+        return session.playing(OwnWorkers(launching.given(count, gpus), quiet=silent))
