@@ -107,8 +107,7 @@ def as_path(file: StudyFile, folder: Path) -> Iterator[Path]:
         file: the study file.
         folder: the folder that its paths start from.
     """
-    own = inspection.OWN_FILE in file.model.family
-    if not (own or inspection.needs_keras(file)):
+    if not (inspection.runs_own_code(file) or inspection.needs_keras(file)):
         yield folder / file.study.name
         return
     with tempfile.NamedTemporaryFile(

@@ -42,6 +42,7 @@ class Data:
             adds; None unless both arrays and model are the user's own.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
+        given: the form of the targets in the user's own arrays.
     """
 
     split: Fold
@@ -56,6 +57,7 @@ class Data:
     fingerprint: str
     sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
+    given: targets.Given = targets.AS_CODED
 
     @property
     def train(self) -> Part:
@@ -98,6 +100,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
+    given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
     arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
     train = _part(arrays, coding, rows.get("training"), None)
@@ -121,6 +124,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
+        given=given,
     )
 
 

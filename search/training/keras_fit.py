@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,14 +20,36 @@ from studyhall.search.training import (
     model_losses,
     progress,
 )
+from studyhall.search.training.callback_state.parts import UnsavableError
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.one_training import OneTraining, Validated
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
 
 VALIDATION_BATCH = 256  # samples, if their number doesn't affect the result
+FORGOTTEN = "forgotten"  # fact of a checkpoint that can't hold the callbacks: the reason
+ANEW = "the training begins anew"
+
+_log = logging.getLogger("studyhall")
+
+
+class Noted(NamedTuple):
+    """What is noted of an epoch as soon as it is validated.
+
+    Attributes:
+        loss: Validation loss without penalties.
+        penalties: The penalties of the weights.
+        rate: Learning rate.
+        weights: Copies of the weights, if callbacks may change them before the epoch ends.
+    """
+
+    loss: float
+    penalties: float
+    rate: float
+    weights: list[np.ndarray]
 
 
 class PlainEpochs:
@@ -45,14 +69,15 @@ class PlainEpochs:
         self._validation = data.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
-        self._watch = _Watch()
+        self._watch, self._validated_as = _Watch(), Validated(self._noted)
+        self._callbacks: OneTraining | None = None
         self._validated = self._dataset(
             self._validation,
             np.arange(data.validation.number),
             batching.validation_batch(model) or VALIDATION_BATCH,
         )
         self._predict = backend.forward(model)
-        self._prepared = False
+        self._prepared = self._said = False
 
     def run(self, first: int, count: int) -> list[Epoch]:
         """Train epochs first … first + count - 1, or until a rule stops the training."""
@@ -62,7 +87,15 @@ class PlainEpochs:
             epochs.append(self._epoch(number))
             if progress.RulesState(*self._state).stopped != progress.RUNNING:
                 break
+        ended = progress.RulesState(*self._state)
+        if ended.stopped != progress.RUNNING or ended.epoch >= self._settings.epochs:
+            self.end()
         return epochs
+
+    def end(self) -> None:
+        """Tell the user's callbacks, if they have been told of the beginning, that it has ended."""
+        if self._callbacks is not None:
+            self._callbacks.end()
 
     def progress(self) -> np.ndarray:
         """Return `progress.RulesState` after the last epoch."""
@@ -75,12 +108,27 @@ class PlainEpochs:
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return weights, seeds, optimizer variables and best weights."""
         variables = [*map(backend.copied, self._variables())]
-        return {"variables": len(variables)}, [*variables, *self._best]
+        arrays, facts = [*variables, *self._best], {"variables": len(variables)}
+        if self._callbacks is None:
+            return facts, arrays
+        try:
+            remembered, further = self._callbacks.remembered()
+        except UnsavableError as error:
+            self._say_unsavable(error)
+            return {FORGOTTEN: str(error)}, []
+        return {**facts, "best": len(self._best), "callbacks": remembered}, [*arrays, *further]
+
+    def _say_unsavable(self, error: UnsavableError) -> None:
+        if not self._said:
+            self._said = True
+            _log.warning(f"no checkpoint can hold the callbacks ({error}): stopped, {ANEW}")
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Continue from a saved state."""
         if randomness.seeds() is None:
             raise CheckpointError("this version of Keras hides a part of its random state")
+        if FORGOTTEN in facts:
+            raise CheckpointError(f"it does not hold the callbacks ({facts[FORGOTTEN]})")
         self._prepare()
         self._one_batch()  # creates the variables that only a first step creates
         variables = self._variables()
@@ -88,8 +136,10 @@ class PlainEpochs:
             raise CheckpointError("the checkpoint's variables are of another model")
         for variable, array in zip(variables, state, strict=False):
             variable.assign(array)
-        self._best = state[len(variables) :]
-        self._state = done
+        known = len(variables) + facts.get("best", len(state) - len(variables))
+        self._best, self._state = state[len(variables) : known], done
+        if "callbacks" in facts:
+            self._joined().restore(facts["callbacks"], state[known:])
 
     def best_weights(self) -> list[np.ndarray]:
         """Return the weights of the best epoch, in the order of the model's weights."""
@@ -122,31 +172,60 @@ class PlainEpochs:
             validation_data=self._validated,
             initial_epoch=number - 1,
             epochs=number,
-            callbacks=[self._watch],
+            callbacks=self._joined() if settings.callbacks is not None else [self._watch],
             shuffle=False,
             verbose=0,
         )
-        metrics = self._metrics(self._watch.logs)
-        self._follow_rules(metrics)
+        noted, logs = self._validated_as.found, self._watch.logs
+        if settings.callbacks is None or noted is None:
+            noted = self._noted({"loss": logs.get("val_loss", math.nan)})
+        metrics = self._metrics(self._logs(), noted)
+        self._follow_rules(metrics, noted)
         wall = time.perf_counter() - began
         self._count_seconds(wall, first=number == 1)
         return Epoch(number, metrics.pop("value"), metrics, wall)
 
-    def _metrics(self, logs: dict[str, float]) -> dict[str, float]:
+    def _joined(self) -> OneTraining:
+        """Return the user's callbacks, made when they are first needed."""
+        if self._callbacks is None:
+            settings = self._settings
+            assert settings.callbacks is not None
+            steps = math.ceil(self._train.number / settings.batch_size)
+            observers = self._validated_as, self._watch
+            self._callbacks = OneTraining(
+                settings.callbacks, self._model, settings.epochs, steps, *observers
+            )
+        return self._callbacks
+
+    def _noted(self, logs: dict[str, Any]) -> Noted:
+        """Note what depends on the weights, when they are those that were validated."""
+        loss = self._value(float(np.mean(logs["loss"]))) if "loss" in logs else math.nan
+        kept = self._settings.callbacks is not None  # they may change the weights before the end
+        weights = [*map(backend.copied, self._model.weights)] if kept else []
+        return Noted(loss, self._penalties(), self._rate(), weights)
+
+    def _logs(self) -> dict[str, float]:
+        """Return the logs of an epoch: Keras' own losses, and what callbacks have added."""
+        if self._settings.callbacks is None:
+            return self._watch.logs
+        own = _numbers(self._validated_as.logs)
+        kept = {name: own[name] for name in ("loss", "val_loss") if name in own}
+        return {**self._watch.logs, **kept}
+
+    def _metrics(self, logs: dict[str, float], noted: Noted) -> dict[str, float]:
         """Return the value and the epoch's metrics, by studyhall's names."""
         if missing := {"loss", "val_loss"} - {*logs}:
             step = "train_step" if "loss" in missing else "test_step"
             raise ValueError(f'its {step} returns no "loss", only {", ".join(logs) or "nothing"}')
-        known = {**logs}
+        known = {name: value for name, value in logs.items() if name != "learning_rate"}
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
-        loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
-        rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
+        loss = noted.loss if math.isfinite(keras_loss) else math.nan
         measured = {
-            "loss": keras_loss - self._penalties(),
+            "loss": keras_loss - noted.penalties,
             "val_loss": loss,
             "keras_loss": keras_loss,
             "keras_val_loss": keras_val_loss,
-            "learning_rate": rate,
+            "learning_rate": noted.rate,
             **known,
         }
         return {"value": self._cost(measured) if math.isfinite(loss) else math.nan, **measured}
@@ -172,15 +251,20 @@ class PlainEpochs:
         weights = [w for w in self._model.trainable_weights if w.regularizer is not None]
         return float(sum(float(weight.regularizer(weight)) for weight in weights))
 
-    def _follow_rules(self, metrics: dict[str, float]) -> None:
-        rate, value = np.float32(metrics["learning_rate"]), np.float64(metrics["value"])
-        self._state, best, rate = progress.advance(self._state, self._rules, value, rate)
+    def _follow_rules(self, metrics: dict[str, float], noted: Noted) -> None:
+        rate, value = np.float32(self._rate()), np.float64(metrics["value"])
+        self._state, best, lowered = progress.advance(self._state, self._rules, value, rate)
         if best:
-            self._best = [*map(backend.copied, self._model.weights)]
-        if self._settings.plateau is not None:
-            self._model.optimizer.learning_rate = float(rate)
+            self._best = noted.weights or [*map(backend.copied, self._model.weights)]
+        if self._settings.plateau is not None and lowered != rate:
+            self._model.optimizer.learning_rate = float(lowered)
         if self._model.stop_training and self._state[1] == progress.RUNNING:
-            self._state[1] = progress.PATIENCE  # the user's own train_step stopped the training
+            by_callbacks = self._settings.callbacks is not None
+            # Without callbacks, the user's own train_step stopped the training.
+            self._state[1] = progress.CALLBACKS if by_callbacks else progress.PATIENCE
+
+    def _rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
 
     def _count_seconds(self, wall: float, *, first: bool) -> None:
         trace = self._watch.first_batch_s if first else 0.0
@@ -235,4 +319,8 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.validation_s = time.perf_counter() - self._began
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
+        self.logs = _numbers(logs or {})
+
+
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(np.mean(value)) for name, value in logs.items()}
