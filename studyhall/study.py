@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.search.api import results, settings
 from studyhall.search.api.results import BestTrial
-from studyhall.search.process import handover, quiet
+from studyhall.search.process import quiet
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile, StudySection
 from studyhall.storage.database import Database
@@ -54,10 +54,12 @@ class Study:
             `(trial)` or `(hp)` that returns a Keras model.
         storage: URL of the database; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db.
         seed: the study's seed; default: 0.
-        objective: what trials are ranked by, as in a study file; default: the validation loss.
+        objective: what trials are ranked by, as in a study file, or a metric of your own; default:
+            the validation loss.
         epochs: largest number of epochs of a trial.
         patience: epochs without improvement after which a trial stops; "none": never.
-        study, training, search, workers: further keys of these tables of a study file.
+        study, training, search, workers: further keys of these tables of a study file; loss,
+            metrics and callbacks of `training` may be functions, classes and objects.
         trials: fixed trials, as in `[[trials]]` of a study file.
     """
 
@@ -71,7 +73,7 @@ class Study:
         model: str | Callable[..., Any] | None = None,
         storage: str | None = None,
         seed: int | None = None,
-        objective: str | Sequence[str] | None = None,
+        objective: Any = None,
         epochs: int | None = None,
         patience: int | str | None = None,
         study: Table | None = None,
@@ -83,12 +85,10 @@ class Study:
         self.name = name
         self._folder = Path.cwd()
         self._url = storage or default_url()
-        self._builder = model if callable(model) else None
         self._space, self._data, self._fixed = space, data, trials
         self._rebuilt: results.Rebuilt | None = None
-        family = handover.family(model) if callable(model) else model
-        named = objective if objective is None or isinstance(objective, str) else [*objective]
-        self._tables = settings.merged(
+        named = [*objective] if isinstance(objective, list | tuple) else objective
+        tables = settings.merged(
             {
                 "study": study or {},
                 "training": training or {},
@@ -98,10 +98,10 @@ class Study:
             {
                 "study": {"name": name, "storage": storage, "seed": seed, "objective": named},
                 "data": {"target": target},
-                "model": {"family": family},
                 "training": {"epochs": epochs, "patience": patience},
             },
         )
+        self._tables, self._handed = settings.handed(tables, model)
 
     def run(
         self,
@@ -143,7 +143,7 @@ class Study:
             launching.go_on(self._url, self.name, trials, given, quiet=silent)
             return self
         file = self._file(trials)
-        launching.Launch(file, self._folder, self._url, given, self._builder, silent).run()
+        launching.Launch(file, self._folder, self._url, given, self._handed, silent).run()
         return self
 
     def search(

@@ -46,7 +46,7 @@ class Launch:
         folder: the folder that its paths start from.
         url: URL of the database.
         given: keys of ``[workers]`` for this launch.
-        builder: the function that builds the models, if the study file can't name it.
+        handed: what the study file can't name, by what stands for it there.
         quiet: print remarks and the result only.
     """
 
@@ -54,7 +54,7 @@ class Launch:
     folder: Path
     url: str
     given: dict[str, Any] = field(default_factory=dict)
-    builder: Callable[..., Any] | None = None
+    handed: dict[str, Any] = field(default_factory=dict)
     quiet: bool = False
 
     def run(self) -> None:
@@ -67,14 +67,15 @@ class Launch:
             RuntimeError: a worker has failed; the message is the end of its log.
         """
         check_alone(self.url, self.file.study.name)
-        if self.builder is not None:  # so that nothing is written for one that can't be called
-            builder_forms.adapted(self.builder, self.file.model.family)
+        family = self.file.model.family
+        if family in self.handed:  # so that nothing is written for one that can't be called
+            builder_forms.adapted(self.handed[family], family)
         self.file = chosen_backend.of_file(self.file, Path(self.file.study.name), self.url)
-        offer = nullcontext() if self.builder is None else handover.offered(self.builder)
+        offer = handover.offered(self.handed) if self.handed else nullcontext()
         with settings.as_path(self.file, self.folder) as path, offer:
             devices = places.devices(self.file, self.given, self.file.study.name)
             inspection.glance(self.file, path)
-            if self.builder is not None and len(devices) == 1:
+            if self.handed and len(devices) == 1:
                 self._run_here(path, devices)
             else:
                 self._launch(path, devices)

@@ -1,7 +1,7 @@
-"""A function that a program hands to the processes it starts: by a socket, never by a file.
+"""What a program hands to the processes it starts: by a socket, never by a file.
 
 The function that builds a study's models may be a cell of a notebook, which no other process can
-import. The process that has it pickles it by value and answers whoever connects to its socket,
+import; so may its loss, its metrics and what makes its callbacks. The process that has them pickles them by value and answers whoever connects to its socket,
 which lies in a folder that only this user can open. Workers, and the process that proves the best
 model, find the socket's path in their environment.
 """
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ PREFIX = "python:"  # of the family in a study's record
 SOCKET = "STUDYHALL_FUNCTION"  # environment variable: where the function can be fetched
 AWAITED_S = 60.0
 
-_held: dict[str, tuple[Callable[..., Any], str]] = {}  # function and fingerprint, by family
+_held: dict[str, tuple[Any, str]] = {}  # function, class or object, and fingerprint, by its name
 
 
 class NotHandedError(Exception):
@@ -42,7 +42,7 @@ def is_handed(family: str) -> bool:
     return family.startswith(PREFIX)
 
 
-def family(function: Callable[..., Any]) -> str:
+def family(function: Any) -> str:
     """Return what stands for a function where a study file names a family."""
     name = getattr(function, "__name__", type(function).__name__)
     return PREFIX + (re.sub(r"\W+", "", name) or "build")
@@ -50,10 +50,33 @@ def family(function: Callable[..., Any]) -> str:
 
 def hold(function: Callable[..., Any]) -> None:
     """Keep a function for this process, under its family."""
-    _held[family(function)] = function, _fingerprint(function)
+    _hold({family(function): function})
 
 
-def fetched(named: str) -> Callable[..., Any]:
+def named(things: Iterable[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return functions, classes and objects by names that stand for them in a study file.
+
+    Args:
+        things: the things.
+        known: others that have such names already.
+    """
+    found = dict(known)
+    for thing in things:
+        name = plain = family(thing)
+        count = 1
+        while name in found and found[name] is not thing:
+            count += 1
+            name = f"{plain}_{count}"
+        found[name] = thing
+    return found
+
+
+def _hold(things: Mapping[str, Any]) -> None:
+    for name, thing in things.items():
+        _held[name] = thing, _fingerprint(thing)
+
+
+def fetched(named: str) -> Any:
     """Return the function of a family: this process's own, or its parent's.
 
     Raises:
@@ -72,10 +95,10 @@ def fingerprint(named: str) -> str:
 
 
 @contextlib.contextmanager
-def offered(function: Callable[..., Any]) -> Iterator[None]:
-    """Hand a function to every process that is started in a `with` block."""
-    hold(function)
-    content = _pickled(function)
+def offered(things: Mapping[str, Any]) -> Iterator[None]:
+    """Hand things, by their names, to every process that is started in a `with` block."""
+    _hold(things)
+    content = _pickled(things)
     with tempfile.TemporaryDirectory(prefix="studyhall-") as folder:
         path = Path(folder) / "function"
         with socket.socket(socket.AF_UNIX) as listener:
@@ -100,15 +123,14 @@ def _answer(listener: socket.socket, content: bytes) -> None:
                 connection.sendall(content)
 
 
-def _pickled(function: Callable[..., Any]) -> bytes:
+def _pickled(things: Mapping[str, Any]) -> bytes:
     import cloudpickle
 
-    named = family(function)
-    content: bytes = cloudpickle.dumps(function)
-    return pickle.dumps((sys.path, named, _held[named][1])) + content
+    content: bytes = cloudpickle.dumps(dict(things))  # together, as they may refer to each other
+    return pickle.dumps((sys.path, {name: _held[name][1] for name in things})) + content
 
 
-def _found(named: str) -> tuple[Callable[..., Any], str]:
+def _found(named: str) -> tuple[Any, str]:
     if named not in _held:
         _receive()
     if named not in _held:
@@ -127,9 +149,10 @@ def _receive() -> None:
         wire.settimeout(AWAITED_S)
         wire.connect(place)
         with wire.makefile("rb") as content:
-            path, named, mark = pickle.load(content)
+            path, marks = pickle.load(content)
             sys.path.extend(each for each in path if each not in sys.path)
-            _held[named] = pickle.load(content), mark
+            things = pickle.load(content)
+            _held.update({name: (thing, marks[name]) for name, thing in things.items()})
 
 
 def _is_private(folder: Path) -> bool:
@@ -140,11 +163,20 @@ def _is_private(folder: Path) -> bool:
     return False
 
 
-def _fingerprint(function: Callable[..., Any]) -> str:
+def _fingerprint(function: Any) -> str:
     digest = hashlib.sha256()
     for each in _with_called(function):
         digest.update(_source(each))
+    if not (inspect.isroutine(function) or inspect.isclass(function)):
+        digest.update(_source(type(function)) + _configuration(function))
     return digest.hexdigest()
+
+
+def _configuration(thing: Any) -> bytes:
+    """Return the arguments of an object of Keras' as text; empty if it doesn't tell them."""
+    with contextlib.suppress(Exception):  # the user's get_config may raise anything
+        return repr(sorted(thing.get_config().items())).encode()
+    return b""
 
 
 def _with_called(function: Any) -> list[Any]:

@@ -15,10 +15,12 @@ def check(study: Study) -> None:
     Raises:
         ConfigError: a function that a program or a notebook has defined trains its trials.
     """
-    family = record.stored(study).file.model.family
-    known = script.recorded(study)
-    if handover.is_handed(family):
-        what = f'its models are built by "{family.removeprefix(handover.PREFIX)}"'
+    file, known = record.stored(study).file, script.recorded(study)
+    names = [each.name for each in file.own_code if handover.is_handed(each.reference)]
+    if handover.is_handed(file.model.family):
+        what = f'its models are built by "{file.model.family.removeprefix(handover.PREFIX)}"'
+    elif names:
+        what = f'its models are trained with "{names[0]}"'
     elif known is not None and not known.file.is_file():
         what = f"its trials are run by {known.file}, which is not there"
     else:

@@ -187,22 +187,25 @@ def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
 
     Files are named by their paths from the folder.
     """
-    references = [file.data.source, file.model.family, *(each.reference for each in file.own_code)]
-    named = {name.rpartition(":")[0] for name in references if OWN_FILE in name}
+    keys = {file.data.source: "[data] source", file.model.family: "[model] family"}
+    keys |= {each.reference: each.key for each in file.own_code}
+    named = {name.rpartition(":")[0] for name in keys if OWN_FILE in name}
     used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
-    handed = {name: _of_function(name) for name in references if handover.is_handed(name)}
+    handed = {
+        name: _of_function(name, key) for name, key in keys.items() if handover.is_handed(name)
+    }
     return handed | {
         path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
         for path in sorted({*named, *used})
     }
 
 
-def _of_function(family: str) -> str:
+def _of_function(name: str, key: str) -> str:
     """Return the fingerprint of a function that a Python program has, or has handed over."""
     try:
-        return handover.fingerprint(family)
+        return handover.fingerprint(name)
     except handover.NotHandedError as error:
-        raise ConfigError([f"[model] family: received {error}"]) from None
+        raise ConfigError([f"{key}: received {error}"]) from None
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:

@@ -28,6 +28,7 @@ from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.one_training import OneTraining, Validated
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
+from studyhall.spaces.failures import UserCodeError
 
 VALIDATION_BATCH = 256  # samples, if their number doesn't affect the result
 FORGOTTEN = "forgotten"  # fact of a checkpoint that can't hold the callbacks: the reason
@@ -208,8 +209,8 @@ class PlainEpochs:
         """Return the logs of an epoch: Keras' own losses, and what callbacks have added."""
         if self._settings.callbacks is None:
             return self._watch.logs
-        own = _numbers(self._validated_as.logs)
-        kept = {name: own[name] for name in ("loss", "val_loss") if name in own}
+        measured = _numbers(self._validated_as.logs)
+        kept = {name: measured[name] for name in measured if name in ("loss", "val_loss")}
         return {**self._watch.logs, **kept}
 
     def _metrics(self, logs: dict[str, float], noted: Noted) -> dict[str, float]:
@@ -323,4 +324,16 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    return {name: float(np.mean(value)) for name, value in logs.items()}
+    """Return logs as numbers.
+
+    Raises:
+        UserCodeError: there is something else among them, which a callback has put there.
+    """
+    found = {}
+    for name, value in logs.items():
+        try:
+            found[name] = float(np.mean(keras.ops.convert_to_numpy(value)))
+        except (TypeError, ValueError) as error:
+            received = f'logs["{name}"] is a {type(value).__name__}'
+            raise UserCodeError(f"[training] callbacks: {received}, expected a number") from error
+    return found
