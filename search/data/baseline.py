@@ -35,10 +35,10 @@ def about(data: Data, loss: str) -> dict[str, Any]:
 
     Returns:
         ``task``, ``samples`` (number in the training, validation and test part), ``guess_loss``
-        (the baseline loss; None for a loss of the user's own), ``guess_losses`` (the same for every loss that fits the task, by
-        name), ``class_shares`` (frequency of each class or label; None for regression) and
-        ``guess_error`` (error rate of always predicting the most frequent class; None for
-        multilabel and regression).
+        (the baseline loss; None for a loss of the user's own), ``guess_losses`` (the same for
+        every loss that fits the task, by name), ``class_shares`` (frequency of each class or
+        label; None for regression) and ``guess_error`` (error rate of always predicting the most
+        frequent class; None for multilabel and regression).
     """
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     y, task = data.train.y, data.task

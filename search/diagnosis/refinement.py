@@ -20,8 +20,9 @@ from studyhall.spaces import spelling
 
 OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
 OWN_CODE = (
-    ("training", "loss"), ("training", "metrics"), ("training", "callbacks"), ("study", "objective"),
-)  # fmt: skip
+    *(("training", key) for key in ("loss", "metrics", "callbacks")),
+    ("study", "objective"),
+)  # keys that may name code of the user's
 
 
 def next_name(name: str, taken: Iterable[str]) -> str:

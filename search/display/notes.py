@@ -156,7 +156,7 @@ def _outcome(
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))
     at = f" at epoch {best['epoch']}" if best and len(curves.folds(history)) == 1 else ""
-    found = f"{_escaped(objective)} {_short(least)}{at}"
+    found = f"{_escaped(objectives.shown(objective))} {_short(least)}{at}"
     if state == "PRUNED":
         cause = "stopped by hand" if stopped == "by hand" else "it fell behind"
         return f"**Trial {number} was pruned {after}:** {cause}. Its best: {found}."

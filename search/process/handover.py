@@ -1,9 +1,10 @@
 """What a program hands to the processes it starts: by a socket, never by a file.
 
 The function that builds a study's models may be a cell of a notebook, which no other process can
-import; so may its loss, its metrics and what makes its callbacks. The process that has them pickles them by value and answers whoever connects to its socket,
-which lies in a folder that only this user can open. Workers, and the process that proves the best
-model, find the socket's path in their environment.
+import; so may its loss, its metrics, and what makes its callbacks. The process that has them
+pickles them by value and answers whoever connects to its socket, which lies in a folder that only
+this user can open. Workers, and the process that proves the best model, find the socket's path in
+their environment.
 """
 
 from __future__ import annotations

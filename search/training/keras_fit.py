@@ -191,6 +191,7 @@ class PlainEpochs:
         if self._callbacks is None:
             settings = self._settings
             assert settings.callbacks is not None
+            randomness.seeds()  # now, as making them draws from what callbacks may draw from
             steps = math.ceil(self._train.number / settings.batch_size)
             observers = self._validated_as, self._watch
             self._callbacks = OneTraining(
