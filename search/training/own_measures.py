@@ -126,8 +126,9 @@ class OwnMetricObject(OwnMetric):
         self.fn.reset_state()
 
     def result(self) -> Any:
-        """Return the metric's value."""
-        return _returned(self.label, self.fn.result)
+        """Return the metric's value, also where it gives the variable that goes on changing."""
+        found = _returned(self.label, self.fn.result)
+        return ops.copy(ops.convert_to_tensor(found)) if hasattr(found, "dtype") else found
 
 
 def loss(own: Any, as_given: AsGiven, name: str, label: Label) -> OwnLoss:

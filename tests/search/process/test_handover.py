@@ -40,14 +40,14 @@ def child():
 
 
 def test_a_child_gets_the_function_with_what_it_refers_to():
-    with handover.offered(cell()):
+    with handover.offered({"python:add": cell()}):
         answers = [child() for _ in range(2)]
         mark = handover.fingerprint("python:add")
     assert [each.stdout.split() for each in answers] == [["5", mark, "__main__"]] * 2
 
 
 def test_behind_the_block_nothing_is_left():
-    with handover.offered(cell()):
+    with handover.offered({"python:add": cell()}):
         place = os.environ[handover.SOCKET]
         assert oct(os.stat(os.path.dirname(place)).st_mode)[-3:] == "700"
     assert handover.SOCKET not in os.environ and not os.path.exists(os.path.dirname(place))
@@ -72,6 +72,6 @@ def test_any_callable_has_a_family():
 
 
 def test_a_socket_in_a_folder_of_others_is_not_trusted():
-    with handover.offered(cell()):
+    with handover.offered({"python:add": cell()}):
         os.chmod(os.path.dirname(os.environ[handover.SOCKET]), 0o755)
         assert child().returncode == 1
