@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from studyhall.spaces.failures import UnusableCodeError
+from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.static_checks import Forms, fits
 from studyhall.spaces.training_forms import MEASURE, OF_CALLBACKS, OF_LOSS, OF_METRIC, Label
 from studyhall.spaces.user_code import call
@@ -93,9 +93,16 @@ class Callbacks:
         """
         made, self._made = self._made, None
         if made is None:
-            with self.label.blamed():
-                made = _new(call(self._function, *self._arguments))
+            made = self._newly_made()
         return made
+
+    def _newly_made(self) -> list[keras.callbacks.Callback]:
+        try:
+            return _new(call(self._function, *self._arguments))
+        except UserCodeError as error:
+            # Without the trial it would fail the same way in each.
+            blamed = self.label.failure if self._arguments else self.label.error
+            raise blamed(error) from error.__cause__
 
 
 _seen: weakref.WeakSet[keras.callbacks.Callback] = weakref.WeakSet()

@@ -174,7 +174,7 @@ def test_what_a_backend_says_of_memory_and_of_ones_own_model() -> None:
     assert not failures.is_out_of_memory(kind("INTERNAL: Blas GEMM launch failed"))
     with (
         pytest.raises(UserCodeError, match="training its model failed: "),
-        failures.of_training(own_model=True),
+        failures.of_training(own_code=True),
     ):
         keras.ops.matmul(np.ones((2, 3), np.float32), np.ones((2, 3), np.float32))
 
