@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,39 +16,19 @@ from studyhall.search.training import (
     feeding,
     memory,
     model_losses,
+    one_training,
     progress,
 )
-from studyhall.search.training.callback_state.parts import UnsavableError
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
-from studyhall.search.training.one_training import OneTraining, Validated
+from studyhall.search.training.observers import Noted, Validated, Watch, numbers
+from studyhall.search.training.one_training import OneTraining
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
-from studyhall.spaces.failures import UserCodeError
 
 VALIDATION_BATCH = 256  # samples, if their number doesn't affect the result
-FORGOTTEN = "forgotten"  # fact of a checkpoint that can't hold the callbacks: the reason
-ANEW = "the training begins anew"
-
-_log = logging.getLogger("studyhall")
-
-
-class Noted(NamedTuple):
-    """What is noted of an epoch as soon as it is validated.
-
-    Attributes:
-        loss: Validation loss without penalties.
-        penalties: The penalties of the weights.
-        rate: Learning rate.
-        weights: Copies of the weights, if callbacks may change them before the epoch ends.
-    """
-
-    loss: float
-    penalties: float
-    rate: float
-    weights: list[np.ndarray]
 
 
 class PlainEpochs:
@@ -70,7 +48,7 @@ class PlainEpochs:
         self._validation = data.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
-        self._watch, self._validated_as = _Watch(), Validated(self._noted)
+        self._watch, self._validated_as = Watch(), Validated(self._noted)
         self._callbacks: OneTraining | None = None
         self._validated = self._dataset(
             self._validation,
@@ -78,7 +56,7 @@ class PlainEpochs:
             batching.validation_batch(model) or VALIDATION_BATCH,
         )
         self._predict = backend.forward(model)
-        self._prepared = self._said = False
+        self._prepared = False
 
     def run(self, first: int, count: int) -> list[Epoch]:
         """Train epochs first … first + count - 1, or until a rule stops the training."""
@@ -109,27 +87,16 @@ class PlainEpochs:
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return weights, seeds, optimizer variables and best weights."""
         variables = [*map(backend.copied, self._variables())]
-        arrays, facts = [*variables, *self._best], {"variables": len(variables)}
+        facts, arrays = {"variables": len(variables)}, [*variables, *self._best]
         if self._callbacks is None:
             return facts, arrays
-        try:
-            remembered, further = self._callbacks.remembered()
-        except UnsavableError as error:
-            self._say_unsavable(error)
-            return {FORGOTTEN: str(error)}, []
-        return {**facts, "best": len(self._best), "callbacks": remembered}, [*arrays, *further]
-
-    def _say_unsavable(self, error: UnsavableError) -> None:
-        if not self._said:
-            self._said = True
-            _log.warning(f"no checkpoint can hold the callbacks ({error}): stopped, {ANEW}")
+        return self._callbacks.saved({**facts, "best": len(self._best)}, arrays)
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Continue from a saved state."""
         if randomness.seeds() is None:
             raise CheckpointError("this version of Keras hides a part of its random state")
-        if FORGOTTEN in facts:
-            raise CheckpointError(f"it does not hold the callbacks ({facts[FORGOTTEN]})")
+        one_training.check(facts)
         self._prepare()
         self._one_batch()  # creates the variables that only a first step creates
         variables = self._variables()
@@ -139,8 +106,8 @@ class PlainEpochs:
             variable.assign(array)
         known = len(variables) + facts.get("best", len(state) - len(variables))
         self._best, self._state = state[len(variables) : known], done
-        if "callbacks" in facts:
-            self._joined().restore(facts["callbacks"], state[known:])
+        if self._settings.callbacks is not None:
+            self._joined().restore(facts, state[known:])
 
     def best_weights(self) -> list[np.ndarray]:
         """Return the weights of the best epoch, in the order of the model's weights."""
@@ -210,7 +177,7 @@ class PlainEpochs:
         """Return the logs of an epoch: Keras' own losses, and what callbacks have added."""
         if self._settings.callbacks is None:
             return self._watch.logs
-        measured = _numbers(self._validated_as.logs)
+        measured = numbers(self._validated_as.logs)
         kept = {name: measured[name] for name in measured if name in ("loss", "val_loss")}
         return {**self._watch.logs, **kept}
 
@@ -297,44 +264,3 @@ def _optimizers(model: Any) -> list[Any]:
     kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
     parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]
     return list({id(optimizer): optimizer for each in parts for optimizer in each}.values())
-
-
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.logs: dict[str, float] = {}
-        self.first_batch_s = self.validation_s = self._began = 0.0
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if batch == 0:
-            self.first_batch_s = time.perf_counter() - self._began
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self.validation_s = time.perf_counter() - self._began
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.logs = _numbers(logs or {})
-
-
-def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Return logs as numbers.
-
-    Raises:
-        UserCodeError: there is something else among them, which a callback has put there.
-    """
-    found = {}
-    for name, value in logs.items():
-        try:
-            found[name] = float(np.mean(keras.ops.convert_to_numpy(value)))
-        except (TypeError, ValueError) as error:
-            received = f'logs["{name}"] is a {type(value).__name__}'
-            raise UserCodeError(f"[training] callbacks: {received}, expected a number") from error
-    return found

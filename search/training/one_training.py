@@ -6,7 +6,8 @@ process it goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +26,23 @@ EVENTS = (
     *("on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end"),
     *(f"on_{way}batch_{when}" for way in ("", "train_", "test_") for when in ("begin", "end")),
 )
+
+
+CALLBACKS = "callbacks"  # fact of a checkpoint: what they remember
+FORGOTTEN = "forgotten"  # or the reason why it can't hold that
+ANEW = "a training that is stopped begins anew"
+
+_log = logging.getLogger("studyhall")
+
+
+def check(facts: Mapping[str, Any]) -> None:
+    """Refuse the checkpoint of a training whose callbacks it can't hold.
+
+    Raises:
+        CheckpointError: It is one.
+    """
+    if FORGOTTEN in facts:
+        raise CheckpointError(f"it does not hold the callbacks ({facts[FORGOTTEN]})")
 
 
 class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
@@ -47,7 +65,7 @@ class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
         self, make: Callbacks, model: Any, epochs: int, steps: int, first: Any, last: Any
     ) -> None:
         self._label = make.label
-        self.ended = self._begun = False
+        self.ended = self._begun = self._said = False
         self.last_logs: Any = None
         about: dict[str, Any] = {"verbose": 0, "epochs": epochs, "steps": steps}
         listed = [first, *make(), last]
@@ -55,23 +73,37 @@ class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
             super().__init__(listed, add_history=True, model=model, **about)
         self.remembering = [each for each in self.callbacks if each not in (first, last)]
 
-    def remembered(self) -> tuple[Any, list[np.ndarray]]:
-        """Return what the callbacks remember, as JSON and arrays.
+    def saved(
+        self, facts: dict[str, Any], arrays: list[np.ndarray]
+    ) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Return facts and arrays of a training, and with them what the callbacks remember.
 
-        Raises:
-            UnsavableError: no checkpoint can hold it.
+        If no checkpoint can hold that, return the reason alone: nothing could go on without it.
         """
         further = [self._begun, self.ended, self.last_logs]
-        return state.write(self.remembering, further, self.model)
+        try:
+            written, more = state.write(self.remembering, further, self.model)
+        except UnsavableError as error:
+            if not self._said:
+                self._said = True
+                _log.warning(f"no checkpoint can hold the callbacks ({error}): {ANEW}")
+            return {FORGOTTEN: str(error)}, []
+        return {**facts, CALLBACKS: written}, [*arrays, *more]
 
-    def restore(self, written: Any, arrays: Sequence[np.ndarray]) -> None:
+    def restore(self, facts: Mapping[str, Any], arrays: Sequence[np.ndarray]) -> None:
         """Let new callbacks go on from what those of another process remembered.
 
+        Args:
+            facts: Those of the checkpoint.
+            arrays: The arrays that `saved` added.
+
         Raises:
-            CheckpointError: they are other callbacks.
+            CheckpointError: They are other callbacks.
         """
+        if CALLBACKS not in facts:
+            raise CheckpointError("it was saved before there were callbacks")
         try:
-            found = state.restore(written, arrays, self.remembering, self.model)
+            found = state.restore(facts[CALLBACKS], arrays, self.remembering, self.model)
         except UnsavableError as error:
             raise CheckpointError(f"its callbacks can't go on: {error}") from error
         self._begun, self.ended, self.last_logs = found
@@ -121,29 +153,3 @@ def _blaming(event: str) -> Any:
 
 for _event in EVENTS:
     setattr(OneTraining, _event, _blaming(_event))
-
-
-class Validated(keras.callbacks.Callback):  # type: ignore[misc]
-    """The first callback: notes what a validation has measured, before others change anything.
-
-    Args:
-        measure: Returns what is to be noted, from the logs of a validation.
-
-    Attributes:
-        found: What `measure` returned last.
-        logs: The logs of the last epoch.
-    """
-
-    def __init__(self, measure: Any) -> None:
-        super().__init__()
-        self.found: Any = None
-        self.logs: dict[str, Any] = {}
-        self._measure = measure
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """Measure the model in the very state in which it was validated."""
-        self.found = self._measure(logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Keep the logs as `fit` has made them."""
-        self.logs = dict(logs or {})
