@@ -104,8 +104,9 @@ class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
             raise CheckpointError("it was saved before there were callbacks")
         try:
             found = state.restore(facts[CALLBACKS], arrays, self.remembering, self.model)
-        except UnsavableError as error:
-            raise CheckpointError(f"its callbacks can't go on: {error}") from error
+        except Exception as error:  # whatever their attributes raise when they are set
+            said = str(error) or type(error).__name__
+            raise CheckpointError(f"its callbacks can't go on: {said}") from error
         self._begun, self.ended, self.last_logs = found
         if self._begun and not self.ended:
             self._on_begin()

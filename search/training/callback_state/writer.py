@@ -61,8 +61,16 @@ class Writer:
             self._kept.append(value)
             place = len(self.nodes)
             self.nodes.append(None)
-            self.nodes[place] = self._node(value, path)
+            self.nodes[place] = self._written(value, path)
         return {"node": self._known[id(value)]}
+
+    def _written(self, value: Any, path: str) -> list[Any]:
+        try:
+            return self._node(value, path)
+        except UnsavableError:
+            raise
+        except Exception as error:  # an object of some library may raise anything when it is read
+            raise UnsavableError(f"{path} is a {type(value).__name__}") from error
 
     def _node(self, value: Any, path: str) -> list[Any]:
         name = type(value).__name__

@@ -207,7 +207,12 @@ def keras_own() -> list[keras.callbacks.Callback]:
     ]
 
 
-@pytest.mark.parametrize("make", [keras_own, Schedule, closures])
+def more_of_keras() -> list[keras.callbacks.Callback]:
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.9 * rate)
+    return [scheduler, keras.callbacks.TerminateOnNaN(), keras.callbacks.History()]
+
+
+@pytest.mark.parametrize("make", [keras_own, more_of_keras, Schedule, closures])
 @pytest.mark.parametrize("after", [1, 3])
 def test_continued_it_equals_one_that_was_never_stopped(mlp: Engine, make: Any, after: int) -> None:
     def begun() -> Training:
@@ -234,7 +239,17 @@ def test_continued_it_equals_one_that_was_never_stopped(mlp: Engine, make: Any, 
         assert seen[0] == seen[1] and seen[0].count("train ends") == 1
 
 
-@pytest.mark.parametrize("held", [threading.Lock(), (each for each in ()), sys.__stdout__])
+class Raises:
+    """Raises when it is looked at."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("not to be looked at")
+
+
+@pytest.mark.parametrize(
+    "held", [threading.Lock(), (each for each in ()), sys.__stdout__, Raises()]
+)
 def test_what_no_checkpoint_holds_is_said_and_begins_anew(
     mlp: Engine, held: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
