@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,10 @@ class OwnCode:
         for each in self._by_role[CALLBACKS]:
             if not training_code.takes_trial(each.found):
                 return Callbacks(each.found, (), each.label)
+            before = dict(values)
             made = Callbacks(each.found, (UserTrial(trial, space, values),), each.label)
             made.make_ready()
+            _check_unchanged(before, values, each.label)
             return made
         return None
 
@@ -155,6 +158,19 @@ def load(file: StudyFile, data: Data, folder: Path) -> OwnCode:
     if code:
         code.try_out(data)
     return code
+
+
+def _check_unchanged(
+    before: Mapping[str, Value], values: Mapping[str, Value], label: Label
+) -> None:
+    """Check that callbacks ask for no hyperparameter that the model was built and compiled with.
+
+    Raises:
+        NamedCodeError: they do, and got another value than the model has.
+    """
+    for name in [name for name, value in before.items() if values[name] != value]:
+        expected = "it in [space], or another name"
+        raise label.error(f"it asks for {name}, which the model has already; expected {expected}")
 
 
 def _found(named: Named, folder: Path) -> Any:

@@ -161,7 +161,7 @@ def test_handed_back_and_continued_it_equals_one_never_stopped(studio, own, fold
     whole = own(study={"name": "whole", "trials": 1}, **changes)
     broken = own(study={"name": "broken", "trials": 1}, **changes)
     assert studio.finish(whole) == [Outcome.COMPLETE]
-    for epochs in (1, 1):
+    for epochs in [1] * folds:
         objective = studio.worker(broken, StopAfter(epochs))
         assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     assert studio.finish(broken) == [Outcome.COMPLETE]
@@ -284,6 +284,11 @@ def test_a_glance_finds_what_is_not_there_without_running_it(studio, training, s
         ("def it(): return 3", {"metrics": ["it.py:it"]}, "it returned a value of type int"),
         ("def it(): return 3", {"callbacks": "it.py:it"}, "it returned a value of type int"),
         ("def it(): 1 / 0", {"callbacks": "it.py:it"}, "it.py, line 1: ZeroDivisionError"),
+        (
+            "def it(trial): trial.suggest_float('momentum', 0.1, 0.2); return []",
+            {"callbacks": "it.py:it"},
+            "it asks for momentum, which the model has already",
+        ),
         ("it = None", {"callbacks": "it.py:it"}, "it is nothing"),
     ],
 )
