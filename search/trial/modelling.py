@@ -163,7 +163,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         plateau=None if own else optimization.plateau(values),
         data_loss=data_loss,
         form=form,
-        callbacks=plan.own.callbacks(trial, plan.space, values),
+        callbacks=plan.own.callbacks(trial, plan.space, values, plan.file.model.family),
     )
 
 

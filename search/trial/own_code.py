@@ -17,9 +17,10 @@ from studyhall.search.study_file.own_code import CALLBACKS, FORMS, LOSS, METRIC,
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import own_measures
 from studyhall.search.training.own_measures import AsGiven, OwnLoss, OwnMetric
-from studyhall.spaces import training_code, user_code
+from studyhall.spaces import hyperparameters, training_code, user_code
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.hyperparameters import BUILT_IN_FAMILIES as BUILT_IN
 from studyhall.spaces.space import Space
 from studyhall.spaces.training_code import Callbacks
 from studyhall.spaces.training_forms import Label
@@ -88,7 +89,7 @@ class OwnCode:
         return made
 
     def callbacks(
-        self, trial: BaseTrial, space: Space, values: dict[str, Value]
+        self, trial: BaseTrial, space: Space, values: dict[str, Value], family: str
     ) -> Callbacks | None:
         """Return the maker of a trial's callbacks; None if the study file names none.
 
@@ -96,6 +97,7 @@ class OwnCode:
             trial: suggests hyperparameters, if the user's function takes it.
             space: the search space.
             values: hyperparameters chosen so far; what the function asks for is added.
+            family: family of the model.
 
         Raises:
             NamedCodeError: the user's function fails.
@@ -108,7 +110,7 @@ class OwnCode:
             before = dict(values)
             made = Callbacks(each.found, (UserTrial(trial, space, values),), each.label)
             made.make_ready()
-            _check_unchanged(before, values, each.label)
+            _check_unchanged(before, values, family, each.label)
             return made
         return None
 
@@ -161,14 +163,16 @@ def load(file: StudyFile, data: Data, folder: Path) -> OwnCode:
 
 
 def _check_unchanged(
-    before: Mapping[str, Value], values: Mapping[str, Value], label: Label
+    before: Mapping[str, Value], values: Mapping[str, Value], family: str, label: Label
 ) -> None:
     """Check that callbacks ask for no hyperparameter that the model was built and compiled with.
 
     Raises:
         NamedCodeError: they do, and got another value than the model has.
     """
-    for name in [name for name, value in before.items() if values[name] != value]:
+    known = hyperparameters.known(family if family in BUILT_IN else "user")
+    changed = [name for name, value in values.items() if before.get(name) != value]
+    for name in [name for name in changed if name in known or name in before]:
         expected = "it in [space], or another name"
         raise label.error(f"it asks for {name}, which the model has already; expected {expected}")
 
