@@ -35,6 +35,14 @@ class UnusableCodeError(UserCodeError):
     """User code that would fail the same way in every trial, whatever its hyperparameters."""
 
 
+class NamedCodeError(UserCodeError):
+    """User code that failed; the message begins with the study file's key and the code's name."""
+
+
+class UnusableNamedError(NamedCodeError, UnusableCodeError):
+    """Such code that would fail the same way in every trial."""
+
+
 def own_part(error: BaseException) -> TracebackType | None:
     """Return the traceback from the user's first frame on, without studyhall's calls before it."""
     frame = error.__traceback__

@@ -51,6 +51,30 @@ def find_builder(reference: str, folder: Path) -> tuple[Path, str]:
     return _found(reference, folder, builder_forms.FORMS, classes=True)
 
 
+def find_any(reference: str, folder: Path, forms: static_checks.Forms) -> tuple[Path, str]:
+    """Return path and name of a function, class or object, without running the file; see `find`.
+
+    Args:
+        reference, folder: as in `load`.
+        forms: sets of arguments, of which a function must take one.
+    """
+    return _found(reference, folder, forms, classes=True)
+
+
+def load_any(reference: str, folder: Path, forms: static_checks.Forms) -> Any:
+    """Load whatever a user's file has under a name; see `find_any`.
+
+    Raises:
+        UserCodeError: If there is no such name, or its file fails.
+    """
+    path, name = find_any(reference, folder, forms)
+    with contextlib.chdir(folder):
+        found = _named(_module(path), name, path)
+    with contextlib.suppress(TypeError):
+        _FOLDERS[found] = folder.resolve()
+    return found
+
+
 def load(reference: str, folder: Path, takes: tuple[str, ...] | None = None) -> Callable[..., Any]:
     """Load the function that a study file names.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,14 +23,14 @@ class OwnCode(InDatabase):
     Args:
         name: the study's name.
         url: URL of the database.
-        builder: the function that builds its models, if this program has it.
+        handed: what only this program has, by what stands for it in a study file.
         described: what the program says of the study.
     """
 
     def __init__(
-        self, name: str, url: str, builder: Callable[..., Any] | None, described: Described
+        self, name: str, url: str, handed: Mapping[str, Any], described: Described
     ) -> None:
-        super().__init__(name, url, builder)
+        super().__init__(name, url, handed)
         self._described = described
 
     def search(

@@ -98,8 +98,8 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]
     def _tables(self, url: str, artifacts: str | None) -> dict[str, dict[str, Any]]:
         family = self.model
         if not isinstance(family, str):
-            handover.hold(family)
-            family = handover.family(family)
+            function, family = family, handover.family(family)
+            handover.hold({family: function})
         return settings.merged(
             {"training": self.training or {}, "search": self.search or {}},
             {

@@ -14,7 +14,6 @@ from studyhall.search.api.described import Described
 from studyhall.search.api.plots import Plots
 from studyhall.search.api.questions import Questions
 from studyhall.search.api.retrainings import Retrainings
-from studyhall.search.process import handover
 from studyhall.storage.database.urls import default_url
 
 __all__ = ["BestTrial", "Study"]
@@ -47,10 +46,12 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             `(trial)` or `(hp)` that returns a Keras model.
         storage: URL of the database; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db.
         seed: the study's seed; default: 0.
-        objective: what trials are ranked by, as in a study file; default: the validation loss.
+        objective: what trials are ranked by, as in a study file, or a metric of your own; default:
+            the validation loss.
         epochs: largest number of epochs of a trial.
         patience: epochs without improvement after which a trial stops; "none": never.
-        study, training, search, workers: further keys of these tables of a study file.
+        study, training, search, workers: further keys of these tables of a study file; loss,
+            metrics and callbacks of `training` may be functions, classes and objects.
         trials: fixed trials, as in `[[trials]]` of a study file.
     """
 
@@ -64,7 +65,7 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
         model: str | Callable[..., Any] | None = None,
         storage: str | None = None,
         seed: int | None = None,
-        objective: str | Sequence[str] | None = None,
+        objective: Any = None,
         epochs: int | None = None,
         patience: int | str | None = None,
         study: Table | None = None,
@@ -73,9 +74,7 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
         workers: Table | None = None,
         trials: Sequence[Table] = (),
     ) -> None:
-        builder = model if callable(model) else None
-        family = handover.family(model) if callable(model) else model
-        named = objective if objective is None or isinstance(objective, str) else [*objective]
+        named = [*objective] if isinstance(objective, list | tuple) else objective
         tables = settings.merged(
             {
                 "study": study or {},
@@ -86,12 +85,12 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             {
                 "study": {"name": name, "storage": storage, "seed": seed, "objective": named},
                 "data": {"target": target},
-                "model": {"family": family},
                 "training": {"epochs": epochs, "patience": patience},
             },
         )
-        described = Described(name, tables, space, data, trials, Path.cwd())
-        super().__init__(name, storage or default_url(), builder, described)
+        named_tables, handed = settings.handed(tables, model)
+        described = Described(name, named_tables, space, data, trials, Path.cwd())
+        super().__init__(name, storage or default_url(), handed, described)
 
     def run(
         self,
@@ -130,7 +129,7 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             launching.go_on(self._url, self.name, trials, given, quiet=silent)
             return self
         file, folder = described.file(trials), described.folder
-        launching.Launch(file, folder, self._url, given, self._builder, silent).run()
+        launching.Launch(file, folder, self._url, given, self._handed, silent).run()
         return self
 
     def check(self) -> None:
@@ -144,4 +143,4 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
 
         described = self._described
         file = None if described.data is None else described.file()
-        checking.show(self._url, self.name, file, described.folder, self._builder)
+        checking.show(self._url, self.name, file, described.folder, self._handed)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from studyhall.search.api.in_database import InDatabase
+from studyhall.search.data.errors import DataError
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST, MOST_TIME
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
 
 
 class Actions(InDatabase):
@@ -53,6 +60,35 @@ class Actions(InDatabase):
                 return True
             go_on = f"studyhall resume {self.name}{storage_option(self._url)}"
             return stopping.stop_study(db, study, wait, go_on) == 0
+
+    def predict(
+        self, data: str | PathLike[str] | pd.DataFrame | NDArray[Any], *, trial: int | None = None
+    ) -> pd.DataFrame:
+        """Predict new data by the proven model: class names and probabilities, or values.
+
+        What does not quite fit, such as a category that training has not seen, is a warning.
+
+        Args:
+            data: a DataFrame with the columns of the table, an array of samples, or the path of a
+                table, an .npz or .npy file, or a folder of pictures.
+            trial: use this trial instead of the best.
+
+        Returns:
+            A row for each sample.
+
+        Raises:
+            ConfigError: there is no proven model, or the data are not what it takes.
+        """
+        from studyhall.search.evaluation import prediction
+
+        with self._opened() as (db, study):
+            try:
+                told, remarks = prediction.of(db, study, data, trial)
+            except DataError as error:
+                raise ConfigError(error.problems) from None
+        for line in remarks:
+            warnings.warn(line, stacklevel=2)
+        return told
 
     def report(
         self, output: str | PathLike[str] | None = None, *, format: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def show(
     name: str,
     file: StudyFile | None,
     folder: Path,
-    builder: Callable[..., Any] | None,
+    handed: Mapping[str, Any],
 ) -> None:
     """Show data, space, model sizes and cost.
 
@@ -30,7 +30,7 @@ def show(
         name: the study's name.
         file: the study file; None for that of the study in the database.
         folder: the folder that its paths start from.
-        builder: the function that builds the models, if this program has it.
+        handed: what only this program has, by what stands for it in a study file.
 
     Raises:
         ConfigError: data or models can't be used, or there is no such study.
@@ -40,8 +40,7 @@ def show(
         with closing(Database.open(url, create=False)) as db:
             stored = record.stored(find_described(db, name, "check"))
         file, folder = stored.file, stored.folder
-    if builder is not None:
-        handover.hold(builder)
+    handover.hold(handed)
     file = chosen_backend.of_file(file, Path(name), url)
     quiet.import_keras()
     with settings.as_path(file, folder) as path, in_process.settings_kept():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -21,13 +21,13 @@ class InDatabase:
     Args:
         name: the study's name.
         url: URL of the database.
-        builder: the function that builds its models, if this program has it.
+        handed: what only this program has, by what stands for it in a study file.
     """
 
-    def __init__(self, name: str, url: str, builder: Callable[..., Any] | None = None) -> None:
+    def __init__(self, name: str, url: str, handed: Mapping[str, Any]) -> None:
         self.name = name
         self._url = url
-        self._builder = builder
+        self._handed = handed
         self._rebuilt: Callable[[TrialRecord], Any] | None = None  # builds a trial's model anew
 
     @contextmanager
@@ -56,7 +56,7 @@ class InDatabase:
         """
         with (
             closing(Database.open(self._url, create=False)) as db,
-            handover.offered(self._builder, self.name),
+            handover.offered(self._handed, self.name),
         ):
             yield db, find_described(db, self.name, command)
 

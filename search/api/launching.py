@@ -41,7 +41,7 @@ class Launch:
         folder: the folder that its paths start from.
         url: URL of the database.
         given: keys of ``[workers]`` for this launch.
-        builder: the function that builds the models, if the study file can't name it.
+        handed: what the study file can't name, by what stands for it there.
         quiet: print remarks and the result only.
         path: where the study file lies; None if Python describes the study.
     """
@@ -50,7 +50,7 @@ class Launch:
     folder: Path
     url: str
     given: dict[str, Any] = field(default_factory=dict)
-    builder: Callable[..., Any] | None = None
+    handed: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
     path: Path | None = None
 
@@ -64,15 +64,17 @@ class Launch:
             RuntimeError: a worker has failed; the message is the end of its log.
         """
         check_alone(self.url, self.file.study.name)
-        if self.builder is not None:  # so that nothing is written for one that can't be called
-            builder_forms.adapted(self.builder, self.file.model.family)
+        family = self.file.model.family
+        if family in self.handed:  # so that nothing is written for one that can't be called
+            builder_forms.adapted(self.handed[family], family)
+        if self.handed:
             check_local(self.file)
         named = self.path or Path(self.file.study.name)
         self.file = chosen_backend.of_file(self.file, named, self.url)
-        with self._place() as path, handover.offered(self.builder, self.file.study.name):
+        with self._place() as path, handover.offered(self.handed, self.file.study.name):
             devices = places.devices(self.file, self.given, named.name)
             inspection.glance(self.file, path)
-            if self.builder is not None and len(devices) == 1:
+            if self.handed and len(devices) == 1:
                 self._run_here(path, devices)
             else:
                 self._launch(path, devices)

@@ -26,7 +26,7 @@ class Questions(InDatabase):
         Raises:
             ConfigError: there is no such study, or no trial is complete.
         """
-        return results.best(self._url, self._found(), self._rebuilt, self._builder)
+        return results.best(self._url, self._found(), self._rebuilt, self._handed)
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -87,7 +87,7 @@ class Questions(InDatabase):
         from studyhall.search.cli import lifecycle
         from studyhall.search.evaluation import best
 
-        with handover.offered(self._builder, self.name), self._opened() as (db, study):
+        with handover.offered(self._handed, self.name), self._opened() as (db, study):
             lifecycle.finish(db, study, self._url, again=again, number=trial)
             return best.to_json(best.read(db, study, trial))
 

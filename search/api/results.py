@@ -33,7 +33,7 @@ def best(
     url: str,
     study: Study,
     rebuilt: Rebuilt | None = None,
-    builder: Callable[..., Any] | None = None,
+    handed: Mapping[str, Any] | None = None,
 ) -> BestTrial:
     """Return the best trial of a study so far.
 
@@ -42,7 +42,7 @@ def best(
         study: the study.
         rebuilt: builds the model of a trial and gives it its weights, where Keras can't load it
             without the code that has built it; default: Keras alone.
-        builder: the function that builds the models, if this program has it.
+        handed: what only this program has, by what stands for it in a study file.
 
     Raises:
         ConfigError: no trial is complete.
@@ -50,16 +50,16 @@ def best(
     """
     if script.recorded(study) is not None:
         return _of_script(Searched(url, study), rebuilt)
-    return _of_file(url, study, builder)
+    return _of_file(url, study, handed or {})
 
 
-def _of_file(url: str, study: Study, builder: Callable[..., Any] | None) -> BestTrial:
+def _of_file(url: str, study: Study, handed: Mapping[str, Any]) -> BestTrial:
     from studyhall.search.cli import lifecycle  # imports the training modules: slow
 
     with closing(Database.open(url, create=False)) as db:
         found = winners.read(db, study)
         if not (found.finished or found.failed):
-            with handover.offered(builder, study.name):
+            with handover.offered(handed, study.name):
                 lifecycle.finish(db, study, url)
             found = winners.read(db, study)
     tested = found.test[TESTED] if found.test else None
@@ -71,7 +71,7 @@ def _of_file(url: str, study: Study, builder: Callable[..., Any] | None) -> Best
         tested,
         found.folder,
         lambda: _exported(study, found),
-        lambda path, forms: _export(url, study, trial.number, path, forms, builder),
+        lambda path, forms: _export(url, study, trial.number, path, forms, handed),
     )
 
 
@@ -81,7 +81,7 @@ def _export(
     number: int,
     path: Path,
     forms: Sequence[str],
-    builder: Callable[..., Any] | None = None,
+    handed: Mapping[str, Any],
 ) -> None:
     """Export the model of a trial as the command `best --export` does.
 
@@ -90,7 +90,7 @@ def _export(
     """
     from studyhall.search.cli import best as command
 
-    with handover.offered(builder, study.name):
+    with handover.offered(handed, study.name):
         found, _ = command.read(study.name, url, path, forms, trial=number)
     if found.failed:
         why = proof_result.why_not(found.proof or {})
@@ -148,7 +148,7 @@ def _of_script(searched: Searched, rebuilt: Rebuilt | None) -> BestTrial:
         trial.attributes.get("metrics"),
         folder,
         lambda: _kept(searched, trial, rebuilt),
-        lambda path, forms: _export(searched.url, searched.study, trial.number, path, forms),
+        lambda path, forms: _export(searched.url, searched.study, trial.number, path, forms, {}),
     )
 
 

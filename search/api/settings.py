@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.api import data_file, notation
+from studyhall.search.process import handover
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config, toml_writer
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile, StudySection
 
+CODE = {"training": ("loss", "metrics", "callbacks"), "study": ("objective",)}
 OF_CALL = ("name", "storage", "trials")  # keys of [study] that a call sets
 OF_OWN_CODE = ("checkpoint_every_epochs", "checkpoint_every_s")  # keys of [training] that it lacks
 UNREAD = "data.npz"  # stands for the source until everything else is known to be right
@@ -38,6 +40,42 @@ def checked(name: str, tables: Mapping[str, Any]) -> StudyFile:
         ConfigError: they have mistakes, all of which are listed, headed by the study's name.
     """
     return config.from_dict({key: value for key, value in tables.items() if value}, name)
+
+
+def handed(tables: Tables, family: Any) -> tuple[Tables, dict[str, Any]]:
+    """Return tables that name functions, classes and objects, and these by their names.
+
+    Args:
+        tables: tables, in which functions, losses, metrics and their classes may stand as they are.
+        family: what builds the models, as `studyhall.Study` takes it.
+    """
+    training, study = tables.get("training", {}), tables.get("study", {})
+    listed = [family, training.get("loss"), *_listed(training.get("metrics"))]
+    listed += [*_listed(study.get("objective")), training.get("callbacks")]
+    things = handover.named([each for each in listed if _is_thing(each)], {})
+    names = {id(thing): name for name, thing in things.items()}
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [named(each) for each in value]
+        return names.get(id(value), value)
+
+    found = merged(tables, {"model": {"family": named(family)}})
+    for table, keys in CODE.items():
+        written = found.get(table, {})
+        written.update({key: named(written[key]) for key in keys if key in written})
+    return found, things
+
+
+def _listed(value: Any) -> list[Any]:
+    return [*value] if isinstance(value, list | tuple) else [value]
+
+
+def _is_thing(value: Any) -> bool:
+    """Return True for what a study file can't hold: a function, a class, an object of Keras'."""
+    return callable(value) or any(
+        hasattr(value, method) for method in ("update_state", "get_config")
+    )
 
 
 def study_file(
@@ -109,8 +147,7 @@ def as_path(file: StudyFile, folder: Path) -> Iterator[Path]:
         file: the study file.
         folder: the folder that its paths start from.
     """
-    own = inspection.OWN_FILE in file.model.family
-    if not (own or inspection.needs_keras(file)):
+    if not (inspection.runs_own_code(file) or inspection.needs_keras(file)):
         yield folder / file.study.name
         return
     with tempfile.NamedTemporaryFile(

@@ -154,7 +154,7 @@ def _timed(plan: Blueprint, built: Built) -> tuple[float, float]:
     engine = forms.engine(plan.data.split, built.form, len(plan.data.classes))
     settings = replace(modelling.settings(plan, built, 0), epochs=TRIED_EPOCHS, patience=None)
     try:
-        with failures.of_training(own_model=plan.builder is not None):
+        with failures.of_training(own_code=plan.runs_own_code):
             epochs = [*engine.training(built.model, settings).epochs()]
         result.check_objectives(plan.objectives, epochs[-1].metrics)
     except UnknownMetric as error:

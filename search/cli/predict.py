@@ -11,7 +11,6 @@ import typer
 
 from studyhall.search.cli.options import Name, Storage, find_described, writing
 from studyhall.search.display.terminal import remark, say
-from studyhall.search.evaluation import best as winner
 from studyhall.search.process import quiet
 from studyhall.search.study import chosen_backend
 from studyhall.storage.artifacts import atomic_files
@@ -37,20 +36,15 @@ def predict(
     ] = None,
 ) -> None:
     """Predict new data by the proven model: class names and probabilities, or values."""
-    from studyhall.search.evaluation import new_samples
-
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find_described(db, name, "predict")
-        found = winner.read(db, study, trial)
-    chosen_backend.of_study(study)
-    quiet.import_keras()
-    from studyhall.search.evaluation import prediction
+        chosen_backend.of_study(study)
+        quiet.import_keras()
+        from studyhall.search.evaluation import prediction
 
-    card = prediction.card_of(found)
-    samples = new_samples.read(file, card)
-    for line in samples.remarks:
+        told, remarks = prediction.of(db, study, file, trial)
+    for line in remarks:
         remark(line)
-    told = prediction.predict(found, card, samples)
     if output is None:
         told.to_csv(sys.stdout, index=False)
         return

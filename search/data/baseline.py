@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.study_file.losses import BINARY, LOSSES, MULTICLASS, REGRESSION
+from studyhall.search.study_file.own_code import is_own
 
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
@@ -34,10 +35,10 @@ def about(data: Data, loss: str) -> dict[str, Any]:
 
     Returns:
         ``task``, ``samples`` (number in the training, validation and test part), ``guess_loss``
-        (the baseline loss), ``guess_losses`` (the same for every loss that fits the task, by
-        name), ``class_shares`` (frequency of each class or label; None for regression) and
-        ``guess_error`` (error rate of always predicting the most frequent class; None for
-        multilabel and regression).
+        (the baseline loss; None for a loss of the user's own), ``guess_losses`` (the same for
+        every loss that fits the task, by name), ``class_shares`` (frequency of each class or
+        label; None for regression) and ``guess_error`` (error rate of always predicting the most
+        frequent class; None for multilabel and regression).
     """
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     y, task = data.train.y, data.task
@@ -45,7 +46,7 @@ def about(data: Data, loss: str) -> dict[str, Any]:
     return {
         "task": task,
         "samples": {name: len(part) for name, part in parts.items()},
-        "guess_loss": guess_loss(task, y, loss),
+        "guess_loss": None if is_own(loss) else guess_loss(task, y, loss),
         "guess_losses": {name: guess_loss(task, y, name) for name in fitting},
         "class_shares": None if task == REGRESSION else _shares(task, y).tolist(),
         "guess_error": _error(y) if task in (BINARY, MULTICLASS) else None,
@@ -66,6 +67,8 @@ def of_trial(
     balanced = values.get("class_weights", "none") != "none"
     if own is not None:
         return _of_own(known, own, balanced)
+    if is_own(loss):
+        return None
     # The focal loss is built without label smoothing.
     smoothing = 0.0 if "focal" in loss else float(values.get("label_smoothing") or 0.0)
     if not (balanced or smoothing):

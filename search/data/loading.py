@@ -45,6 +45,7 @@ class Data:
             order of `split.pool`; None if the source has its own validation set.
         table: the columns of a table, of which the features of a sample are made.
         remarks: sentences on what was read in a way that the user should know of.
+        given: the form of the targets in the user's own arrays.
     """
 
     split: Fold
@@ -61,6 +62,7 @@ class Data:
     pool_samples: splits.Rows | None = None
     table: tuple[Column, ...] = ()
     remarks: tuple[str, ...] = ()
+    given: targets.Given = targets.AS_CODED
 
     @property
     def train(self) -> Part:
@@ -103,6 +105,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         arrays = sources.read(section, folder)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
+    given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
     arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
     train = _part(arrays, coding, rows.get("training"), None)
@@ -128,6 +131,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         pool_samples=_pooled(rows),
         table=arrays.table,
         remarks=arrays.remarks,
+        given=given,
     )
 
 

@@ -58,6 +58,36 @@ class Coding:
         return shortened(self.classes)
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The form of the targets in the user's own arrays, which losses of the user's own get.
+
+    Attributes:
+        shape: shape of the targets of one sample; None where it is that of coded ones.
+        dtype: their type.
+        table: (classes, *shape) the targets of each class; None for other tasks.
+    """
+
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    table: NDArray[Any] | None = None
+
+
+AS_CODED = Given()
+
+
+def given(y: Targets, coded: Coding) -> Given:
+    """Return the form of targets as they are, for code that gets them back from coded ones."""
+    if y.dtype.kind not in "biuf":  # no loss takes text
+        return AS_CODED
+    shape, kind = y.shape[1:], np.dtype(np.float32) if y.dtype.kind == "f" else y.dtype
+    if coded.labels is None:
+        return Given(shape, kind.name)
+    one_hot = y.ndim == 2 and y.shape[1] > 1
+    rows = np.eye(len(coded.labels)) if one_hot else coded.labels.reshape(-1, *shape)
+    return Given(shape, kind.name, rows.astype(kind))
+
+
 def coding(
     y: Targets,
     task: str = "auto",

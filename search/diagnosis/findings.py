@@ -20,7 +20,7 @@ from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.process import quiet
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file import objectives
+from studyhall.search.study_file import objectives, own_code
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import Scalar
 from studyhall.spaces.space import Space, read_space
@@ -131,7 +131,7 @@ def in_memory(db: Database, study: Study, count: int = 1) -> optuna.Study:
     found = quiet.optuna_study(study_name=study.name, directions=directions)
     with warnings.catch_warnings():  # Optuna warns that metric names are experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found.set_metric_names(objectives.of_study(study.config)[:count])
+        found.set_metric_names([*map(own_code.name_of, objectives.of_study(study.config)[:count])])
     for trial in frozen.of_study(db, study.study_id):
         known = (trial.values or [])[:count]
         trial.values = known if len(known) == count else None  # a stopped trial has only the first

@@ -19,6 +19,10 @@ from studyhall.search.study_file import config, toml_writer
 from studyhall.spaces import spelling
 
 OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
+OWN_CODE = (
+    *(("training", key) for key in ("loss", "metrics", "callbacks")),
+    ("study", "objective"),
+)  # keys that may name code of the user's
 
 
 def next_name(name: str, taken: Iterable[str]) -> str:
@@ -59,6 +63,8 @@ def study_file(
     if folder is not None:
         tables["data"]["source"] = _moved(old.data.source, stored.folder, folder)
         tables["model"]["family"] = _moved(old.model.family, stored.folder, folder)
+        for table, key in OWN_CODE:
+            tables[table][key] = _all_moved(tables[table][key], stored.folder, folder)
     if old.study.storage is not None:
         tables["study"]["storage"] = config.without_password(old.study.storage)
     head = f"The next study, proposed from {complete} complete trials of {old.study.name}."
@@ -90,6 +96,14 @@ def _reasons(proposal: Proposal, found: OfHyperparameter | None) -> Iterator[str
     changed = f"; {proposal.why}" if proposal.why else ""
     yield f"{weight}best trials: {found.good_range}{changed}"
     yield from (tendency.sentence() for tendency in found.tendencies)
+
+
+def _all_moved(named: Any, old: Path, new: Path) -> Any:
+    """Rewrite a name or a list of names; those that are no reference stay as they are."""
+    if isinstance(named, list):
+        return [_all_moved(each, old, new) for each in named]
+    own = isinstance(named, str) and OWN_FILE.fullmatch(named)
+    return _moved(named, old, new) if own else named
 
 
 def _moved(reference: str, old: Path, new: Path) -> str:

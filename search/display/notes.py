@@ -97,7 +97,8 @@ def trial_note(
         history: Its epochs, flat or as in the database.
         params: Its hyperparameters.
         value: Its value; None: the objective at the best epoch of the history.
-        stopped: Why training ended: epochs, patience, time, diverged or by hand.
+        stopped: Why training ended: epochs, patience, time, diverged, by hand or by its
+            callbacks.
         reason: Why it failed.
         verdict: The verdict on its curves in a sentence, then the advice, a sentence each.
         objective, direction: The metric that is its value, and minimize or maximize.
@@ -155,7 +156,7 @@ def _outcome(
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))
     at = f" at epoch {best['epoch']}" if best and len(curves.folds(history)) == 1 else ""
-    found = f"{_escaped(objective)} {_short(least)}{at}"
+    found = f"{_escaped(objectives.shown(objective))} {_short(least)}{at}"
     if state == "PRUNED":
         cause = "stopped by hand" if stopped == "by hand" else "it fell behind"
         return f"**Trial {number} was pruned {after}:** {cause}. Its best: {found}."
@@ -164,6 +165,7 @@ def _outcome(
         "epochs": "all epochs trained",
         "time": "the time limit was reached",
         "diverged": "the loss became NaN or infinite",
+        "by its callbacks": "stopped by its callbacks",
     }.get(stopped or "", "")
     return f"**Trial {number}: {found}**, {after}{f' ({why})' if why else ''}."
 

@@ -71,7 +71,7 @@ class Best:
     @property
     def objective(self) -> str:
         """The name of the first objective, which the trial's value measures."""
-        return objectives.of_study(self.study.config)[0]
+        return objectives.shown(objectives.of_study(self.study.config)[0])
 
     @property
     def model(self) -> str:

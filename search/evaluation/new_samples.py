@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Card = Mapping[str, Any]  # best.json
+Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | NDArray[Any]"
 
 
 @dataclass(frozen=True)
@@ -42,24 +44,34 @@ class NewSamples:
     remarks: tuple[str, ...] = ()
 
 
-def read(path: Path, card: Card) -> NewSamples:
+def read(source: Source, card: Card) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
 
     Args:
-        path: a table, an .npz or .npy file, or a folder of pictures.
+        source: a table, an .npz or .npy file, or a folder of pictures; or a DataFrame or an array.
         card: the card of the exported model.
 
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    if isinstance(source, str | os.PathLike):
+        return _of_path(Path(source), card)
+    if hasattr(source, "columns"):
+        return _rows(source, Path("the table"), _table(Path("the table"), card))
+    return _array(np.asarray(source), Path("the array"), card)
+
+
+def _of_path(path: Path, card: Card) -> NewSamples:
     if not path.exists():
         raise _refused(path, "no such file", "a file or a folder")
     if path.is_dir():
         return _pictures(path, card)
     if table_files.is_table(path):
-        return _rows(path, card)
+        table = _table(path, card)
+        as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
+        return _rows(table_files.read(path, as_text), path, table)
     if path.suffix.lower() in (".npz", ".npy"):
-        return _arrays(path, card)
+        return _array(_of_file(path), path, card)
     raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of pictures")
 
 
@@ -67,15 +79,17 @@ def _refused(path: Path, received: str, expected: str) -> DataError:
     return DataError([f"{path}: received {received}, expected {expected}"])
 
 
-def _rows(path: Path, card: Card) -> NewSamples:
-    """Read rows of a table."""
+def _table(path: Path, card: Card) -> tuple[Column, ...]:
+    """Return the columns that the model was trained with."""
     about = card.get("rows")
     if about is None:
         shape = tuple(card["input_shape"])
         raise _refused(path, "a table", f"samples of shape {shape}, as the model was trained with")
-    table = tuple(map(_column, about["columns"]))
-    as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
-    frame = table_files.read(path, as_text)
+    return tuple(map(_column, about["columns"]))
+
+
+def _rows(frame: pd.DataFrame, path: Path, table: tuple[Column, ...]) -> NewSamples:
+    """Return rows of a table."""
     missing = [each.name for each in table if each.name not in frame]
     if missing:
         received = f"no column {shortened(missing)} in {path.name}"
@@ -129,10 +143,9 @@ def _count(rows: NDArray[np.bool_]) -> str:
     return f"{rows.sum()} row" + ("" if rows.sum() == 1 else "s")
 
 
-def _arrays(path: Path, card: Card) -> NewSamples:
-    """Read samples of an .npy file, or those called x in an .npz file."""
+def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:
+    """Return samples of an array."""
     wanted = tuple(card["input_shape"])
-    x = _of_file(path)
     if x.ndim == len(wanted) and wanted[-1:] == (1,):
         x = x[..., np.newaxis]
     if x.dtype.kind not in "biuf" or x.shape[1:] != wanted:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data import tables
-from studyhall.search.evaluation import best, row_model
+from studyhall.search.evaluation import best, new_samples, row_model
 from studyhall.search.evaluation.best import Best
-from studyhall.search.evaluation.new_samples import Card, NewSamples
+from studyhall.search.evaluation.new_samples import Card, NewSamples, Source
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import BINARY, MULTICLASS, MULTILABEL
 from studyhall.search.trial import exporting
+from studyhall.storage.database import Database
+from studyhall.storage.studies.rows import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,30 @@ def card_of(found: Best) -> Card:
         wanted = "a function of a file, or study.best.model in Python"
         raise ConfigError([f'study "{name}": its function is in no file, expected {wanted}'])
     return card
+
+
+def of(
+    db: Database, study: Study, source: Source, number: int | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Predict new data by a study's proven model.
+
+    Args:
+        db: the database of the study.
+        study: the study.
+        source: as `new_samples.read` takes it.
+        number: number of a trial to use instead of the best.
+
+    Returns:
+        What `predict` returns, and sentences on what did not quite fit.
+
+    Raises:
+        ConfigError: there is no such model.
+        DataError: the data are not what it takes.
+    """
+    found = best.read(db, study, number)
+    card = card_of(found)
+    samples = new_samples.read(source, card)
+    return predict(found, card, samples), samples.remarks
 
 
 def predict(found: Best, card: Card, samples: NewSamples) -> pd.DataFrame:

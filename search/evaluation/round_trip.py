@@ -94,6 +94,8 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
     """
     registered = dict(keras.saving.get_custom_objects())
     built, chosen = drawn(plan, params)
+    if built.callbacks is not None:
+        built.callbacks()  # so that what they are not is said before anything is trained
     _shift(built.model)
     fold = plan.data.folds[0]
     few = fold.pool.rows(fold.train_rows[:SAMPLES])

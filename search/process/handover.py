@@ -1,7 +1,8 @@
-"""The function that builds a study's models, where a program has it rather than a file.
+"""Functions, classes and objects of a study that a program has rather than a file.
 
-The program hands it to the processes it starts: to workers, and to the one that proves the best
-model. A study knows it by its family.
+The function that builds its models may be a cell of a notebook; so may its loss, its metrics, and
+what makes its callbacks. The program hands them to the processes it starts: to workers, and to the
+one that proves the best model. A study file names them by what stands for them.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import hashlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from studyhall.search.process import offer
 
 PREFIX = "python:"  # of the family in a study's record
+ALL = "things of a study"  # the name under which they are offered
 
-_held: dict[str, tuple[Callable[..., Any], str]] = {}  # function and fingerprint, by family
+_held: dict[str, tuple[Any, str]] = {}  # function, class or object, and fingerprint, by its name
 
 
 class NotHandedError(Exception):
@@ -33,18 +35,37 @@ def is_handed(family: str) -> bool:
     return family.startswith(PREFIX)
 
 
-def family(function: Callable[..., Any]) -> str:
+def family(function: Any) -> str:
     """Return what stands for a function where a study file names a family."""
     name = getattr(function, "__name__", type(function).__name__)
     return PREFIX + (re.sub(r"\W+", "", name) or "build")
 
 
-def hold(function: Callable[..., Any]) -> None:
-    """Keep a function for this process, under its family."""
-    _held[family(function)] = function, _fingerprint(function)
+def hold(things: Mapping[str, Any]) -> None:
+    """Keep things for this process, by their names."""
+    for name, thing in things.items():
+        _held[name] = thing, _fingerprint(thing)
 
 
-def fetched(named: str) -> Callable[..., Any]:
+def named(things: Iterable[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return functions, classes and objects by names that stand for them in a study file.
+
+    Args:
+        things: the things.
+        known: others that have such names already.
+    """
+    found = dict(known)
+    for thing in things:
+        name = plain = family(thing)
+        count = 1
+        while name in found and found[name] is not thing:
+            count += 1
+            name = f"{plain}_{count}"
+        found[name] = thing
+    return found
+
+
+def fetched(named: str) -> Any:
     """Return the function of a family: this process's own, or its parent's.
 
     Raises:
@@ -63,28 +84,28 @@ def fingerprint(named: str) -> str:
 
 
 @contextlib.contextmanager
-def offered(function: Callable[..., Any] | None, study: str) -> Iterator[None]:
-    """Hand a function, if there is one, to every process that is started in a `with` block.
+def offered(things: Mapping[str, Any], study: str) -> Iterator[None]:
+    """Hand things, if there are any, to every process that is started in a `with` block.
 
     Args:
-        function: builds the models; None: a file does.
+        things: the things, by their names.
         study: the study's name, for messages.
 
     Raises:
-        ConfigError: the function refers to something that can't be pickled.
+        ConfigError: one of them refers to something that can't be pickled.
     """
-    if function is None:
+    if not things:
         yield
         return
-    hold(function)
-    named = family(function)
-    with offer.offered(named, _held[named], study):
+    hold(things)
+    # Together, as they may refer to each other.
+    with offer.offered(ALL, {name: _held[name] for name in things}, study):
         yield
 
 
-def _found(named: str) -> tuple[Callable[..., Any], str]:
-    if named not in _held and (handed := offer.received(named)) is not None:
-        _held[named] = handed
+def _found(named: str) -> tuple[Any, str]:
+    if named not in _held:
+        _held.update(offer.received(ALL) or {})
     if named not in _held:
         raise NotHandedError(
             f'"{named}", a function of a Python program or notebook, which only that one has: '
@@ -93,11 +114,20 @@ def _found(named: str) -> tuple[Callable[..., Any], str]:
     return _held[named]
 
 
-def _fingerprint(function: Callable[..., Any]) -> str:
+def _fingerprint(function: Any) -> str:
     digest = hashlib.sha256()
     for each in _with_called(function):
         digest.update(_source(each))
+    if not (inspect.isroutine(function) or inspect.isclass(function)):
+        digest.update(_source(type(function)) + _configuration(function))
     return digest.hexdigest()
+
+
+def _configuration(thing: Any) -> bytes:
+    """Return the arguments of an object of Keras' as text; empty if it doesn't tell them."""
+    with contextlib.suppress(Exception):  # the user's get_config may raise anything
+        return repr(sorted(thing.get_config().items())).encode()
+    return b""
 
 
 def _with_called(function: Any) -> list[Any]:

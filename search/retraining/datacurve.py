@@ -204,7 +204,7 @@ def read(db: Database, study: Study) -> DataCurve | None:
         sum(row.result is None for row in rows),
         sum(row.gpu_seconds for row in rows),
         tuple(result["reason"] for _, result in results if "reason" in result),
-        objectives.of_study(study.config)[0],
+        objectives.shown(objectives.of_study(study.config)[0]),
         study.direction,
     )
 

@@ -46,7 +46,7 @@ class Progress:
 
     def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
         self._db, self._study, self._purpose, self._view = db, study, purpose, view
-        self._objective = objectives.of_study(study.config)[0]
+        self._objective = objectives.shown(objectives.of_study(study.config)[0])
         self._told = {one.id for one in self._read() if one.result is not None}
 
     def look(self) -> list[TrialRecord]:

@@ -71,11 +71,12 @@ def _differences(
         rows = {row["epoch"]: row for row in history if row["fold"] == part}
         # The same seed as in the search.
         seed = trial_seed(study.seed, trial.number, part // folds) + part % folds
-        replayed = {}
-        for epoch in retrainer.training(trial, seed, part % folds).epochs():
+        replayed, training = {}, retrainer.training(trial, seed, part % folds)
+        for epoch in training.epochs():
             replayed[epoch.number] = epoch.metrics
             if epoch.number >= max(rows):
                 break
+        training.end()
         for epoch_number, row in rows.items():
             yield from _of_epoch(part, epoch_number, row["metrics"], replayed.get(epoch_number))
 

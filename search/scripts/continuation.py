@@ -15,10 +15,13 @@ def check(study: Study) -> None:
     Raises:
         ConfigError: a function that a program or a notebook has defined trains its trials.
     """
-    family = record.stored(study).file.model.family
-    if handover.is_handed(family):
-        builder = family.removeprefix(handover.PREFIX)
+    file = record.stored(study).file
+    names = [each.name for each in file.own_code if handover.is_handed(each.reference)]
+    if handover.is_handed(file.model.family):
+        builder = file.model.family.removeprefix(handover.PREFIX)
         raise _from_python(study, f'its models are built by "{builder}"')
+    if names:
+        raise _from_python(study, f'its models are trained with "{names[0]}"')
     check_script(study)
 
 

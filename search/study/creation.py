@@ -15,7 +15,7 @@ from typing import Any
 from studyhall.search.study import chosen_backend, inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study.record import stored
-from studyhall.search.study_file import config, objectives, paths
+from studyhall.search.study_file import config, objectives, own_code, paths
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change
 from studyhall.search.study_file.sections import StudyFile
@@ -79,7 +79,7 @@ def create(
     )
     if created:
         axis = "study:metric_names"  # Optuna's attribute for the names of the objectives
-        named = objectives.of_file(dict(file.study))
+        named = [*map(own_code.name_of, objectives.of_file(dict(file.study)))]
         if named == [objectives.VALUE]:  # Optuna calls it so by itself
             return study
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)

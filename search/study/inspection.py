@@ -17,11 +17,11 @@ from studyhall.search.data.errors import DataError
 from studyhall.search.process import handover, keras_settings, wire
 from studyhall.search.study import extras, repeated
 from studyhall.search.study.imported_files import imported
-from studyhall.search.study_file import losses, objectives
+from studyhall.search.study_file import losses, objectives, own_code
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import builder_forms, user_code
-from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.failures import NamedCodeError, UnusableNamedError, UserCodeError
 
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
@@ -64,8 +64,25 @@ def glance(file: StudyFile, path: Path) -> None:
     if OWN_FILE in file.model.family:
         with naming(path.name, builder(file)):
             user_code.find_builder(file.model.family, path.parent)
+    if problems := [*_unfindable(file, path)]:
+        raise ConfigError(problems)
     with naming(path.name, _own_data(file)):
         source_check.check(file.data.source, path.parent)
+
+
+def _unfindable(file: StudyFile, path: Path) -> Iterator[str]:
+    """Yield a line for each loss, metric or callback of the user's that is not there."""
+    for named in file.own_code:
+        if OWN_FILE in named.reference:
+            try:
+                user_code.find_any(named.reference, path.parent, own_code.FORMS[named.role])
+            except UserCodeError as error:
+                yield f"{path.name}: {named.label.error(error)}"
+
+
+def runs_own_code(file: StudyFile) -> bool:
+    """Return True if the study file names code of the user's that only Keras can run."""
+    return OWN_FILE in file.model.family or bool(file.own_code)
 
 
 def needs_keras(file: StudyFile) -> bool:
@@ -87,23 +104,22 @@ def inspect(
         file: the study file, checked.
         path: the study file's path.
         once: skip the check that the user's function returns the same data each time.
-        tried: called with file, data and folder if the user's own function builds the model, to
-            try it out.
+        tried: called with file, data and folder if the user's own code builds or trains the model,
+            to try it out.
         loaded: the data, if they have been loaded already.
 
     Raises:
         ConfigError: the data can't be used, or a loss or metric doesn't fit them.
         UserCodeError: a function of the user's can't be used.
     """
-    own = OWN_FILE in file.model.family
     glance(file, path)
     loaded = loaded or load(file, path, once=once)
-    if own:
-        with naming(path.name, builder(file)):
+    with naming(path.name, builder(file)):
+        if OWN_FILE in file.model.family:
             user_code.load_builder(file.model.family, path.parent)
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
-            if tried is not None:
-                tried(file, loaded, path.parent)
+        if runs_own_code(file) and tried is not None:
+            tried(file, loaded, path.parent)
     from studyhall.search.data import baseline
 
     known = baseline.about(loaded, file.training.loss)
@@ -149,6 +165,9 @@ def naming(name: str, own: NamedFunction) -> Iterator[None]:
         yield
     except (ConfigError, DataError) as error:
         raise ConfigError([f"{name}: {problem}" for problem in error.problems]) from error
+    except NamedCodeError as error:
+        kind = UnusableNamedError if isinstance(error, UnusableNamedError) else NamedCodeError
+        raise kind(f"{name}: {error}") from error.__cause__
     except UserCodeError as error:
         line = f'{own.key}: received "{own.reference}" ({error}), expected {own.expected}'
         raise UserCodeError(f"{name}: {line}") from error.__cause__
@@ -168,23 +187,25 @@ def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
 
     Files are named by their paths from the folder.
     """
-    references = [file.data.source, file.model.family]
-    named = {name.rpartition(":")[0] for name in references if OWN_FILE in name}
+    keys = {file.data.source: "[data] source", file.model.family: "[model] family"}
+    keys |= {each.reference: each.key for each in file.own_code}
+    named = {name.rpartition(":")[0] for name in keys if OWN_FILE in name}
     used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
-    family = file.model.family
-    handed = {family: _of_function(family)} if handover.is_handed(family) else {}
+    handed = {
+        name: _of_function(name, key) for name, key in keys.items() if handover.is_handed(name)
+    }
     return handed | {
         path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
         for path in sorted({*named, *used})
     }
 
 
-def _of_function(family: str) -> str:
+def _of_function(name: str, key: str) -> str:
     """Return the fingerprint of a function that a Python program has, or has handed over."""
     try:
-        return handover.fingerprint(family)
+        return handover.fingerprint(name)
     except handover.NotHandedError as error:
-        raise ConfigError([f"[model] family: received {error}"]) from None
+        raise ConfigError([f"{key}: received {error}"]) from None
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
@@ -197,7 +218,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
         ConfigError: as `inspect`, or with the lines that the subprocess printed.
         RuntimeError: the subprocess failed by a bug; the message is its stderr.
     """
-    if not needs_keras(file) and OWN_FILE not in file.model.family:
+    if not needs_keras(file) and not runs_own_code(file):
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from studyhall.search.study_file import mistakes, toml_reader
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change, added_trials, differences
+from studyhall.search.study_file.mistake import Mistake
 from studyhall.search.study_file.sections import (
     DataSection,
     ModelSection,
@@ -154,7 +155,7 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
 
 def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
     merged = _merged(tables, overrides)
-    found: list[mistakes.Mistake] = []
+    found: list[Mistake] = []
     checked: StudyFile | None = None
     try:
         checked = StudyFile.model_validate(merged)
@@ -177,6 +178,6 @@ def _merged(tables: dict[str, Any], overrides: Tables) -> dict[str, Any]:
     return merged
 
 
-def _line(mistake: mistakes.Mistake, name: str, overrides: Tables) -> str:
+def _line(mistake: Mistake, name: str, overrides: Tables) -> str:
     given = mistake.key in overrides.get(mistake.table, {})
     return f"{'command line' if given else name}: {mistake}"

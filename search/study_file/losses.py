@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from studyhall.search.study_file import own_code
 from studyhall.spaces import spelling
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
@@ -46,7 +47,8 @@ def problems(
     """Return a line for each loss, metric or objective that doesn't fit the task of the data.
 
     Args:
-        loss, metrics: ``[training]`` of a checked study file; ``auto`` always fits.
+        loss, metrics: ``[training]`` of a checked study file; ``auto`` and the user's own always
+            fit.
         task: binary, multiclass, multilabel or regression.
         named_objectives: ``[study] objective``; names outside of `METRICS` are not checked.
     """
@@ -61,5 +63,5 @@ def problems(
         f"{key}: received {spelling.as_toml(name)}, expected for {task} data"
         f" {spelling.one_of('', [each for each, tasks in known.items() if task in tasks])}"
         for key, name, known in checked
-        if name != "auto" and task not in known[name]
+        if name != "auto" and not own_code.is_own(name) and task not in known[name]
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from studyhall.search.study_file import objectives, reference
+from studyhall.search.study_file import metric_mistakes, reference
+from studyhall.search.study_file.mistake import FIXED, LONGEST, Mistake
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.study_file.value_types import USER_FAMILY
 from studyhall.spaces import fixed, hyperparameters, space, spelling
@@ -17,27 +17,7 @@ from studyhall.spaces import fixed, hyperparameters, space, spelling
 Tables = dict[str, Any]
 
 MOST_POINTS = 1_000_000  # points of a grid, which every worker keeps in memory
-LONGEST = 80  # characters of a received value in a message
-LONGEST_LINE = 200  # characters of the whole part after "received", or of a name
 TABLES = tuple(StudyFile.model_fields)
-FIXED = "[trials]"  # becomes [[trials]], as it is an array of tables
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One mistake; ``table`` is "" for a key outside of tables, ``key`` is "" for a whole table."""
-
-    table: str
-    key: str
-    received: str
-    expected: str
-
-    def __str__(self) -> str:
-        key = self.key and (self.key if self.table == FIXED else spelling.as_key(self.key))
-        table = self.table and f"[{spelling.visible(self.table)}]"
-        place = " ".join(part for part in (table, key) if part)
-        received = spelling.cut(self.received, LONGEST_LINE)
-        return f"{spelling.cut(place, LONGEST_LINE)}: received {received}, expected {self.expected}"
 
 
 def of_models(error: ValidationError, tables: Tables) -> list[Mistake]:
@@ -84,7 +64,8 @@ def of_trials(tables: Tables) -> list[Mistake]:
 def of_whole(file: StudyFile) -> list[Mistake]:
     """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
-    return [*_of_number(file), *_of_objectives(file), *pruning, *of_backend(file)]
+    measured = metric_mistakes.of_whole(file)
+    return [*_of_number(file), *measured, *pruning, *of_backend(file)]
 
 
 def of_backend(file: StudyFile) -> Iterator[Mistake]:
@@ -97,28 +78,6 @@ def _of_number(file: StudyFile) -> Iterator[Mistake]:
     if len(file.trials) > file.study.trials:
         expected = f"at least {len(file.trials)}, as many as there are [[trials]]"
         yield Mistake("study", "trials", str(file.study.trials), expected)
-
-
-def _of_objectives(file: StudyFile) -> Iterator[Mistake]:
-    """Yield unknown objectives, and pruners and samplers that don't support several."""
-    first, *others = names = objectives.of_file(file.study.model_dump())
-    known = [name for name in objectives.KNOWN if name not in objectives.AT_THE_END]
-    if first not in known and file.study.direction == "auto":
-        near = spelling.nearest(first, known)
-        meant = f'"{near}"' if near else f"one of {', '.join(known)}"
-        expected = f"{meant}; for a metric of your own model, also direction"
-        yield Mistake("study", "objective", f'"{first}"', expected)
-    for name in others:
-        if name not in objectives.KNOWN:
-            yield Mistake(
-                "study", "objective", f'"{name}"', spelling.one_of(name, [*objectives.KNOWN])
-            )
-    if others and file.search.pruner not in ("auto", "none"):
-        received = f'"{file.search.pruner}" with {len(names)} objectives'
-        yield Mistake("search", "pruner", received, '"auto" or "none": pruning needs one objective')
-    if others and file.search.sampler == "cmaes":
-        received = f'"cmaes" with {len(names)} objectives'
-        yield Mistake("search", "sampler", received, '"auto": cmaes needs one objective')
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:

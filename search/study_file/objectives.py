@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studyhall.search.study_file import own_code
 from studyhall.search.study_file.losses import METRICS
 
 LOSS = "validation loss"
@@ -33,16 +34,23 @@ def of_file(study: Mapping[str, Any]) -> list[str]:
 
 
 def directions(study: Mapping[str, Any]) -> list[str]:
-    """Return each objective's direction; ``[study] direction``, if given, sets the first one's."""
-    first, *others = of_file(study)
-    given = study.get("direction", "auto")
-    own = KNOWN.get(first, MINIMIZE) if given == "auto" else given
-    return [own, *(KNOWN[name] for name in others)]
+    """Return each objective's direction, as ``[study] direction`` gives it, or as it is known."""
+    return [
+        KNOWN.get(name, MINIMIZE) if way == "auto" else way
+        for name, way in zip(of_file(study), given_ways(study), strict=True)
+    ]
+
+
+def given_ways(study: Mapping[str, Any]) -> list[str]:
+    """Return ``[study] direction`` for each objective; a single one is that of the first."""
+    given, count = study.get("direction", "auto"), len(of_file(study))
+    listed = [given] if isinstance(given, str) else [*given]
+    return [*listed, *["auto"] * (count - len(listed))]
 
 
 def shown(name: str) -> str:
-    """Return the name with its unit, for display."""
-    return f"{name} in {UNITS[name]}" if name in UNITS else name
+    """Return the name with its unit, for display; that of the user's own without its file."""
+    return f"{name} in {UNITS[name]}" if name in UNITS else own_code.name_of(name)
 
 
 def recorded(name: str) -> str:
@@ -51,7 +59,7 @@ def recorded(name: str) -> str:
         return name
     if name.startswith(TRAINING):
         return name.removeprefix(TRAINING)
-    return "val_loss" if name == LOSS else f"val_{name}"
+    return "val_loss" if name == LOSS else f"val_{own_code.name_of(name)}"
 
 
 def sign(direction: str) -> float:

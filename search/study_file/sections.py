@@ -11,15 +11,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from studyhall.search.study_file import objectives
+from studyhall.search.study_file import objectives, own_code
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.value_types import (
     LOCAL,
     ArtifactPlace,
+    Callbacks,
     ColumnKinds,
     Count,
     CountOrZero,
     DatabaseUrl,
+    Direction,
     Family,
     Gpus,
     ImageSize,
@@ -79,9 +81,11 @@ class StudySection(Section):
     """random seed of the split, and of each trial's initial weights and sample order"""
     objective: Objective = objectives.LOSS
     """what trials are ranked by, at their best epochs: validation loss, or a metric on the
-    validation set; a list searches for a Pareto front, and trials are ranked by its first entry"""
-    direction: Literal["auto", "minimize", "maximize"] = "auto"
-    """direction of the first objective; auto knows it, except for metrics of your own"""
+    validation set, also my_metrics.py:profit; a list searches for a Pareto front, and trials are
+    ranked by its first entry"""
+    direction: Direction = "auto"
+    """direction of the first objective, or a list with one for each; auto knows it, except for
+    metrics of your own"""
     confirm_top: Count | None = None
     """when the budget is spent, retrain this many of the best trials, each confirm_seeds times"""
     confirm_seeds: Annotated[int, Field(ge=1, le=100)] = 3
@@ -144,9 +148,13 @@ class TrainingSection(Section):
     trial_minutes: Positive | Literal["none"] = "none"
     """time limit of a trial in minutes; its best epoch so far counts; a trial that hangs fails"""
     loss: Loss = "auto"
-    """loss function by its Keras name; auto chooses by the task"""
+    """loss function by its Keras name, or your own, relative to this file; auto chooses by the
+    task"""
     metrics: Metrics = "auto"
-    """list of metrics to record besides the loss; auto chooses by the task"""
+    """list of metrics to record besides the loss, also of your own; auto chooses by the task"""
+    callbacks: Callbacks | None = None
+    """your own function () or (trial) that returns Keras callbacks, for each training; models then
+    train by model.fit"""
     backend: Literal["auto", "tensorflow", "jax", "torch"] = "auto"
     """Keras backend of all workers; auto: $KERAS_BACKEND, else keras.json, else tensorflow, as the
     study begins; see docs/backends.md"""
@@ -245,3 +253,8 @@ class StudyFile(Section):
     space: dict[str, Any] = {}
     workers: WorkersSection = WorkersSection()
     trials: list[dict[str, Any]] = []
+
+    @property
+    def own_code(self) -> list[own_code.Named]:
+        """The user's own losses, metrics, objectives and callbacks."""
+        return [*own_code.of_tables(dict(self.study), dict(self.training))]

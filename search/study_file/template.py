@@ -53,6 +53,7 @@ EXAMPLES: dict[str, object] = {
     "group": "patient",
     "target": "species",
     "image_size": [64, 64],
+    "callbacks": "my_callbacks.py:make",
     "mlflow": "http://localhost:5000",
     "samples": 10000,
     "recycle_mib": 8192,

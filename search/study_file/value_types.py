@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from studyhall.search.study_file import objectives, paths
+from studyhall.search.study_file import objectives, own_code, paths
 from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import hyperparameters, spelling
@@ -94,6 +94,8 @@ def _builder(family: str) -> str:
 
 def _ranking(named: str | list[str]) -> str | list[str]:
     names = [named] if isinstance(named, str) else named
+    for name in names:
+        _checked_path(name)
     if not names or len({*names}) < len(names):
         raise ValueError("a name, or a list of different names")
     if names[0] in objectives.AT_THE_END:
@@ -102,15 +104,19 @@ def _ranking(named: str | list[str]) -> str | list[str]:
 
 
 def _known_loss(loss: str) -> str:
-    if loss not in ("auto", *LOSSES):
-        raise ValueError(spelling.one_of(loss, ["auto", *LOSSES]))
-    return loss
+    if loss not in ("auto", *LOSSES) and not own_code.is_own(loss):
+        raise ValueError(spelling.one_of(loss, ["auto", *LOSSES, "my_losses.py:focal"]))
+    return _checked_path(loss)
 
 
 def _known_metrics(metrics: str | list[str]) -> str | list[str]:
-    unknown = [] if isinstance(metrics, str) else [m for m in metrics if m not in METRICS]
+    listed = [] if isinstance(metrics, str) else metrics
+    unknown = [each for each in listed if each not in METRICS and not own_code.is_own(each)]
     if unknown:
-        raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], METRICS)}')
+        known = [*METRICS, "my_metrics.py:profit"]
+        raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], known)}')
+    for each in listed:
+        _checked_path(each)
     return metrics
 
 
@@ -120,6 +126,17 @@ def _column_kinds(kinds: dict[str, str]) -> dict[str, str]:
             known = spelling.one_of(kind, [*COLUMN_KINDS, "date:%d.%m.%Y"])
             raise ValueError(f"for {name} {known}")
     return kinds
+
+
+def _callbacks(reference: str) -> str:
+    if not own_code.is_own(reference):
+        raise ValueError("my_callbacks.py:make")
+    return _checked_path(reference)
+
+
+def _checked_path(reference: str) -> str:
+    """Check the path of a reference to the user's code; anything else is returned unchanged."""
+    return paths.check(reference) if own_code.is_own(reference) else reference
 
 
 def _installed(sampler: str) -> str:
@@ -173,7 +190,11 @@ ImageSize = Annotated[
 ]
 Loss = Annotated[
     str,
-    Field(json_schema_extra={"expected": f"one of {', '.join(['auto', *LOSSES])}"}),
+    Field(
+        json_schema_extra={
+            "expected": f"one of {', '.join(['auto', *LOSSES])}, or my_losses.py:focal"
+        }
+    ),
     AfterValidator(_known_loss),
 ]
 Gpus = Annotated[
@@ -185,8 +206,24 @@ Workplace = Annotated[
 ]
 Metrics = Annotated[
     Literal["auto"] | Annotated[list[str], Field(min_length=1)],
-    Field(json_schema_extra={"expected": f'"auto" or some of {", ".join(METRICS)}'}),
+    Field(
+        json_schema_extra={
+            "expected": f'"auto" or some of {", ".join(METRICS)}, my_metrics.py:profit'
+        }
+    ),
     AfterValidator(_known_metrics),
+]
+Callbacks = Annotated[
+    str,
+    Field(json_schema_extra={"expected": "my_callbacks.py:make"}),
+    AfterValidator(_callbacks),
+]
+Way = Literal["auto", "minimize", "maximize"]
+Direction = Annotated[
+    Way | Annotated[list[Way], Field(min_length=1)],
+    Field(
+        json_schema_extra={"expected": '"auto", "minimize", "maximize", or a list of one for each'}
+    ),
 ]
 Objective = Annotated[
     str | list[str],

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from studyhall.search.training.own_measures import OwnLoss, OwnMetric
 from studyhall.spaces.own_classes import is_known
 
 BATCH = 32  # samples: the default of `model.evaluate`
@@ -43,6 +44,8 @@ def validation_batch(model: keras.Model) -> int | None:
 
 
 def _is_mean_loss(loss: Any) -> bool:
+    if isinstance(loss, OwnLoss):
+        return False
     if isinstance(loss, keras.losses.Loss):
         name = type(loss).__name__.lower()
         return is_known(type(loss)) and loss.reduction in _MEANS and name not in _OF_WHOLE_BATCHES
@@ -50,6 +53,8 @@ def _is_mean_loss(loss: Any) -> bool:
 
 
 def _is_mean_metric(metric: Any) -> bool:
+    if isinstance(metric, OwnMetric):
+        return False
     if isinstance(metric, keras.metrics.MeanMetricWrapper):
         function = getattr(metric, "_fn", None)  # private; None if this version of Keras lacks it
         return is_known(type(metric)) and function is not None and _is_mean_function(function)

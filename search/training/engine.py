@@ -97,6 +97,8 @@ class Engine:
         return float(np.median(took)) * 1000 / len(batch)
 
     def _compiled(self, model: keras.Model, settings: Settings) -> TrainingPath:
+        if settings.callbacks is not None:
+            raise NotCompilableError("[training] callbacks need it")
         if settings.engine == "keras":
             raise NotCompilableError('requested by engine = "keras"')
         if backend.name() != backend.TENSORFLOW:

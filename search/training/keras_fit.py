@@ -16,12 +16,15 @@ from studyhall.search.training import (
     feeding,
     memory,
     model_losses,
+    one_training,
     progress,
 )
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.observers import Noted, Validated, Watch, numbers
+from studyhall.search.training.one_training import OneTraining
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
 
@@ -45,7 +48,8 @@ class PlainEpochs:
         self._validation = data.validation
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
-        self._watch = _Watch()
+        self._watch, self._validated_as = Watch(), Validated(self._noted)
+        self._callbacks: OneTraining | None = None
         self._validated = self._dataset(
             self._validation,
             np.arange(data.validation.number),
@@ -62,7 +66,15 @@ class PlainEpochs:
             epochs.append(self._epoch(number))
             if progress.RulesState(*self._state).stopped != progress.RUNNING:
                 break
+        ended = progress.RulesState(*self._state)
+        if ended.stopped != progress.RUNNING or ended.epoch >= self._settings.epochs:
+            self.end()
         return epochs
+
+    def end(self) -> None:
+        """Tell the user's callbacks, if they have been told of the beginning, that it has ended."""
+        if self._callbacks is not None:
+            self._callbacks.end()
 
     def progress(self) -> np.ndarray:
         """Return `progress.RulesState` after the last epoch."""
@@ -75,12 +87,16 @@ class PlainEpochs:
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return weights, seeds, optimizer variables and best weights."""
         variables = [*map(backend.copied, self._variables())]
-        return {"variables": len(variables)}, [*variables, *self._best]
+        facts, arrays = {"variables": len(variables)}, [*variables, *self._best]
+        if self._callbacks is None:
+            return facts, arrays
+        return self._callbacks.saved({**facts, "best": len(self._best)}, arrays)
 
     def restore(self, facts: dict[str, Any], state: list[np.ndarray], done: np.ndarray) -> None:
         """Continue from a saved state."""
         if randomness.seeds() is None:
             raise CheckpointError("this version of Keras hides a part of its random state")
+        one_training.check(facts)
         self._prepare()
         self._one_batch()  # creates the variables that only a first step creates
         variables = self._variables()
@@ -88,8 +104,10 @@ class PlainEpochs:
             raise CheckpointError("the checkpoint's variables are of another model")
         for variable, array in zip(variables, state, strict=False):
             variable.assign(array)
-        self._best = state[len(variables) :]
-        self._state = done
+        known = len(variables) + facts.get("best", len(state) - len(variables))
+        self._best, self._state = state[len(variables) : known], done
+        if self._settings.callbacks is not None:
+            self._joined().restore(facts, state[known:])
 
     def best_weights(self) -> list[np.ndarray]:
         """Return the weights of the best epoch, in the order of the model's weights."""
@@ -122,31 +140,61 @@ class PlainEpochs:
             validation_data=self._validated,
             initial_epoch=number - 1,
             epochs=number,
-            callbacks=[self._watch],
+            callbacks=self._joined() if settings.callbacks is not None else [self._watch],
             shuffle=False,
             verbose=0,
         )
-        metrics = self._metrics(self._watch.logs)
-        self._follow_rules(metrics)
+        noted, logs = self._validated_as.found, self._watch.logs
+        if settings.callbacks is None or noted is None:
+            noted = self._noted({"loss": logs.get("val_loss", math.nan)})
+        metrics = self._metrics(self._logs(), noted)
+        self._follow_rules(metrics, noted)
         wall = time.perf_counter() - began
         self._count_seconds(wall, first=number == 1)
         return Epoch(number, metrics.pop("value"), metrics, wall)
 
-    def _metrics(self, logs: dict[str, float]) -> dict[str, float]:
+    def _joined(self) -> OneTraining:
+        """Return the user's callbacks, made when they are first needed."""
+        if self._callbacks is None:
+            settings = self._settings
+            assert settings.callbacks is not None
+            randomness.seeds()  # now, as making them draws from what callbacks may draw from
+            steps = math.ceil(self._train.number / settings.batch_size)
+            observers = self._validated_as, self._watch
+            self._callbacks = OneTraining(
+                settings.callbacks, self._model, settings.epochs, steps, *observers
+            )
+        return self._callbacks
+
+    def _noted(self, logs: dict[str, Any]) -> Noted:
+        """Note what depends on the weights, when they are those that were validated."""
+        loss = self._value(float(np.mean(logs["loss"]))) if "loss" in logs else math.nan
+        kept = self._settings.callbacks is not None  # they may change the weights before the end
+        weights = [*map(backend.copied, self._model.weights)] if kept else []
+        return Noted(loss, self._penalties(), self._rate(), weights)
+
+    def _logs(self) -> dict[str, float]:
+        """Return the logs of an epoch: Keras' own losses, and what callbacks have added."""
+        if self._settings.callbacks is None:
+            return self._watch.logs
+        measured = numbers(self._validated_as.logs)
+        kept = {name: measured[name] for name in measured if name in ("loss", "val_loss")}
+        return {**self._watch.logs, **kept}
+
+    def _metrics(self, logs: dict[str, float], noted: Noted) -> dict[str, float]:
         """Return the value and the epoch's metrics, by studyhall's names."""
         if missing := {"loss", "val_loss"} - {*logs}:
             step = "train_step" if "loss" in missing else "test_step"
             raise ValueError(f'its {step} returns no "loss", only {", ".join(logs) or "nothing"}')
-        known = {**logs}
+        known = {name: value for name, value in logs.items() if name != "learning_rate"}
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
-        loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
-        rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
+        loss = noted.loss if math.isfinite(keras_loss) else math.nan
         measured = {
-            "loss": keras_loss - self._penalties(),
+            "loss": keras_loss - noted.penalties,
             "val_loss": loss,
             "keras_loss": keras_loss,
             "keras_val_loss": keras_val_loss,
-            "learning_rate": rate,
+            "learning_rate": noted.rate,
             **known,
         }
         return {"value": self._cost(measured) if math.isfinite(loss) else math.nan, **measured}
@@ -172,15 +220,20 @@ class PlainEpochs:
         weights = [w for w in self._model.trainable_weights if w.regularizer is not None]
         return float(sum(float(weight.regularizer(weight)) for weight in weights))
 
-    def _follow_rules(self, metrics: dict[str, float]) -> None:
-        rate, value = np.float32(metrics["learning_rate"]), np.float64(metrics["value"])
-        self._state, best, rate = progress.advance(self._state, self._rules, value, rate)
+    def _follow_rules(self, metrics: dict[str, float], noted: Noted) -> None:
+        rate, value = np.float32(self._rate()), np.float64(metrics["value"])
+        self._state, best, lowered = progress.advance(self._state, self._rules, value, rate)
         if best:
-            self._best = [*map(backend.copied, self._model.weights)]
-        if self._settings.plateau is not None:
-            self._model.optimizer.learning_rate = float(rate)
+            self._best = noted.weights or [*map(backend.copied, self._model.weights)]
+        if self._settings.plateau is not None and lowered != rate:
+            self._model.optimizer.learning_rate = float(lowered)
         if self._model.stop_training and self._state[1] == progress.RUNNING:
-            self._state[1] = progress.PATIENCE  # the user's own train_step stopped the training
+            by_callbacks = self._settings.callbacks is not None
+            # Without callbacks, the user's own train_step stopped the training.
+            self._state[1] = progress.CALLBACKS if by_callbacks else progress.PATIENCE
+
+    def _rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
 
     def _count_seconds(self, wall: float, *, first: bool) -> None:
         trace = self._watch.first_batch_s if first else 0.0
@@ -211,28 +264,3 @@ def _optimizers(model: Any) -> list[Any]:
     kept = [value for value in own if isinstance(value, keras.optimizers.Optimizer)]
     parts = [getattr(it, "optimizers", [it]) for it in (model.optimizer, *kept)]
     return list({id(optimizer): optimizer for each in parts for optimizer in each}.values())
-
-
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.logs: dict[str, float] = {}
-        self.first_batch_s = self.validation_s = self._began = 0.0
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if batch == 0:
-            self.first_batch_s = time.perf_counter() - self._began
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self.validation_s = time.perf_counter() - self._began
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}

@@ -15,8 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from studyhall.search.training.settings import Settings
 
-RUNNING, PATIENCE, DIVERGED = 0.0, 1.0, 2.0
-STOPPED = {PATIENCE: "patience", DIVERGED: "diverged"}
+RUNNING, PATIENCE, DIVERGED, CALLBACKS = 0.0, 1.0, 2.0, 3.0
+STOPPED = {PATIENCE: "patience", DIVERGED: "diverged", CALLBACKS: "by its callbacks"}
 
 
 class RulesState(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 
 from studyhall.spaces.optimization import Plateau
+from studyhall.spaces.training_code import Callbacks
 
 
 class UnknownMetric(ValueError):  # noqa: N818  not an error of the program
@@ -37,6 +38,7 @@ class Settings:
         xla: Compile epochs with XLA.
         objective: Metric that is an epoch's value.
         sign: Factor of the metric, such that lower values are better.
+        callbacks: Makes callbacks of the user's for a training, or None.
     """
 
     epochs: int
@@ -51,3 +53,4 @@ class Settings:
     xla: bool = False
     objective: str = "val_loss"
     sign: float = 1.0
+    callbacks: Callbacks | None = None

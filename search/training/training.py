@@ -49,6 +49,9 @@ class TrainingPath(Protocol):
     def best_weights(self) -> list[np.ndarray]:
         """Return the weights of the best epoch, in the order of the model's weights."""
 
+    def end(self) -> None:
+        """Take note that no epoch follows."""
+
     def layout(self) -> list[tuple[Any, ...]]:
         """Return shape and dtype of each array of the state."""
 
@@ -58,7 +61,8 @@ class Training:
 
     Attributes:
         history: All epochs so far, up to the one that was yielded last.
-        stopped: None until the last epoch, then "epochs", "patience" or "diverged".
+        stopped: None until the last epoch, then "epochs", "patience", "diverged" or "by its
+            callbacks".
         copy_differs: Difference of its compiled copy that forced training by `model.fit`, or None.
     """
 
@@ -130,6 +134,14 @@ class Training:
         self._path.restore(header["facts"], state, np.array(header["progress"]))
         self._trained = [Epoch(**epoch) for epoch in header["history"]]
         self._saving_s += time.perf_counter() - began
+
+    def end(self) -> None:
+        """End the training, also before its last epoch: callbacks of the user's hear of it once.
+
+        Raises:
+            UserCodeError: one of them fails.
+        """
+        self._path.end()
 
     def best_model(self) -> keras.Model:
         """Return the caller's model with the weights of the best epoch; this ends the training."""

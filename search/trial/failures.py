@@ -11,6 +11,7 @@ from studyhall.search.diagnosis.rules import NO_NUMBER
 from studyhall.search.training import backend
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.settings import UnknownMetric
+from studyhall.spaces import user_errors
 from studyhall.spaces.failures import UserCodeError
 
 Errors = tuple[type[BaseException], ...]
@@ -37,7 +38,7 @@ def _errors() -> tuple[Errors, Errors, Errors]:
 
 _EXHAUSTED, REFUSED, _ITS_OWN = _errors()  # REFUSED: shapes that don't fit, found while training
 _OUT_OF_MEMORY: Errors = (MemoryError, *_EXHAUSTED)
-_KNOWN: Errors = (*REFUSED, UnknownMetric)
+_KNOWN: Errors = (*REFUSED, UnknownMetric, UserCodeError)
 # Backends report a lack of memory in the text of other errors, too: that of CUDA's libraries, for
 # example, or, in torch, that of the CPU.
 _NO_MEMORY = re.compile(
@@ -49,10 +50,10 @@ _AROUND = ("Graph execution error", "Detected at node", "Hint:", " ", "\t")
 
 
 @contextmanager
-def of_training(*, own_model: bool) -> Iterator[None]:
-    """Turn any error in the training of a user-defined model into a `UserCodeError`.
+def of_training(*, own_code: bool) -> Iterator[None]:
+    """Turn any error in a training that runs code of the user's into a `UserCodeError`.
 
-    Such an error makes the trial fail; in a built-in model it would be a bug of studyhall.
+    Such an error makes the trial fail; without such code it would be a bug of studyhall.
 
     Raises:
         UserCodeError: training failed; it holds the reason.
@@ -62,9 +63,10 @@ def of_training(*, own_model: bool) -> Iterator[None]:
     except _KNOWN:
         raise
     except Exception as error:
-        if not own_model or is_out_of_memory(error):
+        if not own_code or is_out_of_memory(error):
             raise
-        said = f"{type(error).__name__}: {one_line(error)}"
+        place = user_errors.line_of(error)
+        said = f"{f'{place}: ' if place else ''}{type(error).__name__}: {one_line(error)}"
         raise UserCodeError(f"training its model failed: {said}") from error
 
 

@@ -20,8 +20,9 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms
+from studyhall.search.trial import forms, own_code
 from studyhall.search.trial.forms import Form
+from studyhall.search.trial.own_code import OwnCode
 from studyhall.search.trial.plan import Plan
 from studyhall.spaces import (
     architecture,
@@ -35,6 +36,7 @@ from studyhall.spaces import (
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UserCodeError
 from studyhall.spaces.space import Space, read_space
+from studyhall.spaces.training_code import Callbacks
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,18 @@ class Blueprint(Plan):
         data: the study's data.
         space: the search space.
         builder: the user's own function, or None for a built-in family.
+        own: the user's own losses, metrics and callbacks.
     """
 
     data: Data
     space: Space
     builder: Callable[..., Any] | None
+    own: OwnCode
+
+    @property
+    def runs_own_code(self) -> bool:
+        """True if code of the user's plays a part in trainings, which may fail by it."""
+        return self.builder is not None or bool(self.own)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Built:
         plateau: learning rate decay on a plateau, or None.
         data_loss: loss that is the trial's value, or None for the model's own.
         form: form in which it takes samples and targets.
+        callbacks: maker of the callbacks of its trainings, or None.
     """
 
     model: keras.Model
@@ -74,6 +84,7 @@ class Built:
     plateau: optimization.Plateau | None
     data_loss: keras.losses.Loss | None
     form: Form
+    callbacks: Callbacks | None = None
 
     @property
     def size(self) -> dict[str, int]:
@@ -90,13 +101,14 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
         folder: folder that a relative path of the user's code starts from.
 
     Raises:
-        UserCodeError: ``family`` names no usable function.
+        UserCodeError: ``family`` names no usable function, or own code of the training fails.
         ConfigError: this process computes with another backend than the study.
     """
     _check_backend(file)
     family = file.model.family
     builder = _builder(family, folder) if file.model.is_own else None
-    return Blueprint(file, data, read_space(dict(file.space), family=family), builder)
+    own = own_code.load(file, data, folder)
+    return Blueprint(file, data, read_space(dict(file.space), family=family), builder, own)
 
 
 def _check_backend(file: StudyFile) -> None:
@@ -136,18 +148,22 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     keras.config.set_dtype_policy(plan.file.training.precision)
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
-    own = bool(model.compiled)
+    own, data_loss = bool(model.compiled), None
     form = forms.of_compiled(model, plan.data) if own else forms.CODED
-    if not own:
-        _compile(model, plan, values, math.ceil(samples / batch_size))
+    if own:
+        plan.own.refuse_compiled(plan.file.model.family)
+    else:
+        data_loss = plan.own.loss() or loss(plan, 0.0)
+        _compile(model, plan, values, math.ceil(samples / batch_size), data_loss)
     return Built(
         model=model,
         values=values,
         batch_size=batch_size,
         class_weight=forms.class_weight(values, plan.data.train, form),
         plateau=None if own else optimization.plateau(values),
-        data_loss=None if own else loss(plan, 0.0),
+        data_loss=data_loss,
         form=form,
+        callbacks=plan.own.callbacks(trial, plan.space, values, plan.file.model.family),
     )
 
 
@@ -182,6 +198,7 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
         xla=chosen.xla == "on",
         objective=objectives.recorded(plan.objectives[0]),
         sign=plan.sign,
+        callbacks=built.callbacks,
     )
 
 
@@ -193,8 +210,8 @@ def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
     named = plan.file.training.metrics
     usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
     names = usual if named == "auto" else list(named)
-    wanted = [name for name in plan.objectives if name in METRICS]
-    return [_metric(plan, name) for name in dict.fromkeys([*names, *wanted])]
+    wanted = [name for name in (*names, *plan.objectives) if name in METRICS]
+    return [*(_metric(plan, name) for name in dict.fromkeys(wanted)), *plan.own.metrics()]
 
 
 def _metric(plan: Blueprint, name: str) -> str | keras.metrics.Metric:
@@ -220,15 +237,24 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
 
 
 def _compile(
-    model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
+    model: keras.Model,
+    plan: Blueprint,
+    values: dict[str, Value],
+    steps_per_epoch: int,
+    data_loss: keras.losses.Loss,
 ) -> None:
+    """Compile a model with the user's own loss, or with the study's, smoothed."""
     if misfits := losses.problems("auto", "auto", plan.data.task, plan.objectives):
         raise UserCodeError("; ".join(misfits))
     epochs = plan.file.training.epochs
     smoothing = float(values.get("label_smoothing", 0.0))  # type: ignore[arg-type]
+    if plan.own.has_loss and smoothing:
+        raise UserCodeError(
+            f"label_smoothing = {smoothing:g}: a loss of your own smooths by itself"
+        )
     model.compile(
         optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
-        loss=loss(plan, smoothing),
+        loss=data_loss if plan.own.has_loss else loss(plan, smoothing),
         metrics=metrics(plan),
         jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )

@@ -88,12 +88,13 @@ class Run(TrialUnderWay):
         run = self._training(part, built)
         self.attributes |= compiled_loss.about(built, run)
         if blob is not None and not self.checkpoints.restore(run, blob):
-            run = self._training(part, built)
+            # Of another model: the attempt to restore has changed this one.
+            run = self._training(part, self.models.build(part))
         return run
 
     def _training(self, part: TrialTraining, built: Built) -> Training:
         settings = modelling.settings(self.plan, built, self.models.seed(part))
-        with failures.of_training(own_model=self.plan.builder is not None):
+        with failures.of_training(own_code=self.plan.runs_own_code):
             training = self._engine.training(built.model, settings)
         if training.copy_differs is not None:
             self.attributes["copy_differs"] = training.copy_differs
@@ -119,13 +120,14 @@ class Run(TrialUnderWay):
             # One call may train several epochs: all are reported before the part ends.
             if self.time_limit.is_over(part.number) and not run.ahead and run.stopped is None:
                 self.attributes["stopped"] = time_limit.STOPPED
+                run.end()
                 return None
         self.attributes["stopped"] = run.stopped
         return None
 
     def _trained(self, run: Training, after: int) -> Iterator[Epoch]:
         """Yield the epochs to come, after checking that each measures every objective."""
-        with failures.of_training(own_model=self.plan.builder is not None):
+        with failures.of_training(own_code=self.plan.runs_own_code):
             for epoch in run.epochs(after):
                 result.check_objectives(self.plan.objectives, epoch.metrics)
                 yield epoch
@@ -159,6 +161,7 @@ class Run(TrialUnderWay):
 
     def _pruned(self, run: Training) -> Outcome:
         assert run.best is not None
+        run.end()
         self._tell("PRUNED", self.progress.running(run.best.value))
         return Outcome.PRUNED
 

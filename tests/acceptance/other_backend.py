@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import textwrap
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from studyhall.search.process.stop import Stop
 from studyhall.search.training import backend, batches, checkpoint, feeding, memory
 from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.feeding import Samples
@@ -163,6 +165,65 @@ def test_folds_of_ones_own_model_by_two_objectives(studio: Any) -> None:
     assert len(trial.attributes["folds"]) == 2 and trial.attributes["objectives"]["latency"] > 0
 
 
+MINE = """
+    import keras
+    from keras import ops
+
+    def far(y_true, y_pred):
+        hot = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), 3)
+        return ops.mean(ops.square(hot - y_pred), axis=-1)
+
+    class Sure(keras.metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            super().update_state(ops.max(y_pred, axis=-1))
+
+    class Slows(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.norms = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.last = float(logs["loss"])
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.norms.append(float(ops.sum(ops.abs(self.model.weights[0]))))
+            self.model.optimizer.learning_rate = 0.1 / (1 + sum(self.norms))
+            logs["val_last"] = self.last
+
+    def make():
+        return [Slows(), keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True)]
+"""
+
+
+def test_code_of_ones_own_goes_on_from_a_checkpoint(studio: Any) -> None:
+    class Asks(Stop):
+        """Asks to stop after the second epoch."""
+
+        epochs = 2
+
+        @property
+        def asked(self) -> bool:
+            self.epochs -= 1
+            return self.epochs < 0
+
+    (studio.folder / "mine.py").write_text(textwrap.dedent(MINE))
+    mine = {"loss": "mine.py:far", "metrics": ["mine.py:Sure"], "callbacks": "mine.py:make"}
+    training = {**mine, "epochs": 4, "checkpoint_every_s": 0}
+    told = []
+    for name in ("whole", "broken"):
+        study = studio.study(study={"name": name, "trials": 1}, training=training)
+        if name == "broken":
+            objective = studio.worker(study, Asks())
+            assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
+        assert studio.finish(study) == [Outcome.COMPLETE]
+        (trial,) = records.trials(studio.db, study)
+        told.append([row["metrics"] for row in records.history(studio.db, trial.trial_id)])
+    assert told[0] == told[1] and len(told[0]) == 4
+    rates = [epoch["learning_rate"] for epoch in told[0][1:]]  # the first is that of [space]
+    assert sorted(rates, reverse=True) == rates and len({*rates}) == 3
+    assert {"val_Sure", "val_last"} <= {*told[0][0]}
+
+
 def test_what_a_backend_says_of_memory_and_of_ones_own_model() -> None:
     errors = {
         "jax": "jax.errors:JaxRuntimeError",
@@ -174,7 +235,7 @@ def test_what_a_backend_says_of_memory_and_of_ones_own_model() -> None:
     assert not failures.is_out_of_memory(kind("INTERNAL: Blas GEMM launch failed"))
     with (
         pytest.raises(UserCodeError, match="training its model failed: "),
-        failures.of_training(own_model=True),
+        failures.of_training(own_code=True),
     ):
         keras.ops.matmul(np.ones((2, 3), np.float32), np.ones((2, 3), np.float32))
 

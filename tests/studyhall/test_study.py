@@ -382,3 +382,78 @@ def test_the_package_imports_nothing_until_it_is_asked():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
+
+
+# Losses, metrics and callbacks of one's own
+
+
+def squares(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(keras.ops.cast(y_true, "float32") - y_pred), axis=-1)
+
+
+class Adds(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_epoch"] = epoch + 1.0
+
+
+def own_study(loss, objective, name="own"):
+    hits = keras.metrics.BinaryAccuracy(name="anything", threshold=0.5)
+    return studyhall.Study(
+        name,
+        space={"width": 4, "learning_rate": 0.05},
+        data=(X, Y[:, None]),
+        objective=objective,
+        study={"direction": ["maximize", "auto"]},
+        epochs=2,
+        training={"loss": loss, "metrics": ["accuracy", hits], "callbacks": Adds},
+    )
+
+
+def test_functions_classes_and_objects_are_handed_over_as_they_are(capsys):
+    def right(y_true, y_pred):
+        assert len(y_true.shape) == 2, "a column stays one"
+        return keras.ops.equal(keras.ops.cast(y_true, "bool"), y_pred > 0.5)
+
+    study = own_study(squares, [right, "parameters"]).run(trials=1)
+    best = study.best
+    assert "right" in capsys.readouterr().out
+    assert best.value == pytest.approx(best.scores["accuracy"], abs=0.5)
+    (trial,) = study_trials("own")
+    metrics = trial.attributes["metrics"]
+    assert metrics["val_right"] == metrics["val_accuracy"] == trial.value
+    assert {"val_BinaryAccuracy", "val_epoch"} <= {*metrics}
+
+    def squares_of_another(y_true, y_pred):
+        return 2 * squares(y_true, y_pred)
+
+    squares_of_another.__name__ = "squares"
+    with pytest.raises(studyhall.ConfigError, match="python:squares: received a function with SHA"):
+        own_study(squares_of_another, [right, "parameters"]).run(trials=2)
+
+
+def test_two_functions_of_one_name_are_told_apart():
+    losses = [lambda y, p: squares(y, p), lambda y, p: 3 * squares(y, p)]
+    study = studyhall.Study(
+        "two",
+        space={"width": 4},
+        data=(X, Y),
+        epochs=1,
+        training={"loss": losses[0], "metrics": [losses[1]]},
+    )
+    study.run(trials=1)
+    (trial,) = study_trials("two")
+    found = trial.attributes["metrics"]
+    # (N,) with (N, 1) broadcasts in a metric, as Keras itself calls it.
+    assert {"val_lambda_2", "val_loss"} <= {*found} and found["val_lambda_2"] > found["val_loss"]
+
+
+def study_trials(name):
+    from studyhall.storage.database import Database
+    from studyhall.storage.queries import records
+    from studyhall.storage.studies import studies
+
+    db = Database.open(os.environ["STUDYHALL_STORAGE"])
+    try:
+        return records.trials(db, studies.find(db, name))
+    finally:
+        db.close()

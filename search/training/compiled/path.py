@@ -92,6 +92,9 @@ class WholeEpochs:
         """Return the weights of the best epoch, in the order of the model's weights."""
         return self._arrays()[-len(self._compiled.steps.best) :]
 
+    def end(self) -> None:
+        """Do nothing: no code of the user's follows the training."""
+
     def park(self) -> None:
         """Save the training's state and leave the compiled model, because another one needs it."""
         self._parked = self._arrays(), self.progress()

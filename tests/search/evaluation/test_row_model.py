@@ -58,9 +58,9 @@ def test_it_was_compared_with_the_trained_one(finished):
         "age": "number", "pay/year [€]": "number", "job": "category", "joined": "date",
         "member": "boolean", "note": "text",
     }  # fmt: skip
-    assert {each["input"] for each in card["rows"]["columns"]} == {*kinds} - {
-        "pay/year [€]"
-    } | {"pay_year [€]"}
+    assert {each["input"] for each in card["rows"]["columns"]} == {*kinds} - {"pay/year [€]"} | {
+        "pay_year [€]"
+    }
 
 
 IN_PLAIN_KERAS = """

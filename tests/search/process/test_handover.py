@@ -40,14 +40,14 @@ def child():
 
 
 def test_a_child_gets_the_function_with_what_it_refers_to():
-    with handover.offered(cell(), "toy"):
+    with handover.offered({"python:add": cell()}, "toy"):
         answers = [child() for _ in range(2)]
         mark = handover.fingerprint("python:add")
     assert [each.stdout.split() for each in answers] == [["5", mark, "__main__"]] * 2
 
 
 def test_behind_the_block_nothing_is_left():
-    with handover.offered(cell(), "toy"):
+    with handover.offered({"python:add": cell()}, "toy"):
         place = os.environ[offer.SOCKET]
         assert oct(os.stat(os.path.dirname(place)).st_mode)[-3:] == "700"
     assert offer.SOCKET not in os.environ and not os.path.exists(os.path.dirname(place))
@@ -58,7 +58,7 @@ def test_behind_the_block_nothing_is_left():
 def test_the_fingerprint_covers_the_functions_that_it_calls():
     def mark(code):
         function = cell(code)
-        handover.hold(function)
+        handover.hold({"python:add": function})
         return handover.fingerprint("python:add")
 
     assert mark(CELL) == mark(CELL)
@@ -72,6 +72,6 @@ def test_any_callable_has_a_family():
 
 
 def test_a_socket_in_a_folder_of_others_is_not_trusted():
-    with handover.offered(cell(), "toy"):
+    with handover.offered({"python:add": cell()}, "toy"):
         os.chmod(os.path.dirname(os.environ[offer.SOCKET]), 0o755)
         assert child().returncode == 1
