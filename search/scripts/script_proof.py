@@ -28,6 +28,7 @@ from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
 SHARE, LEAST = 1e-3, 1e-6  # of the recorded value, that rounding may explain
+OWN = "only the script's own function measures its trials"
 MODEL, WEIGHTS, CARD = "model.keras", "model.weights.h5", "best.json"
 
 
@@ -58,6 +59,14 @@ class ProverPart:
         if call.study == self._searched.study.name:
             raise Reached(call)
         return self._searched
+
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Refuse: a script that asks for its trials trains them, and can't measure a model again.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError([f"{self._searched.study.name}: {OWN}, so its model can't be proven"])
 
 
 def finish(db: Database, url: str, study: Study, number: int | None = None) -> dict[str, Any]:
@@ -109,7 +118,7 @@ def prove(
 
 
 def _cannot(study: Study, found: Winner, path: Path) -> NoReturn:
-    says = "only the script's own function measures its trials, so its model can't be proven"
+    says = f"{OWN}, so its model can't be proven"
     raise ConfigError([f"{study.name}: {says}; the model of trial {found.trial.number} is {path}"])
 
 

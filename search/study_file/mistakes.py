@@ -108,8 +108,11 @@ def _of_objectives(file: StudyFile) -> Iterator[Mistake]:
         meant = f'"{near}"' if near else f"one of {', '.join(known)}"
         expected = f"{meant}; for a metric of your own model, also direction"
         yield Mistake("study", "objective", f'"{first}"', expected)
+    given = file.study.direction
+    if isinstance(given, list) and len(given) != len(names):
+        yield Mistake("study", "direction", _shown(given), f"{len(names)}, one per objective")
     for name in others:
-        if name not in objectives.KNOWN:
+        if name not in objectives.KNOWN and not objectives.is_value(name):
             yield Mistake(
                 "study", "objective", f'"{name}"', spelling.one_of(name, [*objectives.KNOWN])
             )

@@ -19,6 +19,7 @@ from studyhall.search.study_file.value_types import (
     Count,
     CountOrZero,
     DatabaseUrl,
+    Direction,
     Family,
     Gpus,
     ImageSize,
@@ -79,8 +80,9 @@ class StudySection(Section):
     objective: Objective = objectives.LOSS
     """what trials are ranked by, at their best epochs: validation loss, or a metric on the
     validation set; a list searches for a Pareto front, and trials are ranked by its first entry"""
-    direction: Literal["auto", "minimize", "maximize"] = "auto"
-    """direction of the first objective; auto knows it, except for metrics of your own"""
+    direction: Direction = "auto"
+    """direction of the first objective, or a list of all; auto knows it, except for metrics of your
+    own"""
     confirm_top: Count | None = None
     """when the budget is spent, retrain this many of the best trials, each confirm_seeds times"""
     confirm_seeds: Annotated[int, Field(ge=1, le=100)] = 3

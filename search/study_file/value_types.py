@@ -116,6 +116,7 @@ def _installed(sampler: str) -> str:
     return sampler
 
 
+Direction = Literal["auto", "minimize", "maximize"] | list[Literal["minimize", "maximize"]]
 Positive = Annotated[float, Field(gt=0, le=MOST_TIME)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]

@@ -25,6 +25,7 @@ from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.suggested import Suggested
+from studyhall.storage.studies.rows import Queued
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
@@ -119,7 +120,7 @@ class Tuner(TunerEvents):
             pruner=oracle.pruner,
             epochs=epochs or call.MOST_EPOCHS,
             repeats=self.executions_per_trial,
-            queue=points,
+            queue=[*map(Queued, points)],
             measure=lambda record, path: self._measure(record, path, fit_args, fit_kwargs),
             fresh=self.overwrite,
             further=oracle.settings(),
