@@ -67,9 +67,9 @@ def opened(
 
 
 def is_over(study: Study, call: Call) -> bool:
-    """Return True if the script has begun a later search of the study: this one is over."""
+    """Return True if the script has begun a later search beside this one, which so is over."""
     known = recorded(study)
-    return known is not None and call.ordinal < known.ordinal
+    return known is not None and call.ordinal < known.ordinal and known.trials_before > 0
 
 
 def _created(db: Database, file: StudyFile, call: Call, script: Script, found: Inspection) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -65,8 +66,8 @@ def made(pruner: BasePruner | None, study: str, direction: str = "minimize") -> 
     if isinstance(own, pruners.ThresholdPruner):
         return ByReports(own, direction)
     if isinstance(own, pruners.PatientPruner):
-        inner = own._wrapped_pruner
-        alone = pruners.PatientPruner(None, own._patience, own._min_delta)
+        inner, alone = own._wrapped_pruner, copy.copy(own)
+        alone._wrapped_pruner = None
         wrapped = None if inner is None else made(inner, study, direction)
         return ByReports(alone, direction, wrapped)
     return _of_rungs(own, study)

@@ -73,6 +73,7 @@ class Answering(optuna.Study):
 
             storage = Answers(self._place.url)
             self._reader = optuna.Study(self._place.study.name, storage)
+            self._reader._storage = storage  # not behind Optuna's cache, which reads by itself
         return self._reader
 
     @property

@@ -114,7 +114,7 @@ class Study(Asking):
             # Optuna would keep it in memory: another run of the script begins anew.
             fresh=self._url is None and self._searched is None,
             further=self._further,
-            adds=True,
+            adds=self._searches > 0 or more.get("asks", False),
             refused={key: said for key, said in own.items() if said is not None},
             **more,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import time
 import warnings
@@ -16,7 +17,7 @@ from optuna_integration import KerasPruningCallback
 
 from studyhall import optuna
 from studyhall.optuna import study as studies_of_optuna
-from studyhall.search.scripts import own_pruner
+from studyhall.search.scripts import own_pruner, own_sampler
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
@@ -87,6 +88,16 @@ def test_the_scripts_own_sampler_suggests_the_same_in_every_process(sampler):
         assert {each["b"] for each in first} == {2}
 
 
+def test_workers_share_a_sequence_that_has_no_seed():
+    """Each worker runs the script, and makes a sampler of its own."""
+    with warnings.catch_warnings(action="ignore"):
+        made = [plain.samplers.QMCSampler() for _ in range(2)]
+    seeds = [
+        vars(own_sampler.factory(each)(5)(number))["_seed"] for each in made for number in (1, 2)
+    ]
+    assert {*seeds} == {5}
+
+
 def studies_seed(name):
     db = Database.open(URL)
     seed = studies.find(db, name).seed
@@ -153,29 +164,45 @@ def study_names():
     return found
 
 
-@pytest.mark.parametrize("steps", [(0, 1), (2, 1), (0, 3)])
-def test_trials_are_pruned_where_optuna_prunes_them(steps):
+with warnings.catch_warnings(action="ignore"):  # Optuna's own, of experimental features
+    PRUNERS = [
+        *(plain.pruners.MedianPruner(2, *steps) for steps in [(0, 1), (2, 1), (0, 3)]),
+        plain.pruners.MedianPruner(1, n_min_trials=4),
+        plain.pruners.SuccessiveHalvingPruner(),
+        plain.pruners.SuccessiveHalvingPruner(2, 2, bootstrap_count=2),
+        plain.pruners.HyperbandPruner(),
+        plain.pruners.HyperbandPruner(1, 8, 2, bootstrap_count=1),
+        plain.pruners.ThresholdPruner(lower=1.0, upper=7.9, n_warmup_steps=2),
+        *(
+            plain.pruners.PatientPruner(wrapped, patience, min_delta)
+            for wrapped in (None, plain.pruners.MedianPruner(2))
+            for patience, min_delta in [(1, 0.0), (2, 0.15)]
+        ),
+    ]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("pruner", PRUNERS, ids=lambda each: type(each).__name__)
+def test_trials_are_pruned_where_optuna_prunes_them(pruner, direction):
     """By curves that are known; the steps count from 0, as in most scripts."""
-    pruner = plain.pruners.MedianPruner(2, *steps)
-    heights = [5.0, 3.0, 4.0, 9.0, 1.0, 8.0, 2.0]
+    heights = [5.0, 3.0, 4.0, 9.0, 1.0, 8.0, 2.0, 6.0, 0.5]
 
     def objective(trial):
         trial.suggest_float("a", 0, 1)
         for step in range(8):
-            trial.report(heights[trial.number] - step / 10, step)
+            wave = 0.3 * ((step * (trial.number + 1)) % 3)
+            trial.report(heights[trial.number] - step / 10 + wave, step)
             if trial.should_prune():
                 raise plain.TrialPruned
         return heights[trial.number] - 0.7
 
-    theirs = plain.create_study(pruner=pruner)
-    theirs.optimize(objective, n_trials=7)
-    ours = optuna.create_study(pruner=pruner, study_name="pruned")
-    ours.optimize(objective, n_trials=7)
-
-    assert [trial.state for trial in ours.trials] == [trial.state for trial in theirs.trials]
-    assert [len(trial.intermediate_values) for trial in ours.trials] == [
-        len(trial.intermediate_values) for trial in theirs.trials
-    ]
+    found = []
+    for library in (plain, optuna):
+        made = copy.deepcopy(pruner)
+        study = library.create_study(pruner=made, study_name="pruned", direction=direction)
+        study.optimize(objective, n_trials=len(heights))
+        found.append([(each.state, len(each.intermediate_values)) for each in study.trials])
+    assert found[0] == found[1]
 
 
 def test_a_pruned_trial_has_the_value_of_its_best_report():
