@@ -133,6 +133,7 @@ def _measured(found: Winner, reloaded: float) -> dict[str, Any]:
         "difference": off,
         "tolerance": allowed,
         "scores": None,
+        "by_script": True,
         "model_sha256": found.model_sha256,
         "proven_at": time.time(),
         "proven": off <= allowed,
