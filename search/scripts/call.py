@@ -48,6 +48,8 @@ class Call:
         pruner_of: makes the pruner; default: by `pruner`.
         after: called in the worker after each trial with its state and its values.
         measure: measures the model in a file again, for a trial; None if the script can't.
+        convertible: returns the model in a file, for a trial, and the inputs of its validation set;
+            None if the script can't.
         workers: number of worker processes, where the command line doesn't say.
         ordinal: counts the script's searches of this study, from 1.
         fresh: a finished study of this name, or one of other code, makes way for a new one.
@@ -76,6 +78,7 @@ class Call:
     pruner_of: Callable[[], Pruner] | None = None
     after: Callable[[ScriptTrial, str, list[float] | None], None] | None = None
     measure: Callable[[TrialRecord, Path], float] | None = None
+    convertible: Callable[[TrialRecord, Path], tuple[Any, Any]] | None = None
     workers: int | None = None
     ordinal: int = 1
     fresh: bool = False

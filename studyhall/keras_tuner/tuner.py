@@ -122,6 +122,7 @@ class Tuner(TunerEvents):
             repeats=self.executions_per_trial,
             queue=[*map(Queued, points)],
             measure=lambda record, path: self._measure(record, path, fit_args, fit_kwargs),
+            convertible=lambda record, path: self._convertible(record, path, fit_args, fit_kwargs),
             fresh=self.overwrite,
             further=oracle.settings(),
         )
@@ -147,8 +148,7 @@ class Tuner(TunerEvents):
         self._under_way, self._callback = under_way, None
         self.on_trial_begin(trial)
         # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
-        quieter = {"verbose": 2, **kwargs} if LAUNCHED in os.environ else kwargs
-        returned = self.run_trial(trial, *args, **copy.copy(quieter))
+        returned = self.run_trial(trial, *args, **copy.copy(kwargs))
         if under_way.is_fixed:
             building.check_point(under_way.claim)
         value = self._value(trial, returned)
@@ -173,6 +173,8 @@ class Tuner(TunerEvents):
             trial: the trial.
             args, kwargs: those of `search`.
         """
+        if LAUNCHED in os.environ and hypermodels.fits_as_keras(self.hypermodel):
+            kwargs = {"verbose": 2, **kwargs}  # a worker's output is a file
         original = kwargs.pop("callbacks", None) or []
         found: list[Any] = []
         under_way = self._under_way
@@ -288,6 +290,19 @@ class Tuner(TunerEvents):
             raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
         model = self._loaded(record, path)
         return validation.measured(model, self.oracle.objective, args, kwargs, self.project_name)
+
+    def _convertible(
+        self, record: TrialRecord, path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        """Return the model of a trial, and the inputs of the validation set.
+
+        Raises:
+            ConfigError: there is no builder, or no such inputs.
+        """
+        if self.hypermodel is None:
+            raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
+        inputs = validation.inputs(args, kwargs, self.project_name)
+        return self._loaded(record, path), inputs
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials."""

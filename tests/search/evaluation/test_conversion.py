@@ -10,7 +10,7 @@ import pytest
 
 from studyhall.search.cli import app
 from studyhall.search.evaluation import conversion, formats, serving
-from studyhall.search.evaluation.conversion import Conversion
+from studyhall.search.evaluation import conversion as conversions
 from studyhall.search.study_file.config_error import ConfigError
 
 OTHERS = [name for name, form in formats.FORMATS.items()
@@ -85,7 +85,7 @@ def test_it_is_converted_and_run_by_its_runtime(proven, monkeypatch, tmp_path):
         return subprocess.CompletedProcess([], 0, "", "")
 
     monkeypatch.setattr("studyhall.search.process.wire.answer", here)
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
     for _ in range(2):  # the second takes the place of the first
         about = made.convert("savedmodel", tmp_path / "served" / "1")
     assert about["samples"] == 36 and about["difference"] < 1e-6
@@ -117,7 +117,7 @@ def test_an_ending_names_the_format(proven, monkeypatch, capsys, tmp_path):
 
 def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path):
     studio, study = proven
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
     (tmp_path / "savedmodel").mkdir()
     for off, said in ((0.01, r"36 of 36 predictions differ, by up to 0.01"), (np.nan, "differ")):
         wrong = made._expected + np.float32(off)
@@ -136,7 +136,7 @@ def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path)
 
 def test_what_cannot_be_converted_or_run_is_said(proven, monkeypatch, tmp_path):
     studio, study = proven
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
 
     def fails(*_, **__):
         raise NotImplementedError("no such layer\nat all")
@@ -166,7 +166,7 @@ def test_own_classes_and_pictures_are_converted_too(studio, tmp_path):
     for study in (mine, pictures):
         studio.finish(study)
         assert proof.finish(studio.db, study)["proven"]
-        made = Conversion(studio.db, study)
+        made = conversions.of_study(studio.db, study)
         for name in OTHERS:
             about = made.convert(name, tmp_path / study.name / formats.FORMATS[name].file)
             assert about["difference"] < 1e-5, (study.name, name)
