@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studyhall.search.cli import app
-from studyhall.search.evaluation import conversion, formats, serving
 from studyhall.search.evaluation import conversion as conversions
+from studyhall.search.evaluation import formats, serving
 from studyhall.search.study_file.config_error import ConfigError
 
 OTHERS = [name for name, form in formats.FORMATS.items()
@@ -89,7 +89,9 @@ def test_it_is_converted_and_run_by_its_runtime(proven, monkeypatch, tmp_path):
     for _ in range(2):  # the second takes the place of the first
         about = made.convert("savedmodel", tmp_path / "served" / "1")
     assert about["samples"] == 36 and about["difference"] < 1e-6
-    assert about["value"] == pytest.approx(made._proof["recorded"], rel=1e-4)
+    assert about["value"] == pytest.approx(
+        conversions.winner(studio.db, study)[1]["recorded"], rel=1e-4
+    )
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
 
 
@@ -127,8 +129,11 @@ def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path)
     made._served = lambda name, path, folder: made._expected[:, :1]
     with pytest.raises(ConfigError, match="predictions of shape"):
         made.convert("savedmodel", tmp_path / "savedmodel" / "1")
+    trial, proof = conversions.winner(studio.db, study)
+    other = {**proof, "recorded": proof["recorded"] + 0.1}
+    monkeypatch.setattr(conversions, "winner", lambda *_: (trial, other))
+    made = conversions.of_study(studio.db, study)
     made._served = lambda name, path, folder: made._expected
-    made._proof = {**made._proof, "recorded": made._proof["recorded"] + 0.1}
     with pytest.raises(ConfigError, match=r"its value is .* was recorded, of which rounding"):
         made.convert("savedmodel", tmp_path / "savedmodel" / "1")
     assert not any((tmp_path / "savedmodel").iterdir())
@@ -200,4 +205,4 @@ def test_serving_reads_blocks(monkeypatch, tmp_path):
     monkeypatch.setitem(serving._RUNTIMES, "savedmodel", runtime)
     serving.answer("savedmodel", tmp_path, tmp_path / "x.npy", tmp_path / "y.npy")
     assert sizes == [256, 256, 88] and np.load(tmp_path / "y.npy")[-1] == 1198.0
-    assert conversion.FORMATS is formats.FORMATS
+    assert conversions.FORMATS is formats.FORMATS
