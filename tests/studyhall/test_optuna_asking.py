@@ -173,3 +173,20 @@ def test_a_trial_that_was_taken_over_cant_be_told():
     (row,) = records.trials(db, studies.find(db, "lost"))
     db.close()
     assert row.value == 2.0 and row.attempt == 2
+
+
+def test_suggestions_of_a_trial_that_was_taken_over_say_so():
+    """A trial that was taken over writes each value at once, as it may end its worker again."""
+    held = []
+    for _ in range(3):
+        study = optuna.create_study(study_name="again", storage=URL)
+        held.append(study.ask())
+        db = Database.open(URL)
+        found = studies.find(db, "again")
+        for one in status.status(db, found).running[: 3 - len(held)]:
+            control.free(db, found, one.worker)
+        db.close()
+    assert [trial.number for trial in held] == [0, 0, 0]
+    with pytest.raises(ConfigError, match="trial 0 is lost"):
+        held[1].suggest_float("x", 0, 1)
+    assert 0 <= held[2].suggest_float("x", 0, 1) <= 1
