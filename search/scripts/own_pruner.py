@@ -61,8 +61,8 @@ def made(pruner: BasePruner | None, study: str, direction: str = "minimize") -> 
     if isinstance(own, pruners.NopPruner):
         return pruning.Never()
     if isinstance(own, pruners.PercentilePruner):  # which the median derives from
-        kept = "_percentile _n_startup_trials _n_warmup_steps _interval_steps _n_min_trials"
-        return pruning.Percentile(*(getattr(own, each) for each in kept.split()))
+        steps = own._n_warmup_steps, own._interval_steps
+        return pruning.Percentile(own._percentile, own._n_startup_trials, *steps, own._n_min_trials)
     if isinstance(own, pruners.ThresholdPruner):
         return ByReports(own, direction)
     if isinstance(own, pruners.PatientPruner):

@@ -33,8 +33,6 @@ OURS: dict[type[BaseSampler], type[BaseSampler]] = {
     optunas.NSGAIISampler: samplers.Genetic,
     optunas.QMCSampler: samplers.Sobol,
 }
-# Of CMA-ES: what needs more than the values of finished trials.
-UNSHARED = {"_with_margin": "with_margin", "_consider_pruned_trials": "consider_pruned_trials"}
 POPULATION = 50  # of NSGA-II, Optuna's default for several objectives
 
 
@@ -61,11 +59,21 @@ def refusal(sampler: BaseSampler | None) -> str | None:
     if type(sampler) not in NAMES:
         known = ", ".join(kind.__name__ for kind in NAMES)
         return f"sampler: received {type(sampler).__name__}, expected one of {known}"
-    given = [word for kept, word in UNSHARED.items() if getattr(sampler, kept, False)]
-    if given:
-        received = f"received CmaEsSampler({given[0]}=True)"
-        return f"sampler: {received}, whose state workers can't share, expected it without"
+    if isinstance(sampler, optunas.CmaEsSampler):
+        return _refusal_of_cmaes(sampler)
     return None
+
+
+def _refusal_of_cmaes(sampler: optunas.CmaEsSampler) -> str | None:
+    """Return which argument needs more than the values of finished trials, in one sentence."""
+    unshared = {
+        "with_margin": sampler._with_margin,
+        "consider_pruned_trials": sampler._consider_pruned_trials,
+    }
+    given = [f"CmaEsSampler({name}=True)" for name, is_given in unshared.items() if is_given]
+    if not given:
+        return None
+    return f"sampler: received {given[0]}, whose state workers can't share, expected it without"
 
 
 def seed(sampler: BaseSampler | None) -> int | None:
