@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from studyhall.keras_tuner import building, validation
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
-from studyhall.keras_tuner.oracle import Oracle, identifier
+from studyhall.keras_tuner.oracle import VALUES, Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.keras_tuner.tuner_events import TunerEvents
@@ -99,7 +100,23 @@ class Tuner(TunerEvents):
         """Search; the arguments are those of `fit`. It returns once the budget is spent."""
         self.on_search_begin()
         self.oracle.searched = alone.search(self._call(fit_args, fit_kwargs))
+        self._learn_space(fit_args, fit_kwargs)
         self.on_search_end()
+
+    def _learn_space(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Add to the space what only some trials have declared, such as layers in a loop."""
+        oracle = self.oracle
+        if self.hypermodel is None or oracle.searched is None:
+            return
+        complete = [t for t in answers.every(oracle.searched) if t.state == "COMPLETE"]
+        for record in complete:
+            known = {each.name for each in oracle.space.space}
+            if record.attributes.get(VALUES, {}).keys() <= known:
+                continue
+            hp = oracle.hyperparameters_of(record)
+            with suppress(Exception):  # a builder that draws may fail with what has trained once
+                building.declare(self.hypermodel, hp, args, kwargs)
+            oracle.update_space(hp)
 
     def _call(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> Call:
         objective, oracle = self.oracle.objective, self.oracle

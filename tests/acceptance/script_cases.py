@@ -72,15 +72,14 @@ import keras_tuner as kt
 
 def batches():
     while True:
-        for start in range(0, 80, 16):
-            yield x_train[start:start + 16], y_train[start:start + 16]
+        yield x_train, y_train  # the same in each step, however many are read in advance
 
 def build(scale, hp):
     return dense(scale * hp.Choice("units", [1, 2, 3]))
 
 tuner = kt.GridSearch(functools.partial(build, 2), "val_loss", project_name="generator")
 tuner.search(
-    batches(), steps_per_epoch=5, epochs=2, validation_data=(x_val, y_val), verbose=0,
+    batches(), steps_per_epoch=3, epochs=2, validation_data=(x_val, y_val), verbose=0,
 )
 found(tuner)
 """,
@@ -174,7 +173,7 @@ tuner.search(x_train, y_train)
 found(tuner)
 """,
     # scikit-learn's models.
-    "sklearn": """
+    "estimators": """
 import keras_tuner as kt
 from sklearn import ensemble, linear_model, metrics, model_selection
 
@@ -189,7 +188,7 @@ def build(hp):
 tuner = kt.tuners.SklearnTuner(
     kt.oracles.GridSearchOracle(kt.Objective("score", "max"), max_trials=20), build,
     scoring=metrics.make_scorer(metrics.accuracy_score),
-    cv=model_selection.StratifiedKFold(4), project_name="sklearn",
+    cv=model_selection.StratifiedKFold(4), project_name="estimators",
 )
 tuner.search(x, y)
 found(tuner, int(tuner.get_best_models()[0].predict(x).shape[0]))

@@ -440,3 +440,19 @@ def test_the_proven_model_of_a_script_is_converted_only_if_it_predicts_the_same(
     for wrong in ({"validation_data": ([X, X], Y)}, {}, {"validation_data": iter([])}):
         with pytest.raises(ConfigError, match=r"expected one|no validation data of one input"):
             tuner._call((X, Y), wrong).convertible(found.trial, tmp_path)
+
+
+def test_the_space_has_what_only_some_trials_declare():
+    class Model(kt.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, batch_size=hp.Int("batch", 16, 32, step=16), **kwargs)
+
+    tuner = kt.RandomSearch(Model(), "val_loss", max_trials=6, seed=1, project_name="space")
+    assert {each.name for each in tuner.oracle.get_space().space} == {"layers", "units_0", "rate"}
+    tuner.search(X, Y, **{**FIT, "epochs": 1})
+    assert any(row.params["layers"] == 2 for row in trials("space"))
+    names = [each.name for each in tuner.oracle.get_space().space]
+    assert sorted(names) == ["batch", "layers", "rate", "units_0", "units_1"]
