@@ -148,11 +148,11 @@ def _described(db: Database, study: Study, call: Call) -> Study:
     """Write what the script says of its study, for those who read it."""
     if not call.attributes and not call.metric_names:
         return study
-    storage, names = db.optuna_storage(), [*call.metric_names]
+    storage, identifier = db.optuna_storage(), study.study_id
     for key, value in call.attributes.items():
-        storage.set_study_user_attr(study.study_id, key, value)
-    if names:
-        storage.set_study_system_attr(study.study_id, "study:metric_names", names)
+        storage.set_study_user_attr(identifier, key, value)
+    if names := [*call.metric_names]:
+        storage.set_study_system_attr(identifier, "study:metric_names", names)
     return study
 
 

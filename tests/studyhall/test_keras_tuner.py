@@ -456,3 +456,7 @@ def test_the_space_has_what_only_some_trials_declare():
     assert any(row.params["layers"] == 2 for row in trials("space"))
     names = [each.name for each in tuner.oracle.get_space().space]
     assert sorted(names) == ["batch", "layers", "rate", "units_0", "units_1"]
+    for trial in tuner.oracle.get_best_trials(6):
+        hp = trial.hyperparameters
+        assert {each.name for each in hp.space} == hp.values.keys()
+        assert ("units_1" in hp.values) == (hp.get("layers") == 2)
