@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -14,7 +14,8 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from studyhall.search.trial.result import Ended
+if TYPE_CHECKING:
+    from studyhall.search.trial.result import Ended  # with Keras, which a launch need not import
 
 _ENDS: dict[TrialState, Ended] = {
     TrialState.COMPLETE: "COMPLETE",

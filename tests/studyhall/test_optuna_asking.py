@@ -190,3 +190,9 @@ def test_suggestions_of_a_trial_that_was_taken_over_say_so():
     with pytest.raises(ConfigError, match="trial 0 is lost"):
         held[1].suggest_float("x", 0, 1)
     assert 0 <= held[2].suggest_float("x", 0, 1) <= 1
+
+
+def test_optunas_interface_imports_no_keras():
+    """A launch of a script without Keras has none; its workers may."""
+    code = "import studyhall.optuna, sys; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
