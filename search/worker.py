@@ -32,6 +32,7 @@ from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.silence import Terms
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
@@ -222,6 +223,7 @@ def trial_store(
     space: Space | None = None,
     sampler_of: Callable[[int], BaseSampler] | None = None,
     pruner: Pruner | None = None,
+    process: Worker | None = None,
 ) -> TrialStore:
     """Return a worker's access to its study.
 
@@ -233,13 +235,14 @@ def trial_store(
         sampler_of: makes the sampler of one trial from that trial's seed; default: the study
             file's.
         pruner: ends trials early; default: the study file's.
+        process: the worker; default: this process.
     """
     chosen = stored.file.workers
     window = samplers.window(stored.file.search.sampler, len(study.directions))
     return TrialStore(
         db,
         study,
-        identity.this_process(),
+        process or identity.this_process(),
         sampler_of or sampling.sampler_factory(stored.file, space),
         pruner or sampling.pruner(stored.file, study.name),
         trial_seed=lambda number: trial_seed(study.seed, number),

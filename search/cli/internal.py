@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from studyhall.search.cli.options import File, Name, Storage, find, find_described
+from studyhall.search.cli.options import File, Name, Storage, find
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
@@ -63,16 +63,28 @@ def convert(
     trial: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Convert a study's proven model into other formats; print what came of it as JSON."""
-    with closing(Database.open(storage or default_url(), create=False)) as db:
-        study = find_described(db, name, "best --format")
+    url = storage or default_url()
+    with closing(Database.open(url, create=False)) as db:
+        study = find(db, name)
         chosen_backend.of_study(study)
         quiet.import_keras()
-        from studyhall.search.evaluation.conversion import Conversion
-
-        conversion = Conversion(db, study, trial)
+        conversion = _conversion(db, url, study, trial)
     made = [conversion.convert(form, Path(path))
             for form, _, path in (each.partition("=") for each in targets)]  # fmt: skip
     print(json.dumps(made))
+
+
+def _conversion(db: Database, url: str, study: Study, trial: int | None) -> Any:
+    """Return the conversions of a study's proven model; what a script prints goes to stderr."""
+    if script.recorded(study) is None:
+        from studyhall.search.evaluation import conversion
+
+        return conversion.of_study(db, study, trial)
+    from studyhall.search.scripts import script_conversion
+
+    with redirect_stdout(sys.stderr):
+        stand_ins.install()
+        return script_conversion.of_script(db, url, study, trial)
 
 
 def serve(form: str, model: Path, samples: Path, predictions: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from studyhall.search.scripts import opening, script, script_proof, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched
+from studyhall.search.study import record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -125,6 +127,7 @@ class Launch:
         self._script, self._given, self._workers = script, given, workers
         self._url, self._quiet = url, quiet
         self.studies: list[str] = []
+        self._asked = False
 
     def search(self, call: Call, url: str | None) -> Searched:
         """Let workers bring a study to its end.
@@ -133,16 +136,34 @@ class Launch:
             SystemExit: they did not: they were interrupted, or failed.
             ConfigError: the call or its study can't be used.
         """
+        if self._asked:
+            received = "received study.ask before study.optimize, which workers can't pass by"
+            expected = "expected one of them, or: python SCRIPT, with from studyhall import optuna"
+            raise ConfigError([f"{self._script.path}: {received}, {expected}"])
+        found = self.open(call, url)
+        with closing(Database.open(found.url)) as db:
+            if not opening.is_over(found.study, call):
+                file = record.stored(found.study).file
+                self._run(db, found.study, self._devices(file, call), found.url)
+            if call.measure is not None:
+                _prove(db, found, call)
+        return found
+
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Return the study of a script that asks for its trials, without running any.
+
+        Raises:
+            ConfigError: the call or its study can't be used.
+        """
+        if "trials" in self._given.get("study", {}):  # which are trials in all
+            call = replace(call, adds=False)
         file = calls.study_file(call, self._script, self._given)
         url = self._url or url or default_url()
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, self._script, say)
-            self.studies.append(study.name)
-            self._run(db, study, self._devices(file, call), url)
-            found = Searched(url, study)
-            if call.measure is not None:
-                _prove(db, found, call)
-        return found
+        self.studies.append(study.name)
+        self._asked = self._asked or call.asks
+        return Searched(url, study)
 
     def _devices(self, file: StudyFile, call: Call) -> list[Device]:
         given = self._workers

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.search.diagnosis import more_epochs, rules
+from studyhall.search.diagnosis.quadrant import HUMAN_ERROR
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.spaces.entry import Entry
@@ -61,10 +62,12 @@ class Remedies:
     Attributes:
         file: the study file.
         samples: number of training samples; None if not known.
+        human_error: where the user writes the error rate of humans.
     """
 
     file: StudyFile
     samples: int | None = None
+    human_error: str = HUMAN_ERROR
 
     def against(
         self,
@@ -72,6 +75,7 @@ class Remedies:
         values: Mapping[str, Any],
         best_epoch: int,
         more: str = more_epochs.UNKNOWN,
+        epochs: int = 0,
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -80,6 +84,7 @@ class Remedies:
             values: every hyperparameter of the trial, including defaults.
             best_epoch: the trial's best epoch.
             more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
+            epochs: number of its epochs, for studies that don't limit it.
         """
         moves = [*self._moves(MOVES.get(verdict, ()), values)]
         moves.sort(key=lambda move: not move[0])  # searched hyperparameters first: stable sort

@@ -14,6 +14,7 @@ from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure
 from studyhall.search.diagnosis.rules import Judgement
+from studyhall.search.diagnosis.script_advice import ScriptRemedies
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves
 from studyhall.search.study import record
@@ -43,7 +44,10 @@ class Judge:
     def __init__(self, stored: Stored, trials: Iterable[Reached] = ()) -> None:
         self._about, self._file = stored.inspection.about, stored.file
         self._constants = _constants(stored.file)
-        self._remedies = Remedies(stored.file, self._about.get("samples", {}).get("training"))
+        samples = self._about.get("samples", {}).get("training")
+        self._remedies: Remedies | ScriptRemedies = Remedies(stored.file, samples)
+        if stored.by_script:
+            self._remedies = ScriptRemedies(stored.file)
         self._reached = best_losses.by_weights(trials)
 
     def verdict(
@@ -108,15 +112,17 @@ class Judge:
         standard: Standard,
         trained: _Trained,
     ) -> Verdict:
-        best = 0 if evidence is None else evidence.best_epoch
+        best, epochs = (0, 0) if evidence is None else (evidence.best_epoch, evidence.epochs)
         more, _ = more_epochs.answered(evidence, trained.attributes.get("stopped"))
-        advice = self._remedies.against(judgement.verdict, trained.values, best, more)
+        advice = self._remedies.against(judgement.verdict, trained.values, best, more, epochs)
         return Verdict(
             judgement.verdict,
             judgement.confidence,
             f"{judgement.shows}{trained.unlike}",
             evidence,
-            None if evidence is None else quadrant.place(evidence, standard),
+            None
+            if evidence is None
+            else quadrant.place(evidence, standard, self._remedies.human_error),
             () if judgement.shows == SO_FAR else tuple(advice),
         )
 

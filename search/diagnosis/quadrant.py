@@ -57,38 +57,49 @@ class Quadrant:
         return {**vars(self), **rounded}
 
 
-def place(evidence: Evidence, standard: Standard) -> Quadrant | None:
+HUMAN_ERROR = "[study] human_error"
+
+
+def place(
+    evidence: Evidence, standard: Standard, human_error: str = HUMAN_ERROR
+) -> Quadrant | None:
     """Compute bias and variance from error rates if `human_error` is known, else from losses.
+
+    Args:
+        evidence: measures of the trial's curves.
+        standard: what is known of its study.
+        human_error: where the user writes the error rate of humans.
 
     Returns:
         None if the losses don't allow it: the loss of guessing is unknown, or the training loss is
         measured differently from the validation loss.
     """
     if standard.human_error is not None and evidence.validation_error is not None:
-        return _by_error(evidence, standard)
+        return _by_error(evidence, standard, human_error)
     if evidence.guess_loss is None or math.isnan(evidence.gap):
         return None
-    return _by_loss(evidence, standard)
+    return _by_loss(evidence, standard, human_error)
 
 
-def _by_error(evidence: Evidence, standard: Standard) -> Quadrant:
+def _by_error(evidence: Evidence, standard: Standard, human_error: str) -> Quadrant:
     validation = evidence.validation_error or 0.0
     train = validation if evidence.train_error is None else evidence.train_error
     # Dropout and augmentation raise the training error above the true error on the training set.
     fit, human = min(train, validation), standard.human_error or 0.0
-    reference = f"[study] human_error = {human:g}"
+    reference = f"{human_error} = {human:g}"
     unit = "share of wrong answers"
     return _quadrant(fit - human, validation - fit, HIGH_ERROR, unit, reference)
 
 
-def _by_loss(evidence: Evidence, standard: Standard) -> Quadrant:
+def _by_loss(evidence: Evidence, standard: Standard, human_error: str) -> Quadrant:
     achievable = standard.achievable
     reference = "a perfect fit" if achievable is None else "the study's best validation loss"
     bias, variance = evidence.level - (achievable or 0.0), max(evidence.gap, 0.0)
     found = _quadrant(bias, variance, HIGH_LOSS, "share of the loss of guessing", reference)
     if achievable is None or found.name != QUADRANTS[False, False]:
         return found
-    return _among_its_own(found, answers=evidence.validation_error is not None)
+    said = f"set {human_error} to see if a better result is possible"
+    return _among_its_own(found, said if evidence.validation_error is not None else UNKNOWN)
 
 
 def _quadrant(bias: float, variance: float, high: float, unit: str, reference: str) -> Quadrant:
@@ -96,11 +107,10 @@ def _quadrant(bias: float, variance: float, high: float, unit: str, reference: s
     return Quadrant(QUADRANTS[corner], max(bias, 0.0), variance, unit, reference, ANSWERS[corner])
 
 
-def _among_its_own(found: Quadrant, *, answers: bool) -> Quadrant:
+def _among_its_own(found: Quadrant, rest: str) -> Quadrant:
     """Replace the advice for a trial that is close to the study's best trial, or is that trial."""
     apart = "the validation loss is no higher than the training loss"
     if found.variance > 0:
         above = f"{found.variance:.2g} of the loss of guessing above the training loss"
         apart = f"the validation loss is only {above}"
-    rest = "set [study] human_error to see if a better result is possible" if answers else UNKNOWN
     return replace(found, data=f"{apart}, and no trial is much better; {rest}")

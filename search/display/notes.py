@@ -151,7 +151,8 @@ def _outcome(
     reason: str | None,
     objective: str,
 ) -> str:
-    after = f"after {words.counted(len(history), 'epoch')}"
+    known = max((epoch["epoch"] for epoch in history), default=0) <= len(history)
+    after = f"after {words.counted(len(history), 'epoch' if known else 'report')}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))

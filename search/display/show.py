@@ -87,14 +87,16 @@ def _trial_row(trial: TrialRecord, verdict: str | None) -> list[str]:
         words.called(trial.number, words.name(trial)),
         words.state(trial),
         words.number(trial.value),
-        f"{trial.best_epoch}/{trial.epochs}" if trial.best_epoch else _trained(trial),
+        _best_epoch(trial),
         verdict or "–",
         "; ".join(filter(None, (trial.attributes.get("reason"), chosen))),
     ]
 
 
-def _trained(trial: TrialRecord) -> str:
-    """Return the epochs of a trial with several trainings, which has no single best epoch."""
+def _best_epoch(trial: TrialRecord) -> str:
+    """Return the best epoch; the epochs alone of a trial with several trainings, which has none."""
+    if trial.best_epoch:
+        return words.out_of(trial.best_epoch, trial.epochs).replace(" of ", "/")
     return str(trial.epochs) if "best_epochs" in trial.attributes else "–"
 
 

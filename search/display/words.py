@@ -61,7 +61,12 @@ def reached(best_epoch: int | None, epochs: int, best_epochs: Sequence[int] | No
     """Return the best epoch of a trial, or of each of its trainings if there are several."""
     if best_epochs:
         return f"in {epochs} epochs, best at {', '.join(map(str, best_epochs))} of its trainings"
-    return f"at epoch {best_epoch} of {epochs}" if best_epoch else ""
+    return f"at epoch {out_of(best_epoch, epochs)}" if best_epoch else ""
+
+
+def out_of(epoch: int, epochs: int) -> str:
+    """Return an epoch with the number of epochs: `6 of 12`; alone if only some were reported."""
+    return f"{epoch} of {epochs}" if epoch <= epochs else str(epoch)
 
 
 def value(found: Any) -> str:

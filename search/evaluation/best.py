@@ -30,6 +30,8 @@ from studyhall.storage.studies.rows import Study
 PREDICTIONS = "out_of_fold.npz"  # beside the exported model
 FILES = ("model.keras", "best.json")
 PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # enough for most models
+PICKLE, PICKLE_ENDING = "model.pickle", ".pickle"  # of scikit-learn's models
+MODELS = (FILES[0], "model.weights.h5", PICKLE)
 PARTS = ("fold", "repeat")
 
 
@@ -76,7 +78,7 @@ class Best:
     @property
     def model(self) -> str:
         """The file name of the exported model, or of its weights."""
-        return next(name for name in self.files if name in (FILES[0], "model.weights.h5"))
+        return next(name for name in self.files if name in MODELS)
 
     @property
     def failed(self) -> bool:

@@ -15,6 +15,7 @@ from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves, words
 from studyhall.search.evaluation import significance, winner
 from studyhall.search.evaluation.significance import MeanDifference
+from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.own_code import is_own
@@ -120,10 +121,11 @@ def remarks(compared: Sequence[Side]) -> Iterator[str]:
     tested = differences(compared)
     yield from (each.sentence() for each in tested)
     if not tested:
-        yield (
-            "one value each: use the same folds ([data] folds) or repeats ([training] repeats) to "
-            "tell a difference from chance"
-        )
+        ours = "the same folds ([data] folds) or repeats ([training] repeats)"
+        theirs = "executions_per_trial of KerasTuner, or the same folds in the objective,"
+        by_script = any(record.SCRIPT in side.study.config for side in compared)
+        how = theirs if by_script else ours
+        yield f"one value each: use {how} to tell a difference from chance"
 
 
 def differences(compared: Sequence[Side]) -> list[MeanDifference]:
@@ -169,7 +171,9 @@ def _winner(db: Database, study: Study) -> TrialRecord | None:
 def _best_epoch(trial: TrialRecord) -> str:
     """Return the best epoch, or that of each training if the trial has several."""
     several = trial.attributes.get("best_epochs", [])
-    return f"{', '.join(map(str, several)) or trial.best_epoch or '–'} of {trial.epochs}"
+    if trial.best_epoch and not several:
+        return words.out_of(trial.best_epoch, trial.epochs)
+    return f"{', '.join(map(str, several)) or '–'} of {trial.epochs}"
 
 
 def _at_best(side: Side, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ from studyhall.storage.studies.rows import Study
 Converted = dict[str, Any]  # format, path, samples, difference (of predictions), value
 
 
-class Conversion:
-    """The conversions of one proven model.
+def of_study(db: Database, study: Study, number: int | None = None) -> Conversion:
+    """Return the conversions of a study's proven model, whose data a study file describes.
 
     Args:
         db: the database of the study.
@@ -47,17 +47,66 @@ class Conversion:
     Raises:
         ConfigError: the model is not proven, or can't be loaded.
     """
+    trial, proven = winner(db, study, number)
+    stored = record.stored(study)
+    loaded = loading.of_file(stored.file, stored.folder, study.seed)
+    plan = modelling.blueprint(stored.file, loaded, stored.folder)
+    fold: Fold = loaded.folds[trial.attributes["model_fold"]]
+    model = _loaded(study, plan, trial)
 
-    def __init__(self, db: Database, study: Study, number: int | None = None) -> None:
-        found = best.read(db, study, number)
-        if found.proof is None or found.failed:
-            raise ConfigError([f'study "{study.name}" has no proven model'])
-        stored, self._proof, self._trial = record.stored(study), found.proof, found.trial
-        loaded = loading.of_file(stored.file, stored.folder, study.seed)
-        self._plan = modelling.blueprint(stored.file, loaded, stored.folder)
-        self._fold: Fold = loaded.folds[self._trial.attributes["model_fold"]]
-        self._model = _loaded(study, self._plan, self._trial)
-        self._expected = exporting.predict(self._model, self._fold.validation.x)
+    def check(outputs: NDArray[np.float32]) -> dict[str, Any]:
+        given = _Given(model, outputs)
+        value = Valuation(plan, trial).value(given, fold=fold, part=fold.validation)
+        off, allowed = abs(value - proven["recorded"]), proof_result.allowed(proven)
+        if not off <= allowed:
+            said = f"its value is {value:.7g}, and {proven['recorded']:.7g} was recorded"
+            raise DiffersError(f"{said}, of which rounding explains {allowed:.1g}")
+        return {"value": value}
+
+    return Conversion(model, fold.validation.x, proof.rounding(plan).loss, trial.number, check)
+
+
+def winner(
+    db: Database, study: Study, number: int | None = None
+) -> tuple[TrialRecord, dict[str, Any]]:
+    """Return the trial whose model is proven, and the proof.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = best.read(db, study, number)
+    if found.proof is None or found.failed:
+        raise ConfigError([f'study "{study.name}" has no proven model'])
+    return found.trial, found.proof
+
+
+class DiffersError(Exception):
+    """A converted model that predicts something else; the message says how."""
+
+
+class Conversion:
+    """The conversions of one proven model.
+
+    Args:
+        model: the model.
+        x: the inputs of its validation set, (N, …).
+        share: the rounding error of a prediction, as a share of the largest.
+        number: the number of its trial.
+        check: checks what all predictions amount to, and returns what is told of it; it raises a
+            `DiffersError`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        x: Any,
+        share: float,
+        number: int,
+        check: Callable[[NDArray[np.float32]], dict[str, Any]],
+    ) -> None:
+        self._model, self._x = model, x
+        self._share, self._number, self._check = share, number, check
+        self._expected = exporting.predict(model, x)
 
     def convert(self, name: str, target: Path) -> Converted:
         """Convert the model, check the result, and move it to its place.
@@ -68,7 +117,7 @@ class Conversion:
 
         Returns:
             The format, the path, on how many samples it was compared, the largest difference of a
-            prediction, and the value of the objective.
+            prediction, and the value of the objective, if a study file describes the study.
 
         Raises:
             ConfigError: it can't be converted, or predicts something else; nothing is kept.
@@ -107,20 +156,17 @@ class Conversion:
             said = f"received predictions of shape {outputs.shape}, not {self._expected.shape}"
             raise self._refusal(name, said)
         self._check_outputs(name, outputs)
-        valuation = Valuation(self._plan, self._trial)
-        given = _Given(self._model, outputs)
-        value = valuation.value(given, fold=self._fold, part=self._fold.validation)
-        off, allowed = abs(value - self._proof["recorded"]), proof_result.allowed(self._proof)
-        if not off <= allowed:
-            said = f"its value is {value:.7g}, and {self._proof['recorded']:.7g} was recorded"
-            raise self._refusal(name, f"{said}, of which rounding explains {allowed:.1g}")
+        try:
+            told = self._check(outputs)
+        except DiffersError as error:
+            raise self._refusal(name, str(error)) from None
         largest = float(np.abs(outputs - self._expected).max(initial=0.0))
-        return {"samples": len(outputs), "difference": largest, "value": value}
+        return {"samples": len(outputs), "difference": largest, **told}
 
     def _served(self, name: str, path: Path, folder: Path) -> NDArray[np.float32]:
         """Return what the format's own runtime predicts, in a fresh process."""
         samples, predictions = folder / "samples.npy", folder / "predictions.npy"
-        x = exporting.taken(self._model, self._fold.validation.x)
+        x = exporting.taken(self._model, self._x)
         single = FORMATS[name].single
         np.save(samples, x.astype(np.float32) if single else x, allow_pickle=False)
         answer = wire.answer("serve", name, str(path), str(samples), str(predictions))
@@ -136,7 +182,7 @@ class Conversion:
         Raises:
             ConfigError: one is.
         """
-        share = proof.rounding(self._plan).loss
+        share = self._share
         size = np.abs(self._expected).reshape(len(outputs), -1).max(axis=-1, initial=0.0)
         apart = np.abs(outputs - self._expected).reshape(len(outputs), -1).max(axis=-1)
         wrong = ~(apart <= share * size)  # true for NaN too
@@ -145,7 +191,7 @@ class Conversion:
             raise self._refusal(name, f"{said}, and rounding explains {share:g} of the largest")
 
     def _refusal(self, name: str, why: str) -> ConfigError:
-        return ConfigError([f"--format {name}: trial {self._trial.number}: {why}; it is not kept"])
+        return ConfigError([f"--format {name}: trial {self._number}: {why}; it is not kept"])
 
 
 class _Given:

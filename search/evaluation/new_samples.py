@@ -56,9 +56,9 @@ def read(source: Source, card: Card) -> NewSamples:
     """
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card)
-    if hasattr(source, "columns"):
+    if not isinstance(source, np.ndarray):
         return _rows(source, Path("the table"), _table(Path("the table"), card))
-    return _array(np.asarray(source), Path("the array"), card)
+    return _array(source, Path("the array"), card)
 
 
 def _of_path(path: Path, card: Card) -> NewSamples:

@@ -64,6 +64,11 @@ def instead(study: str, proof: Mapping[str, Any]) -> str:
     if other is not None:
         how = f"studyhall best {study} --trial {other['trial']} --export FOLDER"
         return f"trial {other['trial']} ({words.number(other['value'])}) is proven: {how}"
+    if proof.get("by_script"):
+        return (
+            "what the script draws or reads must be the same in every process, such as its "
+            "validation data: give each split and generator a seed"
+        )
     return (
         "no other trial has a saved model that is proven; raise [study] keep_models to keep more "
         f"models, or train the best trials again: studyhall confirm {study}"

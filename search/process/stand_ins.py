@@ -17,6 +17,7 @@ MOVED = {  # modules of KerasTuner by ours of the same content
     "tuners.bayesian": "tuners",
     "tuners.hyperband": "tuners",
     "tuners.gridsearch": "tuners",
+    "tuners.sklearn_tuner": "sklearn_tuner",
     "engine.base_tuner": "tuner",
     "engine.multi_execution_tuner": "tuner",
 }

@@ -105,12 +105,18 @@ def _trial(trial: Mapping[str, Any]) -> list[str]:
         words.called(trial["trial"], trial["name"]),
         trial["state"],
         words.number(trial["value"]),
-        f"{trial['best_epoch'] or '–'}/{trial['epochs']}",
+        _epochs(trial),
         verdict.get("name", "–"),
         "" if not verdict else f"{verdict['confidence']:.2f}",
         *(_three(evidence.get(name)) for name in ("gap", "noise")),
         trial["reason"] or "; ".join(verdict.get("advice", [])),
     ]
+
+
+def _epochs(trial: Mapping[str, Any]) -> str:
+    """Return the best epoch of a trial, with the number of its epochs."""
+    best, epochs = trial["best_epoch"], trial["epochs"]
+    return words.out_of(best, epochs).replace(" of ", "/") if best else f"–/{epochs}"
 
 
 def time_spent(content: Mapping[str, Any]) -> Rows:

@@ -40,18 +40,31 @@ class Alone:
             KeyboardInterrupt, SystemExit: the user has interrupted it; the trial is handed back.
             ConfigError: the call or its study can't be used, or the first trials all failed.
         """
+        found = self.open(call, url)
+        if not opening.is_over(found.study, call):
+            with closing(Database.open(found.url)) as db:
+                self._work(db, found.study, call)
+        return found
+
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Return the study of a script that asks for its trials, without running any.
+
+        Raises:
+            ConfigError: the call or its study can't be used.
+        """
         script = started()
         file = calls.study_file(call, script, {"training": {"backend": _backend()}})
         url = url or file.study.storage or default_url()
         with closing(Database.open(url)) as db:
-            study = opening.opened(db, file, call, script, say)
-            self._work(db, study, call)
-        return Searched(url, study)
+            return Searched(url, opening.opened(db, file, call, script, say))
 
     def _work(self, db: Database, study: Study, call: Call) -> None:
         # Imported here, with Keras: a launch asks for the search, too, and only waits for it.
         from studyhall.search.scripts import script_worker
 
+        if call.workers is not None:
+            said = f"{call.workers} jobs: this process runs one trial at a time"
+            say(f"{said}; for more: studyhall run, or start the script several times")
         stop = Stop()
         age = script_worker.Forever(record.stored(study).file.workers, 0.0, 0.0)
         with listening(stop):
@@ -73,6 +86,12 @@ def search(call: Call, url: str | None = None) -> Searched:
     """Bring a study to its end, in the part that this process plays; see `session.Part.search`."""
     counted = replace(call, ordinal=session.count(call.study))
     return (session.part() or Alone()).search(counted, url)
+
+
+def opened(call: Call, url: str | None = None) -> Searched:
+    """Return the study of a script that asks for its trials; see `session.Part.open`."""
+    counted = replace(call, ordinal=session.count(call.study))
+    return (session.part() or Alone()).open(counted, url)
 
 
 def how_to_go_on() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,8 +18,8 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status
-from studyhall.storage.studies import adoption, studies, trash
-from studyhall.storage.studies.rows import Queued, Study
+from studyhall.storage.studies import adoption, searches, studies, trash
+from studyhall.storage.studies.rows import Study
 
 ADOPTED = "adopted"  # key of a study's record: the number of trials that another tool has run
 FOREIGN_KEYS = (adoption.FOREIGN, adoption.METRIC)
@@ -47,28 +48,112 @@ def opened(
     study = _adopted(db, call.name) or studies.find(db, file.study.name)
     if study is not None and adoption.FOREIGN in study.config:
         study = _taken_over(db, study, file, script, found)
-    if study is not None:
-        file = _beside(file, study.config.get(ADOPTED, 0))
     if study is not None and _makes_way(db, study, found, call):
         trash.put(db, study.study_id, "studyhall run")
         tell(f'the earlier study "{study.name}" is in the trash; see: studyhall trash')
         study = None
     if study is None:
-        queue = [dict(each) for each in call.queue]
-        about = script.to_record()
-        return creation.create(db, file, Path(script.folder), found, further=about, queue=queue)
-    if recorded(study) is None:
+        return _described(db, _created(db, file, call, script, found), call)
+    known = recorded(study)
+    if known is None:
         received = f'received "{study.name}", which is the study of a study file'
         raise ConfigError([f"{script.path}: {received}, expected another name"])
-    if script.to_record()[record.SCRIPT] != study.config[record.SCRIPT]:
-        changed = {**study.config, **script.to_record()}
-        study = studies.change_config(db, study, changed, [*map(Queued, call.queue)])
+    if is_over(study, call):
+        return study
+    script = _after_earlier(db, study, script, known, call)
+    file = _beside(file, script, call, study.config.get(ADOPTED, 0))
+    study = _begun(db, study, file, script, known, call)
+    return _continued(db, _described(db, study, call), file, call, script, found, tell)
+
+
+def is_over(study: Study, call: Call) -> bool:
+    """Return True if the script has begun a later search beside this one, which so is over."""
+    known = recorded(study)
+    return known is not None and call.ordinal < known.ordinal and known.trials_before > 0
+
+
+def _created(db: Database, file: StudyFile, call: Call, script: Script, found: Inspection) -> Study:
+    about = script.to_record()
+    study = creation.create(db, file, Path(script.folder), found, further=about, queue=call.queue)
+    known = recorded(study)
+    if known is None or not call.ended:
+        return study
+    script = replace(script, added=len(call.ended))
+    return _begun(db, study, _beside(file, script, call, 0), script, known, call)
+
+
+def _after_earlier(db: Database, study: Study, script: Script, known: Script, call: Call) -> Script:
+    """Return the script's record with what the study had before this search."""
+    script = replace(script, added=len(call.ended))
+    if call.ordinal == known.ordinal:
+        count, seconds = known.trials_before, known.seconds_before
+    elif call.adds:
+        state = status.status(db, study)
+        count, seconds = state.used, state.seconds_used
+    else:
+        return script
+    return replace(script, trials_before=count, seconds_before=seconds)
+
+
+def _begun(
+    db: Database, study: Study, file: StudyFile, script: Script, known: Script, call: Call
+) -> Study:
+    """Record that a search begins: its queue, its trials and its budget, unless it has begun."""
+    record_of = script.to_record()
+    if record_of[record.SCRIPT] == study.config[record.SCRIPT]:
+        return study
+    begins = script.ordinal != known.ordinal
+    kept = 0 if begins else known.added
+    changed = {**study.config, **record_of}
+    if begins or script.added != kept:
+        tables = changed["file"]
+        amount = {"trials": file.study.trials, "hours": file.study.hours}
+        changed["file"] = {**tables, "study": {**tables["study"], **amount}}
+        return searches.begin(
+            db,
+            study,
+            changed,
+            queue=call.queue if begins else (),
+            ended=call.ended[kept:],
+            **creation.budget(file),
+        )
+    return studies.change_config(db, study, changed)
+
+
+def _continued(
+    db: Database,
+    study: Study,
+    file: StudyFile,
+    call: Call,
+    script: Script,
+    found: Inspection,
+    tell: Callable[[str], None],
+) -> Study:
     state = status.status(db, study)
-    if state.spent and file.study.trials <= state.limit:
+    if state.spent and _is_within(file, state) and not call.asks:
         tell(_finished(study, state, script, found))
         return study
     changes = creation.compare(study, file, found, script.path)
     return creation.apply(db, study, file, changes, found)
+
+
+def _is_within(file: StudyFile, state: Status) -> bool:
+    """Return True if a call asks for no more trials and no more time than the study has had."""
+    seconds = creation.budget(file)["seconds"]
+    more_time = (seconds or math.inf) > (state.seconds_limit or math.inf)
+    return file.study.trials <= state.limit and not more_time
+
+
+def _described(db: Database, study: Study, call: Call) -> Study:
+    """Write what the script says of its study, for those who read it."""
+    if not call.attributes and not call.metric_names:
+        return study
+    storage, identifier = db.optuna_storage(), study.study_id
+    for key, value in call.attributes.items():
+        storage.set_study_user_attr(identifier, key, value)
+    if names := [*call.metric_names]:
+        storage.set_study_system_attr(identifier, "study:metric_names", names)
+    return study
 
 
 def _taken_over(
@@ -79,13 +164,14 @@ def _taken_over(
     Raises:
         ConfigError: the script optimises in the other direction.
     """
-    (direction,) = objectives.directions(dict(file.study))
-    if direction != study.direction:
-        received = f'received "{direction}", expected "{study.direction}", as {study.name} has it'
+    wanted = objectives.directions(dict(file.study))
+    if wanted != [*study.directions]:
+        asked, there = " and ".join(wanted), " and ".join(study.directions)
+        received = f'received "{asked}", expected "{there}", as {study.name} has it'
         raise ConfigError([f"{script.path}: direction: {received}"])
     count = status.status(db, study).finished
     kept = {key: study.config[key] for key in study.config if key not in FOREIGN_KEYS}
-    file = _beside(file, count)
+    file = _with_trials(file, count)
     about = {
         **kept,
         "file": config.to_dict(file),
@@ -99,8 +185,25 @@ def _taken_over(
     return changed
 
 
-def _beside(file: StudyFile, count: int) -> StudyFile:
-    """Return a file whose budget is for trials beside so many of another tool."""
+def _beside(file: StudyFile, script: Script, call: Call, adopted: int) -> StudyFile:
+    """Return a file whose budget is for trials beside those of other tools and earlier searches.
+
+    Args:
+        file: the call as a study file.
+        script: the script, with what there was before.
+        call: the call.
+        adopted: number of trials that another tool has run.
+    """
+    adds = call.adds and call.ordinal > 1
+    file = _with_trials(file, (script.trials_before if adds else adopted) + script.added)
+    if not adds or file.study.hours is None or file.study.hours != call.hours:
+        return file
+    hours = file.study.hours + script.seconds_before / creation.SECONDS_PER_HOUR
+    return file.model_copy(update={"study": file.study.model_copy(update={"hours": hours})})
+
+
+def _with_trials(file: StudyFile, count: int) -> StudyFile:
+    """Return a file whose budget is for so many trials more."""
     section = file.study.model_copy(update={"trials": file.study.trials + count})
     return file.model_copy(update={"study": section})
 

@@ -9,6 +9,7 @@ from typing import Any
 from studyhall.search.study_file import objectives
 from studyhall.search.trial.checkpoints import Resumable
 from studyhall.search.trial.context import Context, Outcome
+from studyhall.search.trial.listening import Told
 from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
@@ -84,10 +85,12 @@ class ReportingTrial(TrialUnderWay):
 
     def _report_value(self, step: int, value: float, cost: float) -> None:
         """Record a value beside what a `fit` has measured in the epoch of the same number."""
+        self._tell_listeners()
         epoch, store = step + 1, self.context.store
         row = self.claim.rows.get((0, epoch), {"metrics": {}})
         named = {objectives.recorded(self.context.plan.objectives[0]): value}
         order = store.report(self.claim, epoch, cost, {**row["metrics"], **named}, step=step)
+        self._listeners.epoch(Told(self._named(0), epoch, named))
         fell_behind = store.should_prune(self.claim, step) and not self.is_fixed
         self.falls_behind = fell_behind or order is Order.PRUNE
 
@@ -134,11 +137,14 @@ class ReportingTrial(TrialUnderWay):
         self._keeping_lease(
             lambda: self.context.store.report(self.claim, epoch, known["value"], both, **about)
         )
+        new = {name: both[name] for name in metrics if name not in known["metrics"]}
+        self._listeners.epoch(Told(self._named(0), epoch, new))
 
     def _log(self, epoch: int, metrics: Mapping[str, float], seconds: float | None) -> None:
         step = self.checkpoints.step(self.part, epoch)
         about = {"fold": self.part, "step": step, "seconds": seconds}
         self.context.store.report(self.claim, epoch, None, metrics, **about)  # type: ignore[arg-type]
+        self._listeners.epoch(Told(self._named(self.part), epoch, metrics))
 
     def _keeping_lease(self, work: Callable[[], Any]) -> Any:
         """Do something that needs the lease.

@@ -29,6 +29,9 @@ class Script:
         arguments: its command line, without its name.
         measures: True if it can measure a model again.
         ordinal: which of its searches of the study is under way, from 1.
+        trials_before: number of trials that the study had when this search began.
+        seconds_before: likewise the time during which any worker was active, in seconds.
+        added: number of ended trials that the script has added in this search.
     """
 
     path: str
@@ -36,6 +39,9 @@ class Script:
     arguments: Sequence[str] = ()
     ordinal: int = 1
     measures: bool = True
+    trials_before: int = 0
+    seconds_before: float = 0.0
+    added: int = 0
 
     @classmethod
     def at(cls, path: Path, folder: Path, arguments: Sequence[str]) -> Script:

@@ -28,7 +28,9 @@ from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
 SHARE, LEAST = 1e-3, 1e-6  # of the recorded value, that rounding may explain
+OWN = "only the script's own function measures its trials"
 MODEL, WEIGHTS, CARD = "model.keras", "model.weights.h5", "best.json"
+NAMES = {".keras": MODEL, best.PICKLE_ENDING: best.PICKLE}
 
 
 class Reached(BaseException):
@@ -59,6 +61,14 @@ class ProverPart:
             raise Reached(call)
         return self._searched
 
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Refuse: a script that asks for its trials trains them, and can't measure a model again.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError([f"{self._searched.study.name}: {OWN}, so its model can't be proven"])
+
 
 def finish(db: Database, url: str, study: Study, number: int | None = None) -> dict[str, Any]:
     """Run a script up to its search, prove its best model and export it; return the card.
@@ -72,13 +82,22 @@ def finish(db: Database, url: str, study: Study, number: int | None = None) -> d
     Raises:
         ConfigError: the model can't be measured again.
     """
+    return prove(db, Searched(url, study), reached(url, study), number)
+
+
+def reached(url: str, study: Study) -> Call:
+    """Run a script up to the search of a study, and return it.
+
+    Raises:
+        ConfigError: it ends before.
+    """
     known = script.recorded(study)
     assert known is not None
     session.play(ProverPart(Searched(url, study)))
     try:
         script.execute(known)
-    except Reached as reached:
-        return prove(db, Searched(url, study), reached.call, number)
+    except Reached as end:
+        return end.call
     raise ConfigError([f"{known.path} ended before it searched {study.name!r}"])
 
 
@@ -109,7 +128,7 @@ def prove(
 
 
 def _cannot(study: Study, found: Winner, path: Path) -> NoReturn:
-    says = "only the script's own function measures its trials, so its model can't be proven"
+    says = f"{OWN}, so its model can't be proven"
     raise ConfigError([f"{study.name}: {says}; the model of trial {found.trial.number} is {path}"])
 
 
@@ -124,6 +143,7 @@ def _measured(found: Winner, reloaded: float) -> dict[str, Any]:
         "difference": off,
         "tolerance": allowed,
         "scores": None,
+        "by_script": True,
         "model_sha256": found.model_sha256,
         "proven_at": time.time(),
         "proven": off <= allowed,
@@ -136,7 +156,7 @@ def _export(
 ) -> dict[str, Any]:
     """Copy the model into the study's folder, with a card; return the card."""
     trial, folder = found.trial, record.stored(study).artifacts / found.folder
-    name = MODEL if path.suffix == Path(MODEL).suffix else WEIGHTS
+    name = NAMES.get(path.suffix, WEIGHTS)
     card: dict[str, Any] = {
         "study": study.name,
         "trial": trial.number,
@@ -165,6 +185,11 @@ def _export(
 
 def _lines(path: Path) -> list[str]:
     """Return lines of Python that load the model: without its script, if its classes allow it."""
+    if path.suffix == best.PICKLE_ENDING:
+        return [
+            "import pickle, pathlib",
+            f'model = pickle.loads(pathlib.Path("{best.PICKLE}").read_bytes())',
+        ]
     if path.suffix != Path(MODEL).suffix:
         return ["model = build(hp)  # by the script", f'model.load_weights("{WEIGHTS}")']
     with zipfile.ZipFile(path) as archive:

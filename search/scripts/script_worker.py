@@ -29,6 +29,7 @@ from studyhall.search.trial.objective import TrialRunner
 from studyhall.search.trial.plan import Plan
 from studyhall.search.worker import Search
 from studyhall.storage.database import Database
+from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
@@ -84,6 +85,15 @@ class WorkerPart:
                 [f'{self._study.name}: the script searches "{call.study}" first, which is not over']
             )
         return Searched(self._url, earlier)
+
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Refuse: only the process that the user has started runs trials that a script asks for.
+
+        Raises:
+            ConfigError: always.
+        """
+        received = f'received study.ask for "{call.study}" before the search of the workers'
+        raise ConfigError([f"{self._study.name}: {received}, expected study.optimize alone"])
 
     def _work(self, call: Call) -> NoReturn:
         ready_s = time.monotonic() - recycling.STARTED_AT - self._stop.waited_s
@@ -144,19 +154,24 @@ def run_trials(
     Raises:
         ConfigError: the first trials all failed.
     """
-    _free_dead(db, study)
-    stored, kind = record.stored(study), Search()
-    plan, objects = Plan(stored.file), record.objects(study)
-    keeper = kind.keeper(db, study, stored)
-    with closing(_store(db, study, stored, call)) as store:
-        context = Context(db, study, stored, plan, store, objects, keeper, stop)
+    free_dead(db, study)
+    kind, stored = Search(), record.stored(study)
+    with closing(store_of(db, study, stored, call)) as store:
+        context = context_of(db, study, store, stop)
         runner = TrialRunner(
-            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, call.run, call.ended)
+            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, call.run, call.after)
         )
         worker.run_trials(runner, age, kind)
 
 
-def _free_dead(db: Database, study: Study) -> None:
+def context_of(db: Database, study: Study, store: TrialStore, stop: Stop) -> Context:
+    """Return what the trials of a script's study share in this process."""
+    stored, kind = record.stored(study), Search()
+    plan, objects = Plan(stored.file), record.objects(study)
+    return Context(db, study, stored, plan, store, objects, kind.keeper(db, study, stored), stop)
+
+
+def free_dead(db: Database, study: Study) -> None:
     """Free the trials of processes of this machine that are gone, without waiting for silence."""
     here = socket.gethostname()
     for one in status.status(db, study).held:
@@ -164,16 +179,26 @@ def _free_dead(db: Database, study: Study) -> None:
             control.free(db, study, one.worker)
 
 
-def _store(db: Database, study: Study, stored: Stored, call: Call) -> TrialStore:
+def store_of(
+    db: Database, study: Study, stored: Stored, call: Call, process: Worker | None = None
+) -> TrialStore:
     """Return the access to a study, with the script's own sampler and pruner.
 
     Those that the command line has named in their place are in the study's record.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        stored: the study as recorded.
+        call: the search.
+        process: the worker; default: this process.
     """
     chosen = stored.file.search
-    sampler = call.sampler_of if chosen.sampler == call.sampler else None
+    own_sampler = call.sampler_of is not None and chosen.sampler == call.sampler
+    sampler = call.sampler_of(study.seed) if call.sampler_of is not None and own_sampler else None
     own_pruner = call.pruner_of is not None and chosen.pruner == call.pruner
     pruner = call.pruner_of() if call.pruner_of is not None and own_pruner else None
-    return worker.trial_store(db, study, stored, sampler_of=sampler, pruner=pruner)
+    return worker.trial_store(db, study, stored, sampler_of=sampler, pruner=pruner, process=process)
 
 
 def _check_same(study: Study, mine: Script) -> None:

@@ -16,7 +16,7 @@ from studyhall.storage.studies.rows import Study
 
 @dataclass(frozen=True)
 class Searched:
-    """A study whose budget is spent, as the script finds it after its call.
+    """A study as the script finds it, as a rule after its call, when its budget is spent.
 
     Attributes:
         url: URL of its database.
@@ -36,6 +36,17 @@ class Part(Protocol):
         Args:
             call: the search that the script asks for.
             url: the database that the script names, or None.
+        """
+
+    def open(self, call: Call, url: str | None) -> Searched:
+        """Return the study of a script that asks for its trials, without running any.
+
+        Args:
+            call: the search that the script asks for.
+            url: the database that the script names, or None.
+
+        Raises:
+            ConfigError: this process can't answer.
         """
 
 

@@ -36,7 +36,7 @@ def create(
     found: Inspection,
     *,
     further: Mapping[str, Any] | None = None,
-    queue: Sequence[Mapping[str, Any]] = (),
+    queue: Sequence[Queued] = (),
 ) -> Study:
     """Create the study in the database; of several simultaneous launches, only one creates it.
 
@@ -46,7 +46,7 @@ def create(
         folder: the study file's folder.
         found: the inspection of its data and code.
         further: what else the study's record holds.
-        queue: hyperparameters of trials to run first, besides those of the file.
+        queue: configurations to run first, besides those of the file.
 
     Returns:
         The study, whether created now or by another launch.
@@ -74,13 +74,13 @@ def create(
         config=record,
         seed=file.study.seed,
         directions=objectives.directions(dict(file.study)),
-        queue=[*map(Queued, queue), *_first(file, learned)],
+        queue=[*queue, *_first(file, learned)],
         **budget(file),
     )
     if created:
         axis = "study:metric_names"  # Optuna's attribute for the names of the objectives
         named = [*map(own_code.name_of, objectives.of_file(dict(file.study)))]
-        if named == [objectives.VALUE]:  # Optuna calls it so by itself
+        if objectives.is_value(named[0]):  # Optuna calls it so by itself
             return study
         db.optuna_storage().set_study_system_attr(study.study_id, axis, named)
     elif not bucket.is_bucket(place):  # another launch was faster: remove the unused folder

@@ -29,12 +29,14 @@ class Stored:
         folder: the study file's folder, to which paths of data and user code are relative.
         artifacts: folder of checkpoints and models; for a bucket, a local folder.
         inspection: fingerprints of data and code.
+        by_script: True if a user's script trains its trials.
     """
 
     file: StudyFile
     folder: Path
     artifacts: Path
     inspection: Inspection
+    by_script: bool = False
 
 
 def stored(study: Study) -> Stored:
@@ -49,6 +51,7 @@ def stored(study: Study) -> Stored:
         Path(record["folder"]),
         local_folder(study),
         Inspection(**record["inspection"]),
+        SCRIPT in record,
     )
 
 

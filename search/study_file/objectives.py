@@ -6,6 +6,7 @@ Trials are ranked by the first objective, at their best epoch; the others are me
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from studyhall.search.study_file.losses import METRICS
 
 LOSS = "validation loss"
 VALUE = "value"  # the number that a function of the user's returns, in studies of scripts
+ONE_OF_VALUES = re.compile(r"value \d+")  # likewise one of several
 TRAINING = "training "  # before the name of a metric of the training set, in studies of scripts
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
@@ -48,6 +50,16 @@ def given_ways(study: Mapping[str, Any]) -> list[str]:
     return [*listed, *["auto"] * (count - len(listed))]
 
 
+def values(count: int) -> list[str]:
+    """Return the names of the numbers that a function of the user's returns."""
+    return [VALUE] if count == 1 else [f"{VALUE} {index}" for index in range(count)]
+
+
+def is_value(name: str) -> bool:
+    """Return True for a number that a function of the user's returns."""
+    return name == VALUE or ONE_OF_VALUES.fullmatch(name) is not None
+
+
 def shown(name: str) -> str:
     """Return the name with its unit, for display; that of the user's own without its file."""
     return f"{name} in {UNITS[name]}" if name in UNITS else own_code.name_of(name)
@@ -55,7 +67,7 @@ def shown(name: str) -> str:
 
 def recorded(name: str) -> str:
     """Return the key of an objective in the metrics of an epoch."""
-    if name == VALUE:
+    if is_value(name):
         return name
     if name.startswith(TRAINING):
         return name.removeprefix(TRAINING)

@@ -60,6 +60,11 @@ class Listeners:
         self._left = list(listeners)
         self._begun = False
 
+    @property
+    def begun(self) -> bool:
+        """True once they have been told that training begins."""
+        return self._begun
+
     def begin(self, params: Mapping[str, Any], past: Sequence[Told]) -> None:
         """Tell that training begins, unless they know."""
         if not self._begun:
@@ -91,7 +96,12 @@ class Listeners:
 
 
 def named(part: int, folds: int, repeats: int) -> str:
-    """Return the name of a part of a trial: "fold-2", "repeat-1", "repeat-1-fold-2", or ""."""
+    """Return the name of a part of a trial: "fold-2", "repeat-1", "repeat-1-fold-2", or "".
+
+    A script's trial may train more than once without saying so: "fit-2" is its second training.
+    """
+    if folds == repeats == 1:
+        return f"fit-{part + 1}" if part else ""
     names = [f"repeat-{part // folds + 1}"] if repeats > 1 else []
     return "-".join([*names, *([f"fold-{part % folds + 1}"] if folds > 1 else [])])
 

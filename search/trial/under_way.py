@@ -81,16 +81,21 @@ class TrialUnderWay:
                 self.claim, epoch, value, metrics, fold=part, step=step, seconds=seconds
             )
             fell_behind = self.context.store.should_prune(self.claim, step)
-            name = listening.named(part, *self.sizes)
-            self._listeners.epoch(Told(name, epoch, metrics))
+            self._listeners.epoch(Told(self._named(part), epoch, metrics))
         if order is Order.PRUNE:
             self.attributes["stopped"] = "by hand"
         return Order.PRUNE if fell_behind and not self.is_fixed else order
 
     def _tell_listeners(self) -> None:
-        """Tell the listeners that training begins, or goes on."""
+        """Tell the listeners that training begins, or goes on, unless they know."""
+        if self._listeners.begun:
+            return
         told = listening.past(self.claim.history, *self.sizes)
         self._listeners.begin(self.claim.frozen.params, told)
+
+    def _named(self, part: int) -> str:
+        """Return the name of a part of the trial, as listeners have it."""
+        return listening.named(part, *self.sizes)
 
     def _must_leave(self, order: Order) -> bool:
         if order is Order.STOP:

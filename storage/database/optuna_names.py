@@ -38,6 +38,8 @@ LOOKED_FOR = ("_fixed_params",)
 OF_SCRIPTS = (
     *("_search_space", "_percentile", "_n_startup_trials", "_n_warmup_steps", "_interval_steps"),
     *("_min_resource", "_max_resource", "_reduction_factor", "_min_early_stopping_rate"),
+    *("_n_min_trials", "_bootstrap_count", "_wrapped_pruner", "_base_sampler"),
+    *("_with_margin", "_consider_pruned_trials"),
 )
 
 

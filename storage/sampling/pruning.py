@@ -69,6 +69,7 @@ class Percentile:
         n_startup_trials: number of complete trials before the first decision.
         n_warmup_steps: steps below this are never judged.
         interval_steps: number of steps between two decisions.
+        n_min_trials: number of complete trials with a report at the same step.
     """
 
     needs_rungs = False
@@ -79,11 +80,13 @@ class Percentile:
         n_startup_trials: int = 5,
         n_warmup_steps: int = 0,
         interval_steps: int = 1,
+        n_min_trials: int = 1,
     ) -> None:
         self.percentile = percentile
         self.n_startup_trials = n_startup_trials
         self.n_warmup_steps = n_warmup_steps
         self.interval_steps = interval_steps
+        self.n_min_trials = n_min_trials
         self._complete = 0
         self._values: defaultdict[int, SortedValues] = defaultdict(SortedValues)
 
@@ -113,7 +116,9 @@ class Percentile:
         if best is None:  # all reports are NaN
             return True
         at_step = self._values.get(step)
-        return at_step is not None and best > at_step.percentile(self.percentile)
+        if at_step is None or len(at_step) < self.n_min_trials:
+            return False
+        return best > at_step.percentile(self.percentile)
 
     def _judges(self, reports: Reports, step: int) -> bool:
         """Tell whether this report is the first in its interval of steps."""
@@ -133,16 +138,22 @@ class Halving:
         min_resource: the step of the first rung, if `min_early_stopping_rate` is 0.
         reduction_factor: ratio of the steps of two consecutive rungs.
         min_early_stopping_rate: moves every rung to a later step, by this power of the factor.
+        bootstrap_count: the first so many trials at a rung end there.
     """
 
     needs_rungs = True
 
     def __init__(
-        self, min_resource: int = 1, reduction_factor: int = 4, min_early_stopping_rate: int = 0
+        self,
+        min_resource: int = 1,
+        reduction_factor: int = 4,
+        min_early_stopping_rate: int = 0,
+        bootstrap_count: int = 0,
     ) -> None:
         self.min_resource = min_resource
         self.reduction_factor = reduction_factor
         self.min_early_stopping_rate = min_early_stopping_rate
+        self.bootstrap_count = bootstrap_count
         # By rung: costs by trial number, and the same costs sorted.
         self._at: defaultdict[int, dict[int, float]] = defaultdict(dict)
         self._sorted: defaultdict[int, SortedValues] = defaultdict(SortedValues)
@@ -196,6 +207,8 @@ class Halving:
 
     def _promotable(self, rung: int, value: float) -> bool:
         competing = self._sorted[rung]
+        if len(competing) <= self.bootstrap_count:
+            return False
         return value <= competing[max(len(competing) // self.reduction_factor - 1, 0)]
 
 
@@ -209,6 +222,7 @@ class Hyperband:
         min_resource: step of the first rung of the first bracket.
         max_resource: the number of steps of a full trial.
         reduction_factor: ratio of the steps of two consecutive rungs.
+        bootstrap_count: the first so many trials at a rung end there.
     """
 
     needs_rungs = True
@@ -220,13 +234,16 @@ class Hyperband:
         min_resource: int = 1,
         max_resource: int = 100,
         reduction_factor: int = 3,
+        bootstrap_count: int = 0,
     ) -> None:
         self.study_name = study_name
         ratio = math.log(max_resource / min_resource, reduction_factor)
         count = math.floor(ratio) + 1
         shares = range(count - 1, -1, -1)
         self._allotted = [math.ceil(count * reduction_factor**s / (s + 1)) for s in shares]
-        self._brackets = [Halving(min_resource, reduction_factor, rate) for rate in range(count)]
+        self._brackets = [
+            Halving(min_resource, reduction_factor, rate, bootstrap_count) for rate in range(count)
+        ]
 
     def bracket(self, number: int) -> Halving:
         """Return the bracket of a trial, by a hash of the study's name and the trial's number."""

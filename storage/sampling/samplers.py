@@ -9,6 +9,7 @@ import importlib.util
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import cmaes
@@ -25,7 +26,7 @@ from optuna.samplers import (
     TPESampler,
 )
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.storage.database import optuna_names
 from studyhall.storage.database.optuna_names import SearchSpaceTransform
@@ -121,6 +122,15 @@ class Grid(GridSampler):
             return super().sample_independent(study, trial, param_name, param_distribution)
         return self._open.sample_independent(study, trial, param_name, param_distribution)
 
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Do nothing: the budget ends the study, not the last point."""
+
 
 class Genetic(NSGAIISampler):
     """The NSGA-II sampler, with parents in a fixed order.
@@ -138,6 +148,8 @@ class Genetic(NSGAIISampler):
 class Sobol(QMCSampler):
     """The scrambled Sobol sequence: each sampled trial takes the next point."""
 
+    _draw: int | None = None
+
     def __init__(self, study_seed: int, seed: int) -> None:
         with warnings.catch_warnings():  # Optuna calls it experimental
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -147,7 +159,6 @@ class Sobol(QMCSampler):
                 independent_sampler=RandomSampler(seed=seed),
                 warn_independent_sampling=False,
             )
-        self._draw: int | None = None
 
     def sample_relative(
         self,
@@ -178,6 +189,8 @@ class Cmaes(CmaEsSampler):
     stored: a new optimizer is updated with all finished generations, which takes about 0.2 ms each.
     """
 
+    _space: Mapping[str, BaseDistribution] = MappingProxyType({})
+
     def __init__(self, seed: int, startup_trials: int = 1) -> None:
         super().__init__(
             seed=seed,
@@ -185,7 +198,6 @@ class Cmaes(CmaEsSampler):
             independent_sampler=RandomSampler(seed=seed),
             warn_independent_sampling=False,
         )
-        self._space: dict[str, BaseDistribution] = {}
 
     def sample_relative(
         self,

@@ -157,6 +157,25 @@ def insert_budget(
     )
 
 
+def set_limits(
+    transaction: Transaction,
+    study_id: int,
+    trials: int,
+    seconds: float | None,
+    gpu_seconds: float | None,
+) -> None:
+    """Replace a study's limits; None for seconds or GPU seconds means no limit."""
+    transaction.run(
+        """
+        UPDATE studyhall_budget SET trials = :trials, seconds = :seconds, gpu_seconds = :gpu_seconds
+        WHERE study_id = :study_id""",
+        study_id=study_id,
+        trials=trials,
+        seconds=seconds,
+        gpu_seconds=gpu_seconds,
+    )
+
+
 def enqueue(transaction: Transaction, study_id: int, queued: Queued, token: str) -> None:
     """Append a configuration to the queue, unless it holds one with the same token."""
     transaction.run(

@@ -127,7 +127,7 @@ def extend(
             target["trials"] = limits.trials + trials
             target["seconds"] = _sum(limits.seconds, seconds)
             target["gpu_seconds"] = _sum(limits.gpu_seconds, gpu_seconds)
-        _limit(transaction, study, **target)
+        rows.set_limits(transaction, study.study_id, **target)
 
     db.transaction(work)
 
@@ -145,8 +145,8 @@ def set_limits(
     Trials that have been started go on, even if there are more than the new limit allows.
     """
     db.transaction(
-        lambda transaction: _limit(
-            transaction, study, trials=trials, seconds=seconds, gpu_seconds=gpu_seconds
+        lambda transaction: rows.set_limits(
+            transaction, study.study_id, trials, seconds, gpu_seconds
         )
     )
 
@@ -219,25 +219,6 @@ def facts(db: Database, study: Study) -> dict[str, Any]:
         )
     )
     return {key: json.loads(value) for key, value in rows}
-
-
-def _limit(
-    transaction: Transaction,
-    study: Study,
-    *,
-    trials: int,
-    seconds: float | None,
-    gpu_seconds: float | None,
-) -> None:
-    transaction.run(
-        """
-        UPDATE studyhall_budget SET trials = :trials, seconds = :seconds, gpu_seconds = :gpu_seconds
-        WHERE study_id = :study_id""",
-        study_id=study.study_id,
-        trials=trials,
-        seconds=seconds,
-        gpu_seconds=gpu_seconds,
-    )
 
 
 def _sum(limit: float | None, more: float) -> float | None:

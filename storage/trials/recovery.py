@@ -150,12 +150,12 @@ def left_behind(
     )
     reports = past.reports(transaction, trial_id)
     finite = {step: value for step, value in reports.items() if math.isfinite(value)}
-    best = results.best_step(finite)
+    history = past.history(transaction, trial_id)
     return Result(
         state=state,
-        value=None if best is None or state == results.FAIL else finite[best],
+        value=None if state == results.FAIL else min(finite.values(), default=None),
         reports=reports,
-        best_epoch=None if _several(past.history(transaction, trial_id)) else best,
+        best_epoch=None if _several(history) else results.best_epoch(history),
         params=(row and row.params) or "{}",
         distributions=(row and row.distributions) or "{}",
         attributes=attributes,

@@ -1,7 +1,7 @@
 """The results of trials: state, values, and what else is written when a trial ends."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ class Result:
 def of_trial(
     trial: "FrozenTrial",
     reports: Mapping[int, float],
+    history: Iterable[Mapping[str, Any]],
     *,
     state: str,
     value: float | None,
@@ -57,14 +58,15 @@ def of_trial(
 ) -> Result:
     """Make the result of a worker's trial: its arguments, and what the trial itself holds.
 
-    The best step is the best epoch, except in a trial of several trainings (folds), whose
-    attribute `best_epochs` holds theirs. For the arguments see `Result`.
+    A trial of several trainings (folds) has no best epoch: its attribute `best_epochs` holds
+    theirs. The history has dicts of fold, epoch and value, a cost; for the other arguments see
+    `Result`.
     """
     return Result(
         state,
         value,
         reports,
-        None if "best_epochs" in attributes else best_step(reports),
+        None if "best_epochs" in attributes else best_epoch(history),
         *encoding.pack_params(trial.params, trial.distributions),
         {**trial.user_attrs, **attributes},
         {**trial.system_attrs, **system_attributes},
@@ -74,7 +76,9 @@ def of_trial(
     )
 
 
-def best_step(reports: Mapping[int, float]) -> int | None:
-    """Return the step of the lowest cost, the first among equals; None if all are NaN."""
-    steps = [step for step, value in sorted(reports.items()) if not math.isnan(value)]
-    return min(steps, key=lambda step: reports[step], default=None)
+def best_epoch(history: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return the epoch of the lowest cost, the first among equals; None if there is none."""
+    rows = [row for row in history if row["value"] is not None and not math.isnan(row["value"])]
+    ordered = sorted(rows, key=lambda row: (row["fold"], row["epoch"]))
+    best = min(ordered, key=lambda row: row["value"], default=None)
+    return None if best is None else int(best["epoch"])

@@ -206,6 +206,7 @@ class TrialStore:
         result = results.of_trial(
             claim.frozen,
             claim.reports,
+            claim.history,
             state=state,
             value=value,
             attributes=attributes or {},

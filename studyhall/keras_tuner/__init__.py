@@ -9,6 +9,7 @@ from studyhall.keras_tuner.building import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
 from studyhall.keras_tuner.objective import Objective
 from studyhall.keras_tuner.oracle import Oracle
+from studyhall.keras_tuner.sklearn_tuner import SklearnTuner
 from studyhall.keras_tuner.tuner import Tuner
 from studyhall.keras_tuner.tuners import (
     BayesianOptimization,
@@ -33,6 +34,7 @@ __all__ = [
     "Objective",
     "Oracle",
     "RandomSearch",
+    "SklearnTuner",
     "Tuner",
     "__version__",
     "applications",

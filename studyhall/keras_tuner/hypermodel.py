@@ -61,6 +61,11 @@ class Alike(HyperModel):
         return own(hp, model, *args, **kwargs) if own else super().fit(hp, model, *args, **kwargs)
 
 
+def fits_as_keras(hypermodel: HyperModel | None) -> bool:
+    """Return True if a builder leaves its training to Keras' `fit`, with all of its options."""
+    return hypermodel is not None and type(hypermodel).fit is HyperModel.fit
+
+
 def of(hypermodel: Any) -> HyperModel | None:
     """Return the builder for a `HyperModel` or for anything that can be called with `hp`.
 

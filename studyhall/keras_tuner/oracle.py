@@ -152,11 +152,15 @@ class Oracle:
         return trial
 
     def hyperparameters_of(self, record: TrialRecord) -> HyperParameters:
-        """Return the hyperparameters of a trial, with the space that is known."""
+        """Return the hyperparameters of a trial, with the space that is known.
+
+        What is active but has no value there, such as in a loop of fewer layers, is no part of it.
+        """
         hp = HyperParameters()
-        for each in self.space.space:
-            hp.declare(each)
         hp.values.update(record.attributes.get(VALUES, record.params))
+        for each in self.space.space:
+            if each.name in hp.values or not hp.is_active(each):
+                hp.declare(each)
         return hp
 
 

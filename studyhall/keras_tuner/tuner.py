@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from studyhall.keras_tuner import building, validation
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
-from studyhall.keras_tuner.oracle import Oracle, identifier
+from studyhall.keras_tuner.oracle import VALUES, Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.keras_tuner.tuner_events import TunerEvents
@@ -25,6 +26,7 @@ from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.suggested import Suggested
+from studyhall.storage.studies.rows import Queued
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
@@ -98,7 +100,23 @@ class Tuner(TunerEvents):
         """Search; the arguments are those of `fit`. It returns once the budget is spent."""
         self.on_search_begin()
         self.oracle.searched = alone.search(self._call(fit_args, fit_kwargs))
+        self._learn_space(fit_args, fit_kwargs)
         self.on_search_end()
+
+    def _learn_space(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Add to the space what only some trials have declared, such as layers in a loop."""
+        oracle = self.oracle
+        if self.hypermodel is None or oracle.searched is None:
+            return
+        complete = [t for t in answers.every(oracle.searched) if t.state == "COMPLETE"]
+        for record in complete:
+            known = {each.name for each in oracle.space.space}
+            if record.attributes.get(VALUES, {}).keys() <= known:
+                continue
+            hp = oracle.hyperparameters_of(record)
+            with suppress(Exception):  # a builder that draws may fail with what has trained once
+                building.declare(self.hypermodel, hp, args, kwargs)
+            oracle.update_space(hp)
 
     def _call(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> Call:
         objective, oracle = self.oracle.objective, self.oracle
@@ -119,8 +137,9 @@ class Tuner(TunerEvents):
             pruner=oracle.pruner,
             epochs=epochs or call.MOST_EPOCHS,
             repeats=self.executions_per_trial,
-            queue=points,
+            queue=[*map(Queued, points)],
             measure=lambda record, path: self._measure(record, path, fit_args, fit_kwargs),
+            convertible=lambda record, path: self._convertible(record, path, fit_args, fit_kwargs),
             fresh=self.overwrite,
             further=oracle.settings(),
         )
@@ -146,8 +165,7 @@ class Tuner(TunerEvents):
         self._under_way, self._callback = under_way, None
         self.on_trial_begin(trial)
         # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
-        quieter = {"verbose": 2, **kwargs} if LAUNCHED in os.environ else kwargs
-        returned = self.run_trial(trial, *args, **copy.copy(quieter))
+        returned = self.run_trial(trial, *args, **copy.copy(kwargs))
         if under_way.is_fixed:
             building.check_point(under_way.claim)
         value = self._value(trial, returned)
@@ -172,6 +190,8 @@ class Tuner(TunerEvents):
             trial: the trial.
             args, kwargs: those of `search`.
         """
+        if LAUNCHED in os.environ and hypermodels.fits_as_keras(self.hypermodel):
+            kwargs = {"verbose": 2, **kwargs}  # a worker's output is a file
         original = kwargs.pop("callbacks", None) or []
         found: list[Any] = []
         under_way = self._under_way
@@ -287,6 +307,19 @@ class Tuner(TunerEvents):
             raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
         model = self._loaded(record, path)
         return validation.measured(model, self.oracle.objective, args, kwargs, self.project_name)
+
+    def _convertible(
+        self, record: TrialRecord, path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        """Return the model of a trial, and the inputs of the validation set.
+
+        Raises:
+            ConfigError: there is no builder, or no such inputs.
+        """
+        if self.hypermodel is None:
+            raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
+        inputs = validation.inputs(args, kwargs, self.project_name)
+        return self._loaded(record, path), inputs
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials."""

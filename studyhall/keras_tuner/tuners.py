@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from studyhall.keras_tuner import oracles
+from studyhall.keras_tuner.sklearn_tuner import SklearnTuner
 from studyhall.keras_tuner.tuner import Tuner
 from studyhall.spaces.hp.hyperparameters import HyperParameters
+
+__all__ = ["BayesianOptimization", "GridSearch", "Hyperband", "RandomSearch", "SklearnTuner"]
 
 
 class RandomSearch(Tuner):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from studyhall.keras_tuner.objective import Objective
 from studyhall.search.study_file.config_error import ConfigError
@@ -47,6 +49,40 @@ def measured(
         said = f"its validation data differ each time: {value:.5g}, then {again:.5g}"
         raise ConfigError([f"{name}: {said}"])
     return value
+
+
+def inputs(args: tuple[Any, ...], kwargs: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """Return the inputs of the validation set that a `fit` would use, (N, …).
+
+    Args:
+        args, kwargs: the arguments of `fit`.
+        name: the study's name, for messages.
+
+    Raises:
+        ConfigError: there are none, or more than one per sample.
+    """
+    given = inspect.signature(keras.Model.fit).bind_partial(None, *args, **kwargs).arguments
+    data = _validation(given)
+    x = None if data is None else data[0]
+    if isinstance(x, Mapping | list | tuple):
+        raise ConfigError([f"{name}: its model has several inputs, expected one"])
+    blocks = [x] if hasattr(x, "shape") else [*_blocks(x, given.get("validation_steps"))]
+    if not blocks or any(isinstance(block, Mapping | list | tuple) for block in blocks):
+        raise ConfigError([f"{name}: search() has no validation data of one input per sample"])
+    return np.concatenate([np.asarray(keras.ops.convert_to_numpy(block)) for block in blocks])
+
+
+def _blocks(batches: Any, steps: int | None) -> Iterator[Any]:
+    """Yield the inputs of batches, of TensorFlow's data set, Keras' or torch's loader."""
+    if batches is None or inspect.isgenerator(batches):  # a generator can be read only once
+        return
+    found = (
+        (batches[index] for index in range(len(batches)))
+        if isinstance(batches, keras.utils.PyDataset)
+        else iter(batches)
+    )
+    for batch in itertools.islice(found, steps):
+        yield batch[0] if isinstance(batch, list | tuple) else batch
 
 
 def _logs(model: Any, data: Sequence[Any], given: Mapping[str, Any]) -> dict[str, float]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import optuna
 
-from studyhall.optuna.study import Study, create_study, load_study
+from studyhall.optuna.creation import create_study, load_study
+from studyhall.optuna.study import Study
 from studyhall.optuna.trial import Trial, callback
 
 TrialPruned = optuna.TrialPruned

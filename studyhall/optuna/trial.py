@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.study_file.config_error import ConfigError
@@ -38,7 +39,11 @@ class Trial:
         Args:
             value: the value.
             step: from 0.
+
+        Raises:
+            NotImplementedError: there are several objectives.
         """
+        self._check_single("report")
         number = float(value)
         self._trial.report(number, step)
         self.under_way.report_step(step, number)
@@ -48,7 +53,12 @@ class Trial:
         return callback(self, monitor)
 
     def should_prune(self) -> bool:
-        """Return True if the trial should end with its last report."""
+        """Return True if the trial should end with its last report.
+
+        Raises:
+            NotImplementedError: there are several objectives.
+        """
+        self._check_single("should_prune")
         return self.under_way.falls_behind
 
     def suggest_float(self, name: str, *args: Any, **kwargs: Any) -> float:
@@ -72,6 +82,41 @@ class Trial:
     def _noted(self, name: str, value: Any) -> Any:
         self.under_way.note({name: value})
         return value
+
+    def _check_single(self, method: str) -> None:
+        if len(self.under_way.context.plan.objectives) > 1:
+            raise NotImplementedError(
+                f"Trial.{method} is not supported for multi-objective optimization."
+            )
+
+
+class AskedTrial(Trial):
+    """A trial that a script has asked for, and runs outside of any call of ours."""
+
+    def report(self, value: float, step: int) -> None:
+        """Report an intermediate value.
+
+        Raises:
+            ConfigError: the study was stopped, or another process has taken the trial over.
+        """
+        with self._told():
+            super().report(value, step)
+
+    def _noted(self, name: str, value: Any) -> Any:
+        with self._told():
+            return super()._noted(name, value)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell the script that its trial is no longer its own."""
+        from studyhall.search.scripts.reporting_trial import Leave
+
+        try:
+            yield
+        except Leave as leave:
+            name = self.under_way.context.study.name
+            said = f"trial {self.number} is {leave.outcome.value}"
+            raise ConfigError([f"{name}: {said}"]) from None
 
 
 def callback(trial: Any, monitor: str = "val_loss") -> Any:

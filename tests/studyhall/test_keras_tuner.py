@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import studyhall.keras_tuner as kt
 from studyhall.keras_tuner import building, oracles, results
 from studyhall.keras_tuner import objective as objectives
-from studyhall.search.evaluation import best
+from studyhall.search.evaluation import best, conversion
 from studyhall.search.process import stand_ins
-from studyhall.search.scripts import script_proof
+from studyhall.search.scripts import answers, script_proof
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -408,3 +408,55 @@ def test_the_ready_made_models_declare_what_they_declare_to_keras_tuner(standing
     assert {name: each for name, each in sys.modules.items() if "keras_tuner" in name} == modules
     with pytest.raises(AttributeError):
         _ = kt.applications.HyperNothing
+
+
+def test_the_proven_model_of_a_script_is_converted_only_if_it_predicts_the_same(tmp_path):
+    tuner = kt.RandomSearch(build_late, "val_loss", max_trials=2, project_name="served")
+    data = [(X[start : start + 16], Y[start : start + 16]) for start in range(0, 64, 16)]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(data)
+
+        def __getitem__(self, index):
+            return data[index]
+
+    fit = {**FIT, "validation_data": Batches()}
+    tuner.search(X, Y, **fit)
+    searched, call = tuner.oracle.searched, tuner._call((X, Y), fit)
+    db = Database.open(searched.url)
+    assert script_proof.prove(db, searched, call)["proven"]
+    found = best.read(db, searched.study)
+    model, x = call.convertible(found.trial, answers.model_file(searched, found.trial))
+    db.close()
+    assert np.array_equal(x, X)
+    made = conversion.Conversion(model, x, 1e-4, found.trial.number, lambda outputs: {})
+    about = made.convert("savedmodel", tmp_path / "savedmodel" / "1")
+    assert about["samples"] == 64 and about["difference"] < 1e-5
+    made._expected = made._expected + 0.01
+    with pytest.raises(ConfigError, match="64 of 64 predictions differ"):
+        made.convert("savedmodel", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+    for wrong in ({"validation_data": ([X, X], Y)}, {}, {"validation_data": iter([])}):
+        with pytest.raises(ConfigError, match=r"expected one|no validation data of one input"):
+            tuner._call((X, Y), wrong).convertible(found.trial, tmp_path)
+
+
+def test_the_space_has_what_only_some_trials_declare():
+    class Model(kt.HyperModel):
+        def build(self, hp):
+            return build(hp)
+
+        def fit(self, hp, model, *args, **kwargs):
+            return model.fit(*args, batch_size=hp.Int("batch", 16, 32, step=16), **kwargs)
+
+    tuner = kt.RandomSearch(Model(), "val_loss", max_trials=6, seed=1, project_name="space")
+    assert {each.name for each in tuner.oracle.get_space().space} == {"layers", "units_0", "rate"}
+    tuner.search(X, Y, **{**FIT, "epochs": 1})
+    assert any(row.params["layers"] == 2 for row in trials("space"))
+    names = [each.name for each in tuner.oracle.get_space().space]
+    assert sorted(names) == ["batch", "layers", "rate", "units_0", "units_1"]
+    for trial in tuner.oracle.get_best_trials(6):
+        hp = trial.hyperparameters
+        assert {each.name for each in hp.space} == hp.values.keys()
+        assert ("units_1" in hp.values) == (hp.get("layers") == 2)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studyhall.search.cli import app
-from studyhall.search.evaluation import conversion, formats, serving
-from studyhall.search.evaluation.conversion import Conversion
+from studyhall.search.evaluation import conversion as conversions
+from studyhall.search.evaluation import formats, serving
 from studyhall.search.study_file.config_error import ConfigError
 
 OTHERS = [name for name, form in formats.FORMATS.items()
@@ -85,11 +85,13 @@ def test_it_is_converted_and_run_by_its_runtime(proven, monkeypatch, tmp_path):
         return subprocess.CompletedProcess([], 0, "", "")
 
     monkeypatch.setattr("studyhall.search.process.wire.answer", here)
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
     for _ in range(2):  # the second takes the place of the first
         about = made.convert("savedmodel", tmp_path / "served" / "1")
     assert about["samples"] == 36 and about["difference"] < 1e-6
-    assert about["value"] == pytest.approx(made._proof["recorded"], rel=1e-4)
+    assert about["value"] == pytest.approx(
+        conversions.winner(studio.db, study)[1]["recorded"], rel=1e-4
+    )
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
 
 
@@ -117,7 +119,7 @@ def test_an_ending_names_the_format(proven, monkeypatch, capsys, tmp_path):
 
 def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path):
     studio, study = proven
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
     (tmp_path / "savedmodel").mkdir()
     for off, said in ((0.01, r"36 of 36 predictions differ, by up to 0.01"), (np.nan, "differ")):
         wrong = made._expected + np.float32(off)
@@ -127,8 +129,11 @@ def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path)
     made._served = lambda name, path, folder: made._expected[:, :1]
     with pytest.raises(ConfigError, match="predictions of shape"):
         made.convert("savedmodel", tmp_path / "savedmodel" / "1")
+    trial, proof = conversions.winner(studio.db, study)
+    other = {**proof, "recorded": proof["recorded"] + 0.1}
+    monkeypatch.setattr(conversions, "winner", lambda *_: (trial, other))
+    made = conversions.of_study(studio.db, study)
     made._served = lambda name, path, folder: made._expected
-    made._proof = {**made._proof, "recorded": made._proof["recorded"] + 0.1}
     with pytest.raises(ConfigError, match=r"its value is .* was recorded, of which rounding"):
         made.convert("savedmodel", tmp_path / "savedmodel" / "1")
     assert not any((tmp_path / "savedmodel").iterdir())
@@ -136,7 +141,7 @@ def test_what_predicts_something_else_is_not_kept(proven, monkeypatch, tmp_path)
 
 def test_what_cannot_be_converted_or_run_is_said(proven, monkeypatch, tmp_path):
     studio, study = proven
-    made = Conversion(studio.db, study)
+    made = conversions.of_study(studio.db, study)
 
     def fails(*_, **__):
         raise NotImplementedError("no such layer\nat all")
@@ -166,7 +171,7 @@ def test_own_classes_and_pictures_are_converted_too(studio, tmp_path):
     for study in (mine, pictures):
         studio.finish(study)
         assert proof.finish(studio.db, study)["proven"]
-        made = Conversion(studio.db, study)
+        made = conversions.of_study(studio.db, study)
         for name in OTHERS:
             about = made.convert(name, tmp_path / study.name / formats.FORMATS[name].file)
             assert about["difference"] < 1e-5, (study.name, name)
@@ -200,4 +205,4 @@ def test_serving_reads_blocks(monkeypatch, tmp_path):
     monkeypatch.setitem(serving._RUNTIMES, "savedmodel", runtime)
     serving.answer("savedmodel", tmp_path, tmp_path / "x.npy", tmp_path / "y.npy")
     assert sizes == [256, 256, 88] and np.load(tmp_path / "y.npy")[-1] == 1198.0
-    assert conversion.FORMATS is formats.FORMATS
+    assert conversions.FORMATS is formats.FORMATS

@@ -1,0 +1,47 @@
+"""The trials of a study as Optuna's own storage would have them: without what studyhall records."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from optuna.trial import FrozenTrial, TrialState
+
+from studyhall.search.scripts import own_attributes
+from studyhall.storage.database import Database
+from studyhall.storage.queries.optuna_reader import Reader
+
+OURS = ("studyhall:", "artifacts:")  # how names of system attributes begin
+
+
+class Answers(Reader):
+    """The storage that a script's study answers from; nothing is written through it.
+
+    Args:
+        url: URL of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Database.open(url, create=False))
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """Return all trials of a study, sorted by number."""
+        found = super().get_all_trials(study_id, True, states)
+        return [_as_the_script_has_it(trial) for trial in found]
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """Return a trial."""
+        return _as_the_script_has_it(super().get_trial(trial_id))
+
+
+def _as_the_script_has_it(trial: FrozenTrial) -> FrozenTrial:
+    failed = trial.state == TrialState.FAIL
+    trial.user_attrs = own_attributes.of_script(trial.user_attrs, failed=failed)
+    ours = [key for key in trial.system_attrs if key.startswith(OURS)]
+    for key in ours:
+        del trial.system_attrs[key]
+    return trial
