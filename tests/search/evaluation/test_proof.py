@@ -279,7 +279,8 @@ def test_an_earlier_export_that_is_proven_stays(studio, finished):
 
 
 def test_data_that_have_changed_are_named(studio):
-    (studio.folder / "table.csv").write_text("a,y\n" + "".join(f"{n},{2 * n}\n" for n in range(40)))
+    rows = [f"{n % 37},{2 * n}\n" for n in range(40)]
+    (studio.folder / "table.csv").write_text("a,y\n" + "".join(rows))
     study = studio.study(data={"source": "table.csv", "target": "y"})
     studio.finish(study)
     (studio.folder / "table.csv").write_text("a,y\n" + "".join(f"{n},{9 - n}\n" for n in range(40)))

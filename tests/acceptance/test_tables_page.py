@@ -1,0 +1,54 @@
+"""docs/tables.md: its study file trains, and its lines of Python and the shell do what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from studyhall.search.study_file.toml_reader import parsed
+
+PAGE = (Path(__file__).parents[2] / "docs/tables.md").read_text(encoding="utf-8")
+ROWS = 60
+
+
+def block(language):
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return found
+
+
+def customers(rows=ROWS, seed=0):
+    rng = np.random.default_rng(seed)
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 1000, rows), "D")
+    revenue = rng.normal(50, 20, rows).round(3)
+    return pd.DataFrame(
+        {
+            "customer": [f"c{i:04}" for i in range(rows)],
+            "postcode": rng.choice([10115, 80331, 20095], rows),
+            "joined": pd.Series(days).dt.strftime("%d/%m/%Y"),
+            "revenue": [str(value).replace(".", ",") for value in revenue],
+            "week": range(rows),
+            "churn": np.where(revenue > 50, "yes", "no"),
+        }
+    )
+
+
+def test_the_page_does_what_it_says(folder, monkeypatch, capsys):
+    customers().to_csv(folder.path / "customers.csv", index=False)
+    tables = parsed(block("toml"))
+    folder.study(study=tables["study"], data=tables["data"])
+    folder.finish("study.toml", "churn")
+    (export,) = folder.path.glob("**/best")
+    monkeypatch.chdir(export)
+    capsys.readouterr()
+    exec(block("python"), {})
+    assert re.fullmatch(r"\[\[0\.\d+\]\]\n", capsys.readouterr().out)
+
+    customers(7, seed=1).drop(columns="churn").to_csv(folder.path / "new_customers.csv")
+    command, *words = shlex.split(block("sh"))
+    assert command == "studyhall"
+    assert folder.here(*words) == "predictions.csv: 7 predictions\n"
+    told = pd.read_csv(folder.path / "predictions.csv")
+    assert [*told] == ["row", "prediction", "p(no)", "p(yes)"] and len(told) == 7
+    assert folder.here("predict", "churn", "new_customers.csv").count("\n") == 8
