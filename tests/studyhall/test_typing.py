@@ -60,7 +60,7 @@ proof: object = study.prove(3, again=True)["proof"]
 mean: object = study.confirm(3, seeds=2, workers=2)["trials"]
 reproduces: object = study.replay(3, tolerance=1e-3)["reproduces"]
 answer: object = study.datacurve(3, gpus="all")["answer"]
-columns: list[str] = list(study.predict("new.csv", trial=3).columns)
+predicted: list[str] = list(study.predict("new.csv", trial=3).columns)
 report: str = study.report("digits.md", format="md").read_text()
 following: str = study.refine("next.toml", force=True)
 study.export("digits.csv", epochs=True)
