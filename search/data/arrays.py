@@ -33,7 +33,7 @@ class Arrays:
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
         table: the columns of a table that the features are made of.
-        remarks: sentences on what was read in a way that the user should know of.
+        notes: sentences on what was left out or changed while reading.
     """
 
     x: Samples
@@ -48,7 +48,7 @@ class Arrays:
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
     table: tuple[Column, ...] = ()
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def may_have_gaps(self) -> bool:

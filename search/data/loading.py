@@ -44,7 +44,7 @@ class Data:
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
         table: the columns of a table, of which the features of a sample are made.
-        remarks: sentences on what was read in a way that the user should know of.
+        notes: sentences on what was left out or changed while reading.
         given: the form of the targets in the user's own arrays.
     """
 
@@ -61,7 +61,7 @@ class Data:
     sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
     table: tuple[Column, ...] = ()
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     given: targets.Given = targets.AS_CODED
 
     @property
@@ -130,7 +130,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
         table=arrays.table,
-        remarks=arrays.remarks,
+        notes=arrays.notes,
         given=given,
     )
 
@@ -155,7 +155,6 @@ def describe(data: Data) -> list[tuple[str, str]]:
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
-        *(("note", remark) for remark in data.remarks),
     ]
 
 

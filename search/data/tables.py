@@ -64,7 +64,7 @@ def read(path: Path, roles: Roles) -> Arrays:
         DataError: the table is empty or ragged, lacks a column, or has a column that can be read
             in two ways or in none. Messages count rows from 1, without the header.
     """
-    rows, remarks = table(path, roles)
+    rows, notes = table(path, roles)
     target = rows[str(roles.target)]
     learned = rows.drop(columns=[*roles.named])
     found = fitting.fitted(learned, path.name, roles.wanted, target)
@@ -74,7 +74,7 @@ def read(path: Path, roles: Roles) -> Arrays:
         *found.problems,
     ]
     if not (problems or found.columns):
-        received = f"{path.name} with no column to learn from: {'; '.join(found.remarks)}"
+        received = f"{path.name} with no column to learn from: {'; '.join(found.notes)}"
         problems = [problem("source", received, "columns to learn from")]
     if problems:
         raise DataError(problems)
@@ -87,12 +87,12 @@ def read(path: Path, roles: Roles) -> Arrays:
         categories={each.name: each.values for each in found.columns if each.kind == "category"},
         groups=None if roles.group is None else _values(rows[roles.group]),
         table=tuple(found.columns),
-        remarks=(*remarks, *found.remarks),
+        notes=(*notes, *found.notes),
     )
 
 
 def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
-    """Read the rows of a table that have a target, as they stand; and a remark on the others.
+    """Read the rows of a table that have a target, as they stand; and a note on the others.
 
     Raises:
         DataError: the table lacks rows, or a column that `roles` names.

@@ -28,12 +28,12 @@ class Fitted:
 
     Attributes:
         columns: those that models learn from.
-        remarks: a sentence for each column that is left out or not taken as it stands.
+        notes: a sentence for each column that is left out or not taken as it stands.
         problems: a line for each column that can't be read as it should.
     """
 
     columns: list[Column] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -59,7 +59,7 @@ def fitted(
             where = f"{place}, column {name}{at}"
             found.problems.append(problem("source", f"{error.received} in {where}", error.expected))
             continue
-        found.remarks += [f"column {name}: {text}" for text in said]
+        found.notes += [f"column {name}: {text}" for text in said]
         found.columns += [] if made is None else [made]
     return found
 

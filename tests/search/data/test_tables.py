@@ -135,13 +135,13 @@ def test_missing_numbers_are_features(tmp_path):
     arrays = tables.read(csv(tmp_path, "a,y\n1,0\nn/a,1\n3,1\n"), Roles("y"))
     assert arrays.columns == ("a", "a missing") and arrays.one_hot == (False, True)
     assert np.array_equal(arrays.x, [[1, 0], [np.nan, 1], [3, 0]], equal_nan=True)
-    assert arrays.remarks == ("column a: no value in 1 row: the mean, and a feature that says so",)
+    assert arrays.notes == ("column a: no value in 1 row: the mean, and a feature that says so",)
 
 
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     arrays = tables.read(csv(tmp_path, "a,y\n1,u\n2,\n3,v\n"), Roles("y"))
     assert arrays.x.tolist() == [[1], [3]] and arrays.y.tolist() == ["u", "v"]
-    assert arrays.remarks == ("1 row of 3 left out: no value in y, the target",)
+    assert arrays.notes == ("1 row of 3 left out: no value in y, the target",)
 
 
 def test_classes_that_differ_in_capitals_only(tmp_path):

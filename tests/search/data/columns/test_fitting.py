@@ -84,21 +84,21 @@ def test_the_study_file_decides(values, wanted, expected):
 def test_what_tells_nothing_is_left_out(values, why):
     found = fitted(a=values)
     assert (found.columns, found.problems) == ([], [])
-    assert found.remarks == [f"column a: left out: {why}"]
+    assert found.notes == [f"column a: left out: {why}"]
 
 
 def test_a_nameless_index_is_left_out():
     found = fitted(**{"Unnamed: 0": range(1, ROWS + 1)})
     assert found.columns == []
-    assert "numbers the rows, and has no name" in found.remarks[0]
-    assert '[data.columns] "Unnamed: 0" = "keep"' in found.remarks[0]
+    assert "numbers the rows, and has no name" in found.notes[0]
+    assert '[data.columns] "Unnamed: 0" = "keep"' in found.notes[0]
 
 
 @pytest.mark.parametrize("again", [lambda y: y, lambda y: y.astype(float)])
 def test_a_copy_of_the_target_is_left_out(again):
     y = pd.Series(RNG.integers(0, 3, ROWS), name="y")
     found = fitted(target=y, a=again(y))
-    assert found.columns == [] and "a copy of the target, y" in found.remarks[0]
+    assert found.columns == [] and "a copy of the target, y" in found.notes[0]
     assert fitted(target=y, a=1 - y).columns != []
 
 
@@ -127,7 +127,7 @@ def test_what_is_refused(values, wanted, line):
 def test_columns_left_out_by_the_study_file():
     found = fitted("drop", a=["anything", None])
     assert (found.columns, found.problems) == ([], [])
-    assert found.remarks == ["column a: left out, as [data.columns] says"]
+    assert found.notes == ["column a: left out, as [data.columns] says"]
 
 
 def test_rare_categories_are_one():
