@@ -46,12 +46,14 @@ def open_or_create(
     Args:
         path: the study file's path.
         found: the inspected data and code.
-        tell: prints a line on a change.
+        tell: prints a line on a change, and on what was left out or changed in the data.
 
     Raises:
         ConfigError: a study of that name exists, and the file describes a different one.
     """
     study = studies.find(db, file.study.name)
+    for note in found.about.get("notes", []):
+        tell(f"data: {note}")
     if study is None:
         return creation.create(db, file, path.parent, found)
     record.check_trainable(db, study)

@@ -1,7 +1,7 @@
 """The common result of every source: raw samples and targets in memory, and their checks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,8 +9,10 @@ from scipy import sparse
 
 from studyhall.search.data import precision
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.rows_on_disk import RowsOnDisk
 
-Samples: TypeAlias = Any  # np.ndarray (N, …) or scipy.sparse.csr_matrix (N, words)
+# np.ndarray (N, …), scipy.sparse.csr_matrix (N, words), or RowsOnDisk (N, …)
+Samples: TypeAlias = Any
 Targets: TypeAlias = np.ndarray[Any, Any]
 Pair: TypeAlias = tuple[Samples, Targets]
 
@@ -31,6 +33,7 @@ class Arrays:
         groups: (N,) group of each sample; a group must stay in one part of the split.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
+        notes: sentences on what was left out or changed while reading.
     """
 
     x: Samples
@@ -44,6 +47,7 @@ class Arrays:
     groups: Targets | None = None
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def parts(self) -> list[Pair]:
@@ -73,18 +77,31 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         _of_size(shapes[0], image_size, source)
     _of_one_width([y for _, y in pairs], source)
     rest = pairs[1:]
-    return Arrays(
-        *pairs[0],
+    x, y = pairs[0]
+    return replace(
+        arrays,
+        x=x,
+        y=y,
         validation=rest.pop(0) if arrays.validation is not None else None,
         test=rest.pop(0) if arrays.test is not None else None,
-        classes=arrays.classes,
-        columns=arrays.columns,
-        one_hot=arrays.one_hot,
-        categories=arrays.categories,
-        groups=arrays.groups,
-        own=arrays.own,
-        sample_shape=tuple(np.shape(arrays.x)[1:]),
+        sample_shape=_shape(arrays.x)[1:],
     )
+
+
+def _shape(x: Samples) -> tuple[int, ...]:
+    return x.shape if isinstance(x, RowsOnDisk) else tuple(np.shape(x))
+
+
+def some(x: Samples, rows: Any) -> Samples:
+    """Return some samples, by a slice or an array of row numbers; those on disk are not read."""
+    return x.take(rows) if isinstance(x, RowsOnDisk) else x[rows]
+
+
+def joined(first: Samples, second: Samples) -> Samples:
+    """Return the samples of both; those on disk are not read."""
+    if isinstance(first, RowsOnDisk):
+        return first.joined(second)
+    return (sparse.vstack if sparse.issparse(first) else np.concatenate)((first, second))
 
 
 def _of_one_width(targets: list[Targets], source: str) -> None:
@@ -115,6 +132,8 @@ def _pair(x: Any, y: Any, source: str, images: bool) -> Pair:
 
 
 def _samples(x: Any, source: str, images: bool) -> Samples:
+    if isinstance(x, RowsOnDisk):
+        return x
     if sparse.issparse(x):
         rows = sparse.csr_matrix(x, dtype=np.float32)
         _finite(rows.data, source, "the stored values of x")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import sources, splits, targets
-from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data import duplicates, sources, splits, targets
+from studyhall.search.data.arrays import Arrays, Pair, some
+from studyhall.search.data.rows_on_disk import RowsOnDisk
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
@@ -40,6 +41,7 @@ class Data:
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
         sample_shape: shape of one sample in the user's own source, without axes that studyhall
             adds; None unless both arrays and model are the user's own.
+        notes: sentences on what was left out or changed while reading.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
     """
@@ -56,6 +58,7 @@ class Data:
     fingerprint: str
     sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def train(self) -> Part:
@@ -121,6 +124,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
+        notes=arrays.notes,
     )
 
 
@@ -144,6 +148,7 @@ def describe(data: Data) -> list[tuple[str, str]]:
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
+        *(("note", sentence) for sentence in duplicates.notes(data)),
     ]
 
 
@@ -176,7 +181,7 @@ def _rows(
 def _part(
     arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
 ) -> Part:
-    x, y = own if own is not None else (arrays.x[rows], arrays.y[rows])
+    x, y = own if own is not None else (some(arrays.x, rows), arrays.y[rows])
     as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
     given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
     return Part(x, coding.apply(y), given)
@@ -227,7 +232,8 @@ def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[st
     arrays = [array for part in parts for array in (*_dense(part.x), part.y)]
     for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
+            digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
 
 

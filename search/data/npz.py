@@ -9,17 +9,10 @@ import numpy as np
 
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import refusal, shortened
+from studyhall.search.data.part_names import PARTS
 
 SAMPLES = ("x", "data", "images", "features", "inputs")
 TARGETS = ("y", "target", "targets", "labels")
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 EXPECTED = "x and y, or x_train, y_train, x_test, y_test (x_val, y_val)"
 
 

@@ -16,6 +16,7 @@ from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.value_types import (
     LOCAL,
     ArtifactPlace,
+    Colour,
     Count,
     CountOrZero,
     DatabaseUrl,
@@ -110,6 +111,11 @@ class DataSection(Section):
     """[height, width] in pixels to which the images of a folder are resized"""
     grey: bool = False
     """read the images of a folder as greyscale, in one channel"""
+    background: Colour = "white"
+    """colour behind the transparent pixels of a folder's images: white, black, grey or #rrggbb"""
+    folders: Literal["auto", "classes", "parts"] = "auto"
+    """what the folders in a folder of images are: classes, or parts by names such as train, test
+    and val, each with the classes; auto: parts if all have such names"""
     task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
     """kind of prediction; auto infers it from the targets"""
     samples: Count | None = None

@@ -4,6 +4,7 @@ from PIL import Image
 
 from studyhall.search.data import images
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.picture import Style
 
 
 def picture(path, size=(8, 6), colour=(200, 100, 0), **options):
@@ -37,7 +38,7 @@ def test_folders_are_classes(folder):
 
 def test_grey_and_resized(folder):
     picture(folder / "cats" / "large.jpg", (640, 480), (255, 255, 255))
-    arrays = images.read(folder, (12, 10), grey=True)
+    arrays = images.read(folder, Style((12, 10), grey=True))
     assert arrays.x.shape == (7, 12, 10, 1)
     assert arrays.x[3].min() == 255  # "large.jpg" comes after 0, 1 and 2
 
