@@ -31,6 +31,7 @@ class Arrays:
         one_hot: True for each column of x that encodes a category as 0/1, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) group of each sample; a group must stay in one part of the split.
+        order: (N,) numbers by which the parts of the split follow each other, such as dates.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
         notes: sentences on what was left out or changed while reading.
@@ -45,6 +46,7 @@ class Arrays:
     one_hot: tuple[bool, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: Targets | None = None
+    order: Targets | None = None
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()

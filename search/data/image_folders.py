@@ -48,7 +48,7 @@ class LeftOut:
             yield f"left out, as their endings are not read: {shortened(kinds)} (such as {some})"
         if self.hidden:
             places = shortened(self.hidden, NAMED)
-            yield f"left out: {_files(self.hidden.total())} that are hidden, in {places}"
+            yield f"left out: {_files(self.hidden.total(), 'hidden ')} in {places}"
         if self.outside:
             few = shortened(self.outside, NAMED)
             yield f"left out: {_files(len(self.outside))} outside of the classes' folders: {few}"
@@ -60,8 +60,8 @@ class LeftOut:
         return self.suffixes.most_common()
 
 
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
+def _files(count: int, kind: str = "") -> str:
+    return f"{count} {kind}file{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
     test = _part(arrays, coding, rows.get("test"), arrays.test)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
-    labels = _stratified(train.y, coding, own)
+    labels = _stratified(train.y, coding, own, None)
     split = _split(train, validation, labels, section, arrays.one_hot)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
@@ -153,14 +153,13 @@ def describe(data: Data) -> list[tuple[str, str]]:
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
-    return _stratified(coding.apply(arrays.y), coding, arrays.groups)
+    return _stratified(coding.apply(arrays.y), coding, arrays.groups, arrays.order)
 
 
-def _stratified(y: Any, coding: targets.Coding, groups: Any) -> splits.Labels:
-    by_class = y if coding.labels is not None else None
-    return splits.Labels(
-        len(y), by_class, coding.classes if coding.labels is not None else (), groups
-    )
+def _stratified(y: Any, coding: targets.Coding, groups: Any, order: Any) -> splits.Labels:
+    known = coding.labels is not None
+    by_class, classes = (y, coding.classes) if known else (None, ())
+    return splits.Labels(len(y), by_class, classes, groups, order)
 
 
 def _rows(
@@ -173,7 +172,8 @@ def _rows(
         for name, fraction in zip(PARTS, section.split, strict=True)
         if own.get(name) is None
     }
-    chosen = splits.sample(labels, section.samples or labels.count, seed=seed)
+    count, least = section.samples or labels.count, len(fractions)
+    chosen = splits.sample(labels, count, seed=seed, least=least)
     parts = splits.divide(labels.of(chosen), fractions, seed=seed)
     return {name: chosen[rows] for name, rows in parts.items()}
 
@@ -218,9 +218,11 @@ def _folds(
 ) -> tuple[Fold, ...]:
     if section.folds == 1:
         return (split,)
+    if section.split_by is not None:
+        raise refusal("folds", f'{section.folds} with split_by = "{section.split_by}"', "folds = 1")
     if section.group and groups is None:
         raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
-    labels = _stratified(split.pool.y, coding, groups)
+    labels = _stratified(split.pool.y, coding, groups, None)
     return tuple(
         Fold(split.pool, *rows, labels.of(rows[0]), split.normalize, split.one_hot)
         for rows in splits.folds(labels, section.folds, seed=seed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,9 @@ class RowFile:
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.row_bytes = _bytes(shape[1:], dtype)
         self._file = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115  open as long as it is
+        weakref.finalize(self, self._file.close)
         try:
-            os.posix_fallocate(self._file.fileno(), 0, max(1, self.row_bytes * shape[0]))
+            _reserve(self._file.fileno(), max(1, self.row_bytes * shape[0]))
         except OSError as error:
             raise _no_room(self.row_bytes * shape[0]) from error
 
@@ -80,6 +82,14 @@ class RowFile:
         while into:  # one call reads at most two GiB
             read = os.preadv(self._file.fileno(), [into], place)
             into, place = into[read:], place + read
+
+
+def _reserve(file: int, size: int) -> None:
+    """Make room for a file of that size; macOS has no call for it, so its disk may fill later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
 
 
 def _folder() -> Path:

@@ -94,7 +94,7 @@ def _from_disk(section: DataSection, path: Path) -> Arrays:
         style = Style(section.image_size, section.grey, section.background)
         return images.read(path, style, section.folders)
     if path.suffix.lower() == ".npz":
-        return npz.read(path, section.group)
+        return npz.read(path, section.group, section.split_by)
     if path.suffix.lower() in tables.READERS:
         return tables.read(path, section.target, section.group)
     raise refusal("source", f'"{section.source}"', source_check.FORMS)
@@ -108,6 +108,7 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
     written = {
         "target": (section.target, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
+        "split_by": (section.split_by, archive, "an .npz file"),
         "grey": (section.grey, folder, "a folder of images"),
         "background": (section.background, folder, "a folder of images"),
         "folders": (section.folders, folder, "a folder of images"),
