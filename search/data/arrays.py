@@ -1,5 +1,6 @@
 """The common result of every source: raw samples and targets in memory, and their checks."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -15,6 +16,8 @@ from studyhall.search.data.rows_on_disk import RowsOnDisk
 Samples: TypeAlias = Any
 Targets: TypeAlias = np.ndarray[Any, Any]
 Pair: TypeAlias = tuple[Samples, Targets]
+
+DIGEST = 16  # bytes: two different samples have the same digest once in 10**19 times
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,11 @@ class Arrays:
         """All pairs (x, y) of the source: its samples, then its own validation and test set."""
         own = [pair for pair in (self.validation, self.test) if pair is not None]
         return [(self.x, self.y), *own]
+
+
+def digest(sample: np.ndarray[Any, Any]) -> bytes:
+    """Return a digest of a sample's values."""
+    return hashlib.blake2b(np.ascontiguousarray(sample).data, digest_size=DIGEST).digest()
 
 
 def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = None) -> Arrays:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data.arrays import Samples
+from studyhall.search.data.arrays import Samples, digest
 from studyhall.search.data.parts import Part
 from studyhall.search.data.rows_on_disk import RowsOnDisk
 
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
-
-DIGEST = 16  # bytes: two different samples have the same digest once in 10**19 times
 
 
 def notes(data: Data) -> Iterator[str]:
@@ -31,7 +28,11 @@ def sentences(data: Data) -> Iterator[str]:
     Samples are the same if all their values are; those with another target are counted apart.
     """
     known: dict[bytes, Any] = {}
-    for name, part in (("training", data.train), ("validation", data.validation), ("test", data.test)):
+    for name, part in (
+        ("training", data.train),
+        ("validation", data.validation),
+        ("test", data.test),
+    ):
         found = [(digest, target) for digest, target in zip(_digests(part), part.y, strict=True)]
         same = [target for digest, target in found if digest in known]
         other = sum(not np.array_equal(known[d], target) for d, target in found if d in known)
@@ -43,11 +44,6 @@ def sentences(data: Data) -> Iterator[str]:
                 f" samples{differ}"
             )
         known |= dict(found)
-
-
-def digest(sample: np.ndarray[Any, Any]) -> bytes:
-    """Return a digest of a sample's values."""
-    return hashlib.blake2b(np.ascontiguousarray(sample).data, digest_size=DIGEST).digest()
 
 
 def _digests(part: Part) -> Iterator[bytes]:

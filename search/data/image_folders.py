@@ -5,63 +5,32 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from studyhall.search.data import part_names
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
+from studyhall.search.data.left_out import LeftOut
 
 SUFFIXES = (
-    *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+    *(
+        ".avif",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".jfif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pgm",
+        ".png",
+    ),
     *(".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 FOREIGN = {"__macosx", "__pycache__", "@eadir", "$recycle.bin"}  # made by programs, as hidden ones
 ORDER = ("train", "validation", "test")
-NAMED = 3  # files or folders of a kind that a note names
-
-
-@dataclass
-class LeftOut:
-    """The files of a folder that are not read.
-
-    Attributes:
-        suffixes: number of files by their ending, in lower case; those in hidden folders excepted.
-        examples: some of these files.
-        hidden: number of files in each hidden folder, and hidden files by their folder.
-        outside: pictures that are in no class's folder.
-        folders: whole folders that are neither a class nor a part.
-        links: linked folders, which are not followed.
-    """
-
-    suffixes: Counter[str] = field(default_factory=Counter)
-    examples: list[str] = field(default_factory=list)
-    hidden: Counter[str] = field(default_factory=Counter)
-    outside: list[str] = field(default_factory=list)
-    folders: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-
-    def notes(self) -> Iterator[str]:
-        """Yield a sentence for each kind of what is left out."""
-        if self.suffixes:
-            kinds = [f"{count} {kind or 'without ending'}" for kind, count in self._by_number()]
-            some = shortened(self.examples[:NAMED], NAMED)
-            yield f"left out, as their endings are not read: {shortened(kinds)} (such as {some})"
-        if self.hidden:
-            places = shortened(self.hidden, NAMED)
-            yield f"left out: {_files(self.hidden.total(), 'hidden ')} in {places}"
-        if self.outside:
-            few = shortened(self.outside, NAMED)
-            yield f"left out: {_files(len(self.outside))} outside of the classes' folders: {few}"
-        for kind, names in (("folders", self.folders), ("linked folders", self.links)):
-            if names:
-                yield f"left out: the {kind} {shortened(names)}"
-
-    def _by_number(self) -> list[tuple[str, int]]:
-        return self.suffixes.most_common()
-
-
-def _files(count: int, kind: str = "") -> str:
-    return f"{count} {kind}file{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +91,9 @@ def _check_clear(folder: Path, named: Mapping[Path, str], others: list[Path]) ->
     held = {path: tuple(each.name for each in subfolders(path)) for path in inside}
     same = len(inside) > 1 and len(set(held.values())) == 1 and len(held[inside[0]]) > 1
     if same and not named:
-        received = f"nothing, for folders {_names(inside)} that each hold {shortened(held[inside[0]])}"
+        received = (
+            f"nothing, for folders {_names(inside)} that each hold {shortened(held[inside[0]])}"
+        )
         wanted = f'"classes" ({_names(inside)}), or parts by the names train, validation and test'
         raise refusal("folders", received, wanted)
     of_classes = [path for path in named if len(held[path]) > 1]
@@ -163,7 +134,9 @@ def _classes(folder: Path) -> tuple[str, ...]:
     inside = subfolders(folder)
     if len(inside) >= 2:
         return tuple(path.name for path in inside)
-    received = f"{folder.name} with " + (f"one folder ({_names(inside)})" if inside else "no folders")
+    received = f"{folder.name} with " + (
+        f"one folder ({_names(inside)})" if inside else "no folders"
+    )
     deeper = inside and len(subfolders(inside[0])) > 1
     meant = f'; did you mean its folder "{inside[0].name}"?' if deeper else ""
     raise refusal("source", received, f"a folder of images for each of two classes or more{meant}")
@@ -178,7 +151,9 @@ def _check_classes(parts: Mapping[str, Path], classes: tuple[str, ...]) -> None:
         missing = [name for name in classes if name not in names]
         if strange:
             wanted = f"the classes of the training set: {shortened(classes)}"
-            problems.append(problem("source", f"class {shortened(strange)} only in {part.name}", wanted))
+            problems.append(
+                problem("source", f"class {shortened(strange)} only in {part.name}", wanted)
+            )
         if missing:
             received = f"{part.name} without a folder {shortened(missing)}"
             alone = "" if names else f"; or the folder {parts['train'].name} alone as source"

@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from studyhall.search.data import duplicates, image_folders, picture, rows_on_disk
-from studyhall.search.data.arrays import Arrays, Samples
+from studyhall.search.data import image_folders, picture, rows_on_disk
+from studyhall.search.data.arrays import Arrays, Samples, digest
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.picture import PictureError, Style
 from studyhall.search.data.rows_on_disk import RowFile, RowsOnDisk
 
+AS_THEY_ARE = Style()
 NAMED = 5  # refused files listed in a message; the rest is counted
 
 
-def read(folder: Path, style: Style = Style(), folders: str = "auto") -> Arrays:
+def read(folder: Path, style: Style = AS_THEY_ARE, folders: str = "auto") -> Arrays:
     """Read images as (N, height, width, 1 or 3), and their class numbers (N,).
 
     Pixels are uint8, or uint16 if all images are grey with 16 bits. If they don't fit in memory,
@@ -104,7 +105,7 @@ def _opened(files: Sequence[Path], style: Style) -> tuple[Samples, list[Seen]]:
         if found.pixels.shape == first.shape and found.pixels.dtype == first.dtype:
             target[number] = found.pixels
         deep = found.pixels.dtype != np.uint8
-        about = found.transparent, found.vanished, found.cut, duplicates.digest(found.pixels)
+        about = found.transparent, found.vanished, found.cut, digest(found.pixels)
         return Seen(files[number], found.pixels.shape, deep, *about)
 
     with _without_warnings(), ThreadPoolExecutor() as threads:  # Pillow decodes without the GIL
@@ -163,7 +164,9 @@ def _depths(seen: Sequence[Seen]) -> Iterator[str]:
     deep = [each.name for each in seen if each.deep]
     flat = [each.name for each in seen if not each.deep and not each.refused]
     if deep and flat:
-        received = f"{len(deep)} images of 16 bits ({shortened(deep, NAMED)}) beside {len(flat)} of 8"
+        received = (
+            f"{len(deep)} images of 16 bits ({shortened(deep, NAMED)}) beside {len(flat)} of 8"
+        )
         yield problem("source", received, "one depth for all")
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import duplicates, sources, splits, targets
+from studyhall.search.data import sources, splits, targets, units
 from studyhall.search.data.arrays import Arrays, Pair, some
-from studyhall.search.data.rows_on_disk import RowsOnDisk
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
@@ -41,6 +42,8 @@ class Data:
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
         sample_shape: shape of one sample in the user's own source, without axes that studyhall
             adds; None unless both arrays and model are the user's own.
+        units: scale of a regression's targets, fitted on the training part; None for other tasks,
+            and for targets of more than two axes.
         notes: sentences on what was left out or changed while reading.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
@@ -58,6 +61,7 @@ class Data:
     fingerprint: str
     sample_shape: tuple[int, ...] | None = None
     pool_samples: splits.Rows | None = None
+    units: Units | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -108,6 +112,9 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     test = _part(arrays, coding, rows.get("test"), arrays.test)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = _stratified(train.y, coding, own, None)
+    notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *_whole(arrays, section))
+    if _whole(arrays, section):
+        section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays.one_hot)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
@@ -124,7 +131,8 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
-        notes=arrays.notes,
+        units=units.fit(train.y) if coding.task == "regression" and train.y.ndim < 3 else None,
+        notes=notes,
     )
 
 
@@ -148,7 +156,6 @@ def describe(data: Data) -> list[tuple[str, str]]:
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
-        *(("note", sentence) for sentence in duplicates.notes(data)),
     ]
 
 
@@ -185,6 +192,17 @@ def _part(
     as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
     given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
     return Part(x, coding.apply(y), given)
+
+
+def _whole(arrays: Arrays, section: DataSection) -> list[str]:
+    """Return a sentence if whole numbers stay as they are, since the user's model may look them up.
+
+    Pictures are scaled nonetheless.
+    """
+    looked_up = arrays.own and not sparse.issparse(arrays.x) and arrays.x.ndim < 4
+    if section.normalize != "auto" or not looked_up or arrays.x.dtype.kind not in "iu":
+        return []
+    return ["whole numbers stay as they are for a model of your own; [data] normalize changes that"]
 
 
 def _split(

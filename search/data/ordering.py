@@ -1,4 +1,4 @@
-"""The values by which samples are put in order, such as dates, as numbers that can be compared."""
+"""Splits in an order, such as that of dates: its values as numbers, and the parts cut from it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,26 @@ def numbers(values: NDArray[Any], place: str) -> NDArray[Any]:
     if len(missing):
         raise refusal("split_by", f"no value in {place}, row {missing[0]}", "a value in every row")
     return values.astype(np.int64) if values.dtype.kind == "M" else values
+
+
+def divide(order: NDArray[Any], sizes: dict[str, int]) -> dict[str, NDArray[np.int64]]:
+    """Cut samples in their order into parts; equal ones are never parted.
+
+    Args:
+        order: (N,) numbers.
+        sizes: wanted number of samples of each part.
+
+    Raises:
+        DataError: so many are equal that a part is left empty.
+    """
+    rows = np.argsort(order, kind="stable")
+    changes = np.flatnonzero(order[rows][1:] != order[rows][:-1]) + 1
+    wanted = np.cumsum(list(sizes.values()))[:-1]
+    cuts = [int(changes[np.abs(changes - at).argmin()]) for at in wanted if len(changes)]
+    if len(cuts) < len(wanted) or len({*cuts}) < len(cuts):
+        received = f"{len(changes) + 1} different values for {len(sizes)} parts of these sizes"
+        raise refusal("split_by", received, "more values, or other fractions in split")
+    return dict(zip(sizes, np.split(rows, cuts), strict=True))
 
 
 def _dates(texts: NDArray[Any], place: str) -> NDArray[Any]:

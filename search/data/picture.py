@@ -18,6 +18,7 @@ FORMATS = {"AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA",
 EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}  # Pillow's modes of 16-bit grey images
 DEEPEST = 2**16 - 1
+OPAQUE = 255
 
 UNREADABLE = "unreadable images"
 ANIMATED = "images of several frames"
@@ -118,13 +119,13 @@ def _check(image: Image.Image) -> None:
 
 def _composed(image: Image.Image, style: Style, cut: bool) -> Picture:
     """Put a picture with an alpha channel in front of the background."""
-    least, most = image.getchannel("A").getextrema()
+    alpha = np.asarray(image.getchannel("A"))
     canvas = Image.new("RGBA", image.size, style.background)
     canvas.alpha_composite(image)
     opaque = canvas.convert("RGB")
-    blank = least != most and all(low == high for low, high in opaque.getextrema())
+    blank = np.ptp(alpha) > 0 and not np.ptp(np.asarray(opaque), axis=(0, 1)).any()
     final = opaque.convert("L") if style.grey else opaque
-    return Picture(_shaped(final, style), least < 255, blank, cut)
+    return Picture(_shaped(final, style), bool(alpha.min() < OPAQUE), bool(blank), cut)
 
 
 def _shaped(image: Image.Image, style: Style) -> Pixels:

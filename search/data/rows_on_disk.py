@@ -38,7 +38,7 @@ def memory_limit() -> int:
 
 
 def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
-    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return int(np.prod(shape, dtype=np.int64)) * int(np.dtype(dtype).itemsize)
 
 
 class RowFile:
@@ -64,14 +64,14 @@ class RowFile:
 
     def __setitem__(self, number: int, row: Array) -> None:
         """Write one row; several threads may do so at once."""
-        content = memoryview(np.ascontiguousarray(row, self.dtype)).cast("B")
+        content = np.ascontiguousarray(row, self.dtype).data.cast("B")
         if os.pwrite(self._file.fileno(), content, number * self.row_bytes) < len(content):
             raise _no_room(self.row_bytes * self.shape[0])
 
     def read(self, rows: Rows) -> Array:
         """Return some rows, in any order."""
         found = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        content = memoryview(found.reshape(-1)).cast("B") if found.size else memoryview(b"")
+        content = found.reshape(-1).data.cast("B") if found.size else memoryview(b"")
         for first, count in _runs(rows):
             start = first * self.row_bytes
             stop = start + count * self.row_bytes

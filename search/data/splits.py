@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import model_selection
 
-from studyhall.search.data import rare_classes
+from studyhall.search.data import ordering, rare_classes
 from studyhall.search.data.arrays import Targets
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 
@@ -81,7 +81,7 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
     sizes = _sizes(labels.count, fractions)
     _enough(labels, sizes, fractions)
     if labels.order is not None:
-        parts = _one_after_another(labels.order, sizes)
+        parts = ordering.divide(labels.order, sizes)
         _complete(labels, parts, "split_by")
         return parts
     try:
@@ -153,22 +153,6 @@ def _lacking(labels: Labels, parts: dict[str, Rows], least: dict[str, int]) -> b
     there = np.bincount(labels.y, minlength=len(labels.classes))
     counts = {n: np.bincount(labels.y[rows], minlength=len(there)) for n, rows in parts.items()}
     return any((count < np.minimum(least[name], there)).any() for name, count in counts.items())
-
-
-def _one_after_another(order: Targets, sizes: dict[str, int]) -> dict[str, Rows]:
-    """Cut samples in their order into parts; equal ones are never parted.
-
-    Raises:
-        DataError: so many are equal that a part is left empty.
-    """
-    rows = np.argsort(order, kind="stable")
-    changes = np.flatnonzero(order[rows][1:] != order[rows][:-1]) + 1
-    wanted = np.cumsum(list(sizes.values()))[:-1]
-    cuts = [int(changes[np.abs(changes - at).argmin()]) for at in wanted if len(changes)]
-    if len(cuts) < len(wanted) or len({*cuts}) < len(cuts):
-        received = f"{len(changes) + 1} different values for {len(sizes)} parts of these sizes"
-        raise refusal("split_by", received, "more values, or other fractions in split")
-    return dict(zip(sizes, np.split(rows, cuts), strict=True))
 
 
 def _cut(labels: Labels, size: int, key: str, *, seed: int) -> tuple[Rows, Rows]:

@@ -103,8 +103,8 @@ class DataSection(Section):
     group: Text | None = None
     """column of a table, or array of an .npz file: samples of a group are never split apart"""
     split_by: Text | None = None
-    """array of an .npz file, such as dates: the samples with its last values are the test set, those
-    before them the validation set; default: drawn at random"""
+    """array of an .npz file, such as dates: the samples with its last values are the test set,
+    those before them the validation set; default: drawn at random"""
     target: Text | None = None
     """column of a table to predict"""
     normalize: Literal["auto", "none", "standard", "scale"] = "auto"

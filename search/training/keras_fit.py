@@ -142,7 +142,7 @@ class PlainEpochs:
         loss = self._value(keras_val_loss) if math.isfinite(keras_loss) else math.nan
         rate = float(keras.ops.convert_to_numpy(_optimizers(self._model)[0].learning_rate))
         measured = {
-            "loss": keras_loss - self._penalties(),
+            "loss": (keras_loss - self._penalties()) / self._settings.loss_weight,
             "val_loss": loss,
             "keras_loss": keras_loss,
             "keras_val_loss": keras_val_loss,

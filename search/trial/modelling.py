@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import keras
 import optuna
 
+from studyhall.search.data import baseline
 from studyhall.search.data.loading import Data
 from studyhall.search.process import handover
 from studyhall.search.study_file import losses, objectives
@@ -51,6 +53,18 @@ class Blueprint(Plan):
     data: Data
     space: Space
     builder: Callable[..., Any] | None
+
+    @cached_property
+    def loss_weight(self) -> float:
+        """The weight of the loss in training, such that a constant guess has a loss of about 1.
+
+        Gradients then don't depend on the units of a regression's targets. Losses are recorded
+        without it.
+        """
+        if self.builder is not None or self.data.units is None:
+            return 1.0
+        guess = baseline.guess_loss(self.data.task, self.data.train.y, self.file.training.loss)
+        return 1.0 / guess if guess > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +194,7 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
         data_loss=built.data_loss,
         engine=chosen.engine,
         xla=chosen.xla == "on",
+        loss_weight=1.0 if built.data_loss is None else plan.loss_weight,
         objective=objectives.recorded(plan.objectives[0]),
         sign=plan.sign,
     )
@@ -207,7 +222,9 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
     if plan.builder is None:
         keras.config.set_image_data_format("channels_last")  # the user's code may have changed it
         family = plan.file.model.family
-        return architecture.build(family, values, data.input_shape, data.outputs, data.task)
+        scale = None if data.units is None else (data.units.mean, data.units.deviation)
+        shape, outputs = data.input_shape, data.outputs
+        return architecture.build(family, values, shape, outputs, data.task, scale)
     return user_model.build(
         plan.builder,
         trial,
@@ -229,6 +246,7 @@ def _compile(
     model.compile(
         optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
         loss=loss(plan, smoothing),
+        loss_weights=None if plan.loss_weight == 1.0 else plan.loss_weight,
         metrics=metrics(plan),
         jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )

@@ -300,3 +300,23 @@ def test_real_data_sets(keras_home, monkeypatch, source, expected, shape, classe
     else:
         assert found.train.x.dtype == np.uint8  # until it is prepared
         assert found.preparation.apply(found.test.x[:1000]).max() == 1
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16])
+def test_whole_numbers_stay_whole_for_a_model_of_the_users_own(tmp_path, dtype):
+    words = np.random.default_rng(0).integers(0, 50, (40, 6)).astype(dtype)
+    saved(tmp_path, x=words, y=np.arange(40) % 2)
+
+    def loaded(**more):
+        section = DataSection(source="data.npz", **more)
+        return loading.load(section, seed=0, folder=tmp_path, own_model=True)
+
+    found = loaded()
+    assert found.preparation.kind == "none"
+    assert found.notes == (
+        "whole numbers stay as they are for a model of your own; [data] normalize changes that",
+    )
+    assert loaded(normalize="standard").preparation.kind == "standard"
+    assert load("data.npz", tmp_path).preparation.kind == "standard"
+    saved(tmp_path, x=words.astype(float), y=np.arange(40) % 2)
+    assert loaded().preparation.kind == "standard" and loaded().notes == ()
