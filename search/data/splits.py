@@ -213,7 +213,9 @@ def _scarce(labels: Labels, key: str, needed: int, pieces: str) -> Iterator[str]
         for name, count in zip(labels.classes, counts, strict=True):
             if count < needed:
                 received = f"{count} samples of class {name} for {needed} {pieces}"
-                yield problem(key, received, "at least one for each")
+                number = name.lstrip("-").isdigit() and len(labels.classes) > 2
+                otherwise = '; or task = "regression", if these are no classes' if number else ""
+                yield problem(key, received, f"at least one for each{otherwise}")
 
 
 def _scarce_in_groups(labels: Labels, needed: int) -> Iterator[str]:
