@@ -48,7 +48,8 @@ def build(
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; selects the activation
             of the last layer: sigmoid, softmax, sigmoid or linear.
         units: Mean and deviation of each target, (outputs,), of a regression: the network computes
-            in these units, and a layer at its end returns numbers like the targets.
+            in these units, and a layer at its end returns numbers like the targets. An ``mlp`` of
+            flat samples then also has a straight line beside its hidden layers.
 
     Raises:
         ArchitectureError: If no model can be built from these values for samples of this shape.
@@ -56,7 +57,10 @@ def build(
     try:
         known = {**hyperparameters.defaults(family), **values}
         model = _built(family, known, input_shape, outputs, task)
-        return model if units is None else _in_units(model, *units)
+        if units is None:
+            return model
+        flat = family == "mlp" and len(input_shape) == 1
+        return _in_units(_from_a_line(model) if flat else model, *units)
     except RecursionError as error:
         raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
 
@@ -76,6 +80,17 @@ def _built(
     # Under mixed precision the output stays float32: softmax in 16 bits is numerically unstable.
     last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
     return keras.Model(inputs, last(tensor), name=family)
+
+
+def _from_a_line(model: keras.Model) -> keras.Model:
+    """Add a straight line to an mlp; both begin at 0, and the layers learn what differs from it."""
+    last = model.get_layer("output")
+    last.kernel.assign(keras.ops.zeros_like(last.kernel))
+    line = layers.Dense(
+        last.units, use_bias=False, kernel_initializer="zeros", name="line", dtype="float32"
+    )
+    both = layers.Add(name="line_and_output", dtype="float32")([line(model.input), model.output])
+    return keras.Model(model.input, both, name=model.name)
 
 
 def _in_units(model: keras.Model, mean: Any, deviation: Any) -> keras.Model:

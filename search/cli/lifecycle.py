@@ -52,13 +52,13 @@ def open_or_create(
         ConfigError: a study of that name exists, and the file describes a different one.
     """
     study = studies.find(db, file.study.name)
-    for note in found.about.get("notes", []):
-        tell(f"data: {note}")
     if study is None:
+        _tell_notes(found, tell)
         return creation.create(db, file, path.parent, found)
     record.check_trainable(db, study)
     if study.seed != file.study.seed:  # the data were split by the stored seed
         found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
+    _tell_notes(found, tell)
     counts = status.status(db, study).counts
     begun = counts["COMPLETE"] + counts["PRUNED"] > 0
     changes = creation.compare(study, file, found, path.name, begun=begun)
@@ -67,6 +67,11 @@ def open_or_create(
         for change in changes:
             tell(_change(change))
     return creation.apply(db, study, file, changes, found)
+
+
+def _tell_notes(found: inspection.Inspection, tell: Callable[[str], None]) -> None:
+    for note in found.about.get("notes", []):
+        tell(f"data: {note}")
 
 
 def run(

@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import optuna
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from studyhall.search.data import loading
 from studyhall.search.study_file import config
+from studyhall.search.training.engine import seed_everything
 from studyhall.search.trial import exporting, forms, modelling
 
 RNG = np.random.default_rng(0)
@@ -28,28 +30,26 @@ def plan(tmp_path, study_file):
     return make
 
 
-def trained(blueprint, **params):
-    """Trains six epochs; returns the training and what it has measured."""
-    trial = optuna.trial.FixedTrial({"learning_rate": 0.01, **params})
-    from studyhall.search.training.engine import seed_everything
-
+def trained(blueprint, epochs=6):
+    """Trains some epochs; returns the training and what it has measured."""
+    trial = optuna.trial.FixedTrial({"learning_rate": 0.01})
     seed_everything(0)
     found = modelling.build(blueprint, trial, len(blueprint.data.train))
-    settings = dataclasses.replace(modelling.settings(blueprint, found, 0), epochs=6)
+    settings = dataclasses.replace(modelling.settings(blueprint, found, 0), epochs=epochs)
     training = forms.engine(blueprint.data.split, found.form).training(found.model, settings)
     return training, [epoch.metrics for epoch in training.epochs()]
 
 
-@pytest.mark.parametrize("engine", ["auto", "keras"])
 @pytest.mark.parametrize(
-    ("loss", "power", "space"),
+    ("loss", "power", "space", "engine"),
     [
-        ("mean_squared_error", 2, {"optimizer": "adam", "l2": 1e-2}),
-        ("mean_squared_error", 2, {"optimizer": "sgd", "clip_norm": 1.0}),
-        ("mean_absolute_error", 1, {"optimizer": "sgd"}),
+        ("mean_squared_error", 2, {"optimizer": "adam", "l2": 1e-2}, "auto"),
+        ("mean_squared_error", 2, {"optimizer": "sgd", "clip_norm": 1.0}, "auto"),
+        ("mean_absolute_error", 1, {"optimizer": "sgd"}, "auto"),
+        ("mean_squared_error", 2, {"optimizer": "sgd", "l2": 1e-2}, "keras"),
     ],
 )
-def test_other_units_change_nothing_but_the_units(plan, engine, loss, power, space):
+def test_other_units_change_nothing_but_the_units(plan, loss, power, space, engine):
     more = {"training": {"loss": loss, "engine": engine}, "space": {"dropout": 0.0, **space}}
     _, small = trained(plan(Y, **more))
     _, large = trained(plan(STEP * Y + 400_000, **more))
@@ -100,6 +100,16 @@ def test_the_exported_model_returns_the_users_units(plan):
     validated = exporting.predict(model, data.validation.x)[:, 0]
     loss = np.square(validated - data.validation.y).mean(dtype=np.float64)
     assert loss == pytest.approx(min(each["val_loss"] for each in found), rel=1e-4)
+
+
+def test_as_good_as_a_straight_line(plan):
+    blueprint = plan(STEP * Y + 400_000)
+    data, straight = blueprint.data, LinearRegression()
+    straight.fit(data.train.x, data.train.y)
+    line = np.square(straight.predict(data.validation.x) - data.validation.y).mean(dtype=float)
+    _, found = trained(blueprint, epochs=60)
+    assert min(each["val_loss"] for each in found) < 1.05 * line
+    assert line < 0.05 * data.units.deviation[0] ** 2
 
 
 def test_other_tasks_and_models_of_the_users_own_have_none(plan, tmp_path):
