@@ -43,9 +43,9 @@ class LeftOut:
         if self.outside:
             few = shortened(self.outside, NAMED)
             yield f"left out: {_files(len(self.outside))} outside of the classes' folders: {few}"
-        for kind, names in (("folders", self.folders), ("linked folders", self.links)):
+        for kind, names in (("folder", self.folders), ("linked folder", self.links)):
             if names:
-                yield f"left out: the {kind} {shortened(names)}"
+                yield f"left out: the {kind}{'s' * (len(names) > 1)} {shortened(names)}"
 
     def _by_number(self) -> list[tuple[str, int]]:
         return self.suffixes.most_common()

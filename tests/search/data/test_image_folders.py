@@ -72,7 +72,7 @@ def test_parts_beside_other_folders_need_a_word(tmp_path):
     ]
     parts = image_folders.find(folder, "parts")
     assert parts.classes == ("a", "b") and {*parts.files} == {"train", "test"}
-    assert [*parts.left_out.notes()] == ["left out: the folders chest"]
+    assert [*parts.left_out.notes()] == ["left out: the folder chest"]
     classes = image_folders.find(folder, "classes")
     assert classes.classes == ("Testing", "Training", "chest")
 
@@ -127,4 +127,4 @@ def test_linked_folders_are_told(tmp_path):
     (tmp_path / "b" / "more").symlink_to(tmp_path / "a", target_is_directory=True)
     found = image_folders.find(tmp_path)
     assert len(found.files["train"]) == 2
-    assert [*found.left_out.notes()] == ["left out: the linked folders b/more"]
+    assert [*found.left_out.notes()] == ["left out: the linked folder b/more"]
