@@ -48,36 +48,55 @@ class _Division:
     def __init__(
         self, y: NDArray[np.int64], units: NDArray[np.int64], sizes: Mapping[str, int], seed: int
     ) -> None:
-        count = int(units.max()) + 1
+        self._unit_sizes = np.bincount(units)
+        count = len(self._unit_sizes)
+        order = np.random.default_rng(seed).permutation(count)
+        self._rank = np.empty(count, np.int64)  # the smallest first, in an order of the seed's
+        self._rank[order[np.argsort(self._unit_sizes[order], kind="stable")]] = np.arange(count)
+        self._of_class = self._listed(y, units)
         self._names, self._sizes = list(sizes), np.array(list(sizes.values()), np.float64)
-        self._unit_sizes = np.bincount(units, minlength=count)
-        self._held = np.zeros((count, int(y.max()) + 1), bool)  # classes of each unit
-        self._held[units, y] = True
-        self._order = np.random.default_rng(seed).permutation(count)
-        self._order = self._order[np.argsort(self._unit_sizes[self._order], kind="stable")]
         self._left = self._sizes.copy()
         self.part_of = np.full(count, -1)
 
     def needs(self, least: Mapping[str, int]) -> list[tuple[str, int]]:
         """Return each part with each class, the rarest class first."""
-        rarest = np.argsort(self._held.sum(axis=0), kind="stable")
-        return [(name, int(number)) for number in rarest for name in least]
+        rarest = sorted(range(len(self._of_class)), key=lambda it: len(self._of_class[it]))
+        return [(name, number) for number in rarest for name in least]
 
     def fill(self, name: str, number: int, least: int) -> bool:
         """Give a part units of a class until it has enough; return whether there were enough."""
-        at, of_class = self._names.index(name), self._held[:, number]
-        missing = least - int(np.sum(of_class & (self.part_of == at)))
-        free = [unit for unit in self._order if of_class[unit] and self.part_of[unit] < 0]
+        at, of_class = self._names.index(name), self._of_class[number]
+        parts = self.part_of[of_class]
+        missing, free = least - int(np.sum(parts == at)), of_class[parts < 0]
         for unit in free[: max(0, missing)]:
             self._give(unit, at)
         return len(free) >= missing
 
     def rest(self) -> None:
         """Give all other units to the parts, class by class, in proportion of their sizes."""
-        first_class = self._held.argmax(axis=1)
-        for unit in self._order[np.argsort(first_class[self._order], kind="stable")]:
-            if self.part_of[unit] < 0:
-                self._give(unit, int(np.argmax(self._left / self._sizes)))
+        units = np.concatenate(self._of_class)
+        free = np.array(list(dict.fromkeys(units[self.part_of[units] < 0].tolist())), np.int64)
+        if (self._unit_sizes == 1).all():
+            self.part_of[free] = self._in_turns()
+            return
+        for unit in free:
+            self._give(unit, int(np.argmax(self._left / self._sizes)))
+
+    def _listed(self, y: NDArray[np.int64], units: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return the units of each class, by rank."""
+        count = len(self._unit_sizes)
+        codes = np.unique(y * count + self._rank[units])
+        unit_of = np.argsort(self._rank)
+        starts = np.searchsorted(codes, np.arange(1, int(y.max()) + 1) * count)
+        return np.split(unit_of[codes % count], starts)
+
+    def _in_turns(self) -> NDArray[np.int64]:
+        """Return the parts in turns, each as often as it has room."""
+        room = self._left.astype(np.int64)
+        parts = np.repeat(np.arange(len(room)), room)
+        times = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in room])
+        turns: NDArray[np.int64] = parts[np.argsort(times, kind="stable")]
+        return turns
 
     def _give(self, unit: int, part: int) -> None:
         self.part_of[unit] = part
