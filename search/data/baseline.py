@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import duplicates
 from studyhall.search.study_file.losses import BINARY, LOSSES, MULTICLASS, REGRESSION
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def about(data: Data, loss: str) -> dict[str, Any]:
         loss: ``[training] loss``.
 
     Returns:
-        ``task``, ``samples`` (number in the training, validation and test part), ``notes``
-        (sentences on what was left out, changed or found twice in the data), ``guess_loss``
+        ``task``, ``samples`` (number in the training, validation and test part), ``guess_loss``
         (the baseline loss), ``guess_losses`` (the same for every loss that fits the task, by
         name), ``class_shares`` (frequency of each class or label; None for regression) and
         ``guess_error`` (error rate of always predicting the most frequent class; None for
@@ -47,7 +45,6 @@ def about(data: Data, loss: str) -> dict[str, Any]:
     return {
         "task": task,
         "samples": {name: len(part) for name, part in parts.items()},
-        "notes": list(duplicates.notes(data)),
         "guess_loss": guess_loss(task, y, loss),
         "guess_losses": {name: guess_loss(task, y, name) for name in fitting},
         "class_shares": None if task == REGRESSION else _shares(task, y).tolist(),

@@ -38,7 +38,8 @@ class Inspection:
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts.
+        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; and
+            ``notes``, sentences on what was left out, changed or found twice in the data.
     """
 
     data: str
@@ -105,9 +106,10 @@ def inspect(
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
             if tried is not None:
                 tried(file, loaded, path.parent)
-    from studyhall.search.data import baseline
+    from studyhall.search.data import baseline, duplicates  # the latter needs scikit-learn
 
     known = baseline.about(loaded, file.training.loss)
+    known["notes"] = list(duplicates.notes(loaded))
     return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
 
 
