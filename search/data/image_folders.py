@@ -12,23 +12,18 @@ from studyhall.search.data import part_names
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.left_out import LeftOut
 
-SUFFIXES = (
-    *(
-        ".avif",
-        ".bmp",
-        ".dib",
-        ".gif",
-        ".jfif",
-        ".jp2",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-    ),
-    *(".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
+SUFFIXES: tuple[str, ...] = (
+    ".avif",
+    ".bmp",
+    ".dib",
+    ".gif",
+    ".jfif",
+    ".jp2",
+    ".jpe",
+    ".jpeg",
+    ".jpg",
 )
+SUFFIXES += (".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp")
 FOREIGN = {"__macosx", "__pycache__", "@eadir", "$recycle.bin"}  # made by programs, as hidden ones
 ORDER = ("train", "validation", "test")
 
@@ -207,8 +202,7 @@ def _images(folder: Path, source: Path, left_out: LeftOut) -> Iterator[Path]:
             elif path.suffix.lower() in SUFFIXES:
                 yield path
             else:
-                left_out.suffixes[path.suffix.lower()] += 1
-                left_out.examples.append(str(path.relative_to(source)))
+                left_out.add_other(path.relative_to(source))
 
 
 def _all_files(folder: Path, source: Path) -> Counter[str]:
@@ -227,3 +221,5 @@ def _outside(source: Path, parts: list[Path], left_out: LeftOut) -> None:
                 left_out.hidden[str(folder.relative_to(source))] += 1
             elif not path.is_dir() and path.suffix.lower() in SUFFIXES:
                 left_out.outside.append(str(path.relative_to(source)))
+            elif not path.is_dir():
+                left_out.add_other(path.relative_to(source))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from studyhall.search.data.errors import shortened
 
@@ -31,11 +32,17 @@ class LeftOut:
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
 
+    def add_other(self, path: Path) -> None:
+        """Count a file whose ending is not read."""
+        self.suffixes[path.suffix.lower()] += 1
+        if len(self.examples) < NAMED:
+            self.examples.append(str(path))
+
     def notes(self) -> Iterator[str]:
         """Yield a sentence for each kind of what is left out."""
         if self.suffixes:
             kinds = [f"{count} {kind or 'without ending'}" for kind, count in self._by_number()]
-            some = shortened(self.examples[:NAMED], NAMED)
+            some = shortened(self.examples, NAMED)
             yield f"left out, as their endings are not read: {shortened(kinds)} (such as {some})"
         if self.hidden:
             places = shortened(self.hidden, NAMED)

@@ -74,11 +74,12 @@ def test_hidden_and_other_files_are_left_out_and_counted(folder):
     (folder / "__MACOSX" / "cats").mkdir(parents=True)
     (folder / "__MACOSX" / "cats" / "._1.png").write_text("")
     picture(folder / "loose.png")
+    (folder / "labels.csv").write_text("")
     arrays = images.read(folder)
     assert len(arrays.y) == 6
     left_out = [note for note in arrays.notes if note.startswith("left out")]
     assert left_out == [
-        "left out, as their endings are not read: 3 .heic, 1 .txt"
+        "left out, as their endings are not read: 3 .heic, 1 .txt, 1 .csv"
         " (such as cats/notes.txt, dogs/IMG_0.HEIC, dogs/IMG_1.HEIC)",
         "left out: 6 hidden files in cats, dogs/old/.ipynb_checkpoints, __MACOSX",
         "left out: 1 file outside of the classes' folders: loose.png",
