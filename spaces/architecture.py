@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from studyhall.spaces import hyperparameters
@@ -29,7 +30,12 @@ MakeLayer = Callable[..., keras.Layer]  # Dense or Conv2D; called with the width
 
 
 def build(
-    family: str, values: Values, input_shape: tuple[int, ...], outputs: int, task: str
+    family: str,
+    values: Values,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    task: str,
+    units: tuple[Any, Any] | None = None,
 ) -> keras.Model:
     """Build the uncompiled model of a trial.
 
@@ -41,14 +47,20 @@ def build(
         outputs: Units of the last layer: classes, labels or target columns; 1 for ``binary``.
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; selects the activation
             of the last layer: sigmoid, softmax, sigmoid or linear.
+        units: Mean and deviation of each target, (outputs,), of a regression: the network computes
+            in these units, and a layer at its end returns numbers like the targets. An ``mlp`` of
+            flat samples then also has a straight line beside its hidden layers.
 
     Raises:
         ArchitectureError: If no model can be built from these values for samples of this shape.
     """
     try:
-        return _built(
-            family, {**hyperparameters.defaults(family), **values}, input_shape, outputs, task
-        )
+        known = {**hyperparameters.defaults(family), **values}
+        model = _built(family, known, input_shape, outputs, task)
+        if units is None:
+            return model
+        flat = family == "mlp" and len(input_shape) == 1
+        return _in_units(_from_a_line(model) if flat else model, *units)
     except RecursionError as error:
         raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
 
@@ -68,6 +80,23 @@ def _built(
     # Under mixed precision the output stays float32: softmax in 16 bits is numerically unstable.
     last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
     return keras.Model(inputs, last(tensor), name=family)
+
+
+def _from_a_line(model: keras.Model) -> keras.Model:
+    """Add a straight line to an mlp; both begin at 0, and the layers learn what differs from it."""
+    last = model.get_layer("output")
+    last.kernel.assign(keras.ops.zeros_like(last.kernel))
+    line = layers.Dense(
+        last.units, use_bias=False, kernel_initializer="zeros", name="line", dtype="float32"
+    )
+    both = layers.Add(name="line_and_output", dtype="float32")([line(model.input), model.output])
+    return keras.Model(model.input, both, name=model.name)
+
+
+def _in_units(model: keras.Model, mean: Any, deviation: Any) -> keras.Model:
+    scale, offset = (np.ravel(each).tolist() for each in (deviation, mean))
+    rescaled = layers.Rescaling(scale, offset, name="units", dtype="float32")(model.output)
+    return keras.Model(model.input, rescaled, name=model.name)
 
 
 _LAST = {

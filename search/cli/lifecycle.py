@@ -47,17 +47,19 @@ def open_or_create(
     Args:
         path: the study file's path.
         found: the inspected data and code.
-        tell: prints a line on a change.
+        tell: prints a line on a change, and on what was left out or changed in the data.
 
     Raises:
         ConfigError: a study of that name exists, and the file describes a different one.
     """
     study = studies.find(db, file.study.name)
     if study is None:
+        _tell_notes(found, tell)
         return creation.create(db, file, path.parent, found)
     record.check_trainable(db, study)
     if study.seed != file.study.seed:  # the data were split by the stored seed
         found = inspection.inspect_apart(creation.with_seed(file, study.seed), path)
+    _tell_notes(found, tell)
     counts = status.status(db, study).counts
     begun = counts["COMPLETE"] + counts["PRUNED"] > 0
     changes = creation.compare(study, file, found, path.name, begun=begun)
@@ -66,6 +68,11 @@ def open_or_create(
         for change in changes:
             tell(_change(change))
     return creation.apply(db, study, file, changes, found)
+
+
+def _tell_notes(found: inspection.Inspection, tell: Callable[[str], None]) -> None:
+    for note in found.about.get("notes", []):
+        tell(f"data: {note}")
 
 
 def run(

@@ -1,5 +1,6 @@
 """The common result of every source: raw samples and targets in memory, and their checks."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -10,10 +11,14 @@ from scipy import sparse
 from studyhall.search.data import precision
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.rows_on_disk import RowsOnDisk
 
-Samples: TypeAlias = Any  # np.ndarray (N, …) or scipy.sparse.csr_matrix (N, words)
+# np.ndarray (N, …), scipy.sparse.csr_matrix (N, words), or RowsOnDisk (N, …)
+Samples: TypeAlias = Any
 Targets: TypeAlias = np.ndarray[Any, Any]
 Pair: TypeAlias = tuple[Samples, Targets]
+
+DIGEST = 16  # bytes: two different samples have the same digest once in 10**19 times
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class Arrays:
         one_hot: True for each column of x that encodes a category as 0/1, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) group of each sample; a group must stay in one part of the split.
+        order: (N,) numbers by which the parts of the split follow each other, such as dates.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
         table: the columns of a table that the features are made of.
@@ -45,6 +51,7 @@ class Arrays:
     one_hot: tuple[bool, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: Targets | None = None
+    order: Targets | None = None
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
     table: tuple[Column, ...] = ()
@@ -60,6 +67,11 @@ class Arrays:
         """All pairs (x, y) of the source: its samples, then its own validation and test set."""
         own = [pair for pair in (self.validation, self.test) if pair is not None]
         return [(self.x, self.y), *own]
+
+
+def digest(sample: np.ndarray[Any, Any]) -> bytes:
+    """Return a digest of a sample's values."""
+    return hashlib.blake2b(np.ascontiguousarray(sample).data, digest_size=DIGEST).digest()
 
 
 def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = None) -> Arrays:
@@ -84,14 +96,31 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         _of_size(shapes[0], image_size, source)
     _of_one_width([y for _, y in pairs], source)
     rest = pairs[1:]
+    x, y = pairs[0]
     return replace(
         arrays,
-        x=pairs[0][0],
-        y=pairs[0][1],
+        x=x,
+        y=y,
         validation=rest.pop(0) if arrays.validation is not None else None,
         test=rest.pop(0) if arrays.test is not None else None,
-        sample_shape=tuple(np.shape(arrays.x)[1:]),
+        sample_shape=_shape(arrays.x)[1:],
     )
+
+
+def _shape(x: Samples) -> tuple[int, ...]:
+    return x.shape if isinstance(x, RowsOnDisk) else tuple(np.shape(x))
+
+
+def some(x: Samples, rows: Any) -> Samples:
+    """Return some samples, by a slice or an array of row numbers; those on disk are not read."""
+    return x.take(rows) if isinstance(x, RowsOnDisk) else x[rows]
+
+
+def joined(first: Samples, second: Samples) -> Samples:
+    """Return the samples of both; those on disk are not read."""
+    if isinstance(first, RowsOnDisk):
+        return first.joined(second)
+    return (sparse.vstack if sparse.issparse(first) else np.concatenate)((first, second))
 
 
 def _of_one_width(targets: list[Targets], source: str) -> None:
@@ -122,6 +151,8 @@ def _pair(x: Any, y: Any, source: str, *, images: bool, gaps: bool) -> Pair:
 
 
 def _samples(x: Any, source: str, images: bool, gaps: bool) -> Samples:
+    if isinstance(x, RowsOnDisk):
+        return x
     if sparse.issparse(x):
         rows = sparse.csr_matrix(x, dtype=np.float32)
         _finite(rows.data, source, "the stored values of x")

@@ -1,131 +1,201 @@
-"""Sources that are folders of images, one subfolder per class."""
+"""Sources that are folders of images, one subfolder per class, by themselves or in parts."""
 
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from studyhall.search.data.arrays import Arrays
-from studyhall.search.data.errors import refusal, shortened
-from studyhall.search.data.npz import PARTS
+from studyhall.search.data import image_folders, picture, rows_on_disk
+from studyhall.search.data.arrays import Arrays, Samples, digest
+from studyhall.search.data.errors import DataError, problem, refusal, shortened
+from studyhall.search.data.picture import PictureError, Style
+from studyhall.search.data.rows_on_disk import RowFile, RowsOnDisk
 
-EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}  # Pillow's modes
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-NAMED = 5  # unreadable files listed in a message; the rest is counted
-
-Size = tuple[int, int]  # height, width in pixels
-Pixels = NDArray[np.uint8]
+AS_THEY_ARE = Style()
+NAMED = 5  # refused files listed in a message; the rest is counted
 
 
-def read(folder: Path, size: Size | None = None, grey: bool = False) -> Arrays:
-    """Read images as uint8 (N, height, width, 1 or 3), and their class numbers (N,).
+def read(folder: Path, style: Style = AS_THEY_ARE, folders: str = "auto") -> Arrays:
+    """Read images as (N, height, width, 1 or 3), and their class numbers (N,).
+
+    Pixels are uint8, or uint16 if all images are grey with 16 bits. If they don't fit in memory,
+    they are kept in a file on disk.
 
     Args:
-        folder: contains a subfolder per class, or `train`, `test` and `validation` with these.
-        size: height and width in pixels to resize to; None if all images have the same size.
-        grey: read one channel instead of red, green and blue.
+        folder: contains a subfolder per class, or training, test and validation set with these.
+        style: the form in which they are read.
+        folders: what its subfolders are: "classes", "parts" or "auto".
 
     Raises:
-        DataError: fewer than two classes, a class without images, unreadable images, or images of
-            different sizes without `size`.
+        DataError: the folder's structure is not clear, images can't be read, or they are of
+            different sizes without a size to resize to.
     """
-    parts = _parts(folder)
-    classes = _classes(parts["train"])
-    files = {name: _files(part, classes) for name, part in parts.items()}
-    pictures = _open_all([path for listed in files.values() for path in listed], size, grey)
-    pairs = {
-        name: (
-            np.stack([pictures[path] for path in listed]),
-            np.array([classes.index(_class_of(path, parts[name])) for path in listed]),
-        )
-        for name, listed in files.items()
-    }
-    return Arrays(*pairs["train"], pairs.get("validation"), pairs.get("test"), classes=classes)
-
-
-def _parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the training, validation and test set; else the folder as "train"."""
-    inside = {PARTS.get(path.name.lower(), ""): path for path in _folders(folder)}
-    return inside if "train" in inside and "" not in inside else {"train": folder}
-
-
-def _classes(folder: Path) -> tuple[str, ...]:
-    names = tuple(path.name for path in _folders(folder))
-    if len(names) < 2:
-        received = f"{folder.name} with " + (f"one folder ({names[0]})" if names else "no folders")
-        raise refusal("source", received, "a folder of images for each of two classes or more")
-    return names
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _files(folder: Path, classes: tuple[str, ...]) -> list[Path]:
-    """Return all images of a part, sorted by class."""
-    strange = [path.name for path in _folders(folder) if path.name not in classes]
-    files = {name: pictures_in(folder / name) for name in classes}
-    empty = [name for name in classes if not files[name]]
-    if strange:
-        received = f"class {shortened(strange)} only in {folder.name}"
-        raise refusal("source", received, f"the classes of the training set: {shortened(classes)}")
-    if empty:
-        received = f"no images in {folder.name}/{shortened(empty)}"
-        raise refusal("source", received, f"some of {', '.join(SUFFIXES)}")
-    return [path for name in classes for path in files[name]]
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Return the paths of all pictures in a folder and below it."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    found = image_folders.find(folder, folders)
+    listed = [file for part in found.files.values() for file in part]
+    samples, seen = _opened([path for path, _ in listed], style)
+    y, start, pairs = np.array([number for _, number in listed]), 0, {}
+    for name, part in found.files.items():
+        rows = slice(start, start + len(part))
+        pairs[name] = _some(samples, rows), y[rows]
+        start += len(part)
+    return Arrays(
+        *pairs["train"],
+        pairs.get("validation"),
+        pairs.get("test"),
+        classes=found.classes,
+        notes=(*found.left_out.notes(), *_notes(seen, style), *_twice(seen, y)),
     )
 
 
-def _class_of(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).parts[0]
+def _some(samples: Samples, rows: slice) -> Samples:
+    return samples.take(rows) if isinstance(samples, RowsOnDisk) else samples[rows]
 
 
-def _open_all(files: list[Path], size: Size | None, grey: bool) -> dict[Path, Pixels]:
-    with ThreadPoolExecutor() as threads:  # Pillow releases the GIL while it decodes
-        results = list(threads.map(lambda path: opened(path, size, grey), files))
-    pictures = dict(zip(files, results, strict=True))
-    unreadable = [f"{path.parent.name}/{path.name}" for path in files if pictures[path] is None]
-    if unreadable:
-        received = f"unreadable images: {shortened(unreadable, NAMED)}"
-        raise refusal("source", received, "images of 8 bits per channel")
-    return _of_one_size(pictures)
+@dataclass(frozen=True)
+class Seen:
+    """The things that are remembered of each image once its pixels are stored.
+
+    Attributes:
+        path: its file.
+        shape: (height, width, channels) in pixels; None if it is refused.
+        deep: it has 16 bits.
+        transparent, vanished, cut: as in `Picture`.
+        digest: of its pixels.
+        refused: the reason why it can't be read, or "".
+    """
+
+    path: Path
+    shape: tuple[int, ...] | None = None
+    deep: bool = False
+    transparent: bool = False
+    vanished: bool = False
+    cut: bool = False
+    digest: bytes = b""
+    refused: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file's name in messages."""
+        return f"{self.path.parent.name}/{self.path.name}"
 
 
-def opened(path: Path, size: Size | None, grey: bool) -> Pixels | None:
-    """Return the pixels (height, width, channels); None if the file is not an 8-bit image."""
-    try:
-        with Image.open(path) as image:
-            if image.mode not in EIGHT_BITS:
-                return None
-            if (
-                size is not None
-            ):  # draft mode decodes a large JPEG at a fraction of its size, much faster
-                image.draft(None, (2 * max(size), 2 * max(size)))
-            picture = ImageOps.exif_transpose(image).convert("L" if grey else "RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # Pillow's errors
-        return None
-    if size is not None:
-        picture = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture, np.uint8)
-    return pixels[..., np.newaxis] if grey else pixels
+def _opened(files: Sequence[Path], style: Style) -> tuple[Samples, list[Seen]]:
+    """Read all files into one array, or into a file of rows if that would be too large."""
+    first = _first(files, style)
+    shape = (len(files), *first.shape)
+    target: Any = (
+        RowFile(shape, first.dtype)
+        if rows_on_disk.too_large(shape, first.dtype)
+        else np.empty(shape, first.dtype)
+    )
+
+    def store(number: int) -> Seen:
+        try:
+            found = picture.read(files[number], style)
+        except PictureError as error:
+            return Seen(files[number], refused=str(error))
+        if found.pixels.shape == first.shape and found.pixels.dtype == first.dtype:
+            target[number] = found.pixels
+        deep = found.pixels.dtype != np.uint8
+        about = found.transparent, found.vanished, found.cut, digest(found.pixels)
+        return Seen(files[number], found.pixels.shape, deep, *about)
+
+    with _without_warnings(), ThreadPoolExecutor() as threads:  # Pillow decodes without the GIL
+        seen = list(threads.map(store, range(len(files))))
+    _check(seen, style)
+    on_disk = isinstance(target, RowFile)
+    return RowsOnDisk(target, np.arange(len(files))) if on_disk else target, seen
 
 
-def _of_one_size(pictures: dict[Path, Any]) -> dict[Path, Pixels]:
-    sizes = {pixels.shape[:2]: path for path, pixels in pictures.items()}
+def _first(files: Sequence[Path], style: Style) -> np.ndarray[Any, Any]:
+    """Return the pixels of the first image that can be read; else one black pixel."""
+    with _without_warnings():
+        for path in files:
+            try:
+                return picture.read(path, style).pixels
+            except PictureError:
+                continue
+    return np.zeros((1, 1, 3), np.uint8)
+
+
+class _without_warnings(warnings.catch_warnings):  # noqa: N801  used like a function
+    """Turn Pillow's warning of huge images into an error, and drop those of odd metadata."""
+
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return entered
+
+
+def _check(seen: Sequence[Seen], style: Style) -> None:
+    """Refuse images that can't be read, or that don't fit together."""
+    problems = [*_refused(seen), *_depths(seen)]
+    good = [each for each in seen if not each.refused]
+    faded = [each.name for each in good if each.vanished]
+    if faded and len(faded) == sum(each.transparent for each in good):
+        received = f'"{style.background}", before which nothing is left of {shortened(faded, 3)}'
+        problems.append(problem("background", received, "another colour"))
+    if problems:
+        raise DataError(problems)
+    sizes = {each.shape[:2]: each.name for each in reversed(good) if each.shape is not None}
     if len(sizes) > 1:
-        seen = [f"{h}×{w} ({path.parent.name}/{path.name})" for (h, w), path in sizes.items()]
-        raise refusal(
-            "image_size", f"nothing, for images of {shortened(seen, 3)}", "[height, width]"
+        shown = [f"{h}×{w} ({name})" for (h, w), name in reversed(sizes.items())]
+        received = f"nothing, for images of {shortened(shown, 3)}"
+        raise refusal("image_size", received, "[height, width]")
+
+
+def _refused(seen: Sequence[Seen]) -> Iterator[str]:
+    for reason, expected in picture.EXPECTED.items():
+        names = [each.name for each in seen if each.refused == reason]
+        if names:
+            yield problem("source", f"{reason}: {shortened(names, NAMED)}", expected)
+
+
+def _depths(seen: Sequence[Seen]) -> Iterator[str]:
+    deep = [each.name for each in seen if each.deep]
+    flat = [each.name for each in seen if not each.deep and not each.refused]
+    if deep and flat:
+        received = (
+            f"{len(deep)} images of 16 bits ({shortened(deep, NAMED)}) beside {len(flat)} of 8"
         )
-    return pictures
+        yield problem("source", received, "one depth for all")
+
+
+def _notes(seen: Sequence[Seen], style: Style) -> Iterator[str]:
+    transparent = [each.name for each in seen if each.transparent]
+    if transparent:
+        yield (
+            f"transparent pixels of {_images(transparent)} are put on {style.background}"
+            f" ([data] background), such as {transparent[0]}"
+        )
+    faded = [each.name for each in seen if each.vanished]
+    if faded:
+        yield f"nothing is left of {_images(faded)} on this background: {shortened(faded, 3)}"
+    cut = [each.name for each in seen if each.cut]
+    if cut:
+        yield f"{_images(cut)} in colours of 16 bits are read with 8: {shortened(cut, 3)}"
+
+
+def _twice(seen: Sequence[Seen], y: NDArray[Any]) -> Iterator[str]:
+    """Yield a sentence on images whose pixels are those of an earlier one."""
+    first: dict[bytes, int] = {}
+    pairs = [(first.setdefault(each.digest, n), n) for n, each in enumerate(seen)]
+    same = [(one, other) for one, other in pairs if one != other]
+    if same:
+        strange = sum(y[one] != y[other] for one, other in same)
+        differ = f"; {strange} of them in another class" if strange else ""
+        example = f"{seen[same[0][1]].name} that of {seen[same[0][0]].name}"
+        yield f"{len(same)} images repeat another one, such as {example}{differ}"
+
+
+def _images(names: Sequence[str]) -> str:
+    return "one image" if len(names) == 1 else f"{len(names)} images"

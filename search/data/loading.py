@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import sources, splits, targets
-from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data import sources, splits, targets, units
+from studyhall.search.data.arrays import Arrays, Pair, some
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
@@ -41,6 +43,8 @@ class Data:
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
         sample_shape: shape of one sample in the user's own source, without axes that studyhall
             adds; None unless both arrays and model are the user's own.
+        units: scale of a regression's targets, fitted on the training part; None for other tasks,
+            and for targets of more than two axes.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
         table: the columns of a table, of which the features of a sample are made.
@@ -63,6 +67,7 @@ class Data:
     table: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
     given: targets.Given = targets.AS_CODED
+    units: Units | None = None
 
     @property
     def train(self) -> Part:
@@ -112,7 +117,10 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
     test = _part(arrays, coding, rows.get("test"), arrays.test)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
-    labels = _stratified(train.y, coding, own)
+    labels = _stratified(train.y, coding, own, None)
+    notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *_whole(arrays, section))
+    if _whole(arrays, section):
+        section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
@@ -130,8 +138,9 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
         table=arrays.table,
-        notes=arrays.notes,
         given=given,
+        units=units.fit(train.y) if coding.task == "regression" and train.y.ndim < 3 else None,
+        notes=notes,
     )
 
 
@@ -168,14 +177,13 @@ def _columns(data: Data) -> list[tuple[str, str]]:
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
-    return _stratified(coding.apply(arrays.y), coding, arrays.groups)
+    return _stratified(coding.apply(arrays.y), coding, arrays.groups, arrays.order)
 
 
-def _stratified(y: Any, coding: targets.Coding, groups: Any) -> splits.Labels:
-    by_class = y if coding.labels is not None else None
-    return splits.Labels(
-        len(y), by_class, coding.classes if coding.labels is not None else (), groups
-    )
+def _stratified(y: Any, coding: targets.Coding, groups: Any, order: Any) -> splits.Labels:
+    known = coding.labels is not None
+    by_class, classes = (y, coding.classes) if known else (None, ())
+    return splits.Labels(len(y), by_class, classes, groups, order)
 
 
 def _rows(
@@ -188,7 +196,8 @@ def _rows(
         for name, fraction in zip(PARTS, section.split, strict=True)
         if own.get(name) is None
     }
-    chosen = splits.sample(labels, section.samples or labels.count, seed=seed)
+    count, least = section.samples or labels.count, len(fractions)
+    chosen = splits.sample(labels, count, seed=seed, least=least)
     parts = splits.divide(labels.of(chosen), fractions, seed=seed)
     return {name: chosen[rows] for name, rows in parts.items()}
 
@@ -196,10 +205,21 @@ def _rows(
 def _part(
     arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
 ) -> Part:
-    x, y = own if own is not None else (arrays.x[rows], arrays.y[rows])
+    x, y = own if own is not None else (some(arrays.x, rows), arrays.y[rows])
     as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
     given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
     return Part(x, coding.apply(y), given)
+
+
+def _whole(arrays: Arrays, section: DataSection) -> list[str]:
+    """Return a sentence if whole numbers stay as they are, since the user's model may look them up.
+
+    Pictures are scaled nonetheless.
+    """
+    looked_up = arrays.own and not sparse.issparse(arrays.x) and arrays.x.ndim < 4
+    if section.normalize != "auto" or not looked_up or arrays.x.dtype.kind not in "iu":
+        return []
+    return ["whole numbers stay as they are for a model of your own; [data] normalize changes that"]
 
 
 def _split(
@@ -233,9 +253,11 @@ def _folds(
 ) -> tuple[Fold, ...]:
     if section.folds == 1:
         return (split,)
+    if section.split_by is not None:
+        raise refusal("folds", f'{section.folds} with split_by = "{section.split_by}"', "folds = 1")
     if section.group and groups is None:
         raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
-    labels = _stratified(split.pool.y, coding, groups)
+    labels = _stratified(split.pool.y, coding, groups, None)
     return tuple(
         replace(split, train_rows=rows[0], validation_rows=rows[1], train_labels=labels.of(rows[0]))
         for rows in splits.folds(labels, section.folds, seed=seed)
@@ -247,7 +269,8 @@ def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[st
     arrays = [array for part in parts for array in (*_dense(part.x), part.y)]
     for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
+            digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()
 
 

@@ -1,69 +1,120 @@
 """Sources that are .npz files, with arrays under the usual names, such as x_train and y_train."""
 
+from __future__ import annotations
+
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
+from numpy.lib import format as npy
 
+from studyhall.search.data import ordering
 from studyhall.search.data.arrays import Arrays, Pair
-from studyhall.search.data.errors import refusal, shortened
+from studyhall.search.data.errors import DataError, refusal, shortened
+from studyhall.search.data.part_names import PARTS
 
 SAMPLES = ("x", "data", "images", "features", "inputs")
 TARGETS = ("y", "target", "targets", "labels")
-PARTS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 EXPECTED = "x and y, or x_train, y_train, x_test, y_test (x_val, y_val)"
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+Array = np.ndarray[Any, Any]
 
 
-def read(path: Path, group: str | None = None) -> Arrays:
+def read(path: Path, group: str | None = None, split_by: str | None = None) -> Arrays:
     """Read the arrays of an .npz file, never unpickling anything.
 
     Args:
         path: the file.
         group: name of the array with the group of each sample.
+        split_by: name of the array with the date, say, of each sample, by which they are split.
 
     Raises:
-        DataError: the file has no such arrays, or ragged ones, or is not an .npz file.
+        DataError: the file has no such arrays, or ragged ones, is larger than the memory, or is
+            not an .npz file.
     """
     found = contents(path)
-    parts = _parts({name: array for name, array in found.items() if name != group}, path)
+    apart = {"group": group, "split_by": split_by}
+    parts = _parts({n: array for n, array in found.items() if n not in apart.values()}, path)
     x, y = parts.get("train") or parts.pop("all")
-    groups = None
-    if group is not None:
-        if group not in found or len(found[group]) != len(x):
-            names = f"the name of an array in {path.name} with one entry per sample"
-            raise refusal("group", f'"{group}"', f"{names}: {shortened(found)}")
-        groups = found[group]
-    return Arrays(x, y, parts.get("validation"), parts.get("test"), groups=groups, own=True)
+    of_each = {key: _of_each(key, name, found, len(x), path) for key, name in apart.items()}
+    order = of_each["split_by"]
+    return Arrays(
+        x,
+        y,
+        parts.get("validation"),
+        parts.get("test"),
+        groups=of_each["group"],
+        order=None if order is None else ordering.numbers(order, f"{path.name}, array {split_by}"),
+        own=True,
+    )
 
 
-def contents(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _of_each(
+    key: str, name: str | None, found: dict[str, Array], count: int, path: Path
+) -> Array | None:
+    """Return the array of a name, with an entry for each sample."""
+    if name is None:
+        return None
+    if name not in found or found[name].shape != (count,):
+        expected = f"the name of an array in {path.name} with one entry per sample"
+        raise refusal(key, f'"{name}"', f"{expected}: {shortened(found)}")
+    return found[name]
+
+
+def contents(path: Path) -> dict[str, Array]:
     """Return all arrays of an .npz file by name, never unpickling anything.
 
     Raises:
-        DataError: it is no such file, or has arrays of Python objects.
+        DataError: it is no such file, has arrays of Python objects, or is larger than the memory.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            _check(archive.zip, path)
             return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, TypeError, OSError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # for damaged files zipfile, zlib and NumPy raise many kinds
         size = path.stat().st_size
         received = f"{path.name}, {'an empty file' if size == 0 else 'which is not an .npz file'}"
         raise refusal("source", received, f"arrays {EXPECTED}, as numpy.savez writes") from error
-    except ValueError as error:  # an object array: ragged rows, or values that are not numbers
-        received = f"{path.name} with arrays of Python objects (ragged rows?)"
-        raise refusal("source", received, "arrays of numbers, rows of one length") from error
 
 
-def _parts(found: dict[str, np.ndarray[Any, Any]], path: Path) -> dict[str, Pair]:
+def _check(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse arrays of Python objects and such as are larger than the memory, unread.
+
+    Raises:
+        ValueError: a header does not fit what follows it.
+    """
+    total = sum(each.file_size for each in archive.infolist())
+    if total > psutil.virtual_memory().available:
+        received = f"{path.name} with arrays of {total / 2**30:.1f} GiB"
+        raise refusal("source", received, "less than the memory that is free")
+    for each in archive.infolist():
+        with archive.open(each) as file:
+            shape, dtype = _header(file)
+            begin = file.tell()
+        if dtype.hasobject:
+            received = f"{path.name} with arrays of Python objects (ragged rows?)"
+            raise refusal("source", received, "arrays of numbers, rows of one length")
+        count = 1
+        for length in shape:  # as Python's integers, which do not overflow
+            count *= length
+        if count * dtype.itemsize != each.file_size - begin:
+            raise ValueError(f"{each.filename}: its size is not that of its header")
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(file)
+    if version not in HEADERS:  # 3.0 is for structured types with names beyond Latin letters
+        raise ValueError(f"version {version}")
+    shape, _, dtype = HEADERS[version](file)
+    return shape, dtype
+
+
+def _parts(found: dict[str, Array], path: Path) -> dict[str, Pair]:
     roles = {_role(name): array for name, array in found.items()}
     parts = {
         part: (roles[part, "x"], roles[part, "y"])

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from studyhall.search.data import preparation
+from studyhall.search.data import arrays, preparation
 from studyhall.search.data.arrays import Samples
 from studyhall.search.data.splits import Labels, Rows
 
@@ -19,7 +18,8 @@ class Part:
     """Raw samples with coded targets.
 
     Attributes:
-        x: (N, …) samples before normalisation, or (N, words) csr_matrix of a multi-hot source.
+        x: (N, …) samples before normalisation, in memory or on disk, or (N, words) csr_matrix of a
+            multi-hot source.
         y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, …) values.
         given: (N, …) targets in the form of the user's own source, for a model that the user's
             code compiles; None if every model takes `y`.
@@ -37,16 +37,15 @@ class Part:
         start, stop = int(rows[0]), int(rows[0]) + len(rows)
         some = slice(start, stop) if np.array_equal(rows, np.arange(start, stop)) else rows
         given = None if self.given is None else self.given[some]
-        return Part(self.x[some], self.y[some], given)
+        return Part(arrays.some(self.x, some), self.y[some], given)
 
 
 def joined(first: Part, second: Part) -> Part:
     """Concatenate the samples of both parts."""
-    stack = sparse.vstack if sparse.issparse(first.x) else np.concatenate
     given = None
     if first.given is not None and second.given is not None:
         given = np.concatenate((first.given, second.given))
-    return Part(stack((first.x, second.x)), np.concatenate((first.y, second.y)), given)
+    return Part(arrays.joined(first.x, second.x), np.concatenate((first.y, second.y)), given)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from scipy import sparse
 
 from studyhall.search.data.arrays import Samples
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.rows_on_disk import RowsOnDisk
 
 Floats = NDArray[np.float64]
 Kind = Literal["none", "standard", "scale"]
@@ -46,7 +47,12 @@ class Preparation:
     fill: Floats | None = None
 
     def apply(self, x: Samples) -> Samples:
-        """Return normalised samples as float32 of the same shape; sparse rows stay sparse."""
+        """Return normalised samples as float32 of the same shape.
+
+        Sparse rows stay sparse; rows on disk stay there, and are normalised as they are read.
+        """
+        if isinstance(x, RowsOnDisk):
+            return x.prepared(self.apply, np.float32)
         if self.kind == "none":
             return self._filled(x.astype(np.float32))
         if self.light:
@@ -184,36 +190,41 @@ def _ranges(x: Samples, one_hot: tuple[bool, ...]) -> Preparation:
 
 
 def _standard(x: Samples, one_hot: tuple[bool, ...]) -> Preparation:
-    columns = x.reshape(-1, x.shape[-1])
+    columns = x if isinstance(x, RowsOnDisk) else x.reshape(-1, x.shape[-1])
     mean = _mean(columns)
     deviation = _deviation(columns, mean)
     noise = deviation <= NOISE * np.abs(mean)
     return _preparation("standard", x, *_but(one_hot, mean, np.where(noise, 0, deviation)))
 
 
-def _mean(columns: NDArray[Any]) -> Floats:
+def _mean(columns: Samples) -> Floats:
     """Return the mean of each column; summing distances from the first value loses no digits."""
-    first = columns[0].astype(np.float64)
+    first = columns[0].reshape(-1, columns.shape[-1])[0].astype(np.float64)
     distances = np.sum([(part - first).sum(axis=0) for part in _wide(columns)], axis=0)
-    mean: Floats = first + distances / len(columns)
+    mean: Floats = first + distances / _rows(columns)
     return mean
 
 
-def _deviation(columns: NDArray[Any], mean: Floats) -> Floats:
+def _deviation(columns: Samples, mean: Floats) -> Floats:
     """Return the deviation of each column; dividing by the largest distance avoids overflow."""
     largest = np.max([np.abs(part - mean).max(axis=0) for part in _wide(columns)], axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     squares = np.sum([np.square((p - mean) / unit).sum(axis=0) for p in _wide(columns)], axis=0)
-    return np.where(largest > 0, unit * np.sqrt(squares / len(columns)), 0.0)
+    return np.where(largest > 0, unit * np.sqrt(squares / _rows(columns)), 0.0)
 
 
-def _wide(columns: NDArray[Any]) -> Iterator[Floats]:
-    return (columns[rows].astype(np.float64) for rows in _blocks(columns))
+def _wide(columns: Samples) -> Iterator[Floats]:
+    width = columns.shape[-1]
+    return (columns[rows].reshape(-1, width).astype(np.float64) for rows in _blocks(columns))
 
 
-def _blocks(x: NDArray[Any]) -> Iterator[slice]:
+def _rows(columns: Samples) -> int:
+    return int(columns.size // columns.shape[-1])
+
+
+def _blocks(x: Samples) -> Iterator[slice]:
     """Yield slices of rows with about `BLOCK` values each."""
-    step = max(1, BLOCK // max(1, x[0].size))
+    step = max(1, BLOCK * len(x) // max(1, x.size))
     return (slice(start, start + step) for start in range(0, len(x), step))
 
 

@@ -18,6 +18,7 @@ from studyhall.search.data import (
 )
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
+from studyhall.search.data.picture import Style
 from studyhall.search.data.tables import Roles
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import spelling
@@ -109,12 +110,17 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
 
 def _from_disk(section: DataSection, path: Path) -> Arrays:
     if path.is_dir():
-        return images.read(path, section.image_size, section.grey)
+        return images.read(path, style(section), section.folders)
     if path.suffix.lower() == ".npz":
-        return npz.read(path, section.group)
+        return npz.read(path, section.group, section.split_by)
     if table_files.is_table(path):
         return tables.read(path, _roles(section))
     raise refusal("source", f'"{section.source}"', source_check.FORMS)
+
+
+def style(section: DataSection) -> Style:
+    """Return the form in which a study reads pictures."""
+    return Style(section.image_size, section.grey, section.background)
 
 
 def _misplaced(section: DataSection, path: Path | None) -> None:
@@ -126,12 +132,15 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
         "target": (section.target, table, "a table"),
         "columns": (section.columns, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
+        "split_by": (section.split_by, archive, "an .npz file"),
         "grey": (section.grey, folder, "a folder of images"),
+        "background": (section.background, folder, "a folder of images"),
+        "folders": (section.folders, folder, "a folder of images"),
     }
     problems = [
         problem(key, f"{spelling.as_toml(value)} for {section.source}", f"this key only for {kind}")
         for key, (value, fits, kind) in written.items()
-        if value and not fits
+        if value != DataSection.model_fields[key].default and not fits
     ]
     if problems:
         raise DataError(problems)

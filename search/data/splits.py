@@ -1,12 +1,14 @@
 """The split into training, validation and test samples, computed once from the study's seed."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import model_selection
 
+from studyhall.search.data import ordering, rare_classes
 from studyhall.search.data.arrays import Targets
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 
@@ -22,29 +24,47 @@ class Labels:
         y: (N,) class numbers, for stratification; None without classes.
         classes: names of the classes.
         groups: (N,) group of each sample; a group is never split; None without groups.
+        order: (N,) numbers such as dates, by which the parts follow each other; None if the
+            parts are drawn at random.
     """
 
     count: int
     y: Targets | None = None
     classes: tuple[str, ...] = ()
     groups: Targets | None = None
+    order: Targets | None = None
 
     def of(self, rows: Rows) -> "Labels":
         """Return the labels of some of the samples."""
         y = None if self.y is None else self.y[rows]
         groups = None if self.groups is None else self.groups[rows]
-        return Labels(len(rows), y, self.classes, groups)
+        order = None if self.order is None else self.order[rows]
+        return Labels(len(rows), y, self.classes, groups, order)
 
 
-def sample(labels: Labels, count: int, *, seed: int) -> Rows:
+def sample(labels: Labels, count: int, *, seed: int, least: int = 1) -> Rows:
     """Draw at most `count` samples, stratified by class, or whole groups if there are groups.
+
+    Args:
+        labels: what the draw must respect.
+        count: number of samples.
+        seed: the study's seed.
+        least: samples (or groups) of each class that are drawn, where there are so many.
 
     Raises:
         DataError: `count` is too small for all classes.
     """
     if count >= labels.count:
         return np.arange(labels.count)
-    return _cut(labels, count, "samples", seed=seed)[1]
+    if count < least * len(labels.classes):  # too few to give every class so many
+        return _cut(labels, count, "samples", seed=seed)[1]
+    needed, sizes = {"left": 0, "drawn": least}, {"left": labels.count - count, "drawn": count}
+    with suppress(DataError):  # of scikit-learn, for a class with a single sample
+        drawn = _cut(labels, count, "samples", seed=seed)[1]
+        if not _lacking(labels, {"drawn": drawn}, needed):
+            return drawn
+    found = _rarest_first(labels, sizes, needed, seed=seed)
+    return _cut(labels, count, "samples", seed=seed)[1] if found is None else found["drawn"]
 
 
 def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[str, Rows]:
@@ -60,6 +80,24 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
     """
     sizes = _sizes(labels.count, fractions)
     _enough(labels, sizes, fractions)
+    if labels.order is not None:
+        parts = ordering.divide(labels.order, sizes)
+        _complete(labels, parts, "split_by")
+        return parts
+    try:
+        parts = _at_random(labels, sizes, seed=seed)
+    except DataError as error:
+        found = _rarest_first(labels, sizes, dict.fromkeys(sizes, 1), seed=seed)
+        if found is None:
+            raise error from error.__cause__
+        return found
+    if _lacking(labels, parts, needed := dict.fromkeys(sizes, 1)):
+        parts = _rarest_first(labels, sizes, needed, seed=seed) or parts
+    _complete(labels, parts, "split")
+    return parts
+
+
+def _at_random(labels: Labels, sizes: dict[str, int], *, seed: int) -> dict[str, Rows]:
     left, parts = np.arange(labels.count), dict[str, Rows]()
     for name in reversed(sizes):  # the test set first: it does not depend on the other fractions
         if len(parts) == len(sizes) - 1:
@@ -67,7 +105,6 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
         else:
             kept, cut = _cut(labels.of(left), sizes[name], "split", seed=seed)
             parts[name], left = left[cut], left[kept]
-    _complete(labels, parts, "split")
     return {name: parts[name] for name in sizes}
 
 
@@ -97,6 +134,25 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
             raise refusal("folds", f"{count}, which leaves one fold empty", "fewer folds")
         _complete(labels, {"training": train}, "folds")
         yield train, validation
+
+
+def _rarest_first(
+    labels: Labels, sizes: dict[str, int], least: dict[str, int], *, seed: int
+) -> dict[str, Rows] | None:
+    """Return a division that gives each part enough of each class; None if there is none."""
+    y = np.zeros(labels.count, np.int64) if labels.y is None else labels.y.astype(np.int64)
+    groups = np.arange(labels.count) if labels.groups is None else labels.groups
+    units = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    return rare_classes.divide(y, units, sizes, least, seed=seed)
+
+
+def _lacking(labels: Labels, parts: dict[str, Rows], least: dict[str, int]) -> bool:
+    """Return True if some part has fewer samples of a class than it needs and all have together."""
+    if labels.y is None:
+        return False
+    there = np.bincount(labels.y, minlength=len(labels.classes))
+    counts = {n: np.bincount(labels.y[rows], minlength=len(there)) for n, rows in parts.items()}
+    return any((count < np.minimum(least[name], there)).any() for name, count in counts.items())
 
 
 def _cut(labels: Labels, size: int, key: str, *, seed: int) -> tuple[Rows, Rows]:
@@ -150,12 +206,26 @@ def _scarce(labels: Labels, key: str, needed: int, pieces: str) -> Iterator[str]
         groups = len(np.unique(labels.groups))
         if groups < needed:
             yield problem(key, f"{groups} groups for {needed} {pieces}", "at least one for each")
+        elif labels.y is not None and key == "split":
+            yield from _scarce_in_groups(labels, needed)
     elif labels.y is not None:
         counts = np.bincount(labels.y, minlength=len(labels.classes))
         for name, count in zip(labels.classes, counts, strict=True):
             if count < needed:
                 received = f"{count} samples of class {name} for {needed} {pieces}"
-                yield problem(key, received, "at least one for each")
+                number = name.lstrip("-").isdigit() and len(labels.classes) > 2
+                otherwise = '; or task = "regression", if these are no classes' if number else ""
+                yield problem(key, received, f"at least one for each{otherwise}")
+
+
+def _scarce_in_groups(labels: Labels, needed: int) -> Iterator[str]:
+    """Yield a problem for each class that stands in fewer groups than there are parts."""
+    assert labels.groups is not None and labels.y is not None
+    for number, name in enumerate(labels.classes):
+        count = len(np.unique(labels.groups[labels.y == number]))
+        if count < needed:
+            received = f"class {name} in {count} groups for {needed} parts"
+            yield problem("split", received, "at least one for each")
 
 
 def _complete(labels: Labels, parts: dict[str, Rows], key: str) -> None:

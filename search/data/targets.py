@@ -11,6 +11,8 @@ from studyhall.search.data.errors import refusal, shortened
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
+LOST = 0.01  # largest acceptable rounding error of float32, as a share of the targets' deviation
+LARGEST = 1e15  # deviation of targets, whose squares float32 must hold; and its inverse
 FEW = 20  # up to this many different whole numbers are classes, whatever their values
 PER_CLASS = 10  # more are classes only if they are 0, 1, 2 … with this many samples each
 
@@ -101,7 +103,8 @@ def coding(
     Args:
         y: (N, …) targets.
         task: "classification", "multilabel", "regression", or "auto" to infer it: text, booleans,
-            0/1 and a few whole numbers are classes; rows of 0/1 with one 1 each are one-hot
+            0/1 and a few whole numbers, as integers or as floats that occur several times, are
+            classes; rows of 0/1 with one 1 each are one-hot
             classes, other rows of 0/1 are multilabel; everything else is regression.
         names: names of the class numbers 0, 1, …, if the source has names.
         key: key of `[data]` that names the targets, for messages.
@@ -140,11 +143,27 @@ def _kind(y: Targets) -> str:
         return "classification" if (y.sum(axis=1) == 1).all() else "multilabel"
     if y.dtype.kind in "Ub" or _zeros_and_ones(y):
         return "classification"
-    return "classification" if y.dtype.kind in "iu" and _few(y) else "regression"
+    return "classification" if _few(y) else "regression"
+
+
+def notes(y: Targets, task: str) -> list[str]:
+    """Return a sentence if floats are taken for classes because all are whole numbers."""
+    y = flat(y)
+    if task != "auto" or y.ndim > 1 or y.dtype.kind != "f" or _zeros_and_ones(y) or not _few(y):
+        return []
+    values = shortened((f"{value:g}" for value in np.unique(y)), 5)
+    return [
+        f'the targets {values} are taken for classes; [data] task = "regression" if they are not'
+    ]
 
 
 def _few(y: Targets) -> bool:
+    """Return True for whole numbers of few different values, however they are stored."""
+    if y.dtype.kind == "f" and (y % 1).any():
+        return False
     values = np.unique(y)
+    if y.dtype.kind == "f" and 2 * len(values) > len(y):  # most of them once: measured, not named
+        return False
     in_order = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
     return len(values) <= FEW or (in_order and len(values) * PER_CLASS <= len(y))
 
@@ -190,9 +209,29 @@ def _multilabel(y: Targets, names: tuple[str, ...], key: str) -> Coding:
     )
 
 
+def _check_precision(y: Targets, key: str) -> None:
+    """Refuse targets that float32, in which networks compute, can't tell apart or square."""
+    values = y.reshape(-1, y.shape[-1]) if y.ndim > 1 else y[:, np.newaxis]
+    centred = values.astype(np.float64) - values[0]
+    size = np.abs(centred).max(axis=0)
+    deviation = size * (centred / np.where(size > 0, size, 1)).std(axis=0)
+    known = deviation[deviation > 0]
+    if len(known) and (known.max() > LARGEST or known.min() < 1 / LARGEST):
+        received = f"targets that differ by about {known.max():.1e} or {known.min():.1e}"
+        raise refusal(
+            key, received, f"a unit in which they differ by 1 / {LARGEST:g} to {LARGEST:g}"
+        )
+    lost = np.abs(values - values.astype(np.float32)).max(axis=0) > LOST * deviation
+    if (lost & (deviation > 0)).any():
+        example = values[0, np.flatnonzero(lost & (deviation > 0))[0]]
+        received = f"targets such as {example:.17g}, whose differences float32 loses"
+        raise refusal(key, received, "targets from which a constant is subtracted")
+
+
 def _regression(y: Targets, key: str) -> Coding:
     if y.dtype.kind not in "biuf":
         raise refusal(key, f'text such as "{y.flat[0]}"', 'numbers, or task = "classification"')
     if (y == y[0]).all():
         raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "different values")
+    _check_precision(y, key)
     return Coding("regression", (), 1 if y.ndim == 1 else y.shape[-1])

@@ -134,7 +134,6 @@ def _content(
         "task": loaded.task,
         "classes": list(loaded.classes),
         "input_shape": list(loaded.input_shape),
-        "resized": plan.file.data.image_size is not None,
         "features": list(loaded.columns),
         "outputs": loaded.outputs,
         "precision": plan.file.training.precision,

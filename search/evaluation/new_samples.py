@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import images, npz, table_files, tables
+from studyhall.search.data import image_folders, npz, picture, table_files, tables
 from studyhall.search.data.columns import features, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
+from studyhall.search.data.images import AS_THEY_ARE
+from studyhall.search.data.picture import PictureError, Style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,28 +46,29 @@ class NewSamples:
     remarks: tuple[str, ...] = ()
 
 
-def read(source: Source, card: Card) -> NewSamples:
+def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
 
     Args:
         source: a table, an .npz or .npy file, or a folder of pictures; or a DataFrame or an array.
         card: the card of the exported model.
+        style: the form in which pictures are read.
 
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
     if isinstance(source, str | os.PathLike):
-        return _of_path(Path(source), card)
+        return _of_path(Path(source), card, style)
     if not isinstance(source, np.ndarray):
         return _rows(source, Path("the table"), _table(Path("the table"), card))
     return _array(source, Path("the array"), card)
 
 
-def _of_path(path: Path, card: Card) -> NewSamples:
+def _of_path(path: Path, card: Card, style: Style) -> NewSamples:
     if not path.exists():
         raise _refused(path, "no such file", "a file or a folder")
     if path.is_dir():
-        return _pictures(path, card)
+        return _pictures(path, card, style)
     if table_files.is_table(path):
         table = _table(path, card)
         as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
@@ -169,21 +172,33 @@ def _of_file(path: Path) -> NDArray[Any]:
     return found[name]
 
 
-def _pictures(folder: Path, card: Card) -> NewSamples:
+def _pictures(folder: Path, card: Card, style: Style) -> NewSamples:
     """Read all pictures of a folder, and of those in it."""
     wanted = tuple(card["input_shape"])
-    listed = images.pictures_in(folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    listed = [path for path in files if _is_picture(path, folder)]
     if len(wanted) != 3 or not listed:
         received = "a folder" if listed else "a folder without pictures"
         raise _refused(folder, received, f"samples of shape {wanted}, as in training")
-    size = (wanted[0], wanted[1]) if card.get("resized") else None
-    found = [images.opened(path, size, wanted[2] == 1) for path in listed]
+    pixels = [_pixels(path, folder, style) for path in listed]
     names = [str(path.relative_to(folder)) for path in listed]
-    if unreadable := [name for name, x in zip(names, found, strict=True) if x is None]:
-        raise _refused(folder, f"unreadable pictures: {shortened(unreadable, 5)}", "pictures")
-    pictures = [x for x in found if x is not None]
-    other = [name for name, x in zip(names, pictures, strict=True) if x.shape != wanted]
+    other = [name for name, x in zip(names, pixels, strict=True) if x.shape != wanted]
     if other:
         received = f"pictures of another size: {shortened(other, 5)}"
         raise _refused(folder, received, f"{wanted[0]} × {wanted[1]} pixels, as in training")
-    return NewSamples(names, "file", np.stack(pictures))
+    left = len(files) - len(listed)
+    notes = (f"{left} files are no pictures, or hidden: left out",) if left else ()
+    return NewSamples(names, "file", np.stack(pixels), remarks=notes)
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in image_folders.SUFFIXES and not hidden
+
+
+def _pixels(path: Path, folder: Path, style: Style) -> NDArray[Any]:
+    try:
+        return picture.read(path, style).pixels
+    except PictureError as error:
+        received = f"{error}: {path.relative_to(folder)}"
+        raise _refused(folder, received, picture.EXPECTED[str(error)]) from None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import tables
+from studyhall.search.data import sources, tables
 from studyhall.search.evaluation import best, new_samples, row_model
 from studyhall.search.evaluation.best import Best
 from studyhall.search.evaluation.new_samples import Card, NewSamples, Source
+from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import BINARY, MULTICLASS, MULTILABEL
 from studyhall.search.trial import exporting
@@ -71,7 +72,8 @@ def of(
     """
     found = best.read(db, study, number)
     card = card_of(found)
-    samples = new_samples.read(source, card)
+    style = sources.style(record.stored(study).file.data)
+    samples = new_samples.read(source, card, style)
     return predict(found, card, samples), samples.remarks
 
 

@@ -18,9 +18,10 @@ from studyhall.search.data.parts import Fold, Part
 from studyhall.search.evaluation import model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
-from studyhall.search.training import model_losses
+from studyhall.search.training import batches, model_losses
 from studyhall.search.training.batching import validation_batch
 from studyhall.search.training.compiled import sharing
+from studyhall.search.training.feeding import Samples
 from studyhall.search.training.keras_fit import VALIDATION_BATCH
 from studyhall.search.trial import exporting, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
@@ -114,9 +115,10 @@ class Valuation:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""
         own = self.built.model
         own.set_weights(_weights(model, own))
-        x, y = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
+        samples = Samples(*forms.pair(fold, part, self.built.form, len(self.plan.data.classes)))
         size = validation_batch(own) or VALIDATION_BATCH
-        found = own.evaluate(exporting.dense(x), y, size, verbose=0, return_dict=True)
+        some = batches.of(samples, np.arange(samples.number), size, stream=True)
+        found = own.evaluate(some, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
             raise ValuationError(f"{name} is no longer measured, only {known}")

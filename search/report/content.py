@@ -120,6 +120,7 @@ def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
         "best_seed": None if told is None else _attribute(found, told["trial"], "seed"),
         "data": stored.inspection.data,
         "samples": stored.inspection.about.get("samples"),
+        "notes": stored.inspection.about.get("notes", []),
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,

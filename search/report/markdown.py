@@ -142,6 +142,7 @@ def reproduce(known: Mapping[str, Any]) -> Rows:
         "seed of its model": known["model_seed"],
         "data, SHA-256": known["data"],
         "samples": ", ".join(f"{count} {name}" for name, count in sizes.items()),
+        "notes on the data": "; ".join(known.get("notes", [])),
         **{f"code {path}, SHA-256": digest for path, digest in known["code"].items()},
         "best model, SHA-256": known["model_sha256"],
         "to retrain and compare the best trial": known["replay"],

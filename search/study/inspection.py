@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
+LEAST_LOG_COSH = 0.03  # deviation of targets
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Inspection:
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts.
+        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; and
+            ``notes``, sentences on what was left out, changed or found twice in the data.
     """
 
     data: str
@@ -120,9 +122,10 @@ def inspect(
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
         if runs_own_code(file) and tried is not None:
             tried(file, loaded, path.parent)
-    from studyhall.search.data import baseline
+    from studyhall.search.data import baseline, duplicates  # the latter needs scikit-learn
 
     known = baseline.about(loaded, file.training.loss)
+    known["notes"] = list(duplicates.notes(loaded))
     return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
 
 
@@ -144,9 +147,18 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         chosen, named = file.training, objectives.of_file(dict(file.study))
         if file.model.is_own and loaded.train.y.ndim > 1:  # only the user's code can interpret them
             named = []
+        _check_log_cosh(chosen.loss, loaded)
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
             raise ConfigError(misfits)
     return loaded
+
+
+def _check_log_cosh(loss: str, loaded: Data) -> None:
+    """Refuse a loss that float32 can't compute for small differences: they vanish beside log 2."""
+    units = loaded.units
+    if loss == "log_cosh" and units is not None and units.deviation.min() < LEAST_LOG_COSH:
+        received = f'"log_cosh" for targets that differ by about {units.deviation.min():.1e}'
+        raise ConfigError([f"[training] loss: received {received}, expected mean_squared_error"])
 
 
 def load_early(file: StudyFile, path: Path) -> Data | None:

@@ -17,6 +17,7 @@ from studyhall.search.study_file.value_types import (
     LOCAL,
     ArtifactPlace,
     Callbacks,
+    Colour,
     ColumnKinds,
     Count,
     CountOrZero,
@@ -106,6 +107,9 @@ class DataSection(Section):
     """k of k-fold cross-validation, whose mean is a trial's value; 1: a single split"""
     group: Text | None = None
     """column of a table, or array of an .npz file: samples of a group are never split apart"""
+    split_by: Text | None = None
+    """array of an .npz file, such as dates: the samples with its last values are the test set,
+    those before them the validation set; default: drawn at random"""
     target: Text | None = None
     """column of a table to predict"""
     columns: ColumnKinds = {}
@@ -118,6 +122,11 @@ class DataSection(Section):
     """[height, width] in pixels to which the images of a folder are resized"""
     grey: bool = False
     """read the images of a folder as greyscale, in one channel"""
+    background: Colour = "white"
+    """colour behind the transparent pixels of a folder's images: white, black, grey or #rrggbb"""
+    folders: Literal["auto", "classes", "parts"] = "auto"
+    """what the folders in a folder of images are: classes, or parts by names such as train, test
+    and val, each with the classes; auto: parts if all have such names"""
     task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
     """kind of prediction; auto infers it from the targets"""
     samples: Count | None = None

@@ -51,6 +51,7 @@ EXAMPLES: dict[str, object] = {
     "human_error": 0.02,
     "warm_start": "an-earlier-study",
     "group": "patient",
+    "split_by": "date",
     "target": "species",
     "image_size": [64, 64],
     "callbacks": "my_callbacks.py:make",

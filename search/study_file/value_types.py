@@ -188,6 +188,13 @@ ImageSize = Annotated[
         json_schema_extra={"expected": "[height, width], whole numbers ≥ 1 and ≤ 10000"},
     ),
 ]
+Colour = Annotated[
+    str,
+    Field(
+        pattern=r"^(white|black|grey|#[0-9a-fA-F]{6})$",
+        json_schema_extra={"expected": "white, black, grey, or #rrggbb"},
+    ),
+]
 Loss = Annotated[
     str,
     Field(

@@ -38,7 +38,8 @@ class Engine:
     Use one per worker process and fold.
 
     Args:
-        train: (x, y), prepared: x an array (N, …) or a scipy CSR matrix (N, features).
+        train: (x, y), prepared: x an array (N, …), a scipy CSR matrix (N, features), or rows on
+            disk, as `Samples` takes them.
         validation: Likewise.
         resident_bytes: Data up to this size are held as tensors; larger data are streamed from the
             arrays. Default: a share of this machine's available memory.
@@ -55,7 +56,8 @@ class Engine:
     ) -> None:
         samples = Samples(*train), Samples(*validation)
         limit = memory.spare_bytes() if resident_bytes is None else resident_bytes
-        stream = sum(part.bytes() for part in samples) > limit
+        large = sum(part.bytes() for part in samples) > limit
+        stream = large or any(part.on_disk for part in samples)
         self._data, self._models = TrainingData(*samples, stream=stream), models
         self._said: set[str] = set()
         # Data are loaded by now: they need not be searched for garbage after each trial.

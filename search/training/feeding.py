@@ -13,13 +13,14 @@ class Samples:
     """A set of samples and their targets.
 
     Args:
-        x: (N, …) array, or scipy CSR matrix (N, features) if most features are 0; float64
-            becomes float32.
+        x: (N, …) array, or scipy CSR matrix (N, features) if most features are 0; or anything
+            that is indexed like an array and reads its rows from disk. float64 becomes float32.
         y: (N, …) targets.
 
     Attributes:
         number: N.
         features: Columns of a CSR matrix, else None.
+        on_disk: True if the rows are read from disk whenever some are taken.
         entries: Mean number of non-zero entries of its rows; else None.
         weights: (N,) float32 weights of the samples in the loss, or None.
         held: Tensors of the samples, by name, as `tensors.of` made them; weighted forms share them.
@@ -28,6 +29,7 @@ class Samples:
 
     def __init__(self, x: Any, y: Any) -> None:
         self.x, self.y = _rows(x), _single(np.asarray(y))
+        self.on_disk = not (isinstance(self.x, np.ndarray) or scipy.sparse.issparse(self.x))
         self.number: int = self.x.shape[0]
         self.features = int(self.x.shape[1]) if scipy.sparse.issparse(self.x) else None
         self.entries = None if self.features is None else self.x.nnz / max(1, self.number)

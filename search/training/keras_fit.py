@@ -190,7 +190,7 @@ class PlainEpochs:
         keras_loss, keras_val_loss = known.pop("loss"), known.pop("val_loss")
         loss = noted.loss if math.isfinite(keras_loss) else math.nan
         measured = {
-            "loss": keras_loss - noted.penalties,
+            "loss": (keras_loss - noted.penalties) / self._settings.loss_weight,
             "val_loss": loss,
             "keras_loss": keras_loss,
             "keras_val_loss": keras_val_loss,

@@ -36,6 +36,8 @@ class Settings:
             penalties.
         engine: "auto", or "keras" to train any model by `model.fit`.
         xla: Compile epochs with XLA.
+        loss_weight: Factor of the model's own loss, with which it was compiled; losses are recorded
+            without it.
         objective: Metric that is an epoch's value.
         sign: Factor of the metric, such that lower values are better.
         callbacks: Makes callbacks of the user's for a training, or None.
@@ -51,6 +53,7 @@ class Settings:
     data_loss: keras.losses.Loss | None = None
     engine: str = "auto"
     xla: bool = False
+    loss_weight: float = 1.0
     objective: str = "val_loss"
     sign: float = 1.0
     callbacks: Callbacks | None = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import keras
 import optuna
 
+from studyhall.search.data import baseline
 from studyhall.search.data.loading import Data
 from studyhall.search.process import handover
 from studyhall.search.study_file import losses, objectives
@@ -60,6 +62,18 @@ class Blueprint(Plan):
     def runs_own_code(self) -> bool:
         """True if code of the user's plays a part in trainings, which may fail by it."""
         return self.builder is not None or bool(self.own)
+
+    @cached_property
+    def loss_weight(self) -> float:
+        """The weight of the loss in training, such that a constant guess has a loss of about 1.
+
+        Gradients then don't depend on the units of a regression's targets. Losses are recorded
+        without it.
+        """
+        if self.builder is not None or self.own.has_loss or self.data.units is None:
+            return 1.0
+        guess = baseline.guess_loss(self.data.task, self.data.train.y, self.file.training.loss)
+        return 1.0 / guess if guess > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -196,6 +210,7 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
         data_loss=built.data_loss,
         engine=chosen.engine,
         xla=chosen.xla == "on",
+        loss_weight=1.0 if built.data_loss is None else plan.loss_weight,
         objective=objectives.recorded(plan.objectives[0]),
         sign=plan.sign,
         callbacks=built.callbacks,
@@ -224,7 +239,9 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
     if plan.builder is None:
         keras.config.set_image_data_format("channels_last")  # the user's code may have changed it
         family = plan.file.model.family
-        return architecture.build(family, values, data.input_shape, data.outputs, data.task)
+        scale = None if data.units is None else (data.units.mean, data.units.deviation)
+        shape, outputs = data.input_shape, data.outputs
+        return architecture.build(family, values, shape, outputs, data.task, scale)
     return user_model.build(
         plan.builder,
         trial,
@@ -255,6 +272,7 @@ def _compile(
     model.compile(
         optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
         loss=data_loss if plan.own.has_loss else loss(plan, smoothing),
+        loss_weights=None if plan.loss_weight == 1.0 else plan.loss_weight,
         metrics=metrics(plan),
         jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )

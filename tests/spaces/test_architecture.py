@@ -58,6 +58,21 @@ def test_pyramid_of_widths():
 # Layers and their order
 
 
+@pytest.mark.parametrize(("family", "shape"), [("mlp", (4,)), ("mlp", (4, 2)), ("cnn", IMAGE)])
+def test_a_regression_in_the_units_of_its_targets(family, shape):
+    x = np.random.default_rng(0).normal(size=(9, *shape)).astype(np.float32)
+    plain = build(family, shape, 2, "regression", dropout=0, depth=1)
+    keras.utils.set_random_seed(0)
+    units = np.array([7.0, -3.0]), np.array([2.0, 10.0])
+    values = {"dropout": 0, "depth": 1}
+    scaled = architecture.build(family, values, shape, 2, "regression", units)
+    if "line" in names(scaled):
+        assert np.array_equal(scaled(x), np.tile(units[0], (9, 1)))  # begins as a constant
+        scaled.get_layer("output").kernel.assign(plain.get_layer("output").kernel)
+    assert ("line" in names(scaled)) == (shape == (4,))
+    assert np.allclose(scaled(x), plain(x) * units[1] + units[0], atol=1e-4)
+
+
 def test_batch_norm_comes_before_the_activation_and_dropout_after_it():
     model = build(depth=1, batch_norm=True, dropout=0.5)
     assert names(model) == ["input", "dense_1", "batch_norm_1", "relu_1", "dropout_1", "output"]

@@ -42,7 +42,9 @@ class WholeEpochs:
         self._train = data.train.weighted(settings.class_weight)
         self._validation = data.validation
         self._steps = math.ceil(self._train.number / settings.batch_size)
-        data_loss = signature.unless_equal(settings.data_loss, model.loss)
+        data_loss = settings.data_loss
+        if settings.loss_weight == 1.0:
+            data_loss = signature.unless_equal(data_loss, model.loss)
         self._compiled = models.find(
             model, data, data_loss, (settings.objective, settings.sign), xla=settings.xla
         )

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from studyhall.search.cli import check
 from studyhall.search.display.terminal import Literal
@@ -26,6 +27,21 @@ def report(tmp_path, study_file):
         return captured.get()
 
     return made
+
+
+def test_what_was_left_out_or_found_twice_is_noted(report, tmp_path):
+    for number in range(24):
+        path = tmp_path / "pets" / ("cats", "dogs")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), number // 2, np.uint8)).save(path)
+    (tmp_path / "pets" / "cats" / "0.heic").write_text("")
+    notes = re.findall(r"^ note +(.*?) *$", report(data={"source": "pets"}), re.MULTILINE)
+    assert notes[:2] == [
+        "left out, as their endings are not read: 1 .heic (such as cats/0.heic)",
+        "12 images repeat another one, such as dogs/1.png that of cats/0.png;"
+        " 12 of them in another class",
+    ]
+    assert all("samples also stand among the training" in note for note in notes[2:])
 
 
 def test_fixed_trials_with_the_sizes_of_their_models(report):

@@ -25,18 +25,22 @@ def opened(studio):
     return open_file
 
 
-def test_a_new_study_is_created_without_a_word(studio, opened, capsys):
-    opened()
-    assert studies.names(studio.db) == ["iris"] and capsys.readouterr().out == ""
-    opened()
-    assert studies.names(studio.db) == ["iris"] and capsys.readouterr().out == ""
+NOTE = "data: 1 of 30 test samples also stand among the training and validation samples"
+
+
+def test_a_new_study_is_created_with_nothing_but_a_note_on_its_data(studio, opened, capsys):
+    for _ in range(2):
+        opened()
+        assert studies.names(studio.db) == ["iris"] and capsys.readouterr().out == f"{NOTE}\n"
 
 
 def test_what_differs_is_said(opened, capsys):
     opened()
+    assert capsys.readouterr().out == f"{NOTE}\n"
     study = opened(study={"trials": 5, "seed": 7}, search={"sampler": "random"})
     assert study.seed == 0
     assert capsys.readouterr().out.splitlines() == [
+        NOTE,
         'study "iris" exists and continues; study.toml differs:',
         "  study.trials: 2 → 5: applies from now on",
         "  study.seed: 0 → 7: ignored, the stored value is kept",

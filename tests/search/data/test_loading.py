@@ -300,3 +300,35 @@ def test_real_data_sets(keras_home, monkeypatch, source, expected, shape, classe
     else:
         assert found.train.x.dtype == np.uint8  # until it is prepared
         assert found.preparation.apply(found.test.x[:1000]).max() == 1
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16])
+def test_whole_numbers_stay_whole_for_a_model_of_the_users_own(tmp_path, dtype):
+    words = np.random.default_rng(0).integers(0, 50, (40, 6)).astype(dtype)
+    saved(tmp_path, x=words, y=np.arange(40) % 2)
+
+    def loaded(**more):
+        section = DataSection(source="data.npz", **more)
+        return loading.load(section, seed=0, folder=tmp_path, own_model=True)
+
+    found = loaded()
+    assert found.preparation.kind == "none"
+    assert found.notes == (
+        "whole numbers stay as they are for a model of your own; [data] normalize changes that",
+    )
+    assert loaded(normalize="standard").preparation.kind == "standard"
+    assert load("data.npz", tmp_path).preparation.kind == "standard"
+    saved(tmp_path, x=words.astype(float), y=np.arange(40) % 2)
+    assert loaded().preparation.kind == "standard" and loaded().notes == ()
+
+
+def test_few_whole_numbers_are_classes_however_they_are_stored(tmp_path):
+    y = np.repeat(np.arange(1.0, 13), 6)
+    found = load(saved(tmp_path, x=np.arange(72.0), y=y))
+    assert found.task == "multiclass" and found.classes == tuple(map(str, range(1, 13)))
+    assert found.notes[0].startswith("the targets 1, 2, 3, 4, 5, … (12 in all) are taken for clas")
+    assert load(saved(tmp_path, x=np.arange(72.0), y=y), task="regression").task == "regression"
+    assert problems(saved(tmp_path, x=np.arange(72.0), y=np.append(y[:-1], 13.0))) == [
+        "[data] split: received 1 samples of class 13 for 3 parts, expected at least one for each;"
+        ' or task = "regression", if these are no classes'
+    ]

@@ -1,8 +1,10 @@
+import re
+
 import numpy as np
 import pytest
 
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.targets import coding
+from studyhall.search.data.targets import coding, notes
 
 RNG = np.random.default_rng(0)
 
@@ -18,6 +20,12 @@ RNG = np.random.default_rng(0)
         (np.eye(3)[[0, 1, 2, 2]], "multiclass", ("0", "1", "2"), 3),
         (np.array([[1, 0, 1], [0, 0, 1]]), "multilabel", ("0", "1", "2"), 3),
         (np.array([1.0, 2.0, 3.0]), "regression", (), 1),
+        (np.array([1.0, 2.0, 3.0] * 2), "multiclass", ("1", "2", "3"), 3),
+        (np.tile(np.arange(1.0, 13), 9), "multiclass", tuple(map(str, range(1, 13))), 12),
+        (np.tile(np.arange(1, 13).astype(np.float32), 9)[:, None], "multiclass", None, 12),
+        (np.array([1.0, 2.0, 2.5] * 9), "regression", (), 1),
+        (np.array([-1.0, 1.0] * 9), "binary", ("-1", "1"), 1),
+        (np.tile(np.arange(30.0), 9), "regression", (), 1),
         (RNG.random((5, 2)), "regression", (), 2),
         (RNG.integers(0, 100, 500), "regression", (), 1),  # ages, say
         (np.arange(46), "regression", (), 1),  # each once
@@ -25,7 +33,8 @@ RNG = np.random.default_rng(0)
 )
 def test_the_task_is_told_from_the_targets(y, task, classes, outputs):
     found = coding(y)
-    assert (found.task, found.classes, found.outputs) == (task, classes, outputs)
+    assert (found.task, found.outputs) == (task, outputs)
+    assert classes is None or found.classes == classes
 
 
 def test_classes_become_their_numbers():
@@ -121,6 +130,30 @@ def test_targets_that_cannot_be_learned(y, task, line):
     with pytest.raises(DataError) as caught:
         coding(y, task, key="target")
     assert caught.value.problems == [line]
+
+
+def test_floats_as_classes_are_told():
+    y = np.tile(np.arange(1.0, 8), 9)
+    assert notes(y, "auto") == [
+        "the targets 1, 2, 3, 4, 5, … (7 in all) are taken for classes;"
+        ' [data] task = "regression" if they are not'
+    ]
+    assert notes(y, "classification") == notes(y, "regression") == []
+    assert notes(y.astype(int), "auto") == notes(y + 0.5, "auto") == notes(y > 3, "auto") == []
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (1e9 + RNG.random(50), "whose differences float32 loses"),
+        (1.7e12 + 1000 * RNG.random((50, 2)), "whose differences float32 loses"),
+        (1e20 * RNG.random(50), "a unit in which they differ by 1 / 1e+15 to 1e+15"),
+        (1e-20 * RNG.random(50), "a unit in which they differ by 1 / 1e+15 to 1e+15"),
+    ],
+)
+def test_targets_that_float32_does_not_hold(y, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        coding(y)
 
 
 def test_a_class_that_was_never_trained_on():

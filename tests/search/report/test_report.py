@@ -101,6 +101,9 @@ def test_failures_and_what_is_needed_to_do_it_again(told):
     assert len(again["data"]) == 64 and again["best_seed"] is not None
     assert again["code"].keys() == {"mine.py"} and again["versions"]["keras"]
     assert 'source = "sklearn:iris"' in again["study_file"]
+    [note] = again["notes"]
+    assert note == "1 of 30 test samples also stand among the training and validation samples"
+    assert ["notes on the data", note] in markdown.reproduce(again)[1]
 
 
 def test_the_worst_samples_are_the_surest_mistakes(told):

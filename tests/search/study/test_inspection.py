@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from studyhall.search.study import inspection
@@ -113,6 +114,14 @@ def test_mistakes_are_named(written):
         inspection.inspect(file, path)
     file, path = written(training={"metrics": ["r2_score"]})
     with pytest.raises(ConfigError, match=r'^study.toml: \[training\] metrics: received "r2_'):
+        inspection.inspect(file, path)
+
+
+def test_a_loss_that_float32_cannot_compute(written, tmp_path):
+    x = np.random.default_rng(0).random((60, 2))
+    np.savez(tmp_path / "d.npz", x=x, y=x.sum(axis=1) * 1e-4)
+    file, path = written(data={"source": "d.npz"}, training={"loss": "log_cosh"})
+    with pytest.raises(ConfigError, match=r'"log_cosh" for targets that differ by about .*e-05'):
         inspection.inspect(file, path)
 
 
