@@ -283,7 +283,9 @@ def test_data_that_have_changed_are_named(studio):
     (studio.folder / "table.csv").write_text("a,y\n" + "".join(rows))
     study = studio.study(data={"source": "table.csv", "target": "y"})
     studio.finish(study)
-    (studio.folder / "table.csv").write_text("a,y\n" + "".join(f"{n},{9 - n}\n" for n in range(40)))
+    (studio.folder / "table.csv").write_text(
+        "a,y\n" + "".join(f"{n % 31},{9 - n}\n" for n in range(40))
+    )
     found = proof.finish(studio.db, study)["proof"]
     assert not found["proven"] and "data with fingerprint" in proof_result.why_not(found)
 
