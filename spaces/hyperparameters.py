@@ -1,8 +1,8 @@
 """The hyperparameters that studyhall knows: name, meaning, legal values and default of each.
 
 `TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``, ``sequence=``)
-applies when the study file doesn't mention the name. Together the defaults are the textbook configuration that a
-study tries first.
+applies when the study file doesn't mention the name. Together the defaults are the textbook
+configuration that a study tries first.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "batch_norm", "switch",
-        "batch normalization between a layer and its activation; in a sequence, of convolutions", BOOK,
-        mlp=False, cnn=False, per_layer=True,
+        "batch normalization between a layer and its activation; in a sequence, of convolutions",
+        BOOK, mlp=False, cnn=False, per_layer=True,
     ),
     Hyperparameter(
         "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,

@@ -36,13 +36,17 @@ def read(values: Values, tensor: Tensor) -> Tensor:
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) == 2:
         return
-    fits, of_bytes = {1: "mlp", 3: "cnn"}.get(len(shape), "mlp"), ""
-    if len(shape) == 3 and shape[2] == 1:
-        of_bytes = "; arrays (N, steps, features) of 8-bit numbers are taken for these: save floats"
+    fits = _FITS.get(len(shape), 'family = "mlp" takes these')
     raise ArchitectureError(
-        f'family = "sequence" needs sequences (steps, features), received samples of shape '
-        f'{shape}; family = "{fits}" takes these{of_bytes}'
+        'family = "sequence" needs sequences (steps, features), received samples of shape '
+        f"{shape}; {fits}"
     )
+
+
+_FITS = {
+    1: 'family = "mlp" takes these; [data] windows makes sequences of the rows of a table',
+    3: 'family = "cnn" takes these; 8-bit arrays (N, steps, features) are taken for pictures, too',
+}
 
 
 # Recurrent layers. Source: F. Chollet, "Deep Learning with Python", chapter on timeseries.

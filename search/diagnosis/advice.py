@@ -25,8 +25,9 @@ SIMPLER = (
     ("zoom", UP), ("label_smoothing", UP),
 )  # fmt: skip
 RICHER = (
-    ("width", UP), ("depth", UP), ("kernel_size", UP), ("dropout", DOWN), ("l2", DOWN), ("l1", DOWN),
-    ("weight_decay", DOWN), ("head_width", UP), ("convolutions", UP), ("head_dropout", DOWN),
+    ("width", UP), ("depth", UP), ("kernel_size", UP), ("dropout", DOWN), ("l2", DOWN),
+    ("l1", DOWN), ("weight_decay", DOWN), ("head_width", UP), ("convolutions", UP),
+    ("head_dropout", DOWN),
 )  # fmt: skip
 CALMER = (("learning_rate", DOWN), ("momentum", DOWN), ("warmup_epochs", UP), ("batch_size", UP))
 BOLDER = (("learning_rate", UP), ("momentum", UP), ("batch_size", DOWN))

@@ -124,7 +124,8 @@ class ModelSection(Section):
     """The table ``[model]``: the networks to build."""
 
     family: Family = "mlp"
-    """builder of the network: mlp, cnn, sequence, or your own my_model.py:build, relative to this file"""
+    """builder of the network: mlp, cnn, sequence, or your own my_model.py:build, relative to this
+    file"""
 
     @property
     def is_own(self) -> bool:
