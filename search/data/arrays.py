@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from studyhall.search.data import precision
@@ -30,6 +31,8 @@ class Arrays:
         one_hot: True for each column of x that encodes a category as 0/1, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) group of each sample; a group must stay in one part of the split.
+        order: (N, 2) times at which each sample begins and ends, by which they are split; of any
+            unit. None if they have no order.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
         table: the columns of a table that the features are made of.
@@ -45,6 +48,7 @@ class Arrays:
     one_hot: tuple[bool, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     groups: Targets | None = None
+    order: NDArray[np.float64] | None = None
     own: bool = False
     sample_shape: tuple[int, ...] | None = None
     table: tuple[Column, ...] = ()

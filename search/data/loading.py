@@ -127,7 +127,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
         table=arrays.table,
-        remarks=arrays.remarks,
+        remarks=(*arrays.remarks, *_over_borders(arrays, section, rows)),
     )
 
 
@@ -165,7 +165,8 @@ def _columns(data: Data) -> list[tuple[str, str]]:
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
-    return _stratified(coding.apply(arrays.y), coding, arrays.groups)
+    labels = _stratified(coding.apply(arrays.y), coding, arrays.groups)
+    return replace(labels, order=arrays.order)
 
 
 def _stratified(y: Any, coding: targets.Coding, groups: Any) -> splits.Labels:
@@ -188,6 +189,18 @@ def _rows(
     chosen = splits.sample(labels, section.samples or labels.count, seed=seed)
     parts = splits.divide(labels.of(chosen), fractions, seed=seed)
     return {name: chosen[rows] for name, rows in parts.items()}
+
+
+def _over_borders(
+    arrays: Arrays, section: DataSection, rows: Mapping[str, splits.Rows]
+) -> list[str]:
+    """Return a remark on the windows that belong to no part."""
+    if arrays.order is None:
+        return []
+    count = min(section.samples or len(arrays.y), len(arrays.y))
+    lost = count - sum(map(len, rows.values()))
+    said = f"{lost} of {count} windows left out: they reach over a border between the parts"
+    return [said] if lost else []
 
 
 def _part(

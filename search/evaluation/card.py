@@ -6,10 +6,12 @@ import hashlib
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from studyhall.search.data import sources
 from studyhall.search.display import notes
 from studyhall.search.evaluation import best, proof_result, row_model, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
@@ -186,6 +188,10 @@ def _of_rows(
     if not plan.data.table:
         return None
     about = {"columns": row_model.described(plan.data.table)}
+    if series := sources.series(plan.file.data):
+        taken = ", ".join(map(str, ("N", *plan.data.input_shape)))
+        why = f"the model takes windows ({taken}) of features, not rows"
+        return {**about, "series": asdict(series), "why": why}
     try:
         if reloaded.built is not None:
             raise NotProvenError("it is built by its own function")

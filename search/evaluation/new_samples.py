@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import images, npz, table_files, tables
+from studyhall.search.data import images, npz, table_files, tables, windows
 from studyhall.search.data.columns import features, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
+from studyhall.search.data.windows import Series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,12 +79,34 @@ def _rows(path: Path, card: Card) -> NewSamples:
     frame = table_files.read(path, as_text)
     missing = [each.name for each in table if each.name not in frame]
     if missing:
-        received = f"no column {shortened(missing)} in {path.name}"
-        raise DataError([f"{path}: {received}, expected {shortened(each.name for each in table)}"])
+        expected = f"the columns {shortened(each.name for each in table)}"
+        raise _refused(path, f"no column {shortened(missing)}", expected)
     if problems := [text for each in table for text in _strange(frame, each, path)]:
         raise DataError(problems)
-    remarks = [text for each in table for text in _unknown(frame, each)]
-    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, tuple(remarks))
+    remarks = tuple(text for each in table for text in _unknown(frame, each))
+    if "series" in about:
+        return _windows(path, frame, table, Series(**about["series"]), remarks)
+    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, remarks)
+
+
+def _windows(
+    path: Path,
+    frame: pd.DataFrame,
+    table: tuple[Column, ...],
+    series: Series,
+    remarks: tuple[str, ...],
+) -> NewSamples:
+    """Read every window over the rows of a table, named by its last row.
+
+    What is predicted of it is the target as many rows later as the study's `horizon` says.
+    """
+    for key in ("group", "split_by"):
+        if (name := getattr(series, key)) and name not in frame:
+            raise _refused(path, f"no column {name}", f"the study's [data] {key}")
+    found = windows.over(replace(series, horizon=0), frame, path.name)
+    x = tables.matrix(frame, table)[found.rows]
+    names = (found.targets + 1).tolist()
+    return NewSamples(names, "row", x, None, table, (*remarks, *found.remarks))
 
 
 def _column(about: Mapping[str, Any]) -> Column:

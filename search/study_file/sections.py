@@ -104,6 +104,14 @@ class DataSection(Section):
     """column of a table, or array of an .npz file: samples of a group are never split apart"""
     target: Text | None = None
     """column of a table to predict"""
+    split_by: Text | None = None
+    """column of a table, of dates or numbers, that orders its rows: the first rows are for
+    training, the last are the test set"""
+    windows: Count | None = None
+    """rows in a sample: a table in order becomes a series, and each sample a window over its rows
+    (docs/series.md)"""
+    horizon: Count = 1
+    """rows from the last one of a window to that whose target is predicted"""
     columns: ColumnKinds = {}
     """kinds of a table's columns where they are not what they seem: number, decimal comma,
     category, date (date:%d.%m.%Y), boolean, text, keep or drop (docs/tables.md)"""

@@ -60,6 +60,8 @@ EXAMPLES: dict[str, object] = {
     "warm_start": "an-earlier-study",
     "group": "patient",
     "target": "species",
+    "split_by": "date",
+    "windows": 24,
     "image_size": [64, 64],
     "mlflow": "http://localhost:5000",
     "samples": 10000,
