@@ -54,10 +54,10 @@ def test_the_targets_own_past_may_be_left_out(tmp_path: Path) -> None:
 @st.composite
 def tables(draw: Callable[..., Any]) -> tuple[pd.DataFrame, bool]:
     """Rows of some series in any order, whose target `y` tells the row; whether times are told."""
-    sizes = draw(st.lists(st.integers(60, 90), min_size=1, max_size=3))
+    series = st.tuples(st.integers(60, 90), st.integers(0, 150))  # rows, first time
     frame = pd.concat(
-        pd.DataFrame({"t": np.cumsum(1 + np.arange(size) % 3), "g": f"s{number}"})
-        for number, size in enumerate(sizes)
+        pd.DataFrame({"t": first + np.cumsum(1 + np.arange(size) % 3), "g": f"s{number}"})
+        for number, (size, first) in enumerate(draw(st.lists(series, min_size=1, max_size=3)))
     )
     timed = draw(st.booleans())
     if timed:
