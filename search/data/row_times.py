@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
-from studyhall.search.data.columns.kinds import ColumnError
+from studyhall.search.data.columns.kinds import ColumnError, Inferred
 from studyhall.search.data.errors import refusal
 
 if TYPE_CHECKING:
@@ -33,6 +33,32 @@ def of(column: pd.Series[Any], wanted: str, place: str) -> Floats:
     Raises:
         DataError: a value is missing, or is neither number nor date.
     """
+    where, found = f"{place}, column {column.name}", _kind(column, wanted, place)
+    times: Floats = features.raw(Column(str(column.name), found.kind, form=found.form), column)
+    bad = np.flatnonzero(~np.isfinite(times))
+    if len(bad):
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        shown = features.words(column.iloc[bad[:1]])[0] or "no value"
+        raise refusal("split_by", f"{shown} in {where}, row {bad[0] + 1}{more}", f"a {found.kind}")
+    return times
+
+
+def kind(column: pd.Series[Any], wanted: str, place: str) -> str:
+    """Return the column's kind as `[data.columns]` would have it, so that others are read alike.
+
+    Args:
+        column, wanted, place: as `of` takes them.
+
+    Raises:
+        DataError: it is neither number nor date.
+    """
+    found = _kind(column, wanted, place)
+    if found.kind == "date" and found.form:
+        return f"date:{found.form}"
+    return found.form or found.kind
+
+
+def _kind(column: pd.Series[Any], wanted: str, place: str) -> Inferred:
     where = f"{place}, column {column.name}"
     try:
         found = fitting.kind_of(column, wanted)
@@ -42,13 +68,7 @@ def of(column: pd.Series[Any], wanted: str, place: str) -> Floats:
     if found.kind not in KINDS:
         received = f"{where}, whose kind is {found.kind}"
         raise refusal("split_by", received, "a column of dates or numbers")
-    times: Floats = features.raw(Column(str(column.name), found.kind, form=found.form), column)
-    bad = np.flatnonzero(~np.isfinite(times))
-    if len(bad):
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        shown = features.words(column.iloc[bad[:1]])[0] or "no value"
-        raise refusal("split_by", f"{shown} in {where}, row {bad[0] + 1}{more}", f"a {found.kind}")
-    return times
+    return found
 
 
 def of_places(groups: Numbers) -> Floats:

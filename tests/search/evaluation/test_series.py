@@ -13,11 +13,12 @@ from studyhall.search.data.errors import DataError
 from studyhall.search.evaluation import best, new_samples, prediction, proof
 
 ROWS, WINDOWS, HORIZON = 200, 6, 2
+FORMAT = "%d/%m/%Y"
 
 
 def table() -> pd.DataFrame:
     """Two shops, each with a wave of its own; days in any order; some values missing."""
-    days = pd.date_range("2023-01-01", periods=ROWS // 2).strftime("%Y-%m-%d")
+    days = pd.date_range("2023-01-01", periods=ROWS // 2).strftime(FORMAT)
     waves = [np.sin(np.arange(ROWS // 2) / 3 + shift) for shift in (0, 2)]
     frame = pd.DataFrame({"day": [*days] * 2, "sales": np.concatenate(waves)})
     frame["shop"] = ["north"] * (ROWS // 2) + ["south"] * (ROWS // 2)
@@ -68,7 +69,8 @@ def test_new_rows_are_predicted_by_window_of_each_series(proven: Any, tmp_path: 
     assert len(told) == ROWS - 2 * (WINDOWS - 1)
     rows = table().iloc[told["row"] - 1].reset_index(drop=True)
     assert not rows.duplicated(["day", "shop"]).any()
-    later = (pd.to_datetime(rows["day"]) + pd.Timedelta(days=HORIZON)).dt.strftime("%Y-%m-%d")
+    day = pd.to_datetime(rows["day"], format=FORMAT)
+    later = (day + pd.Timedelta(days=HORIZON)).dt.strftime(FORMAT)
     known = rows.assign(day=later, predicted=told["prediction"]).merge(
         table(), on=["day", "shop"], suffixes=("_then", "")
     )
@@ -91,6 +93,17 @@ def test_a_column_that_is_missing_is_named(
     table().drop(columns=without).to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(DataError, match=said):
         new_samples.read(tmp_path / "new.csv", proven[2])
+
+
+def test_dates_are_read_as_in_training_even_if_they_could_be_others(
+    proven: Any, tmp_path: Path
+) -> None:
+    days = pd.to_datetime(table()["day"], format=FORMAT)
+    few = table()[days.between("2023-02-01", "2023-02-12")]  # each a month as well
+    few.to_csv(tmp_path / "new.csv", index=False)
+    samples = new_samples.read(tmp_path / "new.csv", proven[2])
+    last = few.iloc[[name - 1 for name in samples.names]]["day"]
+    assert [*last] == [f"{day:02}/02/2023" for day in range(WINDOWS, 13)] * 2
 
 
 def test_rows_too_few_for_a_window_are_refused(proven: Any, tmp_path: Path) -> None:
