@@ -1,4 +1,4 @@
-"""Architecture hyperparameters: the built-in model families ``mlp`` and ``cnn``.
+"""Architecture hyperparameters: the built-in model families ``mlp``, ``cnn`` and ``sequence``.
 
 All layers are Keras layers, named by their position (``dense_1``, ``dropout_1``). So two models of
 the same architecture have the same layer names in every trial, and an exported model loads without
@@ -8,7 +8,6 @@ studyhall.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,17 +15,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from studyhall.spaces import hyperparameters
+from studyhall.spaces import hyperparameters, sequence
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import ArchitectureError
-from studyhall.spaces.legal import Scalar
-from studyhall.spaces.regularization import augmentation, regularizer
+from studyhall.spaces.hidden_layers import Tensor, Values, dropped, hidden, integer, of_layer
+from studyhall.spaces.regularization import augmentation
 
 __all__ = ["ArchitectureError", "build"]
-
-Values = Mapping[str, Value]
-Tensor = Any  # a symbolic Keras tensor
-MakeLayer = Callable[..., keras.Layer]  # Dense or Conv2D; called with the width
 
 
 def build(
@@ -40,16 +35,15 @@ def build(
     """Build the uncompiled model of a trial.
 
     Args:
-        family: ``mlp`` or ``cnn``.
+        family: ``mlp``, ``cnn`` or ``sequence``.
         values: The trial's hyperparameters; missing ones keep the family's default.
         input_shape: Shape of one prepared sample. An ``mlp`` flattens it; a ``cnn`` needs images,
-            (height, width, channels) or (height, width).
+            (height, width, channels) or (height, width); a ``sequence`` needs (steps, features).
         outputs: Units of the last layer: classes, labels or target columns; 1 for ``binary``.
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; selects the activation
             of the last layer: sigmoid, softmax, sigmoid or linear.
         units: Mean and deviation of each target, (outputs,), of a regression: the network computes
-            in these units, and a layer at its end returns numbers like the targets. An ``mlp`` of
-            flat samples then also has a straight line beside its hidden layers.
+            in these units, and a layer at its end returns numbers like the targets.
 
     Raises:
         ArchitectureError: If no model can be built from these values for samples of this shape.
@@ -57,10 +51,7 @@ def build(
     try:
         known = {**hyperparameters.defaults(family), **values}
         model = _built(family, known, input_shape, outputs, task)
-        if units is None:
-            return model
-        flat = family == "mlp" and len(input_shape) == 1
-        return _in_units(_from_a_line(model) if flat else model, *units)
+        return model if units is None else _in_units(model, *units)
     except RecursionError as error:
         raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
 
@@ -76,21 +67,10 @@ def _built(
 ) -> keras.Model:
     inputs = layers.Input(input_shape, name="input")
     tensor = _augmented(values, inputs, input_shape)
-    tensor = {"mlp": _mlp, "cnn": _cnn}[family](values, tensor)
+    tensor = {"mlp": _mlp, "cnn": _cnn, "sequence": sequence.read}[family](values, tensor)
     # Under mixed precision the output stays float32: softmax in 16 bits is numerically unstable.
     last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
     return keras.Model(inputs, last(tensor), name=family)
-
-
-def _from_a_line(model: keras.Model) -> keras.Model:
-    """Add a straight line to an mlp; both begin at 0, and the layers learn what differs from it."""
-    last = model.get_layer("output")
-    last.kernel.assign(keras.ops.zeros_like(last.kernel))
-    line = layers.Dense(
-        last.units, use_bias=False, kernel_initializer="zeros", name="line", dtype="float32"
-    )
-    both = layers.Add(name="line_and_output", dtype="float32")([line(model.input), model.output])
-    return keras.Model(model.input, both, name=model.name)
 
 
 def _in_units(model: keras.Model, mean: Any, deviation: Any) -> keras.Model:
@@ -122,9 +102,9 @@ def _mlp(values: Values, tensor: Tensor) -> Tensor:
     if len(tensor.shape) > 2:
         tensor = layers.Flatten(name="flatten")(tensor)
     for layer in range(1, _depth(values) + 1):
-        width = _of_layer(values, "width", layer)
-        tensor = _hidden(values, tensor, layers.Dense, width, layer, f"{layer}")
-        tensor = _dropped(tensor, _of_layer(values, "dropout", layer), f"{layer}")
+        width = of_layer(values, "width", layer)
+        tensor = hidden(values, tensor, layers.Dense, width, layer, f"{layer}")
+        tensor = dropped(tensor, of_layer(values, "dropout", layer), f"{layer}")
     return tensor
 
 
@@ -137,66 +117,19 @@ def _cnn(values: Values, tensor: Tensor) -> Tensor:
         tensor = _block(values, tensor, block)
     tensor = layers.Flatten(name="flatten")(tensor)
     if width := values["head_width"]:
-        tensor = _hidden(values, tensor, layers.Dense, width, depth, "head")
-        dropout = values.get("head_dropout", _of_layer(values, "dropout", depth))
-        tensor = _dropped(tensor, dropout, "head")
+        tensor = hidden(values, tensor, layers.Dense, width, depth, "head")
+        dropout = values.get("head_dropout", of_layer(values, "dropout", depth))
+        tensor = dropped(tensor, dropout, "head")
     return tensor
 
 
 def _block(values: Values, tensor: Tensor, block: int) -> Tensor:
     convolution = partial(layers.Conv2D, kernel_size=3, padding="same")
-    for each in range(1, _integer(values["convolutions"]) + 1):
+    for each in range(1, integer(values["convolutions"]) + 1):
         place = f"{block}_{each}"
-        tensor = _hidden(values, tensor, convolution, _filters(values, block), block, place)
+        tensor = hidden(values, tensor, convolution, _filters(values, block), block, place)
     tensor = layers.MaxPooling2D(2, name=f"pool_{block}")(tensor)
-    return _dropped(tensor, _of_layer(values, "dropout", block), f"{block}")
-
-
-def _hidden(
-    values: Values, tensor: Tensor, make: MakeLayer, width: Value, layer: int, place: str
-) -> Tensor:
-    """Add one hidden layer: weights, batch norm, activation. Dropout follows batch norm (book)."""
-    activation = str(_of_layer(values, "activation", layer))
-    normalized = bool(_of_layer(values, "batch_norm", layer))
-
-    def weighted(piece: str = "") -> Tensor:
-        weights = make(
-            width,
-            name=f"{_KIND[len(tensor.shape)]}_{place}{piece}",
-            use_bias=not normalized,  # batch norm adds its own offset
-            kernel_initializer=_INITIALIZERS.get(activation, "he_uniform"),
-            kernel_regularizer=regularizer(values),
-        )
-        norm = layers.BatchNormalization(name=f"batch_norm_{place}{piece}")
-        return norm(weights(tensor)) if normalized else weights(tensor)
-
-    name = f"{activation}_{place}"
-    if activation == "maxout":  # the maximum of two linear layers
-        return layers.Maximum(name=name)([weighted("_a"), weighted("_b")])
-    return _activation(activation, name, len(tensor.shape))(weighted())
-
-
-_KIND = {2: "dense", 4: "conv"}
-_INITIALIZERS = {  # he_uniform for all others, which are (nearly) linear for inputs > 0
-    "tanh": "glorot_uniform",
-    "sigmoid": "glorot_uniform",
-    "selu": "lecun_normal",
-    "maxout": "lecun_normal",  # the maximum of two values has the second moment of one
-}
-_LEAK = 0.01  # slope of leaky_relu for inputs < 0 (book)
-
-
-def _activation(activation: str, name: str, rank: int) -> keras.Layer:
-    match activation:
-        case "leaky_relu":
-            return layers.LeakyReLU(negative_slope=_LEAK, name=name)
-        case "prelu":  # one learned slope per unit or filter, shared over the image
-            return layers.PReLU(shared_axes=[1, 2] if rank == 4 else None, name=name)
-    return layers.Activation(activation, name=name)
-
-
-def _dropped(tensor: Tensor, share: Value, place: str) -> Tensor:
-    return layers.Dropout(share, name=f"dropout_{place}")(tensor) if share else tensor
+    return dropped(tensor, of_layer(values, "dropout", block), f"{block}")
 
 
 def _as_image(tensor: Tensor) -> Tensor:
@@ -220,21 +153,10 @@ def _check_pooling(depth: int, size: tuple[int, int]) -> None:
 
 
 def _depth(values: Values) -> int:
-    return _integer(values["depth"])
+    return integer(values["depth"])
 
 
 def _filters(values: Values, block: int) -> Value:
     """Return the filters of a block: as listed per block, or doubled from block to block."""
     width = values["width"]
-    return width[block - 1] if isinstance(width, list) else _integer(width) * 2 ** (block - 1)
-
-
-def _of_layer(values: Values, name: str, layer: int) -> Scalar:
-    """Return the value of a hyperparameter in a hidden layer, counted from 1."""
-    value = values[name]
-    return value[layer - 1] if isinstance(value, list) else value
-
-
-def _integer(value: Value) -> int:
-    assert isinstance(value, int), value
-    return value
+    return width[block - 1] if isinstance(width, list) else integer(width) * 2 ** (block - 1)

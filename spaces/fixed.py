@@ -47,7 +47,7 @@ def problems(
     Args:
         tables: The tables as parsed from TOML.
         space: The study's search space.
-        family: ``mlp``, ``cnn`` or the user's own function, which may use any other names.
+        family: a built-in family or the user's own function, which may use any other names.
     """
     names: list[object] = []
     for number, table in enumerate(tables, start=1):

@@ -1,8 +1,8 @@
 """The hyperparameters that studyhall knows: name, meaning, legal values and default of each.
 
-`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``) applies when the
-study file doesn't mention the name. Together the defaults are the textbook configuration that a
-study tries first.
+`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``, ``sequence=``)
+applies when the study file doesn't mention the name. Together the defaults are the textbook
+configuration that a study tries first.
 """
 
 from __future__ import annotations
@@ -31,12 +31,25 @@ SCRATCH = "'Keras from scratch, part 5'"
 BOOK = "book chapter 'structuring DL projects and hyperparameter tuning'"
 BLOG = "blog 'tuning methods'"
 KERAS = "Keras documentation"
+SERIES = (
+    "F. Chollet, 'Deep Learning with Python', chapter on timeseries: two layers of 32 GRU units"
+)
+TEMPORAL = (
+    "Bai, Kolter and Koltun 2018, 'An empirical evaluation of generic convolutional and recurrent "
+    "networks for sequence modeling'"
+)
 
-BUILT_IN_FAMILIES = ("mlp", "cnn")
+BUILT_IN_FAMILIES = ("mlp", "cnn", "sequence")
+IMAGES = ("mlp", "cnn")  # the families that take images
 
 # fmt: off
 TABLE: tuple[Hyperparameter, ...] = (
     # Architecture
+    Hyperparameter(
+        "cell", "choice",
+        "layers that read a sequence: gru or lstm units, or blocks of temporal convolutions",
+        SERIES, words=("gru", "lstm", "conv"), sequence="gru", only=("sequence",),
+    ),
     Hyperparameter(
         "depth", "integer", "number of hidden layers; blocks of convolutions in a cnn", SLIDES,
         legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2,
@@ -44,25 +57,38 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter(
         "width", "integer",
         "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
-        legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, per_layer=True,
+        legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, sequence=32,
+        per_layer=True,
     ),
     Hyperparameter(
-        "activation", "choice", "activation function of every hidden layer", BOOK,
+        "activation", "choice",
+        "activation function of every hidden layer; in a sequence, of temporal convolutions", BOOK,
         mlp="relu", cnn="relu", per_layer=True,
         words=("relu", "leaky_relu", "elu", "gelu", "selu", "tanh", "sigmoid", "prelu", "maxout"),
     ),
     Hyperparameter(
-        "batch_norm", "switch", "batch normalization between a layer and its activation", BOOK,
-        mlp=False, cnn=False, per_layer=True,
+        "batch_norm", "switch",
+        "batch normalization between a layer and its activation; in a sequence, of convolutions",
+        BOOK, mlp=False, cnn=False, per_layer=True,
     ),
     Hyperparameter(
         "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,
-        legal="[1, inf)", most=100, usual="1 … 3", cnn=2,
+        legal="[1, inf)", most=100, usual="1 … 3", cnn=2, only=("cnn",),
     ),
     Hyperparameter(
         "head_width", "integer",
         "units of the dense layer between a cnn's blocks and its output; 0 = none", SLIDES,
         legal="[0, inf)", most=1_000_000, usual="0 … 512", cnn=128,
+        only=("cnn",),
+    ),
+    Hyperparameter(
+        "bidirectional", "switch", "gru and lstm units read a sequence in both directions", SERIES,
+        sequence=False, only=("sequence",),
+    ),
+    Hyperparameter(
+        "kernel_size", "integer",
+        "steps of a sequence in each temporal convolution; their distance doubles per block",
+        TEMPORAL, legal="[1, inf)", most=100_000, usual="2 … 8", sequence=3, only=("sequence",),
     ),
     # Optimization
     Hyperparameter(
@@ -139,7 +165,7 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter(
         "head_dropout", "float",
         "share of units dropped after a cnn's dense layer; default: that of the last block",
-        SLIDES, legal="[0, 1)", usual="0 … 0.75",
+        SLIDES, legal="[0, 1)", usual="0 … 0.75", only=("cnn",),
     ),
     Hyperparameter(
         "l1", "float", "L1 penalty on the weights of hidden layers", OVERFITTING,
@@ -161,19 +187,19 @@ TABLE: tuple[Hyperparameter, ...] = (
     # Augmentation: training images only
     Hyperparameter(
         "flip", "switch", "images mirrored at random; true = horizontal", BOOK,
-        words=("horizontal", "vertical", "both"), mlp=False, cnn=False,
+        words=("horizontal", "vertical", "both"), mlp=False, cnn=False, only=IMAGES,
     ),
     Hyperparameter(
         "rotation", "float", "images rotated by up to this many degrees, either way", BOOK,
-        legal="[0, 180]", usual="0 … 15", mlp=0.0, cnn=0.0,
+        legal="[0, 180]", usual="0 … 15", mlp=0.0, cnn=0.0, only=IMAGES,
     ),
     Hyperparameter(
         "shift", "float", "images moved by up to this share of their width and height", BOOK,
-        legal="[0, 1)", usual="0 … 0.1", mlp=0.0, cnn=0.0,
+        legal="[0, 1)", usual="0 … 0.1", mlp=0.0, cnn=0.0, only=IMAGES,
     ),
     Hyperparameter(
         "zoom", "float", "images enlarged or shrunk by up to this share", SLIDES,
-        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0,
+        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0, only=IMAGES,
     ),
 )
 # fmt: on
@@ -209,7 +235,7 @@ def defaults(family: str) -> dict[str, Scalar]:
     128
     """
     column = family if family in BUILT_IN_FAMILIES else "mlp"
-    values = {name: getattr(each, column) for name, each in known(family).items()}
+    values = {name: each.default(column) for name, each in known(family).items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -223,8 +249,7 @@ def textbook(family: str) -> dict[str, Scalar]:
 
 
 def _belongs(each: Hyperparameter, family: str) -> bool:
-    only_cnn = ("convolutions", "head_width", "head_dropout")
-    return family == "cnn" or each.name not in only_cnn
+    return not each.only or family in each.only
 
 
 def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> dict[str, Any]:
@@ -233,7 +258,7 @@ def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> di
     Args:
         values: every value of the trial.
         written: the names in ``[space]`` and those that the user's function asked for.
-        family: ``mlp``, ``cnn`` or the user's own function; its own names always count as chosen.
+        family: a built-in one, or the user's own function; its own names always count as chosen.
     """
     somebodys, ours = {*written}, known(family)
     return {name: value for name, value in values.items() if name in somebodys or name not in ours}

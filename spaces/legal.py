@@ -25,7 +25,9 @@ class Hyperparameter:
         most: The largest whole number that a model can be built or trained with.
         words: Strings that are legal besides numbers, or besides true and false.
         usual: The range that the source recommends to search.
-        mlp, cnn: The family's default; None if it depends on other values (`meaning` says how).
+        mlp, cnn, sequence: The family's default, if it is not that of an mlp; None for all if it
+            depends on other values (`meaning` says how).
+        only: The families that have it, if not all.
         training: True if it controls training, not the layers; then it also applies to a model
             that the user's own function builds.
         per_layer: True if every hidden layer (block, in a cnn) may have its own value.
@@ -41,8 +43,15 @@ class Hyperparameter:
     usual: str = ""
     mlp: Scalar | None = None
     cnn: Scalar | None = None
+    sequence: Scalar | None = None
+    only: tuple[str, ...] = ()
     training: bool = False
     per_layer: bool = False
+
+    def default(self, family: str) -> Scalar | None:
+        """Return the default of a built-in family."""
+        own: Scalar | None = getattr(self, family)
+        return self.mlp if own is None else own
 
     def allows(self, value: object) -> bool:
         """Check that `value` is legal for this hyperparameter."""

@@ -117,7 +117,7 @@ def read_space(table: Mapping[str, Any], *, family: str) -> Space:
 
     Args:
         table: The section as parsed from TOML.
-        family: ``mlp``, ``cnn`` or the user's own ``file.py:function``, which may use any name.
+        family: a built-in family or the user's own ``file.py:function``, which may use any name.
 
     Raises:
         SpaceError: If the section has mistakes; the error lists them all.

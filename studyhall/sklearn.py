@@ -138,7 +138,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
         epochs: largest number of epochs of a trial.
         patience: epochs without improvement after which a trial stops.
         seed: the study's seed.
-        model: "mlp", "cnn", "my_model.py:build", or a function that builds a model.
+        model: "mlp", "cnn", "sequence", "my_model.py:build", or a function that builds a model.
         training, search: further keys of these tables of a study file.
         name: name of a study that is kept, and continued by the next fit to the same samples.
         storage: URL of its database; default: a temporary one, or the usual one with a name.

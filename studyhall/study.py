@@ -42,8 +42,8 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             arrays with one sample per row; a DataFrame with `target`; a source as in a study file;
             or its table `[data]` as a dictionary, whose `source` may be any of these.
         target: the column to predict, of a DataFrame or of a table's file.
-        model: "mlp", "cnn", "my_model.py:build", or a function `(trial, input_shape, outputs)`,
-            `(trial)` or `(hp)` that returns a Keras model.
+        model: "mlp", "cnn", "sequence", "my_model.py:build", or a function
+            `(trial, input_shape, outputs)`, `(trial)` or `(hp)` that returns a Keras model.
         storage: URL of the database; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db.
         seed: the study's seed; default: 0.
         objective: what trials are ranked by, as in a study file, or a metric of your own; default:

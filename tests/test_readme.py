@@ -41,7 +41,7 @@ from studyhall.storage.studies import studies
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
-MOST_LINES = 523
+MOST_LINES = 530
 PAGES = ("service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
 PICTURE_BYTES = 200_000
 
@@ -115,10 +115,14 @@ def key_row(key: reference.Key) -> str:
 
 
 def hyperparameter_row(each: Hyperparameter) -> str:
-    """One hyperparameter; where a cnn has another default, it follows."""
-    default = _shown(each.mlp)
-    if each.cnn != each.mlp:
-        default = f"cnn {_shown(each.cnn)}" if each.mlp is None else f"{default}, cnn {each.cnn}"
+    """One hyperparameter; where other families have another default, it follows."""
+    own = {family: getattr(each, family) for family in hyperparameters.BUILT_IN_FAMILIES[1:]}
+    others = {family: value for family, value in own.items() if value not in (None, each.mlp)}
+    if each.mlp is None:
+        shown = [f"{family} {_shown(value)}" for family, value in others.items()]
+    else:
+        shown = [_shown(each.mlp), *(f"{family} {value}" for family, value in others.items())]
+    default = ", ".join(shown) or "–"
     marks = "¹" * each.per_layer + "²" * each.training
     usual = each.usual or "–"
     return f"| `{each.name}` {marks} | {each.meaning} (*{each.expected()}*) | {default} | {usual} |"

@@ -13,6 +13,7 @@ from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
 from studyhall.search.study_file import template
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.spaces import hyperparameters, spelling
 
 if TYPE_CHECKING:
     from studyhall.search.study_file.sections import StudyFile
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
 NEW = "my-study"  # the study's name if the file is printed to the terminal
 
 
-def new(file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None) -> None:
+def new(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
+    family: Annotated[
+        str, typer.Option(metavar="NAME", help="The networks: mlp, cnn or sequence.")
+    ] = "mlp",
+) -> None:
     """Write a commented study file, to FILE or to the terminal."""
+    if family not in hyperparameters.BUILT_IN_FAMILIES:
+        wanted = spelling.one_of(family, hyperparameters.BUILT_IN_FAMILIES)
+        raise ConfigError([f'--family: received "{family}", expected {wanted}'])
     if file is None:
-        print(template.template(NEW), end="")
+        print(template.template(NEW, family=family), end="")
         return
     if file.exists():
         raise ConfigError([f"{file}: received an existing file, expected a new name"])
     try:
-        file.write_text(template.template(file.stem), encoding="utf-8")
+        file.write_text(template.template(file.stem, family=family), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             [f"{file}: received {error.strerror}, expected a writable file"]

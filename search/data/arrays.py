@@ -35,7 +35,8 @@ class Arrays:
         one_hot: True for each column of x that encodes a category as 0/1, for tables.
         categories: the values of each categorical column, in the order of its one-hot columns.
         groups: (N,) group of each sample; a group must stay in one part of the split.
-        order: (N,) numbers by which the parts of the split follow each other, such as dates.
+        order: (N,) numbers by which the parts of the split follow each other, such as dates; or
+            (N, 2) times at which each sample begins and ends, of any unit. None: at random.
         own: True for the user's own arrays, which the user's own model may get unchanged.
         sample_shape: shape of a sample in the source; None if it is that of x.
         table: the columns of a table that the features are made of.

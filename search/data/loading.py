@@ -140,7 +140,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         table=arrays.table,
         given=given,
         units=units.fit(train.y) if coding.task == "regression" and train.y.ndim < 3 else None,
-        notes=notes,
+        notes=(*notes, *_over_borders(arrays, section, rows)),
     )
 
 
@@ -200,6 +200,18 @@ def _rows(
     chosen = splits.sample(labels, count, seed=seed, least=least)
     parts = splits.divide(labels.of(chosen), fractions, seed=seed)
     return {name: chosen[rows] for name, rows in parts.items()}
+
+
+def _over_borders(
+    arrays: Arrays, section: DataSection, rows: Mapping[str, splits.Rows]
+) -> list[str]:
+    """Return a note on the windows that belong to no part."""
+    if arrays.order is None or arrays.order.ndim == 1:
+        return []
+    count = min(section.samples or len(arrays.y), len(arrays.y))
+    lost = count - sum(map(len, rows.values()))
+    said = f"{lost} of {count} windows left out: they reach over a border between the parts"
+    return [said] if lost else []
 
 
 def _part(

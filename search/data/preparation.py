@@ -105,8 +105,8 @@ class Preparation:
     def _filled(self, x: Samples) -> Samples:
         """Replace missing numbers in place."""
         if self.fill is not None:
-            rows, columns = np.nonzero(np.isnan(x))
-            x[rows, columns] = self.fill[columns]
+            missing = np.nonzero(np.isnan(x))
+            x[missing] = self.fill[missing[-1]]
         return x
 
     def _filling(self, x: Any) -> Any:
@@ -133,7 +133,8 @@ def fit(
         normalize: "none", "standard", "scale", or "auto": images are scaled to 0…1 unless they
             have negative values; sparse rows are unchanged; everything else is standardised.
         one_hot: True for each column that is not to be normalised.
-        gaps: True for rows (N, columns) in which NaN stands for missing numbers.
+        gaps: True for rows (N, columns), or windows of rows (N, steps, columns), in which NaN
+            stands for missing numbers.
 
     Raises:
         DataError: sparse rows with "standard" or "scale", which would make them dense.
@@ -153,8 +154,8 @@ def fit(
 def _with_gaps(x: Samples, normalize: str, one_hot: tuple[bool, ...]) -> Preparation:
     """Fit each column on the numbers that it has."""
     fitted = [
-        _column(x[:, number], normalize, one_hot[number : number + 1])
-        for number in range(x.shape[1])
+        _column(x[..., number].reshape(-1), normalize, one_hot[number : number + 1])
+        for number in range(x.shape[-1])
     ]
     subtract, divide, mean = (np.array(each, np.float64) for each in zip(*fitted, strict=True))
     kind: Kind = {"none": "none", "scale": "scale"}.get(normalize, "standard")  # type: ignore[assignment]

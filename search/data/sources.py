@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.data.picture import Style
 from studyhall.search.data.tables import Roles
+from studyhall.search.data.windows import Series
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import spelling
 
@@ -68,7 +70,17 @@ def raw_table(section: DataSection, folder: Path) -> "pd.DataFrame":
 
 
 def _roles(section: DataSection) -> Roles:
-    return Roles(section.target, section.group, section.columns)
+    """Return the columns that `[data]` names."""
+    roles = Roles(section.target, section.group, section.columns, section.split_by)
+    return replace(roles, series=series(section))
+
+
+def series(section: DataSection) -> Series | None:
+    """Return the windows over a table that `[data]` asks for."""
+    if section.windows is None:
+        return None
+    kind = section.columns.get(section.split_by or "", "")
+    return Series(section.windows, section.horizon, section.split_by, kind, section.group)
 
 
 def _from_collection(collection: str, reference: str) -> Arrays:
@@ -131,8 +143,9 @@ def _misplaced(section: DataSection, path: Path | None) -> None:
     written = {
         "target": (section.target, table, "a table"),
         "columns": (section.columns, table, "a table"),
+        "split_by": (section.split_by, table or archive, "a table or an .npz file"),
+        "windows": (section.windows, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
-        "split_by": (section.split_by, archive, "an .npz file"),
         "grey": (section.grey, folder, "a folder of images"),
         "background": (section.background, folder, "a folder of images"),
         "folders": (section.folders, folder, "a folder of images"),

@@ -24,8 +24,8 @@ class Labels:
         y: (N,) class numbers, for stratification; None without classes.
         classes: names of the classes.
         groups: (N,) group of each sample; a group is never split; None without groups.
-        order: (N,) numbers such as dates, by which the parts follow each other; None if the
-            parts are drawn at random.
+        order: (N,) numbers such as dates, by which the parts follow each other; or (N, 2) times at
+            which each sample begins and ends. None: the parts are drawn at random.
     """
 
     count: int
@@ -78,6 +78,8 @@ def divide(labels: Labels, fractions: dict[str, float], *, seed: int) -> dict[st
     Raises:
         DataError: a part would be empty, or would lack a class.
     """
+    if labels.order is not None and labels.order.ndim == 2:
+        return in_order(labels, fractions)
     sizes = _sizes(labels.count, fractions)
     _enough(labels, sizes, fractions)
     if labels.order is not None:
@@ -106,6 +108,36 @@ def _at_random(labels: Labels, sizes: dict[str, int], *, seed: int) -> dict[str,
             kept, cut = _cut(labels.of(left), sizes[name], "split", seed=seed)
             parts[name], left = left[cut], left[kept]
     return {name: parts[name] for name in sizes}
+
+
+def in_order(labels: Labels, fractions: dict[str, float]) -> dict[str, Rows]:
+    """Split the samples by time, in the order of the parts.
+
+    A sample that begins before a border and ends after it is in no part. What happens at the same
+    time stays together.
+
+    Raises:
+        DataError: a part would be empty, or would lack a class.
+    """
+    assert labels.order is not None
+    ends, share = np.sort(labels.order[:, 1]), np.cumsum([*fractions.values()])
+    places = np.round(labels.count * share[:-1] / share[-1]).astype(int)
+    borders = ends[places.clip(max=labels.count - 1)]
+    begins, parts_of = (np.searchsorted(borders, times, "right") for times in labels.order.T)
+    parts = {
+        name: np.flatnonzero((begins == number) & (parts_of == number))
+        for number, name in enumerate(fractions)
+    }
+    _refuse(
+        problem("split", f"{_shown(fractions)}, which leaves no samples for {name}", _MORE)
+        for name, rows in parts.items()
+        if not len(rows)
+    )
+    _complete(labels, parts, "split")
+    return parts
+
+
+_MORE = "more rows at different times, shorter windows, or a larger share"
 
 
 def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows]]:

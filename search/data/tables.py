@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import precision, table_files
+from studyhall.search.data import precision, row_times, table_files, windows
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
+from studyhall.search.data.windows import Series
 from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ class Roles:
         target: to predict.
         group: whose rows stay in one part of the split.
         kinds: `[data.columns]`.
+        split_by: whose values order the rows.
+        series: windows over the rows, which are the samples then; the target is learned from, too.
     """
 
     target: str | None = None
     group: str | None = None
     kinds: Mapping[str, str] | None = None
+    split_by: str | None = None
+    series: Series | None = None
 
     @property
     def wanted(self) -> Mapping[str, str]:
@@ -46,7 +51,8 @@ class Roles:
     @property
     def named(self) -> set[str]:
         """The columns that are not learned from."""
-        return {name for name in (self.target, self.group) if name is not None}
+        named = (self.group,) if self.series else (self.target, self.group)
+        return {name for name in named if name is not None}
 
 
 def read(path: Path, roles: Roles) -> Arrays:
@@ -67,9 +73,10 @@ def read(path: Path, roles: Roles) -> Arrays:
     rows, notes = table(path, roles)
     target = rows[str(roles.target)]
     learned = rows.drop(columns=[*roles.named])
-    found = fitting.fitted(learned, path.name, roles.wanted, target)
+    other = None if roles.series else target  # its own past is no copy of a target to come
+    found = fitting.fitted(learned, path.name, roles.wanted, other)
     problems = [
-        *_spelled_alike(target, path),
+        *_spelled_alike(target.dropna(), path),
         *_precise(learned, found.columns, path),
         *found.problems,
     ]
@@ -78,21 +85,31 @@ def read(path: Path, roles: Roles) -> Arrays:
         problems = [problem("source", received, "columns to learn from")]
     if problems:
         raise DataError(problems)
-    x = matrix(learned, found.columns)
-    return Arrays(
-        x,
-        _values(target),
+    arrays = Arrays(
+        matrix(learned, found.columns),
+        features.values(target),
         columns=features.feature_names(found.columns),
         one_hot=tuple(flag for column in found.columns for flag in column.flags),
         categories={each.name: each.values for each in found.columns if each.kind == "category"},
-        groups=None if roles.group is None else _values(rows[roles.group]),
+        groups=None if roles.group is None else features.values(rows[roles.group]),
         table=tuple(found.columns),
         notes=(*notes, *found.notes),
     )
+    if roles.series is not None:
+        return windows.samples(arrays, windows.over(roles.series, rows, path.name), target)
+    return arrays if roles.split_by is None else _in_order(arrays, rows, roles, path)
+
+
+def _in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, path: Path) -> Arrays:
+    name = str(roles.split_by)
+    times = row_times.of(rows[name], roles.wanted.get(name, ""), path.name)
+    return replace(arrays, order=np.stack([times, times], axis=1))
 
 
 def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
     """Read the rows of a table that have a target, as they stand; and a note on the others.
+
+    A series keeps all rows, as none can be left out of the windows over it.
 
     Raises:
         DataError: the table lacks rows, or a column that `roles` names.
@@ -101,7 +118,7 @@ def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
     read_rows = table_files.read(path, as_text)
     _has(read_rows, path, roles)
     missing = read_rows[str(roles.target)].isna()
-    if not missing.any():
+    if not missing.any() or (roles.series and not missing.all()):
         return read_rows, []
     if missing.all():
         received = f"no value in any row of {path.name}, column {roles.target}"
@@ -128,11 +145,11 @@ def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
 
 def _has(rows: pd.DataFrame, path: Path, roles: Roles) -> None:
     """Refuse a table without rows, or without a column that the study file names."""
-    names = {"target": roles.target, "group": roles.group}
+    names = {"target": roles.target, "group": roles.group, "split_by": roles.split_by}
     problems = [
         _missing(key, name, rows.columns, path)
         for key, name in names.items()
-        if name not in rows.columns and not (key == "group" and name is None)
+        if name not in rows.columns and not (key != "target" and name is None)
     ]
     problems += [
         _missing("columns", name, rows.columns, path)
@@ -181,15 +198,3 @@ def _spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
 
 def _place(path: Path, name: str, row: int, _: int) -> str:
     return f"{path.name}, column {name}, row {row + 1}"
-
-
-def _values(column: pd.Series[Any]) -> NDArray[Any]:
-    """Return a column (N,): text without spaces at its ends, categories as their values."""
-    import pandas as pd
-    from pandas.api import types
-
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if types.is_string_dtype(column) or types.is_object_dtype(column):
-        return column.astype(str).str.strip().to_numpy(str)
-    return column.to_numpy()

@@ -26,8 +26,9 @@ SIMPLER = (
     ("zoom", UP), ("label_smoothing", UP),
 )  # fmt: skip
 RICHER = (
-    ("width", UP), ("depth", UP), ("dropout", DOWN), ("l2", DOWN), ("l1", DOWN),
-    ("weight_decay", DOWN), ("head_width", UP), ("convolutions", UP), ("head_dropout", DOWN),
+    ("width", UP), ("depth", UP), ("kernel_size", UP), ("dropout", DOWN), ("l2", DOWN),
+    ("l1", DOWN), ("weight_decay", DOWN), ("head_width", UP), ("convolutions", UP),
+    ("head_dropout", DOWN),
 )  # fmt: skip
 CALMER = (("learning_rate", DOWN), ("momentum", DOWN), ("warmup_epochs", UP), ("batch_size", UP))
 BOLDER = (("learning_rate", UP), ("momentum", UP), ("batch_size", DOWN))
@@ -126,7 +127,7 @@ class Remedies:
                 if way == UP and number >= self.samples:
                     continue  # a batch already contains all samples
                 number = min(number, self.samples)
-            if not _can_move(name, way, number):
+            if not _can_move(name, way, number) or not _counts(name, values):
                 continue
             if entry is not None and not entry.constant:
                 yield True, _searched(entry, way, number)
@@ -170,6 +171,11 @@ def _can_move(name: str, way: str, number: float) -> bool:
         return True
     low, high = float(legal[1]), float(legal[2])
     return number < high if way == UP else number > low
+
+
+def _counts(name: str, values: Mapping[str, Any]) -> bool:
+    """Check that a trial's model has what a hyperparameter is of: gru and lstm have no kernel."""
+    return name != "kernel_size" or values.get("cell", "conv") == "conv"
 
 
 def _number(value: Any, way: str) -> float | None:

@@ -6,10 +6,13 @@ import hashlib
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from studyhall.search.data import row_times, sources
+from studyhall.search.data.windows import Series
 from studyhall.search.display import notes
 from studyhall.search.evaluation import best, proof_result, row_model, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
@@ -185,6 +188,11 @@ def _of_rows(
     if not plan.data.table:
         return None
     about = {"columns": row_model.described(plan.data.table)}
+    if series := sources.series(plan.file.data):
+        taken = ", ".join(map(str, ("N", *plan.data.input_shape)))
+        why = f"the model takes windows ({taken}) of features, not rows"
+        series = _as_read(series, plan, source)
+        return {**about, "series": asdict(series), "why": why}
     try:
         if reloaded.built is not None:
             raise NotProvenError("it is built by its own function")
@@ -192,6 +200,15 @@ def _of_rows(
         return {**about, **row_model.write(model, plan, source, found.trial, reloaded)}
     except NotProvenError as error:
         return {**about, "why": f"the model takes features, not rows: {error}"}
+
+
+def _as_read(series: Series, plan: Blueprint, source: Path) -> Series:
+    """Return the series with the kind of its times, as new ones may be too few to tell it."""
+    if series.split_by is None:
+        return series
+    data = plan.file.data
+    column = sources.raw_table(data, source)[series.split_by]
+    return replace(series, kind=row_times.kind(column, series.kind, data.source))
 
 
 def _predictions(path: Path | None, target: Path) -> set[str]:

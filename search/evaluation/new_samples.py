@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import image_folders, npz, picture, table_files, tables
+from studyhall.search.data import image_folders, npz, picture, table_files, tables, windows
 from studyhall.search.data.columns import features, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.images import AS_THEY_ARE
 from studyhall.search.data.picture import PictureError, Style
+from studyhall.search.data.windows import Series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
     if not isinstance(source, np.ndarray):
-        return _rows(source, Path("the table"), _table(Path("the table"), card))
+        return _rows(source, Path("the table"), card)
     return _array(source, Path("the array"), card)
 
 
@@ -70,9 +71,7 @@ def _of_path(path: Path, card: Card, style: Style) -> NewSamples:
     if path.is_dir():
         return _pictures(path, card, style)
     if table_files.is_table(path):
-        table = _table(path, card)
-        as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
-        return _rows(table_files.read(path, as_text), path, table)
+        return _of_file_of_rows(path, card)
     if path.suffix.lower() in (".npz", ".npy"):
         return _array(_of_file(path), path, card)
     raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of pictures")
@@ -82,25 +81,55 @@ def _refused(path: Path, received: str, expected: str) -> DataError:
     return DataError([f"{path}: received {received}, expected {expected}"])
 
 
-def _table(path: Path, card: Card) -> tuple[Column, ...]:
-    """Return the columns that the model was trained with."""
-    about = card.get("rows")
+def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:
+    """Return what the card says of the columns that the model was trained with."""
+    about: Mapping[str, Any] | None = card.get("rows")
     if about is None:
         shape = tuple(card["input_shape"])
         raise _refused(path, "a table", f"samples of shape {shape}, as the model was trained with")
-    return tuple(map(_column, about["columns"]))
+    return about
 
 
-def _rows(frame: pd.DataFrame, path: Path, table: tuple[Column, ...]) -> NewSamples:
+def _of_file_of_rows(path: Path, card: Card) -> NewSamples:
+    table = map(_column, _rows_of(card, path)["columns"])
+    as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
+    return _rows(table_files.read(path, as_text), path, card)
+
+
+def _rows(frame: pd.DataFrame, path: Path, card: Card) -> NewSamples:
     """Return rows of a table."""
+    about = _rows_of(card, path)
+    table = tuple(map(_column, about["columns"]))
     missing = [each.name for each in table if each.name not in frame]
     if missing:
-        received = f"no column {shortened(missing)} in {path.name}"
-        raise DataError([f"{path}: {received}, expected {shortened(each.name for each in table)}"])
+        expected = f"the columns {shortened(each.name for each in table)}"
+        raise _refused(path, f"no column {shortened(missing)}", expected)
     if problems := [text for each in table for text in _strange(frame, each, path)]:
         raise DataError(problems)
-    remarks = [text for each in table for text in _unknown(frame, each)]
-    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, tuple(remarks))
+    remarks = tuple(text for each in table for text in _unknown(frame, each))
+    if "series" in about:
+        return _windows(path, frame, table, Series(**about["series"]), remarks)
+    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, remarks)
+
+
+def _windows(
+    path: Path,
+    frame: pd.DataFrame,
+    table: tuple[Column, ...],
+    series: Series,
+    remarks: tuple[str, ...],
+) -> NewSamples:
+    """Read every window over the rows of a table, named by its last row.
+
+    What is predicted of it is the target as many rows later as the study's `horizon` says.
+    """
+    for key in ("group", "split_by"):
+        if (name := getattr(series, key)) and name not in frame:
+            raise _refused(path, f"no column {name}", f"the study's [data] {key}")
+    found = windows.over(replace(series, horizon=0), frame, path.name)
+    x = tables.matrix(frame, table)[found.rows]
+    names = (found.targets + 1).tolist()
+    return NewSamples(names, "row", x, None, table, (*remarks, *found.notes))
 
 
 def _column(about: Mapping[str, Any]) -> Column:

@@ -65,7 +65,8 @@ def of_whole(file: StudyFile) -> list[Mistake]:
     """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     measured = metric_mistakes.of_whole(file)
-    return [*_of_number(file), *measured, *pruning, *of_backend(file)]
+    found = [*_of_number(file), *_of_order(file), *measured, *pruning]
+    return [*found, *of_backend(file)]
 
 
 def of_backend(file: StudyFile) -> Iterator[Mistake]:
@@ -78,6 +79,20 @@ def _of_number(file: StudyFile) -> Iterator[Mistake]:
     if len(file.trials) > file.study.trials:
         expected = f"at least {len(file.trials)}, as many as there are [[trials]]"
         yield Mistake("study", "trials", str(file.study.trials), expected)
+
+
+def _of_order(file: StudyFile) -> Iterator[Mistake]:
+    """Yield keys that rows in order have no use for, or would be misled by."""
+    data = file.data
+    if data.windows is None and data.horizon != 1:
+        yield Mistake("data", "horizon", f"{data.horizon} without windows", "windows, too")
+    by = "windows" if data.windows else "split_by" if data.split_by else ""
+    if by and data.folds > 1:
+        expected = "1: folds would train on what comes after their validation set"
+        yield Mistake("data", "folds", f"{data.folds} with {by}", expected)
+    if by == "split_by" and data.group:
+        expected = "one of the two; or windows, each over the rows of one group"
+        yield Mistake("data", "group", f'"{data.group}" with split_by', expected)
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:

@@ -108,10 +108,15 @@ class DataSection(Section):
     group: Text | None = None
     """column of a table, or array of an .npz file: samples of a group are never split apart"""
     split_by: Text | None = None
-    """array of an .npz file, such as dates: the samples with its last values are the test set,
-    those before them the validation set; default: drawn at random"""
+    """column of a table, or array of an .npz file, of dates or numbers: the samples with its last
+    values are the test set, those before them the validation set; default: drawn at random"""
     target: Text | None = None
     """column of a table to predict"""
+    windows: Count | None = None
+    """rows in a sample: a table in order becomes a series, and each sample a window over its rows
+    (docs/series.md)"""
+    horizon: Count = 1
+    """rows from the last one of a window to that whose target is predicted"""
     columns: ColumnKinds = {}
     """kinds of a table's columns where they are not what they seem: number, decimal comma,
     category, date (date:%d.%m.%Y), boolean, text, keep or drop (docs/tables.md)"""
@@ -137,7 +142,8 @@ class ModelSection(Section):
     """The table ``[model]``: the networks to build."""
 
     family: Family = "mlp"
-    """builder of the network: mlp, cnn, or your own my_model.py:build, relative to this file"""
+    """builder of the network: mlp, cnn, sequence, or your own my_model.py:build, relative to this
+    file"""
 
     @property
     def is_own(self) -> bool:

@@ -39,8 +39,16 @@ SEARCHED: dict[str, object] = {
     "depth": {"low": 1, "high": 4},
     "width": {"low": 16, "high": 256, "log": True},
 }
-# Smaller ranges for a cnn, whose filters double with every block.
-SEARCHED_IN_CNN = {"depth": {"low": 1, "high": 3}, "width": {"low": 16, "high": 64, "log": True}}
+# Smaller ranges for a cnn, whose filters double with every block, and for a sequence, of which each
+# step is computed.
+SEARCHED_IN: dict[str, dict[str, object]] = {
+    "cnn": {"depth": {"low": 1, "high": 3}, "width": {"low": 16, "high": 64, "log": True}},
+    "sequence": {
+        "cell": ["gru", "lstm", "conv"],
+        "depth": {"low": 1, "high": 3},
+        "width": {"low": 8, "high": 64, "log": True},
+    },
+}
 
 # Example values of keys without default.
 EXAMPLES: dict[str, object] = {
@@ -53,6 +61,7 @@ EXAMPLES: dict[str, object] = {
     "group": "patient",
     "split_by": "date",
     "target": "species",
+    "windows": 24,
     "image_size": [64, 64],
     "callbacks": "my_callbacks.py:make",
     "mlflow": "http://localhost:5000",
@@ -70,7 +79,10 @@ WHEN: dict[str, dict[str, list[str]]] = {
     "decay_rate": {"decay": ["inverse_time"]},
     "decay_epochs": {"decay": ["step", "exponential", "plateau"]},
     "warmup_epochs": {"decay": ["none", "inverse_time", "step", "exponential", "cosine"]},
+    "bidirectional": {"cell": ["gru", "lstm"]},
+    "kernel_size": {"cell": ["conv"]},
 }
+WHEN_IN_A_SEQUENCE = {"activation": {"cell": ["conv"]}, "batch_norm": {"cell": ["conv"]}}
 
 
 def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn:digits") -> str:
@@ -78,7 +90,7 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
 
     Args:
         name: The study's name; illegal characters become "-".
-        family: ``mlp``, ``cnn`` or the user's own; ``[space]`` lists its hyperparameters.
+        family: a built-in family or the user's own; ``[space]`` lists its hyperparameters.
         source: The value of ``[data] source``.
     """
     chosen = {"name": legal_name(name), "family": family, "source": source}
@@ -130,9 +142,10 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def _space(family: str) -> Iterator[Entry]:
-    searched = {**SEARCHED, **(SEARCHED_IN_CNN if family == "cnn" else {})}
+    searched = {**SEARCHED, **SEARCHED_IN.get(family, {})}
+    when = {**WHEN, **(WHEN_IN_A_SEQUENCE if family == "sequence" else {})}
     for name, each in hyperparameters.known(family).items():
-        entry = spelling.as_item(searched.get(name, _suggestion(each)))
+        entry = spelling.as_item(searched.get(name, _suggestion(each, when.get(name))))
         yield name, entry, _meaning(each, family), name in searched
 
 
@@ -152,13 +165,13 @@ def _meaning(each: Hyperparameter, family: str) -> str:
     return f"{each.meaning} ({each.expected()}{unwritten}{per_layer})"
 
 
-def _suggestion(each: Hyperparameter) -> object:
+def _suggestion(each: Hyperparameter, when: Mapping[str, list[str]] | None) -> object:
     """Return the usual range of a hyperparameter, as an entry of ``[space]``."""
     entry = _entry(each)
-    if each.name not in WHEN:
+    if when is None:
         return entry
     inside = entry if isinstance(entry, dict) else {"choices": entry}
-    return {**inside, "when": WHEN[each.name]}
+    return {**inside, "when": when}
 
 
 def _entry(each: Hyperparameter) -> dict[str, object] | list[object]:

@@ -10,12 +10,15 @@ from studyhall.spaces import architecture, hyperparameters, optimization, regula
 
 # A value of each hyperparameter that differs from its default, with what it needs to show.
 OTHERS = {
+    "cell": {"cell": "lstm"},
     "depth": {"depth": 3},
     "width": {"width": 7},
     "activation": {"activation": "elu"},
     "batch_norm": {"batch_norm": True},
     "convolutions": {"convolutions": 1},
     "head_width": {"head_width": 0},
+    "bidirectional": {"bidirectional": True},
+    "kernel_size": {"cell": "conv", "kernel_size": 2},
     "optimizer": {"optimizer": "rmsprop"},
     "learning_rate": {"learning_rate": 0.02},
     "momentum": {"optimizer": "sgd", "momentum": 0.5},
@@ -42,10 +45,13 @@ OTHERS = {
 }
 
 
-def everything(values):
+SHAPES = {"mlp": (4,), "cnn": (8, 8, 1), "sequence": (6, 2)}
+
+
+def everything(values, family):
     """All that the package makes of some values, as one comparable text."""
     keras.utils.set_random_seed(0)
-    model = architecture.build("cnn", values, (8, 8, 1), 3, "multiclass")
+    model = architecture.build(family, values, SHAPES[family], 3, "multiclass")
     optimizer = optimization.optimizer(values, steps_per_epoch=10, epochs=20)
     made = {
         "model": model.get_config(),
@@ -65,8 +71,10 @@ def test_every_hyperparameter_has_a_test_value():
 def test_every_hyperparameter_changes_what_is_built(name):
     changed = OTHERS[name]
     without = {key: value for key, value in changed.items() if key != name}
-    assert everything(changed) != everything(without)
-    assert everything(changed) == everything(dict(changed))  # which nothing else does
+    only = hyperparameters.find(name).only
+    family = "cnn" if not only or "cnn" in only else only[0]
+    assert everything(changed, family) != everything(without, family)
+    assert everything(changed, family) == everything(dict(changed), family)  # no chance in it
 
 
 def test_the_guides_hyperparameters_are_all_there():
@@ -81,7 +89,7 @@ def test_every_hyperparameter_is_documented_and_allows_its_own_default(each):
     assert each.meaning
     assert each.source
     assert each.kind in ("choice", "switch") or each.legal != "(-inf, inf)"
-    for default in (each.mlp, each.cnn):
+    for default in (each.mlp, each.cnn, each.sequence):
         assert default is None or each.allows(default)
     assert all(each.allows(word) for word in each.words)
 
@@ -116,7 +124,7 @@ def test_expectations_in_words():
 
 
 def test_the_textbook_configuration():
-    for family, width in (("mlp", 128), ("cnn", 32)):
+    for family, width in (("mlp", 128), ("cnn", 32), ("sequence", 32)):
         textbook = hyperparameters.textbook(family)
         assert (textbook["optimizer"], textbook["learning_rate"]) == ("adam", 1e-3)
         assert (textbook["depth"], textbook["width"], textbook["batch_size"]) == (2, width, 32)
@@ -125,6 +133,9 @@ def test_the_textbook_configuration():
 def test_families_have_what_they_read():
     assert "convolutions" not in hyperparameters.defaults("mlp")
     assert "convolutions" in hyperparameters.defaults("cnn")
+    assert {"cell", "kernel_size"} <= hyperparameters.defaults("sequence").keys()
+    assert not {"cell", "kernel_size"} & hyperparameters.defaults("mlp").keys()
+    assert not {"flip", "zoom"} & hyperparameters.known("sequence").keys()
     own = hyperparameters.defaults("my_model.py:build")
     assert {"optimizer", "learning_rate", "batch_size"} <= own.keys()
     assert not {"width", "dropout", "l2"} & own.keys()

@@ -139,6 +139,18 @@ def is_text(series: pd.Series[Any]) -> bool:
     return types.is_string_dtype(series) or types.is_object_dtype(series)
 
 
+def values(column: pd.Series[Any]) -> NDArray[Any]:
+    """Return targets or groups (N,): text without spaces at its ends; categories as values."""
+    import pandas as pd
+    from pandas.api import types
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if types.is_string_dtype(column) or types.is_object_dtype(column):
+        return column.astype(str).str.strip().to_numpy(str)
+    return column.to_numpy()
+
+
 def _times(series: pd.Series[Any], form: str) -> Floats:
     return dates.seconds(series.astype(str), form) if is_text(series) else dates.of_times(series)
 

@@ -72,19 +72,29 @@ def _column(
     Raises:
         ColumnError: it can't be read as it should.
     """
-    kind, _, form = wanted.partition(":")
+    kind = wanted.partition(":")[0]
     if kind == "drop":
         said.append("left out, as [data.columns] says")
         return None
     if not kind and (why := suspicion.of(series, target)):
         said.append(_left_out(series, why, "keep"))
         return None
-    chosen = kinds.of(series) if kind in ("", "keep") else _wanted(series, kind, form)
+    chosen = kind_of(series, wanted)
     if not kind and chosen.kind == "category" and (why := suspicion.of_words(series)):
         said.append(_left_out(series, why, "category"))
         return None
     fit = _of_words if chosen.kind in ("category", "text") else _of_numbers
     return fit(series, Column(str(series.name), chosen.kind, form=chosen.form), said)
+
+
+def kind_of(series: pd.Series[Any], wanted: str) -> Inferred:
+    """Return the kind of a column, as it seems to be or as `[data.columns]` says.
+
+    Raises:
+        ColumnError: it can't be told.
+    """
+    kind, _, form = wanted.partition(":")
+    return kinds.of(series) if kind in ("", "keep", "drop") else _wanted(series, kind, form)
 
 
 def _left_out(series: pd.Series[Any], why: str, kind: str) -> str:

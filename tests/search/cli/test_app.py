@@ -66,6 +66,16 @@ def test_a_study_file_on_the_terminal(typed):
     assert code == 0 and tomllib.loads(out)["study"]["name"] == "my-study"
 
 
+def test_a_study_file_for_another_family(typed):
+    code, out, _ = typed("new", "--family", "sequence")
+    made = tomllib.loads(out)
+    assert code == 0 and made["model"]["family"] == "sequence"
+    assert made["space"]["cell"] == ["gru", "lstm", "conv"]
+    code, out, err = typed("new", "--family", "sequense")
+    assert code == 2 and out == ""
+    assert '--family: received "sequense", expected one of mlp, cnn, sequence' in err
+
+
 def test_an_empty_database(typed):
     code, out, _ = typed("status")
     assert code == 0 and "no studies yet; start one with: studyhall launch FILE" in out

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.preparation import Preparation, fit
+from studyhall.search.trial import exporting
 
 RNG = np.random.default_rng(0)
 TABLE = np.column_stack(
@@ -42,6 +43,31 @@ def test_exported_layers_give_the_same_numbers(x, normalize, tmp_path):
     assert expected.dtype == np.float32 and expected.shape == other.shape
     found = model.predict(other, verbose=0).reshape(expected.shape)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", ["none", "standard", "scale"])
+def test_windows_with_gaps_are_filled_alike_in_the_exported_model(normalize, tmp_path):
+    gappy = np.where(RNG.random(SEQUENCES.shape) < 0.1, np.nan, SEQUENCES)
+    preparation = fit(gappy[:20], normalize, gaps=True)
+    flat = keras.Sequential([keras.Input(gappy.shape[1:]), keras.layers.Flatten()])
+    exporting.save(
+        exporting.with_preparation(flat, preparation, gappy.shape[1:]), tmp_path / "model.keras"
+    )
+    model = keras.models.load_model(tmp_path / "model.keras")
+    expected = preparation.apply(gappy[20:])
+    found = model.predict(gappy[20:], verbose=0).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+    means = Preparation(preparation.kind, preparation.subtract, preparation.divide).apply(
+        np.nanmean(gappy[:20], axis=(0, 1))[np.newaxis]
+    )
+    gaps = np.nonzero(np.isnan(gappy[20:]))
+    np.testing.assert_allclose(expected[gaps], means[0][gaps[-1]], rtol=1e-5, atol=1e-6)
+
+
+def test_each_feature_of_a_sequence_is_normalised_for_itself():
+    prepared = fit(SEQUENCES * [1, 10, 100, 1000]).apply(SEQUENCES * [1, 10, 100, 1000])
+    np.testing.assert_allclose(prepared.mean(axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(prepared.std(axis=(0, 1)), 1, atol=1e-5)
 
 
 def test_standard_is_of_the_training_part():

@@ -64,6 +64,44 @@ def test_the_seed_decides():
     assert test_rows(1) != test_rows(2)
 
 
+@given(
+    times=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 6)), min_size=60, max_size=99),
+    fractions=st.sampled_from([(0.6, 0.2, 0.2), (0.4, 0.3, 0.3)]),
+)
+@settings(max_examples=100, deadline=None)
+def test_in_order_no_sample_reaches_over_a_border(times, fractions):
+    order = np.array([(begin, begin + length) for begin, length in times], float)
+    labels = Labels(len(order), order=order)
+    named = dict(zip(THREE, fractions, strict=True))
+    try:
+        parts = splits.divide(labels, named, seed=0)
+    except DataError as error:
+        assert "which leaves no samples for" in str(error)
+        return
+    spans = [(order[rows, 0].min(), order[rows, 1].max()) for rows in parts.values()]
+    assert spans[0][1] < spans[1][0] and spans[1][1] < spans[2][0]
+    borders = spans[1][0], spans[2][0]
+    left_out = np.setdiff1d(np.arange(len(order)), np.concatenate([*parts.values()]))
+    for begin, end in order[left_out]:  # such a sample does reach over one
+        assert any(begin < border for border in borders) and end > spans[0][1]
+
+
+def test_sizes_in_order_are_the_fractions():
+    order = np.repeat(
+        np.random.default_rng(0).permutation(100)[:, np.newaxis].astype(float), 2, axis=1
+    )
+    parts = splits.divide(Labels(100, order=order), THREE, seed=0)
+    assert [len(rows) for rows in parts.values()] == [60, 20, 20]
+    assert order[parts["test"]].min() == 80
+
+
+def test_in_order_each_part_needs_every_class():
+    order = np.repeat(np.arange(100.0)[:, np.newaxis], 2, axis=1)
+    labels = Labels(100, Y, ("a", "b", "c"), order=order)
+    (said,) = problems(splits.divide, labels, THREE, seed=0)
+    assert "no samples of class c for training" in said
+
+
 def test_groups_stay_together():
     groups = np.arange(100) // 5
     labels = of_classes(np.tile([0, 1], 50), groups)

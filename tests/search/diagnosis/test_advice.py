@@ -51,6 +51,14 @@ def test_the_learning_rate_goes_the_right_way(verdict: str, way: str) -> None:
     assert any(line.startswith(f"{way} learning_rate") for line in advice(verdict))
 
 
+def test_a_kernel_is_advised_only_where_there_is_one() -> None:
+    text = '[model]\nfamily = "sequence"\n[space]\ncell = ["gru", "conv"]\nkernel_size = 3\n'
+    values = {"kernel_size": 3, "dropout": 0.0, "l2": 0.0}
+    convolutions = advice(rules.UNDERFIT, text, cell="conv", **values)
+    assert "raise kernel_size, which is fixed at 3" in convolutions
+    assert not any("kernel" in said for said in advice(rules.UNDERFIT, text, cell="gru", **values))
+
+
 def test_at_the_end_of_its_range_a_range_is_to_be_widened() -> None:
     assert advice(rules.OVERFIT, dropout=0.5)[0] == (
         "widen dropout's range above 0.5, where this trial is"

@@ -167,6 +167,26 @@ def test_a_grid_needs_points() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("horizon = 3", "[data] horizon: received 3 without windows, expected windows, too"),
+        (
+            "windows = 3\nfolds = 4",
+            "[data] folds: received 4 with windows, expected 1: folds would train on what comes"
+            " after their validation set",
+        ),
+        (
+            'split_by = "day"\ngroup = "shop"',
+            '[data] group: received "shop" with split_by, expected one of the two; or windows, each'
+            " over the rows of one group",
+        ),
+    ],
+)
+def test_what_does_not_fit_rows_in_order(keys: str, said: str) -> None:
+    assert problems(f"{SMALL}{keys}\n") == [f"study.toml: {said}"]
+
+
 def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
     few = SMALL + "[training]\nepochs = 3\n[search]\npruner_min_epochs = 4\n"
     assert config.parse(few).search.pruner_min_epochs == 4  # the median does without it

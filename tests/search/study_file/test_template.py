@@ -7,7 +7,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 
 KEYS = [key for table in StudyFile.model_fields for key in reference.of_table(table)]
-FAMILIES = ("mlp", "cnn", "my_model.py:build")
+FAMILIES = ("mlp", "cnn", "sequence", "my_model.py:build")
 
 
 def switched_on(text: str) -> str:
