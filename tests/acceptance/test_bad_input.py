@@ -83,9 +83,9 @@ IN_A_TABLE = {
     "empty": ("", ["[data] source: received table.csv, an empty file, expected a table"]),
     "no rows": ("x,z,y\n", ["[data] source: received table.csv without rows, expected"]),
     "ragged": (TABLE + "1,2\n1,2,a,b\n", ["[data] source: received ragged rows in table.csv"]),
-    "a gap": (
-        TABLE + ",2,a\n",
-        ["[data] source: received no value in table.csv, column x"],
+    "a word among numbers": (
+        TABLE + "one,2,a\n",
+        ['[data] source: received "one" in table.csv, column x, row'],
     ),
     "one class": (
         TABLE.replace("b\n", "a\n"),

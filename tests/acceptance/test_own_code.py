@@ -46,6 +46,7 @@ TRAINING = {
 RANKED = {"trials": 2, "objective": "code/mine.py:profit", "direction": "maximize"}
 
 
+@pytest.mark.slow
 def test_a_killed_trial_equals_one_that_was_left_alone(folder):
     folder.write("code/mine.py", MINE)
     folder.study("killed.toml", study={"name": "killed", **RANKED}, training=TRAINING)

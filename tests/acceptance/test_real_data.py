@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,7 @@ def keras_home(tmp_path_factory) -> Path:
     ("source", "tested", "family", "accuracy"),
     [
         ("keras:fashion_mnist", 10_000, "cnn", 0.6),
-        # Keras takes 4 s to read it, in each of three processes.
-        pytest.param("keras:imdb(num_words=500)", 25_000, "mlp", 0.65, marks=pytest.mark.slow),
+        ("keras:imdb(num_words=500)", 25_000, "mlp", 0.65),
     ],
 )
 def test_a_small_study(folder, keras_home, source, tested, family, accuracy):

@@ -410,6 +410,7 @@ def test_the_ready_made_models_declare_what_they_declare_to_keras_tuner(standing
         _ = kt.applications.HyperNothing
 
 
+@pytest.mark.slow
 def test_the_proven_model_of_a_script_is_converted_only_if_it_predicts_the_same(tmp_path):
     tuner = kt.RandomSearch(build_late, "val_loss", max_trials=2, project_name="served")
     data = [(X[start : start + 16], Y[start : start + 16]) for start in range(0, 64, 16)]

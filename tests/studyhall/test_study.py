@@ -431,6 +431,7 @@ def test_functions_classes_and_objects_are_handed_over_as_they_are(capsys):
         own_study(squares_of_another, [right, "parameters"]).run(trials=2)
 
 
+@pytest.mark.slow
 def test_two_functions_of_one_name_are_told_apart():
     losses = [lambda y, p: squares(y, p), lambda y, p: 3 * squares(y, p)]
     study = studyhall.Study(

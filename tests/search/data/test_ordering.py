@@ -81,7 +81,10 @@ def test_an_archive_is_split_by_its_dates(tmp_path):
     for section, said in (
         (DataSection(source="d.npz", split_by="days"), '[data] split_by: received "days", expect'),
         (DataSection(source="d.npz", split_by="day", folds=3), "[data] folds: received 3 with spl"),
-        (DataSection(source="sklearn:iris", split_by="day"), "this key only for an .npz file"),
+        (
+            DataSection(source="sklearn:iris", split_by="day"),
+            "this key only for a table or an .npz file",
+        ),
     ):
         with pytest.raises(DataError) as caught:
             loading.load(section, seed=0, folder=tmp_path)

@@ -118,7 +118,10 @@ def test_predictions_are_those_of_the_trained_model(finished):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("age,job\n1,cook\n", "no column pay/year [€], joined, member, note in bad.csv, expected"),
+        (
+            "age,job\n1,cook\n",
+            "no column pay/year [€], joined, member, note, expected the columns age",
+        ),
         (
             "age,pay/year [€],job,joined,member,note\n1,2,cook,14.07.2017 02:40,True,x\n"
             "forty,2,cook,14.07.2017 02:40,True,x\n",

@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studyhall.search.data.columns import dates
@@ -41,6 +41,7 @@ def test_the_same_in_keras():
 
 
 @pytest.mark.parametrize("form", DAYS)
+@settings(max_examples=5)  # every format is tried on every text
 @given(times=st.lists(TIMES, min_size=1, max_size=5))
 def test_a_format_is_found_and_read(form, times):
     times = [time.replace(second=0, microsecond=0) for time in times]
