@@ -128,7 +128,7 @@ def test_what_a_crashed_server_has_forgotten_is_told_again(own_postgres: Any) ->
         connection.execute("SELECT pg_reload_conf()")
     db = Database.open(url)
     study, _ = studies.create(db, "study", config={}, seed=0, trials=1)
-    store = _store(db, study)
+    store = _store(db, study, heartbeat_s=60.0)  # whose commit would wait for the disk
     claim = store.claim()
     assert isinstance(claim, Claim)
     x = claim.trial.suggest_float("x", 0.0, 1.0)
@@ -155,8 +155,8 @@ def _crash(server: Any) -> None:
     server.start()
 
 
-def _store(db: Database, study: Study) -> TrialStore:
-    return plain_store(db, study, terms=Terms(heartbeat_s=0.2))
+def _store(db: Database, study: Study, heartbeat_s: float = 0.2) -> TrialStore:
+    return plain_store(db, study, terms=Terms(heartbeat_s=heartbeat_s))
 
 
 def _run_all(db: Database, study: Study) -> None:
