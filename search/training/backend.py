@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,6 +86,38 @@ def _without_gradients(model: Any) -> Callable[[Any], Any]:
 def copied(variable: Any) -> np.ndarray:
     """Return a variable's value as an array of its own, which later training can't change."""
     return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def seed(number: int) -> None:
+    """Seed the backend's own random numbers, if layers draw any: PyTorch's dropout does."""
+    if name() == TORCH:
+        import torch
+
+        torch.manual_seed(number)
+
+
+def random_state() -> list[str]:
+    """Return the state of the backend's own random numbers, in hex: of the CPU, then each GPU."""
+    if name() != TORCH:
+        return []
+    import torch
+
+    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if on_gpu() else ())]
+    return [state.numpy().tobytes().hex() for state in states]
+
+
+def set_random_state(states: Sequence[str]) -> None:
+    """Continue from what `random_state` returned, on as many devices as there are."""
+    if not states:
+        return
+    import torch
+
+    of_cpu, *of_gpus = (
+        torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8) for state in states
+    )
+    torch.set_rng_state(of_cpu)
+    for device, state in zip(range(torch.cuda.device_count()), of_gpus, strict=False):
+        torch.cuda.set_rng_state(state, device)
 
 
 @contextmanager

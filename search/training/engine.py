@@ -126,5 +126,6 @@ def seed_everything(seed: int) -> None:
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)
+    backend.seed(seed)
     randomness.put_back(None)
     memory.number_names_anew()

@@ -87,7 +87,8 @@ class PlainEpochs:
     def state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Return weights, seeds, optimizer variables and best weights."""
         variables = [*map(backend.copied, self._variables())]
-        facts, arrays = {"variables": len(variables)}, [*variables, *self._best]
+        facts: dict[str, Any] = {"variables": len(variables), "random": backend.random_state()}
+        arrays = [*variables, *self._best]
         if self._callbacks is None:
             return facts, arrays
         return self._callbacks.saved({**facts, "best": len(self._best)}, arrays)
@@ -104,6 +105,7 @@ class PlainEpochs:
             raise CheckpointError("the checkpoint's variables are of another model")
         for variable, array in zip(variables, state, strict=False):
             variable.assign(array)
+        backend.set_random_state(facts.get("random", ()))
         known = len(variables) + facts.get("best", len(state) - len(variables))
         self._best, self._state = state[len(variables) : known], done
         if self._settings.callbacks is not None:
@@ -218,7 +220,7 @@ class PlainEpochs:
     def _penalties(self) -> float:
         """Return the L1 and L2 penalties, which Keras includes in the training loss."""
         weights = [w for w in self._model.trainable_weights if w.regularizer is not None]
-        return float(sum(float(weight.regularizer(weight)) for weight in weights))
+        return float(sum(float(backend.copied(w.regularizer(w))) for w in weights))
 
     def _follow_rules(self, metrics: dict[str, float], noted: Noted) -> None:
         rate, value = np.float32(self._rate()), np.float64(metrics["value"])

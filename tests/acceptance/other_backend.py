@@ -186,7 +186,7 @@ MINE = """
             self.last = float(logs["loss"])
 
         def on_epoch_end(self, epoch, logs=None):
-            self.norms.append(float(ops.sum(ops.abs(self.model.weights[0]))))
+            self.norms.append(float(abs(self.model.get_weights()[0]).sum()))
             self.model.optimizer.learning_rate = 0.1 / (1 + sum(self.norms))
             logs["val_last"] = self.last
 
