@@ -125,3 +125,8 @@ def _encodable(text: str) -> str:
 
 def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
+
+
+def counted(count: int, what: str) -> str:
+    """Return a count with its noun: ``1 training``, ``2 trainings``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

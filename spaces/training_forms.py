@@ -23,7 +23,7 @@ OF_CALLBACKS: Forms = ((), ("trial",))
 
 @dataclass(frozen=True)
 class Label:
-    """How code of the user's is named in messages.
+    """The name of code of the user's in messages.
 
     Attributes:
         received: its key and its name: ``[training] loss: received "my_losses.py:focal"``.

@@ -31,7 +31,7 @@ UNNAMED = "estimator"
 
 
 class _Tuned(BaseEstimator):  # type: ignore[misc]
-    """What both estimators have in common; see `TunedClassifier`."""
+    """The common part of both estimators; see `TunedClassifier`."""
 
     def __init__(
         self,

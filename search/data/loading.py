@@ -118,8 +118,9 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     test = _part(arrays, coding, rows.get("test"), arrays.test)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = _stratified(train.y, coding, own, None)
-    notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *_whole(arrays, section))
-    if _whole(arrays, section):
+    whole = _whole(arrays, section)
+    notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *whole)
+    if whole:
         section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)

@@ -9,6 +9,7 @@ import io
 import warnings
 import zlib
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,26 +143,17 @@ def _widths(lines: list[str], separator: str) -> list[int]:
         return []
 
 
-def _parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
+def _columnar(kind: str, path: Path, _: Collection[str]) -> pd.DataFrame:
+    """Read a file that has types of its own."""
     import pandas as pd
     import pyarrow
 
+    read: Callable[[Path], pd.DataFrame] = getattr(pd, f"read_{kind.lower()}")
     try:
-        return pd.read_parquet(path).reset_index(drop=True)
+        return read(path).reset_index(drop=True)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        received = f"{path.name}, which is not a Parquet file"
-        raise refusal("source", received, "a table written by to_parquet") from error
-
-
-def _feather(path: Path, _: Collection[str]) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow
-
-    try:
-        return pd.read_feather(path)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        received = f"{path.name}, which is not a Feather file"
-        raise refusal("source", received, "a table written by to_feather") from error
+        received = f"{path.name}, which is not a {kind} file"
+        raise refusal("source", received, f"a table written by to_{kind.lower()}") from error
 
 
 def _excel(path: Path, as_text: Collection[str]) -> pd.DataFrame:
@@ -185,7 +177,7 @@ def _empty(path: Path) -> DataError:
 _TEXTS = (".csv", ".tsv", ".txt")
 READERS: Mapping[str, Callable[[Path, Collection[str]], pd.DataFrame]] = {
     **dict.fromkeys(_TEXTS, _separated),
-    ".parquet": _parquet,
-    ".feather": _feather,
+    ".parquet": partial(_columnar, "Parquet"),
+    ".feather": partial(_columnar, "Feather"),
     ".xlsx": _excel,
 }

@@ -123,8 +123,7 @@ def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
     if missing.all():
         received = f"no value in any row of {path.name}, column {roles.target}"
         raise DataError([problem("target", received, "a column with values")])
-    count = int(missing.sum())
-    rows = f"{count} row" + ("" if count == 1 else "s")
+    rows = spelling.counted(int(missing.sum()), "row")
     said = f"{rows} of {len(missing)} left out: no value in {roles.target}, the target"
     return read_rows[~missing].reset_index(drop=True), [said]
 

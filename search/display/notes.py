@@ -14,9 +14,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from studyhall.search.display import curves, markdown_text, words
+from studyhall.search.display import curves, markdown_text
 from studyhall.search.display.curves import Epoch, History
 from studyhall.search.study_file import objectives
+from studyhall.spaces import spelling
 
 Attributes = dict[str, str | int]
 State = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -152,7 +153,7 @@ def _outcome(
     objective: str,
 ) -> str:
     known = max((epoch["epoch"] for epoch in history), default=0) <= len(history)
-    after = f"after {words.counted(len(history), 'epoch' if known else 'report')}"
+    after = f"after {spelling.counted(len(history), 'epoch' if known else 'report')}"
     if state == "FAIL":
         return f"**Trial {number} failed {after}:** {_escaped(reason or 'no reason given')}"
     least = value if value is not None else (best or {}).get(objectives.recorded(objective))

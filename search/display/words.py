@@ -25,11 +25,6 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def counted(count: int, what: str) -> str:
-    """Return a count with its noun: ``1 training``, ``2 trainings``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 def beside_budget(gpu_seconds: float) -> str:
     """Return a line on device time outside the trial budget."""
     return f"it took {duration(gpu_seconds)} of device time outside the trial budget"

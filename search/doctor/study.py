@@ -12,6 +12,7 @@ from studyhall.search.evaluation import proof_result, winner
 from studyhall.search.process import disk, keras_settings
 from studyhall.search.study import record
 from studyhall.search.trial import disk_quota
+from studyhall.spaces import spelling
 from studyhall.storage.artifacts import bucket, retention
 from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.artifacts.retention import Survey
@@ -177,7 +178,7 @@ def _engine(found: Examined) -> Iterator[Finding]:
     if found.copies_differ:
         says = "had a compiled copy whose predictions differed from the model's"
         do = "Keras' own fit trained them instead: slower, but correct"
-        yield Finding(words.counted(found.copies_differ, "trial"), says, do)
+        yield Finding(spelling.counted(found.copies_differ, "trial"), says, do)
 
 
 def _logs(found: Examined) -> str:

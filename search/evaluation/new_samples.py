@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data import image_folders, npz, picture, table_files, tables, windows
-from studyhall.search.data.columns import features, numbers
+from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.images import AS_THEY_ARE
 from studyhall.search.data.picture import PictureError, Style
 from studyhall.search.data.windows import Series
+from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,10 +142,7 @@ def _strange(frame: pd.DataFrame, column: Column, path: Path) -> list[str]:
     if column.kind in ("category", "text"):
         return []
     series = frame[column.name]
-    values = features.raw(column, series)
-    bad = np.isinf(values)
-    if features.is_text(series):
-        bad |= np.isnan(values) & ~numbers.is_missing(series.astype(str))
+    bad = features.strange(series, features.raw(column, series))
     if not bad.any():
         return []
     row = int(np.flatnonzero(bad)[0])
@@ -163,16 +161,14 @@ def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:
         if not new.any() or column.other:
             return []
         seen = shortened(sorted({*values[new]}), 3)
-        return [f"column {column.name}: {_count(new)} with values not seen in training: {seen}"]
+        rows = spelling.counted(int(new.sum()), "row")
+        return [f"column {column.name}: {rows} with values not seen in training: {seen}"]
     if column.kind == "text" or column.gaps:
         return []
     missing = np.isnan(features.raw(column, series))
-    said = f"column {column.name}: no value in {_count(missing)}, as in none of training: the mean"
+    rows = spelling.counted(int(missing.sum()), "row")
+    said = f"column {column.name}: no value in {rows}, as in none of training: the mean"
     return [said] if missing.any() else []
-
-
-def _count(rows: NDArray[np.bool_]) -> str:
-    return f"{rows.sum()} row" + ("" if rows.sum() == 1 else "s")
 
 
 def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:

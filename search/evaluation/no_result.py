@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from studyhall.search.display import words
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
@@ -32,7 +32,7 @@ def lines(db: Database, study: Study, at: str) -> Iterator[str]:
     """
     found = records.trials(db, study)
     ended = [trial for trial in found if trial.state in ("FAIL", "PRUNED")]
-    trials = words.counted(len(ended), "trial")
+    trials = spelling.counted(len(ended), "trial")
     yield f'study "{study.name}" has no result: 0 of {trials} completed'
     yield from reasons(ended)
     yield f"all trials: studyhall trials {study.name}{at}"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data import sources
-from studyhall.search.data.columns import dates, features
+from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.parts import Fold
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded, Saved, own_objects
@@ -186,10 +186,7 @@ def _block(rows: Rows, start: int) -> dict[str, Any]:
 def _encoded(column: Column, values: Any) -> list[Any]:
     if column.kind in ("category", "text"):
         return [_words(column, values)]
-    missing = [keras.ops.isnan(values)] if column.gaps else []
-    if column.kind == "date":
-        return [*dates.encoded(values, column.hours, keras.ops), *missing]
-    return [values, *missing]
+    return features.encoded_numbers(column, values, keras.ops)
 
 
 def _words(column: Column, values: Any) -> Any:

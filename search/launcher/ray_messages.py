@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from studyhall.search.display import words
+from studyhall.spaces import spelling
 
 SPACE = "studyhall"  # the keys' namespace
 SETTLED_S = 5.0  # a task that was given a node needs a moment to start
@@ -94,7 +94,7 @@ class Receiver:
         if not waiting or time.monotonic() < self._waiting_since + SETTLED_S:
             return ""
         verb = "waits" if len(waiting) == 1 else "wait"
-        return f"{len(waiting)} of {words.counted(len(self._left), 'worker')} {verb} for nodes"
+        return f"{len(waiting)} of {spelling.counted(len(self._left), 'worker')} {verb} for nodes"
 
     def close(self) -> None:
         """Leave no keys behind."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from studyhall.search.display import words
 from studyhall.search.display.live import View
 from studyhall.search.process.device import Device
 from studyhall.search.retraining import confirmation, launch
@@ -10,6 +9,7 @@ from studyhall.search.retraining.confirmation import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import CONFIRM_TOP, StudySection
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
@@ -73,7 +73,7 @@ def announced(db: Database, study: Study, top: int, seeds: int) -> str:
     """
     count = len(_choose(db, study, top))
     trials = "trial" if count == 1 else f"{count} trials"
-    return f"confirming the best {trials} with {words.counted(seeds, 'new seed')} each …"
+    return f"confirming the best {trials} with {spelling.counted(seeds, 'new seed')} each …"
 
 
 def known(db: Database, study: Study) -> Confirmation:

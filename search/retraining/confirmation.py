@@ -15,6 +15,7 @@ from studyhall.search.display import words
 from studyhall.search.retraining.confirmed_trial import Confirmed, alike
 from studyhall.search.study_file import objectives
 from studyhall.search.trial import seeds
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
@@ -117,7 +118,7 @@ class Confirmation:
             within += f", with 95 % between {low} and {high}"
         searched = words.number(self.winner.trial.value)
         yield (
-            f"Confirmed with {words.counted(self.seeds, 'new seed')} each, trial "
+            f"Confirmed with {spelling.counted(self.seeds, 'new seed')} each, trial "
             f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; in the "
             f"search it reached {searched}."
         )
@@ -125,7 +126,7 @@ class Confirmation:
             others = ", ".join(map(str, self.equals))
             yield f"Its lead over trial {others} may be due to chance."
         if self.later:
-            left = words.counted(self.later, "training")
+            left = spelling.counted(self.later, "training")
             yield f"Another confirmation is running: {left} left."
 
     def _unfinished(self) -> Iterator[str]:
@@ -133,7 +134,7 @@ class Confirmation:
             numbers = ", ".join(map(str, self.missing))
             yield f"Not confirmed yet, but now among the best {self.top}: trial {numbers}."
         if self.left:
-            yield f"The confirmation is running: {words.counted(self.left, 'training')} left."
+            yield f"The confirmation is running: {spelling.counted(self.left, 'training')} left."
 
 
 def plan(db: Database, study: Study, top: int, seeds_each: int) -> None:

@@ -50,7 +50,7 @@ class Named:
 
     @property
     def label(self) -> Label:
-        """How it is named in messages."""
+        """Its name in messages."""
         return Label(f'{self.key}: received "{self.reference}"', EXPECTED[self.role])
 
 

@@ -13,7 +13,7 @@ from studyhall.spaces.failures import UserCodeError
 
 
 class Noted(NamedTuple):
-    """What is noted of an epoch as soon as it is validated.
+    """The facts noted of an epoch as soon as it is validated.
 
     Attributes:
         loss: Validation loss without penalties.

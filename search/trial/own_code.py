@@ -33,7 +33,7 @@ TRIED = 256  # most samples of the validation set on which losses and metrics ar
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a file of the user's has under a name.
+    """The thing that a file of the user's has under a name.
 
     Attributes:
         named: where the study file names it.
@@ -45,7 +45,7 @@ class Loaded:
 
     @property
     def label(self) -> Label:
-        """How it is named in messages."""
+        """Its name in messages."""
         return self.named.label
 
 

@@ -3,13 +3,12 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from studyhall.storage.database import Database, Transaction, encoding
 from studyhall.storage.leases import budget
-from studyhall.storage.studies import foreign_trials, rows
+from studyhall.storage.studies import foreign_trials, rows, studies
 from studyhall.storage.studies.rows import Queued, Study
 
 if TYPE_CHECKING:
@@ -45,21 +44,12 @@ def begin(
     Raises:
         LookupError: the study is gone.
     """
-    queued = [(each, uuid.uuid4().hex) for each in queue]
 
-    def work(transaction: Transaction) -> Study:
-        budget.lock(transaction, study.study_id)
-        now = rows.find(transaction, study.name)
-        if now is None or now.config != study.config:
-            return now or study
-        for each, token in queued:
-            rows.enqueue(transaction, study.study_id, each, token)
+    def further(transaction: Transaction) -> None:
         _add(transaction, study, ended)
-        rows.set_config(transaction, study.study_id, config)
         rows.set_limits(transaction, study.study_id, trials, seconds, gpu_seconds)
-        return replace(study, config=dict(config))
 
-    return db.transaction(work)
+    return db.transaction(studies.changing(study, config, queue, further))
 
 
 def add(db: Database, study: Study, ended: Sequence["FrozenTrial"]) -> None:

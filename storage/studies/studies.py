@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -169,6 +169,21 @@ def change_config(
     Raises:
         LookupError: the study is gone.
     """
+    return db.transaction(changing(study, config, queue))
+
+
+def changing(
+    study: Study,
+    config: Mapping[str, Any],
+    queue: Iterable[Queued],
+    further: Callable[[Transaction], None] = lambda transaction: None,
+) -> Callable[[Transaction], Study]:
+    """Return the work of `change_config` in its transaction, with further changes if it does any.
+
+    Args:
+        study, config, queue: as `change_config` takes them.
+        further: called once the configurations are queued.
+    """
     queued = [(each, uuid.uuid4().hex) for each in queue]
 
     def work(transaction: Transaction) -> Study:
@@ -178,10 +193,11 @@ def change_config(
             return now or study
         for each, token in queued:
             rows.enqueue(transaction, study.study_id, each, token)
+        further(transaction)
         rows.set_config(transaction, study.study_id, config)
         return replace(study, config=dict(config))
 
-    return db.transaction(work)
+    return work
 
 
 def delete(db: Database, study: Study) -> None:

@@ -51,7 +51,7 @@ class Objective:
 
 
 class DefaultObjective(Objective):
-    """What is minimised if the script names nothing: the number that `run_trial` returns."""
+    """The objective if the script names none: the number that `run_trial` returns, minimised."""
 
     def __init__(self) -> None:
         super().__init__("default_objective", MIN)

@@ -1,4 +1,4 @@
-"""What a script gives a study before its next search: queued and ended trials, attributes."""
+"""The things a script gives a study before its next search: trials, attributes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIXED = "fixed_params"  # system attribute of a trial that waits: its hyperparam
 
 
 class Given:
-    """What the next search of a study begins with.
+    """The beginning of the next search of a study.
 
     Attributes:
         queue: configurations to run first.

@@ -1,4 +1,4 @@
-"""What a script gives its study: trials to run, trials that have ended elsewhere, attributes."""
+"""The things a script gives its study: trials to run, trials ended elsewhere, attributes."""
 
 from __future__ import annotations
 

@@ -97,10 +97,27 @@ def encoded(column: Column, values: NDArray[Any]) -> list[NDArray[Any]]:
         return [*_one_hot(column, values)]
     if column.kind == "text":
         return [*_multi_hot(column, values)]
-    missing = [np.isnan(values).astype(np.float64)] if column.gaps else []
-    if column.kind == "date":
-        return [*dates.encoded(values, column.hours), *missing]
-    return [values, *missing]
+    return [np.asarray(each, np.float64) for each in encoded_numbers(column, values)]
+
+
+def encoded_numbers(column: Column, values: Any, ops: Any = np) -> list[Any]:
+    """Return what `encoded` does of numbers, booleans or dates, by NumPy or in a Keras model.
+
+    Args:
+        column: of these kinds.
+        values: (N,) or (N, 1) `raw` values.
+        ops: `numpy` or `keras.ops`.
+    """
+    known = dates.encoded(values, column.hours, ops) if column.kind == "date" else [values]
+    return [*known, ops.isnan(values)] if column.gaps else known
+
+
+def strange(series: pd.Series[Any], values: Floats) -> NDArray[np.bool_]:
+    """Return True for each of a column's `raw` numbers that is neither missing nor finite."""
+    bad = np.isinf(values)
+    if is_text(series):
+        bad |= np.isnan(values) & ~numbers.is_missing(series.astype(str))
+    return bad
 
 
 def words(series: pd.Series[Any]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from studyhall.search.data.columns import dates, features, kinds, numbers, suspi
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.columns.kinds import MOST_CATEGORIES, ColumnError, Inferred
 from studyhall.search.data.errors import problem
+from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,9 @@ def _of_numbers(series: pd.Series[Any], column: Column, said: list[str]) -> Colu
         column = replace(column, hours=dates.have_hours(values))
         said += [f"dates, read as {column.form}"] if column.form else []
     if missing := int(np.isnan(values).sum()):
-        said.append(f"no value in {_rows(missing)}: the mean, and a feature that says so")
+        said.append(
+            f"no value in {spelling.counted(missing, 'row')}: the mean, and a feature that says so"
+        )
     if column.kind == "number" and features.is_text(series):
         said += _how_read(series, column)
     return replace(column, gaps=missing > 0)
@@ -130,15 +133,15 @@ def _of_numbers(series: pd.Series[Any], column: Column, said: list[str]) -> Colu
 
 def _check(series: pd.Series[Any], column: Column, values: Any) -> None:
     """Refuse values that are neither missing nor what they should be, or that lose digits."""
-    bad, text = np.isinf(values), features.is_text(series)
-    if text:
-        bad |= np.isnan(values) & ~numbers.is_missing(series.astype(str))
+    bad = features.strange(series, values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         received = "infinity" if np.isinf(values[row]) else f'"{series.iloc[row]}"'
         more = f" (and {bad.sum() - 1} more)" if bad.sum() > 1 else ""
         raise ColumnError(received + more, _EXPECTED[column.kind].format(form=column.form), row)
-    long = numbers.loses_digits(series.astype(str), values) if text else np.zeros(0, np.int64)
+    if not features.is_text(series):
+        return
+    long = numbers.loses_digits(series.astype(str), values)
     if len(long):
         received = f"{series.iloc[long[0]]} (last digits lost in float64)"
         key = kinds.key_of(series)
@@ -176,13 +179,9 @@ def _of_words(series: pd.Series[Any], column: Column, said: list[str]) -> Column
         what = "values" if category else "words"
         said.append(f"{rare} of {len(counts)} {what} are rare, and count as one")
     if category and (missing := counts[features.NO_VALUE]):
-        said.append(f"no value in {_rows(missing)}: a category of its own")
+        said.append(f"no value in {spelling.counted(missing, 'row')}: a category of its own")
     return replace(column, values=tuple(sorted(kept)), other=rare > 0)
 
 
 def _word_counts(texts: Any) -> Counter[str]:
     return Counter(word for text in texts for word in features.split_words(text))
-
-
-def _rows(count: int) -> str:
-    return f"{count} row" + ("" if count == 1 else "s")

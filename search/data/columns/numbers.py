@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studyhall.search.data.precision import WHOLE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 # are words: NA is a country, None a kind of alley.
 MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
 CURRENCIES = "$€£¥"
-WHOLE = 2**53  # float64 represents every whole number up to here
 AMBIGUOUS = r"[+-]?[1-9]\d{0,2},\d{3}"  # 1,163: with a decimal comma or a separator of thousands
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
 _COMMA = r"[+-]?(?:\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d+),\d+"

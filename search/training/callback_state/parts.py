@@ -1,4 +1,4 @@
-"""What an object consists of, and which objects are what they consist of."""
+"""The parts of an object, and the objects that are nothing but their parts."""
 
 from __future__ import annotations
 

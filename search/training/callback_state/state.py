@@ -1,4 +1,4 @@
-"""What callbacks remember, as plain data: written into checkpoints, and put back into new ones.
+"""The memory of callbacks as plain data: written into checkpoints, and put back into new ones.
 
 Nothing is pickled: reading a checkpoint never runs code. Plain data, arrays and random generators
 are written as such; objects of the user's own classes, and what functions close over, are put back
