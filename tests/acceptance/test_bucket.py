@@ -19,6 +19,7 @@ DEADLINE_S = 240.0
 EPOCHS = 40
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_trial_that_is_killed_on_one_machine_goes_on_on_another(
     new_folder: Callable[[], Any], postgres_url: str, s3: str

@@ -160,6 +160,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
     return found
 
 
+@pytest.mark.slow
 def test_up_and_down(
     compose: Compose, own_postgres: Any, study_file: Callable[..., str], dashboard_at: Any
 ) -> None:

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
 
+
+@pytest.mark.slow
 def test_the_study_ends_with_its_exact_budget_and_tells(folder, small_disk):
     disk = small_disk(400 * 1024)
     folder.study(study={"trials": 3, "artifacts": str(disk)}, training={"checkpoint_every_s": 0})

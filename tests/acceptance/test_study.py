@@ -398,6 +398,7 @@ def test_twice_stops_at_once(folder):
     assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 1)
 
 
+@pytest.mark.slow
 def test_stop_reaches_workers_of_a_launch_and_those_by_hand(folder):
     """They hand back what would have taken them minutes."""
     folder.write("mine.py", SLEEPY)

@@ -92,6 +92,7 @@ def launched_in(group, folder, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(450)
 def test_models_that_end_their_workers_cost_their_trials_only(folder, small_group):
     """One raises, one crashes, one hangs, one asks for too much and is killed when it may again.
@@ -181,6 +182,7 @@ def is_gone(process):
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(450)
 def test_workers_make_way_in_time_and_outlive_no_launcher(folder):
     """The next one has imported and loaded everything when the one before it leaves."""

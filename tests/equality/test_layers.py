@@ -389,9 +389,9 @@ def of_one_kind() -> Iterator[Any]:
     """The rows, divided by the kind of samples."""
     for row, names in ROWS.items():
         for kind in sorted({str(CASES[name][0]) for name in names}):
-            yield pytest.param(
-                [name for name in names if str(CASES[name][0]) == kind], id=f"{row} {kind}"
-            )
+            found = [name for name in names if str(CASES[name][0]) == kind]
+            slow = [pytest.mark.slow] if row == "anew" else []
+            yield pytest.param(found, id=f"{row} {kind}", marks=slow)
 
 
 @pytest.mark.parametrize("names", [*of_one_kind()])
@@ -401,7 +401,13 @@ def test_layers_side_by_side_train_as_by_fit(comparison: Any, names: list[str]) 
     comparison(lambda trial: model_of(case, trial), x, targets(x)).run(trials=2)
 
 
-@pytest.mark.parametrize("name", sorted({*CASES}.difference(*ROWS.values())))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in CHANGING else pytest.mark.slow)
+        for name in sorted({*CASES}.difference(*ROWS.values()))
+    ],
+)
 def test_a_layer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name not in public_layers():
         pytest.skip(f"Keras {keras.__version__} has no such layer yet")

@@ -25,7 +25,13 @@ CELLS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=name, marks=[] if name == "gru" else pytest.mark.slow)
+        for name, cell in CELLS.items()
+    ],
+)
 def test_a_sequence_trains_as_by_fit(comparison: Any, cell: dict[str, Any]) -> None:
     def build(trial: int) -> keras.Model:
         values = {**cell, **TRIALS[trial]}

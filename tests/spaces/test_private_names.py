@@ -140,7 +140,10 @@ def by_fit() -> tuple[list[dict[str, float]], list[np.ndarray]]:
     return trained("keras")
 
 
-@pytest.mark.parametrize("gone", [*private_names.NEEDED, "all of them"])
+@pytest.mark.parametrize(
+    "gone",
+    [*(pytest.param(name, marks=pytest.mark.slow) for name in private_names.NEEDED), "all of them"],
+)
 def test_without_a_name_a_model_trains_by_fit_to_the_same_numbers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, by_fit: Any, gone: str
 ) -> None:

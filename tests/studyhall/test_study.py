@@ -409,6 +409,7 @@ def own_study(loss, objective, name="own"):
     )
 
 
+@pytest.mark.slow
 def test_functions_classes_and_objects_are_handed_over_as_they_are(capsys):
     def right(y_true, y_pred):
         assert len(y_true.shape) == 2, "a column stays one"

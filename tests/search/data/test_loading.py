@@ -283,7 +283,13 @@ def keras_home(tmp_path_factory):
     [
         ("keras:mnist", (45_000, 15_000, 10_000), (28, 28, 1), 10),
         ("keras:fashion_mnist", (45_000, 15_000, 10_000), (28, 28, 1), 10),
-        ("keras:imdb(num_words=10000)", (18_750, 6_250, 25_000), (10_000,), 2),
+        pytest.param(
+            "keras:imdb(num_words=10000)",
+            (18_750, 6_250, 25_000),
+            (10_000,),
+            2,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_real_data_sets(keras_home, monkeypatch, source, expected, shape, classes):

@@ -45,7 +45,7 @@ def judged(studio, signal, classes=2, epochs=12, engine="auto", rows=1500, **spa
     return [(trial, found[trial.number]) for trial in trials]
 
 
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_who_has_learned_is_never_told_otherwise_however_classes_are_weighed(studio, classes):
     for trial, verdict in judged(studio, 2.0, classes):
         assert trial.value > 0.9
@@ -59,6 +59,7 @@ def test_who_has_learned_nothing_is_never_called_good(studio, rate):
         assert verdict.name in (rules.UNDERFIT, rules.UNSTABLE, rules.CUT_SHORT)
 
 
+@pytest.mark.slow
 def test_where_keras_fit_measures_them_differently_the_gap_is_not_judged(studio):
     for trial, verdict in judged(studio, 2.0, epochs=4, engine="keras", rows=400):
         values = trial.attributes["values"]

@@ -156,6 +156,7 @@ def scored(card, folder):
     return -np.log(predicted[np.arange(len(part)), part.y]).mean()
 
 
+@pytest.mark.slow
 def test_own_classes_are_loaded_as_the_card_says(exported):
     card, found, folder = exported(OWN)
     assert card["proven"] and card["model"] == "model.keras"

@@ -32,7 +32,16 @@ HOMES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [*map(json.dumps, HOMES.values()), "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(HOMES["other"]),
+        *(
+            pytest.param(text, marks=pytest.mark.slow)
+            for text in (json.dumps(HOMES["illegal"]), "[]")
+        ),
+    ],
+)
 def test_keras_is_as_it_comes(tmp_path, text):
     (tmp_path / "keras.json").write_text(text)
     home = {"KERAS_HOME": str(tmp_path), "KERAS_MAX_EPOCHS": "1"}

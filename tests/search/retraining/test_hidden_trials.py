@@ -192,6 +192,7 @@ def saved(studio, study, repeat):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_epoch_before_its_checkpoint(studio, trained, process):
     """SIGKILL within the second training; the first one's result stays."""
     counted, _ = trained
@@ -219,6 +220,7 @@ def everything(studio, study):
     return (*found, record.objects(study).objects())
 
 
+@pytest.mark.slow
 def test_a_paused_process_writes_nothing_once_another_has_taken_its_training_over(studio, process):
     """SIGSTOP in the middle; somebody else ends the training; then it wakes."""
     study = planned(studio, training={**LONG, "epochs": 400, "checkpoint_every_epochs": 1})

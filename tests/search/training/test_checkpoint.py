@@ -105,7 +105,7 @@ CONTINUED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("engine", ["auto", "keras"])
+@pytest.mark.parametrize("engine", ["auto", pytest.param("keras", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CONTINUED)
 def test_continued_equals_uninterrupted(
     engines: dict[str, list[Engine]], case: str, engine: str

@@ -273,6 +273,7 @@ def test_all_samples_may_be_one_batch(engines: dict[str, Engine], size: int) -> 
     assert_same(trained(engines["mlp"], built("mlp", {}), settings).history, logs)
 
 
+@pytest.mark.slow
 def test_many_trials_take_no_more_memory(engines: dict[str, Engine]) -> None:
     process = psutil.Process()
 

@@ -155,7 +155,7 @@ def test_the_value_is_the_loss_of_the_users_own(studio, own):
     assert trial.value == pytest.approx(by_hand, rel=1e-5)
 
 
-@pytest.mark.parametrize("folds", [1, 2])
+@pytest.mark.parametrize("folds", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_handed_back_and_continued_it_equals_one_never_stopped(studio, own, folds):
     changes = {"data": {"folds": folds}, "training": {**FOUR, **EVERY_EPOCH}}
     whole = own(study={"name": "whole", "trials": 1}, **changes)
