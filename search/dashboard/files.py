@@ -5,22 +5,21 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 import bottle  # type: ignore[import-untyped]  # what optuna-dashboard answers with
 from optuna.storages import BaseStorage
 
+from studyhall.search.dashboard.misplaced import UPLOADED
 from studyhall.search.display import curves, notes, plots
 from studyhall.search.study_file import objectives
 from studyhall.storage.artifacts import atomic_files, bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
-from studyhall.storage.studies import studies
+from studyhall.storage.studies import rows, studies
 
 IDENTIFIER = re.compile(r"[0-9a-fA-F-]{32,36}")  # a UUID, with or without dashes
-UPLOADED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # an upload
 
 
 class Files:
@@ -29,18 +28,17 @@ class Files:
     Curves and histories are made from the stored history at each request, so that no worker
     spends time on drawing; everything else is read from the studies' folders.
 
+    Each study's files lie in its own folder: optuna-dashboard passes on no more than a file's
+    identifier, so the study is read from the address of the request under way.
+
     Args:
         db: The database with the histories.
         storage: The same database as an Optuna storage.
-        stores: Returns the current stores of the studies; uploads go to the first that works.
     """
 
-    def __init__(
-        self, db: Database, storage: BaseStorage, stores: Callable[[], Iterable[ArtifactStore]]
-    ) -> None:
+    def __init__(self, db: Database, storage: BaseStorage) -> None:
         self._db = db
         self._storage = storage
-        self._stores = stores
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """Return an artifact as a binary file.
@@ -58,19 +56,18 @@ class Files:
         return io.BytesIO(store.read(name))
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Store an upload.
+        """Store an upload in its study's folder.
 
         Raises:
-            bottle.HTTPError: 400: no store accepts it.
+            bottle.HTTPError: 400: the study has no folder, or it can't be reached from here.
         """
-        content, why = content_body.read(), "There is no study whose folder could store the file."
-        for store in self._stores():
-            try:
-                bucket.put(store, artifact_id, content)
-                return
-            except atomic_files.ArtifactError as error:  # a folder of another machine
-                why = str(error)
-        raise bottle.HTTPError(400, why)
+        store = self._store()
+        if store is None:
+            raise bottle.HTTPError(400, "This study has no folder for files on this machine.")
+        try:
+            bucket.put(store, artifact_id, content_body.read())
+        except atomic_files.ArtifactError as error:  # a folder of another machine, or a full disk
+            raise bottle.HTTPError(400, str(error)) from error
 
     def remove(self, artifact_id: str) -> None:
         """Remove an upload; do nothing if it is missing or made on demand.
@@ -90,14 +87,23 @@ class Files:
 
     def _find(self, artifact_id: str) -> tuple[ArtifactStore, str] | None:
         """Return the object whose name contains the identifier, with any suffix, and its store."""
-        if not IDENTIFIER.fullmatch(artifact_id):
+        store = self._store()
+        if store is None or not IDENTIFIER.fullmatch(artifact_id):
             return None
-        for store in self._stores():
-            with contextlib.suppress(atomic_files.ArtifactError):  # a folder of another machine
-                for stored in store.objects():
-                    if artifact_id in stored.name:
-                        return store, stored.name
+        with contextlib.suppress(atomic_files.ArtifactError):  # a folder of another machine
+            for stored in store.objects():
+                if artifact_id in stored.name:
+                    return store, stored.name
         return None
+
+    def _store(self) -> ArtifactStore | None:
+        """Return the store of the study that the request under way names; None if it has none."""
+        study_id = int(bottle.request.url_args["study_id"])
+        name = rows.name_of(self._db, study_id)
+        study = None if name is None else studies.find(self._db, name)
+        if study is None or "artifacts" not in study.config:
+            return None
+        return bucket.looking(study.config["artifacts"])
 
     def _made(self, trial_id: int, name: str) -> bytes:
         history = curves.flat(records.history(self._db, trial_id))
@@ -107,11 +113,3 @@ class Files:
         study = studies.of_trial(self._db, trial_id)
         value = () if study is None else (objectives.of_study(study.config)[0], study.direction)
         return plots.learning_curve_png(history, f"trial {number}", *value)
-
-
-def stores(db: Database) -> Iterator[ArtifactStore]:
-    """Yield the artifact store of each study that studyhall has created, opened for reading."""
-    for name in studies.names(db):
-        study = studies.find(db, name)
-        if study is not None and "artifacts" in study.config:
-            yield bucket.looking(study.config["artifacts"])

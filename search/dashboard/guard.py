@@ -12,7 +12,7 @@ from typing import Any
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 from werkzeug.wrappers import Request, Response
 
-from studyhall.search.dashboard import headers, hosts, prometheus, routes
+from studyhall.search.dashboard import headers, hosts, parsing, prometheus, routes
 from studyhall.search.dashboard.application import Application
 from studyhall.search.dashboard.audit import Audit
 from studyhall.search.dashboard.cache import Cache
@@ -65,6 +65,7 @@ class Guard:
         request = Request(environ)
         request.max_content_length = LARGEST
         try:
+            parsing.check_path(environ)
             answer = self._answer(request)
         except HTTPException as refusal:
             answer = _shown(refusal, request)
@@ -121,6 +122,7 @@ class Guard:
         self, writing: Writing, write: Write, request: Request, visitor: Visitor
     ) -> Any:
         body = request.get_data()  # raises where it is too large
+        parsing.check_body(request, body)
         answer = writing.writes.answer(write, request, visitor)
         # The body has been read: give the dashboard a fresh copy.
         request.environ["wsgi.input"] = io.BytesIO(body)

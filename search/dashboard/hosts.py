@@ -12,9 +12,9 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.sansio.utils import host_is_trusted
 from werkzeug.wrappers import Request
 
@@ -30,9 +30,10 @@ def check(request: Request, known: list[str]) -> None:
 
     Raises:
         Forbidden: the host name is unknown.
+        BadRequest: it is none.
     """
     host = request.headers.get("Host", "").lower()
-    name = urlsplit(f"//{host}").hostname or ""
+    name = _parsed(f"//{host}").hostname or ""
     if not is_address(name) and not host_is_trusted(host, known):
         raise Forbidden(f"unknown host name {name!r}; to allow it, start with --allow-host {name}")
 
@@ -42,13 +43,21 @@ def check_origin(request: Request) -> None:
 
     Raises:
         Forbidden: another site's page sent it.
+        BadRequest: the origin is none.
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
         raise Forbidden("pages of other sites may not change anything here")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _parsed(origin).netloc != request.host:
         raise Forbidden(f"pages of {origin} may not change anything here")
+
+
+def _parsed(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:  # such as [::1 without the closing bracket
+        raise BadRequest(f"received {url[:80]!r}, expected a host name or address") from error
 
 
 def is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import optuna
 import waitress
 
-from studyhall.search.dashboard import application, files, hosts
+from studyhall.search.dashboard import application, hosts, misplaced
 from studyhall.search.dashboard.audit import Audit
 from studyhall.search.dashboard.cache import Cache
 from studyhall.search.dashboard.files import Files
@@ -96,7 +96,7 @@ def guarded(
     if refused is not None:
         remark(f"viewers' connections are read-only by session, not by database role: {refused}")
     reader, looking = Reader(db), read_only.opened(db)
-    reading = application.application(reader, Files(looking, reader, lambda: files.stores(looking)))
+    reading = application.application(reader, Files(looking, reader))
     writable = not access.read_only and read_only.may_write(db)
     return Guard(
         db=looking,
@@ -111,13 +111,15 @@ def guarded(
 def _warm(app: Guard) -> None:
     """Cache every study, the newest first; ignore failures, which a later request will report."""
     with contextlib.suppress(StorageError):
+        if app.writing is not None:
+            misplaced.bring_home(app.db)
         ids = [studies.find(app.db, name) for name in reversed(studies.names(app.db))]
         app.reading.warm(study.study_id for study in ids if study is not None)
 
 
 def _writing(db: Database, reader: Reader) -> Writing:
     storage = optuna.storages.get_storage(db.optuna_storage())
-    app = application.application(storage, Files(db, storage, lambda: files.stores(db)))
+    app = application.application(storage, Files(db, storage))
     return Writing(app, Writes(db, reader))
 
 

@@ -57,6 +57,7 @@ class Writes:
             "rename": lambda: self._rename(write, request),
             "create": lambda: self._check_name(request),
             "stop": lambda: None if study is None else self._stop(study, write, request),
+            "detach": lambda: self._check_detachable(write),
         }
         return own.get(write.route.what, lambda: None)()
 
@@ -99,6 +100,12 @@ class Writes:
         name = str(_said(request).get("study_name"))
         if trash.holds(name):
             raise BadRequest(f"study_name: received {name!r}, which is reserved for the trash")
+
+    def _check_detachable(self, write: Write) -> None:
+        """Refuse to delete a finished trial's file before it is gone: its list can't be changed."""
+        trial_id = write.trial_id
+        if trial_id is not None and self.storage.get_trial(trial_id).state.is_finished():
+            raise Conflict("This trial has finished: its files stay until its study is deleted.")
 
     def _check_it_is_there(self, write: Write) -> None:
         """Refuse writes to trials that don't exist or belong to a hidden study."""

@@ -163,7 +163,11 @@ def test_html_that_somebody_attaches_runs_nothing(page: Any, study: Study, dashb
     path = f"/api/artifacts/{study.study_id}"
     answer = dashboard.ask("POST", path, {**said, "filename": "page.html"}, login=login)
     seen = page(Role.VIEWER)
-    seen.goto(f"/artifacts/{study.study_id}/{answer.json['artifact_id']}")
-    seen.get_by_text("attached").wait_for()
-    assert seen.title() == ""
-    assert seen.evaluate("window.origin") == "null"
+    seen.goto("/dashboard")
+    address = f"artifacts/{study.study_id}/{answer.json['artifact_id']}"
+    with seen.expect_download() as found:
+        seen.evaluate(f"location.href = '/{address}'")
+    assert found.value.path().read_bytes() == script
+    for path in (address.replace("artifacts", "artifacts%ff"), address.replace("/", "//", 1)):
+        refused = seen.goto(f"/{path}")
+        assert refused.status == 400 and "attached" not in seen.content()

@@ -13,7 +13,7 @@ import optuna
 import pytest
 from PIL import Image
 
-from studyhall.search.dashboard.files import Files
+from studyhall.search.dashboard import misplaced
 from studyhall.search.display import notes
 from studyhall.storage.artifacts import artifact_store
 from studyhall.storage.database import Database
@@ -175,9 +175,9 @@ def test_a_file_that_is_gone_is_not_found(server: Server) -> None:
 
 def test_a_model_stays_with_its_study(server: Server, folder: Path) -> None:
     model = server.linked("digits.keras")
-    address = server.address(0, model).replace("/artifacts", "/api/artifacts")
-    refused = server.dashboard.ask("DELETE", address)
-    assert refused.status == 409 and "delete the study" in refused.json["reason"]
+    for address in (server.address(0, model), f"/artifacts/{server.study_id}/{model}"):
+        refused = server.dashboard.ask("DELETE", f"/api{address}")
+        assert refused.status == 409 and "study" in refused.json["reason"]
     assert len(artifact_store.open_store(folder / "files").objects()) == 1
 
 
@@ -199,16 +199,51 @@ def test_what_is_uploaded_is_shown_in_a_sandbox_and_can_be_removed(
     assert len(artifact_store.open_store(folder / "files").objects()) == 1
 
 
-def test_files_that_are_uploaded_can_be_removed(tmp_path: Path) -> None:
+def test_an_attachment_lies_in_the_folder_of_its_own_study(server: Server, folder: Path) -> None:
+    db = Database.open(f"sqlite:///{folder}/studyhall.db")
+    own, _ = studies.create(db, "own", config={"artifacts": str(folder / "own")}, seed=0, trials=1)
+    none, _ = studies.create(db, "none", config={}, seed=0, trials=1)
+    db.close()
+    artifact_store.open_store(folder / "own")
+    said = {"file": "data:text/plain;base64,eA==", "filename": "x.txt"}
+    named = server.dashboard.ask("POST", f"/api/artifacts/{own.study_id}", said).json["artifact_id"]
+    assert (folder / "own" / named).read_bytes() == b"x"
+    assert not (folder / "files" / named).exists()
+    assert server.get(f"/artifacts/{own.study_id}/{named}")[0] == b"x"
+    address = f"/api/artifacts/{server.study_id}/{named}"
+    server.dashboard.ask("DELETE", address)
+    assert (folder / "own" / named).exists(), "only its own study's address deletes it"
+    refused = server.dashboard.ask("POST", f"/api/artifacts/{none.study_id}", said)
+    assert refused.status == 400 and not (folder / "none").exists()
+
+
+def test_a_finished_trials_file_is_kept_rather_than_half_deleted(
+    server: Server, folder: Path
+) -> None:
+    (folder / "files" / UPLOAD).write_bytes(b"x")
+    answer = server.dashboard.ask("DELETE", f"/api{server.address(0, UPLOAD)}")
+    assert (answer.status, answer.json["reason"]) == (
+        409,
+        "This trial has finished: its files stay until its study is deleted.",
+    )
+    assert (folder / "files" / UPLOAD).read_bytes() == b"x"
+    (folder / "files" / UPLOAD).unlink()
+
+
+def test_attachments_in_another_studys_folder_come_home(tmp_path: Path) -> None:
     db = Database.open(f"sqlite:///{tmp_path}/studyhall.db")
-    files = artifact_store.open_store(tmp_path / "files")
-    gone = artifact_store.ArtifactStore(tmp_path / "gone")
-    kept = Files(db, db.optuna_storage(), lambda: [gone, files])
-    kept.write(UPLOAD, io.BytesIO(b"x"))
-    with kept.open_reader(UPLOAD) as reader:
-        assert reader.read() == b"x"
-    kept.remove(UPLOAD)
-    kept.remove(UPLOAD)
-    kept.remove(notes.artifact_id(1, notes.CURVE))
-    assert files.objects() == []
+    made = {}
+    for name in ("first", "second"):
+        artifact_store.open_store(tmp_path / name)
+        record = {"artifacts": str(tmp_path / name)}
+        made[name] = studies.create(db, name, config=record, seed=0, trials=1)[0]
+    storage = db.optuna_storage()
+    storage.set_study_system_attr(made["second"].study_id, f"artifacts:{UPLOAD}", "{}")
+    unknown = UPLOAD.replace("3b", "4c")
+    for name in (UPLOAD, unknown):
+        (tmp_path / "first" / name).write_bytes(b"x")
+    assert misplaced.bring_home(db) == 1
+    assert [path.name for path in (tmp_path / "first").iterdir()] == [unknown]
+    assert (tmp_path / "second" / UPLOAD).read_bytes() == b"x"
+    assert misplaced.bring_home(db) == 0
     db.close()

@@ -27,3 +27,14 @@ def test_a_file_is_shown_in_a_sandbox_and_to_our_page_alone():
 
 def test_what_never_changes_may_be_kept():
     assert "Cache-Control" not in dict(headers.guarded("/static/bundle.js", []))
+
+
+def test_only_our_own_paths_are_pages_and_a_file_asks_nobody_for_a_password():
+    for path in ("/artifacts/1/ab", "/artifacts\ufffd/1/ab", "//artifacts/1/ab", "/else", "/Api/x"):
+        found = dict(headers.guarded(path, [("Content-Type", "text/html")]))
+        policy = found["Content-Security-Policy"]
+        assert policy.startswith("sandbox; default-src 'none'") and "form-action 'none'" in policy
+        assert found["Content-Disposition"] == "attachment"
+    assert "Content-Disposition" not in dict(
+        headers.guarded("/artifacts/1/ab", [("Content-Type", "image/png")])
+    )

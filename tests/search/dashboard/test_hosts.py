@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Request
 
 from studyhall.search.dashboard import hosts
@@ -67,3 +67,11 @@ def test_a_write_from_elsewhere(headers):
 )  # fmt: skip
 def test_loopback(host, expected):
     assert hosts.is_loopback(host) is expected
+
+
+@pytest.mark.parametrize("host", ["[::1", "[", "a]b["])
+def test_what_is_no_host_at_all(host):
+    with pytest.raises((BadRequest, Forbidden)):
+        hosts.check(request(host), hosts.names())
+    with pytest.raises((BadRequest, Forbidden)):
+        hosts.check_origin(request("localhost", origin=f"http://{host}"))

@@ -1,0 +1,165 @@
+"""Whatever is asked: no error of ours, no write by a viewer, no file outside its sandbox."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.wrappers import Request
+
+from studyhall.search.dashboard import parsing, server, users
+from studyhall.search.dashboard.routes import ROUTES
+from studyhall.search.dashboard.server import Access
+from studyhall.search.dashboard.users import Role
+from studyhall.storage.artifacts import artifact_store
+from studyhall.storage.database import Database
+from studyhall.storage.studies import studies
+
+PAGE = "<title>a user's page</title>"
+PASSWORD = "may do it all or not"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("service")
+    db = Database.open(f"sqlite:///{folder}/studyhall.db")
+    artifact_store.open_store(folder / "files")
+    record = {"artifacts": str(folder / "files")}
+    studies.create(db, "one", config=record, seed=0, trials=1)
+    for name, role in (("vic", Role.VIEWER), ("ann", Role.ADMIN)):
+        users.add(folder / "users", name, role, PASSWORD)
+    access = Access(users=folder / "users", audit=folder / "audit")
+    yield Service(folder, db, server.guarded(db, access))
+    db.close()
+
+
+class Service:
+    """The guarded dashboard without a network."""
+
+    def __init__(self, folder: Path, db: Database, app: Any) -> None:
+        self.folder, self.db, self.app = folder, db, app
+        said = {"file": f"data:text/html;base64,{base64.b64encode(PAGE.encode()).decode()}"}
+        body = json.dumps({**said, "filename": "page.html"}).encode()
+        kind = "application/json"
+        answer = self.ask("POST", "/api/artifacts/1", "ann", body, kind)
+        self.page = json.loads(answer[2])["artifact_id"]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        name: str,
+        body: bytes = b"",
+        kind: str | None = None,
+        **more: Any,
+    ) -> tuple[int, dict[str, str], bytes]:
+        login = base64.b64encode(f"{name}:{PASSWORD}".encode()).decode()
+        headers = {"Authorization": f"Basic {login}", **({"Content-Type": kind} if kind else {})}
+        environ = EnvironBuilder(
+            method="GET", base_url="http://localhost", headers=headers
+        ).get_environ()
+        environ |= {"REQUEST_METHOD": method, "PATH_INFO": path, **more}
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        found, status, sent = run_wsgi_app(self.app, environ)
+        content = b"".join(found)
+        return int(status.split()[0]), dict(sent), content
+
+    def written(self) -> list[Any]:
+        """What a write would change."""
+        tables = ("studies", "study_system_attributes", "study_user_attributes")
+        rows = [
+            self.db.snapshot(lambda tr, table=table: tr.rows(f"SELECT * FROM {table}"))
+            for table in tables
+        ]
+        return [*map(str, rows), *sorted(path.name for path in (self.folder / "files").iterdir())]
+
+
+PIECES = [
+    *("artifacts", "ARTIFACTS", "api", "studies", "trials", "static", "dashboard", "csv", "tell"),
+    *("rename", "note", "1", "-1", "9" * 30, "a" * 30, "ID", "..", ".", "", "%2e"),
+    *("\\", "\xff", "\x00", "\xc3\xa9", "\n"),
+]
+FEW = st.text(st.characters(max_codepoint=255), max_size=4)
+paths = st.lists(st.sampled_from(PIECES) | FEW, max_size=6).map("/".join)
+nearly = st.sampled_from([route.path for route in ROUTES] + ["/artifacts/<study>/<id>"])
+NESTED = [b"[" * 100_000, b'{"a":' * 5_000, b"null", b'{"study_name": "b"}', b"{}"]
+trees = st.recursive(
+    st.none() | st.text(max_size=3), lambda inner: st.dictionaries(st.text(max_size=3), inner)
+)
+bodies = st.binary(max_size=30) | st.sampled_from(NESTED) | trees.map(json.dumps).map(str.encode)
+KINDS = [
+    *(None, "application/json", "application/JSON; charset=utf-16", "text/plain", "\xff"),
+    *("application/x-www-form-urlencoded", "multipart/form-data; boundary=x"),
+]
+QUERIES = ["", "after=x", "a=%ff", "limit=-1"]
+
+
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(data=st.data())
+def test_no_request_breaks_the_service_or_gets_past_it(service: Any, data: st.DataObject) -> None:
+    method = data.draw(
+        st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "get", "X"])
+    )
+    path = data.draw(st.one_of(paths.map("/".join), nearly), label="path")
+    for name, value in {
+        "<study>": "1",
+        "<trial>": "1",
+        "<id>": service.page,
+        "ID": service.page,
+    }.items():
+        path = path.replace(name, value)
+    path = data.draw(st.sampled_from(["", "/", "//"])) + path.lstrip("/")
+    odd = data.draw(st.sampled_from(["", "\xff", "\x80", "%ff", ";a=b", "/"]))
+    at = data.draw(st.integers(0, len(path)))
+    path = path[:at] + odd + path[at:]
+    before = service.written()
+    query = data.draw(st.sampled_from(QUERIES))
+    body, kind = data.draw(bodies), data.draw(st.sampled_from(KINDS))
+    answer = service.ask(method, path, "vic", body, kind, QUERY_STRING=query)
+    status, headers, content = answer
+    assert status < 500, content
+    assert service.written() == before
+    policy = headers["Content-Security-Policy"]
+    if PAGE.encode() in content:
+        assert policy.startswith("sandbox;") and "form-action 'none'" in policy
+        assert headers["Content-Disposition"] == "attachment"
+    assert "default-src" in policy
+
+
+def test_a_file_is_found_at_its_own_address_alone(service: Any) -> None:
+    address = f"/artifacts/1/{service.page}"
+    assert service.ask("GET", address, "vic")[2] == PAGE.encode()
+    for odd in ("/artifacts\xff/1/", "//artifacts/1/", "/artifacts//1/", "/./artifacts/1/"):
+        status, _, content = service.ask("GET", odd + service.page, "vic")
+        assert (status, PAGE.encode() in content) == (400, False)
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_what_a_form_can_send_writes_nothing(service: Any, kind: str | None) -> None:
+    before = service.written()
+    for path in ("/api/studies/1/rename", "/api/artifacts/1", "/api/studies"):
+        status, _, _ = service.ask("POST", path, "ann", b'{"study_name": "b", "x": "="}', kind)
+        assert status == 415
+    assert service.written() == before
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 200_000, b'{"a":' * 200_000, b"[1]", b"{", b'{"a":' * 40 + b"1" + b"}" * 40]
+)
+def test_a_body_that_is_no_plain_object(body: bytes) -> None:
+    request = Request({"CONTENT_TYPE": "application/json; charset=utf-8"})
+    with pytest.raises(BadRequest):
+        parsing.check_body(request, body)
+    parsing.check_body(request, b'{"a": {"b": [1]}}')
+    parsing.check_body(Request({}), b"")
+    with pytest.raises(UnsupportedMediaType):
+        parsing.check_body(Request({"CONTENT_TYPE": "application/json-patch+json"}), b"{}")
