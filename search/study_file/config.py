@@ -24,6 +24,7 @@ from studyhall.search.study_file.sections import (
     TrainingSection,
     WorkersSection,
 )
+from studyhall.storage.database import urls
 
 __all__ = [
     "Change",
@@ -123,11 +124,11 @@ def to_dict(study_file: StudyFile) -> dict[str, Any]:
 
 
 def without_password(url: str) -> str:
-    """Return a database URL without its password, whether before the host or in the query."""
+    """Return a database URL without its secrets, whether before the host or in the query."""
     from sqlalchemy.engine import URL, make_url
 
     parts = make_url(url)
-    query = {key: value for key, value in parts.query.items() if key != "password"}
+    query = {key: value for key, value in parts.query.items() if key.lower() not in urls.SECRETS}
     bare = URL.create(
         parts.drivername, parts.username, None, parts.host, parts.port, parts.database, query
     )

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 # A URL without options and escapes, which needs no parser.
 _PLAIN_FILE = re.compile(r"sqlite:///(?P<file>[\w./ +~-]+)", re.ASCII)
+# What libpq takes in a query and shows to nobody (libpq-connect, "dispchar").
+SECRETS = (
+    "password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key",
+)  # fmt: skip
+_IN_QUERY = re.compile(rf"([?&](?:{'|'.join(SECRETS)})=)[^&#]*", re.IGNORECASE)
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
     "nfs4", "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.davfs2",
@@ -90,20 +95,23 @@ def only_here(url: str) -> str:
 
 
 def shown(url: "str | sa.URL") -> str:
-    """Return the URL for printing, with its password masked.
+    """Return the URL for printing, with every secret masked, before the host and in the query.
 
     Examples:
         >>> shown("postgresql://ann:secret@host/db")
         'postgresql://ann:***@host/db'
+        >>> shown("postgresql://host/db?user=ann&sslpassword=secret")
+        'postgresql://host/db?user=ann&sslpassword=***'
     """
     if isinstance(url, str) and file_of(url) is not None:
         return url
     import sqlalchemy as sa
 
     try:
-        return _plain(sa.make_url(url).render_as_string(hide_password=True))
+        text = _plain(sa.make_url(url).render_as_string(hide_password=True))
     except (sa.exc.ArgumentError, ValueError):
-        return re.sub(r":[^:/@]*@", ":***@", str(url))
+        text = re.sub(r":[^:/@]*@", ":***@", str(url))
+    return _IN_QUERY.sub(r"\1***", text)
 
 
 def parse(url: str) -> "sa.URL":
@@ -139,6 +147,10 @@ def check_file(address: Address, create: bool) -> None:
     path = address.file or Path(address.url.database or "")
     if sqlite3.sqlite_version_info < (3, 35):  # the first with RETURNING
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
+    if not create and path.is_file() and path.stat().st_size == 0:
+        raise StorageError(
+            f"{shown(address.text)}: the file is empty, which no database of studies is"
+        )
     if not path.exists() and not create:
         raise StorageError(
             f"{shown(address.text)}: there is no such file; the first launch creates it"

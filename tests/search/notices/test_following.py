@@ -1,9 +1,14 @@
 """Notices about a study: what is worth one, queued once, signed, delivered once."""
 
+import contextlib
 import http.server
 import json
+import os
 import re
+import socket
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -142,6 +147,11 @@ def test_a_notice_is_signed_as_the_documentation_says(db, study, hook, receiver)
     assert not told["is_genuine"](SECRET, headers, body + b" ")
     assert not told["is_genuine"]("another", headers, body)
     assert headers["X-Studyhall-Delivery"] == "incumbent:1"
+    stamp = str(int(time.time()) - 400)
+    signed = f"sha256={webhook.signature(SECRET, stamp, body)}"
+    old = {**headers, "X-Studyhall-Timestamp": stamp, "X-Studyhall-Signature": signed}
+    assert not told["is_genuine"](SECRET, old, body), "it may be somebody's copy"
+    assert told["is_genuine"](SECRET, old, body, longest_s=500)
 
 
 def test_what_is_refused_is_sent_again_later(db, study, hook, receiver):
@@ -157,6 +167,69 @@ def test_what_is_refused_is_sent_again_later(db, study, hook, receiver):
     _forward(db, study)
     follower.deliver()
     assert len(receiver.received) == 1
+
+
+class Drip:
+    """What a receiver answers, piece by piece, for as long as anybody listens."""
+
+    def __init__(self, *pieces):
+        self.pieces, self.asked = pieces, 0
+
+    def __iter__(self):
+        yield from self.pieces
+        while self.pieces[-1]:
+            yield self.pieces[-1]
+
+
+STRANGE = {
+    "nothing": Drip(b""),
+    "garbage": Drip(b"\x16\x03\x01 what?\r\n\r\n", b""),
+    "a status that is none": Drip(b"HTTP/1.1 abc\r\n\r\n", b""),
+    "endless headers": Drip(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+    "an endless line": Drip(b"HTTP/1.1 200 OK\r\nx: ", b"y"),
+    "a drip before the status": Drip(b"H"),
+    "interim answers without end": Drip(b"HTTP/1.1 100 Continue\r\n\r\n"),
+}
+
+
+@pytest.fixture
+def strange():
+    """Starts servers that answer strangely."""
+    with contextlib.ExitStack() as opened:
+
+        def start(answer):
+            listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def serve():
+                with contextlib.suppress(OSError):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(4096)
+                        for piece in answer:
+                            connection.sendall(piece)
+                            time.sleep(0.01)
+
+            threading.Thread(target=serve, daemon=True).start()
+            return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+        yield start
+
+
+@pytest.mark.parametrize("answer", STRANGE.values(), ids=STRANGE)
+def test_a_strange_answer_is_none_and_ends_in_time(strange, answer):
+    began = time.monotonic()
+    hook = Webhook(strange(answer), timeout_s=0.5)
+    assert hook.send(notices.Notice("finished:5", {}, 0.0)) is False
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(strange, receiver, code):
+    there = f"http://127.0.0.1:{receiver.server_address[1]}/in"
+    answer = f"HTTP/1.1 {code} There\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n"
+    hook = Webhook(strange(Drip(answer.encode(), b"")), SECRET)
+    assert hook.send(notices.Notice("finished:5", {}, 0.0)) is False
+    assert receiver.received == []
 
 
 def test_a_receiver_that_is_gone_is_given_up_in_the_end(db, study):
@@ -230,6 +303,8 @@ def test_no_webhook_unless_one_is_named(tmp_path):
     [
         {"STUDYHALL_WEBHOOK": "file:///etc/passwd?token=hush"},
         {"STUDYHALL_WEBHOOK": "http://x", "STUDYHALL_WEBHOOK_SECRET_FILE": "/no/such/file"},
+        {"STUDYHALL_WEBHOOK": "http://x", "STUDYHALL_WEBHOOK_SECRET_FILE": os.devnull},
+        {"STUDYHALL_WEBHOOK": "http://x", "STUDYHALL_WEBHOOK_SECRET_FILE": sys.executable},
     ],
 )
 def test_mistakes_are_told_without_secrets(environment):

@@ -263,6 +263,7 @@ def test_a_study_stored_with_what_is_gone_opens(gone: dict[str, str]) -> None:
     [
         "postgresql://ann:s3cret@host:5432/db?sslmode=require",
         "postgresql+psycopg://ann@host:5432/db?password=s3cret&sslmode=require",
+        "postgresql://ann@host:5432/db?sslpassword=s3cret&sslmode=require&PASSWORD=s3cret",
     ],
 )
 def test_a_password_is_neither_stored_nor_shown(url: str) -> None:

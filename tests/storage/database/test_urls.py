@@ -1,8 +1,9 @@
-"""The places where SQLite can't work, by Linux's list of mounts."""
+"""What a URL may show, and the places where SQLite can't work, by Linux's list of mounts."""
 
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from studyhall.storage.database import urls
@@ -75,3 +76,27 @@ def test_without_a_list_of_mounts_nothing_is_refused(mounts: Path, tmp_path: Pat
 
 def test_this_machines_folder_for_tests_is_fine(tmp_path: Path) -> None:
     assert not urls.is_network(urls.file_system(tmp_path))
+
+
+@pytest.mark.parametrize("before", ["", "ann@", "ann:s3cret@"])
+@pytest.mark.parametrize("first", ["", "sslmode=require&", "user=ann&"])
+def test_no_secret_of_libpq_is_shown(before: str, first: str) -> None:
+    hidden = {
+        option.keyword.decode()
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.dispchar == b"*"
+    }
+    assert {"password", "sslpassword"} <= hidden
+    for name in {*hidden, *urls.SECRETS}:
+        url = f"postgresql://{before}host/db?{first}{name}=s3cret&x=1"
+        assert "s3cret" not in urls.shown(url) and "x=1" in urls.shown(url), name
+        assert "s3cret" not in urls.shown(f"nonsense://{url}"), name
+        assert "s3cret" not in urls.shown(url.replace("host", "host:port")), name
+
+
+def test_an_empty_file_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "studyhall.db"
+    path.touch()
+    with pytest.raises(urls.StorageError, match="the file is empty"):
+        urls.check_file(urls.address(f"sqlite:///{path}"), create=False)
+    urls.check_file(urls.address(f"sqlite:///{path}"), create=True)
