@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from werkzeug.wrappers import Request, Response
 
 from studyhall.search.dashboard import headers, hosts, parsing, prometheus, routes
@@ -17,14 +24,13 @@ from studyhall.search.dashboard.application import Application
 from studyhall.search.dashboard.audit import Audit
 from studyhall.search.dashboard.cache import Cache
 from studyhall.search.dashboard.login import Login, Visitor
-from studyhall.search.dashboard.routes import SAFE, Write
+from studyhall.search.dashboard.routes import LARGEST, SAFE, Write
 from studyhall.search.dashboard.users import Role
 from studyhall.search.dashboard.writes import Writes
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 
 HEALTH, METRICS = "/healthz", "/metrics"
-LARGEST = 64 * 2**20  # bytes of a request; an uploaded file is a single request
 
 
 @dataclass(frozen=True)
@@ -92,16 +98,28 @@ class Guard:
                 self._note(request, refusal.code, who=request.authorization.get("username"))
             raise
 
-    def _write(self, request: Request, visitor: Visitor) -> Any:
+    def _write(self, request: Request, visitor: Visitor) -> Response:
         try:
-            answer = self._permitted(request, visitor)
+            writing, write, body = self._permitted(request, visitor)
         except HTTPException as refusal:
             self._note(request, refusal.code, visitor, refusal.description)
             raise
-        return self._noting(request, visitor, answer)
+        with self._noted(request, visitor) as ended:
+            try:
+                answer = writing.writes.answer(write, request, visitor)
+            except HTTPException as refusal:
+                ended(refusal.code or 0)
+                raise
+            # The body has been read: give the dashboard a fresh copy.
+            request.environ["wsgi.input"] = io.BytesIO(body)
+            found = Response.from_app(writing.app if answer is None else answer, request.environ)
+            ended(found.status_code)
+        if found.status_code == HTTPStatus.NO_CONTENT:  # the page reads JSON from every answer
+            return Response("{}", mimetype="application/json")
+        return found
 
-    def _permitted(self, request: Request, visitor: Visitor) -> Any:
-        """Return what answers a write.
+    def _permitted(self, request: Request, visitor: Visitor) -> tuple[Writing, Write, bytes]:
+        """Return what carries out a write, the write, and the body of its request.
 
         Raises:
             HTTPException: the write is not allowed.
@@ -116,30 +134,31 @@ class Guard:
             raise Forbidden(
                 f"{write.route.what}: received {_a(visitor.role)}, expected {_a(write.route.role)}"
             )
-        return self._carried_out(self.writing, write, request, visitor)
-
-    def _carried_out(
-        self, writing: Writing, write: Write, request: Request, visitor: Visitor
-    ) -> Any:
         body = request.get_data()  # raises where it is too large
         parsing.check_body(request, body)
-        answer = writing.writes.answer(write, request, visitor)
-        # The body has been read: give the dashboard a fresh copy.
-        request.environ["wsgi.input"] = io.BytesIO(body)
-        return writing.app if answer is None else answer
+        if len(body) > write.route.longest:
+            raise RequestEntityTooLarge(
+                f"{write.route.what}: received {len(body):,} bytes, "
+                f"expected at most {write.route.longest:,}"
+            )
+        return self.writing, write, body
 
-    def _noting(self, request: Request, visitor: Visitor, answer: Any) -> Application:
-        """Wrap an answer so that it is recorded in the audit log before it is sent."""
+    @contextlib.contextmanager
+    def _noted(self, request: Request, visitor: Visitor) -> Iterator[Callable[[int], object]]:
+        """Note a write before it is done; the function given adds its status.
 
-        def noted(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            found = Response.from_app(answer, environ)
-            self._note(request, found.status_code, visitor)
-            if found.status_code == HTTPStatus.NO_CONTENT:  # the page reads JSON from every answer
-                found = Response("{}", mimetype="application/json")
-            parts: Iterable[bytes] = found(environ, start_response)
-            return parts
-
-        return noted
+        Raises:
+            ServiceUnavailable: the audit log can't be written, so nothing may be.
+        """
+        about = _about(request) | {"user": visitor.name, "role": visitor.role}
+        with contextlib.ExitStack() as open_line:
+            try:
+                ended = open_line.enter_context(self.audit.before(**about))
+            except OSError as error:
+                raise ServiceUnavailable(
+                    f"nothing was changed: the audit log can't be written ({error.strerror})"
+                ) from error
+            yield ended
 
     def _note(
         self,
@@ -149,15 +168,12 @@ class Guard:
         why: str | None = None,
         who: str | None = None,
     ) -> None:
-        self.audit.note(
-            user=visitor.name if visitor else who,
-            role=visitor.role if visitor else None,
-            address=request.remote_addr,
-            method=request.method,
-            path=request.path,
-            status=code,
-            why=why,
-        )
+        about = _about(request) | {
+            "user": visitor.name if visitor else who,
+            "role": visitor.role if visitor else None,
+        }
+        with contextlib.suppress(OSError):  # refused anyway, whether it can be noted or not
+            self.audit.note(**about, status=code, why=why)
 
     def _health(self) -> Response:
         try:
@@ -178,6 +194,11 @@ def _shown(refusal: HTTPException, request: Request) -> Any:
         if name.lower() in ("www-authenticate", "retry-after"):
             answer.headers.add(name, value)
     return answer
+
+
+def _about(request: Request) -> dict[str, Any]:
+    """Return what the audit log says of a request."""
+    return {"address": request.remote_addr, "method": request.method, "path": request.path}
 
 
 def _a(role: Role) -> str:

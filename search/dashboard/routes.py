@@ -11,6 +11,8 @@ from studyhall.search.dashboard.users import Role
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
+LARGEST = 64 * 2**20  # bytes of a request; an uploaded file is a single request
+
 Closed = Literal["never", "study", "database"]
 
 
@@ -25,6 +27,7 @@ class Route:
         what: The name of the action, by which it is handled and shown in refusals.
         closed: "study": refused while workers are on the study; "database": while workers are on
             any study of the database.
+        longest: The most bytes of the request's body.
     """
 
     method: str
@@ -32,6 +35,7 @@ class Route:
     role: Role
     what: str
     closed: Closed = "never"
+    longest: int = 64 * 2**10
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -43,8 +47,8 @@ class Route:
 ROUTES = (
     Route("PUT", "/api/studies/<study>/note", Role.EDITOR, "note"),
     Route("PUT", "/api/studies/<study>/<trial>/note", Role.EDITOR, "note"),
-    Route("POST", "/api/artifacts/<study>", Role.EDITOR, "attach"),
-    Route("POST", "/api/artifacts/<study>/<trial>", Role.EDITOR, "attach"),
+    Route("POST", "/api/artifacts/<study>", Role.EDITOR, "attach", longest=LARGEST),
+    Route("POST", "/api/artifacts/<study>/<trial>", Role.EDITOR, "attach", longest=LARGEST),
     Route("POST", "/api/trials/<trial>/tell", Role.EDITOR, "stop"),
     Route("DELETE", "/api/studies/<study>", Role.ADMIN, "delete"),
     Route("DELETE", "/api/artifacts/<study>/<id>", Role.ADMIN, "detach"),

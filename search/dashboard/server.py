@@ -17,8 +17,9 @@ from studyhall.search.dashboard import application, hosts, misplaced
 from studyhall.search.dashboard.audit import Audit
 from studyhall.search.dashboard.cache import Cache
 from studyhall.search.dashboard.files import Files
-from studyhall.search.dashboard.guard import LARGEST, Guard, Writing
+from studyhall.search.dashboard.guard import Guard, Writing
 from studyhall.search.dashboard.login import Login
+from studyhall.search.dashboard.routes import LARGEST
 from studyhall.search.dashboard.writes import Writes
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database, read_only

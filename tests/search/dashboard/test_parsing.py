@@ -163,3 +163,26 @@ def test_a_body_that_is_no_plain_object(body: bytes) -> None:
     parsing.check_body(Request({}), b"")
     with pytest.raises(UnsupportedMediaType):
         parsing.check_body(Request({"CONTENT_TYPE": "application/json-patch+json"}), b"{}")
+
+
+def test_what_cant_be_noted_is_not_done(service: Any) -> None:
+    before, audit = service.written(), service.folder / "audit"
+    kept = audit.read_bytes()
+    audit.unlink()
+    audit.symlink_to("/dev/full")  # a disk without space
+    status, _, content = service.ask(
+        "POST", "/api/studies/1/rename", "ann", b'{"study_name": "b"}', "application/json"
+    )
+    assert (status, service.written()) == (503, before)
+    assert b"nothing was changed" in content
+    assert service.ask("PUT", "/api/studies/1/note", "vic", b"{}", "application/json")[0] == 403
+    audit.unlink()
+    audit.write_bytes(kept)
+
+
+def test_a_note_has_an_end(service: Any) -> None:
+    note = {"body": "x" * 70_000, "version": 1}
+    said, kind = json.dumps(note).encode(), "application/json"
+    before = service.written()
+    assert service.ask("PUT", "/api/studies/1/note", "ann", said, kind)[0] == 413
+    assert service.written() == before
