@@ -81,6 +81,7 @@ class Guard:
         hosts.check(request, self.hosts)
         if request.path == HEALTH:
             return self._health()
+        self._check_database()
         visitor = self._visitor(request)
         if request.method not in SAFE:
             return self._write(request, visitor)
@@ -174,6 +175,17 @@ class Guard:
         }
         with contextlib.suppress(OSError):  # refused anyway, whether it can be noted or not
             self.audit.note(**about, status=code, why=why)
+
+    def _check_database(self) -> None:
+        """Check that SQLite's file is still the one that was opened: Optuna would not notice.
+
+        Raises:
+            ServiceUnavailable: it is not.
+        """
+        try:
+            self.db.check_place()
+        except StorageError as error:
+            raise ServiceUnavailable(str(error)) from error
 
     def _health(self) -> Response:
         try:

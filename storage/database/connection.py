@@ -2,12 +2,15 @@
 
 import contextlib
 import math
+import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from studyhall.storage.database import dialects, urls, versions
 from studyhall.storage.database.transaction import Row, Transaction
@@ -43,8 +46,11 @@ class Database:
         self.kind: Literal["sqlite", "postgresql"] = address.kind
         self.away_since: float | None = None
         self.back_since: float | None = None
+        if address.file is not None:  # a program may change its working directory
+            address = replace(address, file=address.file.absolute())
         self._address = address
         self._connection: Any = None  # of the driver
+        self._place: Place | None = None  # of a SQLite file, since it was first opened
         self._number = 0  # counts the connections opened so far
         self._lock = threading.RLock()
 
@@ -80,7 +86,10 @@ class Database:
     @property
     def file(self) -> Path:
         """The file of a SQLite database."""
-        return self._address.file or Path(self.url.database or "")
+        written = self.url.database if self._address.file is None else None
+        if written is not None and written.startswith("file:"):  # a URI, for options of SQLite's
+            return Path(unquote(urlsplit(written).path))
+        return self._address.file or Path(written or "")
 
     def __str__(self) -> str:
         """Return the database's URL, without the password."""
@@ -168,10 +177,28 @@ class Database:
         self._heard()
         return result
 
+    def check_place(self) -> None:
+        """Check that a SQLite file is still the one that was opened.
+
+        A process that has it open could write on into a file that nobody else will ever read.
+
+        Raises:
+            StorageError: it was deleted, moved or replaced.
+        """
+        if self._place is not None and not self._place.is_kept():
+            raise StorageError(
+                f"{self}: the file was deleted, moved or replaced while it was in use; "
+                "put it back, or begin with what is there now; checkpoints and models of the "
+                "trials are kept in the artifacts' folder"
+            )
+
     def _connected(self) -> Any:
+        self.check_place()
         if self._connection is None:
             self._connection = dialects.connect(self._address)
             self._number += 1
+            if self.kind == "sqlite" and self._place is None:
+                self._place = Place.of(self.file)
         return self._connection
 
     def _undo(self, transaction: Transaction, begin: str | None, error: BaseException) -> None:
@@ -235,6 +262,37 @@ class Database:
             if not isinstance(error, RuntimeError) and not dialects.cause(error, self.kind):
                 raise
             raise StorageError(f"{self}: {_reason(error)}") from error
+
+
+@dataclass(frozen=True)
+class Place:
+    """The file at a path, by its device and number.
+
+    Attributes:
+        path: absolute.
+        file: device and inode.
+    """
+
+    path: str
+    file: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "Place | None":
+        """Return the place of a file; None if there is none, such as that of a URI."""
+        found = _file(str(path))
+        return None if found is None else cls(os.path.abspath(path), found)
+
+    def is_kept(self) -> bool:
+        """Return True if the same file lies there now."""
+        return _file(self.path) == self.file
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _pauses() -> Iterator[float]:

@@ -186,3 +186,20 @@ def test_a_note_has_an_end(service: Any) -> None:
     before = service.written()
     assert service.ask("PUT", "/api/studies/1/note", "ann", said, kind)[0] == 413
     assert service.written() == before
+
+
+def test_a_database_that_was_replaced_is_neither_healthy_nor_written(service: Any) -> None:
+    path, aside = service.folder / "studyhall.db", service.folder / "aside.db"
+    service.ask("GET", "/api/studies", "ann")
+    path.rename(aside)
+    said = b'{"study_name": "b"}'
+    assert service.ask("GET", "/healthz", "ann")[0] == 503
+    for method, address, body in (
+        ("POST", "/api/studies/1/rename", said),
+        ("GET", "/dashboard", b""),
+    ):
+        status, _, content = service.ask(method, address, "ann", body, "application/json")
+        assert status == 503 and b"replaced" in content
+    assert not path.exists()
+    aside.rename(path)
+    assert service.ask("GET", "/healthz", "ann")[0] == 200

@@ -15,7 +15,14 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from studyhall.storage.database import Database, Transaction, connection, dialects, urls
+from studyhall.storage.database import (
+    Database,
+    Transaction,
+    connection,
+    dialects,
+    read_only,
+    urls,
+)
 from studyhall.storage.database import setup as creation
 from studyhall.storage.database.urls import StorageAway, StorageError
 from studyhall.storage.database.versions import VERSION
@@ -236,3 +243,46 @@ def test_a_plain_url_is_read_as_sqlalchemy_reads_it(url: str) -> None:
     address, theirs = urls.address(url), urls.parse(url)
     assert address.file is None if theirs.query else str(address.file) == theirs.database
     assert urls.shown(url) == theirs.render_as_string()
+
+
+REPLACED = "the file was deleted, moved or replaced while it was in use"
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_file_that_is_no_longer_the_one_that_was_opened(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a b%20é.db"
+    url = sa.URL.create("sqlite", database=str(path)).render_as_string()
+    db = Database.open(url)
+    reader, other = read_only.opened(db), db.another()
+    for each in (db, reader, other):
+        each.statement(lambda t: t.run("SELECT 1"))
+    aside = tmp_path / "aside.db"
+    if how == "deleted":
+        path.unlink()
+    else:
+        path.rename(aside)
+    if how == "replaced":
+        Database.open(url).close()
+    for each in (db, reader, other):
+        with pytest.raises(StorageError, match=REPLACED):
+            each.transaction(lambda t: t.run("SELECT 1"))
+        each.close()  # as after an outage: a new connection must not create another file
+        with pytest.raises(StorageError, match=REPLACED):
+            each.snapshot(lambda t: t.run("SELECT 1"))
+    assert path.exists() == (how == "replaced")
+    if how == "moved":
+        aside.rename(path)
+        assert db.statement(lambda t: t.value("SELECT 7")) == 7, "it was put back"
+    for each in (db, reader, other):
+        each.close()
+
+
+def test_a_working_directory_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    db = Database.open("sqlite:///studyhall.db")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    for _ in range(2):
+        assert db.statement(lambda t: t.value("SELECT 7")) == 7
+        db.close()
+    assert not (tmp_path / "below" / "studyhall.db").exists()
