@@ -8,7 +8,8 @@
 # --small runs the same on the CPU, shortened, to see that the script itself works. What the
 # commands print goes into FOLDER (a new one below /tmp unless given), the findings to the terminal.
 # CIFAR-10 is fetched by Keras, unless $CIFAR10 names an .npz file that holds it.
-# $STUDYHALL and $PYTHON name the command and its Python; those of .venv unless set.
+# $TRIALS says how many trials sharing takes; $STUDYHALL and $PYTHON name the command and its Python,
+# which are those of .venv unless set.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +17,7 @@ studyhall=${STUDYHALL:-$root/.venv/bin/studyhall}
 python=${PYTHON:-$root/.venv/bin/python}
 every='machine pinning digits sharing memory precision killed exact vgg doctor'
 backend=jax small='' steps=$every folder=''
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2; }
 while [ $# -gt 0 ]; do
   case $1 in
     --backend) backend=$2; shift ;;
@@ -159,7 +160,7 @@ sharing() {
   say "a cnn: one worker on a GPU, then two, which share it"
   local each watching
   for each in 1 2; do
-    pictures "cnn-$each" "$(full 8 2)" "$(full 10 3)"
+    pictures "cnn-$each" "${TRIALS:-$(full 8 2)}" "$(full 10 3)"
     (while sleep 2; do gpu_memory; done) >"memory-$each.txt" &
     watching=$!
     if [ -n "$small" ]; then
@@ -174,15 +175,45 @@ sharing() {
   done
 }
 
+# The memory that the backend grants one of two workers on the first GPU.
+shared_limit() {
+  cat >limit.py <<'CODE'
+import os
+
+from studyhall.search.process import device, gpus
+
+gpu = gpus.visible()[0]
+os.environ.update(device.Device(gpu, workers=2).environment())
+device.limit_memory()
+if os.environ["KERAS_BACKEND"] == "jax":
+    import jax
+
+    granted = jax.local_devices()[0].memory_stats()["bytes_limit"] // 2**20
+else:
+    import torch
+
+    held = []
+    try:
+        while True:
+            held.append(torch.empty(2**28, dtype=torch.uint8, device="cuda"))
+    except torch.OutOfMemoryError:
+        granted = 256 * len(held)
+print(f"of {gpus.memory_mib(gpu)} MiB one of two workers may take {os.environ[device.LIMIT]}, and gets {granted}")
+CODE
+  KERAS_BACKEND=$backend "$python" limit.py || fail "the limit of a worker's memory"
+}
+
 memory() {
   say "a trial that takes more than a worker's half of the GPU, beside one that does not"
   [ -z "$small" ] || { echo "not on the CPU"; return; }
+  shared_limit
   pictures memory 3 2
   sed -i -e 's/^family = .*/family = "mlp"/' -e '/^depth/d' -e 's/^width = .*/width = [32, 60000]/' memory.toml
   printf '[[trials]]\nwidth = 32\n[[trials]]\nwidth = 60000\n[[trials]]\nwidth = 32\n' >>memory.toml
   launch memory --gpus 0 --workers-per-gpu 2
   "$studyhall" trials memory
-  "$studyhall" trials memory | grep 60000 | grep -q 'failed.*memory' || fail "it did not run out of memory"
+  "$studyhall" trials memory --csv memory.csv
+  grep 60000 memory.csv | grep -q 'out of memory' || fail "it did not run out of memory"
 }
 
 precision() {
