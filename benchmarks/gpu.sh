@@ -251,13 +251,14 @@ killed() {
 
 exact() {
   say "a training that is to reproduce"
+  local flags=${XLA_FLAGS:-}
   pictures exact 1 "$(full 10 2)"
   if [ "$backend" = jax ] && [ -z "$small" ]; then
-    export XLA_FLAGS=--xla_gpu_deterministic_ops=true
+    export XLA_FLAGS="$flags --xla_gpu_deterministic_ops=true"
   fi
   launch exact --gpus "$gpu"
   replay exact 0
-  unset XLA_FLAGS
+  export XLA_FLAGS=$flags
 }
 
 vgg() {
