@@ -29,7 +29,10 @@ class Noted(NamedTuple):
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
+    """The observer of an epoch: logs, and seconds of the first batch and of the validation.
+
+    It must not listen to ends of batches: `fit` would then wait for the device after each of them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,14 +40,18 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.first_batch_s = self.validation_s = self._began = 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self._began = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if batch == 0:
-            self.first_batch_s = time.perf_counter() - self._began
+            self._began = time.perf_counter()
+        elif not self.first_batch_s:
+            self._first_batch_ended()
 
     def on_test_begin(self, logs: Any = None) -> None:
+        if not self.first_batch_s:  # there was only one
+            self._first_batch_ended()
         self._began = time.perf_counter()
+
+    def _first_batch_ended(self) -> None:
+        self.first_batch_s = time.perf_counter() - self._began
 
     def on_test_end(self, logs: Any = None) -> None:
         self.validation_s = time.perf_counter() - self._began

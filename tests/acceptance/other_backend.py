@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import textwrap
+import threading
 from typing import Any
 
 import keras
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from studyhall.search.process import device
 from studyhall.search.process.stop import Stop
-from studyhall.search.training import backend, batches, checkpoint, feeding, memory
+from studyhall.search.training import backend, batches, checkpoint, feeding, memory, observers
 from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.feeding import Samples
 from studyhall.search.training.settings import Settings
@@ -137,6 +139,26 @@ def test_continued_equals_uninterrupted(
         np.testing.assert_array_equal(array, other)
 
 
+class Read:
+    """A number on a device: remembers which threads have asked for it, and so waited."""
+
+    def __init__(self) -> None:
+        self.by: set[threading.Thread] = set()
+
+    def __float__(self) -> float:
+        self.by.add(threading.current_thread())
+        return 1.0
+
+
+def test_nobody_waits_for_the_device_between_two_batches() -> None:
+    """Reading a batch's loss waits until a GPU has computed it; meanwhile no next one is sent."""
+    callbacks, loss = keras.callbacks.CallbackList([observers.Watch()]), Read()
+    callbacks.on_train_begin()
+    callbacks.on_train_batch_end(0, {"loss": loss})
+    callbacks.on_train_end()
+    assert threading.current_thread() not in loss.by
+
+
 def test_sparse_rows_are_fed_as_dense_ones() -> None:
     x = scipy.sparse.random(40, 6, 0.3, "csr", np.float32, random_state=1)
     y, order = np.arange(40) % 3, feeding.shuffled(1, 1, 40)
@@ -241,6 +263,6 @@ def test_what_a_backend_says_of_memory_and_of_ones_own_model() -> None:
 
 
 def test_the_memory_of_trainings_is_counted_and_released() -> None:
-    assert not backend.on_gpu() and not backend.rounds_to_tf32()
+    assert backend.on_gpu() == backend.rounds_to_tf32() == (device.gpu() is not None)
     assert memory.spare_bytes() > 0
     memory.release()

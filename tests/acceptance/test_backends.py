@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studyhall.search.process.device import Device
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
@@ -34,13 +35,13 @@ EACH = [pytest.param(name, marks=without(name)) for name in ("jax", "torch")]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of a process that can't import TensorFlow; JAX compiles little, and once."""
+    """Of a process that can't import TensorFlow, on the CPU; JAX compiles little, and once."""
     folder = tmp_path_factory.mktemp("environment")
     (folder / "tensorflow.py").write_text("raise ImportError('not in this test')\n")
     own = os.environ.get("PYTHONPATH")
     return {
         "PYTHONPATH": os.pathsep.join([str(folder), *([own] if own else [])]),
-        "JAX_PLATFORMS": "cpu",
+        **Device().environment(),  # of the CPU, also where there is a GPU
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
