@@ -46,6 +46,14 @@ def dashboard(
             help="Another host name to answer to, such as a proxy's; may be repeated.",
         ),
     ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            envvar="STUDYHALL_PROXY",
+            help="Address of a proxy that is trusted to name the clients'; may be repeated.",
+        ),
+    ] = None,
     audit: Annotated[
         Path, typer.Option(metavar="FILE", help="The audit log, which records every change.")
     ] = Path("studyhall-audit.jsonl"),
@@ -54,7 +62,7 @@ def dashboard(
     from studyhall.search.dashboard import server  # slow to import; --help doesn't need it
 
     quiet.hush_optuna()
-    access = server.Access(users_file, read_only, allow_host or (), audit)
+    access = server.Access(users_file, read_only, allow_host or (), audit, proxy or ())
     with closing(Database.open(storage or default_url())) as db:
         server.serve(
             db,

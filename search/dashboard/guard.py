@@ -151,7 +151,7 @@ class Guard:
         Raises:
             ServiceUnavailable: the audit log can't be written, so nothing may be.
         """
-        about = _about(request) | {"user": visitor.name, "role": visitor.role}
+        about = self._about(request) | {"user": visitor.name, "role": visitor.role}
         with contextlib.ExitStack() as open_line:
             try:
                 ended = open_line.enter_context(self.audit.before(**about))
@@ -169,12 +169,17 @@ class Guard:
         why: str | None = None,
         who: str | None = None,
     ) -> None:
-        about = _about(request) | {
+        about = self._about(request) | {
             "user": visitor.name if visitor else who,
             "role": visitor.role if visitor else None,
         }
         with contextlib.suppress(OSError):  # refused anyway, whether it can be noted or not
             self.audit.note(**about, status=code, why=why)
+
+    def _about(self, request: Request) -> dict[str, Any]:
+        """Return what the audit log says of a request."""
+        address = request.remote_addr if self.login is None else self.login.address(request)
+        return {"address": address, "method": request.method, "path": request.path}
 
     def _check_database(self) -> None:
         """Check that SQLite's file is still the one that was opened: Optuna would not notice.
@@ -206,11 +211,6 @@ def _shown(refusal: HTTPException, request: Request) -> Any:
         if name.lower() in ("www-authenticate", "retry-after"):
             answer.headers.add(name, value)
     return answer
-
-
-def _about(request: Request) -> dict[str, Any]:
-    """Return what the audit log says of a request."""
-    return {"address": request.remote_addr, "method": request.method, "path": request.path}
 
 
 def _a(role: Role) -> str:

@@ -1,10 +1,13 @@
 """The login by HTTP Basic or bearer token, checked against the users file.
 
-After too many failed logins a client has to wait, longer each time.
+After too many failed logins a client has to wait, longer each time: one that tries one name, one
+that tries many names, and whoever tries one name from many addresses. A password that was right
+before is not made to wait, so that nobody can lock another out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import math
@@ -13,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +29,12 @@ from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role, User
 from studyhall.search.study_file.config_error import ConfigError
 
-FREE = 4  # failed logins in a row without a wait
+FREE = 4  # failed logins in a row without a wait, of one address with one name
+FREE_OF_ADDRESS = 20  # of one address, whatever the name
+FREE_OF_NAME = 50  # of one name, from wherever
+HASHES = 2  # passwords whose slow check may go on at a time: each takes 32 MiB and a processor
+HASH_WAIT_S = 5.0  # for a turn
+LONGEST_NAME = 200  # characters; longer ones are nobody's
 LONGEST_S = 300.0  # the longest wait
 FORGOTTEN_S = 3600.0  # after which failed logins are forgotten
 MOST = 10_000  # clients whose failed logins are remembered
@@ -42,14 +50,19 @@ class Tries:
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait_s(self, who: str) -> float:
-        """Return the seconds until a client may log in again: 1, 2, 4 … 300 after a failure."""
+    def wait_s(self, who: str, free: int = FREE) -> float:
+        """Return the seconds until a client may log in again: 1, 2, 4 … 300 after a failure.
+
+        Args:
+            who: the client.
+            free: failures without a wait.
+        """
         with self._lock:
             count, last = self._wrong.get(who, (0, 0.0))
         since_s = self._clock() - last
-        if count <= FREE or since_s > FORGOTTEN_S:
+        if count <= free or since_s > FORGOTTEN_S:
             return 0.0
-        return max(0.0, min(2.0 ** (count - FREE - 1), LONGEST_S) - since_s)
+        return max(0.0, min(2.0 ** min(count - free - 1, 10), LONGEST_S) - since_s)
 
     def wrong(self, who: str) -> None:
         """Record a failed login."""
@@ -77,12 +90,18 @@ class Visitor:
 class Login:
     """The login against a users file; changes of the file take effect at the next request.
 
+    Args:
+        path: the users file.
+        proxies: addresses of proxies that are trusted to name the client's address.
+
     Raises:
         ConfigError: the file can't be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, proxies: Iterable[str] = ()) -> None:
         self._path = path
+        self._proxies = frozenset(proxies)
+        self._hashing = threading.BoundedSemaphore(HASHES)
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._users: dict[str, User] = {}
@@ -103,23 +122,51 @@ class Login:
         given = request.authorization
         if given is None:
             raise _unauthorized("log in")
-        who = f"{request.remote_addr} {given.username if given.type == 'basic' else ''}"
-        wait_s = self._tries.wait_s(who)
+        if self._was_right(given):
+            return _visitor(self._known(given))
+        limits = self._limits(request, given)
+        wait_s = max(self._tries.wait_s(who, free) for who, free in limits.items())
         if wait_s > 0:
             raise TooManyRequests("too many failed logins", retry_after=math.ceil(wait_s))
         user = self._known(given)
         if user is None:
-            self._tries.wrong(who)
+            for who in limits:
+                self._tries.wrong(who)
             raise _unauthorized("wrong name, password or token")
-        self._tries.right(who)
-        return Visitor(user.name, user.role)
+        self._tries.right(next(iter(limits)))
+        return _visitor(user)
+
+    def address(self, request: Request) -> str:
+        """Return the client's address; from a trusted proxy, the one that this saw."""
+        seen = [request.remote_addr or "", *reversed(request.access_route)]
+        return next((each for each in seen if each not in self._proxies), seen[0])
+
+    def _limits(self, request: Request, given: Authorization) -> dict[str, int]:
+        """Return how many failures are free, by what they are counted for: first the client."""
+        address = self.address(request)
+        if given.type != "basic":  # tokens are too long to be guessed, and cost nothing to check
+            return {f"token {address}": FREE_OF_ADDRESS}
+        name = (given.username or "")[:LONGEST_NAME]
+        return {
+            f"{address} {name}": FREE,
+            f"address {address}": FREE_OF_ADDRESS,
+            f"name {name}": FREE_OF_NAME,
+        }
+
+    def _was_right(self, given: Authorization) -> bool:
+        """Return True if this very name and password were right before, and still are."""
+        user = self._refresh().get(given.username or "") if given.type == "basic" else None
+        if user is None or user.password is None:
+            return False
+        return self._mark(user.password, given.password or "") in self._right
 
     def _known(self, given: Authorization) -> User | None:
         known = self._refresh()
         if given.type == "basic":
             user = known.get(given.username or "")
             hashed = user.password if user is not None else None
-            right = self._is_right(hashed or self._nobody, given.password or "")
+            with self._turn():
+                right = self._is_right(hashed or self._nobody, given.password or "")
             return user if right and hashed is not None else None
         mark = users.fingerprint(given.token or "")
         same = (user for user in known.values() if hmac.compare_digest(user.token or "", mark))
@@ -130,8 +177,7 @@ class Login:
 
         Remember correct ones, by a keyed hash, since browsers send the password with every request.
         """
-        pair = hashed.encode() + b"\0" + password.encode()
-        mark = hashlib.blake2b(pair, key=self._key).digest()
+        mark = self._mark(hashed, password)
         if mark in self._right:
             return True
         if not check_password_hash(hashed, password):
@@ -140,6 +186,24 @@ class Login:
             self._right.clear()
         self._right.add(mark)
         return True
+
+    def _mark(self, hashed: str, password: str) -> bytes:
+        pair = hashed.encode() + b"\0" + password.encode(errors="surrogatepass")
+        return hashlib.blake2b(pair, key=self._key).digest()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until one of the few slow checks that go on at a time may begin.
+
+        Raises:
+            TooManyRequests: too many wait already.
+        """
+        if not self._hashing.acquire(timeout=HASH_WAIT_S):
+            raise TooManyRequests("too many logins at once", retry_after=math.ceil(HASH_WAIT_S))
+        try:
+            yield
+        finally:
+            self._hashing.release()
 
     def _refresh(self) -> dict[str, User]:
         """Return the current users of the file; nobody if the file has become unusable."""
@@ -154,6 +218,12 @@ class Login:
                     users.read(self._path)  # at the start, raises the reason
                 self._users, self._stamp = {}, (0, 0)
             return self._users
+
+
+def _visitor(user: User | None) -> Visitor:
+    if user is None:  # the users file has changed in between
+        raise _unauthorized("wrong name, password or token")
+    return Visitor(user.name, user.role)
 
 
 def _unauthorized(why: str) -> Unauthorized:

@@ -21,18 +21,18 @@ NUMBER = re.compile(rf"/-?\d{{{LONGEST_NUMBER + 1},}}(/|$)")
 DEEPEST = 32  # levels of a body's JSON; the dashboard's own have three
 
 
-def check_path(environ: dict[str, Any]) -> None:
+def check_path(wsgi: dict[str, Any]) -> None:
     """Check that a request's path is one that all parsers read alike.
 
     Raises:
         BadRequest: it is not.
     """
-    written = environ.get("PATH_INFO") or "/"
+    written = wsgi.get("PATH_INFO") or "/"
     try:
         path = written.encode("latin-1").decode("utf-8")
     except UnicodeError as error:
         raise BadRequest("the path is not valid UTF-8") from error
-    if environ.get("SCRIPT_NAME") or not PATH.fullmatch(path):
+    if wsgi.get("SCRIPT_NAME") or not PATH.fullmatch(path):
         raise BadRequest(
             "the path contains empty or dotted segments, backslashes or control characters"
         )

@@ -9,9 +9,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 import waitress
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 
 from studyhall.search.dashboard import application, hosts, misplaced
 from studyhall.search.dashboard.audit import Audit
@@ -29,6 +32,9 @@ from studyhall.storage.studies import studies
 
 HOST, PORT = "127.0.0.1", 8080
 THREADS = 8  # a browser holds up to six connections
+CONNECTIONS = 1000  # at a time: slow ones must not keep others out
+IDLE_S = 30  # without a byte, after which a connection is closed
+UNKNOWN_BYTES = 2**16  # of a request's body that are read from somebody who names no login
 AUDIT = Path("studyhall-audit.jsonl")
 
 
@@ -41,12 +47,14 @@ class Access:
         read_only: Refuse all writes.
         names: Further host names to answer to, such as a proxy's.
         audit: The audit log's path.
+        proxies: Addresses of proxies that are trusted to name the client's address.
     """
 
     users: Path | None = None
     read_only: bool = False
     names: Sequence[str] = ()
     audit: Path = AUDIT
+    proxies: Sequence[str] = ()
 
 
 def serve(
@@ -75,13 +83,43 @@ def serve(
     _refuse_strangers(host, access)
     with _listening(host, port) as listener:
         app = guarded(db, access, remark)
-        server = waitress.create_server(
-            app, sockets=[listener], threads=THREADS, max_request_body_size=LARGEST, ident=None
-        )
+        server = _server(app, listener)
         threading.Thread(target=_warm, args=(app,), daemon=True).start()
         with _ended_by_sigterm(), contextlib.suppress(KeyboardInterrupt):
             started(f"http://{_bracketed(host)}:{listener.getsockname()[1]}")
             server.run()
+
+
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses a large body of somebody who names no login before it is read."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        large = self.chunked or self.content_length > UNKNOWN_BYTES
+        if large and "AUTHORIZATION" not in self.headers:
+            raise ParsingError(f"log in to send more than {UNKNOWN_BYTES:,} bytes")
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Parser
+
+
+def _server(app: Guard, listener: socket.socket) -> Any:
+    """Return a server of the dashboard, which many slow clients can't stop."""
+    server = waitress.create_server(
+        app,
+        sockets=[listener],
+        threads=THREADS,
+        max_request_body_size=LARGEST,
+        ident=None,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_S,
+        cleanup_interval=5,
+        asyncore_use_poll=True,  # select() knows only 1,024 descriptors
+    )
+    if app.login is not None:
+        server.channel_class = _Channel
+    return server
 
 
 def guarded(
@@ -92,7 +130,7 @@ def guarded(
     Raises:
         ConfigError: The users file or the audit log cannot be used.
     """
-    login = None if access.users is None else Login(access.users)
+    login = None if access.users is None else Login(access.users, access.proxies)
     refused = read_only.prepare_role(db)
     if refused is not None:
         remark(f"viewers' connections are read-only by session, not by database role: {refused}")

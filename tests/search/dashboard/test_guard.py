@@ -1,10 +1,13 @@
 """The guarded dashboard over real HTTP, on both kinds of databases: who may do what."""
 
+import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import optuna
 import pytest
@@ -151,6 +154,24 @@ def test_every_answer_has_the_headers(service: Service) -> None:
             assert headers["X-Frame-Options"] == "DENY"
             assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
             assert headers["Server"] is None
+
+
+def test_slow_connections_keep_nobody_out(service: Service) -> None:
+    address = urlsplit(service.dashboard.url)
+    with contextlib.ExitStack() as opened:
+        for _ in range(150):
+            slow = socket.create_connection((address.hostname, address.port))
+            opened.enter_context(slow).sendall(b"GET /dashboard HTTP/1.1\r\nHost: local")
+        assert service.ask("GET", "/healthz").status == 200
+
+
+def test_whoever_names_no_login_sends_no_large_body(service: Service) -> None:
+    address = urlsplit(service.dashboard.url)
+    start = "POST /api/artifacts/1 HTTP/1.1\r\nHost: localhost\r\n"
+    for length in ("Content-Length: 60000000", "Transfer-Encoding: chunked"):
+        with socket.create_connection((address.hostname, address.port), 60) as asked:
+            asked.sendall(f"{start}{length}\r\n\r\n".encode())
+            assert asked.recv(4096).startswith(b"HTTP/1.1 400 "), "answered before the body"
 
 
 # Who may write

@@ -1,5 +1,8 @@
 """The sender of a request, known by password or by token."""
 
+import threading
+import time
+
 import pytest
 from werkzeug.datastructures import Authorization
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -62,16 +65,103 @@ def test_without_a_login_one_is_asked_for(people):
         Login(people[0]).visitor(Request(EnvironBuilder().get_environ()))
 
 
+def refused(door, **given):
+    """Ask with a login that is refused; whether it was for too many tries."""
+    with pytest.raises((Unauthorized, TooManyRequests)) as found:
+        door.visitor(request(**given))
+    return found.type is TooManyRequests
+
+
+def guess(door, name="ann", address="192.0.2.1", password="wrong"):
+    return refused(door, username=name, password=password, address=address)
+
+
 def test_too_many_wrong_tries_make_even_the_right_one_wait(people):
     door = Login(people[0])
-    for _ in range(FREE + 1):
-        with pytest.raises(Unauthorized):
-            door.visitor(request(username="ann", password="wrong"))
-    with pytest.raises(TooManyRequests) as refused:
+    assert [guess(door) for _ in range(FREE + 1)] == [False] * (FREE + 1)
+    with pytest.raises(TooManyRequests) as found:
         door.visitor(request(username="ann", password=PASSWORD))
-    assert dict(refused.value.get_headers())["Retry-After"] == "1"
+    assert dict(found.value.get_headers())["Retry-After"] == "1"
     elsewhere = request(username="ann", password=PASSWORD, address="192.0.2.2")
     assert door.visitor(elsewhere).name == "ann"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Checks of passwords that take no time."""
+    monkeypatch.setattr(login, "check_password_hash", lambda _, given: given == PASSWORD)
+
+
+def test_many_names_from_one_address_and_many_addresses_for_one_name(people, quick):
+    door = Login(people[0])
+    tried = [guess(door, f"name{number}") for number in range(login.FREE_OF_ADDRESS + 2)]
+    assert tried == [False] * (login.FREE_OF_ADDRESS + 1) + [True]
+    assert not guess(door, address="192.0.2.2"), "others are not locked out"
+    door = Login(people[0])
+    tried = [guess(door, address=f"10.0.0.{each}") for each in range(login.FREE_OF_NAME + 2)]
+    assert tried == [False] * (login.FREE_OF_NAME + 1) + [True]
+
+
+def test_whoever_was_right_before_is_not_locked_out(people, quick):
+    door = Login(people[0])
+    ann = request(username="ann", password=PASSWORD)
+    door.visitor(ann)
+    for number in range(login.FREE_OF_NAME + 5):
+        guess(door, address=f"10.0.0.{number}")
+        guess(door, f"name{number}")
+    assert guess(door) and door.visitor(ann).name == "ann"
+
+
+def test_tokens_have_a_counter_of_their_own(people, quick):
+    door = Login(people[0])
+    for _ in range(login.FREE_OF_ADDRESS + 5):
+        last = refused(door, kind="bearer", token="x" * 43)
+    assert last
+    assert door.visitor(request(username="ann", password=PASSWORD)).name == "ann"
+
+
+def test_a_trusted_proxy_names_the_client_and_nobody_else_does(people, quick):
+    def behind(proxy, client, name="ann"):
+        asked = request(username=name, password="wrong", address=proxy)
+        asked.environ["HTTP_X_FORWARDED_FOR"] = f"203.0.113.9, {client}"
+        return Request(asked.environ)
+
+    door = Login(people[0], ["192.0.2.1"])
+    assert door.address(behind("192.0.2.1", "10.0.0.7")) == "10.0.0.7"
+    assert door.address(behind("192.0.2.8", "10.0.0.7")) == "192.0.2.8"
+    assert door.address(request(username="ann", password="wrong")) == "192.0.2.1"
+    for number in range(login.FREE_OF_ADDRESS + 5):
+        with pytest.raises((Unauthorized, TooManyRequests)):
+            door.visitor(behind("192.0.2.1", "10.0.0.7", f"name{number}"))
+    with pytest.raises(Unauthorized):
+        door.visitor(behind("192.0.2.1", "10.0.0.8"))
+
+
+def test_few_slow_checks_at_a_time(people, monkeypatch):
+    at_once, most, lock = [0], [0], threading.Lock()
+
+    def check(*_):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.05)
+        with lock:
+            at_once[0] -= 1
+        return False
+
+    monkeypatch.setattr(login, "check_password_hash", check)
+    monkeypatch.setattr(login, "HASH_WAIT_S", 0.12)
+    door, found = Login(people[0]), []
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(guess(door, address=f"10.0.1.{n}")))
+        for n in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == login.HASHES and len(found) == 20
+    assert any(found), "who has waited too long is told to come again"
 
 
 def test_the_slow_check_is_made_once_and_no_password_is_kept(people, monkeypatch):
