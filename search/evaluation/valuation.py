@@ -69,6 +69,26 @@ class Valuation:
         found = {} if own else self._measured(model, part)
         return found[name] if name in found else self._evaluated(name, model, fold, part)
 
+    def value_of(self, outputs: NDArray[Any], part: Part) -> float | None:
+        """Return the value of the study's first objective for outputs of another kind of model.
+
+        Args:
+            outputs: (N, outputs) probabilities or numbers, as models of a built-in family return.
+            part: samples and targets, in the same order.
+
+        Returns:
+            None if only the user's own code could tell it.
+        """
+        if self.plan.builder is not None:
+            return None
+        name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        y = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        batch = keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(outputs, "float32")
+        if name == "loss":
+            return data_loss(self.built.data_loss, [batch])
+        metrics = model_losses.metrics_of(self.built.model)
+        return None if metrics is None else measured(metrics, [batch]).get(name)
+
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
