@@ -13,6 +13,7 @@ import typer
 
 from studyhall.search.cli import launch
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers, finite
+from studyhall.search.data import table_patterns
 from studyhall.search.display import tables
 from studyhall.search.display.terminal import say
 from studyhall.search.launcher import places
@@ -27,7 +28,8 @@ from studyhall.spaces.failures import UserCodeError
 
 HERE = "studyhall tune"  # in messages, in place of a study file's name
 KEY = re.compile(rf"^({HERE}: )\[data\] (\w+)", re.MULTILINE)
-OPTIONS = {"source": "SOURCE", "target": "--target"}
+OPTIONS = {"source": "SOURCE", "target": "--target", "query": "--query"}
+ENDINGS = re.compile(r"(\.(csv|tsv|txt|xlsx|npz|parquet|feather|gz|db|sqlite3?))+$", re.IGNORECASE)
 
 
 def tune(
@@ -37,6 +39,9 @@ def tune(
     ],
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of a table to predict.")
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="SELECT", help="The rows to read from a database.")
     ] = None,
     minutes: Annotated[
         float | None,
@@ -63,7 +68,7 @@ def tune(
     silent: QuietFlag = False,
 ) -> None:
     """Search on the data SOURCE without a study file: write one, NAME.toml, and launch it."""
-    keys = _keys(source, target, data or [])
+    keys = _keys(source, {"target": target, "query": query}, data or [])
     path = Path.cwd() / f"{_name(name, keys)}.toml"
     given = {"trials": trials, "seed": seed, "storage": storage}
     known = {key: value for key, value in given.items() if value is not None}
@@ -88,7 +93,7 @@ def tune(
     raise typer.Exit(code)
 
 
-def _keys(source: str, target: str | None, written: list[str]) -> dict[str, Any]:
+def _keys(source: str, given: Mapping[str, Any], written: list[str]) -> dict[str, Any]:
     """Return the keys of ``[data]`` that the command line gives.
 
     Raises:
@@ -105,8 +110,7 @@ def _keys(source: str, target: str | None, written: list[str]) -> dict[str, Any]
             keys.setdefault(table, {})[inner] = _value(value)
         else:
             keys[table] = _value(value)
-    if target is not None:
-        keys["target"] = target
+    keys |= {key: value for key, value in given.items() if value is not None}
     if problems:
         raise ConfigError(problems)
     return keys
@@ -125,12 +129,21 @@ def _name(given: str | None, keys: Mapping[str, Any]) -> str:
     if given is not None:
         proposal.bare(given, {"source": "-"}, 0, HERE)  # refuses a name that is none
         return given
-    source = str(keys["source"]).partition(".py:")[0].rstrip("/")
-    kind, colon, called = source.partition(":")
-    bare = called.partition("(")[0] if colon and "/" not in kind else Path(source).name
-    stem = re.sub(r"(\.(csv|tsv|txt|xlsx|npz|parquet|feather|gz))+$", "", bare, flags=re.IGNORECASE)
-    target = keys.get("target")
+    stem, target = _stem(str(keys["source"])), keys.get("target")
     return template.legal_name(f"{stem}-{target}" if target else stem)
+
+
+def _stem(source: str) -> str:
+    """Return what a source is called: its last folder or file, its database, its data set."""
+    collection = re.fullmatch(r"(sklearn|keras):(\w+).*", source, re.DOTALL)
+    if collection:
+        return collection[2]
+    path = source.partition(".py:")[0].partition("://")
+    parts = [
+        part for part in (path[2] or path[0]).split("/") if not table_patterns.WILD.search(part)
+    ]
+    named = [part for part in parts if part not in ("", ".", "..")]
+    return ENDINGS.sub("", named[-1]) if named else "data"
 
 
 def _continued(path: Path, keys: Mapping[str, Any], study: Mapping[str, Any]) -> StudyFile:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from studyhall.search.data import source_check
+from studyhall.search.data import source_check, table_patterns
 from studyhall.search.study_file.sections import DataSection
 
 LARGEST = 96  # pixels that are kept if all images have that size
@@ -32,6 +32,8 @@ def suggested(section: DataSection, folder: Path) -> Size | None:
         DataError: the source is missing, or its folders are not clear.
     """
     if section.image_size is not None or not source_check.is_on_disk(section.source):
+        return None
+    if table_patterns.is_pattern(section.source, folder):
         return None
     path = source_check.existing(section.source, folder)
     return _for([*_sizes(path, section.folders)]) if path.is_dir() else None

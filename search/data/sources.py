@@ -13,13 +13,19 @@ from studyhall.search.data import (
     npz,
     sklearn_sets,
     source_check,
+    sql,
     table_files,
+    table_patterns,
     tables,
     user_data,
 )
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.data.picture import Style
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.sql import Query
+from studyhall.search.data.table_origins import Origin
+from studyhall.search.data.table_patterns import Files
 from studyhall.search.data.tables import Roles
 from studyhall.search.data.windows import Series
 from studyhall.search.study_file.sections import DataSection
@@ -44,14 +50,12 @@ def read(section: DataSection, folder: Path) -> Arrays:
         UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
-    path = (
-        source_check.existing(section.source, folder)
-        if source_check.is_on_disk(section.source)
-        else None
-    )
-    _misplaced(section, path)
-    if path is not None:
-        arrays = _from_disk(section, path)
+    origin = _origin(section, folder)
+    _misplaced(section, origin)
+    if isinstance(origin, Path):
+        arrays = _from_disk(section, origin)
+    elif origin is not None:
+        arrays = tables.read(origin, _roles(section))
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
@@ -59,14 +63,33 @@ def read(section: DataSection, folder: Path) -> Arrays:
     return checked(arrays, section.source, section.image_size)
 
 
-def raw_table(section: DataSection, folder: Path) -> "pd.DataFrame":
-    """Read the rows of a table as they stand, without those that lack a target.
+def raw_table(section: DataSection, folder: Path) -> "tuple[pd.DataFrame, Place]":
+    """Read the rows of a table as they stand, without those that lack a target; and their places.
 
     Raises:
         DataError: as `read`.
     """
-    path = source_check.existing(section.source, folder)
-    return tables.table(path, _roles(section))[0]
+    origin = _origin(section, folder)
+    assert origin is not None
+    return tables.table(origin, _roles(section))[:2]
+
+
+def _origin(section: DataSection, folder: Path) -> Origin | None:
+    """Return the path, the files or the query of a source; None for a collection or a function.
+
+    Raises:
+        DataError: it does not exist.
+    """
+    source = section.source
+    if sql.is_database(source):
+        sql.check(source, section.query, folder)
+        in_order = section.windows is not None and section.split_by is None
+        return Query(source, section.query or "", folder, in_order)
+    if not source_check.is_on_disk(source):
+        return None
+    if table_patterns.is_pattern(source, folder):
+        return table_patterns.matched(source, folder)
+    return source_check.existing(source, folder)
 
 
 def _roles(section: DataSection) -> Roles:
@@ -135,12 +158,15 @@ def style(section: DataSection) -> Style:
     return Style(section.image_size, section.grey, section.background)
 
 
-def _misplaced(section: DataSection, path: Path | None) -> None:
+def _misplaced(section: DataSection, origin: Origin | None) -> None:
     """Refuse keys that have no effect for this source."""
-    table = path is not None and path.is_file() and table_files.is_table(path)
+    path = origin if isinstance(origin, Path) else None
+    file = path is not None and path.is_file() and table_files.is_table(path)
+    table = file or isinstance(origin, (Files, Query))
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
     written = {
+        "query": (section.query, isinstance(origin, Query), "a database"),
         "target": (section.target, table, "a table"),
         "columns": (section.columns, table, "a table"),
         "split_by": (section.split_by, table or archive, "a table or an .npz file"),

@@ -1,0 +1,34 @@
+"""What a table is read from: a file, several files by a pattern, or a query to a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from studyhall.search.data import sql, table_files, table_patterns
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.sql import Query
+from studyhall.search.data.table_patterns import Files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Origin: TypeAlias = Path | Files | Query
+
+
+def read(origin: Origin, as_text: Collection[str] = ()) -> tuple[pd.DataFrame, Place]:
+    """Read all rows as they stand, and return them with their places.
+
+    Args:
+        origin: what to read.
+        as_text: columns whose numbers are to stay text; a database has types of its own.
+
+    Raises:
+        DataError: it is empty, ragged or no table.
+    """
+    if isinstance(origin, Query):
+        return sql.read(origin)
+    if isinstance(origin, Files):
+        return table_patterns.read(origin, as_text)
+    return table_files.read(origin, as_text), Place(origin.name)
