@@ -13,9 +13,8 @@ from studyhall.search.data import (
     npz,
     sklearn_sets,
     source_check,
-    sql,
     table_files,
-    table_patterns,
+    table_origins,
     tables,
     user_data,
 )
@@ -50,7 +49,7 @@ def read(section: DataSection, folder: Path) -> Arrays:
         UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
-    origin = _origin(section, folder)
+    origin = table_origins.of(section, folder)
     _misplaced(section, origin)
     if isinstance(origin, Path):
         arrays = _from_disk(section, origin)
@@ -69,27 +68,9 @@ def raw_table(section: DataSection, folder: Path) -> "tuple[pd.DataFrame, Place]
     Raises:
         DataError: as `read`.
     """
-    origin = _origin(section, folder)
+    origin = table_origins.of(section, folder)
     assert origin is not None
     return tables.table(origin, _roles(section))[:2]
-
-
-def _origin(section: DataSection, folder: Path) -> Origin | None:
-    """Return the path, the files or the query of a source; None for a collection or a function.
-
-    Raises:
-        DataError: it does not exist.
-    """
-    source = section.source
-    if sql.is_database(source):
-        sql.check(source, section.query, folder)
-        in_order = section.windows is not None and section.split_by is None
-        return Query(source, section.query or "", folder, in_order)
-    if not source_check.is_on_disk(source):
-        return None
-    if table_patterns.is_pattern(source, folder):
-        return table_patterns.matched(source, folder)
-    return source_check.existing(source, folder)
 
 
 def _roles(section: DataSection) -> Roles:

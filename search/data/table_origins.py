@@ -6,15 +6,36 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from studyhall.search.data import sql, table_files, table_patterns
+from studyhall.search.data import source_check, sql, table_files, table_patterns
 from studyhall.search.data.row_places import Place
 from studyhall.search.data.sql import Query
 from studyhall.search.data.table_patterns import Files
+from studyhall.search.study_file.sections import DataSection
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Origin: TypeAlias = Path | Files | Query
+
+
+def of(section: DataSection, folder: Path) -> Origin | None:
+    """Return the path, the files or the query of a source; None for a collection or a function.
+
+    A path may also be that of an archive of arrays, or of a folder.
+
+    Raises:
+        DataError: it does not exist.
+    """
+    source = section.source
+    if sql.is_database(source):
+        sql.check(source, section.query, folder)
+        in_order = section.windows is not None and section.split_by is None
+        return Query(source, section.query or "", folder, in_order)
+    if not source_check.is_on_disk(source):
+        return None
+    if table_patterns.is_pattern(source, folder):
+        return table_patterns.matched(source, folder)
+    return source_check.existing(source, folder)
 
 
 def read(origin: Origin, as_text: Collection[str] = ()) -> tuple[pd.DataFrame, Place]:

@@ -21,7 +21,7 @@ from studyhall.search.data.parts import Fold
 from studyhall.search.study_file.losses import BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
 GUESS, LINEAR, TREES = "guessing", "linear", "trees"
-MOST_VALUES = 10_000_000  # samples × features × outputs, which take trees about 7 s
+MOST_VALUES = 10_000_000  # training samples × features × outputs × folds: trees take about 7 s
 MOST_STEPS = 500  # of a linear model's solver
 SAMPLE_AXES = 2  # of windows over a series; pictures have three
 
@@ -55,7 +55,7 @@ def missing(name: str, data: Data) -> str:
         return "pictures"
     if name == TREES and sparse.issparse(x):
         return "sparse rows"
-    values = (x.nnz if sparse.issparse(x) else int(np.prod(x.shape))) * outputs
+    values = (x.nnz if sparse.issparse(x) else int(np.prod(x.shape))) * outputs * len(data.folds)
     if values > MOST_VALUES:
         return f"{values / 1e6:,.0f} million values to learn from, more than {MOST_VALUES // 10**6}"
     return ""

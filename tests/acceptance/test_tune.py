@@ -111,10 +111,19 @@ def test_a_file_about_other_data_is_left_alone(table, typed):
     assert (table.path / "customers-churn.toml").read_text() == before
 
 
-def test_a_refusal_by_the_launch_leaves_no_file(table, typed):
-    code, _, err = typed("tune", "customers.csv", "--target", "churn", "--gpus", "7")
-    assert code == 2 and "[workers] gpus" in err
-    assert not (table.path / "customers-churn.toml").exists()
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--gpus", "7"), "[workers] gpus"),
+        (("--storage", "mysql://host/db"), "[study] storage"),
+        (("--storage", "sqlite:///gone/studyhall.db"), "there is no folder gone"),
+    ],
+)
+def test_a_refusal_by_the_launch_leaves_no_file(table, typed, words, said):
+    before = table.files()
+    code, _, err = typed("tune", "customers.csv", "--target", "churn", *words)
+    assert code == 2 and said in err
+    assert table.files() == before
 
 
 def test_pictures_of_several_sizes_get_one(folder, typed):

@@ -19,7 +19,8 @@ EACH = (GUESS, LINEAR, TREES)
 
 @pytest.fixture(autouse=True)
 def alone():
-    """One thread for scikit-learn's own models, too, which is quicker on a busy machine."""
+    """The same numbers for each test, and one thread for scikit-learn's own models, too."""
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
     with threadpool_limits(1):
         yield
 
@@ -139,9 +140,12 @@ def test_what_can_not_be_learned_is_said(tmp_path, monkeypatch):
     assert [baseline_models.missing(name, digits) for name in EACH] == ["", *["pictures"] * 2]
     wide = loading.load(DataSection(source="sklearn:wine"), seed=0, folder=tmp_path)
     assert [baseline_models.missing(name, wide) for name in EACH] == [""] * 3
-    monkeypatch.setattr(baseline_models, "MOST_VALUES", 1_000_000 - 1)
-    many = data(tmp_path, np.zeros((5_000, 340)) + np.arange(340), np.arange(5_000) % 2)
-    said = "1 million values to learn from, more than 0"
+    monkeypatch.setattr(baseline_models, "MOST_VALUES", 2_000_000)
+    x = np.zeros((5_000, 340)) + np.arange(340)
+    many = data(tmp_path, x, np.arange(5_000) % 2)
+    assert [baseline_models.missing(name, many) for name in EACH] == [""] * 3
+    many = data(tmp_path, x, np.arange(5_000) % 2, folds=3)
+    said = "3 million values to learn from, more than 2"
     assert [baseline_models.missing(name, many) for name in EACH] == ["", said, said]
 
 

@@ -126,6 +126,18 @@ def test_numbers_and_a_metric_of_theirs(studio):
     assert found["linear regression"]["value"] < found["guessing"]["value"]
 
 
+def test_a_metric_is_measured_as_the_networks(studio):
+    study = studio.study(
+        study={"trials": 1, "objective": "f1_macro"},
+        space={"width": 4, "learning_rate": 1e-3, "class_weights": "balanced"},
+    )
+    studio.finish(study)
+    proof.finish(studio.db, study)
+    assert stored(studio, study)["key"]["balanced"]
+    for each in by_name(stored(studio, study)).values():
+        assert each["value"] == pytest.approx(each["validation"]["f1"], abs=1e-5)
+
+
 def test_pictures_are_guessed_only_and_that_is_said(studio):
     study = studio.study(
         study={"trials": 1},
