@@ -68,7 +68,7 @@ def tune(
     silent: QuietFlag = False,
 ) -> None:
     """Search on the data SOURCE without a study file: write one, NAME.toml, and launch it."""
-    keys = _keys(source, {"target": target, "query": query}, data or [])
+    keys = _keys({"source": source, "target": target, "query": query}, data or [])
     path = Path.cwd() / f"{_name(name, keys)}.toml"
     given = {"trials": trials, "seed": seed, "storage": storage}
     known = {key: value for key, value in given.items() if value is not None}
@@ -93,24 +93,24 @@ def tune(
     raise typer.Exit(code)
 
 
-def _keys(source: str, given: Mapping[str, Any], written: list[str]) -> dict[str, Any]:
+def _keys(given: Mapping[str, Any], written: list[str]) -> dict[str, Any]:
     """Return the keys of ``[data]`` that the command line gives.
 
     Raises:
-        ConfigError: an option does not have the form KEY=VALUE.
+        ConfigError: an option does not have the form KEY=VALUE, or names a key again.
     """
-    keys: dict[str, Any] = {"source": source}
+    keys: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     problems = []
     for each in written:
         key, equals, value = each.partition("=")
-        table, _, inner = key.strip().partition(".")
-        if not (table and equals):
-            problems.append(f"{HERE}: --data: received {each!r}, expected KEY=VALUE")
-        elif inner:
-            keys.setdefault(table, {})[inner] = _value(value)
+        table, dot, inner = key.strip().partition(".")
+        inside = keys.setdefault(table, {}) if dot else keys
+        name = inner if dot else table
+        if not (table and name and equals) or not isinstance(inside, dict) or name in inside:
+            expected = "expected KEY=VALUE, each key once"
+            problems.append(f"{HERE}: --data: received {each!r}, {expected}")
         else:
-            keys[table] = _value(value)
-    keys |= {key: value for key, value in given.items() if value is not None}
+            inside[name] = _value(value)
     if problems:
         raise ConfigError(problems)
     return keys
@@ -127,7 +127,7 @@ def _value(written: str) -> Any:
 def _name(given: str | None, keys: Mapping[str, Any]) -> str:
     """Return the study's name: as given, else made of the source's and the target's."""
     if given is not None:
-        proposal.bare(given, {"source": "-"}, 0, HERE)  # refuses a name that is none
+        proposal.bare(given, {"source": "-"}, Budget(), HERE)  # refuses a name that is none
         return given
     stem, target = _stem(str(keys["source"])), keys.get("target")
     return template.legal_name(f"{stem}-{target}" if target else stem)
@@ -176,7 +176,7 @@ def _proposed(path: Path, keys: Mapping[str, Any], budget: Budget) -> Proposal:
     if not os.access(path.parent, os.W_OK):
         raise ConfigError([f"{path}: received a folder that can't be written to, expected another"])
     try:
-        file = proposal.bare(path.stem, keys, budget.seed, HERE)
+        file = proposal.bare(path.stem, keys, budget, HERE)
         where = path.with_name(HERE)
         if inspection.needs_keras(file):
             return _apart(file, where, budget)

@@ -18,6 +18,7 @@ from studyhall.search.data import image_sizes
 from studyhall.search.study import inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import config, template, toml_writer
+from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import spelling
@@ -64,7 +65,13 @@ class Budget:
     @property
     def most_trials(self) -> int:
         """The largest number of trials."""
-        return self.trials or max(LEAST_TRIALS, round(TRIALS_PER_MINUTE * self.minutes))
+        fitting = min(round(TRIALS_PER_MINUTE * self.minutes), MOST)
+        return self.trials or max(LEAST_TRIALS, fitting)
+
+    @property
+    def hours(self) -> float:
+        """The minutes as `[study] hours`."""
+        return hours(self.minutes)
 
 
 @dataclass(frozen=True)
@@ -98,19 +105,21 @@ def hours(minutes: float) -> float:
     return round(minutes / 60, 6)
 
 
-def bare(name: str, data: Mapping[str, Any], seed: int, where: str) -> StudyFile:
-    """Return a study file that says no more than which data to read.
+def bare(name: str, data: Mapping[str, Any], budget: Budget, where: str) -> StudyFile:
+    """Return a study file that says no more than which data to read, and for how long.
 
     Args:
         name: the study's name.
         data: keys of ``[data]``.
-        seed: the study's seed.
+        budget: what the user allows.
         where: what has them, for messages.
 
     Raises:
         ConfigError: they have mistakes, all of which are listed.
     """
-    return config.from_dict({"study": {"name": name, "seed": seed}, "data": data}, where)
+    study = {"name": name, "seed": budget.seed}
+    study |= {"trials": budget.most_trials, "hours": budget.hours}
+    return config.from_dict({"study": study, "data": data}, where)
 
 
 def of_data(file: StudyFile, path: Path, budget: Budget) -> Proposal:
@@ -129,7 +138,7 @@ def of_data(file: StudyFile, path: Path, budget: Budget) -> Proposal:
     written = file.data.model_dump(exclude_unset=True, mode="json")
     size = image_sizes.suggested(file.data, path.parent)
     if size is not None:
-        file = bare(file.study.name, {**written, "image_size": size}, budget.seed, path.name)
+        file = bare(file.study.name, {**written, "image_size": size}, budget, path.name)
         written["image_size"] = [*size]
     loaded = inspection.load(file, path)
     text = _text(file.study.name, written, loaded, budget)
@@ -151,7 +160,7 @@ def _text(name: str, data: Mapping[str, Any], loaded: Data, budget: Budget) -> s
 
 def _study(name: str, loaded: Data, budget: Budget) -> Table:
     table = toml_writer.table({"name": name, "trials": budget.most_trials})
-    table.append("hours", hours(budget.minutes))
+    table.append("hours", budget.hours)
     if budget.seed:
         table.append("seed", budget.seed)
     if _has_rare_class(loaded):
@@ -191,7 +200,7 @@ def _family(loaded: Data) -> str:
 def _training(loaded: Data, budget: Budget) -> dict[str, Any]:
     many = len(loaded.train) > (MANY if len(loaded.input_shape) == 1 else MANY_PICTURES)
     epochs, patience = (FEW_EPOCHS, LITTLE_PATIENCE) if many else (EPOCHS, PATIENCE)
-    minutes = round(budget.minutes * SHARE_OF_A_TRIAL, 4)
+    minutes = min(round(budget.minutes * SHARE_OF_A_TRIAL, 4), MOST_TIME)
     return {"epochs": epochs, "patience": patience, "trial_minutes": minutes}
 
 

@@ -5,9 +5,13 @@ import signal
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from studyhall.search.cli import tune
 from studyhall.search.study_file import config
+from studyhall.search.study_file.config_error import ConfigError
 
 RNG = np.random.default_rng(0)
 
@@ -59,6 +63,12 @@ def test_a_table_becomes_a_study_that_the_same_command_continues(table, interrup
         ),
         (("custom.csv", "--target", "churn"), 'SOURCE: received "custom.csv", which does not'),
         (("customers.csv", "--data", "split"), "--data: received 'split', expected KEY=VALUE"),
+        (
+            ("customers.csv", "--data", "source=other.csv"),
+            "--data: received 'source=other.csv', expected KEY=VALUE, each key once",
+        ),
+        (("customers.csv", "--minutes", "1e12"), "[study] hours: received"),
+        (("customers.csv", "--minutes", "5e10"), "--target: received nothing"),
         (("customers.csv", "--data", "image_size=[9]"), "--data image_size: received [9]"),
         (("customers.csv", "--data", "colour=red"), "--data colour: received an unknown key"),
         (("customers.csv", "--name", "a b"), '[study] name: received "a b"'),
@@ -97,6 +107,20 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(table, typed):
         "spend",
         100,
     )
+
+
+@given(
+    words=st.lists(
+        st.text() | st.from_regex(r"(columns(\.a)?|split)=[\[0-9.a\"\]]*", fullmatch=True)
+    )
+)
+def test_whatever_is_written_behind_data_is_a_key_or_a_mistake(words):
+    try:
+        keys = tune._keys({"source": "x.csv", "target": None}, words)
+    except ConfigError as error:
+        assert error.problems
+    else:
+        assert keys.pop("source") == "x.csv" and len(keys) <= len(words)
 
 
 def test_a_file_about_other_data_is_left_alone(table, typed):

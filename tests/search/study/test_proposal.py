@@ -16,7 +16,7 @@ BUDGET = Budget(minutes=4.0)
 def proposed(folder, budget=BUDGET, **data):
     """The study file for these data, checked as a file that somebody wrote."""
     path = folder / "mine.toml"
-    made = proposal.of_data(proposal.bare("mine", data, budget.seed, path.name), path, budget)
+    made = proposal.of_data(proposal.bare("mine", data, budget, path.name), path, budget)
     assert proposal.from_json(made.to_json()) == made
     return config.parse(made.text, path.name), made
 
