@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +23,7 @@ class Place:
 
     name: str
     files: tuple[tuple[str, int], ...] = ()
-    numbers: Numbers | None = None
+    numbers: NDArray[np.int64] | None = None
 
     def column(self, column: object, row: int | None = None) -> str:
         """Return ``table.csv, column age, row 3``; rows are counted from 1, without the header.
@@ -56,6 +55,8 @@ class Place:
 
     def taken(self, rows: NDArray[Any]) -> Place:
         """Return the places of some of the rows, by their numbers or as a mask."""
+        import numpy as np  # not for commands that only check that a file is there
+
         count = sum(rows for _, rows in self.files) or len(rows)
         numbers = np.arange(count) if self.numbers is None else self.numbers
         return replace(self, numbers=numbers[rows])
