@@ -6,7 +6,7 @@ from the user's own `test_step` is computed by a freshly compiled model with the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -82,12 +82,13 @@ class Valuation:
         if self.plan.builder is not None:
             return None
         name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
-        y = forms.targets(part, self.built.form, len(self.plan.data.classes))
-        batch = keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(outputs, "float32")
+        pairs = self._pairs(
+            part, lambda some: keras.ops.convert_to_tensor(outputs[some], "float32")
+        )
         if name == "loss":
-            return data_loss(self.built.data_loss, [batch])
+            return data_loss(self.built.data_loss, pairs)
         metrics = model_losses.metrics_of(self.built.model)
-        return None if metrics is None else measured(metrics, [batch]).get(name)
+        return None if metrics is None else measured(metrics, pairs).get(name)
 
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
@@ -124,12 +125,17 @@ class Valuation:
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
         """Yield batches of targets and predictions, in order."""
+        return self._pairs(
+            part, lambda some: model(exporting.taken(model, part.x[some]), training=False)
+        )
+
+    def _pairs(self, part: Part, predicted: Callable[[slice], Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield targets of some samples and what is predicted of these, as in a validation."""
         size = validation_batch(self.built.model) or exporting.BATCH
         y = forms.targets(part, self.built.form, len(self.plan.data.classes))
         for start in range(0, len(part), size):
             some = slice(start, start + size)
-            x = exporting.taken(model, part.x[some])
-            yield keras.ops.convert_to_tensor(y[some]), model(x, training=False)
+            yield keras.ops.convert_to_tensor(y[some]), predicted(some)
 
     def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""
