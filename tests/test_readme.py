@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 530
-PAGES = ("service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
+PAGES = ("tune", "service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
 PICTURE_BYTES = 200_000
 
 SHOWN = {name: app.imported(name) for name in command_list.SHOWN}

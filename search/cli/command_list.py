@@ -28,6 +28,10 @@ SHOWN = {
         "launch:launch",
         "Run the study of FILE until its budget is spent; the same command continues it.",
     ),
+    "tune": Listed(
+        "tune:tune",
+        "Search on the data SOURCE without a study file: write one, NAME.toml, and launch it.",
+    ),
     "run": Listed(
         "run:run",
         "Run SCRIPT, which searches by KerasTuner or Optuna: workers run its trials as a study.",
@@ -118,6 +122,7 @@ SHOWN = {
 }
 HIDDEN = {  # run by studyhall itself
     "inspect": Listed("internal:inspect"),
+    "propose": Listed("internal:propose"),
     "finish": Listed("internal:finish"),
     "retrain": Listed("internal:retrain"),
     "convert": Listed("internal:convert"),

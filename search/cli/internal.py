@@ -15,7 +15,7 @@ from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import script
-from studyhall.search.study import chosen_backend, inspection
+from studyhall.search.study import chosen_backend, inspection, proposal
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -36,6 +36,21 @@ def inspect(
     tried = None if once else round_trip.refuse  # a repeated inspection has already tried it
     found = inspection.inspect(study_file, file, once=once, tried=tried, loaded=loaded)
     print(inspection.to_json(found))
+
+
+def propose(
+    written: Annotated[str, typer.Argument(metavar="FILE-AS-JSON")],
+    path: Path,
+    minutes: float = proposal.MINUTES,
+    trials: Annotated[int | None, typer.Option()] = None,
+    seed: int = 0,
+) -> None:
+    """Print a study file for data that only Keras can read, as JSON."""
+    told = json.loads(written)
+    study_file = chosen_backend.of_file(config.from_dict(told, path.name), path)
+    quiet.import_keras()
+    budget = proposal.Budget(minutes, trials, seed)
+    print(proposal.of_data(study_file, path, budget).to_json())
 
 
 def retrain(purpose: str, name: Name, storage: Storage = None) -> None:

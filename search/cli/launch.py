@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,16 +51,44 @@ def launch(
     given = {"trials": trials, "seed": seed, "storage": storage}
     overrides = {"study": {key: value for key, value in given.items() if value is not None}}
     study_file = config.load(file, overrides)
+    given_workers = places.given(workers, gpus, per_gpu, on)
+    code = run_file(study_file, file, given_workers, gpus_per_worker, quiet=silent)
+    raise typer.Exit(code)
+
+
+def run_file(
+    study_file: StudyFile,
+    file: Path,
+    given: places.Given,
+    gpus_per_worker: float | None = None,
+    *,
+    quiet: bool,
+    found: inspection.Inspection | None = None,
+    opened: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the study of a checked file until its budget is spent.
+
+    Args:
+        study_file: the study file.
+        file: its path.
+        given: keys of ``[workers]`` from the command line.
+        gpus_per_worker: GPUs of each worker on a Ray cluster.
+        quiet: print remarks and the result only.
+        found: the inspection of its data and code, if that is done already.
+        opened: called once the study is in the database, before its workers begin.
+
+    Returns:
+        The exit code.
+    """
     url = study_file.study.storage or default_url()
     study_file = chosen_backend.of_file(study_file, file, url)
-    given_workers = places.given(workers, gpus, per_gpu, on)
-    cluster = cluster_of(study_file, given_workers, gpus_per_worker, url, file.name)
-    devices = places.devices(study_file, ALONE if cluster else given_workers, file.name)
+    cluster = cluster_of(study_file, given, gpus_per_worker, url, file.name)
+    devices = places.devices(study_file, ALONE if cluster else given, file.name)
     inspection.glance(study_file, file)
     with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
         if inspection.needs_keras(study_file):
             early.let_load(waiting)  # while another process inspects the data
-        found = inspection.inspect_apart(study_file, file)
+        found = found or inspection.inspect_apart(study_file, file)
         creation.check_artifacts(study_file, file.name)
         early.let_load(waiting)
         # Imported only here, while the workers load their libraries.
@@ -66,10 +96,10 @@ def launch(
 
         with closing(Database.open(url)) as db:
             study = lifecycle.open_or_create(db, study_file, file, found)
-            code = lifecycle.run(
-                db, study, url, devices, quiet=silent, early=waiting, cluster=cluster
+            opened()
+            return lifecycle.run(
+                db, study, url, devices, quiet=quiet, early=waiting, cluster=cluster
             )
-    raise typer.Exit(code)
 
 
 def resume(

@@ -23,7 +23,8 @@ def predict(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A table, an .npz or .npy file, or a folder of pictures."
+            metavar="FILE",
+            help="A table, several by a pattern, an .npz or .npy file, or a folder of pictures.",
         ),
     ],
     storage: Storage = None,

@@ -11,6 +11,7 @@ from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.columns.kinds import ColumnError, Inferred
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.row_places import Place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,28 +23,29 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 
-def of(column: pd.Series[Any], wanted: str, place: str) -> Floats:
+def of(column: pd.Series[Any], wanted: str, place: Place) -> Floats:
     """Return the times (N,) of rows.
 
     Args:
         column: orders the rows.
         wanted: its kind in `[data.columns]`, or "".
-        place: the table's name, for messages.
+        place: of the rows, for messages.
 
     Raises:
         DataError: a value is missing, or is neither number nor date.
     """
-    where, found = f"{place}, column {column.name}", _kind(column, wanted, place)
+    found = _kind(column, wanted, place)
     times: Floats = features.raw(Column(str(column.name), found.kind, form=found.form), column)
     bad = np.flatnonzero(~np.isfinite(times))
     if len(bad):
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         shown = features.words(column.iloc[bad[:1]])[0] or "no value"
-        raise refusal("split_by", f"{shown} in {where}, row {bad[0] + 1}{more}", f"a {found.kind}")
+        where = place.column(column.name, int(bad[0]))
+        raise refusal("split_by", f"{shown} in {where}{more}", f"a {found.kind}")
     return times
 
 
-def kind(column: pd.Series[Any], wanted: str, place: str) -> str:
+def kind(column: pd.Series[Any], wanted: str, place: Place) -> str:
     """Return the column's kind as `[data.columns]` would have it, so that others are read alike.
 
     Args:
@@ -58,15 +60,14 @@ def kind(column: pd.Series[Any], wanted: str, place: str) -> str:
     return found.form or found.kind
 
 
-def _kind(column: pd.Series[Any], wanted: str, place: str) -> Inferred:
-    where = f"{place}, column {column.name}"
+def _kind(column: pd.Series[Any], wanted: str, place: Place) -> Inferred:
     try:
         found = fitting.kind_of(column, wanted)
     except ColumnError as error:
-        at = "" if error.row is None else f", row {error.row + 1}"
-        raise refusal("split_by", f"{error.received} in {where}{at}", error.expected) from error
+        where = place.column(column.name, error.row)
+        raise refusal("split_by", f"{error.received} in {where}", error.expected) from error
     if found.kind not in KINDS:
-        received = f"{where}, whose kind is {found.kind}"
+        received = f"{place.column(column.name)}, whose kind is {found.kind}"
         raise refusal("split_by", received, "a column of dates or numbers")
     return found
 

@@ -6,25 +6,36 @@ import os
 import re
 from pathlib import Path
 
+from studyhall.search.data import sql, table_patterns
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.study_file import paths
+from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import user_code
 
 COLLECTIONS = ("sklearn", "keras")  # `sklearn:digits`
 FORMS = (
-    "sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet,"
-    " a folder of images per class, or my_data.py:load"
+    "sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, tables/*.csv,"
+    " postgresql://user@host/db, a folder of images per class, or my_data.py:load"
 )
 USER = re.compile(r"(?P<file>.+\.py):(?P<function>\w+)")
 
 
-def check(source: str, folder: Path) -> None:
+def check(section: DataSection, folder: Path) -> None:
     """Check that the file, folder or user's function exists, without running anything.
+
+    Args:
+        section: the `[data]` table.
+        folder: the study file's folder.
 
     Raises:
         DataError: it does not exist.
     """
-    if is_on_disk(source):
+    source = section.source
+    if sql.is_database(source):
+        sql.check(source, section.query, folder)
+    elif table_patterns.is_pattern(source, folder) and is_on_disk(source):
+        table_patterns.matched(source, folder)
+    elif is_on_disk(source):
         existing(source, folder)
     elif USER.fullmatch(source):
         try:
@@ -35,7 +46,8 @@ def check(source: str, folder: Path) -> None:
 
 def is_on_disk(source: str) -> bool:
     """Return True for a file or a folder, False for a collection's name or a function."""
-    return source.partition(":")[0] not in COLLECTIONS and not USER.fullmatch(source)
+    elsewhere = source.partition(":")[0] in COLLECTIONS or sql.is_database(source)
+    return not elsewhere and not USER.fullmatch(source)
 
 
 def no_function(source: str, error: user_code.UserCodeError) -> DataError:

@@ -14,12 +14,17 @@ from studyhall.search.data import (
     sklearn_sets,
     source_check,
     table_files,
+    table_origins,
     tables,
     user_data,
 )
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.data.picture import Style
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.sql import Query
+from studyhall.search.data.table_origins import Origin
+from studyhall.search.data.table_patterns import Files
 from studyhall.search.data.tables import Roles
 from studyhall.search.data.windows import Series
 from studyhall.search.study_file.sections import DataSection
@@ -44,14 +49,12 @@ def read(section: DataSection, folder: Path) -> Arrays:
         UserCodeError: the user's own function fails.
     """
     collection, _, name = section.source.partition(":")
-    path = (
-        source_check.existing(section.source, folder)
-        if source_check.is_on_disk(section.source)
-        else None
-    )
-    _misplaced(section, path)
-    if path is not None:
-        arrays = _from_disk(section, path)
+    origin = table_origins.of(section, folder)
+    _misplaced(section, origin)
+    if isinstance(origin, Path):
+        arrays = _from_disk(section, origin)
+    elif origin is not None:
+        arrays = tables.read(origin, _roles(section))
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
@@ -59,14 +62,15 @@ def read(section: DataSection, folder: Path) -> Arrays:
     return checked(arrays, section.source, section.image_size)
 
 
-def raw_table(section: DataSection, folder: Path) -> "pd.DataFrame":
-    """Read the rows of a table as they stand, without those that lack a target.
+def raw_table(section: DataSection, folder: Path) -> "tuple[pd.DataFrame, Place]":
+    """Read the rows of a table as they stand, without those that lack a target; and their places.
 
     Raises:
         DataError: as `read`.
     """
-    path = source_check.existing(section.source, folder)
-    return tables.table(path, _roles(section))[0]
+    origin = table_origins.of(section, folder)
+    assert origin is not None
+    return tables.table(origin, _roles(section))[:2]
 
 
 def _roles(section: DataSection) -> Roles:
@@ -135,12 +139,15 @@ def style(section: DataSection) -> Style:
     return Style(section.image_size, section.grey, section.background)
 
 
-def _misplaced(section: DataSection, path: Path | None) -> None:
+def _misplaced(section: DataSection, origin: Origin | None) -> None:
     """Refuse keys that have no effect for this source."""
-    table = path is not None and path.is_file() and table_files.is_table(path)
+    path = origin if isinstance(origin, Path) else None
+    file = path is not None and path.is_file() and table_files.is_table(path)
+    table = file or isinstance(origin, (Files, Query))
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
     written = {
+        "query": (section.query, isinstance(origin, Query), "a database"),
         "target": (section.target, table, "a table"),
         "columns": (section.columns, table, "a table"),
         "split_by": (section.split_by, table or archive, "a table or an .npz file"),

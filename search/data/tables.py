@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import precision, row_times, table_files, windows
+from studyhall.search.data import precision, row_times, table_origins, windows
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.table_origins import Origin
 from studyhall.search.data.windows import Series
 from studyhall.spaces import spelling
 
@@ -55,11 +56,11 @@ class Roles:
         return {name for name in named if name is not None}
 
 
-def read(path: Path, roles: Roles) -> Arrays:
+def read(origin: Origin, roles: Roles) -> Arrays:
     """Read a table.
 
     Args:
-        path: a file that `table_files.is_table`.
+        origin: a file that `table_files.is_table`, several of them, or a query.
         roles: the columns that `[data]` names.
 
     Returns:
@@ -70,18 +71,18 @@ def read(path: Path, roles: Roles) -> Arrays:
         DataError: the table is empty or ragged, lacks a column, or has a column that can be read
             in two ways or in none. Messages count rows from 1, without the header.
     """
-    rows, notes = table(path, roles)
+    rows, place, notes = table(origin, roles)
     target = rows[str(roles.target)]
     learned = rows.drop(columns=[*roles.named])
     other = None if roles.series else target  # its own past is no copy of a target to come
-    found = fitting.fitted(learned, path.name, roles.wanted, other)
+    found = fitting.fitted(learned, place, roles.wanted, other)
     problems = [
-        *_spelled_alike(target.dropna(), path),
-        *_precise(learned, found.columns, path),
+        *_spelled_alike(target.dropna(), place),
+        *_precise(learned, found.columns, place),
         *found.problems,
     ]
     if not (problems or found.columns):
-        received = f"{path.name} with no column to learn from: {'; '.join(found.notes)}"
+        received = f"{place.name} with no column to learn from: {'; '.join(found.notes)}"
         problems = [problem("source", received, "columns to learn from")]
     if problems:
         raise DataError(problems)
@@ -96,18 +97,18 @@ def read(path: Path, roles: Roles) -> Arrays:
         notes=(*notes, *found.notes),
     )
     if roles.series is not None:
-        return windows.samples(arrays, windows.over(roles.series, rows, path.name), target)
-    return arrays if roles.split_by is None else _in_order(arrays, rows, roles, path)
+        return windows.samples(arrays, windows.over(roles.series, rows, place), target)
+    return arrays if roles.split_by is None else _in_order(arrays, rows, roles, place)
 
 
-def _in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, path: Path) -> Arrays:
+def _in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, place: Place) -> Arrays:
     name = str(roles.split_by)
-    times = row_times.of(rows[name], roles.wanted.get(name, ""), path.name)
+    times = row_times.of(rows[name], roles.wanted.get(name, ""), place)
     return replace(arrays, order=np.stack([times, times], axis=1))
 
 
-def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
-    """Read the rows of a table that have a target, as they stand; and a note on the others.
+def table(origin: Origin, roles: Roles) -> tuple[pd.DataFrame, Place, list[str]]:
+    """Read the rows of a table that have a target, as they stand; their places; a note on others.
 
     A series keeps all rows, as none can be left out of the windows over it.
 
@@ -115,17 +116,18 @@ def table(path: Path, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
         DataError: the table lacks rows, or a column that `roles` names.
     """
     as_text = {name for name, kind in roles.wanted.items() if kind.partition(":")[0] in AS_TEXT}
-    read_rows = table_files.read(path, as_text)
-    _has(read_rows, path, roles)
+    read_rows, place = table_origins.read(origin, as_text)
+    _has(read_rows, place, roles)
     missing = read_rows[str(roles.target)].isna()
     if not missing.any() or (roles.series and not missing.all()):
-        return read_rows, []
+        return read_rows, place, []
     if missing.all():
-        received = f"no value in any row of {path.name}, column {roles.target}"
+        received = f"no value in any row of {place.name}, column {roles.target}"
         raise DataError([problem("target", received, "a column with values")])
     rows = spelling.counted(int(missing.sum()), "row")
     said = f"{rows} of {len(missing)} left out: no value in {roles.target}, the target"
-    return read_rows[~missing].reset_index(drop=True), [said]
+    kept = ~missing
+    return read_rows[kept].reset_index(drop=True), place.taken(kept.to_numpy()), [said]
 
 
 def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
@@ -142,48 +144,50 @@ def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
     return x
 
 
-def _has(rows: pd.DataFrame, path: Path, roles: Roles) -> None:
+def _has(rows: pd.DataFrame, place: Place, roles: Roles) -> None:
     """Refuse a table without rows, or without a column that the study file names."""
     names = {"target": roles.target, "group": roles.group, "split_by": roles.split_by}
     problems = [
-        _missing(key, name, rows.columns, path)
+        _missing(key, name, rows.columns, place)
         for key, name in names.items()
         if name not in rows.columns and not (key != "target" and name is None)
     ]
     problems += [
-        _missing("columns", name, rows.columns, path)
+        _missing("columns", name, rows.columns, place)
         for name in roles.wanted
         if name not in rows.columns
     ]
     if rows.empty:
-        problems.append(problem("source", f"{path.name} without rows", "at least one"))
+        problems.append(problem("source", f"{place.name} without rows", "at least one"))
     elif not problems and {*rows.columns} <= roles.named:
-        received = f"{path.name} with nothing but {shortened(rows.columns)}"
+        received = f"{place.name} with nothing but {shortened(rows.columns)}"
         problems.append(problem("source", received, "columns to learn from"))
     if problems:
         raise DataError(problems)
 
 
-def _missing(key: str, name: str | None, names: Iterable[str], path: Path) -> str:
+def _missing(key: str, name: str | None, names: Iterable[str], place: Place) -> str:
     guess = spelling.nearest(name or "", [*names])
     meant = f'; did you mean "{guess}"?' if guess else ""
     received = "nothing" if name is None else f'"{name}"'
-    return problem(key, received, f"a column of {path.name}: {shortened(names)}{meant}")
+    return problem(key, received, f"a column of {place.name}: {shortened(names)}{meant}")
 
 
-def _precise(rows: pd.DataFrame, listed: Sequence[Column], path: Path) -> Iterable[str]:
+def _precise(rows: pd.DataFrame, listed: Sequence[Column], place: Place) -> Iterable[str]:
     """Yield a problem for each column of whole numbers whose last digits float64 would lose."""
     for column in listed:
         series = rows[column.name]
-        if column.kind != "number" or features.is_text(series) or series.isna().any():
+        if column.kind != "number" or features.is_text(series):
             continue
+        there = np.flatnonzero(series.notna())
+        known = series.iloc[there].to_numpy()
         try:
-            precision.check(series.to_numpy()[:, np.newaxis], partial(_place, path, column.name))
+            precision.check(known[:, np.newaxis], partial(_where, place, column.name, there))
         except DataError as error:
             yield from error.problems
 
 
-def _spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
+def _spelled_alike(target: pd.Series[Any], place: Place) -> Iterable[str]:
     """Yield a problem if classes differ in nothing but small and capital letters."""
     if not features.is_text(target):
         return
@@ -191,9 +195,9 @@ def _spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
     lower = [name.lower() for name in names]
     alike = [str(name) for name in names if lower.count(name.lower()) > 1]
     if alike:
-        received = f"the classes {shortened(alike)} in {path.name}, column {target.name}"
+        received = f"the classes {shortened(alike)} in {place.column(target.name)}"
         yield problem("target", received, "one spelling for each class")
 
 
-def _place(path: Path, name: str, row: int, _: int) -> str:
-    return f"{path.name}, column {name}, row {row + 1}"
+def _where(place: Place, name: str, rows: NDArray[np.int64], row: int, _: int) -> str:
+    return place.column(name, int(rows[row]))

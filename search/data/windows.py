@@ -12,6 +12,7 @@ from studyhall.search.data import row_times
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.row_places import Place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,13 +56,13 @@ class Windows:
     notes: tuple[str, ...] = ()
 
 
-def over(series: Series, frame: pd.DataFrame, place: str) -> Windows:
+def over(series: Series, frame: pd.DataFrame, place: Place) -> Windows:
     """Return all windows over rows of one group that follow each other.
 
     Args:
         series: their form.
         frame: the rows.
-        place: the table's name, for messages.
+        place: of the rows, for messages.
 
     Raises:
         DataError: times are missing, two rows of a series have the same one, or all series are
@@ -78,7 +79,7 @@ def over(series: Series, frame: pd.DataFrame, place: str) -> Windows:
     if not len(found.rows):
         one = "the table" if series.group is None else f"some {series.group}"
         wanted = f"at least {series.windows} + {series.horizon} rows in {one}"
-        raise refusal("windows", f"{series.windows} for {place}", wanted)
+        raise refusal("windows", f"{series.windows} for {place.name}", wanted)
     return replace(found, notes=notes)
 
 
@@ -124,12 +125,12 @@ def _windows(series: Series, times: NDArray[np.float64], groups: Rows) -> Window
     return Windows(rows, targets, np.stack([times[in_order[starts]], times[targets]], axis=1))
 
 
-def _refuse_twice(series: Series, times: NDArray[np.float64], groups: Rows, place: str) -> None:
+def _refuse_twice(series: Series, times: NDArray[np.float64], groups: Rows, place: Place) -> None:
     """Refuse two rows of one series at the same time, which have no order."""
     found = row_times.twice(times, groups)
     if found is None:
         return
-    received = f"the same {series.split_by} in rows {found[0] + 1} and {found[1] + 1} of {place}"
+    received = f"the same {series.split_by} in {place.both(*found)}"
     several = f"in each {series.group}" if series.group else "or [data] group, for several series"
     raise refusal("split_by", received, f"one row for each, {several}")
 

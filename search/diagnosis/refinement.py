@@ -11,6 +11,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Table
 
+from studyhall.search.data import table_patterns
 from studyhall.search.diagnosis import next_space
 from studyhall.search.diagnosis.next_space import Proposal
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
@@ -19,6 +20,7 @@ from studyhall.search.study_file import config, toml_writer
 from studyhall.spaces import spelling
 
 OWN_FILE = re.compile(r"(.+\.py)(:\w+)")
+SQLITE = "sqlite:///"
 OWN_CODE = (
     *(("training", key) for key in ("loss", "metrics", "callbacks")),
     ("study", "objective"),
@@ -110,7 +112,11 @@ def _moved(reference: str, old: Path, new: Path) -> str:
     """Rewrite a path of the old study file relative to the new file's folder."""
     own = OWN_FILE.fullmatch(reference)
     path, ending = (own[1], own[2]) if own else (reference, "")
+    if reference.startswith(SQLITE):
+        moved = _moved(reference.removeprefix(SQLITE), old, new)
+        return f"{SQLITE}{moved}"
     there = old / path
-    if not there.exists() or Path(path).is_absolute():
+    known = there.exists() or table_patterns.is_pattern(path, old)
+    if not known or Path(path).is_absolute():
         return reference
     return os.path.relpath(there, new.resolve()) + ending

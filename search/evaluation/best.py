@@ -13,7 +13,7 @@ from typing import Any
 from studyhall.search.diagnosis import judging
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys
-from studyhall.search.evaluation import pareto, proof_result
+from studyhall.search.evaluation import baseline_text, pareto, proof_result
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
@@ -33,6 +33,7 @@ PLAIN = ("import keras", f'model = keras.models.load_model("{FILES[0]}")')  # en
 PICKLE, PICKLE_ENDING = "model.pickle", ".pickle"  # of scikit-learn's models
 MODELS = (FILES[0], "model.weights.h5", PICKLE)
 PARTS = ("fold", "repeat")
+BASELINES = "baselines"  # the fact that `baselines.store` stores
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Best:
         pareto: trials of the Pareto front, if there are several objectives.
         files: names of the files in the folder.
         load: lines of Python that load the exported model.
+        baselines: guessing, linear model and trees beside it, as `baseline_text.beside` returns
+            them; None if they are not computed.
     """
 
     study: Study
@@ -64,6 +67,7 @@ class Best:
     pareto: Sequence[TrialRecord] = ()
     files: Sequence[str] = FILES
     load: Sequence[str] = ()
+    baselines: dict[str, Any] | None = None
 
     @property
     def locked(self) -> bool:
@@ -130,18 +134,25 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about.pop("export", None)
     folder = about.get("export", {}).get("folder")
     trials = records.trials(db, study)
+    test, folds = test_json(found), about.get("out_of_fold", {}).get("scores")
     return Best(
         study,
         trial,
         about.get("proof"),
-        test_json(found),
+        test,
         Path(folder) if folder else None,
         judging.of_trial(db, study, trials, trial),
-        about.get("out_of_fold", {}).get("scores"),
+        folds,
         found,
         pareto.front(study, trials),
         about.get("export", {}).get("files", FILES),
         about.get("export", {}).get("load") or (),
+        baseline_text.beside(
+            facts.get(BASELINES),
+            trial.value,
+            folds or about.get("proof", {}).get("scores"),
+            None if test is None else test["scores"],
+        ),
     )
 
 
@@ -184,6 +195,7 @@ def to_json(best: Best) -> dict[str, Any]:
         "test": best.test,
         "out_of_fold": best.out_of_fold,
         "test_uses": [] if best.winner is None else uses_json(best.winner),
+        "baselines": best.baselines,
         "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
         "load": list(best.load) or None,

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from studyhall.search.display import score_tables, tables, words
-from studyhall.search.evaluation import pareto, proof_result
+from studyhall.search.evaluation import baseline_text, pareto, proof_result
 from studyhall.search.evaluation.best import PLAIN, Best, model_source
 from studyhall.search.evaluation.winner import Winner
 from studyhall.spaces import hyperparameters
@@ -45,6 +45,8 @@ def shown(best: Best) -> list[RenderableType]:
         parts.append(f"test   {_kept(best.winner, best.study, _option(best))}")
     if best.out_of_fold:
         parts.append(f"folds  {score_tables.sentence(best.out_of_fold)}, out-of-fold")
+    if best.baselines and best.proof and not best.failed:
+        parts += baselines(best.baselines, best.objective)
     if best.folder:
         parts.append(f"model  {best.folder / best.model}")
         if best.load and tuple(best.load) != PLAIN:
@@ -58,6 +60,12 @@ def shown(best: Best) -> list[RenderableType]:
     if best.proof and best.failed:
         parts += proof_result.sentences(best.study.name, best.proof, tested=best.test is not None)
     return parts
+
+
+def baselines(told: dict[str, Any], objective: str) -> list[RenderableType]:
+    """Return the network beside its baselines, and what that says of it."""
+    said = [f"baselines  {line}" for line in told["summary"]]
+    return [*said, tables.table(*baseline_text.rows(told, objective))]
 
 
 def _whose(best: Best) -> str:

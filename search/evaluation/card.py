@@ -207,8 +207,8 @@ def _as_read(series: Series, plan: Blueprint, source: Path) -> Series:
     if series.split_by is None:
         return series
     data = plan.file.data
-    column = sources.raw_table(data, source)[series.split_by]
-    return replace(series, kind=row_times.kind(column, series.kind, data.source))
+    frame, place = sources.raw_table(data, source)
+    return replace(series, kind=row_times.kind(frame[series.split_by], series.kind, place))
 
 
 def _predictions(path: Path | None, target: Path) -> set[str]:

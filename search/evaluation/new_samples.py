@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import image_folders, npz, picture, table_files, tables, windows
+from studyhall.search.data import (
+    image_folders,
+    npz,
+    picture,
+    table_files,
+    table_origins,
+    table_patterns,
+    tables,
+    windows,
+)
 from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.images import AS_THEY_ARE
 from studyhall.search.data.picture import PictureError, Style
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.table_origins import Origin
 from studyhall.search.data.windows import Series
 from studyhall.spaces import spelling
 
@@ -32,16 +43,14 @@ class NewSamples:
     """The samples to predict.
 
     Attributes:
-        names: (N,) numbers of rows from 1, or paths of pictures.
-        heading: what `names` are: "row" or "file".
+        names: columns (N,) that name the samples: their rows, from 1; their files.
         x: (N, …) samples as the model takes them; None for rows of a table.
         frame: rows of a table; None for others.
         table: the columns that the model was trained with.
         remarks: sentences on what does not fit, but can be predicted.
     """
 
-    names: list[Any]
-    heading: str
+    names: Mapping[str, list[Any]]
     x: NDArray[Any] | None = None
     frame: pd.DataFrame | None = None
     table: tuple[Column, ...] = ()
@@ -52,7 +61,8 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
 
     Args:
-        source: a table, an .npz or .npy file, or a folder of pictures; or a DataFrame or an array.
+        source: a table, a pattern of tables, an .npz or .npy file, or a folder of pictures; or a
+            DataFrame or an array.
         card: the card of the exported model.
         style: the form in which pictures are read.
 
@@ -62,17 +72,19 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
     if not isinstance(source, np.ndarray):
-        return _rows(source, Path("the table"), card)
+        return _rows(source, Path("the table"), card, Place("the table"))
     return _array(source, Path("the array"), card)
 
 
 def _of_path(path: Path, card: Card, style: Style) -> NewSamples:
+    if table_patterns.is_pattern(str(path), Path()):
+        return _of_tables(table_patterns.matched(str(path), Path()), path, card)
     if not path.exists():
         raise _refused(path, "no such file", "a file or a folder")
     if path.is_dir():
         return _pictures(path, card, style)
     if table_files.is_table(path):
-        return _of_file_of_rows(path, card)
+        return _of_tables(path, path, card)
     if path.suffix.lower() in (".npz", ".npy"):
         return _array(_of_file(path), path, card)
     raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of pictures")
@@ -91,13 +103,14 @@ def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:
     return about
 
 
-def _of_file_of_rows(path: Path, card: Card) -> NewSamples:
+def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
     table = map(_column, _rows_of(card, path)["columns"])
     as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
-    return _rows(table_files.read(path, as_text), path, card)
+    frame, place = table_origins.read(origin, as_text)
+    return _rows(frame, path, card, place)
 
 
-def _rows(frame: pd.DataFrame, path: Path, card: Card) -> NewSamples:
+def _rows(frame: pd.DataFrame, path: Path, card: Card, place: Place) -> NewSamples:
     """Return rows of a table."""
     about = _rows_of(card, path)
     table = tuple(map(_column, about["columns"]))
@@ -105,12 +118,13 @@ def _rows(frame: pd.DataFrame, path: Path, card: Card) -> NewSamples:
     if missing:
         expected = f"the columns {shortened(each.name for each in table)}"
         raise _refused(path, f"no column {shortened(missing)}", expected)
-    if problems := [text for each in table for text in _strange(frame, each, path)]:
+    if problems := [text for each in table for text in _strange(frame, each, path, place)]:
         raise DataError(problems)
     remarks = tuple(text for each in table for text in _unknown(frame, each))
     if "series" in about:
-        return _windows(path, frame, table, Series(**about["series"]), remarks)
-    return NewSamples([*range(1, len(frame) + 1)], "row", None, frame, table, remarks)
+        return _windows(path, frame, table, Series(**about["series"]), remarks, place)
+    names = place.labels(range(len(frame)))
+    return NewSamples(names, None, frame, table, remarks)
 
 
 def _windows(
@@ -119,6 +133,7 @@ def _windows(
     table: tuple[Column, ...],
     series: Series,
     remarks: tuple[str, ...],
+    place: Place,
 ) -> NewSamples:
     """Read every window over the rows of a table, named by its last row.
 
@@ -127,17 +142,17 @@ def _windows(
     for key in ("group", "split_by"):
         if (name := getattr(series, key)) and name not in frame:
             raise _refused(path, f"no column {name}", f"the study's [data] {key}")
-    found = windows.over(replace(series, horizon=0), frame, path.name)
+    found = windows.over(replace(series, horizon=0), frame, place)
     x = tables.matrix(frame, table)[found.rows]
-    names = (found.targets + 1).tolist()
-    return NewSamples(names, "row", x, None, table, (*remarks, *found.notes))
+    names = place.labels(found.targets.tolist())
+    return NewSamples(names, x, None, table, (*remarks, *found.notes))
 
 
 def _column(about: Mapping[str, Any]) -> Column:
     return features.from_dict({k: about[k] for k in Column.__dataclass_fields__})
 
 
-def _strange(frame: pd.DataFrame, column: Column, path: Path) -> list[str]:
+def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
     """Return a problem if values are neither missing nor of the column's kind."""
     if column.kind in ("category", "text"):
         return []
@@ -147,7 +162,7 @@ def _strange(frame: pd.DataFrame, column: Column, path: Path) -> list[str]:
         return []
     row = int(np.flatnonzero(bad)[0])
     more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-    where = f"{path.name}, column {column.name}, row {row + 1}{more}"
+    where = f"{place.column(column.name, row)}{more}"
     form = f" ({column.form})" if column.form else ""
     return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
 
@@ -181,7 +196,7 @@ def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         row = int(np.argwhere(~np.isfinite(x))[0][0])
         raise _refused(path, f"a value that is not finite in sample {row + 1}", "finite numbers")
-    return NewSamples([*range(1, len(x) + 1)], "row", x)
+    return NewSamples({"row": [*range(1, len(x) + 1)]}, x)
 
 
 def _of_file(path: Path) -> NDArray[Any]:
@@ -213,7 +228,7 @@ def _pictures(folder: Path, card: Card, style: Style) -> NewSamples:
         raise _refused(folder, received, f"{wanted[0]} × {wanted[1]} pixels, as in training")
     left = len(files) - len(listed)
     notes = (f"{left} files are no pictures, or hidden: left out",) if left else ()
-    return NewSamples(names, "file", np.stack(pixels), remarks=notes)
+    return NewSamples({"file": names}, np.stack(pixels), remarks=notes)
 
 
 def _is_picture(path: Path, folder: Path) -> bool:

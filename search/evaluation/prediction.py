@@ -120,7 +120,7 @@ def _told(card: Card, samples: NewSamples, outputs: NDArray[np.float32]) -> pd.D
     import pandas as pd
 
     task, classes = card["task"], card["classes"]
-    told: dict[str, Any] = {samples.heading: samples.names}
+    told: dict[str, Any] = {**samples.names}
     if task in (BINARY, MULTICLASS, MULTILABEL):
         shares = exporting.as_probabilities(task, outputs, logits=card["logits"])
         told |= _classified(task, classes, shares)

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from studyhall.search.data import loading
-from studyhall.search.evaluation import card, proof_result, reloading, tolerance
+from studyhall.search.evaluation import baselines, card, proof_result, reloading, tolerance
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.valuation import Valuation, ValuationError
@@ -88,6 +88,8 @@ def finish(
         # The scores on the test set, which the card includes, may be new.
         again_found = winners.read(db, study, number)
         assert again_found is not None
+        if reloaded is not None:
+            baselines.store(db, study, valuation, again_found)
         return card.export(db, study, plan, again_found, reloaded, predictions, logits=logits)
 
 

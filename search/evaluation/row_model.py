@@ -64,7 +64,7 @@ def write(
 def _validation_rows(plan: Blueprint, folder: Path, fold: Fold) -> Rows:
     """Return the raw rows of a fold's validation samples, read again."""
     assert plan.data.pool_samples is not None  # a table has no validation set of its own
-    frame = sources.raw_table(plan.file.data, folder)
+    frame, _ = sources.raw_table(plan.file.data, folder)
     return rows_of(frame.iloc[plan.data.pool_samples[fold.validation_rows]], plan.data.table)
 
 

@@ -6,7 +6,7 @@ from the user's own `test_step` is computed by a freshly compiled model with the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -69,6 +69,27 @@ class Valuation:
         found = {} if own else self._measured(model, part)
         return found[name] if name in found else self._evaluated(name, model, fold, part)
 
+    def value_of(self, outputs: NDArray[Any], part: Part) -> float | None:
+        """Return the value of the study's first objective for outputs of another kind of model.
+
+        Args:
+            outputs: (N, outputs) probabilities or numbers, as models of a built-in family return.
+            part: samples and targets, in the same order.
+
+        Returns:
+            None if only the user's own code could tell it.
+        """
+        if self.plan.builder is not None:
+            return None
+        name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        pairs = self._pairs(
+            part, lambda some: keras.ops.convert_to_tensor(outputs[some], "float32")
+        )
+        if name == "loss":
+            return data_loss(self.built.data_loss, pairs)
+        metrics = model_losses.metrics_of(self.built.model)
+        return None if metrics is None else measured(metrics, pairs).get(name)
+
     def scores(self, part: Part, outputs: NDArray[Any]) -> Scores:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
@@ -104,12 +125,17 @@ class Valuation:
 
     def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
         """Yield batches of targets and predictions, in order."""
+        return self._pairs(
+            part, lambda some: model(exporting.taken(model, part.x[some]), training=False)
+        )
+
+    def _pairs(self, part: Part, predicted: Callable[[slice], Any]) -> Iterator[tuple[Any, Any]]:
+        """Yield targets of some samples and what is predicted of these, as in a validation."""
         size = validation_batch(self.built.model) or exporting.BATCH
         y = forms.targets(part, self.built.form, len(self.plan.data.classes))
         for start in range(0, len(part), size):
             some = slice(start, start + size)
-            x = exporting.taken(model, part.x[some])
-            yield keras.ops.convert_to_tensor(y[some]), model(x, training=False)
+            yield keras.ops.convert_to_tensor(y[some]), predicted(some)
 
     def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display import score_tables, words
-from studyhall.search.evaluation import pareto
+from studyhall.search.evaluation import baseline_text, pareto
 from studyhall.search.report import elements, markdown, retrainings, summary
 from studyhall.search.report.figures import Figure
 
@@ -56,6 +56,8 @@ def _sections(
     yield "verdicts", "Verdicts"
     if best.get("test"):
         yield "test", "Test set"
+    if best.get("baselines"):
+        yield "baselines", "Baselines"
     yield "time", "Time"
     yield "again", "Reproduction"
 
@@ -77,6 +79,7 @@ def _told(content: Mapping[str, Any]) -> dict[str, Any]:
         "trials": (head, listed),
         "trials_left_out": len(content["trials"]) - len(listed),
         "test": _test(best.get("test")),
+        "baselines": _baselines(best.get("baselines"), state["objective"]),
         "mistake": _mistake,
         "time_spent": markdown.time_spent(content),
         "reproduce": markdown.reproduce(content["reproduce"]),
@@ -124,6 +127,12 @@ def _test(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "scores": score_tables.rows(found["scores"]),
         "reliability": score_tables.reliability_rows(found["scores"]),
     }
+
+
+def _baselines(told: Mapping[str, Any] | None, objective: str) -> dict[str, Any] | None:
+    if not told:
+        return None
+    return {"said": told["summary"], "rows": baseline_text.rows(told, objective)}
 
 
 def _mistake(sample: Mapping[str, Any]) -> str:

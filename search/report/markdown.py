@@ -8,7 +8,7 @@ from typing import Any
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display import markdown_text, score_tables, words
 from studyhall.search.display.markdown_text import plain
-from studyhall.search.evaluation import pareto
+from studyhall.search.evaluation import baseline_text, pareto
 from studyhall.search.report import retrainings
 from studyhall.search.study_file import objectives
 
@@ -41,6 +41,11 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
         if (reliability := score_tables.reliability_rows(scores))[1]:
             yield "Reliability: mean predicted probability and accuracy:"
             yield table(*reliability)
+    if content["best"] and content["best"]["baselines"]:
+        told = content["best"]["baselines"]
+        yield "## Baselines"
+        yield "\n\n".join(map(plain, told["summary"]))
+        yield table(*baseline_text.rows(told, content["status"]["objective"]))
     yield "## Time and losses"
     yield table(*time_spent(content))
     yield "## Reproduction"

@@ -72,6 +72,8 @@ def _best(
         yield from confirmed["summary"]
     if best["test"]:
         yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
+    if best["baselines"]:
+        yield from (_sentence(said) for said in best["baselines"]["summary"])
     yield from retrainings.uses(best)
 
 

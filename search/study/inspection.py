@@ -69,7 +69,7 @@ def glance(file: StudyFile, path: Path) -> None:
     if problems := [*_unfindable(file, path)]:
         raise ConfigError(problems)
     with naming(path.name, _own_data(file)):
-        source_check.check(file.data.source, path.parent)
+        source_check.check(file.data, path.parent)
 
 
 def _unfindable(file: StudyFile, path: Path) -> Iterator[str]:

@@ -145,7 +145,9 @@ def _of_key(table: str, name: str, detail: Any, tables: Tables) -> Mistake:
     else:
         expected = key.expected + _technical(detail)
     # A refused URL may contain a password, so it is not shown.
-    secret = name in ("storage", "mlflow") and isinstance(received, str)
+    secret = isinstance(received, str) and (
+        name in ("storage", "mlflow") or (name == "source" and "://" in received)
+    )
     return Mistake(table, name, "an unsupported URL" if secret else _shown(received), expected)
 
 

@@ -99,8 +99,9 @@ class DataSection(Section):
     """The table ``[data]``: source, split and preparation of the samples."""
 
     source: Source
-    """sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, a folder of images per
-    class, or my_data.py:load; relative to this file"""
+    """sklearn:digits, keras:mnist, data.npz, table.csv, table.parquet, tables/*.csv,
+    postgresql://user@host/db, a folder of images per class, or my_data.py:load; relative to this
+    file"""
     split: Split = (0.6, 0.2, 0.2)
     """fractions for training, validation and test, stratified by class"""
     folds: Annotated[int, Field(ge=1, le=100)] = 1
@@ -112,6 +113,8 @@ class DataSection(Section):
     values are the test set, those before them the validation set; default: drawn at random"""
     target: Text | None = None
     """column of a table to predict"""
+    query: Text | None = None
+    """rows to read from a database, as a table: select … (docs/tables.md)"""
     windows: Count | None = None
     """rows in a sample: a table in order becomes a series, and each sample a window over its rows
     (docs/series.md)"""

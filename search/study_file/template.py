@@ -61,6 +61,7 @@ EXAMPLES: dict[str, object] = {
     "group": "patient",
     "split_by": "date",
     "target": "species",
+    "query": "select * from customers",
     "windows": 24,
     "image_size": [64, 64],
     "callbacks": "my_callbacks.py:make",

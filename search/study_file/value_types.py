@@ -53,6 +53,22 @@ def _readable(url: str) -> bool:
     return url.isprintable() and parts.drivername in DRIVERS and bool(parts.database)
 
 
+def _source(source: str) -> str:
+    """Check a path, a name, or the URL of a database, which has no password."""
+    if not re.match(r"[\w+]+://", source):
+        return paths.check(source)
+    if not _readable(source):
+        raise ValueError("sqlite:///file.db or postgresql://user@host/database")
+    from sqlalchemy.engine import make_url
+
+    parts = make_url(source)
+    if parts.database == ":memory:":
+        raise ValueError("a file: a database in memory is empty")
+    if parts.password or parts.query.get("password"):
+        raise ValueError("a URL without a password, which $PGPASSWORD or ~/.pgpass may hold")
+    return source
+
+
 def _tracking_uri(uri: str) -> str:
     try:
         parts = urlsplit(uri)
@@ -154,7 +170,7 @@ ColumnKinds = Annotated[
     Field(json_schema_extra={"expected": 'a table such as { age = "number", id = "drop" }'}),
     AfterValidator(_column_kinds),
 ]
-Source = Annotated[Text, AfterValidator(paths.check)]
+Source = Annotated[Text, AfterValidator(_source)]
 ArtifactPlace = Annotated[Text, AfterValidator(check_artifact_place)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 TrackingUri = Annotated[

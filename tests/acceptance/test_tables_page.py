@@ -6,15 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sqlalchemy as sa
 
+from studyhall.search.data import source_check, sources
+from studyhall.search.study_file.sections import DataSection
 from studyhall.search.study_file.toml_reader import parsed
 
 PAGE = (Path(__file__).parents[2] / "docs/tables.md").read_text(encoding="utf-8")
 ROWS = 60
 
 
-def block(language):
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def block(language, heading):
+    """The block of a language below a heading of the page."""
+    part = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
     return found
 
 
@@ -36,19 +41,31 @@ def customers(rows=ROWS, seed=0):
 
 def test_the_page_does_what_it_says(folder, monkeypatch, capsys):
     customers().to_csv(folder.path / "customers.csv", index=False)
-    tables = parsed(block("toml"))
+    tables = parsed(block("toml", "Kinds of columns"))
     folder.study(study=tables["study"], data=tables["data"])
     folder.finish("study.toml", "churn")
     (export,) = folder.path.glob("**/best")
     monkeypatch.chdir(export)
     capsys.readouterr()
-    exec(block("python"), {})
+    exec(block("python", "The model takes rows"), {})
     assert re.fullmatch(r"\[\[0\.\d+\]\]\n", capsys.readouterr().out)
 
     customers(7, seed=1).drop(columns="churn").to_csv(folder.path / "new_customers.csv")
-    command, *words = shlex.split(block("sh"))
+    command, *words = shlex.split(block("sh", "Predict"))
     assert command == "studyhall"
     assert folder.here(*words) == "predictions.csv: 7 predictions\n"
     told = pd.read_csv(folder.path / "predictions.csv")
     assert [*told] == ["row", "prediction", "p(no)", "p(yes)"] and len(told) == 7
     assert folder.here("predict", "churn", "new_customers.csv").count("\n") == 8
+
+
+def test_the_query_of_the_page_is_read(folder, postgres_url):
+    data = parsed(block("toml", "From a database"))["data"]
+    table = pd.DataFrame({name: range(40) for name in ("age", "spend", "id")})
+    table["city"], table["churn"] = ["Bern", "Rome"] * 20, ["yes", "no", "no", "no"] * 10
+    engine = sa.create_engine(postgres_url.replace("postgresql", "postgresql+psycopg", 1))
+    table.to_sql("customers", engine, index=False)
+    engine.dispose()
+    section = DataSection(**{**data, "source": postgres_url})
+    assert [column.name for column in sources.read(section, folder.path).table] == ["city"]
+    assert source_check.sql.is_database(DataSection(**data).source)

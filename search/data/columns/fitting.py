@@ -13,6 +13,7 @@ from studyhall.search.data.columns import dates, features, kinds, numbers, suspi
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.columns.kinds import MOST_CATEGORIES, ColumnError, Inferred
 from studyhall.search.data.errors import problem
+from studyhall.search.data.row_places import Place
 from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
@@ -39,13 +40,16 @@ class Fitted:
 
 
 def fitted(
-    table: pd.DataFrame, place: str, wanted: Mapping[str, str], target: pd.Series[Any] | None = None
+    table: pd.DataFrame,
+    place: Place,
+    wanted: Mapping[str, str],
+    target: pd.Series[Any] | None = None,
 ) -> Fitted:
     """Choose the columns of a table and fit them to its values.
 
     Args:
         table: the columns to learn from, as read.
-        place: the table's name, for messages.
+        place: of its rows, for messages.
         wanted: `[data.columns]`: kinds by column.
         target: the column to predict.
     """
@@ -56,8 +60,7 @@ def fitted(
         try:
             made = _column(column, wanted.get(str(name), ""), target, said)
         except ColumnError as error:
-            at = "" if error.row is None else f", row {error.row + 1}"
-            where = f"{place}, column {name}{at}"
+            where = place.column(name, error.row)
             found.problems.append(problem("source", f"{error.received} in {where}", error.expected))
             continue
         found.notes += [f"column {name}: {text}" for text in said]

@@ -102,7 +102,7 @@ def test_dates_are_read_as_in_training_even_if_they_could_be_others(
     few = table()[days.between("2023-02-01", "2023-02-12")]  # each a month as well
     few.to_csv(tmp_path / "new.csv", index=False)
     samples = new_samples.read(tmp_path / "new.csv", proven[2])
-    last = few.iloc[[name - 1 for name in samples.names]]["day"]
+    last = few.iloc[[name - 1 for name in samples.names["row"]]]["day"]
     assert [*last] == [f"{day:02}/02/2023" for day in range(WINDOWS, 13)] * 2
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
+from studyhall.search.data.row_places import Place
 
 ROWS = 40
 RNG = np.random.default_rng(0)
@@ -20,7 +21,7 @@ def fitted(wanted="", target=None, **column):
     frame = pd.DataFrame(column)
     (name,) = frame
     kinds = {name: wanted} if wanted else {}
-    return fitting.fitted(frame, "t.csv", kinds, target)
+    return fitting.fitted(frame, Place("t.csv"), kinds, target)
 
 
 def kind(values, wanted=""):

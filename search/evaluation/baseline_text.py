@@ -1,0 +1,115 @@
+"""The baselines beside the network that won, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from studyhall.search.display import words
+from studyhall.search.study_file.losses import REGRESSION
+
+NETWORK = "the network"
+MEASURES = {"accuracy": "accuracy", "f1": "mean F1", "roc_auc": "ROC-AUC"}
+ERRORS = {"mae": "MAE", "rmse": "RMSE"}  # lower is better
+
+Told = Mapping[str, Any]
+Scores = dict[str, float]
+
+
+def measures(found: Told) -> Scores:
+    """Return the few scores that are compared; none if there are no scores."""
+    if "no_scores" in found:
+        return {}
+    if found["task"] == REGRESSION:
+        known = {name: found[name] for name in ERRORS}
+    else:
+        means = found["macro"]
+        known = {"accuracy": found["accuracy"], **{key: means[key] for key in ("f1", "roc_auc")}}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def beside(
+    stored: Told | None, value: float | None, validation: Told | None, test: Told | None
+) -> dict[str, Any] | None:
+    """Return the baselines beside the network, as JSON values; None if they are not computed.
+
+    Args:
+        stored: what `baselines.store` has stored.
+        value: of the network's trial.
+        validation, test: scores of the network, as `scores.scores` returns them; None if it has
+            none.
+    """
+    if stored is None:
+        return None
+    network = {
+        "name": NETWORK,
+        "value": value,
+        "validation": measures(validation) if validation else {},
+        "test": measures(test) if test else None,
+    }
+    known = [each for each in stored["models"] if "why" not in each]
+    found = [network, *({key: each[key] for key in network} for each in known)]
+    left = {each["name"]: each["why"] for each in stored["models"] if "why" in each}
+    return {"models": found, "left_out": left, "summary": [*_sentences(found, left)]}
+
+
+def rows(told: Told, objective: str) -> tuple[list[str], list[list[str]]]:
+    """Return a header and a row for the network and each baseline.
+
+    Args:
+        told: what `beside` returned.
+        objective: the name of the first objective.
+    """
+    found = told["models"]
+    names = [n for n in {**MEASURES, **ERRORS} if any(n in each["validation"] for each in found)]
+    parts = [part for part in ("validation", "test") if any(each[part] for each in found)]
+    head = [_shown(name) if part == "validation" else f"test {_shown(name)}"
+            for part in parts for name in names]  # fmt: skip
+    body = [
+        [each["name"], _number(each["value"])]
+        + [_number((each[part] or {}).get(name)) for part in parts for name in names]
+        for each in found
+    ]
+    return ["", objective, *head], body
+
+
+def _sentences(found: Sequence[Told], left: Mapping[str, str]) -> Iterator[str]:
+    """Yield which baselines the network does not beat, and which are not computed."""
+    network, others = found[0], found[1:]
+    part = "test" if network["test"] and all(each["test"] for each in others) else "validation"
+    where, compared = f"on the {part} set", [each for each in others if network[part]]
+    ahead = {each["name"]: [*_ahead(network[part], each[part])] for each in compared}
+    # Guessing has the accuracy of the most frequent class; that alone says nothing.
+    telling = {
+        name: said
+        for name, said in ahead.items()
+        if said and (name != "guessing" or len(said) == len(network[part]))
+    }
+    for name, said in telling.items():
+        yield f"the network does not beat {name} {where}: {', '.join(said)}"
+    if compared and not telling:
+        yield f"the network beats {_listed([*ahead])} {where}"
+    for why in dict.fromkeys(left.values()):
+        names = [name for name, its in left.items() if its == why]
+        yield f"not computed: {_listed(names)} ({why})"
+
+
+def _ahead(network: Scores, other: Scores) -> Iterator[str]:
+    """Yield the measures in which a baseline is at least as good as the network."""
+    for name, value in other.items():
+        mine = network.get(name)
+        better = mine is not None and (value <= mine if name in ERRORS else value >= mine)
+        if better:
+            yield f"{_shown(name)} {_number(mine)} against {_number(value)}"
+
+
+def _shown(name: str) -> str:
+    return {**MEASURES, **ERRORS}[name]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else words.number(value)
