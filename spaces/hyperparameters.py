@@ -1,8 +1,8 @@
 """The hyperparameters that studyhall knows: name, meaning, legal values and default of each.
 
-`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``, ``sequence=``)
-applies when the study file doesn't mention the name. Together the defaults are the textbook
-configuration that a study tries first.
+`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=`` …) applies when
+the study file doesn't mention the name. Together the defaults are the textbook configuration that a
+study tries first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ TEMPORAL = (
     "networks for sequence modeling'"
 )
 
-BUILT_IN_FAMILIES = ("mlp", "cnn", "sequence")
+BUILT_IN_FAMILIES = ("mlp", "cnn", "sequence", "text")
+READING = (
+    "Keras examples 'Text classification from scratch' and 'Text classification with Transformer'"
+)
+
 IMAGES = ("mlp", "cnn")  # the families that take images
 
 # fmt: off
@@ -51,13 +55,37 @@ TABLE: tuple[Hyperparameter, ...] = (
         SERIES, words=("gru", "lstm", "conv"), sequence="gru", only=("sequence",),
     ),
     Hyperparameter(
-        "depth", "integer", "number of hidden layers; blocks of convolutions in a cnn", SLIDES,
-        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2,
+        "encoder", "choice",
+        "what reads a text: the mean of its words' embeddings, or transformer blocks before it",
+        READING, words=("mean", "transformer"), text="mean", only=("text",),
+    ),
+    Hyperparameter(
+        "vocabulary", "integer", "most frequent words of the training texts that are told apart",
+        SCRATCH, legal="[1, inf)", most=10_000_000, usual="2000 … 20000, log", text=10_000,
+        only=("text",),
+    ),
+    Hyperparameter(
+        "length", "integer", "words that are read of a text; the rest is cut off", READING,
+        legal="[1, inf)", most=100_000, usual="100, 250, 500", text=250, only=("text",),
+    ),
+    Hyperparameter(
+        "embedding", "integer", "numbers by which each word of a text is represented", READING,
+        legal="[1, inf)", most=100_000, usual="16 … 128, log", text=32, only=("text",),
+    ),
+    Hyperparameter(
+        "heads", "integer", "attention heads of each transformer block", READING,
+        legal="[1, inf)", most=1000, usual="2, 4", text=2, only=("text",),
+    ),
+    Hyperparameter(
+        "depth", "integer",
+        "number of hidden layers; blocks of convolutions in a cnn, or of a transformer", SLIDES,
+        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2, text=1,
     ),
     Hyperparameter(
         "width", "integer",
         "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
         legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, sequence=32,
+        text=32,
         per_layer=True,
     ),
     Hyperparameter(
@@ -68,7 +96,8 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "batch_norm", "switch",
-        "batch normalization between a layer and its activation; in a sequence, of convolutions",
+        "batch normalization between a layer and its activation; in a sequence, of convolutions; "
+        "in a text, after the mean",
         BOOK, mlp=False, cnn=False, per_layer=True,
     ),
     Hyperparameter(

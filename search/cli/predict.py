@@ -23,7 +23,7 @@ def predict(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A table, an .npz or .npy file, or a folder of pictures."
+            metavar="FILE", help="A table, an .npz or .npy file, or a folder of pictures or texts."
         ),
     ],
     storage: Storage = None,

@@ -24,7 +24,7 @@ NEW = "my-study"  # the study's name if the file is printed to the terminal
 def new(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
     family: Annotated[
-        str, typer.Option(metavar="NAME", help="The networks: mlp, cnn or sequence.")
+        str, typer.Option(metavar="NAME", help="The networks: mlp, cnn, sequence or text.")
     ] = "mlp",
 ) -> None:
     """Write a commented study file, to FILE or to the terminal."""

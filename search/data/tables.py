@@ -76,7 +76,7 @@ def read(path: Path, roles: Roles) -> Arrays:
     other = None if roles.series else target  # its own past is no copy of a target to come
     found = fitting.fitted(learned, path.name, roles.wanted, other)
     problems = [
-        *_spelled_alike(target.dropna(), path),
+        *spelled_alike(target.dropna(), path),
         *_precise(learned, found.columns, path),
         *found.problems,
     ]
@@ -97,10 +97,11 @@ def read(path: Path, roles: Roles) -> Arrays:
     )
     if roles.series is not None:
         return windows.samples(arrays, windows.over(roles.series, rows, path.name), target)
-    return arrays if roles.split_by is None else _in_order(arrays, rows, roles, path)
+    return arrays if roles.split_by is None else in_order(arrays, rows, roles, path)
 
 
-def _in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, path: Path) -> Arrays:
+def in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, path: Path) -> Arrays:
+    """Return the samples with the times of `split_by`, by which the parts follow each other."""
     name = str(roles.split_by)
     times = row_times.of(rows[name], roles.wanted.get(name, ""), path.name)
     return replace(arrays, order=np.stack([times, times], axis=1))
@@ -183,7 +184,7 @@ def _precise(rows: pd.DataFrame, listed: Sequence[Column], path: Path) -> Iterab
             yield from error.problems
 
 
-def _spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
+def spelled_alike(target: pd.Series[Any], path: Path) -> Iterable[str]:
     """Yield a problem if classes differ in nothing but small and capital letters."""
     if not features.is_text(target):
         return

@@ -73,6 +73,10 @@ def of_backend(file: StudyFile) -> Iterator[Mistake]:
     """Yield keys that the backend can't follow; none while it is "auto", so not yet known."""
     if file.training.backend == "torch" and file.training.xla == "on":
         yield Mistake("training", "xla", '"on" with backend = "torch"', '"off": torch has no XLA')
+    if file.model.reads_texts and file.training.backend not in ("auto", "tensorflow"):
+        expected = 'another family, or backend = "tensorflow": Keras splits texts with it only'
+        received = f'"text" with backend = "{file.training.backend}"'
+        yield Mistake("model", "family", received, expected)
 
 
 def _of_number(file: StudyFile) -> Iterator[Mistake]:
@@ -86,6 +90,9 @@ def _of_order(file: StudyFile) -> Iterator[Mistake]:
     data = file.data
     if data.windows is None and data.horizon != 1:
         yield Mistake("data", "horizon", f"{data.horizon} without windows", "windows, too")
+    if data.windows is not None and file.model.reads_texts:
+        expected = 'nothing: texts have no windows; family = "sequence" reads these'
+        yield Mistake("data", "windows", f'{data.windows} with family = "text"', expected)
     by = "windows" if data.windows else "split_by" if data.split_by else ""
     if by and data.folds > 1:
         expected = "1: folds would train on what comes after their validation set"

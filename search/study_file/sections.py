@@ -142,13 +142,18 @@ class ModelSection(Section):
     """The table ``[model]``: the networks to build."""
 
     family: Family = "mlp"
-    """builder of the network: mlp, cnn, sequence, or your own my_model.py:build, relative to this
-    file"""
+    """builder of the network: mlp, cnn, sequence, text, or your own my_model.py:build, relative to
+    this file"""
 
     @property
     def is_own(self) -> bool:
         """True if the user's own code builds the models."""
         return self.family not in hyperparameters.BUILT_IN_FAMILIES
+
+    @property
+    def reads_texts(self) -> bool:
+        """True if the models take texts."""
+        return self.family == "text"
 
 
 class TrainingSection(Section):

@@ -39,14 +39,22 @@ SEARCHED: dict[str, object] = {
     "depth": {"low": 1, "high": 4},
     "width": {"low": 16, "high": 256, "log": True},
 }
-# Smaller ranges for a cnn, whose filters double with every block, and for a sequence, of which each
-# step is computed.
+# Smaller ranges for a cnn, whose filters double with every block, and for sequences and texts, of
+# which each step is computed.
 SEARCHED_IN: dict[str, dict[str, object]] = {
     "cnn": {"depth": {"low": 1, "high": 3}, "width": {"low": 16, "high": 64, "log": True}},
     "sequence": {
         "cell": ["gru", "lstm", "conv"],
         "depth": {"low": 1, "high": 3},
         "width": {"low": 8, "high": 64, "log": True},
+    },
+    "text": {
+        "encoder": ["mean", "transformer"],
+        "vocabulary": {"low": 2000, "high": 20000, "log": True},
+        "length": [100, 250, 500],
+        "embedding": {"low": 16, "high": 128, "log": True},
+        "depth": {"low": 1, "high": 2},
+        "width": {"low": 16, "high": 64, "log": True},
     },
 }
 
@@ -81,8 +89,12 @@ WHEN: dict[str, dict[str, list[str]]] = {
     "warmup_epochs": {"decay": ["none", "inverse_time", "step", "exponential", "cosine"]},
     "bidirectional": {"cell": ["gru", "lstm"]},
     "kernel_size": {"cell": ["conv"]},
+    "heads": {"encoder": ["transformer"]},
 }
-WHEN_IN_A_SEQUENCE = {"activation": {"cell": ["conv"]}, "batch_norm": {"cell": ["conv"]}}
+WHEN_IN: dict[str, dict[str, dict[str, list[str]]]] = {
+    "sequence": {"activation": {"cell": ["conv"]}, "batch_norm": {"cell": ["conv"]}},
+    "text": {"batch_norm": {"encoder": ["mean"]}},
+}
 
 
 def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn:digits") -> str:
@@ -143,7 +155,7 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
 
 def _space(family: str) -> Iterator[Entry]:
     searched = {**SEARCHED, **SEARCHED_IN.get(family, {})}
-    when = {**WHEN, **(WHEN_IN_A_SEQUENCE if family == "sequence" else {})}
+    when = {**WHEN, **WHEN_IN.get(family, {})}
     for name, each in hyperparameters.known(family).items():
         entry = spelling.as_item(searched.get(name, _suggestion(each, when.get(name))))
         yield name, entry, _meaning(each, family), name in searched

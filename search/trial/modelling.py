@@ -163,7 +163,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
     own, data_loss = bool(model.compiled), None
-    form = forms.of_compiled(model, plan.data) if own else forms.CODED
+    form = forms.of_compiled(model, plan.data) if own else _form(plan, values)
     if own:
         plan.own.refuse_compiled(plan.file.model.family)
     else:
@@ -179,6 +179,11 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         form=form,
         callbacks=plan.own.callbacks(trial, plan.space, values, plan.file.model.family),
     )
+
+
+def _form(plan: Blueprint, values: Mapping[str, Value]) -> Form:
+    """Return the form of the data for a model that studyhall compiles."""
+    return forms.of_values(values) if plan.file.model.reads_texts else forms.CODED
 
 
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
