@@ -53,8 +53,10 @@ def _transformed(values: Values, numbers: Tensor, found: Tensor) -> Tensor:
 
 def _places(numbers: Tensor, embedding: int) -> Tensor:
     """Return a learned embedding of each word's place, counted from 1."""
-    places = keras.ops.cumsum(keras.ops.ones_like(numbers), axis=1)
-    return layers.Embedding(numbers.shape[1] + 1, embedding, name="places")(places)
+    word = keras.ops.minimum(numbers, 1)
+    places = keras.ops.cumsum(word, axis=1) * word
+    # Masked too: a sum of a masked and an unmasked tensor would not be.
+    return layers.Embedding(numbers.shape[1] + 1, embedding, mask_zero=True, name="places")(places)
 
 
 def _block(values: Values, tensor: Tensor, block: int) -> Tensor:

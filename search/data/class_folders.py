@@ -72,7 +72,8 @@ def find(folder: Path, folders: str = "auto", kind: Kind = IMAGES) -> Found:
     _check_classes(parts, classes)
     found = {name: _listed(part, folder, classes, left_out, kind) for name, part in parts.items()}
     _outside(folder, [*parts.values()], left_out, kind)
-    _check_files(parts, classes, found, kind)
+    meant = '; family = "text" reads .txt' if ".txt" in left_out.suffixes else ""
+    _check_files(parts, classes, found, kind, meant)
     return Found(classes, found, left_out)
 
 
@@ -177,6 +178,7 @@ def _check_files(
     classes: tuple[str, ...],
     found: Mapping[str, list[tuple[Path, int]]],
     kind: Kind,
+    meant: str,
 ) -> None:
     """Refuse classes without files."""
     problems = []
@@ -185,7 +187,8 @@ def _check_files(
         empty = [each for number, each in enumerate(classes) if number not in present]
         if empty:
             received = f"no {kind.name} in {part.name}/{shortened(empty)}"
-            problems.append(problem("source", received, f"some of {', '.join(kind.suffixes)}"))
+            expected = f"some of {', '.join(kind.suffixes)}{meant}"
+            problems.append(problem("source", received, expected))
     if problems:
         raise DataError(problems)
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+TEXTS = ("text", "category")  # a few different texts look like categories
+KINDS = (*TEXTS, "boolean", "date", "number")  # the first are the most likely to be texts
+
+
 def read(path: Path, roles: Roles) -> Arrays:
     """Read the texts and targets of a table.
 
@@ -54,20 +58,19 @@ def _wanted(learned: pd.DataFrame, roles: Roles) -> Mapping[str, str]:
     return roles.wanted
 
 
-def _not_one(columns: Sequence[Column], learned: pd.DataFrame, path: Path) -> Iterable[str]:
+def _not_one(found: Sequence[Column], learned: pd.DataFrame, path: Path) -> Iterable[str]:
     """Yield a problem unless there is one column, of texts."""
-    texts = [each for each in columns if each.kind in ("text", "category")]
-    others = [each for each in columns if each not in texts]
-    if len(columns) == 1 and texts:
+    likely = sorted(found, key=lambda column: KINDS.index(column.kind))
+    texts = [each for each in likely if each.kind in TEXTS]
+    if len(found) == 1 and texts:
         return
-    names = shortened(each.name for each in columns) or "nothing to learn from"
+    names = shortened(each.name for each in found) or "nothing to learn from"
+    keys = [kinds.key_of(learned[each.name]) for each in likely]
     if not texts:
-        named = kinds.key_of(learned[columns[0].name]) if columns else "notes"
-        expected = f'a column of texts, such as [data.columns] {named} = "text"'
+        expected = f'a column of texts, such as [data.columns] {(keys or ["notes"])[0]} = "text"'
     else:
-        drop = (others or texts)[0]
-        key = f'{kinds.key_of(learned[drop.name])} = "drop"'
-        expected = f'one column: [data.columns] {key}; family = "mlp" takes several'
+        dropped = ", ".join(f'{key} = "drop"' for key in keys[1:])
+        expected = f'one column: [data.columns] {dropped}; family = "mlp" takes several'
     yield problem("source", f'{names} in {path.name} for family = "text"', expected)
 
 
