@@ -95,7 +95,9 @@ def _of_folder(folder: Path) -> NewTexts:
     if not listed:
         raise _refused(folder, "a folder without texts", "files that end in .txt")
     left = len(files) - len(listed)
-    return _of_files(listed, folder, (f"{spelling.counted(left, 'file')} left out: no texts, or hidden",)[:left])
+    return _of_files(
+        listed, folder, (f"{spelling.counted(left, 'file')} left out: no texts, or hidden",)[:left]
+    )
 
 
 def _of_files(listed: list[Path], folder: Path, remarks: tuple[str, ...]) -> NewTexts:

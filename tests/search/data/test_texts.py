@@ -111,7 +111,7 @@ def test_a_split_by_dates(tmp_path: Path) -> None:
     ("x", "keys", "said"),
     [
         (np.array(TEXTS).reshape(30, 2), {}, "texts of shape (30, 2) in texts.npz, expected one"),
-        (np.arange(60), {}, 'int64 of shape (60, 1) in texts.npz, expected texts, which family ='),
+        (np.arange(60), {}, "int64 of shape (60, 1) in texts.npz, expected texts, which family ="),
         (np.array(["", "!"] * 30), {}, "received texts without words, expected texts"),
         (np.array(TEXTS), {"normalize": "scale"}, 'normalize: received "scale" for texts'),
         (np.array(TEXTS), {"image_size": (2, 2)}, "image_size"),
@@ -167,7 +167,7 @@ def test_other_columns_are_dropped_by_name_or_refused(tmp_path: Path) -> None:
     frame = FRAME.assign(age=np.arange(60) % 9, shop=[f"s{n % 3}" for n in range(60)])
     said = refused(tmp_path, **table(tmp_path, frame, columns={"note": "text"}))
     assert said == (
-        "[data] source: received note, age, shop in table.csv for family = \"text\", expected one"
+        '[data] source: received note, age, shop in table.csv for family = "text", expected one'
         ' column: [data.columns] shop = "drop", age = "drop"; family = "mlp" takes several'
     )
     columns = {"note": "text", "age": "drop", "shop": "drop"}

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from studyhall.search.data import words
 
 # Few letters, so that words repeat and tie; and what separates or changes them in some language.
-LETTERS = st.sampled_from([*"abAB \t\n-,.'_", *"éÉßİ\u00a0\u2028\u3000\x0b\x0c\x1c\x85", "😀", "的"])
+LETTERS = st.sampled_from(
+    [*"abAB \t\n-,.'_", *"éÉßİ\u00a0\u2028\u3000\x0b\x0c\x1c\x85", "😀", "的"]
+)
 TEXT = st.one_of(st.text(LETTERS, max_size=12), st.text(max_size=8))
 TEXTS = st.lists(TEXT, min_size=1, max_size=8)
 
@@ -54,7 +56,9 @@ def test_word_numbers_are_those_of_the_adapted_layer(
 
 
 @given(TEXTS.flatmap(lambda texts: st.tuples(st.just(texts), st.permutations(texts))))
-def test_the_order_of_texts_does_not_change_the_vocabulary(pair: tuple[list[str], list[str]]) -> None:
+def test_the_order_of_texts_does_not_change_the_vocabulary(
+    pair: tuple[list[str], list[str]],
+) -> None:
     one, other = (words.vocabulary(words.of(texts)) for texts in pair)
     assert one.words == other.words
 
