@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from studyhall.spaces import applications
 from studyhall.spaces.legal import Hyperparameter, Scalar
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Hyperparameter",
     "Scalar",
     "chosen",
+    "column",
     "defaults",
     "find",
+    "is_built_in",
     "known",
     "textbook",
 ]
@@ -40,11 +43,14 @@ TEMPORAL = (
 )
 
 BUILT_IN_FAMILIES = ("mlp", "cnn", "sequence", "text")
+TRANSFER = "Keras guide 'Transfer learning and fine-tuning'"
 READING = (
     "Keras examples 'Text classification from scratch' and 'Text classification with Transformer'"
 )
 
-IMAGES = ("mlp", "cnn")  # the families that take images
+BACKBONES = "keras"  # the families keras:ResNet50 and others, in `only` and for defaults
+COLUMNS = (*BUILT_IN_FAMILIES, BACKBONES)
+IMAGES = ("mlp", "cnn", BACKBONES)  # the families that take images
 
 # fmt: off
 TABLE: tuple[Hyperparameter, ...] = (
@@ -79,14 +85,13 @@ TABLE: tuple[Hyperparameter, ...] = (
     Hyperparameter(
         "depth", "integer",
         "number of hidden layers; blocks of convolutions in a cnn, or of a transformer", SLIDES,
-        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2, text=1,
+        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2, text=1, only=BUILT_IN_FAMILIES,
     ),
     Hyperparameter(
         "width", "integer",
         "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
         legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, sequence=32,
-        text=32,
-        per_layer=True,
+        text=32, only=BUILT_IN_FAMILIES, per_layer=True,
     ),
     Hyperparameter(
         "activation", "choice",
@@ -98,7 +103,7 @@ TABLE: tuple[Hyperparameter, ...] = (
         "batch_norm", "switch",
         "batch normalization between a layer and its activation; in a sequence, of convolutions; "
         "in a text, after the mean",
-        BOOK, mlp=False, cnn=False, per_layer=True,
+        BOOK, mlp=False, cnn=False, only=BUILT_IN_FAMILIES, per_layer=True,
     ),
     Hyperparameter(
         "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,
@@ -106,9 +111,26 @@ TABLE: tuple[Hyperparameter, ...] = (
     ),
     Hyperparameter(
         "head_width", "integer",
-        "units of the dense layer between a cnn's blocks and its output; 0 = none", SLIDES,
-        legal="[0, inf)", most=1_000_000, usual="0 … 512", cnn=128,
-        only=("cnn",),
+        "units of the dense layer between a cnn's blocks, or a backbone, and its output; 0 = none",
+        SLIDES, legal="[0, inf)", most=1_000_000, usual="0 … 512", cnn=128, keras=0,
+        only=("cnn", BACKBONES),
+    ),
+    Hyperparameter(
+        "frozen", "float",
+        "share of a backbone's layers, from the input on, that are not trained; default 1, or 0 "
+        "without pretrained weights", TRANSFER, legal="[0, 1]", usual="0.5 … 1", only=(BACKBONES,),
+    ),
+    Hyperparameter(
+        "fine_tuning_rate", "float",
+        "learning rate of a backbone's layers that are trained, as a share of learning_rate; "
+        "default 0.1, or 1 without pretrained weights", TRANSFER,
+        legal="(0, inf)", usual="0.01 … 1, log", only=(BACKBONES,),
+    ),
+    Hyperparameter(
+        "resolution", "integer",
+        "height and width to which a backbone's pictures are resized, in the model; default: none, "
+        "they stay as they are", TRANSFER, legal="[1, inf)", most=10_000, usual="64, 96, 128, 224",
+        only=(BACKBONES,),
     ),
     Hyperparameter(
         "bidirectional", "switch", "gru and lstm units read a sequence in both directions", SERIES,
@@ -246,14 +268,20 @@ def find(name: str) -> Hyperparameter:
     return _BY_NAME[name]
 
 
+def is_built_in(family: str) -> bool:
+    """Return True if studyhall itself builds the models of a family."""
+    return family in BUILT_IN_FAMILIES or applications.is_named(family)
+
+
 def known(family: str) -> dict[str, Hyperparameter]:
     """Return the hyperparameters that studyhall itself uses for a model family, by name.
 
     For the user's own model these are the hyperparameters of training; the user's function may
     ask for any other names.
     """
-    if family in BUILT_IN_FAMILIES:
-        return {each.name: each for each in TABLE if _belongs(each, family)}
+    if is_built_in(family):
+        place = column(family)
+        return {each.name: each for each in TABLE if not each.only or place in each.only}
     return {each.name: each for each in TABLE if each.training}
 
 
@@ -263,9 +291,16 @@ def defaults(family: str) -> dict[str, Scalar]:
     >>> defaults("mlp")["width"]
     128
     """
-    column = family if family in BUILT_IN_FAMILIES else "mlp"
-    values = {name: each.default(column) for name, each in known(family).items()}
+    place = column(family)
+    values = {name: each.default(place) for name, each in known(family).items()}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def column(family: str) -> str:
+    """Return the name under which the table has a family; that of an mlp for the user's own."""
+    if applications.is_named(family):
+        return BACKBONES
+    return family if family in BUILT_IN_FAMILIES else "mlp"
 
 
 def textbook(family: str) -> dict[str, Scalar]:
@@ -275,10 +310,6 @@ def textbook(family: str) -> dict[str, Scalar]:
     moves them into the ranges of a study.
     """
     return defaults(family)
-
-
-def _belongs(each: Hyperparameter, family: str) -> bool:
-    return not each.only or family in each.only
 
 
 def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def report(
         UserCodeError: a function of the user's fails or returns something unusable.
     """
     loaded = loaded or inspection.load(file, path)
-    notes = [("note", sentence) for sentence in duplicates.notes(loaded)]
+    said = [*file.model.notes, *duplicates.notes(loaded)]
+    notes = [("note", sentence) for sentence in said]
     yield _rows("data", [*description.rows(loaded), *notes])
     with inspection.naming(path.name, inspection.builder(file)):
         plan = modelling.blueprint(file, loaded, path.parent)

@@ -66,7 +66,18 @@ def of_whole(file: StudyFile) -> list[Mistake]:
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     measured = metric_mistakes.of_whole(file)
     found = [*_of_number(file), *_of_order(file), *measured, *pruning]
-    return [*found, *of_backend(file)]
+    return [*found, *_of_weights(file), *of_backend(file)]
+
+
+def _of_weights(file: StudyFile) -> Iterator[Mistake]:
+    if file.model.weights is not None and file.model.application is None:
+        expected = "nothing: only networks of keras.applications begin with weights"
+        received = f'"{file.model.weights}" with family = "{file.model.family}"'
+        yield Mistake("model", "weights", received, expected)
+    if file.model.application is not None and file.data.normalize not in ("auto", "scale"):
+        expected = '"auto": the network prepares its pictures by itself'
+        received = f'"{file.data.normalize}" with family = "{file.model.family}"'
+        yield Mistake("data", "normalize", received, expected)
 
 
 def of_backend(file: StudyFile) -> Iterator[Mistake]:
@@ -203,7 +214,7 @@ def _written(tables: Tables, table: str, key: str) -> Any:
 def _family(tables: Tables) -> str:
     """Return the family by which to check names; if it is invalid, one that allows any name."""
     family = _written(tables, "model", "family") or "mlp"
-    built_in = family in hyperparameters.BUILT_IN_FAMILIES
+    built_in = hyperparameters.is_built_in(str(family))
     known = isinstance(family, str) and (built_in or USER_FAMILY.fullmatch(family))
     return family if known else "unknown.py:build"
 

@@ -56,6 +56,16 @@ SEARCHED_IN: dict[str, dict[str, object]] = {
         "depth": {"low": 1, "high": 2},
         "width": {"low": 16, "high": 64, "log": True},
     },
+    hyperparameters.BACKBONES: {
+        "frozen": [1.0, 0.9, 0.7],
+        "fine_tuning_rate": {
+            "low": 0.01,
+            "high": 1.0,
+            "log": True,
+            "when": {"frozen": [0.9, 0.7]},
+        },
+        "head_width": [0, 128],
+    },
 }
 
 # Example values of keys without default.
@@ -71,6 +81,7 @@ EXAMPLES: dict[str, object] = {
     "target": "species",
     "windows": 24,
     "image_size": [64, 64],
+    "weights": "imagenet",
     "callbacks": "my_callbacks.py:make",
     "mlflow": "http://localhost:5000",
     "samples": 10000,
@@ -154,8 +165,9 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def _space(family: str) -> Iterator[Entry]:
-    searched = {**SEARCHED, **SEARCHED_IN.get(family, {})}
-    when = {**WHEN, **WHEN_IN.get(family, {})}
+    kind = hyperparameters.column(family)
+    searched = {**SEARCHED, **SEARCHED_IN.get(kind, {})}
+    when = {**WHEN, **WHEN_IN.get(kind, {})}
     for name, each in hyperparameters.known(family).items():
         entry = spelling.as_item(searched.get(name, _suggestion(each, when.get(name))))
         yield name, entry, _meaning(each, family), name in searched

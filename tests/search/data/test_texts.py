@@ -89,7 +89,8 @@ def test_the_vocabulary_is_that_of_the_training_part(tmp_path: Path) -> None:
 
 def test_texts_that_stand_in_two_parts_are_told(tmp_path: Path) -> None:
     data = load(tmp_path, **saved(tmp_path, np.array(["the same"] * 60)))
-    assert [*duplicates.sentences(data)][0].startswith("12 of 12 validation samples also stand")
+    first = next(duplicates.sentences(data))
+    assert first.startswith("12 of 12 validation samples also stand")
 
 
 def test_the_fingerprint_is_of_the_words_not_of_their_place_in_memory(tmp_path: Path) -> None:
