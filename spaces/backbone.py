@@ -25,6 +25,7 @@ from studyhall.spaces.hidden_layers import Tensor, Values, dropped, hidden, inte
 
 Weights = Sequence[NDArray[Any]]  # of the backbone's variables, in Keras' order
 
+MEAN, DEVIATION = (0.485, 0.456, 0.406), np.array((0.229, 0.224, 0.225))  # of ImageNet's colours
 WHITE = 255.0  # of a pixel as applications take it; here pixels are 0 to 1
 HEAD = ("dense_head", "dense_head_a", "dense_head_b", "prelu_head", "output")
 FINE_TUNING_RATE = 0.1  # default, of pretrained layers
@@ -74,11 +75,26 @@ def _variables(model: keras.Model) -> list[Any]:
     return [weight for layer in model.layers for weight in layer.weights]
 
 
+def _values(model: keras.Model) -> Weights:
+    """Return the weights of a pretrained network for one that Keras builds without any.
+
+    EfficientNets B0 to B7 divide by the root of ImageNet's deviations once more if Keras fetches
+    their weights, in a layer that a network without weights lacks, also one that loads them from a
+    file. Here its normalization does it.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.Normalization) and layer.weights:
+            mean, variance = (keras.ops.convert_to_numpy(each) for each in layer.weights[:2])
+            if np.allclose(mean, MEAN) and np.allclose(variance, np.square(DEVIATION)):
+                layer.weights[1].assign(variance * DEVIATION)
+    return [keras.ops.convert_to_numpy(each) for each in _variables(model)]
+
+
 def _got(make: Callable[[], keras.Model], source: str) -> Weights:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the size that the weights were trained for
-            return [keras.ops.convert_to_numpy(each) for each in _variables(make())]
+            return _values(make())
     except Exception as error:  # h5py, Keras and urllib raise anything
         said = " ".join(str(error).split())[:200]
         raise WeightsError(f'"{source}" ({said})') from error

@@ -136,11 +136,51 @@ def test_the_means_of_a_pretrained_normalization_are_those_it_computes_with() ->
     rng = np.random.default_rng(0)
     values = [rng.uniform(0.5, 1.0, v.shape).astype(v.dtype) for v in backbone._variables(model)]
     built = build("keras:EfficientNetB0", pretrained=values)
-    norm = built.get_layer("normalization")
+    (norm,) = (each for each in built.layers if isinstance(each, layers.Normalization))
     x = np.ones((1, 2, 2, 3), np.float32)
     mean, variance = (keras.ops.convert_to_numpy(w) for w in (norm.adapt_mean, norm.adapt_variance))
     np.testing.assert_allclose(norm(x)[0, 0, 0], (1 - mean) / np.sqrt(variance), rtol=1e-5)
     assert not np.allclose(mean, 0)
+
+
+@pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "ResNet50"])
+@pytest.mark.parametrize("source", ["imagenet", "own.weights.h5"])
+@pytest.mark.filterwarnings("ignore:.input_shape. is undefined")
+def test_pretrained_features_are_those_of_the_network_as_keras_fetches_it(
+    name: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is fetched here: Keras finds a file whose weights are drawn in place of its own."""
+    make = getattr(keras.applications, name)
+    model = make(weights=None, include_top=False, input_shape=(SIDE, SIDE, 3))
+    rng = np.random.default_rng(3)
+    for variable in backbone._variables(model):
+        noise = rng.uniform(0.9, 1.1, variable.shape)
+        variable.assign(keras.ops.convert_to_numpy(variable) * noise.astype(variable.dtype))
+    for norm in (each for each in model.layers if isinstance(each, layers.Normalization)):
+        if norm.weights:  # as in ImageNet's own
+            norm.weights[0].assign(backbone.MEAN)
+            norm.weights[1].assign(np.square(backbone.DEVIATION))
+    model.save_weights(tmp_path / "own.weights.h5")
+    module = inspect.getmodule(make)
+    fetched = lambda *_, **__: str(tmp_path / "own.weights.h5")  # noqa: E731
+    monkeypatch.setattr(module.file_utils, "get_file", fetched)  # type: ignore[union-attr]
+    theirs = make(weights="imagenet", include_top=False, input_shape=(SIDE, SIDE, 3))
+    own = keras.applications.__dict__[module.__name__.rpartition(".")[2]]  # type: ignore[union-attr]
+    expected = theirs(own.preprocess_input(PHOTOS.astype("float32")))
+    found = backbone.weights(Application(name), source, tmp_path)
+    built = build(f"keras:{name}", pretrained=found)
+    features = keras.Model(built.input, built.get_layer("head_mean").input)
+    np.testing.assert_allclose(features(PHOTOS / 255), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_imagenet_without_a_network_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(backbone.WeightsError, match=r'^"imagenet" \(URL fetch failure'):
+        backbone.weights(APPLICATION, "imagenet", tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights", "another"])
@@ -161,7 +201,8 @@ def test_the_backbones_layers_take_smaller_steps(kind: str) -> None:
         keras.utils.set_random_seed(0)
         model = build(frozen=0.0, dropout=0.0, fine_tuning_rate=share)
         before = [keras.ops.convert_to_numpy(each) for each in model.trainable_variables]
-        optimizer = getattr(keras.optimizers, kind)(0.01)
+        without = {"weight_decay": 0.0} if kind == "AdamW" else {}  # which is the same for all
+        optimizer = getattr(keras.optimizers, kind)(0.01, **without)
         optimizer = backbone.fine_tuning(optimizer, model, {"fine_tuning_rate": share}, None)
         optimizer.apply(
             [keras.ops.ones_like(v) for v in model.trainable_variables], model.trainable_variables
