@@ -44,7 +44,7 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 530
 PAGES = ("service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
 PICTURE_BYTES = 200_000
-OWN_PAGES = {"docs/text.md": "text"}  # with the hyperparameters of a family alone
+OWN_PAGES = {"docs/text.md": "text", "docs/pretrained.md": "keras"}  # of a family alone
 
 SHOWN = {name: app.imported(name) for name in command_list.SHOWN}
 GROUPS = {name: group for name, group in SHOWN.items() if isinstance(group, typer.core.TyperGroup)}
@@ -127,7 +127,7 @@ def key_row(key: reference.Key) -> str:
 
 def hyperparameter_row(each: Hyperparameter) -> str:
     """One hyperparameter; where other families have another default, it follows."""
-    own = {family: getattr(each, family) for family in hyperparameters.BUILT_IN_FAMILIES[1:]}
+    own = {family: getattr(each, family) for family in hyperparameters.COLUMNS[1:]}
     others = {family: value for family, value in own.items() if value not in (None, each.mlp)}
     if each.mlp is None:
         shown = [f"{family} {_shown(value)}" for family, value in others.items()]

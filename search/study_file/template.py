@@ -11,7 +11,7 @@ from tomlkit.items import Comment, Item, Table, Trivia
 
 from studyhall.search.study_file import reference, toml_writer
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces import applications, hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 
 HEAD = """\
@@ -154,6 +154,8 @@ Entry = tuple[str, Item, str, bool]  # a key, its value, its meaning, whether it
 
 def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
     for key in reference.of_table(table):
+        if key.name in _without(chosen["family"]):
+            continue
         if key.default and key.name not in chosen:
             value = tomlkit.value(key.default)
         else:
@@ -162,6 +164,12 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
         plain = key.expected in ("text in quotes", value.as_string())
         meaning = key.meaning if plain else f"{key.meaning} ({key.expected})"
         yield key.name, value, meaning, key.name in ACTIVE
+
+
+def _without(family: str) -> set[str]:
+    """Return the keys that a family has no use for, and refuses."""
+    weights = set() if applications.is_named(family) else {"weights"}
+    return weights | ({"windows"} if family == "text" else set())
 
 
 def _space(family: str) -> Iterator[Entry]:
