@@ -229,6 +229,11 @@ def _of_function(name: str, key: str) -> str:
         raise ConfigError([f"{key}: received {error}"]) from None
 
 
+def is_inspected_apart(file: StudyFile) -> bool:
+    """Return True if inspecting a study file imports Keras, so that another process does it."""
+    return needs_keras(file) or needs_models(file)
+
+
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     """Inspect as `inspect`, but in a subprocess if Keras and its backend would be imported.
 
@@ -239,7 +244,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
         ConfigError: as `inspect`, or with the lines that the subprocess printed.
         RuntimeError: the subprocess failed by a bug; the message is its stderr.
     """
-    if not needs_keras(file) and not needs_models(file):
+    if not is_inspected_apart(file):
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:

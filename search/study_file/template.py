@@ -167,9 +167,9 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def _without(family: str) -> set[str]:
-    """Return the keys that a family has no use for, and refuses."""
+    """Return the keys that a family refuses, and such as don't go with all others then."""
     weights = set() if applications.is_named(family) else {"weights"}
-    return weights | ({"windows"} if family == "text" else set())
+    return weights | ({"windows", "split_by"} if family == "text" else set())
 
 
 def _space(family: str) -> Iterator[Entry]:

@@ -8,7 +8,7 @@ from studyhall.spaces import hyperparameters
 
 KEYS = [key for table in StudyFile.model_fields for key in reference.of_table(table)]
 FAMILIES = ("mlp", "cnn", "sequence", "text", "keras:ResNet50", "my_model.py:build")
-UNSET = {"keras:ResNet50": set(), "text": {"model.weights", "data.windows"}}
+UNSET = {"keras:ResNet50": set(), "text": {"model.weights", "data.windows", "data.split_by"}}
 
 
 def switched_on(text: str) -> str:
