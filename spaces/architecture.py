@@ -1,4 +1,4 @@
-"""Architecture hyperparameters: the built-in model families ``mlp``, ``cnn`` and ``sequence``.
+"""Architecture hyperparameters: the built-in model families ``mlp``, ``cnn``, ``sequence`` …
 
 All layers are Keras layers, named by their position (``dense_1``, ``dropout_1``). So two models of
 the same architecture have the same layer names in every trial, and an exported model loads without
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from studyhall.spaces import hyperparameters, sequence
+from studyhall.spaces import applications, backbone, hyperparameters, sequence, text
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import ArchitectureError
 from studyhall.spaces.hidden_layers import Tensor, Values, dropped, hidden, integer, of_layer
@@ -31,26 +31,29 @@ def build(
     outputs: int,
     task: str,
     units: tuple[Any, Any] | None = None,
+    pretrained: backbone.Weights | None = None,
 ) -> keras.Model:
     """Build the uncompiled model of a trial.
 
     Args:
-        family: ``mlp``, ``cnn`` or ``sequence``.
+        family: ``mlp``, ``cnn``, ``sequence``, ``text`` or ``keras:…``.
         values: The trial's hyperparameters; missing ones keep the family's default.
         input_shape: Shape of one prepared sample. An ``mlp`` flattens it; a ``cnn`` needs images,
-            (height, width, channels) or (height, width); a ``sequence`` needs (steps, features).
+            (height, width, channels) or (height, width); a ``sequence`` needs (steps, features). A
+            ``text`` takes word numbers, (length,), whatever the shape is.
         outputs: Units of the last layer: classes, labels or target columns; 1 for ``binary``.
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; selects the activation
             of the last layer: sigmoid, softmax, sigmoid or linear.
         units: Mean and deviation of each target, (outputs,), of a regression: the network computes
             in these units, and a layer at its end returns numbers like the targets.
+        pretrained: weights of the backbone of a family ``keras:…``.
 
     Raises:
         ArchitectureError: If no model can be built from these values for samples of this shape.
     """
     try:
         known = {**hyperparameters.defaults(family), **values}
-        model = _built(family, known, input_shape, outputs, task)
+        model = _built(family, known, input_shape, outputs, task, pretrained)
         return model if units is None else _in_units(model, *units)
     except RecursionError as error:
         raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
@@ -63,14 +66,22 @@ def _layers(values: Values) -> str:
 
 
 def _built(
-    family: str, values: Values, input_shape: tuple[int, ...], outputs: int, task: str
+    family: str,
+    values: Values,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    task: str,
+    pretrained: backbone.Weights | None,
 ) -> keras.Model:
-    inputs = layers.Input(input_shape, name="input")
+    inputs = text.inputs(values) if family == "text" else layers.Input(input_shape, name="input")
     tensor = _augmented(values, inputs, input_shape)
-    tensor = {"mlp": _mlp, "cnn": _cnn, "sequence": sequence.read}[family](values, tensor)
+    if applications.is_named(family):
+        tensor = backbone.read(applications.read(family), values, tensor, pretrained)
+    else:
+        tensor = _FAMILIES[family](values, tensor)
     # Under mixed precision the output stays float32: softmax in 16 bits is numerically unstable.
     last = layers.Dense(outputs, activation=_LAST[task], name="output", dtype="float32")
-    return keras.Model(inputs, last(tensor), name=family)
+    return keras.Model(inputs, last(tensor), name=hyperparameters.column(family))
 
 
 def _in_units(model: keras.Model, mean: Any, deviation: Any) -> keras.Model:
@@ -150,6 +161,9 @@ def _check_pooling(depth: int, size: tuple[int, int]) -> None:
         raise ArchitectureError(
             f"depth = {depth}: images of {size[0]}×{size[1]} can be halved only {most} times"
         )
+
+
+_FAMILIES = {"mlp": _mlp, "cnn": _cnn, "sequence": sequence.read, "text": text.read}
 
 
 def _depth(values: Values) -> int:

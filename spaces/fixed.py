@@ -89,7 +89,7 @@ def _expected(key: str, values: Mapping[str, Any], space: Space, family: str) ->
 def _of_unwritten(
     key: str, value: object, entries: Mapping[str, Entry], family: str
 ) -> Iterator[str]:
-    if family not in hyperparameters.BUILT_IN_FAMILIES:
+    if not hyperparameters.is_built_in(family):
         if not _is_scalar(value):
             yield "a number, a string, true or false"
     elif key in hyperparameters.known(family):

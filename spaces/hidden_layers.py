@@ -23,11 +23,12 @@ def hidden(
     """Add one hidden layer: weights, batch norm, activation. Dropout follows batch norm (book)."""
     activation = str(of_layer(values, "activation", layer))
     normalized = bool(of_layer(values, "batch_norm", layer))
+    kind = "dense" if make is layers.Dense else "conv"
 
     def weighted(piece: str = "") -> Tensor:
         weights = make(
             width,
-            name=f"{_KIND[len(tensor.shape)]}_{place}{piece}",
+            name=f"{kind}_{place}{piece}",
             use_bias=not normalized,  # batch norm adds its own offset
             kernel_initializer=_INITIALIZERS.get(activation, "he_uniform"),
             kernel_regularizer=regularizer(values),
@@ -41,7 +42,6 @@ def hidden(
     return _activation(activation, name, len(tensor.shape))(weighted())
 
 
-_KIND = {2: "dense", 3: "conv", 4: "conv"}
 _INITIALIZERS = {  # he_uniform for all others, which are (nearly) linear for inputs > 0
     "tanh": "glorot_uniform",
     "sigmoid": "glorot_uniform",

@@ -1,208 +1,30 @@
-"""The hyperparameters that studyhall knows: name, meaning, legal values and default of each.
-
-`TABLE` is the reference of the ``[space]`` section. A default (``mlp=``, ``cnn=``, ``sequence=``)
-applies when the study file doesn't mention the name. Together the defaults are the textbook
-configuration that a study tries first.
-"""
+"""The hyperparameters that studyhall knows, by name and by family; `TABLE` defines them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from studyhall.spaces import applications
+from studyhall.spaces.hyperparameter_table import BACKBONES, BUILT_IN_FAMILIES, COLUMNS, TABLE
 from studyhall.spaces.legal import Hyperparameter, Scalar
 
 __all__ = [
+    "BACKBONES",
     "BUILT_IN_FAMILIES",
+    "COLUMNS",
     "NAMES",
     "TABLE",
     "Hyperparameter",
     "Scalar",
     "chosen",
+    "column",
     "defaults",
     "find",
+    "is_built_in",
     "known",
     "textbook",
 ]
-
-SLIDES = "university slides on model tuning"
-OVERFITTING = "AI-school slides on overfitting and tf.keras"
-SCRATCH = "'Keras from scratch, part 5'"
-BOOK = "book chapter 'structuring DL projects and hyperparameter tuning'"
-BLOG = "blog 'tuning methods'"
-KERAS = "Keras documentation"
-SERIES = (
-    "F. Chollet, 'Deep Learning with Python', chapter on timeseries: two layers of 32 GRU units"
-)
-TEMPORAL = (
-    "Bai, Kolter and Koltun 2018, 'An empirical evaluation of generic convolutional and recurrent "
-    "networks for sequence modeling'"
-)
-
-BUILT_IN_FAMILIES = ("mlp", "cnn", "sequence")
-IMAGES = ("mlp", "cnn")  # the families that take images
-
-# fmt: off
-TABLE: tuple[Hyperparameter, ...] = (
-    # Architecture
-    Hyperparameter(
-        "cell", "choice",
-        "layers that read a sequence: gru or lstm units, or blocks of temporal convolutions",
-        SERIES, words=("gru", "lstm", "conv"), sequence="gru", only=("sequence",),
-    ),
-    Hyperparameter(
-        "depth", "integer", "number of hidden layers; blocks of convolutions in a cnn", SLIDES,
-        legal="[1, inf)", most=100, usual="1 … 4", mlp=2, cnn=2,
-    ),
-    Hyperparameter(
-        "width", "integer",
-        "units per hidden layer; filters of the first block in a cnn, doubling per block", SCRATCH,
-        legal="[1, inf)", most=1_000_000, usual="16 … 512, log", mlp=128, cnn=32, sequence=32,
-        per_layer=True,
-    ),
-    Hyperparameter(
-        "activation", "choice",
-        "activation function of every hidden layer; in a sequence, of temporal convolutions", BOOK,
-        mlp="relu", cnn="relu", per_layer=True,
-        words=("relu", "leaky_relu", "elu", "gelu", "selu", "tanh", "sigmoid", "prelu", "maxout"),
-    ),
-    Hyperparameter(
-        "batch_norm", "switch",
-        "batch normalization between a layer and its activation; in a sequence, of convolutions",
-        BOOK, mlp=False, cnn=False, per_layer=True,
-    ),
-    Hyperparameter(
-        "convolutions", "integer", "3×3 convolutions per block of a cnn", BOOK,
-        legal="[1, inf)", most=100, usual="1 … 3", cnn=2, only=("cnn",),
-    ),
-    Hyperparameter(
-        "head_width", "integer",
-        "units of the dense layer between a cnn's blocks and its output; 0 = none", SLIDES,
-        legal="[0, inf)", most=1_000_000, usual="0 … 512", cnn=128,
-        only=("cnn",),
-    ),
-    Hyperparameter(
-        "bidirectional", "switch", "gru and lstm units read a sequence in both directions", SERIES,
-        sequence=False, only=("sequence",),
-    ),
-    Hyperparameter(
-        "kernel_size", "integer",
-        "steps of a sequence in each temporal convolution; their distance doubles per block",
-        TEMPORAL, legal="[1, inf)", most=100_000, usual="2 … 8", sequence=3, only=("sequence",),
-    ),
-    # Optimization
-    Hyperparameter(
-        "optimizer", "choice", "algorithm that turns gradients into weight updates", BOOK,
-        mlp="adam", cnn="adam", training=True,
-        words=("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "adamw"),
-    ),
-    Hyperparameter(
-        "learning_rate", "float", "initial learning rate, before any decay", BOOK,
-        legal="(0, inf)", usual="1e-6 … 0.1, log", mlp=1e-3, cnn=1e-3, training=True,
-    ),
-    Hyperparameter(
-        "momentum", "float",
-        "share of the last update in the next; default 0.9 with momentum and nesterov, else 0",
-        SLIDES, legal="[0, 1)", usual="0 … 0.99", training=True,
-    ),
-    Hyperparameter(
-        "beta_1", "float", "decay of the running mean of the gradients (adam, adamw)", BOOK,
-        legal="[0, 1)", usual="0.8 … 0.99", mlp=0.9, cnn=0.9, training=True,
-    ),
-    Hyperparameter(
-        "beta_2", "float", "decay of the running mean of their squares (adam, adamw)", BOOK,
-        legal="[0, 1)", usual="0.9 … 0.9999", mlp=0.999, cnn=0.999, training=True,
-    ),
-    Hyperparameter(
-        "epsilon", "float",
-        "keeps updates finite where gradients vanish (adagrad, adadelta, rmsprop, adam, adamw); "
-        "default 1e-7; rmsprop adds it inside the root, so that 1e-14 equals 1e-7 in Keras 2.2",
-        BOOK,
-        legal="(0, inf)", usual="1e-8 … 1e-3, log", training=True,
-    ),
-    Hyperparameter(
-        "weight_decay", "float", "decoupled weight decay per step (adamw); default 0.004", KERAS,
-        legal="[0, inf)", usual="1e-5 … 0.1, log", training=True,
-    ),
-    Hyperparameter(
-        "decay", "choice", "schedule by which the learning rate decreases", BOOK,
-        mlp="none", cnn="none", training=True,
-        words=("none", "inverse_time", "step", "exponential", "cosine", "plateau"),
-    ),
-    Hyperparameter(
-        "decay_rate", "float",
-        "inverse_time: lr = lr0 / (1 + decay_rate·updates), default 0.001; step (default 0.5), "
-        "exponential (0.1) and plateau (0.1): factor per decay_epochs; cosine (0): final learning "
-        "rate as a share of lr0", BOOK,
-        legal="[0, 1)", usual="1e-6 … 1e-2, log, for inverse_time; otherwise 0.1 … 0.9",
-        training=True,
-    ),
-    Hyperparameter(
-        "decay_epochs", "integer",
-        "epochs per factor decay_rate: step (default 5), exponential (8); plateau (5): epochs "
-        "without improvement before a reduction; cosine (all epochs): length of the decay", BOOK,
-        legal="[1, inf)", usual="3 … 20", training=True,
-    ),
-    Hyperparameter(
-        "warmup_epochs", "integer",
-        "epochs in which the learning rate rises to its full value, before any decay", KERAS,
-        legal="[0, inf)", usual="0 … 5", mlp=0, cnn=0, training=True,
-    ),
-    Hyperparameter(
-        "batch_size", "integer", 'samples per step; "all" = the whole training set', BOOK,
-        legal="[1, inf)", words=("all",), usual="32, 64, 128, 256, 512, 1024", mlp=32, cnn=32,
-        training=True,
-    ),
-    Hyperparameter(
-        "clip_norm", "float", "largest global norm of the gradients; 0 = no clipping", KERAS,
-        legal="[0, inf)", usual="0.1 … 10, log", mlp=0.0, cnn=0.0, training=True,
-    ),
-    # Regularization
-    Hyperparameter(
-        "dropout", "float", "share of units dropped after every hidden layer (block, in a cnn)",
-        SLIDES, legal="[0, 1)", usual="0 … 0.75", mlp=0.2, cnn=0.25, per_layer=True,
-    ),
-    Hyperparameter(
-        "head_dropout", "float",
-        "share of units dropped after a cnn's dense layer; default: that of the last block",
-        SLIDES, legal="[0, 1)", usual="0 … 0.75", only=("cnn",),
-    ),
-    Hyperparameter(
-        "l1", "float", "L1 penalty on the weights of hidden layers", OVERFITTING,
-        legal="[0, inf)", usual="1e-7 … 1e-2, log", mlp=0.0, cnn=0.0,
-    ),
-    Hyperparameter(
-        "l2", "float", "L2 penalty on the weights of hidden layers", SCRATCH,
-        legal="[0, inf)", usual="1e-7 … 1e-2, log", mlp=0.0, cnn=0.0,
-    ),
-    Hyperparameter(
-        "label_smoothing", "float", "share of the target spread over all classes", KERAS,
-        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0, training=True,
-    ),
-    Hyperparameter(
-        "class_weights", "choice",
-        "weight of a sample in the training loss: balanced = rare classes count more", KERAS,
-        words=("none", "balanced"), mlp="none", cnn="none", training=True,
-    ),
-    # Augmentation: training images only
-    Hyperparameter(
-        "flip", "switch", "images mirrored at random; true = horizontal", BOOK,
-        words=("horizontal", "vertical", "both"), mlp=False, cnn=False, only=IMAGES,
-    ),
-    Hyperparameter(
-        "rotation", "float", "images rotated by up to this many degrees, either way", BOOK,
-        legal="[0, 180]", usual="0 … 15", mlp=0.0, cnn=0.0, only=IMAGES,
-    ),
-    Hyperparameter(
-        "shift", "float", "images moved by up to this share of their width and height", BOOK,
-        legal="[0, 1)", usual="0 … 0.1", mlp=0.0, cnn=0.0, only=IMAGES,
-    ),
-    Hyperparameter(
-        "zoom", "float", "images enlarged or shrunk by up to this share", SLIDES,
-        legal="[0, 1)", usual="0 … 0.2", mlp=0.0, cnn=0.0, only=IMAGES,
-    ),
-)
-# fmt: on
 
 NAMES: tuple[str, ...] = tuple(each.name for each in TABLE)
 _BY_NAME = {each.name: each for each in TABLE}
@@ -217,14 +39,20 @@ def find(name: str) -> Hyperparameter:
     return _BY_NAME[name]
 
 
+def is_built_in(family: str) -> bool:
+    """Return True if studyhall itself builds the models of a family."""
+    return family in BUILT_IN_FAMILIES or applications.is_named(family)
+
+
 def known(family: str) -> dict[str, Hyperparameter]:
     """Return the hyperparameters that studyhall itself uses for a model family, by name.
 
     For the user's own model these are the hyperparameters of training; the user's function may
     ask for any other names.
     """
-    if family in BUILT_IN_FAMILIES:
-        return {each.name: each for each in TABLE if _belongs(each, family)}
+    if is_built_in(family):
+        place = column(family)
+        return {each.name: each for each in TABLE if not each.only or place in each.only}
     return {each.name: each for each in TABLE if each.training}
 
 
@@ -234,9 +62,16 @@ def defaults(family: str) -> dict[str, Scalar]:
     >>> defaults("mlp")["width"]
     128
     """
-    column = family if family in BUILT_IN_FAMILIES else "mlp"
-    values = {name: each.default(column) for name, each in known(family).items()}
+    place = column(family)
+    values = {name: each.default(place) for name, each in known(family).items()}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def column(family: str) -> str:
+    """Return the name under which the table has a family; that of an mlp for the user's own."""
+    if applications.is_named(family):
+        return BACKBONES
+    return family if family in BUILT_IN_FAMILIES else "mlp"
 
 
 def textbook(family: str) -> dict[str, Scalar]:
@@ -246,10 +81,6 @@ def textbook(family: str) -> dict[str, Scalar]:
     moves them into the ranges of a study.
     """
     return defaults(family)
-
-
-def _belongs(each: Hyperparameter, family: str) -> bool:
-    return not each.only or family in each.only
 
 
 def chosen(values: Mapping[str, Any], written: Iterable[str], family: str) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class Hyperparameter:
         most: The largest whole number that a model can be built or trained with.
         words: Strings that are legal besides numbers, or besides true and false.
         usual: The range that the source recommends to search.
-        mlp, cnn, sequence: The family's default, if it is not that of an mlp; None for all if it
-            depends on other values (`meaning` says how).
+        mlp, cnn, sequence, text, keras: The family's default, if it is not that of an mlp; None
+            for all if it depends on other values (`meaning` says how).
         only: The families that have it, if not all.
         training: True if it controls training, not the layers; then it also applies to a model
             that the user's own function builds.
@@ -44,12 +44,14 @@ class Hyperparameter:
     mlp: Scalar | None = None
     cnn: Scalar | None = None
     sequence: Scalar | None = None
+    text: Scalar | None = None
+    keras: Scalar | None = None
     only: tuple[str, ...] = ()
     training: bool = False
     per_layer: bool = False
 
     def default(self, family: str) -> Scalar | None:
-        """Return the default of a built-in family."""
+        """Return the default of a built-in family; ``keras`` for all networks of Keras."""
         own: Scalar | None = getattr(self, family)
         return self.mlp if own is None else own
 

@@ -123,7 +123,7 @@ def read_space(table: Mapping[str, Any], *, family: str) -> Space:
         SpaceError: If the section has mistakes; the error lists them all.
     """
     known = hyperparameters.known(family)
-    own_names = family not in hyperparameters.BUILT_IN_FAMILIES
+    own_names = not hyperparameters.is_built_in(family)
     entries: dict[str, Entry] = {}
     problems: list[Problem] = []
     for name, written in table.items():

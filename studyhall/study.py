@@ -42,8 +42,9 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             arrays with one sample per row; a DataFrame with `target`; a source as in a study file;
             or its table `[data]` as a dictionary, whose `source` may be any of these.
         target: the column to predict, of a DataFrame or of a table's file.
-        model: "mlp", "cnn", "sequence", "my_model.py:build", or a function
-            `(trial, input_shape, outputs)`, `(trial)` or `(hp)` that returns a Keras model.
+        model: "mlp", "cnn", "sequence", "text", "keras:ResNet50", "my_model.py:build", or a
+            function `(trial, input_shape, outputs)`, `(trial)` or `(hp)` that returns a Keras
+            model; or the table `[model]` as a dictionary.
         storage: URL of the database; default: $STUDYHALL_STORAGE, else sqlite:///studyhall.db.
         seed: the study's seed; default: 0.
         objective: what trials are ranked by, as in a study file, or a metric of your own; default:
@@ -62,7 +63,7 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
         space: Table | None = None,
         data: Any = None,
         target: str | None = None,
-        model: str | Callable[..., Any] | None = None,
+        model: str | Callable[..., Any] | Table | None = None,
         storage: str | None = None,
         seed: int | None = None,
         objective: Any = None,

@@ -44,6 +44,7 @@ TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 530
 PAGES = ("tune", "service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
 PICTURE_BYTES = 200_000
+OWN_PAGES = {"docs/text.md": "text", "docs/pretrained.md": "keras"}  # of a family alone
 
 SHOWN = {name: app.imported(name) for name in command_list.SHOWN}
 GROUPS = {name: group for name, group in SHOWN.items() if isinstance(group, typer.core.TyperGroup)}
@@ -97,13 +98,23 @@ def typed() -> Iterator[list[str]]:
 # The generated tables
 
 
-def generated() -> Iterator[tuple[str, list[str]]]:
-    """Heading and rows of the tables that the code writes."""
+def generated() -> Iterator[tuple[Path, str, list[str]]]:
+    """Page, heading and rows of the tables that the code writes."""
     yield (
+        README,
         "#### Keys",
         [key_row(key) for table in StudyFile.model_fields for key in reference.of_table(table)],
     )
-    yield "#### Hyperparameters", [hyperparameter_row(each) for each in hyperparameters.TABLE]
+    elsewhere = {each.name for family in OWN_PAGES.values() for each in of_family_alone(family)}
+    here = [each for each in hyperparameters.TABLE if each.name not in elsewhere]
+    yield README, "#### Hyperparameters", [*map(hyperparameter_row, here)]
+    for page, family in OWN_PAGES.items():
+        yield ROOT / page, "## Hyperparameters", [*map(hyperparameter_row, of_family_alone(family))]
+
+
+def of_family_alone(family: str) -> list[Hyperparameter]:
+    """The hyperparameters that no other family has."""
+    return [each for each in hyperparameters.TABLE if each.only == (family,)]
 
 
 def key_row(key: reference.Key) -> str:
@@ -116,7 +127,7 @@ def key_row(key: reference.Key) -> str:
 
 def hyperparameter_row(each: Hyperparameter) -> str:
     """One hyperparameter; where other families have another default, it follows."""
-    own = {family: getattr(each, family) for family in hyperparameters.BUILT_IN_FAMILIES[1:]}
+    own = {family: getattr(each, family) for family in hyperparameters.COLUMNS[1:]}
     others = {family: value for family, value in own.items() if value not in (None, each.mlp)}
     if each.mlp is None:
         shown = [f"{family} {_shown(value)}" for family, value in others.items()]
@@ -134,19 +145,24 @@ def _shown(value: Any) -> str:
 
 def write() -> None:
     """Put the generated rows in their places."""
-    text = TEXT
-    for heading, wanted in generated():
+    for page, heading, wanted in generated():
+        text = page.read_text(encoding="utf-8")
         start = text.index(f"\n{heading}\n")
         begin = text.index("\n|--", start) + 1
         begin = text.index("\n", begin) + 1
         end = text.index("\n\n", begin - 1) + 1
         text = text[:begin] + "".join(f"{row}\n" for row in wanted) + text[end:]
-    README.write_text(text, encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize(("heading", "wanted"), [*generated()], ids=["keys", "hyperparameters"])
-def test_a_table_says_what_the_code_does(heading: str, wanted: list[str]) -> None:
-    assert rows(section(heading)) == wanted, "run .venv/bin/python tests/test_readme.py"
+@pytest.mark.parametrize(
+    ("page", "heading", "wanted"),
+    [*generated()],
+    ids=["keys", "hyperparameters", *OWN_PAGES],
+)
+def test_a_table_says_what_the_code_does(page: Path, heading: str, wanted: list[str]) -> None:
+    found = rows(section(heading, page.read_text(encoding="utf-8")))
+    assert found == wanted, "run .venv/bin/python -m tests.test_readme"
 
 
 # The command line

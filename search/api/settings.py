@@ -60,7 +60,8 @@ def handed(tables: Tables, family: Any) -> tuple[Tables, dict[str, Any]]:
             return [named(each) for each in value]
         return names.get(id(value), value)
 
-    found = merged(tables, {"model": {"family": named(family)}})
+    model = family if isinstance(family, Mapping) else {"family": named(family)}
+    found = merged(tables, {"model": dict(model)})
     for table, keys in CODE.items():
         written = found.get(table, {})
         written.update({key: named(written[key]) for key in keys if key in written})
@@ -147,7 +148,7 @@ def as_path(file: StudyFile, folder: Path) -> Iterator[Path]:
         file: the study file.
         folder: the folder that its paths start from.
     """
-    if not (inspection.runs_own_code(file) or inspection.needs_keras(file)):
+    if not inspection.is_inspected_apart(file):
         yield folder / file.study.name
         return
     with tempfile.NamedTemporaryFile(

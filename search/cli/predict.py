@@ -24,7 +24,8 @@ def predict(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table, several by a pattern, an .npz or .npy file, or a folder of pictures.",
+            help="A table, several by a pattern, an .npz or .npy file, or a folder of pictures or "
+            "texts.",
         ),
     ],
     storage: Storage = None,

@@ -13,7 +13,7 @@ from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
 from studyhall.search.study_file import template
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces import applications, hyperparameters, spelling
 
 if TYPE_CHECKING:
     from studyhall.search.study_file.sections import StudyFile
@@ -24,13 +24,20 @@ NEW = "my-study"  # the study's name if the file is printed to the terminal
 def new(
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]")] = None,
     family: Annotated[
-        str, typer.Option(metavar="NAME", help="The networks: mlp, cnn or sequence.")
+        str,
+        typer.Option(
+            metavar="NAME", help="The networks: mlp, cnn, sequence, text or keras:ResNet50."
+        ),
     ] = "mlp",
 ) -> None:
     """Write a commented study file, to FILE or to the terminal."""
-    if family not in hyperparameters.BUILT_IN_FAMILIES:
-        wanted = spelling.one_of(family, hyperparameters.BUILT_IN_FAMILIES)
-        raise ConfigError([f'--family: received "{family}", expected {wanted}'])
+    if applications.is_named(family):
+        _check_application(family)
+    elif family not in hyperparameters.BUILT_IN_FAMILIES:
+        known = [*hyperparameters.BUILT_IN_FAMILIES, "keras:ResNet50"]
+        raise ConfigError(
+            [f'--family: received "{family}", expected {spelling.one_of(family, known)}']
+        )
     if file is None:
         print(template.template(NEW, family=family), end="")
         return
@@ -43,6 +50,13 @@ def new(
             [f"{file}: received {error.strerror}, expected a writable file"]
         ) from error
     say(f"{file} written; next: studyhall check {quote(str(file))}")
+
+
+def _check_application(family: str) -> None:
+    try:
+        applications.read(family)
+    except ValueError as error:
+        raise ConfigError([f'--family: received "{family}", expected {error}']) from None
 
 
 def check(file: File) -> None:

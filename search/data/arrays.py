@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import precision
+from studyhall.search.data import precision, texts
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.rows_on_disk import RowsOnDisk
 
-# np.ndarray (N, …), scipy.sparse.csr_matrix (N, words), or RowsOnDisk (N, …)
+# np.ndarray (N, …), of objects for texts (N,), scipy.sparse.csr_matrix (N, words), or RowsOnDisk
 Samples: TypeAlias = Any
 Targets: TypeAlias = np.ndarray[Any, Any]
 Pair: TypeAlias = tuple[Samples, Targets]
@@ -70,8 +70,10 @@ class Arrays:
         return [(self.x, self.y), *own]
 
 
-def digest(sample: np.ndarray[Any, Any]) -> bytes:
-    """Return a digest of a sample's values."""
+def digest(sample: np.ndarray[Any, Any] | str) -> bytes:
+    """Return a digest of a sample's values, or of a text."""
+    if isinstance(sample, str):
+        sample = np.frombuffer(sample.encode(), np.uint8)
     return hashlib.blake2b(np.ascontiguousarray(sample).data, digest_size=DIGEST).digest()
 
 
@@ -90,6 +92,8 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
     images, gaps = image_size is not None, arrays.may_have_gaps
     pairs = [_pair(x, y, source, images=images, gaps=gaps) for x, y in arrays.parts]
     shapes = sorted({x.shape[1:] for x, _ in pairs})
+    if len({texts.is_texts(x) for x, _ in pairs}) > 1:
+        raise refusal("source", f"texts beside numbers in {source}", "texts in each part, or none")
     if len(shapes) > 1:
         received = " and ".join(str(shape) for shape in shapes)
         raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
@@ -159,8 +163,10 @@ def _samples(x: Any, source: str, images: bool, gaps: bool) -> Samples:
         _finite(rows.data, source, "the stored values of x")
         return rows
     array = _array(x, source, "x")
+    if texts.is_texts(array):
+        return texts.checked(array, source)
     if array.dtype.kind not in "biuf":
-        raise refusal("source", f"x of type {array.dtype} in {source}", "numbers")
+        raise refusal("source", f"x of type {array.dtype} in {source}", "numbers, or texts")
     if array.ndim == 1:
         array = array[:, np.newaxis]
     if array.ndim == 3 and (images or array.dtype == np.uint8):  # grey images: add the channel

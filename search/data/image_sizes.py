@@ -40,9 +40,9 @@ def suggested(section: DataSection, folder: Path) -> Size | None:
 
 
 def _sizes(path: Path, folders: str) -> Iterator[Size]:
-    from studyhall.search.data import image_folders
+    from studyhall.search.data import class_folders
 
-    for part in image_folders.find(path, folders).files.values():
+    for part in class_folders.find(path, folders).files.values():
         for file, _ in part:
             if (size := _of_file(file)) is not None:
                 yield size

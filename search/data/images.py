@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from studyhall.search.data import image_folders, picture, rows_on_disk
+from studyhall.search.data import class_folders, picture, rows_on_disk
 from studyhall.search.data.arrays import Arrays, Samples, digest
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.picture import PictureError, Style
@@ -38,7 +38,7 @@ def read(folder: Path, style: Style = AS_THEY_ARE, folders: str = "auto") -> Arr
         DataError: the folder's structure is not clear, images can't be read, or they are of
             different sizes without a size to resize to.
     """
-    found = image_folders.find(folder, folders)
+    found = class_folders.find(folder, folders)
     listed = [file for part in found.files.values() for file in part]
     samples, seen = _opened([path for path, _ in listed], style)
     y, start, pairs = np.array([number for _, number in listed]), 0, {}

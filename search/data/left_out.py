@@ -1,4 +1,4 @@
-"""The files of a folder of images that are not read, counted and named."""
+"""The files of a folder of images or texts that are not read, counted and named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LeftOut:
         suffixes: number of files by their ending, in lower case; those in hidden folders excepted.
         examples: some of these files.
         hidden: number of files in each hidden folder, and hidden files by their folder.
-        outside: pictures that are in no class's folder.
+        outside: images or texts that are in no class's folder.
         folders: whole folders that are neither a class nor a part.
         links: linked folders, which are not followed.
     """

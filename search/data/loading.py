@@ -1,8 +1,7 @@
 """Loading of a study's data: read, coded, split, with normalisation and fingerprint."""
 
 import contextlib
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import sources, splits, targets, units
+from studyhall.search.data import fingerprint, sources, splits, targets, texts, units
 from studyhall.search.data.arrays import Arrays, Pair, some
 from studyhall.search.data.columns.features import Column
-from studyhall.search.data.errors import DataError, refusal, shortened
+from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
-from studyhall.search.data.rows_on_disk import RowsOnDisk
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
-__all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
+__all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "load"]
 
 PARTS = ("training", "validation", "test")
 
@@ -87,10 +85,18 @@ class Data:
 
 def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
     """Load the data of a study file; see `load`."""
-    return load(file.data, seed=seed, folder=folder, own_model=file.model.is_own)
+    own, of_texts = file.model.is_own, file.model.reads_texts
+    return load(file.data, seed=seed, folder=folder, own_model=own, of_texts=of_texts)
 
 
-def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = False) -> Data:
+def load(
+    section: DataSection,
+    *,
+    seed: int,
+    folder: Path,
+    own_model: bool = False,
+    of_texts: bool = False,
+) -> Data:
     """Load the data of a study; the result is the same in every worker.
 
     Args:
@@ -99,6 +105,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         folder: the study file's folder, to which paths are relative.
         own_model: True if the user's own function builds the model, which may then get the user's
             arrays unchanged.
+        of_texts: True if models read texts.
 
     Raises:
         DataError: the data can't be used; one line per problem.
@@ -107,7 +114,8 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     if ".py:" in section.source:  # the user's code runs in another working directory
         folder = folder.resolve()
     with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
-        arrays = sources.read(section, folder)
+        arrays = sources.read(section, folder, texts=of_texts)
+    _check_kind(arrays, section, of_texts)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
     given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
@@ -124,6 +132,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
+    notes = (*notes, *_empty_texts(split.pool, test.split()))
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
     return Data(
         split=split,
@@ -135,7 +144,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         input_shape=tuple(train.x.shape[1:]),
         columns=arrays.columns,
         categories=arrays.categories,
-        fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+        fingerprint=fingerprint.of((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
         table=arrays.table,
@@ -145,36 +154,33 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     )
 
 
+def _check_kind(arrays: Arrays, section: DataSection, of_texts: bool) -> None:
+    """Refuse texts for models of numbers, numbers for models of texts, and keys for the others."""
+    found, source = texts.is_texts(arrays.x), section.source
+    if found and not of_texts:
+        raise refusal("source", f"texts in {source}", 'numbers; family = "text" takes texts')
+    if of_texts and not found:
+        wanted = 'texts, which family = "text" takes'
+        raise refusal("source", f"{arrays.x.dtype} of shape {arrays.x.shape} in {source}", wanted)
+    if of_texts and section.normalize not in ("auto", "none"):
+        raise refusal("normalize", f'"{section.normalize}" for texts', '"auto" or "none"')
+
+
+def _empty_texts(*parts: Part) -> list[str]:
+    """Return a sentence on texts without words.
+
+    Raises:
+        DataError: no text of the training and validation part has a word.
+    """
+    lengths = [part.tokens.lengths for part in parts if part.tokens is not None]
+    if lengths and not lengths[0].any():
+        raise refusal("source", "texts without words", "texts")
+    return texts.notes(np.concatenate(lengths)) if lengths else []
+
+
 def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractContextManager[None]:
     own = ".py:" in section.source and folder.is_dir()
     return contextlib.chdir(folder) if own else contextlib.nullcontext()
-
-
-def describe(data: Data) -> list[tuple[str, str]]:
-    """Return the rows (name, text) that `studyhall check` shows about the data."""
-    form = ", sparse" if sparse.issparse(data.train.x) else ""
-    classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
-    columns = _columns(data) if data.table else [("columns", shortened(data.columns))]
-    sizes = (len(data.train), len(data.validation), len(data.test))
-    parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
-    return [
-        ("task", classes if data.classes else data.task),
-        ("samples", parts),
-        ("input", f"{data.input_shape}, {data.train.x.dtype}{form}"),
-        *(row for row in columns if row[1]),
-        ("normalisation", data.preparation.kind),
-        ("folds", str(len(data.folds))),
-        ("fingerprint", data.fingerprint[:12]),
-    ]
-
-
-def _columns(data: Data) -> list[tuple[str, str]]:
-    """Return a row for each kind of the columns of a table."""
-    kinds = dict.fromkeys(column.kind for column in data.table)
-    return [
-        (f"{kind} columns", shortened(each.name for each in data.table if each.kind == kind))
-        for kind in kinds
-    ]
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
@@ -242,7 +248,7 @@ def _split(
     section: DataSection,
     arrays: Arrays,
 ) -> Fold:
-    pool = joined(train, validation)
+    pool = joined(train, validation).split()
     rows = np.arange(len(pool))
     parts = rows[: len(train)], rows[len(train) :]
     return Fold(pool, *parts, labels, section.normalize, arrays.one_hot, arrays.may_have_gaps)
@@ -275,17 +281,3 @@ def _folds(
         replace(split, train_rows=rows[0], validation_rows=rows[1], train_labels=labels.of(rows[0]))
         for rows in splits.folds(labels, section.folds, seed=seed)
     )
-
-
-def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(repr(classes).encode())
-    arrays = [array for part in parts for array in (*_dense(part.x), part.y)]
-    for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
-            digest.update(np.ascontiguousarray(block).data)
-    return digest.hexdigest()
-
-
-def _dense(x: Any) -> tuple[Any, ...]:
-    return (x.data, x.indices, x.indptr) if sparse.issparse(x) else (x,)

@@ -1,14 +1,14 @@
 """Parts of the data, and folds: divisions into a training and a validation part."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import arrays, preparation
+from studyhall.search.data import arrays, preparation, texts, words
 from studyhall.search.data.arrays import Samples
 from studyhall.search.data.splits import Labels, Rows
 
@@ -23,11 +23,13 @@ class Part:
         y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, …) values.
         given: (N, …) targets in the form of the user's own source, for a model that the user's
             code compiles; None if every model takes `y`.
+        tokens: the words of texts; None for other samples.
     """
 
     x: Samples
     y: NDArray[Any]
     given: NDArray[Any] | None = None
+    tokens: words.Tokens | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -37,7 +39,14 @@ class Part:
         start, stop = int(rows[0]), int(rows[0]) + len(rows)
         some = slice(start, stop) if np.array_equal(rows, np.arange(start, stop)) else rows
         given = None if self.given is None else self.given[some]
-        return Part(arrays.some(self.x, some), self.y[some], given)
+        tokens = None if self.tokens is None else self.tokens.take(some)
+        return Part(arrays.some(self.x, some), self.y[some], given, tokens)
+
+    def split(self) -> "Part":
+        """Return the same texts, split into words; any other samples as they are."""
+        if self.tokens is not None or not texts.is_texts(self.x):
+            return self
+        return replace(self, tokens=words.of(self.x))
 
 
 def joined(first: Part, second: Part) -> Part:
@@ -88,6 +97,19 @@ class Fold:
             DataError: these samples can't be normalised this way.
         """
         return preparation.fit(self.train.x, self.normalize, self.one_hot, gaps=self.gaps)
+
+    @cached_property
+    def vocabulary(self) -> words.Vocabulary:
+        """The words of this fold's training texts, the most frequent first."""
+        tokens = self.train.tokens
+        assert tokens is not None, "no texts"
+        return words.vocabulary(tokens)
+
+    def encoded(self, part: Part, most: int, length: int) -> NDArray[np.int32]:
+        """Return the word numbers of texts, (N, length); see `Vocabulary.encoded`."""
+        tokens = part.split().tokens
+        assert tokens is not None, "no texts"
+        return self.vocabulary.encoded(tokens, most, length)
 
     def __iter__(self) -> Iterator[Part]:
         return iter((self.train, self.validation))

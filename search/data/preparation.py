@@ -143,6 +143,8 @@ def fit(
         if normalize not in ("auto", "none"):
             raise refusal("normalize", f'"{normalize}"', '"none" for multi-hot rows')
         return Preparation()
+    if x.dtype == object:  # texts, of which models get word numbers
+        return Preparation()
     if gaps:
         return _with_gaps(x, normalize, one_hot)
     picture = x.ndim == 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from studyhall.search.data import sql, table_patterns
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.study_file import paths
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.sections import DataSection, ModelSection
 from studyhall.spaces import user_code
 
 COLLECTIONS = ("sklearn", "keras")  # `sklearn:digits`
@@ -42,6 +42,18 @@ def check(section: DataSection, folder: Path) -> None:
             user_code.find(source, folder, ())
         except user_code.UserCodeError as error:
             raise no_function(source, error) from None
+
+
+def weights(model: ModelSection, folder: Path) -> None:
+    """Check that the file of weights exists, if the study file names one.
+
+    Raises:
+        DataError: it does not exist.
+    """
+    if model.has_file_of_weights and not (folder / str(model.weights)).is_file():
+        path = (folder / str(model.weights)).absolute()
+        received = f'"{model.weights}", which does not exist ({path})'
+        raise DataError([f"[model] weights: received {received}, expected a file of weights"])
 
 
 def is_on_disk(source: str) -> bool:

@@ -16,6 +16,8 @@ from studyhall.search.data import (
     table_files,
     table_origins,
     tables,
+    text_column,
+    text_folders,
     user_data,
 )
 from studyhall.search.data.arrays import Arrays, checked
@@ -37,12 +39,13 @@ COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
 CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
 
 
-def read(section: DataSection, folder: Path) -> Arrays:
+def read(section: DataSection, folder: Path, *, texts: bool = False) -> Arrays:
     """Read the samples of a study's source.
 
     Args:
         section: the `[data]` table.
         folder: the study file's folder, to which paths are relative.
+        texts: read the texts of a folder or a table's column, not pictures or all columns.
 
     Raises:
         DataError: the source is missing, empty, ragged or has values that are not numbers.
@@ -50,11 +53,11 @@ def read(section: DataSection, folder: Path) -> Arrays:
     """
     collection, _, name = section.source.partition(":")
     origin = table_origins.of(section, folder)
-    _misplaced(section, origin)
+    _misplaced(section, origin, texts)
     if isinstance(origin, Path):
-        arrays = _from_disk(section, origin)
+        arrays = _from_disk(section, origin, texts)
     elif origin is not None:
-        arrays = tables.read(origin, _roles(section))
+        arrays = (text_column if texts else tables).read(origin, _roles(section))
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
@@ -124,13 +127,16 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
         raise refusal("source", f'"{reference}"', expected) from error
 
 
-def _from_disk(section: DataSection, path: Path) -> Arrays:
+def _from_disk(section: DataSection, path: Path, texts: bool) -> Arrays:
+    if path.is_dir() and texts:
+        return text_folders.read(path, section.folders)
     if path.is_dir():
         return images.read(path, style(section), section.folders)
     if path.suffix.lower() == ".npz":
         return npz.read(path, section.group, section.split_by)
     if table_files.is_table(path):
-        return tables.read(path, _roles(section))
+        read = text_column.read if texts else tables.read
+        return read(path, _roles(section))
     raise refusal("source", f'"{section.source}"', source_check.FORMS)
 
 
@@ -139,13 +145,14 @@ def style(section: DataSection) -> Style:
     return Style(section.image_size, section.grey, section.background)
 
 
-def _misplaced(section: DataSection, origin: Origin | None) -> None:
+def _misplaced(section: DataSection, origin: Origin | None, texts: bool) -> None:
     """Refuse keys that have no effect for this source."""
     path = origin if isinstance(origin, Path) else None
     file = path is not None and path.is_file() and table_files.is_table(path)
     table = file or isinstance(origin, (Files, Query))
     archive = path is not None and path.suffix.lower() == ".npz"
     folder = path is not None and path.is_dir()
+    pictures = folder and not texts
     written = {
         "query": (section.query, isinstance(origin, Query), "a database"),
         "target": (section.target, table, "a table"),
@@ -153,9 +160,9 @@ def _misplaced(section: DataSection, origin: Origin | None) -> None:
         "split_by": (section.split_by, table or archive, "a table or an .npz file"),
         "windows": (section.windows, table, "a table"),
         "group": (section.group, table or archive, "a table or an .npz file"),
-        "grey": (section.grey, folder, "a folder of images"),
-        "background": (section.background, folder, "a folder of images"),
-        "folders": (section.folders, folder, "a folder of images"),
+        "grey": (section.grey, pictures, "a folder of images"),
+        "background": (section.background, pictures, "a folder of images"),
+        "folders": (section.folders, folder, "a folder of images or texts"),
     }
     problems = [
         problem(key, f"{spelling.as_toml(value)} for {section.source}", f"this key only for {kind}")

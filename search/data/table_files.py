@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studyhall.search.data import decoding
 from studyhall.search.data.errors import DataError, refusal, shortened
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 SEPARATORS = ",;\t|"
 LINES = 50  # that the separator is judged by
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 def suffix(path: Path) -> str:
@@ -92,16 +87,11 @@ def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
 
 def _decoded(path: Path) -> str:
     """Return a file's text: UTF-8, or what its byte order mark says."""
-    content = _bytes(path)
-    marks = [name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)]
     try:
-        text = content.decode(marks[0] if marks else "utf-8")
-    except UnicodeDecodeError as error:
-        received = f"{path.name}, which is not UTF-8"
-        raise refusal("source", received, "text in UTF-8, or in UTF-16 with its mark") from error
-    if "\0" in text:
-        raise refusal("source", f"{path.name}, which is not text", "a table of separated values")
-    return text
+        return decoding.text_of(_bytes(path))
+    except decoding.DecodingError as error:
+        received, expected = f"{path.name}, which is {error}", decoding.EXPECTED[str(error)]
+        raise refusal("source", received, expected) from None
 
 
 def _bytes(path: Path) -> bytes:

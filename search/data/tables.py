@@ -77,7 +77,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
     other = None if roles.series else target  # its own past is no copy of a target to come
     found = fitting.fitted(learned, place, roles.wanted, other)
     problems = [
-        *_spelled_alike(target.dropna(), place),
+        *spelled_alike(target.dropna(), place),
         *_precise(learned, found.columns, place),
         *found.problems,
     ]
@@ -98,10 +98,11 @@ def read(origin: Origin, roles: Roles) -> Arrays:
     )
     if roles.series is not None:
         return windows.samples(arrays, windows.over(roles.series, rows, place), target)
-    return arrays if roles.split_by is None else _in_order(arrays, rows, roles, place)
+    return arrays if roles.split_by is None else in_order(arrays, rows, roles, place)
 
 
-def _in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, place: Place) -> Arrays:
+def in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, place: Place) -> Arrays:
+    """Return the samples with the times of `split_by`, by which the parts follow each other."""
     name = str(roles.split_by)
     times = row_times.of(rows[name], roles.wanted.get(name, ""), place)
     return replace(arrays, order=np.stack([times, times], axis=1))
@@ -187,7 +188,7 @@ def _precise(rows: pd.DataFrame, listed: Sequence[Column], place: Place) -> Iter
             yield from error.problems
 
 
-def _spelled_alike(target: pd.Series[Any], place: Place) -> Iterable[str]:
+def spelled_alike(target: pd.Series[Any], place: Place) -> Iterable[str]:
     """Yield a problem if classes differ in nothing but small and capital letters."""
     if not features.is_text(target):
         return

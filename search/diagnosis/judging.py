@@ -20,7 +20,6 @@ from studyhall.search.display import curves
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.spaces import hyperparameters
 from studyhall.spaces.space import read_space
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -129,7 +128,7 @@ class Judge:
     def _guess_loss(self, trained: _Trained) -> float | None:
         """Return the loss of guessing for this trial; None if it is not known."""
         own = trained.attributes.get(OWN_LOSS)
-        own_family = self._file.model.family not in hyperparameters.BUILT_IN_FAMILIES
+        own_family = self._file.model.is_own
         if own is None and own_family and "values" not in trained.attributes:
             return None  # still running: whether the user's code compiles the model is unknown
         return baseline.of_trial(self._about, self._file.training.loss, trained.values, own)

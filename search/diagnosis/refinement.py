@@ -65,6 +65,8 @@ def study_file(
     if folder is not None:
         tables["data"]["source"] = _moved(old.data.source, stored.folder, folder)
         tables["model"]["family"] = _moved(old.model.family, stored.folder, folder)
+        if old.model.weights is not None:
+            tables["model"]["weights"] = _moved(old.model.weights, stored.folder, folder)
         for table, key in OWN_CODE:
             tables[table][key] = _all_moved(tables[table][key], stored.folder, folder)
     if old.study.storage is not None:

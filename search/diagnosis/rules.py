@@ -28,7 +28,7 @@ from studyhall.search.diagnosis.conditions import (
     unsettled,
 )
 from studyhall.search.diagnosis.evidence import Evidence
-from studyhall.spaces.hyperparameters import BLOG, BOOK, OVERFITTING, SCRATCH
+from studyhall.spaces.hyperparameter_table import BLOG, BOOK, OVERFITTING, SCRATCH
 
 GOOD = "good fit"
 OVERFIT = "overfitting (gap)"

@@ -51,8 +51,10 @@ def missing(name: str, data: Data) -> str:
         return "targets of more than two axes"
     if name == GUESS:
         return ""
+    if data.split.pool.tokens is not None:
+        return "texts"
     if len(x.shape) > SAMPLE_AXES + 1:
-        return "pictures"
+        return "pictures" if len(x.shape) > SAMPLE_AXES + 2 else "series"
     if name == TREES and sparse.issparse(x):
         return "sparse rows"
     values = (x.nnz if sparse.issparse(x) else int(np.prod(x.shape))) * outputs * len(data.folds)

@@ -138,6 +138,7 @@ def _content(
         "classes": list(loaded.classes),
         "input_shape": list(loaded.input_shape),
         "features": list(loaded.columns),
+        "texts": _of_texts(plan, winner),
         "outputs": loaded.outputs,
         "precision": plan.file.training.precision,
         "backend": backend.name(),
@@ -155,6 +156,15 @@ def _content(
         "data_fingerprint": loaded.fingerprint,
         "versions": {name: version(name) for name in (*LIBRARIES, backend.name())},
     }
+
+
+def _of_texts(plan: Blueprint, winner: TrialRecord) -> dict[str, Any] | None:
+    """Return how the model reads texts, and which column of a table; None for other samples."""
+    if not plan.file.model.reads_texts:
+        return None
+    values = winner.attributes["values"]
+    column = next(iter(plan.data.columns), None)
+    return {"column": column, "vocabulary": values["vocabulary"], "length": values["length"]}
 
 
 def _model(

@@ -106,6 +106,9 @@ class Conversion:
     ) -> None:
         self._model, self._x = model, x
         self._share, self._number, self._check = share, number, check
+        if model.inputs and model.inputs[0].dtype == "string":
+            said = "its model takes texts, which only Keras splits into words"
+            raise ConfigError([f"--format: trial {number}: {said}; it is exported as it is"])
         self._expected = exporting.predict(model, x)
 
     def convert(self, name: str, target: Path) -> Converted:

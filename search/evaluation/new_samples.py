@@ -1,4 +1,4 @@
-"""New samples for a model that is exported: rows of a table, arrays, or a folder of pictures."""
+"""New samples for a model that is exported: rows of a table, arrays, pictures or texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data import (
-    image_folders,
+    class_folders,
     npz,
     picture,
     table_files,
@@ -29,13 +29,15 @@ from studyhall.search.data.picture import PictureError, Style
 from studyhall.search.data.row_places import Place
 from studyhall.search.data.table_origins import Origin
 from studyhall.search.data.windows import Series
+from studyhall.search.evaluation import new_texts
+from studyhall.search.evaluation.new_texts import NewTexts
 from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Card = Mapping[str, Any]  # best.json
-Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | NDArray[Any]"
+Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | NDArray[Any] | list[str]"
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,27 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
 
     Args:
-        source: a table, a pattern of tables, an .npz or .npy file, or a folder of pictures; or a
-            DataFrame or an array.
+        source: a table, a pattern of tables, an .npz or .npy file, or a folder of pictures or
+            texts; or a DataFrame, an array, or a list of texts.
         card: the card of the exported model.
         style: the form in which pictures are read.
 
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    if card.get("texts") is not None:
+        return _texts(source, card["texts"]["column"])
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
-    if not isinstance(source, np.ndarray):
+    if not isinstance(source, np.ndarray | list):
         return _rows(source, Path("the table"), card, Place("the table"))
-    return _array(source, Path("the array"), card)
+    return _array(np.asarray(source), Path("the array"), card)
 
 
 def _of_path(path: Path, card: Card, style: Style) -> NewSamples:
     if table_patterns.is_pattern(str(path), Path()):
         return _of_tables(table_patterns.matched(str(path), Path()), path, card)
-    if not path.exists():
-        raise _refused(path, "no such file", "a file or a folder")
+    _check_exists(path)
     if path.is_dir():
         return _pictures(path, card, style)
     if table_files.is_table(path):
@@ -88,6 +91,38 @@ def _of_path(path: Path, card: Card, style: Style) -> NewSamples:
     if path.suffix.lower() in (".npz", ".npy"):
         return _array(_of_file(path), path, card)
     raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of pictures")
+
+
+def _check_exists(path: Path) -> None:
+    if not path.exists():
+        raise _refused(path, "no such file", "a file or a folder")
+
+
+def _texts(source: Source, column: str | None) -> NewSamples:
+    if isinstance(source, str | os.PathLike) and table_patterns.is_pattern(str(source), Path()):
+        as_text = () if column is None else (column,)
+        frame, place = table_origins.read(table_patterns.matched(str(source), Path()), as_text)
+        found = new_texts.of_rows(frame, Path(source), column)
+        return NewSamples(place.labels(range(len(frame))), found.texts, remarks=found.remarks)
+    found = _new_texts(source, column)
+    rows = [*range(1, len(found.texts) + 1)]
+    names = {"file": [*found.files]} if found.files else {"row": rows}
+    return NewSamples(names, found.texts, remarks=found.remarks)
+
+
+def _new_texts(source: Source, column: str | None) -> NewTexts:
+    """Read texts; see `new_texts`."""
+    if type(source).__name__ == "DataFrame":
+        return new_texts.of_rows(source, Path("the table"), column)
+    if not isinstance(source, str | os.PathLike):
+        return new_texts.of_array(source, Path("the texts"))
+    path = Path(source)
+    _check_exists(path)
+    if path.is_dir() or table_files.is_table(path):
+        return new_texts.read(path, column)
+    if path.suffix.lower() in (".npz", ".npy"):
+        return new_texts.of_array(_of_file(path), path)
+    raise _refused(path, path.suffix or "no suffix", "a table, .npz, .npy or a folder of texts")
 
 
 def _refused(path: Path, received: str, expected: str) -> DataError:
@@ -233,7 +268,7 @@ def _pictures(folder: Path, card: Card, style: Style) -> NewSamples:
 
 def _is_picture(path: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in image_folders.SUFFIXES and not hidden
+    return path.suffix.lower() in class_folders.SUFFIXES and not hidden
 
 
 def _pixels(path: Path, folder: Path, style: Style) -> NDArray[Any]:

@@ -125,7 +125,7 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
 def _saved(plan: Blueprint, objects: ArtifactStore, built: Built, params: dict[str, Any]) -> _Saved:
     try:
         own = built.data_loss is None
-        name = best_model.write(objects, "check-0", plan.data, built.model, 0, own=own)
+        name = best_model.write(objects, "check-0", plan.data, built.model, 0, built.form, own=own)
     except best_model.UNSAVABLE as error:
         raise _refusal(plan, f"it can't be saved: {failures.innermost(error)}") from error
     about = {"model": name, "model_sha256": objects.sha256(name), "model_fold": 0}

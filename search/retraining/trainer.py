@@ -42,6 +42,7 @@ class Retrainer:
         """Return the engine for a share of a fold's training set."""
         key = (fold, percent, form)
         if key not in self._engines:
+            self._engines = forms.without_texts(self._engines)
             classes = len(self.plan.data.classes)
             self._engines[key] = forms.engine(self.fold(fold, percent), form, classes)
         return self._engines[key]

@@ -70,6 +70,7 @@ def glance(file: StudyFile, path: Path) -> None:
         raise ConfigError(problems)
     with naming(path.name, _own_data(file)):
         source_check.check(file.data, path.parent)
+        source_check.weights(file.model, path.parent)
 
 
 def _unfindable(file: StudyFile, path: Path) -> Iterator[str]:
@@ -85,6 +86,11 @@ def _unfindable(file: StudyFile, path: Path) -> Iterator[str]:
 def runs_own_code(file: StudyFile) -> bool:
     """Return True if the study file names code of the user's that only Keras can run."""
     return OWN_FILE in file.model.family or bool(file.own_code)
+
+
+def needs_models(file: StudyFile) -> bool:
+    """Return True if only a model can show whether the study file holds: it has code or weights."""
+    return runs_own_code(file) or file.model.application is not None
 
 
 def needs_keras(file: StudyFile) -> bool:
@@ -120,12 +126,12 @@ def inspect(
         if OWN_FILE in file.model.family:
             user_code.load_builder(file.model.family, path.parent)
             keras_settings.check_code(path.parent / file.model.family.rpartition(":")[0])
-        if runs_own_code(file) and tried is not None:
+        if needs_models(file) and tried is not None:
             tried(file, loaded, path.parent)
     from studyhall.search.data import baseline, duplicates  # the latter needs scikit-learn
 
     known = baseline.about(loaded, file.training.loss)
-    known["notes"] = list(duplicates.notes(loaded))
+    known["notes"] = [*file.model.notes, *duplicates.notes(loaded)]
     return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
 
 
@@ -197,18 +203,21 @@ def _own_data(file: StudyFile) -> NamedFunction:
 def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
     """Return the SHA-256 (hex) of each file of user code that the study file names or imports.
 
+    And of the file of weights, if it has one.
+
     Files are named by their paths from the folder.
     """
     keys = {file.data.source: "[data] source", file.model.family: "[model] family"}
     keys |= {each.reference: each.key for each in file.own_code}
     named = {name.rpartition(":")[0] for name in keys if OWN_FILE in name}
+    weights = {str(file.model.weights)} if file.model.has_file_of_weights else set()
     used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
     handed = {
         name: _of_function(name, key) for name, key in keys.items() if handover.is_handed(name)
     }
     return handed | {
         path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        for path in sorted({*named, *used})
+        for path in sorted({*named, *used, *weights})
     }
 
 
@@ -218,6 +227,11 @@ def _of_function(name: str, key: str) -> str:
         return handover.fingerprint(name)
     except handover.NotHandedError as error:
         raise ConfigError([f"{key}: received {error}"]) from None
+
+
+def is_inspected_apart(file: StudyFile) -> bool:
+    """Return True if inspecting a study file imports Keras, so that another process does it."""
+    return needs_keras(file) or needs_models(file)
 
 
 def inspect_apart(file: StudyFile, path: Path) -> Inspection:
@@ -230,7 +244,7 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
         ConfigError: as `inspect`, or with the lines that the subprocess printed.
         RuntimeError: the subprocess failed by a bug; the message is its stderr.
     """
-    if not needs_keras(file) and not runs_own_code(file):
+    if not is_inspected_apart(file):
         return inspect(file, path)
     answer = wire.answer("inspect", str(path), "--seed", str(file.study.seed))
     if answer.returncode == 0:

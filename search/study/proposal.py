@@ -133,7 +133,7 @@ def of_data(file: StudyFile, path: Path, budget: Budget) -> Proposal:
     Raises:
         ConfigError, UserCodeError: the data can't be used.
     """
-    from studyhall.search.data import loading
+    from studyhall.search.data import description
 
     written = file.data.model_dump(exclude_unset=True, mode="json")
     size = image_sizes.suggested(file.data, path.parent)
@@ -143,7 +143,7 @@ def of_data(file: StudyFile, path: Path, budget: Budget) -> Proposal:
     loaded = inspection.load(file, path)
     text = _text(file.study.name, written, loaded, budget)
     found = inspection.inspect(config.parse(text, path.name), path, loaded=loaded)
-    return Proposal(text, loading.describe(loaded), found)
+    return Proposal(text, description.rows(loaded), found)
 
 
 def _text(name: str, data: Mapping[str, Any], loaded: Data, budget: Budget) -> str:

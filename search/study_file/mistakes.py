@@ -66,13 +66,28 @@ def of_whole(file: StudyFile) -> list[Mistake]:
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     measured = metric_mistakes.of_whole(file)
     found = [*_of_number(file), *_of_order(file), *measured, *pruning]
-    return [*found, *of_backend(file)]
+    return [*found, *_of_weights(file), *of_backend(file)]
+
+
+def _of_weights(file: StudyFile) -> Iterator[Mistake]:
+    if file.model.weights is not None and file.model.application is None:
+        expected = "nothing: only networks of keras.applications begin with weights"
+        received = f'"{file.model.weights}" with family = "{file.model.family}"'
+        yield Mistake("model", "weights", received, expected)
+    if file.model.application is not None and file.data.normalize not in ("auto", "scale"):
+        expected = '"auto": the network prepares its pictures by itself'
+        received = f'"{file.data.normalize}" with family = "{file.model.family}"'
+        yield Mistake("data", "normalize", received, expected)
 
 
 def of_backend(file: StudyFile) -> Iterator[Mistake]:
     """Yield keys that the backend can't follow; none while it is "auto", so not yet known."""
     if file.training.backend == "torch" and file.training.xla == "on":
         yield Mistake("training", "xla", '"on" with backend = "torch"', '"off": torch has no XLA')
+    if file.model.reads_texts and file.training.backend not in ("auto", "tensorflow"):
+        expected = 'another family, or backend = "tensorflow": Keras splits texts with it only'
+        received = f'"text" with backend = "{file.training.backend}"'
+        yield Mistake("model", "family", received, expected)
 
 
 def _of_number(file: StudyFile) -> Iterator[Mistake]:
@@ -86,6 +101,9 @@ def _of_order(file: StudyFile) -> Iterator[Mistake]:
     data = file.data
     if data.windows is None and data.horizon != 1:
         yield Mistake("data", "horizon", f"{data.horizon} without windows", "windows, too")
+    if data.windows is not None and file.model.reads_texts:
+        expected = 'nothing: texts have no windows; family = "sequence" reads these'
+        yield Mistake("data", "windows", f'{data.windows} with family = "text"', expected)
     by = "windows" if data.windows else "split_by" if data.split_by else ""
     if by and data.folds > 1:
         expected = "1: folds would train on what comes after their validation set"
@@ -198,7 +216,7 @@ def _written(tables: Tables, table: str, key: str) -> Any:
 def _family(tables: Tables) -> str:
     """Return the family by which to check names; if it is invalid, one that allows any name."""
     family = _written(tables, "model", "family") or "mlp"
-    built_in = family in hyperparameters.BUILT_IN_FAMILIES
+    built_in = hyperparameters.is_built_in(str(family))
     known = isinstance(family, str) and (built_in or USER_FAMILY.fullmatch(family))
     return family if known else "unknown.py:build"
 

@@ -36,9 +36,10 @@ from studyhall.search.study_file.value_types import (
     Split,
     Text,
     TrackingUri,
+    Weights,
     Workplace,
 )
-from studyhall.spaces import hyperparameters
+from studyhall.spaces import applications, hyperparameters
 
 CONFIRM_TOP = 5  # number of trials to confirm if neither file nor command line sets it
 
@@ -145,13 +146,39 @@ class ModelSection(Section):
     """The table ``[model]``: the networks to build."""
 
     family: Family = "mlp"
-    """builder of the network: mlp, cnn, sequence, or your own my_model.py:build, relative to this
-    file"""
+    """builder of the network: mlp, cnn, sequence, text, a network of keras.applications such as
+    keras:EfficientNetV2B0, or your own my_model.py:build, relative to this file"""
+    weights: Weights | None = None
+    """weights that a keras: network begins with: imagenet (its default; Keras fetches them), none
+    (drawn at random), or a file such as my.weights.h5, relative to this file"""
 
     @property
     def is_own(self) -> bool:
         """True if the user's own code builds the models."""
-        return self.family not in hyperparameters.BUILT_IN_FAMILIES
+        return not hyperparameters.is_built_in(self.family)
+
+    @property
+    def application(self) -> applications.Application | None:
+        """The network of Keras that a keras: family names; None for any other family."""
+        named = applications.is_named(self.family)
+        return applications.read(self.family) if named else None
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what a reader of results must know of the networks."""
+        if self.application is None or self.weights != "none":
+            return []
+        return [f'{self.family} begins with random weights, as [model] weights = "none" says']
+
+    @property
+    def has_file_of_weights(self) -> bool:
+        """True if the network begins with the weights of a file."""
+        return self.weights not in (None, "none", "imagenet")
+
+    @property
+    def reads_texts(self) -> bool:
+        """True if the models take texts."""
+        return self.family == "text"
 
 
 class TrainingSection(Section):

@@ -11,7 +11,7 @@ from tomlkit.items import Comment, Item, Table, Trivia
 
 from studyhall.search.study_file import reference, toml_writer
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces import applications, hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
 
 HEAD = """\
@@ -39,14 +39,32 @@ SEARCHED: dict[str, object] = {
     "depth": {"low": 1, "high": 4},
     "width": {"low": 16, "high": 256, "log": True},
 }
-# Smaller ranges for a cnn, whose filters double with every block, and for a sequence, of which each
-# step is computed.
+# Smaller ranges for a cnn, whose filters double with every block, and for sequences and texts, of
+# which each step is computed.
 SEARCHED_IN: dict[str, dict[str, object]] = {
     "cnn": {"depth": {"low": 1, "high": 3}, "width": {"low": 16, "high": 64, "log": True}},
     "sequence": {
         "cell": ["gru", "lstm", "conv"],
         "depth": {"low": 1, "high": 3},
         "width": {"low": 8, "high": 64, "log": True},
+    },
+    "text": {
+        "encoder": ["mean", "transformer"],
+        "vocabulary": {"low": 2000, "high": 20000, "log": True},
+        "length": [100, 250, 500],
+        "embedding": {"low": 16, "high": 128, "log": True},
+        "depth": {"low": 1, "high": 2},
+        "width": {"low": 16, "high": 64, "log": True},
+    },
+    hyperparameters.BACKBONES: {
+        "frozen": [1.0, 0.9, 0.7],
+        "fine_tuning_rate": {
+            "low": 0.01,
+            "high": 1.0,
+            "log": True,
+            "when": {"frozen": [0.9, 0.7]},
+        },
+        "head_width": [0, 128],
     },
 }
 
@@ -64,6 +82,7 @@ EXAMPLES: dict[str, object] = {
     "query": "select * from customers",
     "windows": 24,
     "image_size": [64, 64],
+    "weights": "imagenet",
     "callbacks": "my_callbacks.py:make",
     "mlflow": "http://localhost:5000",
     "samples": 10000,
@@ -82,8 +101,12 @@ WHEN: dict[str, dict[str, list[str]]] = {
     "warmup_epochs": {"decay": ["none", "inverse_time", "step", "exponential", "cosine"]},
     "bidirectional": {"cell": ["gru", "lstm"]},
     "kernel_size": {"cell": ["conv"]},
+    "heads": {"encoder": ["transformer"]},
 }
-WHEN_IN_A_SEQUENCE = {"activation": {"cell": ["conv"]}, "batch_norm": {"cell": ["conv"]}}
+WHEN_IN: dict[str, dict[str, dict[str, list[str]]]] = {
+    "sequence": {"activation": {"cell": ["conv"]}, "batch_norm": {"cell": ["conv"]}},
+    "text": {"batch_norm": {"encoder": ["mean"]}},
+}
 
 
 def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn:digits") -> str:
@@ -132,6 +155,8 @@ Entry = tuple[str, Item, str, bool]  # a key, its value, its meaning, whether it
 
 def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
     for key in reference.of_table(table):
+        if key.name in _without(chosen["family"]):
+            continue
         if key.default and key.name not in chosen:
             value = tomlkit.value(key.default)
         else:
@@ -142,9 +167,16 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
         yield key.name, value, meaning, key.name in ACTIVE
 
 
+def _without(family: str) -> set[str]:
+    """Return the keys that a family refuses, and such as don't go with all others then."""
+    weights = set() if applications.is_named(family) else {"weights"}
+    return weights | ({"windows", "split_by"} if family == "text" else set())
+
+
 def _space(family: str) -> Iterator[Entry]:
-    searched = {**SEARCHED, **SEARCHED_IN.get(family, {})}
-    when = {**WHEN, **(WHEN_IN_A_SEQUENCE if family == "sequence" else {})}
+    kind = hyperparameters.column(family)
+    searched = {**SEARCHED, **SEARCHED_IN.get(kind, {})}
+    when = {**WHEN, **WHEN_IN.get(kind, {})}
     for name, each in hyperparameters.known(family).items():
         entry = spelling.as_item(searched.get(name, _suggestion(each, when.get(name))))
         yield name, entry, _meaning(each, family), name in searched

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from studyhall.search.study_file import objectives, own_code, paths
 from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.search.study_file.losses import LOSSES, METRICS
-from studyhall.spaces import hyperparameters, spelling
+from studyhall.spaces import applications, hyperparameters, spelling
 
 USER_FAMILY = re.compile(r".+\.py:[A-Za-z_]\w*")
 HANDED_FAMILY = re.compile(r"python:\w+")  # a function that only a Python program has
@@ -100,12 +100,22 @@ def _whole(split: tuple[float, float, float]) -> tuple[float, float, float]:
 
 
 def _builder(family: str) -> str:
+    if applications.is_named(family):
+        applications.read(family)
+        return family
     paths.check(family)
     known = hyperparameters.BUILT_IN_FAMILIES
     own = USER_FAMILY.fullmatch(family) or HANDED_FAMILY.fullmatch(family)
     if family not in known and not own:
-        raise ValueError(spelling.one_of(family, [*known, "my_model.py:build"]))
+        raise ValueError(spelling.one_of(family, [*known, "keras:ResNet50", "my_model.py:build"]))
     return family
+
+
+def _weights(named: str) -> str:
+    paths.check(named)
+    if named not in ("none", "imagenet") and not named.endswith(".h5"):
+        raise ValueError('"imagenet", "none" or a file that ends in .weights.h5 or .h5')
+    return named
 
 
 def _ranking(named: str | list[str]) -> str | list[str]:
@@ -210,6 +220,11 @@ Colour = Annotated[
         pattern=r"^(white|black|grey|#[0-9a-fA-F]{6})$",
         json_schema_extra={"expected": "white, black, grey, or #rrggbb"},
     ),
+]
+Weights = Annotated[
+    str,
+    Field(json_schema_extra={"expected": "imagenet, none or my.weights.h5"}),
+    AfterValidator(_weights),
 ]
 Loss = Annotated[
     str,

@@ -11,6 +11,7 @@ from studyhall.search.training import backend
 from studyhall.search.training.training import Training
 from studyhall.search.trial import exporting, failures, forms
 from studyhall.search.trial.context import LOG, SearchContext
+from studyhall.search.trial.forms import Form
 from studyhall.search.trial.out_of_fold import OutOfFold
 from studyhall.search.trial.trainings import TrialTraining
 from studyhall.storage.artifacts import bucket
@@ -24,7 +25,14 @@ UNSAVABLE = (ArtifactError, ValueError, TypeError, NotImplementedError)
 
 
 def write(
-    objects: ArtifactStore, owner: str, data: Data, model: keras.Model, fold: int, *, own: bool
+    objects: ArtifactStore,
+    owner: str,
+    data: Data,
+    model: keras.Model,
+    fold: int,
+    form: Form,
+    *,
+    own: bool,
 ) -> str:
     """Write a trained model that takes raw samples, and return the name of its object.
 
@@ -36,16 +44,15 @@ def write(
         owner: prefix of the object's name, from `Context.owner`.
         data: data of the study.
         model: the trained model, which takes prepared samples.
-        fold: fold that it was trained on, whose normalisation is saved with it.
+        fold: fold that it was trained on, whose normalisation or vocabulary is saved with it.
+        form: form in which it takes samples.
         own: the user's code compiled the model.
 
     Raises:
         ArtifactError: the disk is full, or the folder can't be written.
     """
-    preparation = data.folds[fold].preparation
-    shape = forms.taken_shape(model, data) if own else data.input_shape
     with backend.doubles(needed=exporting.needs_doubles(data)):
-        whole = exporting.with_preparation(model, preparation, shape)
+        whole = _whole(data, model, fold, form, own=own)
     name = objects.new_name("model", owner, ".keras")
     try:
         exporting.save(whole, objects.path(name))
@@ -58,6 +65,15 @@ def write(
         name = objects.new_name("model", owner, WEIGHTS_ALONE)
         exporting.save_weights(model, objects.path(name))
     return bucket.shared(objects, name)
+
+
+def _whole(data: Data, model: keras.Model, fold: int, form: Form, *, own: bool) -> keras.Model:
+    """Return the model with what its samples go through before."""
+    if form.length:
+        words = data.folds[fold].vocabulary.first(form.vocabulary)
+        return exporting.with_vectorization(model, words)
+    shape = forms.taken_shape(model, data) if own else data.input_shape
+    return exporting.with_preparation(model, data.folds[fold].preparation, shape)
 
 
 class BestModel:
@@ -75,7 +91,12 @@ class BestModel:
         self._saved = False
 
     def keep(
-        self, cost: float, run: Training, part: TrialTraining, out_of_fold: OutOfFold
+        self,
+        cost: float,
+        run: Training,
+        part: TrialTraining,
+        form: Form,
+        out_of_fold: OutOfFold,
     ) -> dict[str, Any]:
         """Save the model and out-of-fold predictions if the trial is among the best so far.
 
@@ -85,6 +106,7 @@ class BestModel:
             cost: result of the trial, the lower the better.
             run: training of the last part.
             part: the last part.
+            form: form of its data.
             out_of_fold: predictions of all parts.
 
         Returns:
@@ -93,7 +115,7 @@ class BestModel:
         """
         keeper, number = self._context.keeper, self._number
         try:
-            model = self._model(run, part) if keeper.wants(cost, number) else {}
+            model = self._model(run, part, form) if keeper.wants(cost, number) else {}
             if out_of_fold.wanted and keeper.wants_predictions(cost, number):
                 model |= self._save_predictions(out_of_fold)
         except UNSAVABLE as error:
@@ -102,9 +124,9 @@ class BestModel:
         self._saved = bool(model)
         return model
 
-    def _model(self, run: Training, part: TrialTraining) -> dict[str, Any]:
+    def _model(self, run: Training, part: TrialTraining, form: Form) -> dict[str, Any]:
         assert run.best is not None
-        name = self._context.keeper.saved(lambda: self._save(run, part.fold))
+        name = self._context.keeper.saved(lambda: self._save(run, part.fold, form))
         value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": value}
@@ -121,7 +143,7 @@ class BestModel:
         saved = self._context.keeper.saved
         return {"predictions": saved(lambda: write("predictions", owner, content, ".npz"))}
 
-    def _save(self, run: Training, fold: int) -> str:
+    def _save(self, run: Training, fold: int, form: Form) -> str:
         own = run.settings.data_loss is None
         about = self._context.artifacts, self._owner, self._context.plan.data
-        return write(*about, run.best_model(), fold, own=own)
+        return write(*about, run.best_model(), fold, form, own=own)

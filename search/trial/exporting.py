@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from scipy import sparse
 
 from studyhall.search.data.loading import Data
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.words import UNKNOWN
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
 from studyhall.storage.artifacts import atomic_files
 
@@ -41,6 +43,28 @@ def with_preparation(
     for layer in preparation.layers():
         prepared = layer(prepared)
     return keras.Model(inputs, model(prepared, training=False), name="studyhall_model")
+
+
+def with_vectorization(model: keras.Model, words: Sequence[str]) -> keras.Model:
+    """Put the splitting of texts into words in front of a trained model: it takes strings then.
+
+    Args:
+        model: takes word numbers (N, length), as `Vocabulary.encoded` returns them; it can't be
+            trained afterwards, as by `with_preparation`.
+        words: the words that it knows, in the order of their numbers.
+
+    Returns:
+        A model whose input is strings (N, 1) or (N,); it can be loaded without studyhall.
+    """
+    model.compiled, model.optimizer = False, None
+    inputs, length = keras.Input((1,), name="raw", dtype="string"), model.inputs[0].shape[1]
+    split = keras.layers.TextVectorization(
+        vocabulary=[*words], output_sequence_length=length, name="words"
+    )
+    # A text without words begins with one that is not known.
+    least = np.eye(1, length, dtype=np.int64)[0] * UNKNOWN
+    numbers = keras.ops.cast(keras.ops.maximum(split(inputs), least), "int32")
+    return keras.Model(inputs, model(numbers, training=False), name="studyhall_model")
 
 
 def needs_doubles(data: Data) -> bool:
@@ -77,9 +101,14 @@ def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
     return np.concatenate(rows).astype(np.float32)
 
 
-def taken(model: keras.Model, x: Any) -> NDArray[Any]:
-    """Return raw samples as a dense array of the shape and dtype that the model takes."""
+def taken(model: keras.Model, x: Any) -> Any:
+    """Return raw samples as a dense array of the shape and dtype that the model takes.
+
+    Texts are returned as a tensor, as NumPy has no strings that Keras takes.
+    """
     inputs = model.inputs
+    if inputs and inputs[0].dtype == "string":
+        return keras.ops.convert_to_tensor(np.asarray(x, object).reshape(-1, 1), "string")
     array = np.asarray(dense(x), inputs[0].dtype if inputs else np.float32)
     # Only a difference in rank: an axis that studyhall added, which the user's model lacks.
     other = inputs and len(inputs[0].shape) != array.ndim

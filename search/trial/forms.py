@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import keras
 import numpy as np
@@ -31,6 +31,7 @@ from studyhall.spaces.failures import UserCodeError
 
 Coding = Literal["coded", "one-hot", "given"]
 Array = NDArray[Any]
+Key = TypeVar("Key", bound=tuple[Any, ...])
 
 OWN_STEPS = ("train_step", "test_step", "compute_loss")
 
@@ -44,13 +45,23 @@ class Form:
             0 and 1), or "given", as in the user's data.
         samples: shape of one sample as in the user's data; samples keep their dtype unless they
             are normalised. None: float32, in the study's shape.
+        vocabulary, length: of texts, the number of words that are known, and of those that are read
+            of each text; 0 for other samples.
     """
 
     targets: Coding = "coded"
     samples: tuple[int, ...] | None = None
+    vocabulary: int = 0
+    length: int = 0
 
 
 CODED = Form()
+
+
+def of_values(values: Mapping[str, Value]) -> Form:
+    """Return the form for a model of a built-in family, by the hyperparameters of a trial."""
+    sizes = {name: values[name] for name in ("vocabulary", "length") if name in values}
+    return Form(**sizes)  # type: ignore[arg-type]
 
 
 def of_compiled(model: keras.Model, data: Data) -> Form:
@@ -84,8 +95,18 @@ def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:
     return Engine(*(pair(fold, part, form, classes) for part in fold))
 
 
+def without_texts(engines: dict[Key, Engine]) -> dict[Key, Engine]:
+    """Return the engines that a later trial will use again; their keys end with a form.
+
+    Each trial may have a vocabulary of its own, and word numbers are quickly made anew.
+    """
+    return {key: each for key, each in engines.items() if not key[-1].length}
+
+
 def pair(fold: Fold, part: Part, form: Form, classes: int) -> tuple[Any, Array]:
     """Return samples and targets of one part of a fold."""
+    if form.length:
+        return fold.encoded(part, form.vocabulary, form.length), targets(part, form, classes)
     return _samples(fold, part.x, form), targets(part, form, classes)
 
 

@@ -22,12 +22,13 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms, own_code
+from studyhall.search.trial import backbones, forms, own_code
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.own_code import OwnCode
 from studyhall.search.trial.plan import Plan
 from studyhall.spaces import (
     architecture,
+    backbone,
     builder_forms,
     hyperparameters,
     optimization,
@@ -50,6 +51,7 @@ class Blueprint(Plan):
         data: the study's data.
         space: the search space.
         builder: the user's own function, or None for a built-in family.
+        pretrained: the weights that the backbone of a family keras: begins with.
         own: the user's own losses, metrics and callbacks.
     """
 
@@ -57,6 +59,7 @@ class Blueprint(Plan):
     space: Space
     builder: Callable[..., Any] | None
     own: OwnCode
+    pretrained: backbone.Weights | None = None
 
     @property
     def runs_own_code(self) -> bool:
@@ -122,7 +125,8 @@ def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
     family = file.model.family
     builder = _builder(family, folder) if file.model.is_own else None
     own = own_code.load(file, data, folder)
-    return Blueprint(file, data, read_space(dict(file.space), family=family), builder, own)
+    space = read_space(dict(file.space), family=family)
+    return Blueprint(file, data, space, builder, own, backbones.weights(file, data, space, folder))
 
 
 def _check_backend(file: StudyFile) -> None:
@@ -163,7 +167,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
     own, data_loss = bool(model.compiled), None
-    form = forms.of_compiled(model, plan.data) if own else forms.CODED
+    form = forms.of_compiled(model, plan.data) if own else _form(plan, values)
     if own:
         plan.own.refuse_compiled(plan.file.model.family)
     else:
@@ -179,6 +183,11 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         form=form,
         callbacks=plan.own.callbacks(trial, plan.space, values, plan.file.model.family),
     )
+
+
+def _form(plan: Blueprint, values: Mapping[str, Value]) -> Form:
+    """Return the form of the data for a model that studyhall compiles."""
+    return forms.of_values(values) if plan.file.model.reads_texts else forms.CODED
 
 
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
@@ -241,7 +250,7 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         family = plan.file.model.family
         scale = None if data.units is None else (data.units.mean, data.units.deviation)
         shape, outputs = data.input_shape, data.outputs
-        return architecture.build(family, values, shape, outputs, data.task, scale)
+        return architecture.build(family, values, shape, outputs, data.task, scale, plan.pretrained)
     return user_model.build(
         plan.builder,
         trial,
@@ -269,8 +278,11 @@ def _compile(
         raise UserCodeError(
             f"label_smoothing = {smoothing:g}: a loss of your own smooths by itself"
         )
+    optimizer = optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs)
+    if plan.file.model.application is not None:
+        optimizer = backbone.fine_tuning(optimizer, model, values, plan.pretrained)
     model.compile(
-        optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
+        optimizer=optimizer,
         loss=data_loss if plan.own.has_loss else loss(plan, smoothing),
         loss_weights=None if plan.loss_weight == 1.0 else plan.loss_weight,
         metrics=metrics(plan),

@@ -137,5 +137,6 @@ class Objective(TrialRunner):
         """Return the engine of a fold's arrays, prepared once per process."""
         key = (fold, form)
         if key not in self._engines:
+            self._engines = forms.without_texts(self._engines)
             self._engines[key] = forms.engine(self._folds[fold], form, len(self._classes))
         return self._engines[key]

@@ -20,7 +20,6 @@ from studyhall.search.training.own_measures import AsGiven, OwnLoss, OwnMetric
 from studyhall.spaces import hyperparameters, training_code, user_code
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UserCodeError
-from studyhall.spaces.hyperparameters import BUILT_IN_FAMILIES as BUILT_IN
 from studyhall.spaces.space import Space
 from studyhall.spaces.training_code import Callbacks
 from studyhall.spaces.training_forms import Label
@@ -170,7 +169,7 @@ def _check_unchanged(
     Raises:
         NamedCodeError: they do, and got another value than the model has.
     """
-    known = hyperparameters.known(family if family in BUILT_IN else "user")
+    known = hyperparameters.known(family)
     changed = [name for name, value in values.items() if before.get(name) != value]
     for name in [name for name in changed if name in known or name in before]:
         expected = "it in [space], or another name"

@@ -84,7 +84,7 @@ class Run(TrialUnderWay):
         with self._stopwatch.time("store"):
             self.context.store.write_params(self.claim)
         self._tell_listeners()
-        self._engine = self.models.engine(part.fold, built.form)
+        self._form, self._engine = built.form, self.models.engine(part.fold, built.form)
         run = self._training(part, built)
         self.attributes |= compiled_loss.about(built, run)
         if blob is not None and not self.checkpoints.restore(run, blob):
@@ -171,7 +171,7 @@ class Run(TrialUnderWay):
         self.attributes |= self.progress.described(len(self.plan.data.folds), self.plan.sign)
         with self._stopwatch.time("checkpoint"):
             self.attributes |= self.best_model.keep(
-                self.progress.value, run, part, self.out_of_fold
+                self.progress.value, run, part, self._form, self.out_of_fold
             )
         if len(self.plan.objectives) > 1:
             self.attributes["objectives"] = result.objective_values(

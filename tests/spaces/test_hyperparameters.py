@@ -6,17 +6,31 @@ import keras
 import numpy as np
 import pytest
 
-from studyhall.spaces import architecture, hyperparameters, optimization, regularization
+from studyhall.spaces import (
+    architecture,
+    backbone,
+    hyperparameters,
+    optimization,
+    regularization,
+)
 
 # A value of each hyperparameter that differs from its default, with what it needs to show.
 OTHERS = {
     "cell": {"cell": "lstm"},
+    "encoder": {"encoder": "transformer"},
+    "vocabulary": {"vocabulary": 50},
+    "length": {"length": 9},
+    "embedding": {"embedding": 8},
+    "heads": {"encoder": "transformer", "heads": 4},
     "depth": {"depth": 3},
     "width": {"width": 7},
     "activation": {"activation": "elu"},
     "batch_norm": {"batch_norm": True},
     "convolutions": {"convolutions": 1},
     "head_width": {"head_width": 0},
+    "frozen": {"frozen": 0.5},
+    "fine_tuning_rate": {"fine_tuning_rate": 0.5},
+    "resolution": {"resolution": 32},
     "bidirectional": {"bidirectional": True},
     "kernel_size": {"cell": "conv", "kernel_size": 2},
     "optimizer": {"optimizer": "rmsprop"},
@@ -45,14 +59,19 @@ OTHERS = {
 }
 
 
-SHAPES = {"mlp": (4,), "cnn": (8, 8, 1), "sequence": (6, 2)}
+SHAPES = {"mlp": (4,), "cnn": (8, 8, 1), "sequence": (6, 2), "text": (), "keras": (48, 48, 3)}
+FAMILIES = {"keras": "keras:MobileNet(alpha=0.25)"}
 
 
 def everything(values, family):
     """All that the package makes of some values, as one comparable text."""
+    keras.utils.clear_session()  # operations are numbered by all that came before
     keras.utils.set_random_seed(0)
-    model = architecture.build(family, values, SHAPES[family], 3, "multiclass")
+    named = FAMILIES.get(family, family)
+    model = architecture.build(named, values, SHAPES[family], 3, "multiclass")
     optimizer = optimization.optimizer(values, steps_per_epoch=10, epochs=20)
+    if family == "keras":
+        optimizer = backbone.fine_tuning(optimizer, model, values, None)
     made = {
         "model": model.get_config(),
         "optimizer": keras.optimizers.serialize(optimizer),
@@ -89,7 +108,7 @@ def test_every_hyperparameter_is_documented_and_allows_its_own_default(each):
     assert each.meaning
     assert each.source
     assert each.kind in ("choice", "switch") or each.legal != "(-inf, inf)"
-    for default in (each.mlp, each.cnn, each.sequence):
+    for default in (each.mlp, each.cnn, each.sequence, each.text, each.keras):
         assert default is None or each.allows(default)
     assert all(each.allows(word) for word in each.words)
 
@@ -124,10 +143,11 @@ def test_expectations_in_words():
 
 
 def test_the_textbook_configuration():
-    for family, width in (("mlp", 128), ("cnn", 32), ("sequence", 32)):
+    for family, width in (("mlp", 128), ("cnn", 32), ("sequence", 32), ("text", 32)):
         textbook = hyperparameters.textbook(family)
         assert (textbook["optimizer"], textbook["learning_rate"]) == ("adam", 1e-3)
-        assert (textbook["depth"], textbook["width"], textbook["batch_size"]) == (2, width, 32)
+        depth = 1 if family == "text" else 2
+        assert (textbook["depth"], textbook["width"], textbook["batch_size"]) == (depth, width, 32)
 
 
 def test_families_have_what_they_read():

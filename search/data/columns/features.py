@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data.columns import dates, numbers
+from studyhall.search.data.words import split as split_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Kind = Literal["number", "boolean", "category", "date", "text"]
 NO_VALUE = ""  # of a category
 OTHER = "(other)"  # the bucket of values that are rare or not known
-PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")  # as Keras strips it
 TRUE, FALSE = ("true", "t", "1", "1.0", "yes", "y"), ("false", "f", "0", "0.0", "no", "n")
 
 Floats = NDArray[np.float64]
@@ -142,8 +141,8 @@ def truths(series: pd.Series[Any]) -> Floats:
 
 
 def split_words(text: str) -> set[str]:
-    """Return the words of a text, in lower case and without punctuation, as Keras splits them."""
-    return set(PUNCTUATION.sub("", text.lower()).split())
+    """Return the words of a text, in small letters, without punctuation, as Keras splits them."""
+    return {word.decode() for word in split_text(text)}
 
 
 def is_text(series: pd.Series[Any]) -> bool:

@@ -79,9 +79,9 @@ def test_text_objects_become_text():
             "[data] source: received no samples in data.npz (shape (0, 2)), expected at least one",
         ),
         (
-            np.array([["a"], ["b"]]),
+            np.array([[1j], [2j]]),
             [0, 1],
-            "[data] source: received x of type <U1 in data.npz, expected numbers",
+            "[data] source: received x of type complex128 in data.npz, expected numbers, or texts",
         ),
         (
             np.zeros((2, 2)),

@@ -22,7 +22,7 @@ def people(seed=0, rows=ROWS):
     age[rng.random(rows) < 0.1] = ""
     days = pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.integers(0, 200_000, rows), "h")
     job = rng.choice(["clerk", "cook", "NA", ""], rows)
-    note = [" ".join(rng.choice(["Good,", "bad", "(fast)", "slow!"], 4)) for _ in range(rows)]
+    note = [" ".join(rng.choice(["Good,", "ÜBEL", "(fast)", "slow!"], 4)) for _ in range(rows)]
     return pd.DataFrame(
         {
             "age": age,

@@ -28,7 +28,11 @@ REFUSED = [
     ("Source", "a\tb.csv", "escapes"),
     ("Split", [0.6, 0.2, 0.1], "three fractions that sum to 1; these sum to 0.9"),
     ("Family", "mpl", "one of mlp, cnn"),
-    ("Family", "my_model:build", "one of mlp, cnn, sequence, my_model.py:build"),
+    (
+        "Family",
+        "my_model:build",
+        "one of mlp, cnn, sequence, text, keras:ResNet50, my_model.py:build",
+    ),
     ("Objective", [], "a name, or a list of different names"),
     ("Objective", ["accuracy", "accuracy"], "a list of different names"),
     ("Objective", "latency", "validation loss or a metric first"),

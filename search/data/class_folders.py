@@ -1,4 +1,4 @@
-"""The parts, classes and files of a folder of images, and what is left out of it."""
+"""The parts, classes and files of a folder of images or texts, and what is left out of it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,23 @@ ORDER = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of files: its name, in the plural, and the endings that it has, in lower case."""
+
+    name: str
+    suffixes: tuple[str, ...]
+
+
+IMAGES, TEXTS = Kind("images", SUFFIXES), Kind("texts", (".txt",))
+
+
+@dataclass(frozen=True)
 class Found:
-    """The images of a folder.
+    """The images or texts of a folder.
 
     Attributes:
         classes: names of the classes.
-        files: the images and their class numbers, by part: "train", and maybe "validation", "test".
+        files: the files and their class numbers, by part: "train", and maybe "validation", "test".
         left_out: what is not read.
     """
 
@@ -43,24 +54,26 @@ class Found:
     left_out: LeftOut
 
 
-def find(folder: Path, folders: str = "auto") -> Found:
-    """Find the images of a folder that has a subfolder per class, or parts with these.
+def find(folder: Path, folders: str = "auto", kind: Kind = IMAGES) -> Found:
+    """Find the files of a folder that has a subfolder per class, or parts with these.
 
     Args:
         folder: the source.
         folders: what its subfolders are: "classes", "parts" (all others are left out), or "auto".
+        kind: the files to find.
 
     Raises:
-        DataError: there are fewer than two classes, a class without images, a class that some
+        DataError: there are fewer than two classes, a class without such files, a class that some
             part lacks, or it is not clear whether the folders are classes or parts.
     """
     left_out = LeftOut()
     parts = _parts(folder, folders, left_out)
-    classes = _classes(parts["train"])
+    classes = _classes(parts["train"], kind)
     _check_classes(parts, classes)
-    found = {name: _listed(part, folder, classes, left_out) for name, part in parts.items()}
-    _outside(folder, [*parts.values()], left_out)
-    _check_files(parts, classes, found)
+    found = {name: _listed(part, folder, classes, left_out, kind) for name, part in parts.items()}
+    _outside(folder, [*parts.values()], left_out, kind)
+    meant = '; family = "text" reads .txt' if ".txt" in left_out.suffixes else ""
+    _check_files(parts, classes, found, kind, meant)
     return Found(classes, found, left_out)
 
 
@@ -125,7 +138,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in FOREIGN
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
+def _classes(folder: Path, kind: Kind) -> tuple[str, ...]:
     inside = subfolders(folder)
     if len(inside) >= 2:
         return tuple(path.name for path in inside)
@@ -134,7 +147,9 @@ def _classes(folder: Path) -> tuple[str, ...]:
     )
     deeper = inside and len(subfolders(inside[0])) > 1
     meant = f'; did you mean its folder "{inside[0].name}"?' if deeper else ""
-    raise refusal("source", received, f"a folder of images for each of two classes or more{meant}")
+    raise refusal(
+        "source", received, f"a folder of {kind.name} for each of two classes or more{meant}"
+    )
 
 
 def _check_classes(parts: Mapping[str, Path], classes: tuple[str, ...]) -> None:
@@ -162,31 +177,34 @@ def _check_files(
     parts: Mapping[str, Path],
     classes: tuple[str, ...],
     found: Mapping[str, list[tuple[Path, int]]],
+    kind: Kind,
+    meant: str,
 ) -> None:
-    """Refuse classes without images."""
+    """Refuse classes without files."""
     problems = []
     for name, part in parts.items():
         present = {number for _, number in found[name]}
         empty = [each for number, each in enumerate(classes) if number not in present]
         if empty:
-            received = f"no images in {part.name}/{shortened(empty)}"
-            problems.append(problem("source", received, f"some of {', '.join(SUFFIXES)}"))
+            received = f"no {kind.name} in {part.name}/{shortened(empty)}"
+            expected = f"some of {', '.join(kind.suffixes)}{meant}"
+            problems.append(problem("source", received, expected))
     if problems:
         raise DataError(problems)
 
 
 def _listed(
-    part: Path, source: Path, classes: tuple[str, ...], left_out: LeftOut
+    part: Path, source: Path, classes: tuple[str, ...], left_out: LeftOut, kind: Kind
 ) -> list[tuple[Path, int]]:
-    """Return all images of a part and their class numbers, sorted by class."""
+    """Return all files of a part and their class numbers, sorted by class."""
     return [
         (path, number)
         for number, name in enumerate(classes)
-        for path in sorted(_images(part / name, source, left_out))
+        for path in sorted(_files(part / name, source, left_out, kind))
     ]
 
 
-def _images(folder: Path, source: Path, left_out: LeftOut) -> Iterator[Path]:
+def _files(folder: Path, source: Path, left_out: LeftOut, kind: Kind) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         here = Path(place)
         for name in sorted(folders):
@@ -199,7 +217,7 @@ def _images(folder: Path, source: Path, left_out: LeftOut) -> Iterator[Path]:
             path = here / name
             if is_hidden(name):
                 left_out.hidden[str(here.relative_to(source))] += 1
-            elif path.suffix.lower() in SUFFIXES:
+            elif path.suffix.lower() in kind.suffixes:
                 yield path
             else:
                 left_out.add_other(path.relative_to(source))
@@ -211,7 +229,7 @@ def _all_files(folder: Path, source: Path) -> Counter[str]:
     return Counter({str(folder.relative_to(source)): count})
 
 
-def _outside(source: Path, parts: list[Path], left_out: LeftOut) -> None:
+def _outside(source: Path, parts: list[Path], left_out: LeftOut, kind: Kind) -> None:
     """Note what lies beside the folders of classes and parts."""
     for folder in dict.fromkeys([source, *parts]):
         for path in sorted(folder.iterdir()):
@@ -219,7 +237,7 @@ def _outside(source: Path, parts: list[Path], left_out: LeftOut) -> None:
                 left_out.hidden.update(_all_files(path, source))
             elif not path.is_dir() and is_hidden(path.name):
                 left_out.hidden[str(folder.relative_to(source))] += 1
-            elif not path.is_dir() and path.suffix.lower() in SUFFIXES:
+            elif not path.is_dir() and path.suffix.lower() in kind.suffixes:
                 left_out.outside.append(str(path.relative_to(source)))
             elif not path.is_dir():
                 left_out.add_other(path.relative_to(source))

@@ -1,6 +1,6 @@
 import pytest
 
-from studyhall.search.data import image_folders
+from studyhall.search.data import class_folders
 from studyhall.search.data.errors import DataError
 
 
@@ -14,7 +14,7 @@ def tree(folder, *places):
 
 def problems(*arguments):
     with pytest.raises(DataError) as caught:
-        image_folders.find(*arguments)
+        class_folders.find(*arguments)
     return caught.value.problems
 
 
@@ -33,7 +33,7 @@ def problems(*arguments):
 )
 def test_parts_by_the_names_that_people_use(tmp_path, names):
     tree(tmp_path, *(f"{name}/{each}" for name in names for each in ("cats", "dogs")))
-    found = image_folders.find(tmp_path)
+    found = class_folders.find(tmp_path)
     assert found.classes == ("cats", "dogs")
     places = {part: {path.parts[-3] for path, _ in files} for part, files in found.files.items()}
     assert places == {part: {name} for name, part in names.items()}
@@ -43,12 +43,12 @@ def test_parts_by_the_names_that_people_use(tmp_path, names):
     "names", [("train", "bus", "car"), ("train_station", "test_tube"), ("Validé", "Test pilot")]
 )
 def test_classes_whose_names_only_resemble_parts(tmp_path, names):
-    assert image_folders.find(tree(tmp_path, *names)).classes == tuple(sorted(names))
+    assert class_folders.find(tree(tmp_path, *names)).classes == tuple(sorted(names))
 
 
 def test_classes_with_folders_of_their_own(tmp_path):
     tree(tmp_path, "cats/indoors", "cats/outdoors", "dogs/seaside", "birds")
-    found = image_folders.find(tmp_path)
+    found = class_folders.find(tmp_path)
     assert found.classes == ("birds", "cats", "dogs")
     assert [number for _, number in found.files["train"]] == [0, 1, 1, 2]
 
@@ -59,7 +59,7 @@ def test_the_same_classes_in_folders_of_unknown_names_need_a_word(tmp_path):
         "[data] folders: received nothing, for folders camera1, camera2 that each hold a, b,"
         ' expected "classes" (camera1, camera2), or parts by the names train, validation and test'
     ]
-    assert image_folders.find(folder, "classes").classes == ("camera1", "camera2")
+    assert class_folders.find(folder, "classes").classes == ("camera1", "camera2")
 
 
 def test_parts_beside_other_folders_need_a_word(tmp_path):
@@ -70,10 +70,10 @@ def test_parts_beside_other_folders_need_a_word(tmp_path):
         ' expected "parts" (Testing, Training; without chest)'
         ' or "classes" (Testing, Training, chest)'
     ]
-    parts = image_folders.find(folder, "parts")
+    parts = class_folders.find(folder, "parts")
     assert parts.classes == ("a", "b") and {*parts.files} == {"train", "test"}
     assert [*parts.left_out.notes()] == ["left out: the folder chest"]
-    classes = image_folders.find(folder, "classes")
+    classes = class_folders.find(folder, "classes")
     assert classes.classes == ("Testing", "Training", "chest")
 
 
@@ -125,6 +125,6 @@ def test_a_folder_in_a_folder(tmp_path):
 def test_linked_folders_are_told(tmp_path):
     tree(tmp_path, "a/inner", "b")
     (tmp_path / "b" / "more").symlink_to(tmp_path / "a", target_is_directory=True)
-    found = image_folders.find(tmp_path)
+    found = class_folders.find(tmp_path)
     assert len(found.files["train"]) == 2
     assert [*found.left_out.notes()] == ["left out: the linked folder b/more"]
