@@ -54,7 +54,7 @@ def missing(name: str, data: Data) -> str:
     if data.split.pool.tokens is not None:
         return "texts"
     if len(x.shape) > SAMPLE_AXES + 1:
-        return "pictures" if len(x.shape) > SAMPLE_AXES + 2 else "series"
+        return "pictures"
     if name == TREES and sparse.issparse(x):
         return "sparse rows"
     values = (x.nnz if sparse.issparse(x) else int(np.prod(x.shape))) * outputs * len(data.folds)
