@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from studyhall.search.data import arrays as samples
 from studyhall.search.data import sources, splits, targets, units
-from studyhall.search.data.arrays import Arrays, Pair, some
+from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
@@ -34,10 +36,10 @@ class Data:
         folds: the cross-validation folds, over which a trial's value is the mean; `split` alone
             for one fold.
         test: the test part, on which only the best model is scored, once.
-        task: binary, multiclass, multilabel or regression.
-        outputs: units of the output layer; 1 for two classes.
+        task: binary, multiclass, multilabel or regression; "as given" for several targets.
+        outputs: units of the output layer; 1 for two classes; a tree for several targets.
         classes: names of the classes or labels; empty for regression.
-        input_shape: shape of one sample.
+        input_shape: shape of one sample; a tree of shapes for several inputs.
         columns: names of a table's columns, if the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
@@ -56,9 +58,9 @@ class Data:
     folds: tuple[Fold, ...]
     test: Part
     task: targets.Task
-    outputs: int
+    outputs: Any
     classes: tuple[str, ...]
-    input_shape: tuple[int, ...]
+    input_shape: Any
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
@@ -108,19 +110,18 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         folder = folder.resolve()
     with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
         arrays = sources.read(section, folder)
+    _refuse_tree(arrays, section.source, own_model=own_model)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
     given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
     arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
-    train = _part(arrays, coding, rows.get("training"), None)
-    validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
-    test = _part(arrays, coding, rows.get("test"), arrays.test)
+    train, validation, test = (_part(arrays, coding, rows.get(name), name) for name in PARTS)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = _stratified(train.y, coding, own, None)
     whole = _whole(arrays, section)
     notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *whole)
-    if whole:
+    if whole and not isinstance(arrays.x, Tree):
         section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
@@ -132,7 +133,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         task=coding.task,
         outputs=coding.outputs,
         classes=coding.classes,
-        input_shape=tuple(train.x.shape[1:]),
+        input_shape=samples.shape_of_one(train.x),
         columns=arrays.columns,
         categories=arrays.categories,
         fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
@@ -140,7 +141,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         pool_samples=_pooled(rows),
         table=arrays.table,
         given=given,
-        units=units.fit(train.y) if coding.task == "regression" and train.y.ndim < 3 else None,
+        units=_units(train.y, coding),
         notes=(*notes, *_over_borders(arrays, section, rows)),
     )
 
@@ -148,6 +149,19 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
 def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractContextManager[None]:
     own = ".py:" in section.source and folder.is_dir()
     return contextlib.chdir(folder) if own else contextlib.nullcontext()
+
+
+def _refuse_tree(arrays: Arrays, source: str, *, own_model: bool) -> None:
+    """Refuse several inputs for a built-in family, which takes one array."""
+    if isinstance(arrays.x, Tree) and not own_model:
+        received = f"several inputs, x{', x'.join(arrays.x.paths())}, from {source}"
+        raise refusal(
+            "source", received, f"one array, or a model of your own ({targets.OWN_MODEL})"
+        )
+
+
+def _units(y: Any, coding: targets.Coding) -> Units | None:
+    return units.fit(y) if coding.task == "regression" and y.ndim < 3 else None
 
 
 def describe(data: Data) -> list[tuple[str, str]]:
@@ -160,12 +174,18 @@ def describe(data: Data) -> list[tuple[str, str]]:
     return [
         ("task", classes if data.classes else data.task),
         ("samples", parts),
-        ("input", f"{data.input_shape}, {data.train.x.dtype}{form}"),
+        ("input", _described(data.train.x) + form),
+        *([("targets", data.train.y.described())] if isinstance(data.train.y, Tree) else []),
+        *([("sample weights", "as given")] if data.train.weights is not None else []),
         *(row for row in columns if row[1]),
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
     ]
+
+
+def _described(x: Any) -> str:
+    return x.described() if isinstance(x, Tree) else f"{tuple(x.shape[1:])}, {x.dtype}"
 
 
 def _columns(data: Data) -> list[tuple[str, str]]:
@@ -215,13 +235,24 @@ def _over_borders(
     return [said] if lost else []
 
 
-def _part(
-    arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
-) -> Part:
-    x, y = own if own is not None else (some(arrays.x, rows), arrays.y[rows])
+def _part(arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, name: str) -> Part:
+    """Return a part: some rows of the source, or a part that the source has itself."""
+    own = {"validation": arrays.validation, "test": arrays.test}.get(name)
+    weights = arrays.weights.get("training" if own is None else name)
+    if own is None:
+        x, y = samples.some(arrays.x, rows), arrays.y[rows]
+        weights = None if weights is None else weights[rows]
+    else:
+        x, y = own
+    return Part(x, coding.apply(y), _given(arrays, y), weights)
+
+
+def _given(arrays: Arrays, y: Any) -> Any:
+    """Return targets in the user's form, for a model of one's own; None for any other."""
+    if isinstance(y, Tree):
+        return y
     as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
-    given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
-    return Part(x, coding.apply(y), given)
+    return y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
 
 
 def _whole(arrays: Arrays, section: DataSection) -> list[str]:
@@ -229,6 +260,8 @@ def _whole(arrays: Arrays, section: DataSection) -> list[str]:
 
     Pictures are scaled nonetheless.
     """
+    if isinstance(arrays.x, Tree):
+        return ["several inputs: the model gets them as they are, not normalised"]
     looked_up = arrays.own and not sparse.issparse(arrays.x) and arrays.x.ndim < 4
     if section.normalize != "auto" or not looked_up or arrays.x.dtype.kind not in "iu":
         return []
@@ -279,7 +312,7 @@ def _folds(
 
 def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[str, ...]) -> str:
     digest = hashlib.sha256(repr(classes).encode())
-    arrays = [array for part in parts for array in (*_dense(part.x), part.y)]
+    arrays = [array for part in parts for array in _arrays(part)]
     for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
@@ -287,5 +320,13 @@ def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[st
     return digest.hexdigest()
 
 
-def _dense(x: Any) -> tuple[Any, ...]:
-    return (x.data, x.indices, x.indptr) if sparse.issparse(x) else (x,)
+def _arrays(part: Part) -> Iterator[Any]:
+    """Yield all arrays of a part, and the paths of those that are in a tree."""
+    for each in (part.x, part.y, *([] if part.weights is None else [part.weights])):
+        if isinstance(each, Tree):
+            yield np.array([path.encode() for path in each.paths()])
+            yield from each.arrays()
+        elif sparse.issparse(each):
+            yield from (each.data, each.indices, each.indptr)
+        else:
+            yield each

@@ -11,7 +11,7 @@ from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Part
 from studyhall.search.evaluation import scores
 from studyhall.search.evaluation.scores import Scores
-from studyhall.search.study_file.losses import BINARY, MULTICLASS, REGRESSION
+from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS, REGRESSION
 from studyhall.search.trial import exporting
 from studyhall.search.trial.forms import Form
 
@@ -34,6 +34,12 @@ def scored(data: Data, form: Form, loss: Any, part: Part, outputs: NDArray[Any])
     if reason:
         return {"task": data.task, "samples": len(part), "no_scores": reason}
     return scores.scores(data.task, data.classes, part.y, predicted)
+
+
+def of_several(part: Part) -> Scores:
+    """Return why there are no scores of several targets."""
+    reason = "the targets are several, which only your code can interpret"
+    return {"task": AS_GIVEN, "samples": len(part), "no_scores": reason}
 
 
 def _unlike(data: Data, y: NDArray[Any], outputs: NDArray[Any]) -> str | None:

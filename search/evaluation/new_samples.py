@@ -59,6 +59,8 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    if not all(isinstance(size, int) for size in card["input_shape"]):
+        raise _refused(Path("predict"), "a model of several inputs", "one; call it in Python")
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
     if not isinstance(source, np.ndarray):

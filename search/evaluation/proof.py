@@ -193,12 +193,12 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
         )
         if not math.isfinite(reloaded):
             raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
-        predicted = exporting.predict(model, fold.validation.x)
+        scores, _ = valuation.scored(model, fold.validation)
     return {
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
         "tolerance": allowed,
-        "scores": valuation.scores(fold.validation, predicted),
+        "scores": scores,
     }
 
 

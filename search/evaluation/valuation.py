@@ -14,11 +14,13 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from studyhall.search.data import trees
 from studyhall.search.data.parts import Fold, Part
 from studyhall.search.evaluation import model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
-from studyhall.search.training import batches, model_losses
+from studyhall.search.study_file.losses import AS_GIVEN
+from studyhall.search.training import batches, feeding, model_losses
 from studyhall.search.training.batching import validation_batch
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.feeding import Samples
@@ -26,6 +28,8 @@ from studyhall.search.training.keras_fit import VALIDATION_BATCH
 from studyhall.search.trial import exporting, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
 from studyhall.storage.queries.records import TrialRecord
+
+Batch = tuple[Any, ...]  # targets, predictions[, weights]
 
 
 class ValuationError(RuntimeError):
@@ -73,14 +77,20 @@ class Valuation:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
 
+    def scored(self, model: keras.Model, part: Part) -> tuple[Scores, Any]:
+        """Return the scores of a model for a part, and its outputs; None for several targets."""
+        if self.plan.data.task == AS_GIVEN:
+            return model_scores.of_several(part), None
+        outputs = exporting.predict(model, part.x)
+        return self.scores(part, outputs), outputs
+
     def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
         """Return scores on the test set, and the samples with the worst predictions.
 
         If the outputs can't be scored, return the value of the study's first objective instead.
         """
         data, part = self.plan.data, self.plan.data.test
-        outputs = exporting.predict(model, part.x)
-        found = self.scores(part, outputs)
+        found, outputs = self.scored(model, part)
         if "no_scores" in found:
             value = self.value(model, fold, part)
             return {**found, "objective": self.plan.objectives[0], "value": value}, []
@@ -102,14 +112,18 @@ class Valuation:
         metrics = model_losses.metrics_of(self.built.model)
         return {} if metrics is None else measured(metrics, self._batches(model, part))
 
-    def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
-        """Yield batches of targets and predictions, in order."""
+    def _batches(self, model: keras.Model, part: Part) -> Iterator[Batch]:
+        """Yield batches of targets, predictions and weights, in order."""
         size = validation_batch(self.built.model) or exporting.BATCH
-        y = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        whole = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        y = keras.tree.lists_to_tuples(whole) if keras.tree.is_nested(whole) else whole
         for start in range(0, len(part), size):
             some = slice(start, start + size)
             x = exporting.taken(model, part.x[some])
-            yield keras.ops.convert_to_tensor(y[some]), model(x, training=False)
+            weights = () if part.weights is None else (trees.plain(part.weights[some]),)
+            given = keras.tree.map_structure(lambda leaf, some=some: leaf[some], (y, *weights))
+            target, *weight = keras.tree.map_structure(keras.ops.convert_to_tensor, given)
+            yield target, model(x, training=False), *weight
 
     def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""
@@ -125,30 +139,31 @@ class Valuation:
         return float(found[name])
 
 
-def data_loss(loss: Any, batches: Iterable[tuple[Any, Any]]) -> float:
+def data_loss(loss: Any, batches: Iterable[Batch]) -> float:
     """Return the mean loss over samples, without penalties.
 
     Args:
-        loss: function of targets and predictions, as Keras calls it in training.
-        batches: targets and predictions of each batch.
+        loss: function of targets, predictions and weights, as Keras calls it in training.
+        batches: targets, predictions and, if samples have them, weights of each batch.
     """
     total, samples = 0.0, 0
-    for y, predicted in batches:
-        total += float(keras.ops.mean(loss(y, predicted))) * len(y)
-        samples += len(y)
+    for y, predicted, *weights in batches:
+        count = feeding.rows_of(y)
+        total += float(keras.ops.mean(loss(y, predicted, *weights))) * count
+        samples += count
     return total / samples
 
 
-def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+def measured(metrics: keras.metrics.Metric, batches: Iterable[Batch]) -> dict[str, float]:
     """Return the metrics of predictions, by name.
 
     Args:
         metrics: metrics of a compiled model.
-        batches: targets and predictions of each batch.
+        batches: targets, predictions and, if samples have them, weights of each batch.
     """
     metrics.reset_state()
-    for y, predicted in batches:
-        metrics.update_state(y, predicted)
+    for y, predicted, *weights in batches:
+        metrics.update_state(y, predicted, *weights)
     return {name: float(keras.ops.mean(found)) for name, found in metrics.result().items()}
 
 

@@ -145,7 +145,8 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if OWN_FILE in file.data.source and not once:
             repeated.check(file, path, loaded, time.monotonic() - began)
         chosen, named = file.training, objectives.of_file(dict(file.study))
-        if file.model.is_own and loaded.train.y.ndim > 1:  # only the user's code can interpret them
+        many = loaded.task != losses.AS_GIVEN and loaded.train.y.ndim > 1
+        if file.model.is_own and many:  # only the user's code can interpret them
             named = []
         _check_log_cosh(chosen.loss, loaded)
         if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
@@ -153,7 +154,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
     return loaded
 
 
-def _check_log_cosh(loss: str, loaded: Data) -> None:
+def _check_log_cosh(loss: object, loaded: Data) -> None:
     """Refuse a loss that float32 can't compute for small differences: they vanish beside log 2."""
     units = loaded.units
     if loss == "log_cosh" and units is not None and units.deviation.min() < LEAST_LOG_COSH:

@@ -64,6 +64,7 @@ EXAMPLES: dict[str, object] = {
     "windows": 24,
     "image_size": [64, 64],
     "callbacks": "my_callbacks.py:make",
+    "loss_weights": {"price": 1.0, "kind": 0.5},
     "mlflow": "http://localhost:5000",
     "samples": 10000,
     "recycle_mib": 8192,

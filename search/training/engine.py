@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from studyhall.search.training import backend, memory
+from studyhall.search.training import backend, feeding, memory
 from studyhall.search.training.compiled.refusals import CopyDiffersError, NotCompilableError
 from studyhall.search.training.feeding import Samples, TrainingData
 from studyhall.search.training.keras_fit import PlainEpochs
@@ -38,8 +38,8 @@ class Engine:
     Use one per worker process and fold.
 
     Args:
-        train: (x, y), prepared: x an array (N, …), a scipy CSR matrix (N, features), or rows on
-            disk, as `Samples` takes them.
+        train: (x, y) or (x, y, weights), prepared: x an array (N, …), a scipy CSR matrix
+            (N, features), rows on disk, or a tree of arrays, as `Samples` takes them.
         validation: Likewise.
         resident_bytes: Data up to this size are held as tensors; larger data are streamed from the
             arrays. Default: a share of this machine's available memory.
@@ -48,8 +48,8 @@ class Engine:
 
     def __init__(
         self,
-        train: tuple[Any, Any],
-        validation: tuple[Any, Any],
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...],
         *,
         resident_bytes: int | None = None,
         models: CompiledModels | None = None,
@@ -89,14 +89,15 @@ class Engine:
     def latency_ms(self, model: keras.Model) -> float:
         """Return the milliseconds per sample of a prediction in batches: a median of several."""
         batch = self._data.validation.dense(slice(0, LATENCY_BATCH))
-        predict, x = backend.forward(model), keras.ops.convert_to_tensor(batch)
-        keras.ops.convert_to_numpy(predict(x))  # traces, which must not be timed
+        predict = backend.forward(model)
+        x = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+        _outputs(predict(x))  # traces, which must not be timed
         took = []
         for _ in range(LATENCY_TIMES):
             began = time.perf_counter()
-            keras.ops.convert_to_numpy(predict(x))
+            _outputs(predict(x))
             took.append(time.perf_counter() - began)
-        return float(np.median(took)) * 1000 / len(batch)
+        return float(np.median(took)) * 1000 / feeding.rows_of(batch)
 
     def _compiled(self, model: keras.Model, settings: Settings) -> TrainingPath:
         if settings.callbacks is not None:
@@ -117,6 +118,10 @@ class Engine:
         if message not in self._said:
             self._said.add(message)
             _log.info(message)
+
+
+def _outputs(predicted: Any) -> Any:
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, predicted)
 
 
 def seed_everything(seed: int) -> None:

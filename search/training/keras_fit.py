@@ -214,7 +214,10 @@ class PlainEpochs:
             return keras_val_loss
         if self._settings.data_loss is None and not self._model.losses:
             return keras_val_loss
-        total = sum(float(loss(y, self._predict(x))) * y.shape[0] for x, y, *_ in self._validated)
+        total = sum(
+            float(loss(y, self._predict(x), *weights)) * feeding.rows_of(y)
+            for x, y, *weights in self._validated
+        )
         return float(total / self._validation.number)
 
     def _penalties(self) -> float:

@@ -17,12 +17,12 @@ from studyhall.search.data.loading import Data
 from studyhall.search.process import handover
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.losses import METRICS
+from studyhall.search.study_file.losses import AS_GIVEN, METRICS
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms, own_code
+from studyhall.search.trial import forms, output_losses, own_code
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.own_code import OwnCode
 from studyhall.search.trial.plan import Plan
@@ -72,7 +72,8 @@ class Blueprint(Plan):
         """
         if self.builder is not None or self.own.has_loss or self.data.units is None:
             return 1.0
-        guess = baseline.guess_loss(self.data.task, self.data.train.y, self.file.training.loss)
+        loss = str(self.file.training.loss)
+        guess = baseline.guess_loss(self.data.task, self.data.train.y, loss)
         return 1.0 / guess if guess > 0 else 1.0
 
 
@@ -163,9 +164,13 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     model = _model(plan, trial, values)
     batch_size = optimization.batch_size(values, samples)
     own, data_loss = bool(model.compiled), None
-    form = forms.of_compiled(model, plan.data) if own else forms.CODED
+    as_given = plan.data.task == AS_GIVEN
+    form = forms.of_compiled(model, plan.data) if own or as_given else forms.CODED
     if own:
         plan.own.refuse_compiled(plan.file.model.family)
+        output_losses.refuse_compiled(plan.file)
+    elif as_given:
+        _compile_as_given(model, plan, values, math.ceil(samples / batch_size))
     else:
         data_loss = plan.own.loss() or loss(plan, 0.0)
         _compile(model, plan, values, math.ceil(samples / batch_size), data_loss)
@@ -184,10 +189,10 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
     """Return the study's loss; crossentropies take integer classes, smoothed or not."""
     name = plan.file.training.loss
+    assert isinstance(name, str)  # a table is refused where there is one target
     if name == "auto" or (name.endswith("crossentropy") and "focal" not in name):
         return regularization.loss(plan.data.task, label_smoothing)
-    class_name = "".join(word.title() for word in name.split("_"))
-    return keras.losses.get({"class_name": class_name, "config": {}})
+    return output_losses.loss(plan.own, name)
 
 
 def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
@@ -224,7 +229,7 @@ def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
     """
     named = plan.file.training.metrics
     usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
-    names = usual if named == "auto" else list(named)
+    names = usual if named == "auto" else [*named]
     wanted = [name for name in (*names, *plan.objectives) if name in METRICS]
     return [*(_metric(plan, name) for name in dict.fromkeys(wanted)), *plan.own.metrics()]
 
@@ -250,6 +255,21 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         data.input_shape,
         data.outputs,
         data.sample_shape,
+    )
+
+
+def _compile_as_given(
+    model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
+) -> None:
+    """Compile a model whose targets only the user's code knows, with the losses that are named."""
+    if values.get("label_smoothing"):
+        raise UserCodeError("label_smoothing needs one target of classes")
+    epochs = plan.file.training.epochs
+    named = output_losses.Named(plan.file, plan.own, plan.data.outputs)
+    model.compile(
+        optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
+        **output_losses.arguments(named, model),
+        jit_compile="auto" if backend.name() == backend.JAX else False,
     )
 
 
