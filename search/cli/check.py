@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.table import Table
 
-from studyhall.search.data import duplicates, loading
+from studyhall.search.data import description, duplicates, loading
 from studyhall.search.display import tables, words
 from studyhall.search.evaluation import round_trip
 from studyhall.search.process import handover
@@ -48,7 +48,7 @@ def report(
     """
     loaded = loaded or inspection.load(file, path)
     notes = [("note", sentence) for sentence in duplicates.notes(loaded)]
-    yield _rows("data", [*loading.describe(loaded), *notes])
+    yield _rows("data", [*description.rows(loaded), *notes])
     with inspection.naming(path.name, inspection.builder(file)):
         plan = modelling.blueprint(file, loaded, path.parent)
         yield _space(plan)

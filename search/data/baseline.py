@@ -40,15 +40,16 @@ def about(data: Data, loss: Any) -> dict[str, Any]:
         every loss that fits the task, by name), ``class_shares`` (frequency of each class or
         label; None for regression) and ``guess_error`` (error rate of always predicting the most
         frequent class; None for multilabel and regression). The losses are not known where samples
-        have weights, nor for several targets.
+        have weights, nor for several targets. Of streams there is
+        ``streams`` (what tells them from others), in place of the number of samples.
     """
-    parts = {"training": data.train, "validation": data.validation, "test": data.test}
     y, task = data.train.y, data.task
     fitting = [name for name, tasks in LOSSES.items() if task in tasks]
-    sizes = {name: len(part) for name, part in parts.items()}
+    sizes = {name: len(part) for name, part in data.parts.items() if name not in data.streams}
     if task == AS_GIVEN or data.train.weights is not None:
         error = _error(y) if task in (BINARY, MULTICLASS) else None
-        return {"task": task, "samples": sizes, **UNKNOWN, "guess_error": error}
+        streams = {"streams": dict(data.streams)} if data.streams else {}
+        return {"task": task, "samples": sizes, **UNKNOWN, "guess_error": error, **streams}
     return {
         "task": task,
         "samples": sizes,

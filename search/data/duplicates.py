@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def notes(data: Data) -> Iterator[str]:
     """Yield a sentence on all that was left out or changed, and on samples in several parts."""
     yield from data.notes
-    yield from sentences(data)
+    if not data.streams:
+        yield from sentences(data)
 
 
 def sentences(data: Data) -> Iterator[str]:

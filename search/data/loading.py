@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,19 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import arrays as samples
-from studyhall.search.data import sources, splits, targets, units
+from studyhall.search.data import sources, splits, stream_parts, targets, units
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns.features import Column
-from studyhall.search.data.errors import DataError, refusal, shortened
+from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
-__all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "describe", "load"]
+__all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "load"]
 
 PARTS = ("training", "validation", "test")
 
@@ -52,11 +53,12 @@ class Data:
         table: the columns of a table, of which the features of a sample are made.
         notes: sentences on what was left out or changed while reading.
         given: the form of the targets in the user's own arrays.
+        streams: what tells each part that is a stream from another one, by name.
     """
 
-    split: Fold
-    folds: tuple[Fold, ...]
-    test: Part
+    split: Any  # Fold, or StreamFold of data that are streams
+    folds: tuple[Any, ...]
+    test: Any  # Part, or StreamPart
     task: targets.Task
     outputs: Any
     classes: tuple[str, ...]
@@ -70,21 +72,27 @@ class Data:
     notes: tuple[str, ...] = ()
     given: targets.Given = targets.AS_CODED
     units: Units | None = None
+    streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
-    def train(self) -> Part:
-        """The training part of `split`."""
+    def train(self) -> Any:
+        """The training part of `split`: a Part, or a StreamPart."""
         return self.split.train
 
     @property
-    def validation(self) -> Part:
-        """The validation part of `split`."""
+    def validation(self) -> Any:
+        """The validation part of `split`: a Part, or a StreamPart."""
         return self.split.validation
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The three parts by name."""
+        return dict(zip(PARTS, (self.train, self.validation, self.test), strict=True))
 
     @property
     def preparation(self) -> Preparation:
         """The normalisation, fitted on `train`."""
-        return self.split.preparation
+        return self.split.preparation  # type: ignore[no-any-return]
 
 
 def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
@@ -109,7 +117,9 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     if ".py:" in section.source:  # the user's code runs in another working directory
         folder = folder.resolve()
     with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
-        arrays = sources.read(section, folder)
+        arrays = sources.read(section, folder, own_model=own_model)
+        if isinstance(arrays, Streams):
+            return _streamed(arrays, section)
     _refuse_tree(arrays, section.source, own_model=own_model)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
@@ -146,6 +156,29 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
     )
 
 
+def _streamed(found: Streams, section: DataSection) -> Data:
+    """Return data that are streams, and that only the user's model can interpret."""
+    stream_parts.refuse_keys(section)
+    made = stream_parts.parts(found)
+    training = made["training"]
+    assert isinstance(training, StreamPart)
+    split = StreamFold(training, made["validation"])
+    return Data(
+        split=split,
+        folds=(split,),
+        test=made["test"],
+        task="as given",
+        outputs=None,
+        classes=(),
+        input_shape=training.few(1).x.shape,
+        columns=(),
+        categories={},
+        fingerprint=stream_parts.fingerprint(made),
+        notes=(*stream_parts.notes(made),),
+        streams=stream_parts.facts(made),
+    )
+
+
 def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractContextManager[None]:
     own = ".py:" in section.source and folder.is_dir()
     return contextlib.chdir(folder) if own else contextlib.nullcontext()
@@ -162,39 +195,6 @@ def _refuse_tree(arrays: Arrays, source: str, *, own_model: bool) -> None:
 
 def _units(y: Any, coding: targets.Coding) -> Units | None:
     return units.fit(y) if coding.task == "regression" and y.ndim < 3 else None
-
-
-def describe(data: Data) -> list[tuple[str, str]]:
-    """Return the rows (name, text) that `studyhall check` shows about the data."""
-    form = ", sparse" if sparse.issparse(data.train.x) else ""
-    classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
-    columns = _columns(data) if data.table else [("columns", shortened(data.columns))]
-    sizes = (len(data.train), len(data.validation), len(data.test))
-    parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
-    return [
-        ("task", classes if data.classes else data.task),
-        ("samples", parts),
-        ("input", _described(data.train.x) + form),
-        *([("targets", data.train.y.described())] if isinstance(data.train.y, Tree) else []),
-        *([("sample weights", "as given")] if data.train.weights is not None else []),
-        *(row for row in columns if row[1]),
-        ("normalisation", data.preparation.kind),
-        ("folds", str(len(data.folds))),
-        ("fingerprint", data.fingerprint[:12]),
-    ]
-
-
-def _described(x: Any) -> str:
-    return x.described() if isinstance(x, Tree) else f"{tuple(x.shape[1:])}, {x.dtype}"
-
-
-def _columns(data: Data) -> list[tuple[str, str]]:
-    """Return a row for each kind of the columns of a table."""
-    kinds = dict.fromkeys(column.kind for column in data.table)
-    return [
-        (f"{kind} columns", shortened(each.name for each in data.table if each.kind == kind))
-        for kind in kinds
-    ]
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:

@@ -110,5 +110,14 @@ class Fold:
         """
         return preparation.fit(self.train.x, self.normalize, self.one_hot, gaps=self.gaps)
 
+    @property
+    def size(self) -> int:
+        """The number of training samples."""
+        return len(self.train_rows)
+
+    def few(self, count: int) -> Part:
+        """Return some training samples."""
+        return self.pool.rows(self.train_rows[:count])
+
     def __iter__(self) -> Iterator[Part]:
         return iter((self.train, self.validation))

@@ -20,6 +20,7 @@ from studyhall.search.data import (
 from studyhall.search.data.arrays import Arrays, checked
 from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.data.picture import Style
+from studyhall.search.data.stream_parts import Streams
 from studyhall.search.data.tables import Roles
 from studyhall.search.data.windows import Series
 from studyhall.search.study_file.sections import DataSection
@@ -32,12 +33,13 @@ COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
 CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
 
 
-def read(section: DataSection, folder: Path) -> Arrays:
-    """Read the samples of a study's source.
+def read(section: DataSection, folder: Path, *, own_model: bool = False) -> Arrays | Streams:
+    """Read the samples of a study's source; those of streams are left where they are.
 
     Args:
         section: the `[data]` table.
         folder: the study file's folder, to which paths are relative.
+        own_model: the user's own function builds the model, so that streams may stay what they are.
 
     Raises:
         DataError: the source is missing, empty, ragged or has values that are not numbers.
@@ -55,7 +57,10 @@ def read(section: DataSection, folder: Path) -> Arrays:
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
-        arrays = user_data.read(section.source, folder)
+        found = user_data.read(section.source, folder, own_model=own_model)
+        if isinstance(found, Streams):
+            return found
+        arrays = found
     return checked(arrays, section.source, section.image_size)
 
 

@@ -3,21 +3,23 @@
 They return what Keras' `fit` takes: arrays, or lists and dicts of them, with weights or without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from studyhall.search.data import datasets, source_check, trees
+from studyhall.search.data import datasets, rows_on_disk, source_check, streams, trees
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, refusal
+from studyhall.search.data.stream_parts import Streams
 from studyhall.search.data.trees import Tree
 from studyhall.spaces import user_code
 
 EXPECTED = (
     "(x, y), ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"
-    " or tf.data.Datasets in their place; sample weights may follow y"
+    " or streams in their place (tf.data.Dataset, PyDataset, a function that returns batches);"
+    " sample weights may follow y"
 )
 NAMES = {  # of the parts, by their number
     1: ("training",),
@@ -39,22 +41,29 @@ class Triple(NamedTuple):
     weights: Any = None
 
 
-def read(reference: str, folder: Path) -> Arrays:
-    """Call the user's function and return its arrays.
+def read(reference: str, folder: Path, *, own_model: bool = False) -> Arrays | Streams:
+    """Call the user's function and return its arrays, or its streams.
+
+    Three streams for a model of the user's stay streams; fewer are read, as they must be split.
 
     Args:
         reference: `my_data.py:load`.
         folder: the study file's folder.
+        own_model: the user's own function builds the model.
 
     Raises:
         DataError: there is no such function, or it returns something unexpected.
         UserCodeError: the user's code raises; its exception is the cause.
     """
     found = user_code.call(_function(reference, folder))
-    parts = [_triple(part, reference) for part in _parts(found)]
-    if len(parts) not in NAMES:
+    listed = _parts(found)
+    if len(listed) not in NAMES:
         raise _wrong(reference, found)
-    by_name = dict(zip(NAMES[len(parts)], parts, strict=True))
+    named = dict(zip(NAMES[len(listed)], listed, strict=True))
+    if own_model and len(named) == len(NAMES) and streams.is_stream(named["training"]):
+        return Streams({name: _kept(part, reference) for name, part in named.items()}, reference)
+    by_name = {name: _triple(part, reference) for name, part in named.items()}
+    read = [name for name, part in named.items() if streams.is_stream(part)]
     pairs = {name: (part.x, part.y) for name, part in by_name.items()}
     weights = {name: p.weights for name, p in by_name.items() if p.weights is not None}
     return Arrays(
@@ -63,7 +72,34 @@ def read(reference: str, folder: Path) -> Arrays:
         test=pairs.get("test"),
         weights=weights,
         own=True,
+        notes=_read_notes(read, by_name, own_model=own_model),
     )
+
+
+def _read_notes(
+    names: list[str], parts: Mapping[str, Triple], *, own_model: bool
+) -> tuple[str, ...]:
+    """Return a sentence on streams that were read as a whole, and why."""
+    if not names:
+        return ()
+    sizes = " and ".join(f"{len(parts[name].y)} {name} samples" for name in names)
+    why = (
+        "to be split: three streams, for training, validation and test, stay streams"
+        if own_model
+        else "as a built-in family needs arrays"
+    )
+    return (f"{sizes} were read from streams into memory, {why}",)
+
+
+def _kept(part: Any, reference: str) -> Any:
+    """Return a stream, or a part of arrays beside streams."""
+    if streams.is_stream(part):
+        if streams.is_dataset(part):
+            datasets.check_stream(part, reference)
+        return streams.of(part, reference)
+    triple = _triple(part, reference)
+    known = (triple.x, triple.y) if triple.weights is None else (*triple,)
+    return streams.arrays_of(tuple(map(trees.plain, known)), reference)
 
 
 def _function(reference: str, folder: Path) -> Callable[[], Any]:
@@ -80,17 +116,17 @@ def _parts(found: Any) -> list[Any]:
 
     A tuple is a part, so several inputs are a list or a dict.
     """
-    if datasets.is_dataset(found):
+    if streams.is_stream(found):
         return [found]
     if not isinstance(found, (tuple, list)):
         return []
-    nested = all(datasets.is_dataset(part) or isinstance(part, tuple) for part in found)
+    nested = all(streams.is_stream(part) or isinstance(part, tuple) for part in found)
     return list(found) if nested else [found]
 
 
 def _triple(part: Any, reference: str) -> Triple:
-    if datasets.is_dataset(part):
-        return Triple(*datasets.read(part, reference))
+    if streams.is_stream(part):
+        return Triple(*map(_read, _whole(part, reference)))
     if not isinstance(part, (tuple, list)) or len(part) not in (2, 3):
         raise _wrong(reference, part)
     x, y, *weights = part
@@ -100,10 +136,23 @@ def _triple(part: Any, reference: str) -> Triple:
     return Triple(x, _column(y), *(_nested(each, rows) for each in weights))
 
 
+def _whole(part: Any, reference: str) -> tuple[Any, ...]:
+    """Read a stream as a whole."""
+    limit = rows_on_disk.memory_limit()
+    if streams.is_dataset(part):
+        return datasets.read(part, reference, limit)
+    return streams.whole(streams.of(part, reference), reference, limit)
+
+
+def _read(found: Any) -> Any:
+    return Tree(found) if trees.is_nested(found) else found
+
+
 def _count(x: Any) -> int | None:
     """Return the number of samples if x is an array, or several inputs."""
     first = next((leaf for _, leaf in trees.leaves(x)), None) if trees.is_nested(x) else x
-    return int(first.shape[0]) if hasattr(first, "shape") else None
+    shape = getattr(first, "shape", ())
+    return int(shape[0]) if shape else None
 
 
 def _nested(found: Any, rows: int | None) -> Any:

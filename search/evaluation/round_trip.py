@@ -57,7 +57,7 @@ def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[st
     study = quiet.optuna_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(dict(params))
     trial = study.ask()
-    return modelling.build(plan, trial, len(plan.data.train)), trial.params
+    return modelling.build(plan, trial, plan.data.split.size), trial.params
 
 
 def refuse(file: StudyFile, data: Data, folder: Path) -> None:
@@ -101,7 +101,7 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
     if built.callbacks is not None:
         built.callbacks()  # so that what they are not is said before anything is trained
     fold = plan.data.folds[0]
-    few = fold.pool.rows(fold.train_rows[:SAMPLES])
+    few = fold.few(SAMPLES)
     pair = forms.pair(fold, few, built.form, len(plan.data.classes))
     _check_objectives(plan, built, pair)
     _shift(built.model)

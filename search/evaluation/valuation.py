@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from studyhall.search.data import trees
 from studyhall.search.data.parts import Fold, Part
+from studyhall.search.data.stream_parts import StreamPart
 from studyhall.search.evaluation import model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.losses import AS_GIVEN
-from studyhall.search.training import batches, feeding, model_losses
+from studyhall.search.training import feeding, fit_input, model_losses
 from studyhall.search.training.batching import validation_batch
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.feeding import Samples
@@ -47,7 +48,7 @@ class Valuation:
     def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
         self.plan = plan
-        self.built: Built = modelling.build(plan, fixed, len(plan.data.train))
+        self.built: Built = modelling.build(plan, fixed, plan.data.split.size)
 
     @property
     def loss(self) -> Any:
@@ -80,7 +81,7 @@ class Valuation:
     def scored(self, model: keras.Model, part: Part) -> tuple[Scores, Any]:
         """Return the scores of a model for a part, and its outputs; None for several targets."""
         if self.plan.data.task == AS_GIVEN:
-            return model_scores.of_several(part), None
+            return model_scores.unknown(self.plan.data, part), None
         outputs = exporting.predict(model, part.x)
         return self.scores(part, outputs), outputs
 
@@ -112,8 +113,11 @@ class Valuation:
         metrics = model_losses.metrics_of(self.built.model)
         return {} if metrics is None else measured(metrics, self._batches(model, part))
 
-    def _batches(self, model: keras.Model, part: Part) -> Iterator[Batch]:
+    def _batches(self, model: keras.Model, part: Any) -> Iterator[Batch]:
         """Yield batches of targets, predictions and weights, in order."""
+        if isinstance(part, StreamPart):
+            yield from _read(model, part)
+            return
         size = validation_batch(self.built.model) or exporting.BATCH
         whole = forms.targets(part, self.built.form, len(self.plan.data.classes))
         y = keras.tree.lists_to_tuples(whole) if keras.tree.is_nested(whole) else whole
@@ -129,14 +133,22 @@ class Valuation:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""
         own = self.built.model
         own.set_weights(_weights(model, own))
-        samples = Samples(*forms.pair(fold, part, self.built.form, len(self.plan.data.classes)))
+        pair = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
+        samples = Samples(*pair) if isinstance(pair, tuple) else pair
         size = validation_batch(own) or VALIDATION_BATCH
-        some = batches.of(samples, np.arange(samples.number), size, stream=True)
-        found = own.evaluate(some, verbose=0, return_dict=True)
+        some = fit_input.of(samples, size, stream=True).same()
+        with fit_input.ending():
+            found = own.evaluate(some, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
             raise ValuationError(f"{name} is no longer measured, only {known}")
         return float(found[name])
+
+
+def _read(model: keras.Model, part: StreamPart) -> Iterator[Batch]:
+    """Yield targets, predictions and weights of the batches of a stream."""
+    for x, y, *weights in fit_input.OfStream(part.stream):
+        yield y, model(x, training=False), *weights
 
 
 def data_loss(loss: Any, batches: Iterable[Batch]) -> float:

@@ -6,8 +6,9 @@ them for several inputs and outputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -108,18 +109,40 @@ class Samples:
         return (x, y) if weights is None else (x, y, _some(weights, chosen))
 
 
+class BatchStream(Protocol):
+    """Batches (x, y[, weights]) that are read anew in each epoch and never held as a whole.
+
+    Attributes:
+        batches: Their number in an epoch; None if it is not known.
+    """
+
+    batches: int | None
+
+    def epoch(self, number: int, seed: int = 0, order: Sequence[int] | None = None) -> Any:
+        """Return the batches of an epoch; number 0 returns the same ones each time.
+
+        Args:
+            number: From 1 in training.
+            seed: Seed of the training.
+            order: Numbers of the batches, for streams that can follow it.
+        """
+
+    def ended(self) -> None:
+        """Take note that a training epoch has ended."""
+
+
 @dataclass(frozen=True)
 class TrainingData:
     """The data of a training.
 
     Attributes:
-        train: Training samples.
-        validation: Validation samples.
+        train: Training samples, or a stream.
+        validation: Validation samples, or a stream.
         stream: True if the data don't fit in memory and are fed in blocks.
     """
 
-    train: Samples
-    validation: Samples
+    train: Any
+    validation: Any
     stream: bool
 
 

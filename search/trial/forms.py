@@ -21,6 +21,7 @@ from scipy import sparse
 from studyhall.search.data import trees
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Fold, Part
+from studyhall.search.data.stream_parts import StreamPart
 from studyhall.search.data.trees import Tree
 from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS
 from studyhall.search.training import model_losses
@@ -80,19 +81,24 @@ def taken_shape(model: keras.Model, data: Data) -> Any:
     return own if user_model.takes(model, own) else data.input_shape
 
 
-def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:
+def engine(fold: Any, form: Form = CODED, classes: int = 0) -> Engine:
     """Return the training engine of a fold, with its data in the form that the model takes.
 
     Args:
-        fold: training and validation part.
+        fold: training and validation part: a Fold, or a StreamFold.
         form: the form.
         classes: number of classes, for one-hot targets.
     """
     return Engine(*(pair(fold, part, form, classes) for part in fold))
 
 
-def pair(fold: Fold, part: Part, form: Form, classes: int) -> tuple[Any, ...]:
-    """Return samples and targets of one part of a fold, and their weights if they have any."""
+def pair(fold: Any, part: Any, form: Form, classes: int) -> Any:
+    """Return samples and targets of one part of a fold, and their weights if they have any.
+
+    Of a stream, return the stream.
+    """
+    if isinstance(part, StreamPart):
+        return part.stream
     found = _samples(fold, part.x, form), targets(part, form, classes)
     return found if part.weights is None else (*found, trees.plain(part.weights))
 
@@ -113,7 +119,7 @@ def one_hot(numbers: Array, classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[numbers]
 
 
-def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[int, float] | None:
+def class_weight(values: Mapping[str, Value], part: Any, form: Form) -> dict[int, float] | None:
     """Return the weight of each class in the training loss, keyed by the target fed for it.
 
     Args:
@@ -125,6 +131,8 @@ def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[in
         ArchitectureError: class weights were asked for, but there are no classes.
     """
     asked = values.get("class_weights", "none") != "none"
+    if asked and isinstance(part, StreamPart):
+        raise ArchitectureError("class_weights: the data are a stream, whose classes are unknown")
     if asked and (isinstance(part.y, Tree) or part.weights is not None):
         has = "several targets" if isinstance(part.y, Tree) else "weights of their own"
         raise ArchitectureError(f"class_weights: the samples have {has}")

@@ -36,7 +36,7 @@ from studyhall.spaces import (
     user_model,
 )
 from studyhall.spaces.entry import Value
-from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.failures import ArchitectureError, UnusableCodeError, UserCodeError
 from studyhall.spaces.space import Space, read_space
 from studyhall.spaces.training_code import Callbacks
 
@@ -162,7 +162,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     # Set for good: layers that a user-defined model creates on its first call need it as well.
     keras.config.set_dtype_policy(plan.file.training.precision)
     model = _model(plan, trial, values)
-    batch_size = optimization.batch_size(values, samples)
+    batch_size = _batch_size(plan, values, samples)
     own, data_loss = bool(model.compiled), None
     as_given = plan.data.task == AS_GIVEN
     form = forms.of_compiled(model, plan.data) if own or as_given else forms.CODED
@@ -170,7 +170,7 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         plan.own.refuse_compiled(plan.file.model.family)
         output_losses.refuse_compiled(plan.file)
     elif as_given:
-        _compile_as_given(model, plan, values, math.ceil(samples / batch_size))
+        _compile_as_given(model, plan, values, _steps(plan, values, samples, batch_size))
     else:
         data_loss = plan.own.loss() or loss(plan, 0.0)
         _compile(model, plan, values, math.ceil(samples / batch_size), data_loss)
@@ -184,6 +184,33 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         form=form,
         callbacks=plan.own.callbacks(trial, plan.space, values, plan.file.model.family),
     )
+
+
+def _batch_size(plan: Blueprint, values: Mapping[str, Value], samples: int) -> int:
+    """Return the number of samples per step: that of the hyperparameter, or of a stream's batches.
+
+    Raises:
+        UnusableCodeError: it is a hyperparameter, but a stream has batches of its own.
+    """
+    if not plan.data.streams:
+        return optimization.batch_size(values, samples)
+    if values.get("batch_size") != hyperparameters.defaults("user").get("batch_size"):
+        received = "batch_size: received a hyperparameter, expected none"
+        raise UnusableCodeError(f"[space] {received}: a stream has batches of its own")
+    return int(plan.data.train.batch_size)
+
+
+def _steps(plan: Blueprint, values: Mapping[str, Value], samples: int, batch_size: int) -> int:
+    """Return the number of steps in an epoch.
+
+    Raises:
+        ArchitectureError: it is not known, though a decay of the learning rate depends on it.
+    """
+    counted = not plan.data.streams or plan.data.train.stream.batches is not None
+    decay = values.get("decay", "none")
+    if not counted and decay not in ("none", "plateau"):
+        raise ArchitectureError(f'decay = "{decay}": the stream has an unknown number of batches')
+    return math.ceil(samples / batch_size)
 
 
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:

@@ -1,0 +1,96 @@
+"""Studies of streams, from the user's function to the proven model."""
+
+import pytest
+
+from studyhall.search.evaluation import proof
+from studyhall.search.retraining import replay
+
+DATA = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+N = 40
+
+def arrays(seed, count=N):
+    random = np.random.default_rng(seed)
+    x = {"a": random.normal(size=(count, 3)), "b": random.integers(0, 5, (count, 2))}
+    return x, (x["b"].sum(1) + x["a"][:, 0] > 4).astype("int64"), random.uniform(0.5, 2, count)
+
+def dataset(seed):
+    return tf.data.Dataset.from_tensor_slices(arrays(seed)).batch(16)
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, seed):
+        super().__init__()
+        self.arrays = arrays(seed)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        some = slice(index * 16, (index + 1) * 16)
+        return keras.tree.map_structure(lambda leaf: leaf[some], self.arrays)
+
+def made(seed):
+    def batches(epoch):
+        x, y, w = arrays(seed)
+        order = np.random.default_rng(epoch).permutation(N)
+        for start in range(0, N, 16):
+            some = order[start : start + 16]
+            yield {name: leaf[some] for name, leaf in x.items()}, y[some], w[some]
+    return batches
+
+def global_random(seed):
+    def batches():
+        x, y, w = arrays(seed)
+        for _ in range(3):
+            some = np.random.permutation(N)[:16]
+            yield {name: leaf[some] for name, leaf in x.items()}, y[some], w[some]
+    return batches
+
+def of_dataset(): return dataset(0), dataset(1), dataset(2)
+def of_py_dataset(): return Batches(0), Batches(1), Batches(2)
+def of_function(): return made(0), made(1), made(2)
+def of_global_random(): return global_random(0), global_random(1), global_random(2)
+def of_arrays_beside(): return dataset(0), arrays(1), arrays(2)
+def of_shuffled(): return dataset(0).shuffle(9), dataset(1), dataset(2)
+"""
+BUILD = """
+import keras
+from keras import layers
+
+def build(trial, input_shape, outputs):
+    assert input_shape == {"a": (3,), "b": (2,)} and outputs is None
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    looked = layers.Flatten()(layers.Embedding(5, 2)(b))
+    merged = layers.Dropout(0.2)(layers.Concatenate()([a, looked]))
+    hidden = layers.Dense(trial.suggest_int("units", 3, 6), "relu", kernel_regularizer="l2")(merged)
+    return keras.Model({"a": a, "b": b}, layers.Dense(1, "sigmoid", name="yes")(hidden))
+"""
+TRAINING = {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
+KINDS = ["of_dataset", "of_py_dataset", "of_function", "of_global_random", "of_arrays_beside"]
+
+
+@pytest.fixture
+def study(studio):
+    """Makes a study of streams."""
+
+    def make(source, **changes):
+        (studio.folder / "my_data.py").write_text(DATA)
+        changes = {"space": {"width": None, "learning_rate": None}, "training": TRAINING, **changes}
+        changes["data"] = {"source": f"my_data.py:{source}", **changes.get("data", {})}
+        return studio.study(BUILD, **changes)
+
+    return make
+
+
+@pytest.mark.parametrize("source", KINDS)
+def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
+    made = study(source, study={"objective": "accuracy", "trials": 1})
+    studio.finish(made)
+    card = proof.finish(studio.db, made)
+    assert card["proven"], card["proof"]
+    assert card["value"] == card["metrics"]["val_accuracy"] and card["task"] == "as given"
+    assert "stream" in card["test"]["scores"]["no_scores"] and card["test"]["scores"]["value"] >= 0
+    assert replay.replay(studio.db, made, studio.worker(made).context.plan, 0).reproduces
