@@ -56,7 +56,7 @@ def read(reference: str, folder: Path, *, own_model: bool = False) -> Arrays | S
         UserCodeError: the user's code raises; its exception is the cause.
     """
     found = user_code.call(_function(reference, folder))
-    listed = _parts(found)
+    listed = _parts(found, reference)
     if len(listed) not in NAMES:
         raise _wrong(reference, found)
     named = dict(zip(NAMES[len(listed)], listed, strict=True))
@@ -111,17 +111,26 @@ def _function(reference: str, folder: Path) -> Callable[[], Any]:
         raise source_check.no_function(reference, error) from None
 
 
-def _parts(found: Any) -> list[Any]:
+def _parts(found: Any, reference: str) -> list[Any]:
     """Return the parts and datasets in the function's result; a plain (x, y) is one part.
 
     A tuple is a part, so several inputs are a list or a dict.
     """
+    _refuse_iterators(found, reference)
     if streams.is_stream(found):
         return [found]
     if not isinstance(found, (tuple, list)):
         return []
     nested = all(streams.is_stream(part) or isinstance(part, tuple) for part in found)
     return list(found) if nested else [found]
+
+
+def _refuse_iterators(found: Any, reference: str) -> None:
+    """Refuse generators, which can be read only once."""
+    for part in found if isinstance(found, (tuple, list)) else [found]:
+        if hasattr(part, "__next__"):
+            received = f"a {type(part).__name__} from {reference}, which can be read only once"
+            raise refusal("source", received, "the function that makes it, without calling it")
 
 
 def _triple(part: Any, reference: str) -> Triple:

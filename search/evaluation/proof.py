@@ -118,7 +118,8 @@ def _failed(
 ) -> dict[str, Any]:
     """Return details for a failed proof: changes of data or code, and a trial that is proven."""
     code = inspection.code_fingerprints(stored.file, stored.folder)
-    now = inspection.Inspection(plan.data.fingerprint, code)
+    streams = {"streams": dict(plan.data.streams)}
+    now = inspection.Inspection(plan.data.fingerprint, code, streams)
     return {
         "changed": inspection.differing(stored.inspection, now),
         "instead": _instead(db, study, plan, found),

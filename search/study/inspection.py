@@ -38,8 +38,9 @@ class Inspection:
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; and
-            ``notes``, sentences on what was left out, changed or found twice in the data.
+        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; what
+            tells its streams from others; and ``notes``, sentences on what was left out, changed or
+            found twice in the data.
     """
 
     data: str
@@ -241,6 +242,22 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     raise RuntimeError(answer.stderr)
 
 
+def _of_streams(stored: Inspection, found: Inspection) -> list[str]:
+    """Return a line for each fact by which the streams of a study differ from those found now."""
+    before, now = (each.about.get("streams") or {} for each in (stored, found))
+    return [
+        f"[data] source: received a {part} stream with {fact} {_shown(now[part][fact])}, "
+        f"expected {_shown(expected)}, with which the study began"
+        for part in before.keys() & now.keys()
+        for fact, expected in before[part].items()
+        if now[part][fact] != expected
+    ]
+
+
+def _shown(fact: Any) -> str:
+    return "unknown" if fact is None else str(fact)[:200]
+
+
 def _kind(name: str) -> str:
     return "a function" if handover.is_handed(name) else "a file"
 
@@ -259,6 +276,8 @@ def differing(stored: Inspection, found: Inspection) -> list[str]:
         if found.code.get(name) != expected
     ]
     if found.data != stored.data:
+        lines += _of_streams(stored, found)
+    if found.data != stored.data and not _of_streams(stored, found):
         same = " (a function must always return the same data)" if found.code == stored.code else ""
         lines.append(
             f"[data] source: received data with fingerprint {found.data[:12]}, "

@@ -100,7 +100,7 @@ class OfStream:
 
     def first(self) -> Any:
         """Return the first batch."""
-        return itertools.islice(iter(self), 1)
+        return (batch for batch in itertools.islice(iter(self), 1))
 
     def ended(self) -> None:
         """Tell the stream, whose owner may want to know."""

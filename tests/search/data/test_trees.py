@@ -42,7 +42,9 @@ def numbered(form, count=N):
 
 def load(monkeypatch, found, section=None, **more):
     monkeypatch.setattr(
-        sources, "read", lambda *_: arrays.checked(Arrays(*found, own=True, **more), "mine.py:load")
+        sources,
+        "read",
+        lambda *_, **__: arrays.checked(Arrays(*found, own=True, **more), "mine.py:load"),
     )
     section = section or DataSection(source="mine.py:load")
     return loading.load(section, seed=0, folder=Path(), own_model=True)

@@ -1,9 +1,21 @@
 """Studies of streams, from the user's function to the proven model."""
 
+import keras
+import numpy as np
+import psutil
 import pytest
 
+from studyhall.search.cli import retraining
+from studyhall.search.data import streams
+from studyhall.search.display import live
 from studyhall.search.evaluation import proof
+from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import replay
+from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.training.engine import Engine
+from studyhall.search.training.settings import Settings
+from studyhall.search.trial.context import Outcome
+from studyhall.storage.queries import records
 
 DATA = """
 import keras
@@ -94,3 +106,67 @@ def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     assert card["value"] == card["metrics"]["val_accuracy"] and card["task"] == "as given"
     assert "stream" in card["test"]["scores"]["no_scores"] and card["test"]["scores"]["value"] >= 0
     assert replay.replay(studio.db, made, studio.worker(made).context.plan, 0).reproduces
+
+
+class StopAfter(Stop):
+    """Asks to stop once so many epochs have asked it."""
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    @property
+    def asked(self):
+        self.epochs -= 1
+        return self.epochs <= 0
+
+
+@pytest.mark.parametrize("source", ["of_function", "of_global_random", "of_py_dataset"])
+def test_a_trial_that_is_taken_over_equals_one_never_stopped(studio, study, source):
+    training = {**TRAINING, "epochs": 4, "checkpoint_every_s": 0.0}
+    whole, broken = (
+        study(source, study={"name": name, "trials": 1}, training=training)
+        for name in ("whole", "broken")
+    )
+    studio.finish(whole)
+    objective = studio.worker(broken, StopAfter(2))
+    assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
+    assert studio.finish(broken) == [Outcome.COMPLETE]
+    (one,), (other,) = (records.trials(studio.db, each) for each in (whole, broken))
+    assert (other.attempt, other.value, other.best_epoch) == (2, one.value, one.best_epoch)
+    assert other.attributes["metrics"] == one.attributes["metrics"]
+
+
+def test_what_a_stream_can_not_do_is_said(studio, study):
+    with pytest.raises(ConfigError, match="folds: received 3, expected 1: the data are a stream"):
+        study("of_dataset", data={"folds": 3})
+    made = study("of_dataset", study={"trials": 1})
+    studio.finish(made)
+    with pytest.raises(ConfigError, match="datacurve: received data that are a stream"):
+        retraining.measure_datacurve(studio.db, made, "", {}, live.lines(print, quiet=True), 1)
+    assert "batch by batch" in " ".join(made.config["inspection"]["about"]["notes"])
+    shuffled = study("of_shuffled", study={"name": "shuffled"})
+    assert "pass to pass" in " ".join(shuffled.config["inspection"]["about"]["notes"])
+
+
+def test_batches_of_a_stream_have_a_size_of_their_own(studio, study, caplog):
+    made = study("of_dataset", space={"width": None, "learning_rate": None, "batch_size": [8, 64]})
+    studio.finish(made)
+    (reason,) = {trial.attributes["reason"] for trial in records.trials(studio.db, made)}
+    assert reason.startswith("[space] batch_size: received a hyperparameter, expected none")
+
+
+def test_memory_does_not_grow_with_the_stream():
+    base, process, resident = np.ones((2**19, 2), np.float32), psutil.Process(), []
+
+    def batches():
+        for number in range(80):  # of 4 MiB, 320 MiB in all
+            resident.append(process.memory_info().rss)
+            yield base + number, base[:, :1]
+
+    few = streams.of(lambda: [(base, base[:, :1])], "few")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e-6), "mse")
+    training = Engine(streams.of(batches, "many"), few).training(model, Settings(2, 2**19))
+    assert len([*training.epochs()]) == 2
+    assert max(resident[80:]) - min(resident[80:]) < 32 * 2**20  # a tenth
