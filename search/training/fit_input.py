@@ -16,14 +16,45 @@ from studyhall.search.training import backend, batches, feeding
 from studyhall.search.training.feeding import BatchStream, Samples
 
 
+class Counted:
+    """Batches of unknown number, of which the last one is known for the last when it is yielded.
+
+    At their end, TensorFlow's `fit` would begin another step, which changes some variables (Adam's
+    number of iterations, seeds) before it fails for want of data. Knowing the last, it can end.
+
+    Args:
+        batches: The batches.
+
+    Attributes:
+        total: Their number, as soon as it is known.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        self.total: int | None = None
+        self._batches = batches
+
+    def each(self) -> Iterator[Any]:
+        """Yield each batch, after reading the next."""
+        following, number = iter(self._batches), 0
+        given = next(following, None)
+        while given is not None:
+            number += 1
+            ahead = next(following, None)
+            self.total = number if ahead is None else None
+            yield given
+            given = ahead
+
+
 class FitInput(Protocol):
     """Samples as `fit` takes them.
 
     Attributes:
         steps: Batches in an epoch; None if it is not known.
+        counted: The batches of the current epoch, where their number is not known.
     """
 
     steps: int | None
+    counted: Counted | None
 
     def epoch(self, number: int, seed: int) -> Any:
         """Return the batches of a training epoch, numbered from 1, of a training with that seed."""
@@ -49,6 +80,8 @@ class OfArrays:
         size: Samples per batch; the last may have fewer.
         stream: Don't hold all samples as tensors.
     """
+
+    counted: Counted | None = None
 
     def __init__(self, samples: Samples, size: int, *, stream: bool) -> None:
         self._samples, self._size, self._stream = samples, size, stream
@@ -87,12 +120,17 @@ class OfStream:
 
     def __init__(self, stream: BatchStream) -> None:
         self._stream, self.steps = stream, stream.batches
+        self.counted: Counted | None = None
 
     def epoch(self, number: int, seed: int) -> Any:
         """Return the batches of an epoch; those that have numbers are shuffled."""
         count = self._stream.batches
         order = None if count is None else feeding.shuffled(seed, number, count).tolist()
-        return self._stream.epoch(number, seed, order)
+        batches = self._stream.epoch(number, seed, order)
+        if count is not None:
+            return batches
+        self.counted = Counted(batches)
+        return self.counted.each()
 
     def same(self) -> Any:
         """Return the batches of a pass without shuffling."""

@@ -135,8 +135,10 @@ class PlainEpochs:
 
     def _epoch(self, number: int) -> Epoch:
         began, settings = time.perf_counter(), self._settings
+        batches = self._train.epoch(number, settings.seed)
+        self._watch.counted = self._train.counted
         self._fit(
-            self._train.epoch(number, settings.seed),
+            batches,
             validation_data=self._validation.same(),
             initial_epoch=number - 1,
             epochs=number,

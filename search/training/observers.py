@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from studyhall.search.training.fit_input import Counted
 from studyhall.spaces.failures import UserCodeError
 
 
@@ -29,10 +30,18 @@ class Noted(NamedTuple):
 
 
 class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """The observer of an epoch: logs, and seconds of the first batch and of the validation."""
+    """The observer of an epoch: logs, and seconds of the first batch and of the validation.
+
+    It ends an epoch after the last batch where `fit` does not know their number.
+
+    Attributes:
+        counted: The batches of the epoch, in this case.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.counted: Counted | None = None
+        self._asked: bool | None = None  # whether the training is to stop, while an epoch ends
         self.logs: dict[str, float] = {}
         self.first_batch_s = self.validation_s = self._began = 0.0
 
@@ -42,15 +51,25 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if batch == 0:
             self.first_batch_s = time.perf_counter() - self._began
+        last = None if self.counted is None else self.counted.total
+        if last is not None and batch + 1 >= last:
+            self._asked, self.model.stop_training = self.model.stop_training, True
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._began = time.perf_counter()
+        self._ended()
 
     def on_test_end(self, logs: Any = None) -> None:
         self.validation_s = time.perf_counter() - self._began
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.logs = numbers(logs or {})
+        self._ended()
+
+    def _ended(self) -> None:
+        """Put back whether the training, and not the epoch alone, is to stop."""
+        if self._asked is not None:
+            self.model.stop_training, self._asked = self._asked, None
 
 
 class Validated(keras.callbacks.Callback):  # type: ignore[misc]

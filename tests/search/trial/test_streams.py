@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import psutil
 import pytest
+import tensorflow as tf
 
 from studyhall.search.cli import retraining
 from studyhall.search.data import streams
@@ -12,7 +13,7 @@ from studyhall.search.evaluation import proof
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import replay
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.training.engine import Engine
+from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
@@ -170,3 +171,33 @@ def test_memory_does_not_grow_with_the_stream():
     training = Engine(streams.of(batches, "many"), few).training(model, Settings(2, 2**19))
     assert len([*training.epochs()]) == 2
     assert max(resident[80:]) - min(resident[80:]) < 32 * 2**20  # a tenth
+
+
+@pytest.mark.parametrize("stops", [None, 2])
+def test_batches_of_unknown_number_train_as_those_of_known_number(stops):
+    """At their end nothing is changed: not Adam's count of steps, nor what dropout draws."""
+    x, y = np.random.default_rng(0).normal(size=(2, 40, 3)).astype("float32")
+    known = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
+    kinds = [known, known.filter(lambda *_: True), lambda: iter(known.as_numpy_iterator())]
+
+    class Stops(keras.Model):
+        def train_step(self, data):
+            self.stop_training = self.optimizer.iterations == stops
+            return super().train_step(data)
+
+    def trained(found):
+        seed_everything(0)
+        inputs = keras.Input((3,))
+        outputs = keras.layers.Dense(3)(keras.layers.Dropout(0.3)(inputs))
+        model = (keras.Model if stops is None else Stops)(inputs, outputs)
+        model.compile("adam", "mse", run_eagerly=stops is not None)
+        stream = streams.of(found, "load")
+        training = Engine(stream, stream).training(model, Settings(epochs=3, batch_size=16))
+        return [*training.epochs()], training.stopped
+
+    (one, why), *others = map(trained, kinds)
+    assert why == ("epochs" if stops is None else "patience") and len(one) == (
+        3 if not stops else 1
+    )
+    for other, how in others:
+        assert [each.metrics for each in other] == [each.metrics for each in one] and how == why
