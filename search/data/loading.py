@@ -1,8 +1,7 @@
 """Loading of a study's data: read, coded, split, with normalisation and fingerprint."""
 
 import contextlib
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import arrays as samples
-from studyhall.search.data import sources, splits, stream_parts, targets, units
+from studyhall.search.data import fingerprint, sources, splits, stream_parts, targets, units
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
-from studyhall.search.data.rows_on_disk import RowsOnDisk
 from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
@@ -146,7 +144,7 @@ def load(section: DataSection, *, seed: int, folder: Path, own_model: bool = Fal
         input_shape=samples.shape_of_one(train.x),
         columns=arrays.columns,
         categories=arrays.categories,
-        fingerprint=_fingerprint((split.pool, test), (split, *folds), coding.classes),
+        fingerprint=fingerprint.of((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
         pool_samples=_pooled(rows),
         table=arrays.table,
@@ -308,25 +306,3 @@ def _folds(
         replace(split, train_rows=rows[0], validation_rows=rows[1], train_labels=labels.of(rows[0]))
         for rows in splits.folds(labels, section.folds, seed=seed)
     )
-
-
-def _fingerprint(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(repr(classes).encode())
-    arrays = [array for part in parts for array in _arrays(part)]
-    for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
-            digest.update(np.ascontiguousarray(block).data)
-    return digest.hexdigest()
-
-
-def _arrays(part: Part) -> Iterator[Any]:
-    """Yield all arrays of a part, and the paths of those that are in a tree."""
-    for each in (part.x, part.y, *([] if part.weights is None else [part.weights])):
-        if isinstance(each, Tree):
-            yield np.array([path.encode() for path in each.paths()])
-            yield from each.arrays()
-        elif sparse.issparse(each):
-            yield from (each.data, each.indices, each.indptr)
-        else:
-            yield each

@@ -6,10 +6,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from studyhall.search.training.compiled.cache import CompiledModels
 from studyhall.search.training.compiled.path import WholeEpochs
+from studyhall.search.training.engine import Engine, seed_everything
+from studyhall.search.training.settings import Settings
 
 layers = keras.layers
 SAMPLES = 32
@@ -90,3 +94,20 @@ def test_models_with_several_inputs_and_outputs_train_as_by_keras(
     # Eagerly, Keras would weigh batches in the losses of outputs by their sizes.
     training = comparison(built, *found, eager=False).run(trials=2)
     assert isinstance(training._path, WholeEpochs) and training._path.hindrance is None
+
+
+def test_in_blocks_and_by_xla_they_train_the_same():
+    part = data("dict", "dict", "tree")
+    halves = [keras.tree.map_structure(lambda leaf, at=at: leaf[at::2], part) for at in (0, 1)]
+
+    def trained(bytes_held=None, engine="auto", xla=False):
+        seed_everything(0)
+        model = build("dict", "dict", losses="by name", widths=False)(1)
+        on = Engine(*halves, resident_bytes=bytes_held, models=CompiledModels())
+        chosen = Settings(epochs=2, batch_size=6, engine=engine, xla=xla)
+        return [epoch.metrics for epoch in on.training(model, chosen).epochs()]
+
+    whole = trained()
+    for other in (trained(0), trained(0, "keras"), trained(engine="keras"), trained(xla=True)):
+        for one, epoch in zip(whole, other, strict=True):
+            assert epoch == pytest.approx(one, rel=1e-5)

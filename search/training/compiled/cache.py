@@ -146,7 +146,8 @@ def _compiled(
     shared: bool,
 ) -> CompiledModel:
     features = data.train.features
-    fused = xla and features is None and not data.stream
+    # With shapes known, Keras weighs batches in the losses of several outputs by their sizes.
+    fused = xla and features is None and not data.stream and len(model.outputs) == 1
     twin: Twin | Unshared
     if shared:
         twin = Twin(model, sparse=features is not None, open_widths=not fused)

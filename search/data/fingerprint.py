@@ -1,0 +1,37 @@
+"""The fingerprint of a study's arrays and of their division, the same in every worker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from studyhall.search.data.parts import Fold, Part
+from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.trees import Tree
+
+
+def of(parts: Iterable[Part], folds: Iterable[Fold], classes: tuple[str, ...]) -> str:
+    """Return the SHA-256 (hex) over samples, targets, weights, class names and folds."""
+    digest = hashlib.sha256(repr(classes).encode())
+    arrays = [array for part in parts for array in _arrays(part)]
+    for array in arrays + [rows for f in folds for rows in (f.train_rows, f.validation_rows)]:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        for block in array.blocks() if isinstance(array, RowsOnDisk) else [array]:
+            digest.update(np.ascontiguousarray(block).data)
+    return digest.hexdigest()
+
+
+def _arrays(part: Part) -> Iterator[Any]:
+    """Yield all arrays of a part, and the paths of those that are in a tree."""
+    for each in (part.x, part.y, *([] if part.weights is None else [part.weights])):
+        if isinstance(each, Tree):
+            yield np.array([path.encode() for path in each.paths()])
+            yield from each.arrays()
+        elif sparse.issparse(each):
+            yield from (each.data, each.indices, each.indptr)
+        else:
+            yield each
