@@ -150,7 +150,10 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if file.model.is_own and many:  # only the user's code can interpret them
             named = []
         _check_log_cosh(chosen.loss, loaded)
-        if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
+        misfits = losses.problems(chosen.loss, chosen.metrics, loaded.task, named)
+        if chosen.loss_weights and loaded.task != losses.AS_GIVEN:
+            misfits.append("[training] loss_weights: received some for one target, expected none")
+        if misfits:
             raise ConfigError(misfits)
     return loaded
 

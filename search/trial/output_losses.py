@@ -92,7 +92,7 @@ def _check(key: str, table: Any, outputs: list[str]) -> None:
 
 def _weights(named: Named, outputs: list[str]) -> Any:
     given = named.file.training.loss_weights
-    return {name: float(given.get(name, 1.0)) for name in outputs} if given else None
+    return {**dict.fromkeys(outputs, 1.0), **given} if given else None
 
 
 def _metrics(named: Named) -> Any:

@@ -10,6 +10,7 @@ from studyhall.search.retraining import replay
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
+from studyhall.storage.queries import records
 
 DATA = """
 import numpy as np
@@ -30,6 +31,9 @@ def weighted():
 
 def one():
     return X, KIND, W
+
+def plain():
+    return NUMBERS, KIND, W
 """
 BUILD = """
 import keras
@@ -159,6 +163,44 @@ def test_what_no_trial_could_use_is_refused_before_the_first(
     with pytest.raises((ConfigError, UserCodeError)) as caught:
         round_trip.refuse(file, loaded, studio.folder)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("space", [{}, {"label_smoothing": 0.1}])
+def test_a_built_in_family_is_validated_with_the_weights(studio, study, space):
+    made = study("plain", model={"family": "mlp"}, space={"width": 4, **space})
+    studio.finish(made)
+    card = proof.finish(studio.db, made)
+    assert card["proven"], card["proof"]
+    plan = studio.worker(made).context.plan
+    part, model = (
+        plan.data.validation,
+        keras.models.load_model(studio.folder / "artifacts/iris/best/model.keras"),
+    )
+    losses = keras.losses.sparse_categorical_crossentropy(part.y, model(part.x))
+    weighted = float(np.mean(part.weights * np.asarray(losses)))
+    assert card["value"] == pytest.approx(weighted, rel=1e-4)
+
+
+def test_class_weights_beside_weights_of_samples_are_refused(studio, study):
+    made = study("plain", model={"family": "mlp"}, space={"width": 4, "class_weights": "balanced"})
+    studio.finish(made)
+    reasons = {trial.attributes["reason"] for trial in records.trials(studio.db, made)}
+    assert reasons == {"class_weights: the samples have weights of their own"}
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"loss_weights": {"total": 1.0}}, "loss_weights: received some for one target"),
+        ({"loss": {"total": "huber"}}, "loss: received a table by output for one target"),
+        ({"metrics": {"kind": "accuracy"}}, "metrics: received a table by output for one target"),
+        ({"loss": {"total": "hubris"}}, "loss: received"),
+    ],
+)
+def test_tables_by_output_need_several(study, training, said):
+    with pytest.raises(ConfigError) as caught:
+        study("plain", model={"family": "mlp"}, training=training)
+    assert f"[training] {said}" in str(caught.value)
 
 
 @pytest.mark.parametrize("source", ["load", "one"])
