@@ -126,7 +126,7 @@ def _known_metrics(metrics: Any) -> Any:
 
 
 def _of_output(output: str) -> str:
-    return f"for {output} " if output else ""
+    return f"for output {output} " if output else ""
 
 
 def _column_kinds(kinds: dict[str, str]) -> dict[str, str]:
