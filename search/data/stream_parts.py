@@ -167,7 +167,11 @@ def described(batch: Batch) -> str:
         for name, part in zip(("x", "y", "weights"), batch, strict=False)
         for path, leaf in trees.leaves(part, name)
     ]
-    return ", ".join(f"{path} {('N', *leaf.shape[1:])} {leaf.dtype}" for path, leaf in leaves)
+    return ", ".join(f"{path} {_shape(leaf)} {leaf.dtype}" for path, leaf in leaves)
+
+
+def _shape(leaf: Any) -> str:
+    return f"({', '.join(map(str, ('N', *leaf.shape[1:])))})"
 
 
 def _part(found: Any, reference: str, name: str) -> StreamPart | Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
+HASH = re.compile(r"[0-9a-f]{64}")
 LEAST_LOG_COSH = 0.03  # deviation of targets
 
 
@@ -251,14 +253,16 @@ def _of_streams(stored: Inspection, found: Inspection) -> list[str]:
     return [
         f"[data] source: received a {part} stream with {fact} {_shown(now[part][fact])}, "
         f"expected {_shown(expected)}, with which the study began"
-        for part in before.keys() & now.keys()
+        for part in before
+        if part in now
         for fact, expected in before[part].items()
         if now[part][fact] != expected
     ]
 
 
 def _shown(fact: Any) -> str:
-    return "unknown" if fact is None else str(fact)[:200]
+    text = "unknown" if fact is None else str(fact)
+    return text[:12] if HASH.fullmatch(text) else text[:200]
 
 
 def _kind(name: str) -> str:
