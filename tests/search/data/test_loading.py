@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import sparse
 
-from studyhall.search.data import loading
+from studyhall.search.data import description, loading
 from studyhall.search.study_file.sections import DataSection
 
 OFFLINE = [os.environ.get("STUDYHALL_DATA"), Path(__file__).parents[3] / ".." / "shared" / "data"]
@@ -242,12 +242,12 @@ def test_too_little_to_divide(tmp_path, more, count, line):
 
 
 def test_description(tmp_path):
-    rows = dict(loading.describe(load("sklearn:wine", folds=5)))
+    rows = dict(description.rows(load("sklearn:wine", folds=5)))
     assert rows["task"] == "multiclass, 3 classes: class_0, class_1, class_2"
     assert rows["samples"] == "106 training, 36 validation, 36 test"
     assert rows["input"] == "(13,), float32" and rows["columns"].startswith("alcohol, malic_acid")
     assert rows["folds"] == "5" and rows["normalisation"] == "standard"
-    assert dict(loading.describe(load("sklearn:diabetes")))["task"] == "regression"
+    assert dict(description.rows(load("sklearn:diabetes")))["task"] == "regression"
 
 
 def test_data_are_read_only_descriptions():
