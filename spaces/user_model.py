@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from studyhall.spaces import hyperparameters, randomness
+from studyhall.spaces import hyperparameters, randomness, shapes
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import UnusableCodeError, UserCodeError
 from studyhall.spaces.space import Space
@@ -24,8 +24,8 @@ def build(
     trial: BaseTrial,
     space: Space,
     values: dict[str, Value],
-    input_shape: tuple[int, ...],
-    outputs: int,
+    input_shape: shapes.Shapes,
+    outputs: Any,
     sample_shape: tuple[int, ...] | None = None,
 ) -> keras.Model:
     """Build the model of a trial by the user's ``build(trial, input_shape, outputs)``.
@@ -35,8 +35,10 @@ def build(
         trial: Optuna's trial; the function gets it as a `spaces.user_trial.UserTrial`.
         space: The study's ``[space]``.
         values: The values chosen so far; what the function asks for beyond ``[space]`` is added.
-        input_shape: Shape of one prepared sample.
-        outputs: Number of outputs that the model must have.
+        input_shape: Shape of one prepared sample; several inputs have a dict, list or tuple of
+            shapes.
+        outputs: Number of outputs that the model must have; for several targets a dict, list or
+            tuple of numbers; None if it is not known.
         sample_shape: Shape of one sample as the user's own source has it, without studyhall's
             additional axis. A compiled model that accepts it is built for it, as by Keras' fit.
 
@@ -78,7 +80,7 @@ def _check_model(model: object, name: str) -> None:
         raise UnusableCodeError(f"{name} returned {found}, expected a keras.Model")
 
 
-def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
+def takes(model: keras.Model, shape: shapes.Shapes | None) -> bool:
     """Check that a model accepts samples of a shape."""
     import keras
 
@@ -90,23 +92,24 @@ def takes(model: keras.Model, shape: tuple[int, ...] | None) -> bool:
     return True
 
 
-def _check_shapes(
-    model: keras.Model, name: str, input_shape: tuple[int, ...], outputs: int
-) -> None:
-    """Check that the model takes batches of any size and has `outputs` outputs per sample."""
-    import keras
+def _check_shapes(model: keras.Model, name: str, input_shape: shapes.Shapes, outputs: Any) -> None:
+    """Check that the model takes batches of any size and has `outputs` outputs per sample.
 
+    Several outputs are compared with the targets when the model's loss is.
+    """
     inputs = getattr(model, "inputs", None)
     if inputs and inputs[0].shape[0] is not None:  # the last batch of an epoch has fewer samples
         received = f"takes only batches of {inputs[0].shape[0]} samples"
         raise UnusableCodeError(f"the model of {name} {received}, expected batches of any size")
     try:
-        given = model(keras.Input(input_shape, name="sample"))
+        given = model(_sample(input_shape))
     except Exception as error:
         raise UserCodeError(
             f"the model of {name} doesn't take samples of shape {input_shape}: {told(error)}"
         ) from error
     shape = getattr(given, "shape", None)
+    if not isinstance(outputs, int):
+        return
     if shape is None:
         raise UnusableCodeError(f"the model of {name} has several outputs, expected one")
     # A compiled model brings its own loss, which may need another number of outputs.
@@ -114,6 +117,14 @@ def _check_shapes(
         raise UserCodeError(
             f"the model of {name} gives outputs of shape {shape}, expected (None, {outputs})"
         )
+
+
+def _sample(input_shape: shapes.Shapes) -> Any:
+    import keras
+
+    if shapes.is_one(input_shape):
+        return keras.Input(input_shape, name="sample")
+    return shapes.inputs(input_shape)
 
 
 def _check_training(model: keras.Model, name: str, values: Mapping[str, Value]) -> None:

@@ -227,6 +227,9 @@ def measure_datacurve(
     if best_so_far is None:
         problem = "received no complete trial yet, expected at least one"
         raise ConfigError([f'study "{study.name}": {problem}'])
+    if record.stored(study).inspection.about.get("streams"):
+        received = "received data that are a stream, expected arrays, of which shares can be drawn"
+        raise ConfigError([f'study "{study.name}": datacurve: {received}'])
     devices = places.devices(record.stored(study).file, given, study.name)
     stopping.lift(db, study)
     data.plan(db, study, best_so_far.trial.number, seeds)

@@ -8,14 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import precision, texts
+from studyhall.search.data import precision, texts, trees
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.trees import Tree
 
-# np.ndarray (N, …), of objects for texts (N,), scipy.sparse.csr_matrix (N, words), or RowsOnDisk
+# np.ndarray (N, …), of objects for texts (N,), scipy.sparse.csr_matrix (N, words),
+# RowsOnDisk (N, …), or Tree of arrays
 Samples: TypeAlias = Any
-Targets: TypeAlias = np.ndarray[Any, Any]
+Targets: TypeAlias = np.ndarray[Any, Any]  # or Tree, where the user's own function returns them
 Pair: TypeAlias = tuple[Samples, Targets]
 
 DIGEST = 16  # bytes: two different samples have the same digest once in 10**19 times
@@ -41,6 +43,8 @@ class Arrays:
         sample_shape: shape of a sample in the source; None if it is that of x.
         table: the columns of a table that the features are made of.
         notes: sentences on what was left out or changed while reading.
+        weights: of the samples in the loss, (N,) or a tree of these with one for each output, by
+            the name of the part: training, validation, test.
     """
 
     x: Samples
@@ -57,6 +61,7 @@ class Arrays:
     sample_shape: tuple[int, ...] | None = None
     table: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
+    weights: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def may_have_gaps(self) -> bool:
@@ -91,14 +96,11 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
     """
     images, gaps = image_size is not None, arrays.may_have_gaps
     pairs = [_pair(x, y, source, images=images, gaps=gaps) for x, y in arrays.parts]
-    shapes = sorted({x.shape[1:] for x, _ in pairs})
     if len({texts.is_texts(x) for x, _ in pairs}) > 1:
         raise refusal("source", f"texts beside numbers in {source}", "texts in each part, or none")
-    if len(shapes) > 1:
-        received = " and ".join(str(shape) for shape in shapes)
-        raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
+    shapes = _of_one_shape([x for x, _ in pairs], source)
     if image_size is not None:
-        _of_size(shapes[0], image_size, source)
+        _of_size(shapes, image_size, source)
     _of_one_width([y for _, y in pairs], source)
     rest = pairs[1:]
     x, y = pairs[0]
@@ -108,12 +110,18 @@ def checked(arrays: Arrays, source: str, image_size: tuple[int, int] | None = No
         y=y,
         validation=rest.pop(0) if arrays.validation is not None else None,
         test=rest.pop(0) if arrays.test is not None else None,
-        sample_shape=_shape(arrays.x)[1:],
+        sample_shape=None if isinstance(x, Tree) else _shape(arrays.x)[1:],
+        weights={part: _weights(each, source, part) for part, each in arrays.weights.items()},
     )
 
 
 def _shape(x: Samples) -> tuple[int, ...]:
     return x.shape if isinstance(x, RowsOnDisk) else tuple(np.shape(x))
+
+
+def shape_of_one(x: Samples) -> Any:
+    """Return the shape of one sample; of a tree, a tree of the shapes of its leaves."""
+    return x.shape if isinstance(x, Tree) else tuple(x.shape[1:])
 
 
 def some(x: Samples, rows: Any) -> Samples:
@@ -123,20 +131,31 @@ def some(x: Samples, rows: Any) -> Samples:
 
 def joined(first: Samples, second: Samples) -> Samples:
     """Return the samples of both; those on disk are not read."""
-    if isinstance(first, RowsOnDisk):
+    if isinstance(first, RowsOnDisk | Tree):
         return first.joined(second)
     return (sparse.vstack if sparse.issparse(first) else np.concatenate)((first, second))
 
 
+def _of_one_shape(samples: list[Samples], source: str) -> Any:
+    """Return the shape of one sample, after checking that all parts have the same."""
+    shapes = {str(shape): shape for shape in map(shape_of_one, samples)}
+    if len(shapes) > 1:
+        received = " and ".join(sorted(shapes))
+        raise refusal("source", f"samples of shapes {received} in {source}", "one shape")
+    return shapes.popitem()[1]
+
+
 def _of_one_width(targets: list[Targets], source: str) -> None:
-    widths = sorted({flat(y).shape[1:] for y in targets})
+    widths = sorted({str(shape_of_one(flat(y))) for y in targets})
     if len(widths) > 1:
-        received = " and ".join(str(width) for width in widths)
+        received = " and ".join(widths)
         raise refusal("source", f"targets of shapes {received} in {source}", "one shape")
 
 
 def flat(y: Targets) -> Targets:
     """Return targets of shape (N, 1) as (N,) and others unchanged."""
+    if isinstance(y, Tree):
+        return y
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -149,15 +168,51 @@ def _of_size(shape: tuple[int, ...], size: tuple[int, int], source: str) -> None
 
 def _pair(x: Any, y: Any, source: str, *, images: bool, gaps: bool) -> Pair:
     samples, targets = _samples(x, source, images, gaps), _targets(y, source)
-    if samples.shape[0] != len(targets):
-        received = f"{samples.shape[0]} samples but {len(targets)} targets in {source}"
+    count = samples.shape[0] if sparse.issparse(samples) else len(samples)
+    if count != len(targets):
+        received = f"{count} samples but {len(targets)} targets in {source}"
         raise refusal("source", received, "one target for every sample")
     return samples, targets
+
+
+def _tree(found: Tree, source: str, name: str) -> Tree:
+    """Return a tree of arrays of numbers, each with the same number of rows, otherwise as it is."""
+    tree = Tree(trees.converted(lambda leaf, path: _leaf(leaf, source, path), found.nested, name))
+    counts = {len(leaf): path for path, leaf in trees.leaves(tree.nested, name)}
+    if len(counts) != 1:
+        each = " and ".join(f"{count} in {path}" for count, path in counts.items())
+        raise refusal("source", f"{each or 'no'} samples in {source}", "as many in each array")
+    return tree
+
+
+def _leaf(found: Any, source: str, name: str) -> Targets:
+    array = _array(found, source, name)
+    if array.dtype.kind not in "biuf":
+        raise refusal("source", f"{name} of type {array.dtype} in {source}", "numbers")
+    if 0 in array.shape:
+        received = f"no samples in {name} of {source} (shape {array.shape})"
+        raise refusal("source", received, "at least one")
+    _finite(array, source, name)
+    return array
+
+
+def _weights(found: Any, source: str, part: str) -> Any:
+    """Return the weights of a part's samples as float32, (N,) or a tree of these."""
+    name = f"sample weights for {part}"
+    if isinstance(found, Tree):
+        return Tree(trees.mapped(_single, _tree(found, source, name).nested))
+    return _single(flat(_leaf(found, source, name)))
+
+
+def _single(array: Targets) -> Targets:
+    return array.astype(np.float32)
 
 
 def _samples(x: Any, source: str, images: bool, gaps: bool) -> Samples:
     if isinstance(x, RowsOnDisk):
         return x
+    if isinstance(x, Tree):
+        return _tree(x, source, "x")
     if sparse.issparse(x):
         rows = sparse.csr_matrix(x, dtype=np.float32)
         _finite(rows.data, source, "the stored values of x")
@@ -181,7 +236,9 @@ def _samples(x: Any, source: str, images: bool, gaps: bool) -> Samples:
     return array
 
 
-def _targets(y: Any, source: str) -> Targets:
+def _targets(y: Any, source: str) -> Any:
+    if isinstance(y, Tree):
+        return _tree(y, source, "y")
     array = _array(y, source, "y")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
         array = array.astype(str)

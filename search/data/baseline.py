@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.study_file.losses import BINARY, LOSSES, MULTICLASS, REGRESSION
+from studyhall.search.study_file.losses import AS_GIVEN, BINARY, LOSSES, MULTICLASS, REGRESSION
 from studyhall.search.study_file.own_code import is_own
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 FOCUS = 2.0  # gamma of Keras' focal loss
 TINY = 1e-12
+UNKNOWN: dict[str, Any] = {"guess_loss": None, "guess_losses": {}, "class_shares": None}
 
 Shares = NDArray[np.float64]
 
 
-def about(data: Data, loss: str) -> dict[str, Any]:
+def about(data: Data, loss: Any) -> dict[str, Any]:
     """Summarise a study's data for the verdicts and the report.
 
     Args:
@@ -38,14 +39,20 @@ def about(data: Data, loss: str) -> dict[str, Any]:
         (the baseline loss; None for a loss of the user's own), ``guess_losses`` (the same for
         every loss that fits the task, by name), ``class_shares`` (frequency of each class or
         label; None for regression) and ``guess_error`` (error rate of always predicting the most
-        frequent class; None for multilabel and regression).
+        frequent class; None for multilabel and regression). The losses are not known where samples
+        have weights, nor for several targets. Of streams there is
+        ``streams`` (what tells them from others), in place of the number of samples.
     """
-    parts = {"training": data.train, "validation": data.validation, "test": data.test}
     y, task = data.train.y, data.task
     fitting = [name for name, tasks in LOSSES.items() if task in tasks]
+    sizes = {name: len(part) for name, part in data.parts.items() if name not in data.streams}
+    if task == AS_GIVEN or data.train.weights is not None:
+        error = _error(y) if task in (BINARY, MULTICLASS) else None
+        streams = {"streams": dict(data.streams)} if data.streams else {}
+        return {"task": task, "samples": sizes, **UNKNOWN, "guess_error": error, **streams}
     return {
         "task": task,
-        "samples": {name: len(part) for name, part in parts.items()},
+        "samples": sizes,
         "guess_loss": None if is_own(loss) else guess_loss(task, y, loss),
         "guess_losses": {name: guess_loss(task, y, name) for name in fitting},
         "class_shares": None if task == REGRESSION else _shares(task, y).tolist(),
@@ -54,7 +61,7 @@ def about(data: Data, loss: str) -> dict[str, Any]:
 
 
 def of_trial(
-    known: Mapping[str, Any], loss: str, values: Mapping[str, Any], own: str | None = None
+    known: Mapping[str, Any], loss: Any, values: Mapping[str, Any], own: str | None = None
 ) -> float | None:
     """Return the baseline loss of one trial; None if it is not known.
 

@@ -8,15 +8,17 @@ features without any error.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
-from studyhall.search.data.arrays import Pair
+from studyhall.search.data import streams, trees
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.spaces import user_code
 
 ENDLESS = -1  # tf.data.INFINITE_CARDINALITY
+NAMES = ("x", "y", "weights")
 
 _BATCH = ("_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset", "_MapAndBatchDataset")
 _MAP = ("_MapDataset", "_ParallelMapDataset")
@@ -25,20 +27,16 @@ _SAME = ("_ConcatenateDataset", "_RebatchDataset")
 _SAME_TOO = "UnaryUnchangedStructureDataset"
 
 
-def is_dataset(found: Any) -> bool:
-    """Check whether an object is a tf.data.Dataset, without importing TensorFlow."""
-    return hasattr(found, "element_spec") and hasattr(found, "as_numpy_iterator")
-
-
-def read(dataset: Any, reference: str) -> Pair:
-    """Read all samples of a dataset of (x, y).
+def read(dataset: Any, reference: str, limit: int = sys.maxsize) -> tuple[Any, ...]:
+    """Read all samples of a dataset of (x, y) or (x, y, weights).
 
     Args:
         dataset: a tf.data.Dataset; its elements are samples, batches, or batches of batches.
         reference: the user's function that returned it, for messages.
+        limit: largest size of the arrays, in bytes.
 
     Returns:
-        Arrays x (N, …) and y (N, …).
+        Arrays x (N, …), y (N, …) and perhaps weights, or trees of these.
 
     Raises:
         DataError: its elements are not (x, y), or may be either samples or batches.
@@ -46,30 +44,56 @@ def read(dataset: Any, reference: str) -> Pair:
     """
     _check(dataset, reference)
     depth = _depth_of_elements(dataset, reference)
-    pairs = user_code.call(lambda: list(dataset.as_numpy_iterator()))
-    if not pairs:
+    elements = _elements(dataset, reference, limit)
+    if not elements:
         raise refusal("source", f"an empty Dataset from {reference}", "at least one sample")
-    x, y = zip(*pairs, strict=True)
-    if depth and any(np.shape(a)[:depth] != np.shape(b)[:depth] for a, b in pairs):
-        raise refusal(
-            "source", f"batches of x and y of other sizes from {reference}", "equal sizes"
-        )
-    return _joined(x, depth, "x", reference), _joined(y, depth, "y", reference)
+    for element in elements if depth else []:
+        if len({np.shape(leaf)[:depth] for _, leaf in trees.leaves(element)}) > 1:
+            received = f"batches of x and y of other sizes from {reference}"
+            raise refusal("source", received, "equal sizes")
+    return tuple(
+        trees.mapped(lambda *leaves, name=name: _joined(leaves, depth, name, reference), *parts)
+        for name, parts in zip(NAMES, zip(*elements, strict=True), strict=False)
+    )
+
+
+def _elements(dataset: Any, reference: str, limit: int) -> list[Any]:
+    """Return all elements as arrays.
+
+    Raises:
+        DataError: they are larger than the limit.
+    """
+    found, size, elements = [], 0, iter(dataset.as_numpy_iterator())
+    while (element := user_code.call(next, elements, None)) is not None:
+        found.append(element)
+        size += sum(np.asarray(leaf).nbytes for _, leaf in trees.leaves(element))
+        if size > limit:
+            raise streams.too_large("Dataset", reference, limit)
+    return found
+
+
+def check_stream(dataset: Any, reference: str) -> None:
+    """Check that a dataset can stay a stream: it has an end, and its elements are batches.
+
+    Raises:
+        DataError: it has no end, or its elements are single samples.
+    """
+    _check(dataset, reference)
+    if _depth(dataset) == 0 or _common_axes(dataset) == 0:
+        received = f"a Dataset of single samples from {reference}"
+        raise refusal("source", received, "batches: one that ends with .batch(32)")
 
 
 def _check(dataset: Any, reference: str) -> None:
-    spec, wanted = dataset.element_spec, "a Dataset of (x, y)"
+    spec, wanted = dataset.element_spec, "a Dataset of (x, y) or (x, y, weights)"
     if not isinstance(spec, tuple) or len(spec) not in (2, 3):
         raise refusal("source", f"a Dataset of {_named(spec)} from {reference}", wanted)
-    if len(spec) == 3:
-        received = f"a Dataset of (x, y, sample weights) from {reference}"
-        raise refusal("source", received, f"{wanted}: weights of single samples are not supported")
-    for name, part in zip("xy", spec, strict=True):
-        if type(part).__name__ != "TensorSpec":
-            received = f"a Dataset with {_named(part)} as {name} from {reference}"
-            raise refusal(
-                "source", received, f"one dense tensor as {name}, with rows of one length"
-            )
+    for name, part in zip(NAMES, spec, strict=False):
+        for path, leaf in trees.leaves(part, name):
+            if type(leaf).__name__ != "TensorSpec":
+                received = f"a Dataset with {_named(leaf)} as {path} from {reference}"
+                expected = f"one dense tensor as {path}, with rows of one length"
+                raise refusal("source", received, expected)
     if dataset.cardinality() == ENDLESS:
         raise refusal("source", f"an endless Dataset from {reference}", "one without repeat()")
 
@@ -93,12 +117,11 @@ def _depth_of_elements(dataset: Any, reference: str) -> int:
     depth = 0 if common == 0 else _depth(dataset)
     if depth is not None:
         return min(depth, common)
-    x, y = (tuple(part.shape) for part in dataset.element_spec)
-    if x[0] is None and y[0] is None:
+    shapes = _shapes(dataset)
+    if all(shape[0] is None for shape in shapes.values()):
         return 1
-    received = (
-        f"a Dataset whose elements, x {x} and y {y}, are samples or batches, from {reference}"
-    )
+    each = " and ".join(f"{path} {shape}" for path, shape in shapes.items())
+    received = f"a Dataset whose elements, {each}, are samples or batches, from {reference}"
     raise refusal("source", received, "one that ends with .batch(32), or with .batch(1).unbatch()")
 
 
@@ -132,14 +155,23 @@ def _depth_of_zip(dataset: Any) -> int | None:
 def _common_axes(dataset: Any) -> int:
     """Return the number of leading axes in which x and y may have equal lengths."""
     spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) != 2:
+    if not isinstance(spec, tuple) or len(spec) not in (2, 3):
         return 0
     common = 0
-    for a, b in zip(*(tuple(getattr(part, "shape", ())) for part in spec), strict=False):
-        if a != b and None not in (a, b):
+    for sizes in zip(*_shapes(dataset).values(), strict=False):
+        if len({*sizes} - {None}) > 1:
             break
         common += 1
     return common
+
+
+def _shapes(dataset: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the shape of each tensor of an element, by its path."""
+    return {
+        path: tuple(getattr(leaf, "shape", ()))
+        for name, part in zip(NAMES, dataset.element_spec, strict=False)
+        for path, leaf in trees.leaves(part, name)
+    }
 
 
 def _joined(parts: tuple[Any, ...], depth: int, name: str, reference: str) -> Any:

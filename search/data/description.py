@@ -1,28 +1,44 @@
-"""What `studyhall check` shows about a study's data."""
+"""The rows that `studyhall check` shows about a study's data."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from scipy import sparse
 
-from studyhall.search.data import texts
+from studyhall.search.data import stream_parts, texts
 from studyhall.search.data.errors import shortened
-from studyhall.search.data.loading import PARTS, Data
+from studyhall.search.data.stream_parts import StreamPart
+from studyhall.search.data.trees import Tree
+
+if TYPE_CHECKING:
+    from studyhall.search.data.loading import Data
 
 
 def rows(data: Data) -> list[tuple[str, str]]:
     """Return the rows (name, text) that `studyhall check` shows about the data."""
     classes = f"{data.task}, {len(data.classes)} classes: {shortened(data.classes)}"
     columns = _columns(data) if data.table else [("columns", shortened(data.columns))]
-    sizes = (len(data.train), len(data.validation), len(data.test))
-    parts = ", ".join(f"{size:,} {name}" for size, name in zip(sizes, PARTS, strict=True))
     return [
         ("task", classes if data.classes else data.task),
-        ("samples", parts),
-        *_input(data),
+        *_samples(data),
         *(row for row in columns if row[1]),
         ("normalisation", data.preparation.kind),
         ("folds", str(len(data.folds))),
         ("fingerprint", data.fingerprint[:12]),
+    ]
+
+
+def _samples(data: Data) -> list[tuple[str, str]]:
+    """Return rows on the number and the form of the samples."""
+    if isinstance(data.train, StreamPart):
+        return [(name, _stream(part)) for name, part in data.parts.items()]
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in data.parts.items())
+    return [
+        ("samples", sizes),
+        *_input(data),
+        *([("targets", data.train.y.described())] if isinstance(data.train.y, Tree) else []),
+        *([("sample weights", "as given")] if data.train.weights is not None else []),
     ]
 
 
@@ -31,7 +47,19 @@ def _input(data: Data) -> list[tuple[str, str]]:
     if (tokens := data.split.pool.tokens) is not None:
         return [("input", "texts"), *texts.described(tokens, data.split.vocabulary)]
     form = ", sparse" if sparse.issparse(data.train.x) else ""
-    return [("input", f"{data.input_shape}, {data.train.x.dtype}{form}")]
+    return [("input", _described(data.train.x) + form)]
+
+
+def _stream(part: Any) -> str:
+    if not isinstance(part, StreamPart):
+        return f"{len(part):,} samples, {part.x.described()}"
+    count = "an unknown number of" if part.stream.batches is None else f"{part.stream.batches:,}"
+    batches = f"{count} batches of a {part.stream.kind}"
+    return f"{batches}, {stream_parts.described(part.sample[0])}"
+
+
+def _described(x: Any) -> str:
+    return x.described() if isinstance(x, Tree) else f"{tuple(x.shape[1:])}, {x.dtype}"
 
 
 def _columns(data: Data) -> list[tuple[str, str]]:

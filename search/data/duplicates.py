@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data.arrays import Samples, digest
-from studyhall.search.data.parts import Part
 from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.trees import Tree
 
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def notes(data: Data) -> Iterator[str]:
     """Yield a sentence on all that was left out or changed, and on samples in several parts."""
     yield from data.notes
-    yield from sentences(data)
+    if not data.streams:
+        yield from sentences(data)
 
 
 def sentences(data: Data) -> Iterator[str]:
@@ -33,7 +34,7 @@ def sentences(data: Data) -> Iterator[str]:
         ("validation", data.validation),
         ("test", data.test),
     ):
-        found = [(digest, target) for digest, target in zip(_digests(part), part.y, strict=True)]
+        found = [*zip(_digests(part.x), _targets(part.y), strict=True)]
         same = [target for digest, target in found if digest in known]
         other = sum(not np.array_equal(known[d], target) for d, target in found if d in known)
         if same:
@@ -46,14 +47,22 @@ def sentences(data: Data) -> Iterator[str]:
         known |= dict(found)
 
 
-def _digests(part: Part) -> Iterator[bytes]:
-    if sparse.issparse(part.x):
-        rows = part.x.sorted_indices()
+def _digests(x: Samples) -> Iterator[bytes]:
+    if isinstance(x, Tree):
+        for row in zip(*map(_digests, x.arrays()), strict=True):
+            yield digest(np.frombuffer(b"".join(row), np.uint8))
+    elif sparse.issparse(x):
+        rows = x.sorted_indices()
         for start, stop in zip(rows.indptr, rows.indptr[1:], strict=False):
             yield digest(rows.indices[start:stop]) + digest(rows.data[start:stop])
     else:
-        for block in _blocks(part.x):
+        for block in _blocks(x):
             yield from map(digest, block)
+
+
+def _targets(y: Any) -> Iterator[Any]:
+    """Yield the target of each sample; of several targets a digest."""
+    return _digests(y) if isinstance(y, Tree) else iter(y)
 
 
 def _blocks(x: Samples) -> Iterator[Any]:

@@ -2,19 +2,22 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import fingerprint, sources, splits, targets, texts, units
-from studyhall.search.data.arrays import Arrays, Pair, some
+from studyhall.search.data import arrays as samples
+from studyhall.search.data import fingerprint, sources, splits, stream_parts, targets, texts, units
+from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
+from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
 
@@ -32,10 +35,10 @@ class Data:
         folds: the cross-validation folds, over which a trial's value is the mean; `split` alone
             for one fold.
         test: the test part, on which only the best model is scored, once.
-        task: binary, multiclass, multilabel or regression.
-        outputs: units of the output layer; 1 for two classes.
+        task: binary, multiclass, multilabel or regression; "as given" for several targets.
+        outputs: units of the output layer; 1 for two classes; a tree for several targets.
         classes: names of the classes or labels; empty for regression.
-        input_shape: shape of one sample.
+        input_shape: shape of one sample; a tree of shapes for several inputs.
         columns: names of a table's columns, if the source has them.
         categories: values of each categorical column, in the order of its one-hot columns.
         fingerprint: SHA-256, in hex, over arrays, classes, split and folds.
@@ -48,15 +51,16 @@ class Data:
         table: the columns of a table, of which the features of a sample are made.
         notes: sentences on what was left out or changed while reading.
         given: the form of the targets in the user's own arrays.
+        streams: what tells each part that is a stream from another one, by name.
     """
 
-    split: Fold
-    folds: tuple[Fold, ...]
-    test: Part
+    split: Any  # Fold, or StreamFold of data that are streams
+    folds: tuple[Any, ...]
+    test: Any  # Part, or StreamPart
     task: targets.Task
-    outputs: int
+    outputs: Any
     classes: tuple[str, ...]
-    input_shape: tuple[int, ...]
+    input_shape: Any
     columns: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
@@ -66,21 +70,27 @@ class Data:
     notes: tuple[str, ...] = ()
     given: targets.Given = targets.AS_CODED
     units: Units | None = None
+    streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
-    def train(self) -> Part:
-        """The training part of `split`."""
+    def train(self) -> Any:
+        """The training part of `split`: a Part, or a StreamPart."""
         return self.split.train
 
     @property
-    def validation(self) -> Part:
-        """The validation part of `split`."""
+    def validation(self) -> Any:
+        """The validation part of `split`: a Part, or a StreamPart."""
         return self.split.validation
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The three parts by name."""
+        return dict(zip(PARTS, (self.train, self.validation, self.test), strict=True))
 
     @property
     def preparation(self) -> Preparation:
         """The normalisation, fitted on `train`."""
-        return self.split.preparation
+        return self.split.preparation  # type: ignore[no-any-return]
 
 
 def of_file(file: StudyFile, folder: Path, seed: int) -> Data:
@@ -114,21 +124,22 @@ def load(
     if ".py:" in section.source:  # the user's code runs in another working directory
         folder = folder.resolve()
     with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
-        arrays = sources.read(section, folder, texts=of_texts)
+        arrays = sources.read(section, folder, own_model=own_model, texts=of_texts)
+        if isinstance(arrays, Streams):
+            return _streamed(arrays, section)
+    _refuse_tree(arrays, section.source, own_model=own_model)
     _check_kind(arrays, section, of_texts)
     key = "target" if section.target else "source"
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
     given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
     arrays = replace(arrays, own=arrays.own and own_model)
     rows = _rows(_labels(arrays, coding), arrays, section, seed)
-    train = _part(arrays, coding, rows.get("training"), None)
-    validation = _part(arrays, coding, rows.get("validation"), arrays.validation)
-    test = _part(arrays, coding, rows.get("test"), arrays.test)
+    train, validation, test = (_part(arrays, coding, rows.get(name), name) for name in PARTS)
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = _stratified(train.y, coding, own, None)
     whole = _whole(arrays, section)
     notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *whole)
-    if whole:
+    if whole and not isinstance(arrays.x, Tree):
         section = section.model_copy(update={"normalize": "none"})
     split = _split(train, validation, labels, section, arrays)
     folds = _folds(split, coding, _groups(arrays, rows), section, seed)
@@ -141,7 +152,7 @@ def load(
         task=coding.task,
         outputs=coding.outputs,
         classes=coding.classes,
-        input_shape=tuple(train.x.shape[1:]),
+        input_shape=samples.shape_of_one(train.x),
         columns=arrays.columns,
         categories=arrays.categories,
         fingerprint=fingerprint.of((split.pool, test), (split, *folds), coding.classes),
@@ -149,7 +160,7 @@ def load(
         pool_samples=_pooled(rows),
         table=arrays.table,
         given=given,
-        units=units.fit(train.y) if coding.task == "regression" and train.y.ndim < 3 else None,
+        units=_units(train.y, coding),
         notes=(*notes, *_over_borders(arrays, section, rows)),
     )
 
@@ -178,9 +189,45 @@ def _empty_texts(*parts: Part) -> list[str]:
     return texts.notes(np.concatenate(lengths)) if lengths else []
 
 
+def _streamed(found: Streams, section: DataSection) -> Data:
+    """Return data that are streams, and that only the user's model can interpret."""
+    stream_parts.refuse_keys(section)
+    made = stream_parts.parts(found)
+    training = made["training"]
+    assert isinstance(training, StreamPart)
+    split = StreamFold(training, made["validation"])
+    return Data(
+        split=split,
+        folds=(split,),
+        test=made["test"],
+        task="as given",
+        outputs=None,
+        classes=(),
+        input_shape=training.few(1).x.shape,
+        columns=(),
+        categories={},
+        fingerprint=stream_parts.fingerprint(made),
+        notes=(*stream_parts.notes(made),),
+        streams=stream_parts.facts(made),
+    )
+
+
 def _where_code_runs(section: DataSection, folder: Path) -> contextlib.AbstractContextManager[None]:
     own = ".py:" in section.source and folder.is_dir()
     return contextlib.chdir(folder) if own else contextlib.nullcontext()
+
+
+def _refuse_tree(arrays: Arrays, source: str, *, own_model: bool) -> None:
+    """Refuse several inputs for a built-in family, which takes one array."""
+    if isinstance(arrays.x, Tree) and not own_model:
+        received = f"several inputs, x{', x'.join(arrays.x.paths())}, from {source}"
+        raise refusal(
+            "source", received, f"one array, or a model of your own ({targets.OWN_MODEL})"
+        )
+
+
+def _units(y: Any, coding: targets.Coding) -> Units | None:
+    return units.fit(y) if coding.task == "regression" and y.ndim < 3 else None
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
@@ -221,13 +268,24 @@ def _over_borders(
     return [said] if lost else []
 
 
-def _part(
-    arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, own: Pair | None
-) -> Part:
-    x, y = own if own is not None else (some(arrays.x, rows), arrays.y[rows])
+def _part(arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, name: str) -> Part:
+    """Return a part: some rows of the source, or a part that the source has itself."""
+    own = {"validation": arrays.validation, "test": arrays.test}.get(name)
+    weights = arrays.weights.get("training" if own is None else name)
+    if own is None:
+        x, y = samples.some(arrays.x, rows), arrays.y[rows]
+        weights = None if weights is None else weights[rows]
+    else:
+        x, y = own
+    return Part(x, coding.apply(y), _given(arrays, y), weights)
+
+
+def _given(arrays: Arrays, y: Any) -> Any:
+    """Return targets in the user's form, for a model of one's own; None for any other."""
+    if isinstance(y, Tree):
+        return y
     as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
-    given = y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
-    return Part(x, coding.apply(y), given)
+    return y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
 
 
 def _whole(arrays: Arrays, section: DataSection) -> list[str]:
@@ -235,6 +293,8 @@ def _whole(arrays: Arrays, section: DataSection) -> list[str]:
 
     Pictures are scaled nonetheless.
     """
+    if isinstance(arrays.x, Tree):
+        return ["several inputs: the model gets them as they are, not normalised"]
     looked_up = arrays.own and not sparse.issparse(arrays.x) and arrays.x.ndim < 4
     if section.normalize != "auto" or not looked_up or arrays.x.dtype.kind not in "iu":
         return []

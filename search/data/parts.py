@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import arrays, preparation, texts, words
+from studyhall.search.data import arrays, preparation, texts, trees, words
 from studyhall.search.data.arrays import Samples
 from studyhall.search.data.splits import Labels, Rows
+from studyhall.search.data.trees import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +24,16 @@ class Part:
         y: int32 (N,) class numbers, float32 (N, k) labels, or float32 (N,) or (N, …) values.
         given: (N, …) targets in the form of the user's own source, for a model that the user's
             code compiles; None if every model takes `y`.
+        weights: float32 (N,) weights of the samples in the loss, or a tree of these; None: all 1.
         tokens: the words of texts; None for other samples.
+
+    Samples and targets may be trees of arrays, too.
     """
 
     x: Samples
-    y: NDArray[Any]
-    given: NDArray[Any] | None = None
+    y: Any
+    given: Any = None
+    weights: Any = None
     tokens: words.Tokens | None = None
 
     def __len__(self) -> int:
@@ -39,8 +44,9 @@ class Part:
         start, stop = int(rows[0]), int(rows[0]) + len(rows)
         some = slice(start, stop) if np.array_equal(rows, np.arange(start, stop)) else rows
         given = None if self.given is None else self.given[some]
+        weights = None if self.weights is None else self.weights[some]
         tokens = None if self.tokens is None else self.tokens.take(some)
-        return Part(arrays.some(self.x, some), self.y[some], given, tokens)
+        return Part(arrays.some(self.x, some), self.y[some], given, weights, tokens)
 
     def split(self) -> "Part":
         """Return the same texts, split into words; any other samples as they are."""
@@ -53,8 +59,24 @@ def joined(first: Part, second: Part) -> Part:
     """Concatenate the samples of both parts."""
     given = None
     if first.given is not None and second.given is not None:
-        given = np.concatenate((first.given, second.given))
-    return Part(arrays.joined(first.x, second.x), np.concatenate((first.y, second.y)), given)
+        given = trees.joined(first.given, second.given)
+    x, y = arrays.joined(first.x, second.x), trees.joined(first.y, second.y)
+    return Part(x, y, given, _weights(first, second))
+
+
+def _weights(first: Part, second: Part) -> Any:
+    """Return the weights of both parts; samples of a part without weights count as 1."""
+    known = [part.weights for part in (first, second) if part.weights is not None]
+    if not known:
+        return None
+    pair = [_ones(known[0], len(p)) if p.weights is None else p.weights for p in (first, second)]
+    return trees.joined(*pair)
+
+
+def _ones(like: Any, count: int) -> Any:
+    if isinstance(like, Tree):
+        return Tree(trees.mapped(lambda leaf: _ones(leaf, count), like.nested))
+    return np.ones((count, *like.shape[1:]), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +132,15 @@ class Fold:
         tokens = part.split().tokens
         assert tokens is not None, "no texts"
         return self.vocabulary.encoded(tokens, most, length)
+
+    @property
+    def size(self) -> int:
+        """The number of training samples."""
+        return len(self.train_rows)
+
+    def few(self, count: int) -> Part:
+        """Return some training samples."""
+        return self.pool.rows(self.train_rows[:count])
 
     def __iter__(self) -> Iterator[Part]:
         return iter((self.train, self.validation))

@@ -16,6 +16,7 @@ from scipy import sparse
 from studyhall.search.data.arrays import Samples
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.rows_on_disk import RowsOnDisk
+from studyhall.search.data.trees import Tree
 
 Floats = NDArray[np.float64]
 Kind = Literal["none", "standard", "scale"]
@@ -51,6 +52,8 @@ class Preparation:
 
         Sparse rows stay sparse; rows on disk stay there, and are normalised as they are read.
         """
+        if isinstance(x, Tree):
+            return x
         if isinstance(x, RowsOnDisk):
             return x.prepared(self.apply, np.float32)
         if self.kind == "none":
@@ -137,11 +140,13 @@ def fit(
             stands for missing numbers.
 
     Raises:
-        DataError: sparse rows with "standard" or "scale", which would make them dense.
+        DataError: "standard" or "scale" for sparse rows, which it would make dense, or for a tree,
+            of which only the user's model knows how each part is to be normalised.
     """
-    if sparse.issparse(x):
+    if sparse.issparse(x) or isinstance(x, Tree):
         if normalize not in ("auto", "none"):
-            raise refusal("normalize", f'"{normalize}"', '"none" for multi-hot rows')
+            which = "several inputs" if isinstance(x, Tree) else "multi-hot rows"
+            raise refusal("normalize", f'"{normalize}"', f'"none" for {which}')
         return Preparation()
     if x.dtype == object:  # texts, of which models get word numbers
         return Preparation()

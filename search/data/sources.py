@@ -25,6 +25,7 @@ from studyhall.search.data.errors import DataError, problem, refusal
 from studyhall.search.data.picture import Style
 from studyhall.search.data.row_places import Place
 from studyhall.search.data.sql import Query
+from studyhall.search.data.stream_parts import Streams
 from studyhall.search.data.table_origins import Origin
 from studyhall.search.data.table_patterns import Files
 from studyhall.search.data.tables import Roles
@@ -39,12 +40,15 @@ COLLECTIONS = {"sklearn": sklearn_sets, "keras": keras_sets}
 CALL = re.compile(r"(?P<name>\w+)\s*(\((?P<arguments>.*)\))?", re.DOTALL)
 
 
-def read(section: DataSection, folder: Path, *, texts: bool = False) -> Arrays:
-    """Read the samples of a study's source.
+def read(
+    section: DataSection, folder: Path, *, own_model: bool = False, texts: bool = False
+) -> Arrays | Streams:
+    """Read the samples of a study's source; those of streams are left where they are.
 
     Args:
         section: the `[data]` table.
         folder: the study file's folder, to which paths are relative.
+        own_model: the user's own function builds the model, so that streams may stay what they are.
         texts: read the texts of a folder or a table's column, not pictures or all columns.
 
     Raises:
@@ -61,7 +65,10 @@ def read(section: DataSection, folder: Path, *, texts: bool = False) -> Arrays:
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
-        arrays = user_data.read(section.source, folder)
+        found = user_data.read(section.source, folder, own_model=own_model)
+        if isinstance(found, Streams):
+            return found
+        arrays = found
     return checked(arrays, section.source, section.image_size)
 
 

@@ -6,11 +6,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from studyhall.search.data import trees
 from studyhall.search.data.arrays import Targets, flat
 from studyhall.search.data.errors import refusal, shortened
+from studyhall.search.data.trees import Tree
 
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Task = Literal["binary", "multiclass", "multilabel", "regression", "as given"]
 
+OWN_MODEL = '[model] family = "my_model.py:build"'
 LOST = 0.01  # largest acceptable rounding error of float32, as a share of the targets' deviation
 LARGEST = 1e15  # deviation of targets, whose squares float32 must hold; and its inverse
 FEW = 20  # up to this many different whole numbers are classes, whatever their values
@@ -22,19 +25,20 @@ class Coding:
     """The coding of one source's targets for Keras.
 
     Attributes:
-        task: binary, multiclass, multilabel or regression.
+        task: binary, multiclass, multilabel, regression; or as given, for several targets.
         classes: names of the classes or labels; empty for regression.
-        outputs: units of the output layer; 1 for two classes (sigmoid).
+        outputs: units of the output layer; 1 for two classes (sigmoid). For several targets a tree
+            with those of each.
         labels: the source's class labels in the order of `classes`; None for multilabel and
             regression.
     """
 
     task: Task
     classes: tuple[str, ...]
-    outputs: int
+    outputs: Any
     labels: NDArray[Any] | None = None
 
-    def apply(self, y: Targets) -> NDArray[Any]:
+    def apply(self, y: Any) -> Any:
         """Code targets: int32 (N,) class numbers; float32 (N, k) labels, or (N,) or (N, …) values.
 
         Args:
@@ -43,6 +47,8 @@ class Coding:
         Raises:
             DataError: a class label that does not occur in the training data.
         """
+        if isinstance(y, Tree):
+            return y
         y = flat(y)
         if self.labels is None:
             return y.astype(np.float32)
@@ -80,7 +86,7 @@ AS_CODED = Given()
 
 def given(y: Targets, coded: Coding) -> Given:
     """Return the form of targets as they are, for code that gets them back from coded ones."""
-    if y.dtype.kind not in "biuf":  # no loss takes text
+    if isinstance(y, Tree) or y.dtype.kind not in "biuf":  # no loss takes text
         return AS_CODED
     shape, kind = y.shape[1:], np.dtype(np.float32) if y.dtype.kind == "f" else y.dtype
     if coded.labels is None:
@@ -114,6 +120,8 @@ def coding(
     Raises:
         DataError: targets that don't fit the task, a single class, or a single value.
     """
+    if isinstance(y, Tree):
+        return _several(y, task, key, own_model=own_model)
     y = flat(y)
     if y.ndim > 2:
         _many_axes(y, task, key, own_model=own_model)
@@ -126,12 +134,33 @@ def coding(
     return _classification(y, names, key)
 
 
+def _several(y: Tree, task: str, key: str, *, own_model: bool) -> Coding:
+    """Leave several targets as they are; only the user's model knows what they are."""
+    received = f"several targets, {y.described()}"
+    if not own_model:
+        raise refusal(key, received, f"one, or a model of your own ({OWN_MODEL})")
+    if task != "auto":
+        raise refusal("task", f'"{task}" for {received}', '"auto"')
+    return Coding("as given", (), trees.mapped(_outputs, y.nested))
+
+
+def _outputs(leaf: Targets) -> int:
+    """Return how many outputs a target needs: one for each class, or each value."""
+    leaf = flat(leaf)
+    if leaf.ndim > 1:
+        return int(leaf.shape[-1])
+    if _kind(leaf) == "regression":
+        return 1
+    classes = len(np.unique(leaf))
+    return 1 if classes <= 2 else classes
+
+
 def _many_axes(y: Targets, task: str, key: str, *, own_model: bool) -> None:
     """Check targets of more than two axes (sequences, masks): only the user's model knows them."""
     received = f"targets of shape {y.shape}"
     if not own_model:
         wanted = "one or several values per sample, or a model of your own"
-        raise refusal(key, received, f'{wanted} ([model] family = "my_model.py:build")')
+        raise refusal(key, received, f"{wanted} ({OWN_MODEL})")
     if task not in ("auto", "regression"):
         raise refusal("task", f'"{task}" for {received}', '"auto" or "regression"')
 
@@ -148,6 +177,8 @@ def _kind(y: Targets) -> str:
 
 def notes(y: Targets, task: str) -> list[str]:
     """Return a sentence if floats are taken for classes because all are whole numbers."""
+    if isinstance(y, Tree):
+        return ["several targets: the model gets them as they are; there are no scores by class"]
     y = flat(y)
     if task != "auto" or y.ndim > 1 or y.dtype.kind != "f" or _zeros_and_ones(y) or not _few(y):
         return []

@@ -1,41 +1,105 @@
-"""Sources that are the user's own functions, such as `my_data.py:load`."""
+"""Sources that are the user's own functions, such as `my_data.py:load`.
 
-from collections.abc import Callable
+They return what Keras' `fit` takes: arrays, or lists and dicts of them, with weights or without.
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from studyhall.search.data import datasets, source_check
-from studyhall.search.data.arrays import Arrays, Pair
+from studyhall.search.data import datasets, rows_on_disk, source_check, streams, trees
+from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, refusal
+from studyhall.search.data.stream_parts import Streams
+from studyhall.search.data.trees import Tree
 from studyhall.spaces import user_code
 
 EXPECTED = (
-    "(x, y), or ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"
-    " or tf.data.Datasets in their place"
+    "(x, y), ((x, y), (x_test, y_test)), or three such pairs for training, validation and test,"
+    " or streams in their place (tf.data.Dataset, PyDataset, a function that returns batches);"
+    " sample weights may follow y"
 )
-PAIRS = 3
+NAMES = {  # of the parts, by their number
+    1: ("training",),
+    2: ("training", "test"),
+    3: ("training", "validation", "test"),
+}
 
 
-def read(reference: str, folder: Path) -> Arrays:
-    """Call the user's function and return its arrays.
+class Triple(NamedTuple):
+    """A part of what the user's function returns.
+
+    Attributes:
+        x, y: samples and targets, each an array or a `Tree`.
+        weights: of the samples, or None.
+    """
+
+    x: Any
+    y: Any
+    weights: Any = None
+
+
+def read(reference: str, folder: Path, *, own_model: bool = False) -> Arrays | Streams:
+    """Call the user's function and return its arrays, or its streams.
+
+    Three streams for a model of the user's stay streams; fewer are read, as they must be split.
 
     Args:
         reference: `my_data.py:load`.
         folder: the study file's folder.
+        own_model: the user's own function builds the model.
 
     Raises:
         DataError: there is no such function, or it returns something unexpected.
         UserCodeError: the user's code raises; its exception is the cause.
     """
     found = user_code.call(_function(reference, folder))
-    pairs = [_pair(part, reference) for part in _parts(found)]
-    if not 1 <= len(pairs) <= PAIRS:
+    listed = _parts(found, reference)
+    if len(listed) not in NAMES:
         raise _wrong(reference, found)
-    validation = pairs[1] if len(pairs) == PAIRS else None
-    test = pairs[-1] if len(pairs) > 1 else None
-    return Arrays(*pairs[0], validation=validation, test=test, own=True)
+    named = dict(zip(NAMES[len(listed)], listed, strict=True))
+    if own_model and len(named) == len(NAMES) and streams.is_stream(named["training"]):
+        return Streams({name: _kept(part, reference) for name, part in named.items()}, reference)
+    by_name = {name: _triple(part, reference) for name, part in named.items()}
+    read = [name for name, part in named.items() if streams.is_stream(part)]
+    pairs = {name: (part.x, part.y) for name, part in by_name.items()}
+    weights = {name: p.weights for name, p in by_name.items() if p.weights is not None}
+    return Arrays(
+        *pairs["training"],
+        validation=pairs.get("validation"),
+        test=pairs.get("test"),
+        weights=weights,
+        own=True,
+        notes=_read_notes(read, by_name, own_model=own_model),
+    )
+
+
+def _read_notes(
+    names: list[str], parts: Mapping[str, Triple], *, own_model: bool
+) -> tuple[str, ...]:
+    """Return a sentence on streams that were read as a whole, and why."""
+    if not names:
+        return ()
+    sizes = " and ".join(f"{len(parts[name].y)} {name} samples" for name in names)
+    why = (
+        "to be split: three streams, for training, validation and test, stay streams"
+        if own_model
+        else "as a built-in family needs arrays"
+    )
+    return (f"{sizes} were read from streams into memory, {why}",)
+
+
+def _kept(part: Any, reference: str) -> Any:
+    """Return a stream, or a part of arrays beside streams."""
+    if streams.is_stream(part):
+        if streams.is_dataset(part):
+            datasets.check_stream(part, reference)
+        return streams.of(part, reference)
+    triple = _triple(part, reference)
+    known = (triple.x, triple.y) if triple.weights is None else (*triple,)
+    return streams.arrays_of(tuple(map(trees.plain, known)), reference)
 
 
 def _function(reference: str, folder: Path) -> Callable[[], Any]:
@@ -47,22 +111,62 @@ def _function(reference: str, folder: Path) -> Callable[[], Any]:
         raise source_check.no_function(reference, error) from None
 
 
-def _parts(found: Any) -> list[Any]:
-    """Return the pairs and datasets in the function's result; a plain (x, y) is one pair."""
-    if datasets.is_dataset(found):
+def _parts(found: Any, reference: str) -> list[Any]:
+    """Return the parts and datasets in the function's result; a plain (x, y) is one part.
+
+    A tuple is a part, so several inputs are a list or a dict.
+    """
+    _refuse_iterators(found, reference)
+    if streams.is_stream(found):
         return [found]
     if not isinstance(found, (tuple, list)):
         return []
-    nested = all(datasets.is_dataset(part) or isinstance(part, tuple) for part in found)
+    nested = all(streams.is_stream(part) or isinstance(part, tuple) for part in found)
     return list(found) if nested else [found]
 
 
-def _pair(part: Any, reference: str) -> Pair:
-    if datasets.is_dataset(part):
-        return datasets.read(part, reference)
-    if not isinstance(part, (tuple, list)) or len(part) != 2:
+def _refuse_iterators(found: Any, reference: str) -> None:
+    """Refuse generators, which can be read only once."""
+    for part in found if isinstance(found, (tuple, list)) else [found]:
+        if hasattr(part, "__next__"):
+            received = f"a {type(part).__name__} from {reference}, which can be read only once"
+            raise refusal("source", received, "the function that makes it, without calling it")
+
+
+def _triple(part: Any, reference: str) -> Triple:
+    if streams.is_stream(part):
+        return Triple(*map(_read, _whole(part, reference)))
+    if not isinstance(part, (tuple, list)) or len(part) not in (2, 3):
         raise _wrong(reference, part)
-    return part[0], _column(part[1])
+    x, y, *weights = part
+    rows = _count(x)
+    y = _nested(y, rows)
+    x = _nested(x, len(y) if hasattr(y, "__len__") else None)
+    return Triple(x, _column(y), *(_nested(each, rows) for each in weights))
+
+
+def _whole(part: Any, reference: str) -> tuple[Any, ...]:
+    """Read a stream as a whole."""
+    limit = rows_on_disk.memory_limit()
+    if streams.is_dataset(part):
+        return datasets.read(part, reference, limit)
+    return streams.whole(streams.of(part, reference), reference, limit)
+
+
+def _read(found: Any) -> Any:
+    return Tree(found) if trees.is_nested(found) else found
+
+
+def _count(x: Any) -> int | None:
+    """Return the number of samples if x is an array, or several inputs."""
+    first = next((leaf for _, leaf in trees.leaves(x)), None) if trees.is_nested(x) else x
+    shape = getattr(first, "shape", ())
+    return int(shape[0]) if shape else None
+
+
+def _nested(found: Any, rows: int | None) -> Any:
+    """Return a list or dict of arrays as a tree; arrays of another length in a list are rows."""
+    return Tree(found) if trees.is_nested(found, rows) else found
 
 
 def _column(y: Any) -> Any:

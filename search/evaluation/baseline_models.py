@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Fold
-from studyhall.search.study_file.losses import BINARY, MULTICLASS, MULTILABEL, REGRESSION
+from studyhall.search.data.trees import Tree
+from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
 GUESS, LINEAR, TREES = "guessing", "linear", "trees"
 MOST_VALUES = 10_000_000  # training samples × features × outputs × folds: trees take about 7 s
@@ -46,12 +47,14 @@ class Setting:
 
 def missing(name: str, data: Data) -> str:
     """Return the reason why a baseline is not computed for these data; empty if it is."""
-    x, outputs = data.train.x, max(data.outputs, 1)
+    if why := _is_no_table(data):
+        return why
+    x, outputs = data.train.x, max(data.outputs or 1, 1)
     if data.train.y.ndim > SAMPLE_AXES:
         return "targets of more than two axes"
     if name == GUESS:
         return ""
-    if data.split.pool.tokens is not None:
+    if data.train.tokens is not None:
         return "texts"
     if len(x.shape) > SAMPLE_AXES + 1:
         return "pictures"
@@ -61,6 +64,15 @@ def missing(name: str, data: Data) -> str:
     if values > MOST_VALUES:
         return f"{values / 1e6:,.0f} million values to learn from, more than {MOST_VALUES // 10**6}"
     return ""
+
+
+def _is_no_table(data: Data) -> str:
+    """Return why nothing at all can be learned beside the user's own model; empty if it can."""
+    if data.streams:
+        return "a stream"
+    if isinstance(data.train.x, Tree) or data.task == AS_GIVEN:
+        return "several inputs or targets"
+    return "" if data.train.weights is None else "samples with weights"
 
 
 def fitted(name: str, data: Data, fold: Fold, setting: Setting) -> Predict:

@@ -21,7 +21,7 @@ from studyhall.search.study import record
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
 from studyhall.search.trial.modelling import Blueprint
-from studyhall.spaces import own_classes
+from studyhall.spaces import own_classes, shapes
 from studyhall.storage.artifacts import artifact_store, atomic_files, bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries.records import TrialRecord
@@ -136,7 +136,7 @@ def _content(
         "parameters": winner.attributes["parameters"],
         "task": loaded.task,
         "classes": list(loaded.classes),
-        "input_shape": list(loaded.input_shape),
+        "input_shape": shapes.mapped(list, loaded.input_shape),
         "features": list(loaded.columns),
         "texts": _of_texts(plan, winner),
         "outputs": loaded.outputs,

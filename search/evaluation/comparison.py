@@ -16,9 +16,8 @@ from studyhall.search.display import curves, words
 from studyhall.search.evaluation import significance, winner
 from studyhall.search.evaluation.significance import MeanDifference
 from studyhall.search.study import record
-from studyhall.search.study_file import objectives
+from studyhall.search.study_file import objectives, own_code
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.own_code import is_own
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -139,8 +138,8 @@ def _loss(side: Side) -> tuple[str, ...]:
     """Return the loss that was minimised; a loss of the user's own is identified by its code."""
     own = side.trial.attributes.get("own_loss", "")
     named = own or side.study.config["file"]["training"]["loss"]
-    unknown = named == "unknown" or is_own(named)
-    return (named, *(side.study.config["inspection"]["code"].values() if unknown else ()))
+    unknown = named == "unknown" or any(map(own_code.is_own, own_code.each_of(named)))
+    return (str(named), *(side.study.config["inspection"]["code"].values() if unknown else ()))
 
 
 def _side(db: Database, name: str) -> Side:

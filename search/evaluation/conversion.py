@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data import loading
 from studyhall.search.data.parts import Fold
+from studyhall.search.data.trees import Tree
 from studyhall.search.evaluation import best, proof, proof_result, reloading
 from studyhall.search.evaluation.formats import FORMATS
 from studyhall.search.evaluation.reloading import NotProvenError
@@ -27,6 +28,7 @@ from studyhall.search.evaluation.valuation import Valuation
 from studyhall.search.process import wire
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.losses import AS_GIVEN
 from studyhall.search.trial import exporting, failures, modelling
 from studyhall.storage.artifacts.atomic_files import reported
 from studyhall.storage.database import Database
@@ -51,6 +53,9 @@ def of_study(db: Database, study: Study, number: int | None = None) -> Conversio
     stored = record.stored(study)
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
     plan = modelling.blueprint(stored.file, loaded, stored.folder)
+    if isinstance(loaded.train.x, Tree) or loaded.task == AS_GIVEN:
+        received = f'study "{study.name}": received a model of several inputs or targets'
+        raise ConfigError([f"--format: {received}, expected one of each; it is exported as .keras"])
     fold: Fold = loaded.folds[trial.attributes["model_fold"]]
     model = _loaded(study, plan, trial)
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Part
+from studyhall.search.data.stream_parts import StreamPart
 from studyhall.search.evaluation import scores
 from studyhall.search.evaluation.scores import Scores
-from studyhall.search.study_file.losses import BINARY, MULTICLASS, REGRESSION
+from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS, REGRESSION
 from studyhall.search.trial import exporting
 from studyhall.search.trial.forms import Form
 
@@ -34,6 +35,14 @@ def scored(data: Data, form: Form, loss: Any, part: Part, outputs: NDArray[Any])
     if reason:
         return {"task": data.task, "samples": len(part), "no_scores": reason}
     return scores.scores(data.task, data.classes, part.y, predicted)
+
+
+def unknown(data: Data, part: Any) -> Scores:
+    """Return why there are no scores of several targets, or of a stream."""
+    what = "the data are a stream with" if data.streams else "there are several"
+    reason = f"{what} targets, which only your code can interpret"
+    size = {} if isinstance(part, StreamPart) else {"samples": len(part)}
+    return {"task": AS_GIVEN, **size, "no_scores": reason}
 
 
 def _unlike(data: Data, y: NDArray[Any], outputs: NDArray[Any]) -> str | None:

@@ -73,6 +73,8 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """
     if card.get("texts") is not None:
         return _texts(source, card["texts"]["column"])
+    if not all(isinstance(size, int) for size in card["input_shape"]):
+        raise _refused(Path("predict"), "a model of several inputs", "one; call it in Python")
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
     if not isinstance(source, np.ndarray | list):

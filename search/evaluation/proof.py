@@ -120,7 +120,8 @@ def _failed(
 ) -> dict[str, Any]:
     """Return details for a failed proof: changes of data or code, and a trial that is proven."""
     code = inspection.code_fingerprints(stored.file, stored.folder)
-    now = inspection.Inspection(plan.data.fingerprint, code)
+    streams = {"streams": dict(plan.data.streams)}
+    now = inspection.Inspection(plan.data.fingerprint, code, streams)
     return {
         "changed": inspection.differing(stored.inspection, now),
         "instead": _instead(db, study, plan, found),
@@ -195,12 +196,12 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
         )
         if not math.isfinite(reloaded):
             raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
-        predicted = exporting.predict(model, fold.validation.x)
+        scores, _ = valuation.scored(model, fold.validation)
     return {
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
         "tolerance": allowed,
-        "scores": valuation.scores(fold.validation, predicted),
+        "scores": scores,
     }
 
 

@@ -107,7 +107,7 @@ def _anew(trial: Saved, plan: Blueprint, objects: ArtifactStore) -> Reloaded:
     path = _file(objects, trial)
     try:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
-        made = modelling.build(plan, fixed, len(plan.data.train))
+        made = modelling.build(plan, fixed, plan.data.split.size)
         built, shape = made.model, made.form.samples or plan.data.input_shape
         preparation = plan.data.folds[trial.attributes["model_fold"]].preparation
         model = exporting.with_preparation(built, preparation, shape)

@@ -6,6 +6,7 @@ Keras: they will not be registered where the exported model is loaded.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,9 +25,11 @@ from studyhall.search.evaluation import best, reloading, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.process import quiet
 from studyhall.search.process.patience import TooLong, at_most
+from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
+from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import best_model, exporting, failures, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
 from studyhall.spaces import hyperparameters, user_code
@@ -35,6 +38,7 @@ from studyhall.spaces.legal import Scalar
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 
 SAMPLES = 8
+NOT_BY_THE_MODEL = (objectives.LOSS, *objectives.AT_THE_END)
 LONGEST_S = 20.0  # longest delay of a launch by this test, in seconds
 CLOSE = 1e-2  # share of the largest output: rounding is less, and another model differs by more
 
@@ -53,7 +57,7 @@ def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[st
     study = quiet.optuna_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(dict(params))
     trial = study.ask()
-    return modelling.build(plan, trial, len(plan.data.train)), trial.params
+    return modelling.build(plan, trial, plan.data.split.size), trial.params
 
 
 def refuse(file: StudyFile, data: Data, folder: Path) -> None:
@@ -96,10 +100,12 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
     built, chosen = drawn(plan, params)
     if built.callbacks is not None:
         built.callbacks()  # so that what they are not is said before anything is trained
-    _shift(built.model)
     fold = plan.data.folds[0]
-    few = fold.pool.rows(fold.train_rows[:SAMPLES])
-    prepared = exporting.dense(forms.pair(fold, few, built.form, len(plan.data.classes))[0])
+    few = fold.few(SAMPLES)
+    pair = forms.pair(fold, few, built.form, len(plan.data.classes))
+    _check_objectives(plan, built, pair)
+    _shift(built.model)
+    prepared = exporting.dense(pair[0])
     expected = [user_code.call(partial(built.model, training=False), prepared) for _ in range(2)]
     problems = []
     doubles = backend.doubles(needed=exporting.needs_doubles(plan.data))
@@ -120,6 +126,25 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
                 return _words(loaded, plan, problems)
             problems.append("its saved model gives different outputs when loaded")
     raise _refusal(plan, problems[0])
+
+
+def _check_objectives(plan: Blueprint, built: Built, pair: tuple[Any, ...]) -> None:
+    """Check that a model of the user's measures every objective, as far as callbacks don't.
+
+    Raises:
+        ConfigError: it does not; the message lists what it measures.
+    """
+    measured = [name for name in plan.objectives if name not in NOT_BY_THE_MODEL]
+    if plan.builder is None or not measured or built.callbacks is not None:
+        return
+    x, y, *weights = pair
+    found = user_code.call(
+        partial(built.model.test_on_batch, exporting.dense(x), y, *weights, return_dict=True)
+    )
+    names = {f"val_{name}" for name in found}
+    for name in map(objectives.recorded, measured):
+        if name not in names:
+            raise ConfigError([str(UnknownMetric(name, sorted(names)))])
 
 
 def _saved(plan: Blueprint, objects: ArtifactStore, built: Built, params: dict[str, Any]) -> _Saved:
@@ -158,6 +183,11 @@ def _shift(model: keras.Model) -> None:
 
 
 def _alike(one: Any, other: Any) -> bool:
+    pairs = zip(*map(keras.tree.flatten, (one, other)), strict=True)
+    return all(itertools.starmap(_same, pairs))
+
+
+def _same(one: Any, other: Any) -> bool:
     first, second = (np.asarray(keras.ops.convert_to_numpy(each), float) for each in (one, other))
     return first.shape == second.shape and _close(first, second)
 

@@ -50,13 +50,33 @@ class Trial:
         pass
 
 
+def shaped(found):
+    """Return the shape of the input as a tuple; of several inputs a dict or a list of shapes."""
+    if isinstance(found, dict):
+        return {{name: shaped(each) for name, each in found.items()}}
+    if all(isinstance(size, int) for size in found):
+        return tuple(found)
+    return [shaped(each) for each in found]
+
+
+def inputs(shape):
+    """Return Keras inputs of these shapes."""
+    if isinstance(shape, tuple):
+        return keras.Input(shape)
+    if isinstance(shape, dict):
+        return {{name: inputs(each) for name, each in shape.items()}}
+    return [inputs(each) for each in shape]
+
+
 def load():
     """Return the model, which takes raw samples: call it, or its predict_on_batch."""
     keras.config.set_dtype_policy(CARD["precision"])
-    shape, prepared = tuple(CARD["input_shape"]), CARD["preparation"]
+    shape, prepared = shaped(CARD["input_shape"]), CARD["preparation"]
     built = {module}.{function}(Trial(), shape, CARD["outputs"])
-    built(keras.Input(shape))
+    built(inputs(shape))
     built.load_weights(FOLDER / "model.weights.h5")
+    if not isinstance(shape, tuple):
+        return built
     raw = keras.Input(shape, dtype=prepared.get("dtype", "float32"))
     found = raw
     if prepared["kind"] != "none":

@@ -14,11 +14,14 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from studyhall.search.data import trees
 from studyhall.search.data.parts import Fold, Part
+from studyhall.search.data.stream_parts import StreamPart
 from studyhall.search.evaluation import model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
-from studyhall.search.training import batches, model_losses
+from studyhall.search.study_file.losses import AS_GIVEN
+from studyhall.search.training import feeding, fit_input, model_losses
 from studyhall.search.training.batching import validation_batch
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.feeding import Samples
@@ -26,6 +29,8 @@ from studyhall.search.training.keras_fit import VALIDATION_BATCH
 from studyhall.search.trial import exporting, forms, modelling
 from studyhall.search.trial.modelling import Blueprint, Built
 from studyhall.storage.queries.records import TrialRecord
+
+Batch = tuple[Any, ...]  # targets, predictions[, weights]
 
 
 class ValuationError(RuntimeError):
@@ -43,7 +48,7 @@ class Valuation:
     def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
         self.plan = plan
-        self.built: Built = modelling.build(plan, fixed, len(plan.data.train))
+        self.built: Built = modelling.build(plan, fixed, plan.data.split.size)
 
     @property
     def loss(self) -> Any:
@@ -94,14 +99,20 @@ class Valuation:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
 
+    def scored(self, model: keras.Model, part: Part) -> tuple[Scores, Any]:
+        """Return the scores of a model for a part, and its outputs; None for several targets."""
+        if self.plan.data.task == AS_GIVEN:
+            return model_scores.unknown(self.plan.data, part), None
+        outputs = exporting.predict(model, part.x)
+        return self.scores(part, outputs), outputs
+
     def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
         """Return scores on the test set, and the samples with the worst predictions.
 
         If the outputs can't be scored, return the value of the study's first objective instead.
         """
         data, part = self.plan.data, self.plan.data.test
-        outputs = exporting.predict(model, part.x)
-        found = self.scores(part, outputs)
+        found, outputs = self.scored(model, part)
         if "no_scores" in found:
             value = self.value(model, fold, part)
             return {**found, "objective": self.plan.objectives[0], "value": value}, []
@@ -123,58 +134,73 @@ class Valuation:
         metrics = model_losses.metrics_of(self.built.model)
         return {} if metrics is None else measured(metrics, self._batches(model, part))
 
-    def _batches(self, model: keras.Model, part: Part) -> Iterator[tuple[Any, Any]]:
-        """Yield batches of targets and predictions, in order."""
+    def _batches(self, model: keras.Model, part: Any) -> Iterator[Batch]:
+        """Yield batches of targets, predictions and weights, in order."""
+        if isinstance(part, StreamPart):
+            return _read(model, part)
         return self._pairs(
             part, lambda some: model(exporting.taken(model, part.x[some]), training=False)
         )
 
-    def _pairs(self, part: Part, predicted: Callable[[slice], Any]) -> Iterator[tuple[Any, Any]]:
-        """Yield targets of some samples and what is predicted of these, as in a validation."""
+    def _pairs(self, part: Part, predicted: Callable[[slice], Any]) -> Iterator[Batch]:
+        """Yield targets, what is predicted of these samples, and weights, as in a validation."""
         size = validation_batch(self.built.model) or exporting.BATCH
-        y = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        whole = forms.targets(part, self.built.form, len(self.plan.data.classes))
+        y = keras.tree.lists_to_tuples(whole) if keras.tree.is_nested(whole) else whole
         for start in range(0, len(part), size):
             some = slice(start, start + size)
-            yield keras.ops.convert_to_tensor(y[some]), predicted(some)
+            weights = () if part.weights is None else (trees.plain(part.weights[some]),)
+            given = keras.tree.map_structure(lambda leaf, some=some: leaf[some], (y, *weights))
+            target, *weight = keras.tree.map_structure(keras.ops.convert_to_tensor, given)
+            yield target, predicted(some), *weight
 
     def _evaluated(self, name: str, model: keras.Model, fold: Fold, part: Part) -> float:
         """Return a value from `evaluate` of the trial's model with the reloaded weights."""
         own = self.built.model
         own.set_weights(_weights(model, own))
-        samples = Samples(*forms.pair(fold, part, self.built.form, len(self.plan.data.classes)))
+        pair = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
+        samples = Samples(*pair) if isinstance(pair, tuple) else pair
         size = validation_batch(own) or VALIDATION_BATCH
-        some = batches.of(samples, np.arange(samples.number), size, stream=True)
-        found = own.evaluate(some, verbose=0, return_dict=True)
+        some = fit_input.of(samples, size, stream=True).same()
+        with fit_input.ending():
+            found = own.evaluate(some, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
             raise ValuationError(f"{name} is no longer measured, only {known}")
         return float(found[name])
 
 
-def data_loss(loss: Any, batches: Iterable[tuple[Any, Any]]) -> float:
+def _read(model: keras.Model, part: StreamPart) -> Iterator[Batch]:
+    """Yield targets, predictions and weights of the batches of a stream."""
+    for x, y, *weights in fit_input.OfStream(part.stream):
+        yield y, model(x, training=False), *weights
+
+
+def data_loss(loss: Any, batches: Iterable[Batch]) -> float:
     """Return the mean loss over samples, without penalties.
 
     Args:
-        loss: function of targets and predictions, as Keras calls it in training.
-        batches: targets and predictions of each batch.
+        loss: function of targets, predictions and weights, as Keras calls it in training.
+        batches: targets, predictions and, if samples have them, weights of each batch.
     """
     total, samples = 0.0, 0
-    for y, predicted in batches:
-        total += float(keras.ops.mean(loss(y, predicted))) * len(y)
-        samples += len(y)
+    for y, predicted, *weights in batches:
+        count = feeding.rows_of(y)
+        total += float(keras.ops.mean(loss(y, predicted, *weights))) * count
+        samples += count
     return total / samples
 
 
-def measured(metrics: keras.metrics.Metric, batches: Iterable[tuple[Any, Any]]) -> dict[str, float]:
+def measured(metrics: keras.metrics.Metric, batches: Iterable[Batch]) -> dict[str, float]:
     """Return the metrics of predictions, by name.
 
     Args:
         metrics: metrics of a compiled model.
-        batches: targets and predictions of each batch.
+        batches: targets, predictions and, if samples have them, weights of each batch.
     """
     metrics.reset_state()
-    for y, predicted in batches:
-        metrics.update_state(y, predicted)
+    for y, predicted, *weights in batches:
+        metrics.update_state(y, predicted, *weights)
     return {name: float(keras.ops.mean(found)) for name, found in metrics.result().items()}
 
 

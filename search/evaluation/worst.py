@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from studyhall.search.data.trees import Tree
 from studyhall.search.evaluation.scores import BINARY, MULTICLASS, REGRESSION
 
 MOST = 12
@@ -55,7 +56,7 @@ def samples(
 
 def picture(x: Any, row: int) -> str | None:
     """Return a sample as base64 PNG; None unless samples have the shape (H, W, 1) or (H, W, 3)."""
-    if x.ndim != 4 or x.shape[-1] not in (1, 3):
+    if isinstance(x, Tree) or x.ndim != 4 or x.shape[-1] not in (1, 3):
         return None
     image = np.asarray(x[row], np.float64)
     # Stretched to the full range of grey, as the range of raw values is unknown.

@@ -123,7 +123,7 @@ class RetrainedModels(PartModels):
             TrialFailed: the share is too small.
         """
         try:
-            return len(self._retrainer.fold(part.fold, self._one.percent).train_rows)
+            return int(self._retrainer.fold(part.fold, self._one.percent).size)
         except DataError as error:
             raise TrialFailed(failures.one_line(error)) from error
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import optuna
 
 from studyhall.search.data import splits
-from studyhall.search.data.parts import Fold
+from studyhall.search.data.errors import refusal
+from studyhall.search.data.stream_parts import StreamFold
 from studyhall.search.training import engine
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.training import Training
@@ -34,7 +36,7 @@ class Retrainer:
     def training(self, trial: TrialRecord, seed: int, fold: int) -> Training:
         """Return the training of one fold, which has not begun yet."""
         engine.seed_everything(seed)
-        built = modelling.build(self.plan, fixed(trial), len(self.fold(fold).train_rows))
+        built = modelling.build(self.plan, fixed(trial), self.fold(fold).size)
         settings = modelling.settings(self.plan, built, seed)
         return self.engine(fold, built.form).training(built.model, settings)
 
@@ -47,7 +49,7 @@ class Retrainer:
             self._engines[key] = forms.engine(self.fold(fold, percent), form, classes)
         return self._engines[key]
 
-    def fold(self, fold: int, percent: int = 100) -> Fold:
+    def fold(self, fold: int, percent: int = 100) -> Any:
         """Return a fold with a share of its training set; its validation set is unchanged.
 
         Raises:
@@ -61,7 +63,7 @@ def fixed(trial: TrialRecord) -> optuna.trial.FixedTrial:
     return optuna.trial.FixedTrial(trial.params, trial.number)
 
 
-def share(fold: Fold, percent: int) -> Fold:
+def share(fold: Any, percent: int) -> Any:
     """The fold with some of its training samples, which are part of any larger share.
 
     Classes keep their proportions; groups stay whole, so that a share is as large as they allow.
@@ -70,8 +72,12 @@ def share(fold: Fold, percent: int) -> Fold:
         percent: of the training part.
 
     Raises:
-        DataError: too few samples for all classes, or too few groups.
+        DataError: too few samples for all classes, or too few groups; or the data are a stream.
     """
+    if percent == 100:
+        return fold
+    if isinstance(fold, StreamFold):
+        raise refusal("source", "a stream", "arrays, of which shares can be drawn")
     rows, labels = fold.train_rows, fold.train_labels
     for smaller in SMALLER:
         if smaller < percent:

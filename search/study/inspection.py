@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 OWN_FILE = ".py:"
 KERAS = "keras:"
+HASH = re.compile(r"[0-9a-f]{64}")
 LEAST_LOG_COSH = 0.03  # deviation of targets
 
 
@@ -38,8 +40,9 @@ class Inspection:
     Attributes:
         data: fingerprint of the arrays and their split (SHA-256, hex).
         code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; and
-            ``notes``, sentences on what was left out, changed or found twice in the data.
+        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; what
+            tells its streams from others; and ``notes``, sentences on what was left out, changed or
+            found twice in the data.
     """
 
     data: str
@@ -151,15 +154,19 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
         if OWN_FILE in file.data.source and not once:
             repeated.check(file, path, loaded, time.monotonic() - began)
         chosen, named = file.training, objectives.of_file(dict(file.study))
-        if file.model.is_own and loaded.train.y.ndim > 1:  # only the user's code can interpret them
+        many = loaded.task != losses.AS_GIVEN and loaded.train.y.ndim > 1
+        if file.model.is_own and many:  # only the user's code can interpret them
             named = []
         _check_log_cosh(chosen.loss, loaded)
-        if misfits := losses.problems(chosen.loss, chosen.metrics, loaded.task, named):
+        misfits = losses.problems(chosen.loss, chosen.metrics, loaded.task, named)
+        if chosen.loss_weights and loaded.task != losses.AS_GIVEN:
+            misfits.append("[training] loss_weights: received some for one target, expected none")
+        if misfits:
             raise ConfigError(misfits)
     return loaded
 
 
-def _check_log_cosh(loss: str, loaded: Data) -> None:
+def _check_log_cosh(loss: object, loaded: Data) -> None:
     """Refuse a loss that float32 can't compute for small differences: they vanish beside log 2."""
     units = loaded.units
     if loss == "log_cosh" and units is not None and units.deviation.min() < LEAST_LOG_COSH:
@@ -254,6 +261,24 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     raise RuntimeError(answer.stderr)
 
 
+def _of_streams(stored: Inspection, found: Inspection) -> list[str]:
+    """Return a line for each fact by which the streams of a study differ from those found now."""
+    before, now = (each.about.get("streams") or {} for each in (stored, found))
+    return [
+        f"[data] source: received a {part} stream with {fact} {_shown(now[part][fact])}, "
+        f"expected {_shown(expected)}, with which the study began"
+        for part in before
+        if part in now
+        for fact, expected in before[part].items()
+        if now[part][fact] != expected
+    ]
+
+
+def _shown(fact: Any) -> str:
+    text = "unknown" if fact is None else str(fact)
+    return text[:12] if HASH.fullmatch(text) else text[:200]
+
+
 def _kind(name: str) -> str:
     return "a function" if handover.is_handed(name) else "a file"
 
@@ -272,6 +297,8 @@ def differing(stored: Inspection, found: Inspection) -> list[str]:
         if found.code.get(name) != expected
     ]
     if found.data != stored.data:
+        lines += _of_streams(stored, found)
+    if found.data != stored.data and not _of_streams(stored, found):
         same = " (a function must always return the same data)" if found.code == stored.code else ""
         lines.append(
             f"[data] source: received data with fingerprint {found.data[:12]}, "

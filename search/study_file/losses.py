@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from studyhall.search.study_file import own_code
 from studyhall.spaces import spelling
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
+AS_GIVEN = "as given"  # several targets, or a stream: only the user's code can interpret them
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "binary_crossentropy": (BINARY, MULTILABEL),
@@ -41,18 +43,32 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 
 
+_FOR_ONE = {"loss": "one loss", "metrics": "a list"}
+
+
 def problems(
-    loss: str, metrics: str | list[str], task: str, named_objectives: Sequence[str] = ()
+    loss: str | Mapping[str, str],
+    metrics: str | list[str] | Mapping[str, str | list[str]],
+    task: str,
+    named_objectives: Sequence[str] = (),
 ) -> list[str]:
     """Return a line for each loss, metric or objective that doesn't fit the task of the data.
 
     Args:
         loss, metrics: ``[training]`` of a checked study file; ``auto`` and the user's own always
             fit.
-        task: binary, multiclass, multilabel or regression.
+        task: binary, multiclass, multilabel or regression; of targets as given nothing is known.
         named_objectives: ``[study] objective``; names outside of `METRICS` are not checked.
     """
+    if task == AS_GIVEN:
+        return []
+    if tables := [key for key, value in (("loss", loss), ("metrics", metrics)) if _is_table(value)]:
+        return [
+            f"[training] {key}: received a table by output for one target, expected {_FOR_ONE[key]}"
+            for key in tables
+        ]
     named = [] if isinstance(metrics, str) else metrics
+    assert isinstance(loss, str)
     ranking = [name for name in named_objectives if name in METRICS]
     checked = [
         ("[training] loss", loss, LOSSES),
@@ -65,3 +81,7 @@ def problems(
         for key, name, known in checked
         if name != "auto" and not own_code.is_own(name) and task not in known[name]
     ]
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)

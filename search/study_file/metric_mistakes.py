@@ -32,7 +32,7 @@ def _of_directions(file: StudyFile) -> Iterator[Mistake]:
         known = [*objectives.KNOWN]
         if place == 0:
             known = [each for each in known if each not in objectives.AT_THE_END]
-        if name not in known and way == "auto":
+        if name not in known and way == "auto" and objectives.known_as(name) in (None, name):
             yield _without_direction(name, known, "a list of directions" if place else "direction")
 
 

@@ -16,6 +16,7 @@ from studyhall.search.study_file.losses import METRICS
 LOSS = "validation loss"
 VALUE = "value"  # the number that a function of the user's returns, in studies of scripts
 ONE_OF_VALUES = re.compile(r"value \d+")  # likewise one of several
+VALIDATION = "val_"  # before the name of a metric, as Keras logs it
 TRAINING = "training "  # before the name of a metric of the training set, in studies of scripts
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 ERRORS = ("mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
@@ -30,16 +31,41 @@ KNOWN: dict[str, str] = {
 
 
 def of_file(study: Mapping[str, Any]) -> list[str]:
-    """Return the names in ``[study] objective`` as a list, from the table ``[study]``."""
+    """Return the names in ``[study] objective`` as a list, from the table ``[study]``.
+
+    A metric may be named as Keras logs it: `val_accuracy` is accuracy.
+    """
     named = study.get("objective", LOSS)
-    return [named] if isinstance(named, str) else list(named)
+    return [*map(_plain, [named] if isinstance(named, str) else named)]
+
+
+def _plain(name: str) -> str:
+    bare = name.removeprefix(VALIDATION)
+    return LOSS if name == "val_loss" else bare if bare in METRICS else name
+
+
+def known_as(name: str) -> str | None:
+    """Return the metric or loss that a name is of, such as accuracy for `head_a_accuracy`.
+
+    Keras puts the name of the output before that of the metric. None for a metric of the user's.
+    """
+    if name in KNOWN:
+        return name
+    endings = [each for each in (*METRICS, "loss") if name.endswith(f"_{each}")]
+    return max(endings, key=len, default=None)
+
+
+def way(name: str) -> str | None:
+    """Return the direction in which an objective improves; None if only the user knows it."""
+    known = known_as(name)
+    return MINIMIZE if known == "loss" else KNOWN.get(known or "")
 
 
 def directions(study: Mapping[str, Any]) -> list[str]:
     """Return each objective's direction, as ``[study] direction`` gives it, or as it is known."""
     return [
-        KNOWN.get(name, MINIMIZE) if way == "auto" else way
-        for name, way in zip(of_file(study), given_ways(study), strict=True)
+        (way(name) or MINIMIZE) if given == "auto" else given
+        for name, given in zip(of_file(study), given_ways(study), strict=True)
     ]
 
 
@@ -71,7 +97,9 @@ def recorded(name: str) -> str:
         return name
     if name.startswith(TRAINING):
         return name.removeprefix(TRAINING)
-    return "val_loss" if name == LOSS else f"val_{own_code.name_of(name)}"
+    if name == LOSS:
+        return "val_loss"
+    return name if name.startswith(VALIDATION) else VALIDATION + own_code.name_of(name)
 
 
 def sign(direction: str) -> float:
@@ -89,16 +117,18 @@ def bound(name: str) -> float | None:
 
     A loss of the user's own may be negative; the built-in ones never are.
     """
-    return {MINIMIZE: 0.0, MAXIMIZE: 1.0}.get(KNOWN.get(name, ""))
+    known = known_as(name) or ""
+    return {MINIMIZE: 0.0, MAXIMIZE: 1.0}.get(KNOWN.get(known, ""))
 
 
 def limits(name: str) -> tuple[float, float]:
     """Return the smallest and largest possible value; infinite if unknown or unbounded."""
-    if name not in KNOWN:
+    known = known_as(name)
+    if known not in KNOWN:
         return -math.inf, math.inf
-    if KNOWN[name] == MAXIMIZE:
-        return (-math.inf if name == "r2_score" else 0.0), 1.0
-    return 0.0, 1.0 if name == "calibration_error" else math.inf
+    if KNOWN[known] == MAXIMIZE:
+        return (-math.inf if known == "r2_score" else 0.0), 1.0
+    return 0.0, 1.0 if known == "calibration_error" else math.inf
 
 
 def cut(name: str, interval: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:

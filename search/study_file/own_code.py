@@ -64,16 +64,25 @@ def name_of(reference: str) -> str:
     return reference.rpartition(":")[2] if is_own(reference) else reference
 
 
+def each_of(value: Any) -> list[str]:
+    """Return the names in a value of ``loss`` or ``metrics``: one, a list, or those of outputs."""
+    if isinstance(value, Mapping):
+        return [name for each in value.values() for name in each_of(each)]
+    if isinstance(value, str):
+        return [value]
+    return [*value] if value else []
+
+
 def of_tables(study: Mapping[str, Any], training: Mapping[str, Any]) -> Iterator[Named]:
     """Yield the user's code for training that a study file names, each once.
 
     Args:
         study, training: the tables ``[study]`` and ``[training]``.
     """
-    if is_own(training.get("loss")):
-        yield Named("[training] loss", training["loss"], LOSS)
+    losses = dict.fromkeys(filter(is_own, each_of(training.get("loss"))))
+    yield from (Named("[training] loss", each, LOSS) for each in losses)
     metrics, objective = training.get("metrics", ()), study.get("objective", ())
-    listed = [] if isinstance(metrics, str) else metrics
+    listed = each_of(metrics)
     named = [objective] if isinstance(objective, str) else [*objective]
     found = {each: "[study] objective" for each in named if is_own(each)}
     found |= {each: "[training] metrics" for each in listed if is_own(each)}

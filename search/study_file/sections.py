@@ -27,6 +27,7 @@ from studyhall.search.study_file.value_types import (
     Gpus,
     ImageSize,
     Loss,
+    LossWeights,
     Metrics,
     Name,
     Objective,
@@ -194,9 +195,12 @@ class TrainingSection(Section):
     """time limit of a trial in minutes; its best epoch so far counts; a trial that hangs fails"""
     loss: Loss = "auto"
     """loss function by its Keras name, or your own, relative to this file; auto chooses by the
-    task"""
+    task; for several outputs a table of one for each"""
+    loss_weights: LossWeights = {}
+    """factor of the loss of each output; default: 1"""
     metrics: Metrics = "auto"
-    """list of metrics to record besides the loss, also of your own; auto chooses by the task"""
+    """list of metrics to record besides the loss, also of your own; auto chooses by the task; for
+    several outputs a table of lists"""
     callbacks: Callbacks | None = None
     """your own function () or (trial) that returns Keras callbacks, for each training; models then
     train by model.fit"""

@@ -84,6 +84,7 @@ EXAMPLES: dict[str, object] = {
     "image_size": [64, 64],
     "weights": "imagenet",
     "callbacks": "my_callbacks.py:make",
+    "loss_weights": {"price": 1.0, "kind": 0.5},
     "mlflow": "http://localhost:5000",
     "samples": 10000,
     "recycle_mib": 8192,

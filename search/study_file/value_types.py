@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from studyhall.search.study_file import objectives, own_code, paths
-from studyhall.search.study_file.limits import MOST, MOST_TIME
+from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.losses import LOSSES, METRICS
 from studyhall.spaces import applications, hyperparameters, spelling
 
@@ -129,21 +129,30 @@ def _ranking(named: str | list[str]) -> str | list[str]:
     return named
 
 
-def _known_loss(loss: str) -> str:
-    if loss not in ("auto", *LOSSES) and not own_code.is_own(loss):
-        raise ValueError(spelling.one_of(loss, ["auto", *LOSSES, "my_losses.py:focal"]))
-    return _checked_path(loss)
-
-
-def _known_metrics(metrics: str | list[str]) -> str | list[str]:
-    listed = [] if isinstance(metrics, str) else metrics
-    unknown = [each for each in listed if each not in METRICS and not own_code.is_own(each)]
-    if unknown:
-        known = [*METRICS, "my_metrics.py:profit"]
-        raise ValueError(f'"auto", or a list of {spelling.one_of(unknown[0], known)}')
-    for each in listed:
+def _known_loss(loss: str | dict[str, str]) -> str | dict[str, str]:
+    for output, each in (loss if isinstance(loss, dict) else {"": loss}).items():
+        if each not in LOSSES and not own_code.is_own(each) and (output or each != "auto"):
+            known = [*([] if output else ["auto"]), *LOSSES, "my_losses.py:focal"]
+            raise ValueError(f"{_of_output(output)}{spelling.one_of(each, known)}")
         _checked_path(each)
+    return loss
+
+
+def _known_metrics(metrics: Any) -> Any:
+    for output, named in (metrics if isinstance(metrics, dict) else {"": metrics}).items():
+        listed = [] if named == "auto" and not output else own_code.each_of(named)
+        unknown = [each for each in listed if each not in METRICS and not own_code.is_own(each)]
+        if unknown:
+            known = spelling.one_of(unknown[0], [*METRICS, "my_metrics.py:profit"])
+            before = _of_output(output) or '"auto", or '
+            raise ValueError(f"{before}a list of {known}")
+        for each in listed:
+            _checked_path(each)
     return metrics
+
+
+def _of_output(output: str) -> str:
+    return f"for output {output} " if output else ""
 
 
 def _column_kinds(kinds: dict[str, str]) -> dict[str, str]:
@@ -227,13 +236,18 @@ Weights = Annotated[
     AfterValidator(_weights),
 ]
 Loss = Annotated[
-    str,
+    str | Annotated[dict[str, str], Field(min_length=1)],
     Field(
         json_schema_extra={
-            "expected": f"one of {', '.join(['auto', *LOSSES])}, or my_losses.py:focal"
+            "expected": f"one of {', '.join(['auto', *LOSSES])}, or my_losses.py:focal; or a table"
+            " of one for each output"
         }
     ),
     AfterValidator(_known_loss),
+]
+LossWeights = Annotated[
+    dict[str, Annotated[float, Field(ge=0, le=MOST_LOSS)]],
+    Field(json_schema_extra={"expected": "a table such as { price = 1.0, kind = 0.5 }"}),
 ]
 Gpus = Annotated[
     Literal["all", "none"] | Annotated[list[CountOrZero | Text], Field(min_length=1)],
@@ -243,10 +257,13 @@ Workplace = Annotated[
     str, Field(json_schema_extra={"expected": WORKPLACES}), AfterValidator(_workplace)
 ]
 Metrics = Annotated[
-    Literal["auto"] | Annotated[list[str], Field(min_length=1)],
+    Literal["auto"]
+    | Annotated[list[str], Field(min_length=1)]
+    | Annotated[dict[str, str | list[str]], Field(min_length=1)],
     Field(
         json_schema_extra={
-            "expected": f'"auto" or some of {", ".join(METRICS)}, my_metrics.py:profit'
+            "expected": f'"auto" or some of {", ".join(METRICS)}, my_metrics.py:profit; or a table'
+            " of these for outputs"
         }
     ),
     AfterValidator(_known_metrics),

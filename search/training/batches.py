@@ -36,9 +36,8 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Return a batch by its number, from 0."""
         chosen = self._order[index * self._size : (index + 1) * self._size]
-        samples = self._samples
-        x, y = _narrow(samples.dense(chosen)), _narrow(samples.y[chosen])
-        return (x, y) if samples.weights is None else (x, y, samples.weights[chosen])
+        found: tuple[Any, ...] = keras.tree.map_structure(_narrow, self._samples.batch(chosen))
+        return found
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Yield each batch once, which older versions of Keras do not do by themselves."""

@@ -31,6 +31,8 @@ def validation_batch(model: keras.Model) -> int | None:
     inputs = getattr(model, "inputs", None)
     if inputs and inputs[0].shape[0] is not None:  # the model is built for one batch size only
         return int(inputs[0].shape[0])
+    if len(getattr(model, "outputs", None) or [0]) > 1:  # Keras averages their losses over batches
+        return BATCH
     compiled = getattr(model, "_compile_config", None)
     if compiled is None:  # a private attribute, which this version of Keras lacks
         return BATCH

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from studyhall.search.training import backend, memory
+from studyhall.search.training import backend, feeding, fit_input, memory
 from studyhall.search.training.compiled.refusals import CopyDiffersError, NotCompilableError
-from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.feeding import BatchStream, Samples, TrainingData
 from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training, TrainingPath
@@ -38,8 +38,9 @@ class Engine:
     Use one per worker process and fold.
 
     Args:
-        train: (x, y), prepared: x an array (N, …), a scipy CSR matrix (N, features), or rows on
-            disk, as `Samples` takes them.
+        train: (x, y) or (x, y, weights), prepared: x an array (N, …), a scipy CSR matrix
+            (N, features), rows on disk, or a tree of arrays, as `Samples` takes them; or a
+            `BatchStream`.
         validation: Likewise.
         resident_bytes: Data up to this size are held as tensors; larger data are streamed from the
             arrays. Default: a share of this machine's available memory.
@@ -48,17 +49,18 @@ class Engine:
 
     def __init__(
         self,
-        train: tuple[Any, Any],
-        validation: tuple[Any, Any],
+        train: tuple[Any, ...] | BatchStream,
+        validation: tuple[Any, ...] | BatchStream,
         *,
         resident_bytes: int | None = None,
         models: CompiledModels | None = None,
     ) -> None:
-        samples = Samples(*train), Samples(*validation)
+        first, second = (Samples(*p) if isinstance(p, tuple) else p for p in (train, validation))
+        samples = [part for part in (first, second) if isinstance(part, Samples)]
         limit = memory.spare_bytes() if resident_bytes is None else resident_bytes
         large = sum(part.bytes() for part in samples) > limit
         stream = large or any(part.on_disk for part in samples)
-        self._data, self._models = TrainingData(*samples, stream=stream), models
+        self._data, self._models = TrainingData(first, second, stream=stream), models
         self._said: set[str] = set()
         # Data are loaded by now: they need not be searched for garbage after each trial.
         memory.settle()
@@ -88,19 +90,23 @@ class Engine:
 
     def latency_ms(self, model: keras.Model) -> float:
         """Return the milliseconds per sample of a prediction in batches: a median of several."""
-        batch = self._data.validation.dense(slice(0, LATENCY_BATCH))
-        predict, x = backend.forward(model), keras.ops.convert_to_tensor(batch)
-        keras.ops.convert_to_numpy(predict(x))  # traces, which must not be timed
+        validation = fit_input.of(self._data.validation, LATENCY_BATCH, stream=True)
+        ((batch, *_),) = validation.first()
+        predict = backend.forward(model)
+        x = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+        _outputs(predict(x))  # traces, which must not be timed
         took = []
         for _ in range(LATENCY_TIMES):
             began = time.perf_counter()
-            keras.ops.convert_to_numpy(predict(x))
+            _outputs(predict(x))
             took.append(time.perf_counter() - began)
-        return float(np.median(took)) * 1000 / len(batch)
+        return float(np.median(took)) * 1000 / feeding.rows_of(batch)
 
     def _compiled(self, model: keras.Model, settings: Settings) -> TrainingPath:
         if settings.callbacks is not None:
             raise NotCompilableError("[training] callbacks need it")
+        if not all(isinstance(each, Samples) for each in (self._data.train, self._data.validation)):
+            raise NotCompilableError("the data are a stream")
         if settings.engine == "keras":
             raise NotCompilableError('requested by engine = "keras"')
         if backend.name() != backend.TENSORFLOW:
@@ -117,6 +123,10 @@ class Engine:
         if message not in self._said:
             self._said.add(message)
             _log.info(message)
+
+
+def _outputs(predicted: Any) -> Any:
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, predicted)
 
 
 def seed_everything(seed: int) -> None:

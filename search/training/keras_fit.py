@@ -11,9 +11,9 @@ import numpy as np
 
 from studyhall.search.training import (
     backend,
-    batches,
     batching,
     feeding,
+    fit_input,
     memory,
     model_losses,
     one_training,
@@ -23,7 +23,7 @@ from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
-from studyhall.search.training.observers import Noted, Validated, Watch, numbers
+from studyhall.search.training.observers import CountingWatch, Noted, Validated, Watch, numbers
 from studyhall.search.training.one_training import OneTraining
 from studyhall.search.training.settings import Settings, UnknownMetric
 from studyhall.spaces import randomness
@@ -43,18 +43,18 @@ class PlainEpochs:
     def __init__(self, data: TrainingData, model: Any, settings: Settings) -> None:
         memory.release()  # of the previous plain training, as each one traces new functions
         self.seconds = dict.fromkeys(("build", "trace", "train", "validate"), 0.0)
-        self._model, self._settings, self._stream = model, settings, data.stream
-        self._train = data.train.weighted(settings.class_weight)
-        self._validation = data.validation
+        self._model, self._settings = model, settings
+        train = data.train
+        if isinstance(train, Samples):
+            train = train.weighted(settings.class_weight)
+        self._train = fit_input.of(train, settings.batch_size, stream=data.stream)
+        size = batching.validation_batch(model) or VALIDATION_BATCH
+        self._validation = fit_input.of(data.validation, size, stream=data.stream)
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []
-        self._watch, self._validated_as = Watch(), Validated(self._noted)
+        self._watch = Watch() if self._train.steps is not None else CountingWatch()
+        self._validated_as = Validated(self._noted)
         self._callbacks: OneTraining | None = None
-        self._validated = self._dataset(
-            self._validation,
-            np.arange(data.validation.number),
-            batching.validation_batch(model) or VALIDATION_BATCH,
-        )
         self._predict = backend.forward(model)
         self._prepared = False
 
@@ -117,7 +117,7 @@ class PlainEpochs:
 
     def _built(self) -> Any:
         if not self._model.built:
-            ((x, *_),) = self._dataset(self._train, np.arange(1), 1)
+            ((x, *_),) = self._train.first()
             self._model(x, training=False)
         return self._model
 
@@ -136,16 +136,17 @@ class PlainEpochs:
 
     def _epoch(self, number: int) -> Epoch:
         began, settings = time.perf_counter(), self._settings
-        order = feeding.shuffled(settings.seed, number, self._train.number)
-        self._model.fit(
-            self._dataset(self._train, order, settings.batch_size),
-            validation_data=self._validated,
+        batches = self._train.epoch(number, settings.seed)
+        if isinstance(self._watch, CountingWatch):
+            self._watch.counted = self._train.counted
+        self._fit(
+            batches,
+            validation_data=self._validation.same(),
             initial_epoch=number - 1,
             epochs=number,
             callbacks=self._joined() if settings.callbacks is not None else [self._watch],
-            shuffle=False,
-            verbose=0,
         )
+        self._train.ended()
         noted, logs = self._validated_as.found, self._watch.logs
         if settings.callbacks is None or noted is None:
             noted = self._noted({"loss": logs.get("val_loss", math.nan)})
@@ -161,10 +162,9 @@ class PlainEpochs:
             settings = self._settings
             assert settings.callbacks is not None
             randomness.seeds()  # now, as making them draws from what callbacks may draw from
-            steps = math.ceil(self._train.number / settings.batch_size)
             observers = self._validated_as, self._watch
             self._callbacks = OneTraining(
-                settings.callbacks, self._model, settings.epochs, steps, *observers
+                settings.callbacks, self._model, settings.epochs, self._train.steps, *observers
             )
         return self._callbacks
 
@@ -214,8 +214,12 @@ class PlainEpochs:
             return keras_val_loss
         if self._settings.data_loss is None and not self._model.losses:
             return keras_val_loss
-        total = sum(float(loss(y, self._predict(x))) * y.shape[0] for x, y, *_ in self._validated)
-        return float(total / self._validation.number)
+        total, number = 0.0, 0
+        for x, y, *weights in self._validation:
+            count = feeding.rows_of(y)
+            total += float(loss(y, self._predict(x), *weights)) * count
+            number += count
+        return total / number
 
     def _penalties(self) -> float:
         """Return the L1 and L2 penalties, which Keras includes in the training loss."""
@@ -244,14 +248,13 @@ class PlainEpochs:
         for name, seconds in spent.items():
             self.seconds[name] += seconds
 
-    def _dataset(self, samples: Samples, order: np.ndarray, size: int) -> Any:
-        """Return batches in a given order, as `fit` takes them."""
-        return batches.of(samples, order, size, stream=self._stream)
-
     def _one_batch(self) -> None:
         """Train on the first samples, so that optimizers and metrics create their variables."""
-        order = np.arange(min(self._settings.batch_size, self._train.number))
-        self._model.fit(self._dataset(self._train, order, len(order)), shuffle=False, verbose=0)
+        self._fit(self._train.first())
+
+    def _fit(self, x: Any, **further: Any) -> None:
+        with fit_input.ending():
+            self._model.fit(x, shuffle=False, verbose=0, **further)
 
     def _variables(self) -> list[Any]:
         """Return everything that training changes, in a fixed order."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from studyhall.search.training.fit_input import Counted
 from studyhall.spaces.failures import UserCodeError
 
 
@@ -58,6 +59,37 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.logs = numbers(logs or {})
+
+
+class CountingWatch(Watch):
+    """The observer of an epoch of unknown length, which it ends after the last batch.
+
+    Attributes:
+        counted: The batches of the epoch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: Counted | None = None
+        self._asked: bool | None = None  # whether the training is to stop, while an epoch ends
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        last = None if self.counted is None else self.counted.total
+        if last is not None and batch + 1 >= last:
+            self._asked, self.model.stop_training = self.model.stop_training, True
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        super().on_test_begin(logs)
+        self._ended()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        self._ended()
+
+    def _ended(self) -> None:
+        """Put back whether the training, and not the epoch alone, is to stop."""
+        if self._asked is not None:
+            self.model.stop_training, self._asked = self._asked, None
 
 
 class Validated(keras.callbacks.Callback):  # type: ignore[misc]

@@ -62,7 +62,7 @@ class OneTraining(keras.callbacks.CallbackList):  # type: ignore[misc]
     """
 
     def __init__(
-        self, make: Callbacks, model: Any, epochs: int, steps: int, first: Any, last: Any
+        self, make: Callbacks, model: Any, epochs: int, steps: int | None, first: Any, last: Any
     ) -> None:
         self._label = make.label
         self.ended = self._begun = self._said = False

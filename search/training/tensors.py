@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +13,8 @@ from studyhall.search.training import sparse
 from studyhall.search.training.feeding import Samples
 
 AHEAD = 2  # blocks that are read in advance
-Feed = dict[str, Any]  # named tensors: x or splits, columns, values; y; weights
+# Named tensors, or trees of tensors: x or splits, columns, values; y; weights, sample_weights
+Feed = dict[str, Any]
 
 
 def of(samples: Samples) -> Feed:
@@ -20,7 +22,7 @@ def of(samples: Samples) -> Feed:
     held = samples.held
     if not held:
         everything = samples.unweighted(slice(None))
-        held.update({name: tf.constant(array) for name, array in everything.items()})
+        held.update(keras.tree.map_structure(tf.constant, everything))
     if samples.weights is None:
         return held
     if "weights" not in samples.held_weights:
@@ -28,10 +30,12 @@ def of(samples: Samples) -> Feed:
     return {**held, **samples.held_weights}
 
 
-def specification(samples: Samples) -> dict[str, tf.TensorSpec]:
+def specification(samples: Samples) -> dict[str, Any]:
     """Return the signature for tracing: a feed of any number of these samples."""
     few = samples.arrays(slice(0, 1))
-    return {name: tf.TensorSpec((None, *a.shape[1:]), a.dtype) for name, a in few.items()}
+    return keras.tree.map_structure(  # type: ignore[no-any-return]
+        lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), few
+    )
 
 
 def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any, Any]:
@@ -43,13 +47,24 @@ def take(feed: Feed, order: Any, features: int | None = None) -> tuple[Any, Any,
         features: Columns of a sparse feed.
 
     Returns:
-        x of shape (n, …), dense or a SparseTensor; y; sample weights or None.
+        x of shape (n, …), dense or a SparseTensor; y; weights in the loss, or None.
     """
-    weights = tf.gather(feed["weights"], order) if "weights" in feed else None
-    y = tf.gather(feed["y"], order)
+    weights = feed.get("weights", feed.get("sample_weights"))
+    some = _gathered({"y": feed["y"], "weights": weights}, order)
     if "x" in feed:
-        return tf.gather(feed["x"], order), y, weights
-    return sparse.rows(feed, order, features), y, weights
+        return _gathered(feed["x"], order), some["y"], some["weights"]
+    return sparse.rows(feed, order, features), some["y"], some["weights"]
+
+
+def _gathered(tree: Any, order: Any) -> Any:
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else tf.gather(leaf, order), tree
+    )
+
+
+def rows(feed: Feed) -> Any:
+    """Return the number of samples in a feed, an int32 scalar."""
+    return tf.shape(keras.tree.flatten(feed["y"])[0])[0]
 
 
 def batches(samples: Samples, order: np.ndarray, size: int, *, stream: bool) -> tf.data.Dataset:
@@ -69,26 +84,26 @@ def batches(samples: Samples, order: np.ndarray, size: int, *, stream: bool) -> 
         return (x, y) if weights is None else (x, y, weights)
 
     if stream:
-        whole = plain(lambda feed: batch(feed, tf.range(tf.shape(feed["y"])[0])))
+        whole = plain(lambda feed: batch(feed, tf.range(rows(feed))))
         return blocks(samples, order, size).map(whole)
     everything = of(samples)
     indexes = tf.data.Dataset.from_tensor_slices(order.astype(np.int32)).batch(size)
     return indexes.map(plain(lambda chosen: batch(everything, chosen))).prefetch(2)
 
 
-def blocks(samples: Samples, order: np.ndarray, rows: int) -> tf.data.Dataset:
-    """Return a dataset of feeds of ``rows`` samples each, read ahead in the background.
+def blocks(samples: Samples, order: np.ndarray, size: int) -> tf.data.Dataset:
+    """Return a dataset of feeds of ``size`` samples each, read ahead in the background.
 
     Args:
         samples: Arrays in memory or mapped from a file.
         order: Indexes of shape (n,).
-        rows: Samples per block; the last may have fewer.
+        size: Samples per block; the last may have fewer.
     """
 
-    def read() -> Iterator[dict[str, np.ndarray]]:
-        for start in range(0, len(order), rows):
-            yield samples.arrays(order[start : start + rows])
+    def read() -> Iterator[dict[str, Any]]:
+        for start in range(0, len(order), size):
+            yield samples.arrays(order[start : start + size])
 
     read_ahead = tf.data.Dataset.from_generator(read, output_signature=specification(samples))
-    number = tf.data.experimental.assert_cardinality(-(-len(order) // rows))
+    number = tf.data.experimental.assert_cardinality(-(-len(order) // size))
     return read_ahead.apply(number).prefetch(AHEAD)

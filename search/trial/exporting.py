@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from studyhall.search.data import trees
 from studyhall.search.data.loading import Data
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.trees import Tree
 from studyhall.search.data.words import UNKNOWN
 from studyhall.search.study_file.losses import BINARY, MULTICLASS
+from studyhall.spaces import shapes
 from studyhall.storage.artifacts import atomic_files
 
 BATCH = 1024  # samples per prediction, so that memory does not grow with the data
 
 
 def with_preparation(
-    model: keras.Model, preparation: Preparation, input_shape: tuple[int, ...]
+    model: keras.Model, preparation: Preparation, input_shape: shapes.Shapes
 ) -> keras.Model:
     """Put the normalisation in front of a trained model, so that it takes raw inputs.
 
@@ -32,12 +35,15 @@ def with_preparation(
         model: takes prepared samples of shape ``(N, *input_shape)``; it can't be trained
             afterwards: its optimizer and loss are removed, as loading them would need studyhall.
         preparation: normalisation fitted on the training set.
-        input_shape: shape of one sample.
+        input_shape: shape of one sample; several inputs, which are never normalised, leave the
+            model as it is.
 
     Returns:
         A model without optimizer, for prediction only; it can be loaded without studyhall.
     """
     model.compiled, model.optimizer = False, None
+    if not shapes.is_one(input_shape):
+        return model
     inputs = keras.Input(input_shape, name="raw", dtype=preparation.dtype)
     prepared = inputs
     for layer in preparation.layers():
@@ -95,8 +101,9 @@ def save_weights(model: keras.Model, path: Path) -> None:
 
 
 def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
-    """Return predictions (N, outputs) for raw samples, which may be sparse rows."""
-    blocks = [x[start : start + BATCH] for start in range(0, x.shape[0], BATCH)]
+    """Return predictions (N, outputs) for raw samples, which may be sparse rows or a tree."""
+    count = len(x) if isinstance(x, Tree) else x.shape[0]
+    blocks = [x[start : start + BATCH] for start in range(0, count, BATCH)]
     rows = [model.predict_on_batch(taken(model, block)) for block in blocks]
     return np.concatenate(rows).astype(np.float32)
 
@@ -104,8 +111,11 @@ def predict(model: keras.Model, x: Any) -> NDArray[np.float32]:
 def taken(model: keras.Model, x: Any) -> Any:
     """Return raw samples as a dense array of the shape and dtype that the model takes.
 
-    Texts are returned as a tensor, as NumPy has no strings that Keras takes.
+    Texts are returned as a tensor, as NumPy has no strings that Keras takes. Those of several
+    inputs are returned as the dict, list or tuple of arrays that they are.
     """
+    if isinstance(x, Tree):
+        return trees.mapped(_single, x.nested)
     inputs = model.inputs
     if inputs and inputs[0].dtype == "string":
         return keras.ops.convert_to_tensor(np.asarray(x, object).reshape(-1, 1), "string")
@@ -113,6 +123,10 @@ def taken(model: keras.Model, x: Any) -> Any:
     # Only a difference in rank: an axis that studyhall added, which the user's model lacks.
     other = inputs and len(inputs[0].shape) != array.ndim
     return array.reshape(len(array), *inputs[0].shape[1:]) if other else array
+
+
+def _single(array: NDArray[Any]) -> NDArray[Any]:
+    return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def dense(x: Any) -> Any:

@@ -18,16 +18,19 @@ import optuna
 from numpy.typing import NDArray
 from scipy import sparse
 
+from studyhall.search.data import trees
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Fold, Part
-from studyhall.search.study_file.losses import BINARY, MULTICLASS
+from studyhall.search.data.stream_parts import StreamPart
+from studyhall.search.data.trees import Tree
+from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS
 from studyhall.search.training import model_losses
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.engine import Engine
 from studyhall.search.trial import failures
-from studyhall.spaces import private_names, regularization, user_model
+from studyhall.spaces import private_names, regularization, shapes, user_model
 from studyhall.spaces.entry import Value
-from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.failures import ArchitectureError, UserCodeError
 
 Coding = Literal["coded", "one-hot", "given"]
 Array = NDArray[Any]
@@ -70,12 +73,17 @@ def of_compiled(model: keras.Model, data: Data) -> Form:
     Raises:
         UserCodeError: its loss takes no form of the targets.
     """
-    own = data.split.pool.given is not None
+    if data.task == AS_GIVEN:
+        return Form("given")
+    own = data.split.pool.given is not None and data.sample_shape is not None
     return Form(_coding(model, data), taken_shape(model, data) if own else None)
 
 
-def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
-    """Return the sample shape that a user-defined model takes: the user's, or the study's."""
+def taken_shape(model: keras.Model, data: Data) -> Any:
+    """Return the sample shape that a user-defined model takes: the user's, or the study's.
+
+    Of several inputs it is a dict, list or tuple of shapes.
+    """
     own = data.sample_shape
     if own is None or own == data.input_shape:
         return data.input_shape
@@ -84,11 +92,11 @@ def taken_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
     return own if user_model.takes(model, own) else data.input_shape
 
 
-def engine(fold: Fold, form: Form = CODED, classes: int = 0) -> Engine:
+def engine(fold: Any, form: Form = CODED, classes: int = 0) -> Engine:
     """Return the training engine of a fold, with its data in the form that the model takes.
 
     Args:
-        fold: training and validation part.
+        fold: training and validation part: a Fold, or a StreamFold.
         form: the form.
         classes: number of classes, for one-hot targets.
     """
@@ -103,18 +111,30 @@ def without_texts(engines: dict[Key, Engine]) -> dict[Key, Engine]:
     return {key: each for key, each in engines.items() if not key[-1].length}
 
 
-def pair(fold: Fold, part: Part, form: Form, classes: int) -> tuple[Any, Array]:
-    """Return samples and targets of one part of a fold."""
-    if form.length:
-        return fold.encoded(part, form.vocabulary, form.length), targets(part, form, classes)
-    return _samples(fold, part.x, form), targets(part, form, classes)
+def pair(fold: Any, part: Any, form: Form, classes: int) -> Any:
+    """Return samples and targets of one part of a fold, and their weights if they have any.
+
+    Of a stream, return the stream.
+    """
+    if isinstance(part, StreamPart):
+        return part.stream
+    x = (
+        fold.encoded(part, form.vocabulary, form.length)
+        if form.length
+        else _samples(fold, part.x, form)
+    )
+    found = x, targets(part, form, classes)
+    return found if part.weights is None else (*found, trees.plain(part.weights))
 
 
-def targets(part: Part, form: Form, classes: int) -> Array:
-    """Return the targets of one part: (N,) or (N, outputs), depending on the form."""
+def targets(part: Part, form: Form, classes: int) -> Any:
+    """Return the targets of one part: (N,) or (N, outputs), depending on the form.
+
+    Several targets are a dict, list or tuple of arrays.
+    """
     if form.targets == "given":
         assert part.given is not None
-        return _single(part.given)
+        return trees.mapped(_single, trees.plain(part.given))
     return one_hot(part.y, classes) if form.targets == "one-hot" else part.y
 
 
@@ -123,7 +143,7 @@ def one_hot(numbers: Array, classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[numbers]
 
 
-def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[int, float] | None:
+def class_weight(values: Mapping[str, Value], part: Any, form: Form) -> dict[int, float] | None:
     """Return the weight of each class in the training loss, keyed by the target fed for it.
 
     Args:
@@ -134,7 +154,13 @@ def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[in
     Raises:
         ArchitectureError: class weights were asked for, but there are no classes.
     """
-    weights = regularization.class_weights(values, part.y)
+    asked = values.get("class_weights", "none") != "none"
+    if asked and isinstance(part, StreamPart):
+        raise ArchitectureError("class_weights: the data are a stream, whose classes are unknown")
+    if asked and (isinstance(part.y, Tree) or part.weights is not None):
+        has = "several targets" if isinstance(part.y, Tree) else "weights of their own"
+        raise ArchitectureError(f"class_weights: the samples have {has}")
+    weights = regularization.class_weights(values, part.y) if asked else None
     if weights is None or form.targets != "given" or part.given is None:
         return weights
     labels = part.given.reshape(len(part.y), -1)
@@ -144,6 +170,8 @@ def class_weight(values: Mapping[str, Value], part: Part, form: Form) -> dict[in
 
 
 def _samples(fold: Fold, x: Any, form: Form) -> Any:
+    if isinstance(x, Tree):
+        return x.nested
     if form.samples is None or sparse.issparse(x):
         return fold.preparation.apply(x)
     kept = x if fold.preparation.kind == "none" else fold.preparation.apply(x)
@@ -205,7 +233,7 @@ def _output_shape(model: keras.Model, data: Data) -> tuple[int, ...]:
     outputs = getattr(model, "outputs", None)
     shape = outputs[0].shape[1:] if outputs else (None,)
     if None in shape:
-        shape = model(keras.Input(taken_shape(model, data))).shape[1:]
+        shape = model(shapes.inputs(taken_shape(model, data))).shape[1:]
     return tuple(size or 1 for size in shape)
 
 

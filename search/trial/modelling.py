@@ -17,12 +17,12 @@ from studyhall.search.data.loading import Data
 from studyhall.search.process import handover
 from studyhall.search.study_file import losses, objectives
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.losses import METRICS
+from studyhall.search.study_file.losses import AS_GIVEN, METRICS
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training import metrics as measures
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import backbones, forms, own_code
+from studyhall.search.trial import backbones, forms, output_losses, own_code
 from studyhall.search.trial.forms import Form
 from studyhall.search.trial.own_code import OwnCode
 from studyhall.search.trial.plan import Plan
@@ -37,7 +37,7 @@ from studyhall.spaces import (
     user_model,
 )
 from studyhall.spaces.entry import Value
-from studyhall.spaces.failures import UserCodeError
+from studyhall.spaces.failures import ArchitectureError, UnusableCodeError, UserCodeError
 from studyhall.spaces.space import Space, read_space
 from studyhall.spaces.training_code import Callbacks
 
@@ -75,7 +75,8 @@ class Blueprint(Plan):
         """
         if self.builder is not None or self.own.has_loss or self.data.units is None:
             return 1.0
-        guess = baseline.guess_loss(self.data.task, self.data.train.y, self.file.training.loss)
+        loss = str(self.file.training.loss)
+        guess = baseline.guess_loss(self.data.task, self.data.train.y, loss)
         return 1.0 / guess if guess > 0 else 1.0
 
 
@@ -165,11 +166,16 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
     # Set for good: layers that a user-defined model creates on its first call need it as well.
     keras.config.set_dtype_policy(plan.file.training.precision)
     model = _model(plan, trial, values)
-    batch_size = optimization.batch_size(values, samples)
+    batch_size = _batch_size(plan, values, samples)
     own, data_loss = bool(model.compiled), None
-    form = forms.of_compiled(model, plan.data) if own else _form(plan, values)
+    as_given = plan.data.task == AS_GIVEN
+    compiled = own or as_given
+    form = forms.of_compiled(model, plan.data) if compiled else _form(plan, values)
     if own:
         plan.own.refuse_compiled(plan.file.model.family)
+        output_losses.refuse_compiled(plan.file)
+    elif as_given:
+        _compile_as_given(model, plan, values, _steps(plan, values, samples, batch_size))
     else:
         data_loss = plan.own.loss() or loss(plan, 0.0)
         _compile(model, plan, values, math.ceil(samples / batch_size), data_loss)
@@ -190,13 +196,40 @@ def _form(plan: Blueprint, values: Mapping[str, Value]) -> Form:
     return forms.of_values(values) if plan.file.model.reads_texts else forms.CODED
 
 
+def _batch_size(plan: Blueprint, values: Mapping[str, Value], samples: int) -> int:
+    """Return the number of samples per step: that of the hyperparameter, or of a stream's batches.
+
+    Raises:
+        UnusableCodeError: it is a hyperparameter, but a stream has batches of its own.
+    """
+    if not plan.data.streams:
+        return optimization.batch_size(values, samples)
+    if values.get("batch_size") != hyperparameters.defaults("user").get("batch_size"):
+        received = "batch_size: received a hyperparameter, expected none"
+        raise UnusableCodeError(f"[space] {received}: a stream has batches of its own")
+    return int(plan.data.train.batch_size)
+
+
+def _steps(plan: Blueprint, values: Mapping[str, Value], samples: int, batch_size: int) -> int:
+    """Return the number of steps in an epoch.
+
+    Raises:
+        ArchitectureError: it is not known, though a decay of the learning rate depends on it.
+    """
+    counted = not plan.data.streams or plan.data.train.stream.batches is not None
+    decay = values.get("decay", "none")
+    if not counted and decay not in ("none", "plateau"):
+        raise ArchitectureError(f'decay = "{decay}": the stream has an unknown number of batches')
+    return math.ceil(samples / batch_size)
+
+
 def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
     """Return the study's loss; crossentropies take integer classes, smoothed or not."""
     name = plan.file.training.loss
+    assert isinstance(name, str)  # a table is refused where there is one target
     if name == "auto" or (name.endswith("crossentropy") and "focal" not in name):
         return regularization.loss(plan.data.task, label_smoothing)
-    class_name = "".join(word.title() for word in name.split("_"))
-    return keras.losses.get({"class_name": class_name, "config": {}})
+    return output_losses.loss(plan.own, name)
 
 
 def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
@@ -233,7 +266,7 @@ def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
     """
     named = plan.file.training.metrics
     usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
-    names = usual if named == "auto" else list(named)
+    names = usual if named == "auto" else [*named]
     wanted = [name for name in (*names, *plan.objectives) if name in METRICS]
     return [*(_metric(plan, name) for name in dict.fromkeys(wanted)), *plan.own.metrics()]
 
@@ -259,6 +292,21 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         data.input_shape,
         data.outputs,
         data.sample_shape,
+    )
+
+
+def _compile_as_given(
+    model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
+) -> None:
+    """Compile a model whose targets only the user's code knows, with the losses that are named."""
+    if values.get("label_smoothing"):
+        raise UserCodeError("label_smoothing needs one target of classes")
+    epochs = plan.file.training.epochs
+    named = output_losses.Named(plan.file, plan.own, plan.data.outputs)
+    model.compile(
+        optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
+        **output_losses.arguments(named, model),
+        jit_compile="auto" if backend.name() == backend.JAX else False,
     )
 
 

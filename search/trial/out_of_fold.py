@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
+from studyhall.search.study_file.losses import AS_GIVEN
 from studyhall.search.trial.trainings import TrialTraining
 
 Predictions = NDArray[np.float32]
@@ -31,8 +32,8 @@ class OutOfFold:
 
     @property
     def wanted(self) -> bool:
-        """True if the study has folds."""
-        return len(self._data.folds) > 1
+        """True if the study has folds, and a single target to predict."""
+        return len(self._data.folds) > 1 and self._data.task != AS_GIVEN
 
     def add(self, part: TrialTraining, predictions: Predictions) -> None:
         """Add the predictions of one more part.

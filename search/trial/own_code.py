@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data.loading import Data
 from studyhall.search.process import handover
-from studyhall.search.study_file.losses import MULTICLASS
+from studyhall.search.study_file.losses import AS_GIVEN, MULTICLASS
 from studyhall.search.study_file.own_code import CALLBACKS, FORMS, LOSS, METRIC, Named
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import own_measures
@@ -70,21 +70,31 @@ class OwnCode:
         """True if the study file names a loss of the user's."""
         return bool(self._by_role[LOSS])
 
-    def loss(self) -> OwnLoss | None:
-        """Return the user's loss, for `compile`; None if the study file names none."""
+    def loss(self, reference: str | None = None) -> OwnLoss | None:
+        """Return the user's loss, for `compile`; None if the study file names none.
+
+        Args:
+            reference: as the study file names it; default: the first.
+        """
         for each in self._by_role[LOSS]:
-            with each.label.blamed():
-                own = training_code.loss(each.found)
-                return own_measures.loss(own, self._as_given, each.named.name, each.label)
+            if reference in (None, each.named.reference):
+                with each.label.blamed():
+                    own = training_code.loss(each.found)
+                    return own_measures.loss(own, self._as_given, each.named.name, each.label)
         return None
 
-    def metrics(self) -> list[OwnMetric]:
-        """Return new metrics of the user's, for `compile`, also those that are objectives."""
+    def metrics(self, reference: str | None = None) -> list[OwnMetric]:
+        """Return new metrics of the user's, for `compile`, also those that are objectives.
+
+        Args:
+            reference: as the study file names a single one; default: all.
+        """
         made = []
         for each in self._by_role[METRIC]:
-            with each.label.blamed():
-                own = user_code.call(training_code.metric, each.found)
-            made.append(own_measures.metric(own, self._as_given, each.named.name, each.label))
+            if reference in (None, each.named.reference):
+                with each.label.blamed():
+                    own = user_code.call(training_code.metric, each.found)
+                made.append(own_measures.metric(own, self._as_given, each.named.name, each.label))
         return made
 
     def callbacks(
@@ -128,18 +138,23 @@ class OwnCode:
     def try_out(self, data: Data) -> None:
         """Measure random predictions of validation samples; see what makes the callbacks.
 
+        For several targets only the model can tell which predictions belong to a loss.
+
         Raises:
             NamedCodeError: something fails, or returns no number.
         """
-        y, predicted = _random(data)
+        if data.task != AS_GIVEN:
+            self._measure(*_random(data))
+        for each in self._by_role[CALLBACKS]:
+            with each.label.blamed():
+                training_code.takes_trial(each.found)
+
+    def _measure(self, y: NDArray[Any], predicted: NDArray[np.float32]) -> None:
         if (loss := self.loss()) is not None:
             own_measures.tried(loss, y, predicted)
         for metric in self.metrics():
             own_measures.tried(metric, y, predicted)
             metric.reset_state()
-        for each in self._by_role[CALLBACKS]:
-            with each.label.blamed():
-                training_code.takes_trial(each.found)
 
 
 def load(file: StudyFile, data: Data, folder: Path) -> OwnCode:

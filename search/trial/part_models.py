@@ -52,7 +52,7 @@ class PartModels:
 
     def samples(self, part: TrialTraining) -> int:
         """Return the number of training samples of a part."""
-        return len(self.context.plan.data.folds[part.fold].train_rows)
+        return int(self.context.plan.data.folds[part.fold].size)
 
     def trial(self) -> BaseTrial:
         """Return the trial that suggests values.

@@ -38,16 +38,24 @@ class Comparison:
 
     Args:
         build: The compiled model of a trial; called once for each way, after seeding.
-        x: Samples, more than TRAIN: (N, …).
-        y: Targets.
+        x: Samples, more than TRAIN: (N, …), or a tree of arrays.
+        y: Targets, likewise.
+        weights: Of the samples in the loss, likewise.
         eager: Whether the reference runs without tracing, which is quicker for tiny models.
     """
 
     def __init__(
-        self, build: Callable[[int], keras.Model], x: Any, y: Any, *, eager: bool = True
+        self,
+        build: Callable[[int], keras.Model],
+        x: Any,
+        y: Any,
+        weights: Any = None,
+        *,
+        eager: bool = True,
     ) -> None:
         self.build, self.eager = build, eager
-        self.train, self.validation = (x[:TRAIN], y[:TRAIN]), (x[TRAIN:], y[TRAIN:])
+        whole = (x, y) if weights is None else (x, y, weights)
+        self.train, self.validation = rows(whole, slice(TRAIN)), rows(whole, slice(TRAIN, None))
         self.engine = Engine(self.train, self.validation, models=CompiledModels())
         self.batch, self.validation_batch, self.tolerance = BATCH, 32, 1e-5
         self.most = math.inf  # of a loss: beyond it, rounding alone grows without bounds
@@ -82,18 +90,19 @@ class Comparison:
                 assert recorded == wanted, f"trial {trial}, epoch {epoch.number}: {name}"
         if training.best is not None:
             model.set_weights(kept.weights[training.best.number - 1])
-            x = tf.constant(self.validation[0][: self.validation_batch])
-            theirs = np.asarray(model(x, training=False))
-            mine = np.asarray(training.best_model()(x, training=False))
+            x = rows(self.validation[0], slice(self.validation_batch))
+            x = keras.tree.map_structure(tf.constant, x)
+            theirs = keras.tree.flatten(model(x, training=False))
+            mine = keras.tree.flatten(training.best_model()(x, training=False))
             loose = 10 * self.tolerance
-            np.testing.assert_allclose(mine, theirs, rtol=loose, atol=loose)
+            for one, other in zip(mine, theirs, strict=True):
+                np.testing.assert_allclose(one, other, rtol=loose, atol=loose)
 
     def _fit(self, model: keras.Model, settings: Settings, kept: Keeper) -> list[dict[str, float]]:
-        x, y = self.train
         seeds = range(1, settings.epochs + 1)
         order = np.concatenate([feeding.shuffled(settings.seed, n, TRAIN) for n in seeds])
         steps = math.ceil(TRAIN / self.batch)
-        epochs = tf.data.Dataset.from_tensor_slices((x[order], y[order]))
+        epochs = tf.data.Dataset.from_tensor_slices(tuples(rows(self.train, order)))
         model.run_eagerly = self.eager
         history = model.fit(
             epochs.window(TRAIN).flat_map(
@@ -101,7 +110,7 @@ class Comparison:
             ),
             steps_per_epoch=steps,
             epochs=settings.epochs,
-            validation_data=tf.data.Dataset.from_tensor_slices(self.validation).batch(
+            validation_data=tf.data.Dataset.from_tensor_slices(tuples(self.validation)).batch(
                 self.validation_batch
             ),
             shuffle=False,
@@ -109,6 +118,16 @@ class Comparison:
             callbacks=[kept],
         ).history
         return [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=True)]
+
+
+def rows(tree: Any, chosen: Any) -> Any:
+    """Some rows of each array in a tree."""
+    return keras.tree.map_structure(lambda leaf: leaf[chosen], tree)
+
+
+def tuples(tree: Any) -> Any:
+    """The tree as a data set takes it, which takes a list for an array."""
+    return keras.tree.lists_to_tuples(tree)
 
 
 @pytest.fixture

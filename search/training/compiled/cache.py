@@ -6,10 +6,11 @@ import weakref
 from collections import OrderedDict
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import batching, memory
+from studyhall.search.training import batching, feeding, memory, model_losses
 from studyhall.search.training.compiled import copy_check, sharing, signature
 from studyhall.search.training.compiled.epochs import Whole
 from studyhall.search.training.compiled.steps import Steps
@@ -17,7 +18,7 @@ from studyhall.search.training.compiled.stream import Streamed
 from studyhall.search.training.compiled.twin import Twin
 from studyhall.search.training.compiled.unshared import Unshared
 from studyhall.search.training.compiled.xla import Fused
-from studyhall.search.training.feeding import TrainingData
+from studyhall.search.training.feeding import Samples, TrainingData
 
 CHUNK_ELEMENTS = 2**23  # largest number of activations in a prediction on validation samples
 COPIES = 4  # copies of the weights: themselves, two optimizer slots, the best
@@ -103,14 +104,15 @@ class CompiledModels:
         """
         signature.refuse_class(model)
         if not model.built:
-            model.build((None, *data.train.x.shape[1:]))
+            model.build(keras.tree.map_structure(_any_number, data.train.dense(slice(0, 1))))
         signature.refuse(model)
         if (hindrance := sharing.hindrance(model)) is not None:
             memory.release()  # of the previous unshared model
             alone = _compiled(model, data, data_loss, objective, xla, shared=False)
             alone.hindrance = hindrance
             return alone
-        kind = (data.stream, data.train.features, data.train.y.shape[1:], str(data.train.y.dtype))
+        few = data.train.arrays(slice(0, 1))
+        kind = (data.stream, data.train.features, _kind(few["y"]), _kind(few.get("x", 0)))
         name = signature.of(model, data_loss, xla, *objective, *map(str, kind))
         found = self._models.pop(name, None) or _compiled(
             model, data, data_loss, objective, xla, shared=True
@@ -144,7 +146,8 @@ def _compiled(
     shared: bool,
 ) -> CompiledModel:
     features = data.train.features
-    fused = xla and features is None and not data.stream
+    # With shapes known, Keras weighs batches in the losses of several outputs by their sizes.
+    fused = xla and features is None and not data.stream and len(model.outputs) == 1
     twin: Twin | Unshared
     if shared:
         twin = Twin(model, sparse=features is not None, open_widths=not fused)
@@ -152,7 +155,7 @@ def _compiled(
     else:
         copy_check.require_steady(model, data.train)
         twin = Unshared(model, sparse=features is not None)
-    _build_metrics(twin.model, data.validation.y)
+    _build_metrics(twin.model, data.validation)
     steps = Steps(twin, data_loss, features, objective)
     if data.stream:
         return CompiledModel(twin, steps, Streamed(steps))
@@ -163,15 +166,34 @@ def _chunk(model: Any) -> int:
     """Return the validation samples per prediction, so that activations take some tens of MB."""
     if (batch := batching.validation_batch(model)) is not None:
         return batch
-    shapes = [model.inputs[0].shape, *(layer.output.shape for layer in model.layers)]
+    placed = [layer.output for layer in model.layers if hasattr(layer, "output")]
+    shapes = [tensor.shape for tensor in keras.tree.flatten([*model.inputs, *placed])]
     per_sample = sum(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
     return int(max(32, CHUNK_ELEMENTS // per_sample))
 
 
-def _build_metrics(model: Any, y: Any) -> None:
+def _build_metrics(model: Any, samples: Samples) -> None:
     """Make metrics create their variables now: a compiled function must not."""
+    several = len(model.outputs) > 1  # whose losses are metrics, too
+    if model._compile_metrics is None and not several:
+        return
+    few = keras.tree.map_structure(tf.constant, samples.arrays(slice(0, 2))["y"])
+    zeros = [tf.zeros((feeding.rows_of(few), *output.shape[1:])) for output in model.outputs]
+    predicted = keras.tree.pack_sequence_as(model_losses.outputs_of(model), zeros)
+    if several:
+        model._compile_loss(few, predicted)
     if model._compile_metrics is not None:
-        few = tf.constant(np.asarray(y)[:2])
-        predicted = tf.zeros((few.shape[0], *model.outputs[0].shape[1:]))
         model._compile_metrics.update_state(few, predicted)
-        model._compile_metrics.reset_state()
+    for metric in model.metrics:
+        metric.reset_state()
+
+
+def _any_number(array: Any) -> tuple[Any, ...]:
+    return (None, *array.shape[1:])
+
+
+def _kind(tree: Any) -> str:
+    """Return shapes and types of one sample."""
+    return str(
+        keras.tree.map_structure(lambda a: (np.shape(a)[1:], str(np.asarray(a).dtype)), tree)
+    )

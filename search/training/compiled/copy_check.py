@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -36,7 +37,7 @@ def require(twin: Twin, model: Any, samples: Samples) -> None:
         CopyDiffersError: They differ by more than rounding.
     """
     twin.load(model, learning_rate=0.0)
-    x = tf.constant(samples.dense(slice(0, SAMPLES)))
+    x = keras.tree.map_structure(tf.constant, samples.dense(slice(0, SAMPLES)))
     # Predicting may change state, such as a counter of calls, which is put back below.
     kept = [(v, v.value.numpy()) for v in model.variables if not v.trainable]
     theirs = _measured(model, x)
@@ -64,8 +65,8 @@ def require_steady(model: Any, samples: Samples) -> None:
     Raises:
         NotCompilableError: It does; the message says what.
     """
-    few = tf.constant(samples.dense(slice(0, SAMPLES)))
-    x = tf.TensorSpec((None, *few.shape[1:]), few.dtype)
+    few = keras.tree.map_structure(tf.constant, samples.dense(slice(0, SAMPLES)))
+    x = keras.tree.map_structure(lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), few)
     generator, start = randomness.generator(), _random_states()
     randomness.seeds()  # creates Keras' seed generator now, which draws its own seed
     before, drawn = _attributes(model), _random_states()
@@ -109,5 +110,6 @@ def _changed(model: Any, before: list[dict[str, Any]]) -> Iterator[tuple[Any, st
 
 def _measured(model: Any, x: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the predictions of a model, and the sum of its penalties."""
-    predicted = np.asarray(model(x, training=False), np.float64)
+    outputs = keras.tree.flatten(model(x, training=False))
+    predicted = np.concatenate([np.asarray(each, np.float64).reshape(-1) for each in outputs])
     return predicted, np.asarray(sum(float(tf.reduce_sum(loss)) for loss in model.losses))

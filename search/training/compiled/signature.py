@@ -41,6 +41,7 @@ def of(model: Any, *others: Any) -> str:
         [_layer(layer) for layer in model._flatten_layers()],
         [_variable(variable, structure.open) for variable in model.variables],
         [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)],
+        _names(model),
         _optimizer(model.optimizer),
         _compiled(model),
         [_identity(other) for other in others],
@@ -85,10 +86,9 @@ def refuse(model: Any) -> None:
 def _reasons(model: Any) -> Iterator[str]:
     """Yield the reasons why only `model.fit` can train a model."""
     optimizer = model.optimizer
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        yield "it has several inputs or outputs"
-    elif model.inputs[0].shape[0] is not None:
-        yield f"its batches have a fixed size of {model.inputs[0].shape[0]} samples"
+    fixed = {tensor.shape[0] for tensor in model.inputs} - {None}
+    if fixed:
+        yield f"its batches have a fixed size of {fixed.pop()} samples"
     if model.run_eagerly:
         yield "it was compiled with run_eagerly"
     losses = keras.tree.flatten(model._compile_config.config["loss"])
@@ -106,6 +106,14 @@ def _reasons(model: Any) -> Iterator[str]:
         yield "its learning rate schedule pauses when loss scaling skips a step"
     elif hidden := optimizers.hidden_state(optimizer):
         yield hidden
+
+
+def _names(model: Any) -> Any:
+    """Return the names by which several inputs are fed and several outputs are measured."""
+    several = (each for each in (model.inputs, model.outputs) if len(each) > 1)
+    return [[tensor.name for tensor in each] for each in several], (
+        model.output_names if len(model.outputs) > 1 else []
+    )
 
 
 def _layer(layer: Any) -> Any:

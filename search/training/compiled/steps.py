@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -130,6 +131,7 @@ class Steps:
         """Run one optimizer step, as Keras' `train_step` does."""
         model, trainable = self._model, self._model.trainable_variables
         x, y, weights = self._take(feed, chosen)
+        by_class = "weights" in feed
         self._rate.assign(rate)
         with tf.GradientTape() as tape:
             predicted = self._predicted(x, training=True)
@@ -138,12 +140,13 @@ class Steps:
             scaled = self._optimizer.scale_loss(loss)
         updates.apply(self._optimizer, tape.gradient(scaled, trainable), trainable)
         # With class weights the model's own loss is weighted; the data loss is measured without.
-        data_loss = self._data(y, predicted, own_loss if weights is None else None)
+        measured = (None, None) if by_class else (weights, own_loss)
+        data_loss = self._data(y, predicted, *measured)
         return self._counted(y, predicted, weights, loss, data_loss, sums)
 
     def validate(self, feed: Feed, sums: Sums) -> Sums:
         """Add up losses and metrics over all samples of a feed."""
-        samples = tf.shape(feed["y"])[0]
+        samples = tensors.rows(feed)
 
         def step(start: Any, *sums: Any) -> Any:
             stop = tf.minimum(start + self.chunk, samples)
@@ -155,21 +158,23 @@ class Steps:
 
     def check(self, feed: Feed, chosen: Any, sums: Sums) -> Sums:
         """Add up losses and metrics over some samples, as Keras' `test_step` does."""
-        x, y, _ = self._take(feed, chosen)
+        x, y, weights = self._take(feed, chosen)
         predicted = self._predicted(x, training=False)
-        own_loss = self._model._compile_loss(y, predicted, None)
+        own_loss = self._model._compile_loss(y, predicted, weights)
         loss = tf.add_n([own_loss, *map(_penalty, self._model.losses)])
-        return self._counted(y, predicted, None, loss, self._data(y, predicted, own_loss), sums)
+        data_loss = self._data(y, predicted, weights, own_loss)
+        return self._counted(y, predicted, weights, loss, data_loss, sums)
 
-    def _data(self, y: Any, predicted: Any, own_loss: Any) -> Any:
+    def _data(self, y: Any, predicted: Any, weights: Any, own_loss: Any) -> Any:
         """Return the loss of the data alone; the model's own if that is the same."""
         if self._data_loss is None and own_loss is not None:
             return own_loss
-        return (self._data_loss or self._model._compile_loss)(y, predicted)
+        return (self._data_loss or self._model._compile_loss)(y, predicted, weights)
 
     def _predicted(self, x: Any, *, training: bool) -> Any:
         predicted = self._model(x, training=training)
-        predicted.set_shape(self._model.outputs[0].shape)  # lost where widths are left open
+        for each, known in zip(keras.tree.flatten(predicted), self._model.outputs, strict=True):
+            each.set_shape(known.shape)  # lost where widths are left open
         return predicted
 
     def _take(self, feed: Feed, chosen: Any) -> tuple[Any, Any, Any]:
@@ -181,7 +186,7 @@ class Steps:
     ) -> Sums:
         if self._model._compile_metrics is not None:
             self._model._compile_metrics.update_state(y, predicted, weights)
-        samples = tf.cast(tf.shape(y)[0], tf.float32)
+        samples = tf.cast(tensors.rows({"y": y}), tf.float32)
         losses = (tf.cast(it, tf.float32) * samples for it in (loss, data_loss))
         return Sums(*(total + it for total, it in zip(sums, (*losses, samples), strict=True)))
 

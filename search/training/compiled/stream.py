@@ -76,7 +76,7 @@ class Streamed:
         return tf.constant(True)
 
     def _train(self, block: Feed, rates: Any, size: Any, sums: Sums) -> Sums:
-        samples = tf.range(tf.shape(block["y"])[0])
+        samples = tf.range(tensors.rows(block))
         return self._steps.train(block, samples, rates, size, sums)
 
     def _trained(self, sums: Sums) -> dict[str, Any]:

@@ -142,13 +142,14 @@ def _built_slots(optimizer: Any, trainable: list[Any]) -> list[tuple[Any, int, A
 
 def _copied(model: Any, sparse: bool) -> Any:
     """Return a copy of the model, its dropout layers with an adjustable rate."""
-    (shape,) = (tensor.shape for tensor in model.inputs)
-    inputs = keras.Input(batch_shape=(None, *shape[1:]), dtype=model.inputs[0].dtype, sparse=sparse)
+    inputs = _inputs(model, sparse)
     compiled, model.compiled = model.compiled, False  # otherwise Keras compiles the copy as well
     try:
         return keras.models.clone_model(
             model,
-            input_tensors=inputs if isinstance(model, keras.Sequential) else _like(model, inputs),
+            input_tensors=inputs[0]
+            if isinstance(model, keras.Sequential)
+            else _like(model, inputs),
             clone_function=_copied_layer if not sparse else _copied_for_sparse,
             recursive=True,
         )
@@ -156,6 +157,20 @@ def _copied(model: Any, sparse: bool) -> Any:
         raise NotCompilableError(f"it can't be copied: {error}") from error
     finally:
         model.compiled = compiled
+
+
+def _inputs(model: Any, sparse: bool) -> list[Any]:
+    """Return inputs like those of a model; several keep their names, by which a dict feeds them."""
+    several = len(model.inputs) > 1
+    return [
+        keras.Input(
+            batch_shape=(None, *tensor.shape[1:]),
+            dtype=tensor.dtype,
+            sparse=sparse,
+            name=tensor.name if several else None,
+        )
+        for tensor in model.inputs
+    ]
 
 
 def _starts_dense(model: Any) -> bool:
@@ -168,8 +183,8 @@ def _starts_dense(model: Any) -> bool:
     return all(type(it) is keras.layers.Dense and it.compute_dtype == "float32" for it in users)
 
 
-def _like(model: Any, inputs: Any) -> Any:
-    return keras.tree.pack_sequence_as(model.input, [inputs])
+def _like(model: Any, inputs: list[Any]) -> Any:
+    return keras.tree.pack_sequence_as(model.input, inputs)
 
 
 def _copied_layer(layer: Any) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import progress, tensors
+from studyhall.search.training import feeding, progress, tensors
 from studyhall.search.training.compiled.epochs import Plan, Whole
 from studyhall.search.training.compiled.steps import Steps, Sums
 from studyhall.search.training.feeding import Samples
@@ -64,7 +64,7 @@ class StaticSteps(Steps):
 
     def validate(self, feed: Feed, sums: Sums) -> Sums:
         """Add up losses and metrics over all samples; see `Steps.validate`."""
-        samples = int(feed["y"].shape[0])
+        samples = feeding.rows_of(feed["y"])
         chunk = min(self._static_chunk, samples)
         full, rest = divmod(samples, chunk)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from studyhall.search.data import datasets
+from studyhall.search.data import datasets, trees
 from studyhall.search.data.errors import DataError
 from studyhall.spaces.failures import UserCodeError
 
@@ -88,6 +88,15 @@ def test_all_samples_are_read(dataset, arrays):
         assert np.array_equal(x, arrays[0]) and np.array_equal(y, arrays[1])
 
 
+@pytest.mark.parametrize("size", [None, 5])
+def test_several_inputs_targets_and_weights(size):
+    whole = {"a": X, "b": (WIDE, Y)}, {"t": TARGETS}, SCALARS
+    dataset = D.from_tensor_slices(whole)
+    found = datasets.read(dataset.batch(size) if size else dataset, "my_data.py:load")
+    for one, other in zip(trees.leaves(found), trees.leaves(whole), strict=True):
+        assert one[0] == other[0] and np.array_equal(one[1], other[1])
+
+
 def ragged():
     rows = tf.ragged.constant([[1.0], [2.0, 3.0]])
     return D.from_tensor_slices((rows, [0, 1]))
@@ -110,17 +119,16 @@ SIZES = D.range(2).map(lambda n: (tf.zeros((n + 2, 3)), n))
             "one that ends with",
         ),
         (
-            of(X, Y, SCALARS),
-            "a Dataset of (x, y, sample weights)",
-            "a Dataset of (x, y): weights of single samples are not supported",
+            of(X, Y, X, Y),
+            "a Dataset of (a tensor of shape (2,), a tensor",
+            "a Dataset of (x, y) or",
         ),
-        (
-            of({"a": X, "b": X}, Y),
-            "a Dataset with a dict of a, b as x",
-            "one dense tensor as x, with rows of one length",
-        ),
-        (of(X, {"a": Y}), "a Dataset with a dict of a as y", "one dense tensor as y"),
         (ragged(), "a Dataset with a RaggedTensor as x", "one dense tensor as x"),
+        (
+            D.zip((D.zip({"a": ragged()}), D.range(2))),
+            'a Dataset with a RaggedTensor as x["a"][0]',
+            'one dense tensor as x["a"][0]',
+        ),
         (of(X), "a Dataset of (a tensor of shape (2,))", "a Dataset of (x, y)"),
         (SIZES, "x of shapes (2, 3) and (3, 3) in the Dataset", "one shape"),
         (of(X, Y).repeat(), "an endless Dataset", "one without repeat()"),

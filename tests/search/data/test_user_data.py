@@ -5,6 +5,7 @@ import pytest
 
 from studyhall.search.data import user_data
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.trees import Tree
 from studyhall.spaces.failures import UserCodeError
 
 PRELUDE = "import numpy as np\nx, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)\n"
@@ -42,6 +43,28 @@ def test_arrays(read, body, expected):
 
 
 @pytest.mark.parametrize(
+    ("body", "paths", "weighted"),
+    [
+        ("return x, y, y", [None, None], ["training"]),
+        ("return [x, x], y", [["[0]", "[1]"], None], []),
+        (
+            "return {'b': x, 'a': y}, [y, y], [y, y]",
+            [['["a"]', '["b"]'], ["[0]", "[1]"]],
+            ["training"],
+        ),
+        ("return (x, {'t': y}), (x, {'t': y}, y)", [None, ['["t"]']], ["test"]),
+        ("return [*x], y", [None, None], []),
+        ("return [*x], [*y.reshape(6, 1)]", [None, None], []),
+        ("return [x, [x, x]], y", [["[0]", "[1][0]", "[1][1]"], None], []),
+    ],
+)
+def test_several_inputs_targets_and_weights(read, body, paths, weighted):
+    arrays = read(body)
+    found = [each.paths() if isinstance(each, Tree) else None for each in (arrays.x, arrays.y)]
+    assert found == paths and [*arrays.weights] == weighted
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         ("return d", [6, None, None]),
@@ -62,7 +85,7 @@ def test_datasets_batched_or_not(read, body, expected):
     [
         ("return None", "NoneType"),
         ("return x", "ndarray"),
-        ("return x, y, y", "a tuple of 3 (ndarray, ndarray, ndarray)"),
+        ("return x, y, y, y", "a tuple of 4 (ndarray, ndarray, ndarray, ndarray)"),
         ("return {'x': x, 'y': y}", "dict"),
         ("return (x, y), (x,)", "a tuple of 1 (ndarray)"),
         ("return ((x, y),) * 4", "a tuple of 4 (tuple, tuple, tuple, tuple)"),

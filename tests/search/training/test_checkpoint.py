@@ -130,6 +130,31 @@ def test_patience_counts_on(engines: dict[str, list[Engine]], engine: str) -> No
     assert_continued(start)
 
 
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_several_inputs_outputs_and_weights_go_on(engine: str) -> None:
+    def part(seed: int, number: int) -> tuple[Any, ...]:
+        (x, y), weights = data("mlp", seed, number), np.linspace(0, 2, number)
+        return {"one": x[:, :2], "other": x[:, 2:]}, {"kind": y, "sum": x.sum(1)}, weights
+
+    both = [Engine(part(0, 60), part(1, 40), models=CompiledModels()) for _ in range(2)]
+
+    def start(place: int) -> Training:
+        seed_everything(9)
+        x = {"one": keras.Input((2,), name="one"), "other": keras.Input((4,), name="other")}
+        hidden = keras.layers.Dropout(0.3)(keras.layers.Concatenate()([*x.values()]))
+        kind = keras.layers.Dense(3, "softmax", name="kind")(hidden)
+        y = {"kind": kind, "sum": keras.layers.Dense(1, name="sum")(hidden)}
+        model = keras.Model(x, y)
+        losses = {"kind": "sparse_categorical_crossentropy", "sum": "mse"}
+        model.compile("adam", losses, metrics={"kind": ["accuracy"]})
+        settings = Settings(
+            epochs=EPOCHS, batch_size=16, seed=9, engine=engine, objective="val_sum_loss"
+        )
+        return both[place].training(model, settings)
+
+    assert_continued(start)
+
+
 class TwoOptimizers(keras.Model):  # type: ignore[misc]
     """A loop of the user's own, with an optimizer that Keras doesn't know of."""
 
