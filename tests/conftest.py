@@ -54,6 +54,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # it imports Keras anyway, and takes tw
     with uncollected():
         import keras  # noqa: F401
 
+        # Sets TensorFlow's threads before anything starts them, as in every worker: with others
+        # the last bits of a training differ.
+        import studyhall.search.training.compiled.executors  # noqa: F401
+
 
 def pytest_collection_finish() -> None:
     """Exempt the modules of all tests from garbage collection: they are never garbage."""

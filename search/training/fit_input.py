@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import keras
@@ -86,7 +87,6 @@ class OfArrays:
     def __init__(self, samples: Samples, size: int, *, stream: bool) -> None:
         self._samples, self._size, self._stream = samples, size, stream
         self.steps: int | None = math.ceil(samples.number / size)
-        self._same = self._dataset(np.arange(samples.number))
 
     def epoch(self, number: int, seed: int) -> Any:
         """Return all samples, shuffled."""
@@ -94,7 +94,7 @@ class OfArrays:
 
     def same(self) -> Any:
         """Return all samples in their order."""
-        return self._same
+        return self._in_order
 
     def first(self) -> Any:
         """Return the first samples."""
@@ -105,7 +105,11 @@ class OfArrays:
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Yield the batches in order."""
-        return iter(self._same)
+        return iter(self._in_order)
+
+    @cached_property
+    def _in_order(self) -> Any:
+        return self._dataset(np.arange(self._samples.number))
 
     def _dataset(self, order: np.ndarray) -> Any:
         return batches.of(self._samples, order, self._size, stream=self._stream)

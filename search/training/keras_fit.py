@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import Any
@@ -23,6 +24,7 @@ from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.epoch import Epoch
 from studyhall.search.training.feeding import Samples, TrainingData
+from studyhall.search.training.fit_input import OfStream
 from studyhall.search.training.observers import CountingWatch, Noted, Validated, Watch, numbers
 from studyhall.search.training.one_training import OneTraining
 from studyhall.search.training.settings import Settings, UnknownMetric
@@ -253,7 +255,8 @@ class PlainEpochs:
         self._fit(self._train.first())
 
     def _fit(self, x: Any, **further: Any) -> None:
-        with fit_input.ending():
+        streams = isinstance(self._train, OfStream) or isinstance(self._validation, OfStream)
+        with fit_input.ending() if streams else contextlib.nullcontext():
             self._model.fit(x, shuffle=False, verbose=0, **further)
 
     def _variables(self) -> list[Any]:
