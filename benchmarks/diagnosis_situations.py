@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import optuna
 
-from studyhall.search.data import baseline, loading, sources
+from studyhall.search.data import baseline, loading
 from studyhall.search.data.loading import Data
+from studyhall.search.data.sources import reading
 from studyhall.search.diagnosis import rules
 from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
@@ -153,7 +154,7 @@ def _plan(situation: Situation, data: Data) -> modelling.Blueprint:
 def _data(source: str, seed: int, noise: float, samples: int | None, folder: Path) -> Data:
     section = DataSection(source=SOURCES[source], samples=samples)
     if noise:
-        known = sources.read(section, folder)
+        known = reading.read(section, folder)
         random = np.random.default_rng(seed)
         drawn_anew = random.random(len(known.y)) < noise
         y = np.where(drawn_anew, random.integers(0, known.y.max() + 1, len(known.y)), known.y)

@@ -19,7 +19,7 @@ import pytest
 import typer
 
 from studyhall.search.cli import app, command_list
-from studyhall.search.data import keras_sets, sklearn_sets
+from studyhall.search.data.sources import keras_sets, sklearn_sets
 from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys

@@ -13,7 +13,7 @@ import typer
 
 from studyhall.search.cli import launch
 from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers, finite
-from studyhall.search.data import table_patterns
+from studyhall.search.data.sources import table_patterns
 from studyhall.search.display import tables
 from studyhall.search.display.terminal import say
 from studyhall.search.launcher import places

@@ -10,12 +10,13 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import arrays as samples
-from studyhall.search.data import fingerprint, sources, splits, stream_parts, targets, texts, units
+from studyhall.search.data import fingerprint, splits, stream_parts, targets, texts, units
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.preparation import Preparation
+from studyhall.search.data.sources import reading
 from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
@@ -124,7 +125,7 @@ def load(
     if ".py:" in section.source:  # the user's code runs in another working directory
         folder = folder.resolve()
     with _where_code_runs(section, folder):  # a tf.data.Dataset reads its files only when iterated
-        arrays = sources.read(section, folder, own_model=own_model, texts=of_texts)
+        arrays = reading.read(section, folder, own_model=own_model, texts=of_texts)
         if isinstance(arrays, Streams):
             return _streamed(arrays, section)
     _refuse_tree(arrays, section.source, own_model=own_model)

@@ -11,7 +11,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Table
 
-from studyhall.search.data import table_patterns
+from studyhall.search.data.sources import table_patterns
 from studyhall.search.diagnosis import next_space
 from studyhall.search.diagnosis.next_space import Proposal
 from studyhall.search.diagnosis.tendencies import OfHyperparameter

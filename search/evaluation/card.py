@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.data import row_times, sources
-from studyhall.search.data.windows import Series
+from studyhall.search.data.sources import reading, row_times
+from studyhall.search.data.sources.windows import Series
 from studyhall.search.display import notes
 from studyhall.search.evaluation import best, proof_result, row_model, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
@@ -198,7 +198,7 @@ def _of_rows(
     if not plan.data.table:
         return None
     about = {"columns": row_model.described(plan.data.table)}
-    if series := sources.series(plan.file.data):
+    if series := reading.series(plan.file.data):
         taken = ", ".join(map(str, ("N", *plan.data.input_shape)))
         why = f"the model takes windows ({taken}) of features, not rows"
         series = _as_read(series, plan, source)
@@ -217,7 +217,7 @@ def _as_read(series: Series, plan: Blueprint, source: Path) -> Series:
     if series.split_by is None:
         return series
     data = plan.file.data
-    frame, place = sources.raw_table(data, source)
+    frame, place = reading.raw_table(data, source)
     return replace(series, kind=row_times.kind(frame[series.split_by], series.kind, place))
 
 

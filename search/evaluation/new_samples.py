@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import (
+from studyhall.search.data.columns import features
+from studyhall.search.data.columns.features import Column
+from studyhall.search.data.errors import DataError, shortened
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.sources import (
     class_folders,
     npz,
     picture,
@@ -21,14 +25,10 @@ from studyhall.search.data import (
     tables,
     windows,
 )
-from studyhall.search.data.columns import features
-from studyhall.search.data.columns.features import Column
-from studyhall.search.data.errors import DataError, shortened
-from studyhall.search.data.images import AS_THEY_ARE
-from studyhall.search.data.picture import PictureError, Style
-from studyhall.search.data.row_places import Place
-from studyhall.search.data.table_origins import Origin
-from studyhall.search.data.windows import Series
+from studyhall.search.data.sources.images import AS_THEY_ARE
+from studyhall.search.data.sources.picture import PictureError, Style
+from studyhall.search.data.sources.table_origins import Origin
+from studyhall.search.data.sources.windows import Series
 from studyhall.search.evaluation import new_texts
 from studyhall.search.evaluation.new_texts import NewTexts
 from studyhall.spaces import spelling

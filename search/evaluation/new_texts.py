@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from studyhall.search.data import class_folders, decoding, table_files, text_folders, texts, words
+from studyhall.search.data import texts, words
 from studyhall.search.data.columns import features
 from studyhall.search.data.errors import DataError, shortened
+from studyhall.search.data.sources import class_folders, decoding, table_files, text_folders
 from studyhall.search.data.texts import Texts
 from studyhall.spaces import spelling
 

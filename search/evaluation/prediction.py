@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import sources, tables
+from studyhall.search.data.sources import reading, tables
 from studyhall.search.evaluation import best, new_samples, row_model
 from studyhall.search.evaluation.best import Best
 from studyhall.search.evaluation.new_samples import Card, NewSamples, Source
@@ -72,7 +72,7 @@ def of(
     """
     found = best.read(db, study, number)
     card = card_of(found)
-    style = sources.style(record.stored(study).file.data)
+    style = reading.style(record.stored(study).file.data)
     samples = new_samples.read(source, card, style)
     return predict(found, card, samples), samples.remarks
 

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import sources
 from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.parts import Fold
+from studyhall.search.data.sources import reading
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded, Saved, own_objects
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
@@ -64,7 +64,7 @@ def write(
 def _validation_rows(plan: Blueprint, folder: Path, fold: Fold) -> Rows:
     """Return the raw rows of a fold's validation samples, read again."""
     assert plan.data.pool_samples is not None  # a table has no validation set of its own
-    frame, _ = sources.raw_table(plan.file.data, folder)
+    frame, _ = reading.raw_table(plan.file.data, folder)
     return rows_of(frame.iloc[plan.data.pool_samples[fold.validation_rows]], plan.data.table)
 
 

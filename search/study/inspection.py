@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.data import source_check
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import source_check
 from studyhall.search.process import handover, keras_settings, wire
 from studyhall.search.study import extras, repeated
 from studyhall.search.study.imported_files import imported
@@ -144,9 +144,7 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
     Raises:
         ConfigError, UserCodeError: as `inspect`.
     """
-    from studyhall.search.data import (
-        loading,  # imported late: scikit-learn takes a second, which other commands save
-    )
+    from studyhall.search.data import loading
 
     with naming(path.name, _own_data(file)):
         began = time.monotonic()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.items import Comment, Table, Trivia
 
-from studyhall.search.data import image_sizes
+from studyhall.search.data.sources import image_sizes
 from studyhall.search.study import inspection
 from studyhall.search.study.inspection import Inspection
 from studyhall.search.study_file import config, template, toml_writer

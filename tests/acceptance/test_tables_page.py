@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from studyhall.search.data import source_check, sources
+from studyhall.search.data.sources import reading, source_check
 from studyhall.search.study_file.sections import DataSection
 from studyhall.search.study_file.toml_reader import parsed
 
@@ -67,5 +67,5 @@ def test_the_query_of_the_page_is_read(folder, postgres_url):
     table.to_sql("customers", engine, index=False)
     engine.dispose()
     section = DataSection(**{**data, "source": postgres_url})
-    assert [column.name for column in sources.read(section, folder.path).table] == ["city"]
+    assert [column.name for column in reading.read(section, folder.path).table] == ["city"]
     assert source_check.sql.is_database(DataSection(**data).source)

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 
 from studyhall.search.api import data_file
-from studyhall.search.data import npz, sources
+from studyhall.search.data.sources import npz, reading
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import DataSection
 from studyhall.storage.artifacts.atomic_files import ArtifactError
@@ -53,7 +53,7 @@ def test_a_table_keeps_its_columns(place, tmp_path):
     written = data_file.source(table, place, "toy")
     assert data_file.source(table.copy(), place, "toy") == written
     section = DataSection(source=written, target="3")
-    assert sources.read(section, tmp_path).columns == ("size", "kind=a", "kind=b")
+    assert reading.read(section, tmp_path).columns == ("size", "kind=a", "kind=b")
 
 
 def test_a_source_is_a_source(place):

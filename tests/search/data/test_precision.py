@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studyhall.search.data import precision, tables
+from studyhall.search.data import precision
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import tables
 
 RNG = np.random.default_rng(0)
 EVERYDAY = {"age": RNG.integers(18, 90, 50), "cm": RNG.normal(170, 9, 50), "yes": [True] * 50}

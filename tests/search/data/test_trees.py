@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studyhall.search.data import arrays, duplicates, loading, sources, trees
+from studyhall.search.data import arrays, duplicates, loading, trees
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import reading
 from studyhall.search.data.trees import Tree
 from studyhall.search.study_file.sections import DataSection
 
@@ -42,7 +43,7 @@ def numbered(form, count=N):
 
 def load(monkeypatch, found, section=None, **more):
     monkeypatch.setattr(
-        sources,
+        reading,
         "read",
         lambda *_, **__: arrays.checked(Arrays(*found, own=True, **more), "mine.py:load"),
     )

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from studyhall.search.data import table_origins
-from studyhall.search.data.table_patterns import Files
+from studyhall.search.data.sources import table_origins
+from studyhall.search.data.sources.table_patterns import Files
 from studyhall.search.diagnosis import refinement
 from studyhall.search.study_file.sections import DataSection
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studyhall.search.data import tables
-from studyhall.search.data.tables import Roles
+from studyhall.search.data.sources import tables
+from studyhall.search.data.sources.tables import Roles
 from studyhall.search.evaluation import best, new_samples, prediction, proof
 
 ROWS = 160

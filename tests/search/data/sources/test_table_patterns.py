@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studyhall.search.data import sources, table_patterns, tables
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.tables import Roles
+from studyhall.search.data.sources import reading, table_patterns, tables
+from studyhall.search.data.sources.tables import Roles
 from studyhall.search.study_file.sections import DataSection
 
 FRAME = pd.DataFrame(
@@ -29,7 +29,7 @@ def write(folder, **files):
 
 
 def read(folder, pattern="*.csv", **keys):
-    return sources.read(DataSection(source=pattern, target="y", **keys), folder)
+    return reading.read(DataSection(source=pattern, target="y", **keys), folder)
 
 
 def problems(folder, pattern="*.csv", **keys):

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studyhall.search.data import tables
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.tables import Roles
+from studyhall.search.data.sources import tables
+from studyhall.search.data.sources.tables import Roles
 
 FRAME = pd.DataFrame(
     {

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from studyhall.search.data import source_check, sql, table_files, table_patterns
 from studyhall.search.data.row_places import Place
-from studyhall.search.data.sql import Query
-from studyhall.search.data.table_patterns import Files
+from studyhall.search.data.sources import source_check, sql, table_files, table_patterns
+from studyhall.search.data.sources.sql import Query
+from studyhall.search.data.sources.table_patterns import Files
 from studyhall.search.study_file.sections import DataSection
 
 if TYPE_CHECKING:

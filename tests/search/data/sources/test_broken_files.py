@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from studyhall.search.data import images, npz, picture
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.picture import PictureError, Style
+from studyhall.search.data.sources import images, npz, picture
+from studyhall.search.data.sources.picture import PictureError, Style
 
 MOST = 64 * 2**20  # bytes that reading a small broken file may take
 FAST = settings(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import row_times
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.row_places import Place
+from studyhall.search.data.sources import row_times
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from studyhall.search.data import source_check, table_patterns
+from studyhall.search.data.sources import source_check, table_patterns
 from studyhall.search.study_file.sections import DataSection
 
 LARGEST = 96  # pixels that are kept if all images have that size
@@ -40,7 +40,7 @@ def suggested(section: DataSection, folder: Path) -> Size | None:
 
 
 def _sizes(path: Path, folders: str) -> Iterator[Size]:
-    from studyhall.search.data import class_folders
+    from studyhall.search.data.sources import class_folders
 
     for part in class_folders.find(path, folders).files.values():
         for file, _ in part:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from studyhall.search.data import npz
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import npz
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 

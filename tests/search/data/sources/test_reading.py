@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from studyhall.search.data import keras_sets, sources
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import keras_sets, reading
 from studyhall.search.study_file.sections import DataSection
 
 
 def read(source, folder=Path(), **more):
-    return sources.read(DataSection(source=source, **more), folder)
+    return reading.read(DataSection(source=source, **more), folder)
 
 
 def problems(source, folder=Path(), **more):

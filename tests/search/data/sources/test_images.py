@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studyhall.search.data import duplicates, images, loading, rows_on_disk
+from studyhall.search.data import duplicates, loading, rows_on_disk
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.picture import Style
+from studyhall.search.data.sources import images
+from studyhall.search.data.sources.picture import Style
 from studyhall.search.study_file.sections import DataSection
 
 

@@ -3,8 +3,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from studyhall.search.data import user_data
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import user_data
 from studyhall.search.data.trees import Tree
 from studyhall.spaces.failures import UserCodeError
 

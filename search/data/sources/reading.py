@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.data import (
+from studyhall.search.data.arrays import Arrays, checked
+from studyhall.search.data.errors import DataError, problem, refusal
+from studyhall.search.data.row_places import Place
+from studyhall.search.data.sources import (
     images,
     keras_sets,
     npz,
@@ -20,16 +23,13 @@ from studyhall.search.data import (
     text_folders,
     user_data,
 )
-from studyhall.search.data.arrays import Arrays, checked
-from studyhall.search.data.errors import DataError, problem, refusal
-from studyhall.search.data.picture import Style
-from studyhall.search.data.row_places import Place
-from studyhall.search.data.sql import Query
+from studyhall.search.data.sources.picture import Style
+from studyhall.search.data.sources.sql import Query
+from studyhall.search.data.sources.table_origins import Origin
+from studyhall.search.data.sources.table_patterns import Files
+from studyhall.search.data.sources.tables import Roles
+from studyhall.search.data.sources.windows import Series
 from studyhall.search.data.stream_parts import Streams
-from studyhall.search.data.table_origins import Origin
-from studyhall.search.data.table_patterns import Files
-from studyhall.search.data.tables import Roles
-from studyhall.search.data.windows import Series
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import spelling
 

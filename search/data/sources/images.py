@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from studyhall.search.data import class_folders, picture, rows_on_disk
+from studyhall.search.data import rows_on_disk
 from studyhall.search.data.arrays import Arrays, Samples, digest
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
-from studyhall.search.data.picture import PictureError, Style
 from studyhall.search.data.rows_on_disk import RowFile, RowsOnDisk
+from studyhall.search.data.sources import class_folders, picture
+from studyhall.search.data.sources.picture import PictureError, Style
 
 AS_THEY_ARE = Style()
 NAMED = 5  # refused files listed in a message; the rest is counted

@@ -1,7 +1,7 @@
 import pytest
 
-from studyhall.search.data import class_folders
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import class_folders
 
 
 def tree(folder, *places):

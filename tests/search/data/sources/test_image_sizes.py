@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studyhall.search.data import image_sizes, images
-from studyhall.search.data.picture import Style
+from studyhall.search.data.sources import image_sizes, images
+from studyhall.search.data.sources.picture import Style
 from studyhall.search.study_file.sections import DataSection
 
 RNG = np.random.default_rng(0)

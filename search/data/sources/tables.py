@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import precision, row_times, table_origins, windows
+from studyhall.search.data import precision
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.search.data.row_places import Place
-from studyhall.search.data.table_origins import Origin
-from studyhall.search.data.windows import Series
+from studyhall.search.data.sources import row_times, table_origins, windows
+from studyhall.search.data.sources.table_origins import Origin
+from studyhall.search.data.sources.windows import Series
 from studyhall.spaces import spelling
 
 if TYPE_CHECKING:

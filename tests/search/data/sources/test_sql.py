@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studyhall.search.data import sources, sql, sql_types
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.sql import Query
+from studyhall.search.data.sources import reading, sql, sql_types
+from studyhall.search.data.sources.sql import Query
 from studyhall.search.study_file.sections import DataSection
 
 UTC = datetime.UTC
@@ -53,7 +53,7 @@ def run(url, *statements):
 
 def read(url, query, folder=None, **keys):
     section = DataSection(source=url, query=query, **{"target": "y", **keys})
-    return sources.read(section, folder)
+    return reading.read(section, folder)
 
 
 def problem(*words, **keys):

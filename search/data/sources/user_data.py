@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from studyhall.search.data import datasets, rows_on_disk, source_check, streams, trees
+from studyhall.search.data import rows_on_disk, streams, trees
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, refusal
+from studyhall.search.data.sources import datasets, source_check
 from studyhall.search.data.stream_parts import Streams
 from studyhall.search.data.trees import Tree
 from studyhall.spaces import user_code

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.data import decoding
 from studyhall.search.data.errors import DataError, refusal, shortened
+from studyhall.search.data.sources import decoding
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 from studyhall.search.data import ordering
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import DataError, refusal, shortened
-from studyhall.search.data.part_names import PARTS
+from studyhall.search.data.sources.part_names import PARTS
 
 SAMPLES = ("x", "data", "images", "features", "inputs")
 TARGETS = ("y", "target", "targets", "labels")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.data import table_files
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.row_places import Place
+from studyhall.search.data.sources import table_files
 from studyhall.search.study_file import paths
 from studyhall.spaces import spelling
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from studyhall.search.data import datasets, trees
+from studyhall.search.data import trees
 from studyhall.search.data.errors import DataError
+from studyhall.search.data.sources import datasets
 from studyhall.spaces.failures import UserCodeError
 
 D = tf.data.Dataset

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from studyhall.search.data import tables
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features, fitting, kinds
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.search.data.row_places import Place
-from studyhall.search.data.table_origins import Origin
-from studyhall.search.data.tables import Roles
+from studyhall.search.data.sources import tables
+from studyhall.search.data.sources.table_origins import Origin
+from studyhall.search.data.sources.tables import Roles
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -184,7 +184,7 @@ def _cut(query: Query) -> str:
 def _table(names: Sequence[str], rows: Sequence[Any]) -> pd.DataFrame:
     import pandas as pd
 
-    from studyhall.search.data import sql_types
+    from studyhall.search.data.sources import sql_types
 
     columns, problems = {}, []
     for name, values in zip(names, zip(*rows, strict=True), strict=True):

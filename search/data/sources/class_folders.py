@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from studyhall.search.data import part_names
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
-from studyhall.search.data.left_out import LeftOut
+from studyhall.search.data.sources import part_names
+from studyhall.search.data.sources.left_out import LeftOut
 
 SUFFIXES: tuple[str, ...] = (
     ".avif",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from studyhall.search.data import class_folders, decoding
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, problem, shortened
+from studyhall.search.data.sources import class_folders, decoding
 from studyhall.search.data.texts import Texts
 
 NAMED = 5  # refused files listed in a message; the rest is counted

@@ -1,0 +1,1 @@
+"""The sources of data: tables, folders, archives, collections, functions of the user's."""
