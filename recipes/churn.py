@@ -20,7 +20,9 @@ def customers(seed: int = 0) -> tuple[pd.DataFrame, float]:
     """Return the table, and the accuracy of whoever knows the chances."""
     random = np.random.default_rng(seed)
     months = random.gamma(2.0, 14.0, CUSTOMERS).round().astype(int)
-    monthly = random.choice(["month to month", "one year", "two years"], CUSTOMERS, p=[0.5, 0.3, 0.2])
+    monthly = random.choice(
+        ["month to month", "one year", "two years"], CUSTOMERS, p=[0.5, 0.3, 0.2]
+    )
     price = np.round(random.normal(45, 15, CUSTOMERS).clip(8, None), 2)
     calls = random.poisson(1.2, CUSTOMERS)
     remark = random.choice(REMARKS, CUSTOMERS, p=[0.1, 0.1, 0.1, 0.1, 0.6])

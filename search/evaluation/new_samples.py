@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data.columns import features
+from studyhall.search.data.columns import features, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.row_places import Place
@@ -142,7 +142,7 @@ def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:
 
 def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
     table = map(_column, _rows_of(card, path)["columns"])
-    as_text = {each.name for each in table if each.kind in tables.AS_TEXT or each.form}
+    as_text = {e.name for e in table if e.kind in tables.AS_TEXT or e.form or e.unit}
     frame, place = table_origins.read(origin, as_text)
     return _rows(frame, path, card, place)
 
@@ -196,12 +196,28 @@ def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> l
     series = frame[column.name]
     bad = features.strange(series, features.raw(column, series))
     if not bad.any():
-        return []
+        return _other_unit(frame, column, path, place)
     row = int(np.flatnonzero(bad)[0])
     more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
     where = f"{place.column(column.name, row)}{more}"
     form = f" ({column.form})" if column.form else ""
     return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
+
+
+def _other_unit(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
+    """Return a problem if numbers have another unit than the training's: 0.43 for 43 %."""
+    series = frame[column.name]
+    if column.kind != "number" or not features.is_text(series):
+        return []
+    known = ~numbers.is_missing(series.astype(str))
+    units = numbers.units(series.astype(str)[known])
+    other = units != column.unit if column.unit == "%" else ~units.isin(["", column.unit])
+    if not other.any():
+        return []
+    row = int(np.flatnonzero(known)[np.flatnonzero(other)[0]])
+    unit = f"in {column.unit}" if column.unit else "without a unit"
+    where = place.column(column.name, row)
+    return [f"{path}: received {series.iloc[row]} in {where}, expected a number {unit}"]
 
 
 def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:

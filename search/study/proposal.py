@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.items import Comment, Table, Trivia
 
+from studyhall.search.data.columns.features import Column
+from studyhall.search.data.columns.numbers import DECIMAL_COMMA
 from studyhall.search.data.sources import image_sizes
 from studyhall.search.study import inspection
 from studyhall.search.study.inspection import Inspection
@@ -173,7 +175,7 @@ def _data(data: Mapping[str, Any], loaded: Data) -> Table:
     table = toml_writer.table({key: value for key, value in data.items() if key != "columns"})
     toml_writer.comment(table, f"the task: {loaded.task}")
     written = data.get("columns", {})
-    found = {each.name: each.kind for each in loaded.table if each.name not in written}
+    found = {each.name: _kind(each) for each in loaded.table if each.name not in written}
     if written:
         table.append("columns", spelling.as_item(written))
     if found and not written:
@@ -182,6 +184,11 @@ def _data(data: Mapping[str, Any], loaded: Data) -> Table:
         for name, kind in found.items():
             _switched_off(table, f"{spelling.as_key(name)} = {spelling.as_toml(kind)}")
     return table
+
+
+def _kind(column: Column) -> str:
+    """Return what `[data.columns]` calls a column's kind."""
+    return column.form if column.form == DECIMAL_COMMA else column.kind
 
 
 def _switched_off(table: Table, line: str) -> None:

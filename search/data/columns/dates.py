@@ -38,6 +38,17 @@ def formats_of(texts: pd.Series[Any]) -> list[str]:
     return [each for each in fitting if not np.isnan(seconds(written, each)).any()]
 
 
+def most_common_format(texts: pd.Series[Any]) -> tuple[str, NDArray[np.bool_]]:
+    """Return the format that fits most of a column's texts, and which ones; "" if none fits any."""
+    some = texts.drop_duplicates().iloc[:LOOKED_AT]
+    if not some.str.contains(r"\d", regex=True).any():
+        return "", np.zeros(len(texts), bool)
+    fitting = {each: int((~np.isnan(seconds(some, each))).sum()) for each in FORMATS}
+    best = max(fitting, key=lambda each: fitting[each])
+    fits = ~np.isnan(seconds(texts, best))
+    return (best if fits.any() else ""), fits
+
+
 def seconds(texts: pd.Series[Any], form: str) -> Floats:
     """Return Unix times (N,) in seconds, as in UTC where no zone is given; NaN where none fits."""
     import pandas as pd

@@ -34,7 +34,9 @@ class Column:
         other: rare and unknown categories have a feature of their own.
         gaps: values may be missing, and a feature says where.
         hours: dates have a time of day.
-        form: format of dates, or "decimal comma"; empty if the column has a type of its own.
+        form: format of dates, or how commas are meant, "decimal comma" or "thousands"; empty if the
+            column has a type of its own, or no commas.
+        unit: per cent sign or currency of all its numbers.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Column:
     gaps: bool = False
     hours: bool = False
     form: str = ""
+    unit: str = ""
 
     @property
     def features(self) -> tuple[tuple[str, str], ...]:
@@ -128,7 +131,7 @@ def words(series: pd.Series[Any]) -> NDArray[Any]:
 def measured(series: pd.Series[Any], form: str = "") -> Floats:
     """Return numbers (N,) as float64."""
     if is_text(series):
-        return numbers.parsed(series, decimal_comma=form == "decimal comma")
+        return numbers.parsed(series, form)
     return series.to_numpy(np.float64, na_value=np.nan)
 
 

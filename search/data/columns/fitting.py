@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 1000  # of a column of texts
 RARE = 2  # rows that a category needs in a table of MANY rows, else it counts as rare
 MANY = 100
+MOST_WAYS = 3  # of writing a number that a note shows
 
 
 @dataclass
@@ -107,8 +108,11 @@ def _left_out(series: pd.Series[Any], why: str, kind: str) -> str:
 
 def _wanted(series: pd.Series[Any], kind: str, form: str) -> Inferred:
     """Return what `[data.columns]` says of a column."""
-    if kind == "decimal comma":
+    if kind == numbers.DECIMAL_COMMA:
         return Inferred("number", kind)
+    if kind == "number" and features.is_text(series):
+        separated = series.astype(str).str.contains(",", regex=False, na=False).any()
+        return Inferred("number", numbers.THOUSANDS if separated else "")
     if kind != "date" or form or not features.is_text(series):
         return Inferred(kind, form)  # type: ignore[arg-type]  # the study file was checked
     some = series[~numbers.is_missing(series.astype(str))].astype(str)
@@ -131,7 +135,16 @@ def _of_numbers(series: pd.Series[Any], column: Column, said: list[str]) -> Colu
         )
     if column.kind == "number" and features.is_text(series):
         said += _how_read(series, column)
+        column = replace(column, unit=_unit(series))
     return replace(column, gaps=missing > 0)
+
+
+def _unit(series: pd.Series[Any]) -> str:
+    """Return the per cent sign or currency that all of a column's values have; "" if they don't."""
+    some = series[~numbers.is_missing(series.astype(str))].astype(str)
+    units = numbers.units(some)
+    found = {*units} - {""}  # that of some amounts is that of all
+    return found.pop() if len(found) == 1 and ("%" not in found or (units == "%").all()) else ""
 
 
 def _check(series: pd.Series[Any], column: Column, values: Any) -> None:
@@ -161,12 +174,15 @@ _EXPECTED = {
 
 def _how_read(series: pd.Series[Any], column: Column) -> list[str]:
     """Say how numbers were read that are not written plainly."""
-    texts = series.astype(str)
+    texts = series.fillna("").astype(str)
     unusual = texts[~numbers.is_missing(texts) & ~texts.map(numbers.is_plain).to_numpy(bool)]
     if unusual.empty:
         return []
-    value = features.measured(unusual.iloc[:1], column.form)[0]
-    return [f'numbers, with "{unusual.iloc[0]}" read as {value:.12g}']
+    # One of each way of writing: what is said of the first need not hold for the others.
+    ways = unusual.str.replace(r"\d+", "0", regex=True).drop_duplicates().index[:MOST_WAYS]
+    read = features.measured(texts[ways], column.form)
+    pairs = zip(texts[ways], read, strict=True)
+    return ["numbers, with " + ", ".join(f'"{text}" read as {value:.12g}' for text, value in pairs)]
 
 
 def _of_words(series: pd.Series[Any], column: Column, said: list[str]) -> Column:

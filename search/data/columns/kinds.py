@@ -34,7 +34,7 @@ class ColumnError(ValueError):
 
 @dataclass(frozen=True)
 class Inferred:
-    """A kind, and the format of dates or "decimal comma"."""
+    """A kind, and the format of dates, or how the commas of numbers are meant."""
 
     kind: features.Kind
     form: str = ""
@@ -51,10 +51,12 @@ def of(series: pd.Series[Any]) -> Inferred:
     some = series[~numbers.is_missing(series.astype(str))].astype(str)
     if some.empty:
         return Inferred("category")
-    values = numbers.parsed(some, decimal_comma=numbers.style(some) == "decimal")
+    style = numbers.style(some)
+    values = numbers.parsed(some, numbers.THOUSANDS if style == "either" else style)
     share = float(np.mean(~np.isnan(values)))
     if share == 1:
-        return Inferred("number", _commas(series, some))
+        _check_units(series, some)
+        return Inferred("number", _commas(series, some, style))
     if np.isfinite(features.truths(some)).all():
         return Inferred("boolean")
     if formats := dates.formats_of(some):
@@ -63,7 +65,16 @@ def of(series: pd.Series[Any]) -> Inferred:
         key = key_of(series)
         expected = f'a number, as in most rows, or [data.columns] {key} = "category" or "drop"'
         raise at(series, str(some[np.isnan(values)].iloc[0]), expected)
+    _check_dates(series, some)
     return Inferred("text" if _are_texts(some) else "category")
+
+
+def _check_dates(series: pd.Series[Any], some: pd.Series[Any]) -> None:
+    """Refuse a column of which most values, but not all, are dates of one format."""
+    form, fits = dates.most_common_format(some)
+    if form and fits.mean() > MOSTLY:
+        expected = f"a date like {form}, as in most rows, or [data.columns] {key_of(series)} ="
+        raise at(series, str(some[~fits].iloc[0]), f'{expected} "category" or "drop"')
 
 
 def one_format(series: pd.Series[Any], formats: list[str], some: pd.Series[Any]) -> str:
@@ -109,18 +120,34 @@ def _of_type(series: pd.Series[Any]) -> features.Kind:
     raise ColumnError(str(series.dtype), "numbers, text, dates or truth values")
 
 
-def _commas(series: pd.Series[Any], some: pd.Series[Any]) -> str:
-    """Return the form of a column of numbers: "" or "decimal comma"."""
-    style = numbers.style(some)
+def _commas(series: pd.Series[Any], some: pd.Series[Any], style: str) -> str:
+    """Return the form of a column of numbers: how its commas are meant."""
     if style != "either":
-        return "decimal comma" if style == "decimal" else ""
-    text = str(some[some.str.contains(",", regex=False)].iloc[0])
+        return style
+    separated = some.str.contains(",", regex=False)
+    sign = "," if separated.any() else "."
+    text = str(some[separated if sign == "," else some.str.contains(".", regex=False)].iloc[0])
+    whole, fraction = text.replace(sign, ""), text.replace(sign, ".")
+    number, comma = (whole, fraction) if sign == "," else (fraction, whole)
     raise at(
         series,
         text,
-        f'[data.columns] {key_of(series)} = "number" if it is {text.replace(",", "")},'
-        f' "decimal comma" if it is {text.replace(",", ".")}',
+        f'[data.columns] {key_of(series)} = "number" if it is {number}, "decimal comma" if it is'
+        f" {comma}",
     )
+
+
+def _check_units(series: pd.Series[Any], some: pd.Series[Any]) -> None:
+    """Refuse several currencies in a column, and per cents beside numbers that are none."""
+    units = numbers.units(some)
+    if numbers.is_mixed(units):
+        other = some[units != units.iloc[0]].iloc[0]
+        raise at(
+            series,
+            str(other),
+            f'the unit of "{some.iloc[0]}", or [data.columns] {key_of(series)} = "number" if all'
+            ' are one, "category" or "drop"',
+        )
 
 
 def _are_texts(some: pd.Series[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MISSING = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing"}
 CURRENCIES = "$€£¥"
 AMBIGUOUS = r"[+-]?[1-9]\d{0,2},\d{3}"  # 1,163: with a decimal comma or a separator of thousands
+DECIMAL_COMMA, THOUSANDS = "decimal comma", "thousands"  # how commas are meant
+_DOTS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"  # 1.163: of thousands where commas are decimal
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
 _COMMA = r"[+-]?(?:\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d+),\d+"
 _APOSTROPHES = r"[+-]?\d{1,3}(?:[' \u00a0\u202f]\d{3})+(?:\.\d*)?"
@@ -31,38 +34,65 @@ def is_missing(texts: pd.Series[Any]) -> NDArray[np.bool_]:
     return np.asarray(texts.str.strip().str.lower().isin(MISSING) | texts.isna(), bool)
 
 
-def parsed(texts: pd.Series[Any], *, decimal_comma: bool = False) -> Floats:
+def parsed(texts: pd.Series[Any], commas: str = "") -> Floats:
     """Return the numbers (N,) of texts; NaN for those that are missing or no numbers.
 
     Args:
         texts: (N,) as they stand in the table.
-        decimal_comma: `1,5` and `1,163` are 1.5 and 1.163; otherwise commas separate thousands.
+        commas: "decimal comma": `1,5` is 1.5, and the dots of `1.163` separate thousands;
+            "thousands": `1,163` is 1163; "": nothing tells, so that `1,163` is no number.
     """
     import pandas as pd
 
     bare = _bare(texts)
-    plain = pd.to_numeric(bare, errors="coerce").to_numpy(np.float64, copy=True)
+    decimal = commas == DECIMAL_COMMA
+    readable = bare.where(~bare.str.contains(".", regex=False), "") if decimal else bare
+    plain = pd.to_numeric(readable, errors="coerce").to_numpy(np.float64, copy=True)
     open_ = np.flatnonzero(np.isnan(plain) & (bare != "").to_numpy())
     if len(open_):
-        plain[open_] = _written(bare.iloc[open_], decimal_comma)
+        plain[open_] = _written(bare.iloc[open_], commas)
     plain[is_missing(texts)] = np.nan
     return plain
 
 
 def style(texts: pd.Series[Any]) -> str:
-    """Return how the commas of a column's numbers are meant: "", "thousands", "decimal", "either".
+    """Return how the separators of a column's numbers are meant.
 
-    "either" means that nothing in the column tells `1,163` from 1.163.
+    Returns:
+        "", "thousands" or "decimal comma"; "either" where nothing in the column tells `1,163` from
+        1.163, or whether `1.163 €` is 1163.
     """
     bare = _bare(texts)
     commas = bare[bare.str.contains(",", regex=False)]
-    if commas.empty:
-        return ""
-    if not commas.str.fullmatch(AMBIGUOUS).all():
-        return "thousands" if commas.str.fullmatch(_THOUSANDS).all() else "decimal"
-    dots = bare.str.fullmatch(r"[+-]?\d*\.\d+")
     more = bare.str.fullmatch(r"[+-]?\d{4,}")  # who separates thousands does so everywhere
-    return "thousands" if dots.any() and not more.any() else "either"
+    if commas.empty:
+        return _style_of_dots(texts, bare, more)
+    if not commas.str.fullmatch(AMBIGUOUS).all():
+        return THOUSANDS if commas.str.fullmatch(_THOUSANDS).all() else DECIMAL_COMMA
+    dots = bare.str.fullmatch(r"[+-]?\d*\.\d+")
+    return THOUSANDS if dots.any() and not more.any() else "either"
+
+
+def _style_of_dots(texts: pd.Series[Any], bare: pd.Series[str], more: pd.Series[bool]) -> str:
+    dots = bare[bare.str.contains(".", regex=False)]
+    if dots.empty or not dots.str.fullmatch(_DOTS).all():
+        return ""
+    count = dots.str.count(r"\.")
+    if (count > 1).any() and not (count == 3).all():  # 1.234.567; three are an address's
+        return DECIMAL_COMMA
+    money = texts.str.contains(f"[{CURRENCIES}]", regex=True, na=False).any()
+    return "either" if money and not more.any() else ""
+
+
+def units(texts: pd.Series[Any]) -> pd.Series[str]:
+    """Return the per cent sign or currency of each text; "" where it has none."""
+    return texts.str.extract(f"([%{CURRENCIES}])", expand=False).fillna("")
+
+
+def is_mixed(units: Iterable[str]) -> bool:
+    """Return True for several currencies, or per cents beside numbers that are none."""
+    found = {*units}
+    return len(found - {""}) > 1 or found == {"", "%"}
 
 
 def loses_digits(texts: pd.Series[Any], values: Floats) -> NDArray[np.int64]:
@@ -87,12 +117,14 @@ def _bare(texts: pd.Series[Any]) -> pd.Series[str]:
     return sign.str.strip(signs)
 
 
-def _written(bare: pd.Series[str], decimal_comma: bool) -> Floats:
+def _written(bare: pd.Series[str], commas: str) -> Floats:
     """Return the numbers of texts that are not plain; NaN where they are none."""
-    commas = (_COMMA, _from_comma) if decimal_comma else (_THOUSANDS, _from_thousands)
     found = np.full(len(bare), np.nan)
-    for pattern, convert in ((_HEX, _from_hex), commas, (_APOSTROPHES, _from_thousands)):
-        fits = bare.str.fullmatch(pattern).to_numpy(bool) & np.isnan(found)
+    decimal = ((_COMMA, _from_comma), (_DOTS, _from_comma))
+    meant = decimal if commas == DECIMAL_COMMA else ((_THOUSANDS, _from_thousands),)
+    unclear = bare.str.fullmatch(AMBIGUOUS).to_numpy(bool) & (commas == "")
+    for pattern, convert in ((_HEX, _from_hex), *meant, (_APOSTROPHES, _from_thousands)):
+        fits = bare.str.fullmatch(pattern).to_numpy(bool) & np.isnan(found) & ~unclear
         if fits.any():
             found[fits] = convert(bare[fits]).to_numpy(np.float64)
     return found

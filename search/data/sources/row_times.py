@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data.columns import features, fitting
+from studyhall.search.data.columns import features, fitting, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.columns.kinds import ColumnError, Inferred
 from studyhall.search.data.errors import refusal
@@ -57,7 +57,7 @@ def kind(column: pd.Series[Any], wanted: str, place: Place) -> str:
     found = _kind(column, wanted, place)
     if found.kind == "date" and found.form:
         return f"date:{found.form}"
-    return found.form or found.kind
+    return found.form if found.form == numbers.DECIMAL_COMMA else found.kind
 
 
 def _kind(column: pd.Series[Any], wanted: str, place: Place) -> Inferred:

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from studyhall.search.data.columns import fitting
+from studyhall.search.data.errors import DataError
+from studyhall.search.data.row_places import Place
 from studyhall.search.data.sources import tables
 from studyhall.search.data.sources.tables import Roles
 from studyhall.search.evaluation import best, new_samples, prediction, proof
@@ -155,3 +158,34 @@ def test_the_rows_of_the_export_are_those_of_the_table(finished):
     studio, _, card = finished
     rows, _, _ = tables.table(studio.folder / "people.csv", Roles("buys"))
     assert len(rows) == ROWS and len(card["features"]) == card["input_shape"][0]
+
+
+@pytest.mark.parametrize(
+    ("trained", "new", "line"),
+    [
+        (
+            ["10.961", "9.5"],
+            "10,961",
+            "10,961 in new.csv, column a, row 1, expected a number",
+        ),
+        (
+            ["43 %", "12 %"],
+            "0.43",
+            "0.43 in new.csv, column a, row 1, expected a number in %",
+        ),
+        (["4", "12"], "43 %", "expected a number without a unit"),
+        (["4 €", "12"], "$5", "expected a number in €"),
+        (["4 €", "12"], "5 €", None),
+        (["1,163.74", "1"], "2,334", None),
+    ],
+)
+def test_new_numbers_are_written_as_in_training(tmp_path, trained, new, line):
+    found = fitting.fitted(pd.DataFrame({"a": trained}), Place("t.csv"), {})
+    card = {"rows": {"columns": [each.to_dict() for each in found.columns]}, "input_shape": [1]}
+    (tmp_path / "new.csv").write_text(f"a;b\n{new};1\n{new};2\n")
+    if line is None:
+        assert len(new_samples.read(tmp_path / "new.csv", card).frame) == 2
+        return
+    with pytest.raises(DataError) as refused:
+        new_samples.read(tmp_path / "new.csv", card)
+    assert line in str(refused.value)

@@ -194,3 +194,34 @@ def test_the_names_of_features():
         "age", "age missing", "job=(other)", "job=(no value)", "job=cook",
         "on days", "on year", "on month sin", "on month cos", "on weekday sin", "on weekday cos",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["1,5", "12 %", "$5", "0x1f", "1.234,56", "1,163.74"])
+def test_a_gap_among_numbers_that_are_not_plain(text):
+    found = fitted(a=[text, None] * 10)
+    assert found.problems == [] and found.columns[0].gaps
+    assert f'"{text}" read as' in found.notes[-1]
+
+
+def test_a_note_shows_each_way_of_writing():
+    found = fitted(a=["1.261,96 €", "2.334 €", "754 €", "2.335 €", ""])
+    note = 'numbers, with "1.261,96 €" read as 1261.96, "2.334 €" read as 2334, "754 €" read as 754'
+    assert found.notes[-1] == f"column a: {note}"
+    assert (found.columns[0].form, found.columns[0].unit) == ("decimal comma", "€")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (["43 %", "0.43"], '"0.43" in t.csv, column a, row 2, expected the unit of "43 %"'),
+        (["$5", "5 €"], '"5 €" in t.csv, column a, row 2, expected the unit of "$5"'),
+        (["2.334 €", "75 €"], '"number" if it is 2.334 €, "decimal comma" if it is 2334 €'),
+        (
+            ["14.07.2017", "15.07.2017", "2017-07-16"],
+            '"2017-07-16" in t.csv, column a, row 3, expected a date like %d.%m.%Y, as in most',
+        ),
+    ],
+)
+def test_what_would_be_misread_is_refused(values, line):
+    (problem,) = fitted(a=values).problems
+    assert line in problem

@@ -56,8 +56,8 @@ def test_a_spelling_is_read(spelling, values):
 @given(values=st.lists(VALUES, min_size=1, max_size=8))
 def test_decimal_commas_are_read_where_they_are_meant(values):
     texts = pd.Series([decimal_comma(value) for value in values])
-    assert numbers.style(texts) == "decimal"
-    assert np.array_equal(numbers.parsed(texts, decimal_comma=True), values)
+    assert numbers.style(texts) == "decimal comma"
+    assert np.array_equal(numbers.parsed(texts, "decimal comma"), values)
 
 
 @given(text=st.text(max_size=6))
@@ -81,9 +81,9 @@ def test_words_for_missing_numbers(text):
         (["1,163", "2.5"], "thousands"),
         (["1,163", "1163"], "either"),
         (["1,163", "2,222"], "either"),
-        (["1,16"], "decimal"),
-        (["1.163,74"], "decimal"),
-        (["0,163"], "decimal"),
+        (["1,16"], "decimal comma"),
+        (["1.163,74"], "decimal comma"),
+        (["0,163"], "decimal comma"),
     ],
 )
 def test_the_meaning_of_commas(texts, style):
@@ -99,3 +99,37 @@ def test_long_whole_numbers_that_float64_cant_tell_apart():
     assert numbers.loses_digits(texts, numbers.parsed(texts)).tolist() == [0, 2]
     apart = pd.Series(["1000000000000000000000", "2000000000000000000000"])
     assert not len(numbers.loses_digits(apart, numbers.parsed(apart)))
+
+
+@given(values=st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=8))
+def test_dots_of_thousands_beside_decimal_commas(values):
+    texts = pd.Series(["0,5", *(f"{value:,}".replace(",", ".") for value in values)])
+    assert numbers.style(texts) == "decimal comma"
+    assert np.array_equal(numbers.parsed(texts, "decimal comma"), [0.5, *values])
+
+
+@pytest.mark.parametrize("text", ["2.5", "1.2345", "1.23.456", "12.34,5"])
+def test_a_decimal_point_among_decimal_commas_is_no_number(text):
+    assert np.isnan(numbers.parsed(pd.Series(["1,5", text]), "decimal comma")).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("commas", "value"), [("", None), ("thousands", 10961), ("decimal comma", 10.961)]
+)
+def test_one_comma_is_read_as_the_column_says_or_not_at_all(commas, value):
+    (found,) = numbers.parsed(pd.Series(["10,961"]), commas)
+    assert np.isnan(found) if value is None else found == value
+
+
+@pytest.mark.parametrize(
+    ("texts", "mixed"),
+    [
+        (["43 %", "0.43"], True),
+        (["$5", "5 €"], True),
+        (["$5", "5"], False),
+        (["43 %", "1 %"], False),
+        (["1", "2"], False),
+    ],
+)
+def test_units_are_not_mixed(texts, mixed):
+    assert numbers.is_mixed(numbers.units(pd.Series(texts))) == mixed
