@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         launch,
         status,
         trash,
+        tune,
     )
     from studyhall.optuna import callback
     from studyhall.search.api.best_trial import BestTrial
@@ -40,6 +41,7 @@ __all__ = [
     "launch",
     "status",
     "trash",
+    "tune",
 ]
 
 # Imported when they are first asked for: `import studyhall` takes no time.
@@ -58,6 +60,7 @@ _PLACES = {
     "launch": "commands",
     "status": "commands",
     "trash": "commands",
+    "tune": "commands",
 }
 
 

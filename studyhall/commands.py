@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
@@ -23,6 +23,7 @@ __all__ = [
     "launch",
     "status",
     "trash",
+    "tune",
 ]
 
 
@@ -62,6 +63,57 @@ def launch(
     given = {"trials": trials, "seed": seed, "storage": storage}
     name, url = launched(Path(file), given, workers, gpus, quiet=silent)
     return Study(name, storage=url)
+
+
+def tune(
+    source: str | PathLike[str],
+    target: str | None = None,
+    *,
+    query: str | None = None,
+    minutes: float | None = None,
+    trials: int | None = None,
+    name: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    gpus: str | Sequence[int] | None = None,
+    storage: str | None = None,
+    seed: int | None = None,
+    silent: bool = False,
+) -> Study:
+    """Search on data without a study file: write one, NAME.toml, and run it; again: go on.
+
+    Args:
+        source: the data: anything that `[data] source` takes.
+        target: the column of a table to predict.
+        query: the rows to read from a database.
+        minutes: time of the search; default: 10.
+        trials: trials in all; default: 10 for each minute.
+        name: the study's name; default: that of source and target.
+        data: further keys of `[data]`.
+        workers, gpus, storage, seed, silent: as of `launch`.
+
+    Returns:
+        The study.
+
+    Raises:
+        ConfigError, UserCodeError, StorageError, KeyboardInterrupt: as `launch`.
+    """
+    from studyhall.search.api.launching import run_file
+    from studyhall.search.cli import tune as tuning
+
+    chosen = {"source": str(source), "target": target, "query": query, **(data or {})}
+    keys = {key: value for key, value in chosen.items() if value is not None}
+    given = {"trials": trials, "seed": seed, "storage": storage}
+    path, file, proposed = tuning.prepared(keys, name, minutes, given)
+    study, url = run_file(
+        file,
+        path,
+        workers,
+        gpus,
+        quiet=silent,
+        opened=lambda: tuning.write(path, file, proposed),
+    )
+    return Study(study, storage=url)
 
 
 def status(storage: str | None = None, *, reap: bool = False) -> list[dict[str, Any]]:

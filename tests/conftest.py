@@ -52,11 +52,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # it imports Keras anyway, and takes twice as long so
     with uncollected():
-        import keras  # noqa: F401
+        import keras
 
         # Sets TensorFlow's threads before anything starts them, as in every worker: with others
         # the last bits of a training differ.
-        import studyhall.search.training.compiled.executors  # noqa: F401
+        if keras.backend.backend() == "tensorflow":
+            import studyhall.search.training.compiled.executors  # noqa: F401
 
 
 def pytest_collection_finish() -> None:

@@ -44,6 +44,7 @@ class Launch:
         handed: what the study file can't name, by what stands for it there.
         quiet: print remarks and the result only.
         path: where the study file lies; None if Python describes the study.
+        opened: called once the study is in the database.
     """
 
     file: StudyFile
@@ -53,6 +54,7 @@ class Launch:
     handed: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
     path: Path | None = None
+    opened: Callable[[], object] = lambda: None
 
     def run(self) -> None:
         """Run workers until the budget is spent; prove the best model and print it.
@@ -119,7 +121,13 @@ class Launch:
         found = inspection.inspect_apart(self.file, path)
         creation.check_artifacts(self.file, path.name)
         early.let_load(waiting)
-        return lambda db: lifecycle.open_or_create(db, self.file, path, found)
+
+        def make(db: Database) -> Study:
+            study = lifecycle.open_or_create(db, self.file, path, found)
+            self.opened()
+            return study
+
+        return make
 
 
 def check_local(file: StudyFile) -> None:
@@ -207,8 +215,24 @@ def launched(
         ConfigError, UserCodeError, RuntimeError, KeyboardInterrupt: as `Launch.run`.
     """
     chosen = {key: value for key, value in study.items() if value is not None}
-    file = config.load(path, {"study": chosen})
+    return run_file(config.load(path, {"study": chosen}), path, workers, gpus, quiet=quiet)
+
+
+def run_file(
+    file: StudyFile,
+    path: Path,
+    workers: int | None,
+    gpus: str | Sequence[int] | None,
+    *,
+    quiet: bool,
+    opened: Callable[[], object] = lambda: None,
+) -> tuple[str, str]:
+    """Run the study of a study file that has been read; see `launched`.
+
+    Args:
+        opened: called once the study is in the database.
+    """
     url = file.study.storage or default_url()
     keys = given(workers, gpus)
-    Launch(file, path.parent, url, keys, quiet=quiet, path=path).run()
+    Launch(file, path.parent, url, keys, quiet=quiet, path=path, opened=opened).run()
     return file.study.name, url

@@ -68,17 +68,13 @@ def tune(
     silent: QuietFlag = False,
 ) -> None:
     """Search on the data SOURCE without a study file: write one, NAME.toml, and launch it."""
-    keys = _keys({"source": source, "target": target, "query": query}, data or [])
-    path = Path.cwd() / f"{_name(name, keys)}.toml"
     given = {"trials": trials, "seed": seed, "storage": storage}
-    known = {key: value for key, value in given.items() if value is not None}
-    if path.exists():
-        hours = {} if minutes is None else {"hours": proposal.hours(minutes)}
-        file, proposed = _continued(path, keys, {**known, **hours}), None
-    else:
-        budget = Budget(minutes or proposal.MINUTES, trials, seed or 0)
-        proposed = _proposed(path, keys, budget)
-        file = config.overridden(config.parse(proposed.text, path.name), {"study": known})
+    path, file, proposed = prepared(
+        _keys({"source": source, "target": target, "query": query}, data or []),
+        name,
+        minutes,
+        given,
+    )
     if dry_run:
         _show(path, proposed)
         return
@@ -88,9 +84,37 @@ def tune(
         places.given(workers, gpus, per_gpu),
         quiet=silent,
         found=None if proposed is None else proposed.found,
-        opened=lambda: _write(path, file, proposed),
+        opened=lambda: write(path, file, proposed),
     )
     raise typer.Exit(code)
+
+
+def prepared(
+    keys: Mapping[str, Any], name: str | None, minutes: float | None, given: Mapping[str, Any]
+) -> tuple[Path, StudyFile, Proposal | None]:
+    """Return the path of the study file, its content, and how it came about if it is a new one.
+
+    Args:
+        keys: of ``[data]``.
+        name: the study's name; None: made of source and target.
+        minutes: time of the search; None: as in the file, else 10.
+        given: trials, seed and storage; None where they are not given.
+
+    Raises:
+        ConfigError, UserCodeError: the data can't be used, or the file is about others.
+    """
+    path = Path.cwd() / f"{_name(name, keys)}.toml"
+    known = {key: value for key, value in given.items() if value is not None}
+    if path.exists():
+        hours = {} if minutes is None else {"hours": proposal.hours(minutes)}
+        return path, _continued(path, keys, {**known, **hours}), None
+    budget = Budget(minutes or proposal.MINUTES, given["trials"], given["seed"] or 0)
+    proposed = _proposed(path, keys, budget)
+    return (
+        path,
+        config.overridden(config.parse(proposed.text, path.name), {"study": known}),
+        proposed,
+    )
 
 
 def _keys(given: Mapping[str, Any], written: list[str]) -> dict[str, Any]:
@@ -224,7 +248,7 @@ def _show(path: Path, proposed: Proposal | None) -> None:
     say(f"{path.name} would be:", "", *proposed.text.splitlines())
 
 
-def _write(path: Path, file: StudyFile, proposed: Proposal | None) -> None:
+def write(path: Path, file: StudyFile, proposed: Proposal | None) -> None:
     """Write a proposed file, never over another one."""
     if proposed is None:
         return

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import optuna
 import pandas as pd
 import plotly.graph_objects as go
@@ -312,3 +313,19 @@ def test_a_study_file_is_launched(study_file, tmp_path):
     (tmp_path / "iris.toml").write_text(study_file(study={"name": "file", "trials": 0}))
     assert "iris.toml: [study] trials: received 0" in refused(studyhall.launch, "iris.toml")
     study.delete()
+
+
+def test_tune_writes_the_file_that_it_runs_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path}/tuned.db"
+    rows = np.random.default_rng(0).normal(size=(60, 2)).round(3)
+    lines = [f"{a},{b},{'yes' if a > b else 'no'}" for a, b in rows]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c", *lines]))
+    assert "a, b" in refused(studyhall.tune, "t.csv", storage=url)
+    assert "d" in refused(studyhall.tune, "t.csv", "d", storage=url)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv"]
+    study = studyhall.tune("t.csv", "c", trials=1, minutes=1, storage=url, silent=True)
+    assert study.name == "t-c" and len(study.trials) == 1
+    assert 'target = "c"' in (tmp_path / "t-c.toml").read_text()
+    again = studyhall.tune("t.csv", "c", trials=1, storage=url, silent=True)
+    assert again.name == study.name and len(again.trials) == 1
