@@ -75,3 +75,20 @@ def test_the_table_tells_what_was_measured_and_what_was_not():
     assert "| `imdb-mlp` | **the best of 10 searched**, trial 9 | 0.8925 | 0.2700 |  |" in page
     assert "| l2 | 0.8850 | 0.3000 | +0.75 points, loss -0.0300 |" in page
     assert "2 cores | 1970-01-01 |" in page
+
+
+def test_the_churn_table_is_read_as_its_recipe_needs(tmp_path):
+    from recipes.churn import customers
+    from studyhall.search.data import loading
+
+    table, reachable = customers()
+    assert 0.7 < reachable < 0.8
+    table.to_csv(tmp_path / "churn.csv", index=False, sep=";")
+    file = config.load(ROOT / "recipes" / "churn.toml")
+    found = loading.of_file(file, tmp_path, seed=0)
+    assert {column.name: column.kind for column in found.table} == {
+        "city": "category", "contract": "category", "joined": "date", "price": "number",
+        "calls": "number", "paperless": "boolean", "remark": "category",
+    }  # fmt: skip
+    assert (found.classes, len(found.train)) == (("left", "stayed"), 1800)
+    assert any("customer: left out" in note for note in found.notes)
