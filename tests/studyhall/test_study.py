@@ -252,7 +252,8 @@ def test_workers_train_a_function_as_this_process_does():
         study.run(trials=3, workers=workers)
         values.append([*study.trials["value"]])
         assert study.best.scores and study.best.model.predict_on_batch(X[:2]).shape == (2, 1)
-    assert values[0] == values[1]
+    # Two workers have half the threads each, which add in another order.
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
 
 
 @pytest.mark.slow
