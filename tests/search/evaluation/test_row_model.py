@@ -153,5 +153,5 @@ def test_only_what_the_model_was_trained_with(finished, tmp_path):
 
 def test_the_rows_of_the_export_are_those_of_the_table(finished):
     studio, _, card = finished
-    rows, _, _ = tables.table(studio.folder / "people.csv", Roles("buys"))
+    rows = tables.table(studio.folder / "people.csv", Roles("buys")).rows
     assert len(rows) == ROWS and len(card["features"]) == card["input_shape"][0]
