@@ -71,6 +71,8 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    if not isinstance(source, str | os.PathLike | np.ndarray | list):
+        _refuse_twice(source, Path("the table"))
     if card.get("texts") is not None:
         return _texts(source, card["texts"]["column"])
     if not all(isinstance(size, int) for size in card["input_shape"]):
@@ -129,6 +131,13 @@ def _new_texts(source: Source, column: str | None) -> NewTexts:
 
 def _refused(path: Path, received: str, expected: str) -> DataError:
     return DataError([f"{path}: received {received}, expected {expected}"])
+
+
+def _refuse_twice(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse columns of one name, as in a file."""
+    if found := table_files.twice(frame.columns):
+        received = f"two columns called {shortened(found)}"
+        raise _refused(path, received, "a name of its own for each column")
 
 
 def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:

@@ -155,3 +155,13 @@ def test_the_rows_of_the_export_are_those_of_the_table(finished):
     studio, _, card = finished
     rows = tables.table(studio.folder / "people.csv", Roles("buys")).rows
     assert len(rows) == ROWS and len(card["features"]) == card["input_shape"][0]
+
+
+def test_new_rows_with_two_columns_of_one_name_are_refused(finished, tmp_path):
+    _, _, card = finished
+    frame = people(7, 3)
+    twice = pd.concat([frame, frame[["age"]]], axis=1)
+    twice.to_csv(tmp_path / "new.csv", index=False)
+    for source in (twice, tmp_path / "new.csv"):
+        with pytest.raises(new_samples.DataError, match="received two columns called age"):
+            new_samples.read(source, card)
