@@ -58,6 +58,10 @@ class NewSamples:
     table: tuple[Column, ...] = ()
     remarks: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self.names.values())))
+
 
 def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
@@ -71,6 +75,14 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    samples = _read(source, card, style)
+    if not len(samples):
+        path = Path(source if isinstance(source, str | os.PathLike) else "the data")
+        raise _refused(path, "no samples", "at least one")
+    return samples
+
+
+def _read(source: Source, card: Card, style: Style) -> NewSamples:
     if not isinstance(source, str | os.PathLike | np.ndarray | list):
         _refuse_twice(source, Path("the table"))
     if card.get("texts") is not None:

@@ -165,3 +165,13 @@ def test_new_rows_with_two_columns_of_one_name_are_refused(finished, tmp_path):
     for source in (twice, tmp_path / "new.csv"):
         with pytest.raises(new_samples.DataError, match="received two columns called age"):
             new_samples.read(source, card)
+
+
+@pytest.mark.parametrize("rows", ["file", "pattern", "frame"])
+def test_a_header_alone_is_refused(finished, tmp_path, rows):
+    _, _, card = finished
+    header = people(7, 3).iloc[:0]
+    header.to_csv(tmp_path / "new.csv", index=False)
+    sources = {"file": tmp_path / "new.csv", "pattern": tmp_path / "*.csv", "frame": header}
+    with pytest.raises(new_samples.DataError, match="received no samples, expected at least one"):
+        new_samples.read(sources[rows], card)
