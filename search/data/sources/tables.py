@@ -114,6 +114,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         groups=None if roles.group is None else features.values(rows[roles.group]),
         table=tuple(found.columns),
         notes=(*notes, *found.notes),
+        place=place,
     )
     if roles.series is not None:
         return windows.samples(arrays, windows.over(roles.series, rows, place), target)

@@ -46,6 +46,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         columns=(column.name,),
         groups=None if roles.group is None else features.values(rows[roles.group]),
         notes=(*notes, *_about_others(found.notes, column)),
+        place=place,
     )
     return arrays if roles.split_by is None else tables.in_order(arrays, rows, roles, place)
 

@@ -108,6 +108,7 @@ def samples(rows: Arrays, found: Windows, target: pd.Series[Any]) -> Arrays:
         y=features.values(target.iloc[found.targets[known]]),
         groups=None,  # each is a series of its own, and all parts have some of it
         order=found.order[known],
+        place=None,  # of rows, not of windows
         notes=(*rows.notes, *found.notes, *left_out),
     )
 

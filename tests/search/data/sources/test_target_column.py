@@ -168,3 +168,19 @@ def test_the_past_of_a_target_is_read_as_the_target_is(tmp_path):
     np.testing.assert_allclose(arrays.y, np.round(np.linspace(1, 9, ROWS), 2)[3:])
     own = arrays.columns.index("y")
     np.testing.assert_allclose(arrays.x[1:, -1, own], arrays.y[:-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [[4], [1, ROWS]])
+def test_a_class_too_small_for_the_parts_is_named_with_its_rows(tmp_path, rows):
+    targets = [DRAWN.choice("ab") for _ in range(ROWS)]
+    for row in rows:
+        targets[row - 1] = "r"
+    targets.insert(2, "")  # left out, and counted nonetheless
+    with pytest.raises(DataError) as caught:
+        loaded(tmp_path, targets)
+    there = ", ".join(f"row {row + (row > 2)} of t.csv" for row in rows)
+    samples = "1 sample" if len(rows) == 1 else "2 samples"
+    assert caught.value.problems == [
+        f"[data] split: received {samples} of class r ({there}) for 3 parts,"
+        " expected at least one for each: more of this class, or none"
+    ]
