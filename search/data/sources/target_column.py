@@ -104,10 +104,14 @@ def _of_text(series: pd.Series[Any], kind: str, task: str, place: Place) -> Targ
     empty = series.isna().to_numpy(bool)
     missing = numbers.is_missing(series.astype(str)) | empty
     known, where = series[~missing], place.taken(~missing)
+    said = _missing_words(series, missing & ~empty)
+    if not kind and task != "regression" and dates.formats_of(known.astype(str)):
+        # Months and days may be classes; a time is nothing to predict.
+        how = f"column {series.name}: dates, read as classes"
+        return Target(_texts(series, missing), (how, *said))
     found = _found(known, kind, task, where)
     if found is None or (column := found.columns[0]).kind not in ("number", "boolean"):
         return Target(_texts(series, empty), _odd_classes(series, missing & ~empty))
-    said = _missing_words(series, missing & ~empty)
     if column.kind == "boolean":
         return Target(_booleans(series, missing) if kind else _texts(series, missing), said)
     if not kind and task == "classification" and not known.map(numbers.is_plain).all():
@@ -121,8 +125,6 @@ def _found(known: pd.Series[Any], kind: str, task: str, where: Place) -> Fitted 
     name = str(known.name)
     if known.empty:
         return None
-    if not kind and dates.formats_of(known.astype(str)) and task != "regression":
-        return None  # months and days may be classes; a date is nothing to predict
     found = fitting.fitted(known.to_frame(), where, {name: kind or "keep"})
     if task == "classification" and not kind and found.problems:
         return None
@@ -147,16 +149,16 @@ def _booleans(series: pd.Series[Any], missing: NDArray[np.bool_]) -> pd.Series[A
 
 
 def _missing_words(series: pd.Series[Any], rows: NDArray[np.bool_]) -> tuple[str, ...]:
-    """Say which words count as no value."""
+    """Say which words are read as no value."""
     return tuple(
-        f"column {series.name}: {found} count as no value" for found in _quoted(series, rows)
+        f"column {series.name}: {found} read as no value" for found in _quoted(series, rows)
     )
 
 
 def _odd_classes(series: pd.Series[Any], rows: NDArray[np.bool_]) -> tuple[str, ...]:
     """Say that words are classes which elsewhere stand for no value."""
     return tuple(
-        f"column {series.name}: {found} count as classes; leave the fields empty if they have none"
+        f"column {series.name}: {found} read as classes; leave the fields empty if they mean none"
         for found in _quoted(series, rows)
     )
 

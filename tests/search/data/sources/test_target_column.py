@@ -115,7 +115,7 @@ def test_words_for_no_value_are_none_among_numbers(tmp_path, values, word):
     known = [*values] * 12
     arrays = read(tmp_path, [*known, word, ""])
     np.testing.assert_allclose(arrays.y, [float(text.replace(",", ".")) for text in known])
-    assert f'column y: "{word}" in 1 row count as no value' in arrays.notes
+    assert f'column y: "{word}" in 1 row read as no value' in arrays.notes
     assert f"2 rows of {len(known) + 2} left out: no value in y, the target" in arrays.notes
     whole = "," not in values[0]
     assert loaded(tmp_path, [*known, word]).classes == (values if whole else ())
@@ -124,7 +124,7 @@ def test_words_for_no_value_are_none_among_numbers(tmp_path, values, word):
 def test_words_for_no_value_are_classes_among_words(tmp_path):
     arrays = read(tmp_path, ["red", "blue", "NA"] * 12)
     assert {*arrays.y} == {"red", "blue", "NA"}
-    (note,) = (note for note in arrays.notes if "count as classes" in note)
+    (note,) = (note for note in arrays.notes if "read as classes" in note)
     assert note.startswith('column y: "NA" in 12 rows')
 
 
@@ -184,3 +184,10 @@ def test_a_class_too_small_for_the_parts_is_named_with_its_rows(tmp_path, rows):
         f"[data] split: received {samples} of class r ({there}) for 3 parts,"
         " expected at least one for each: more of this class, or none"
     ]
+
+
+@pytest.mark.parametrize("dates", [("2024-01", "2024-02"), ("01/02/2024", "03/04/2024")])
+def test_dates_are_classes_and_that_is_said(tmp_path, dates):
+    arrays = read(tmp_path, [*dates, "NA"] * 12)
+    assert {*arrays.y} == {*dates} and "column y: dates, read as classes" in arrays.notes
+    assert "column y, row 1" in problems(tmp_path, [*dates] * 12, task="regression")[0]
