@@ -11,12 +11,11 @@ from pathlib import Path
 
 from optuna.samplers import BaseSampler
 
-from studyhall.search.data import loading
 from studyhall.search.display import show
 from studyhall.search.process import device, identity, recycling, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
-from studyhall.search.study import extras, inspection, record, warm_start
+from studyhall.search.study import extras, record, unchanged, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import modelling, run, sampling
@@ -208,12 +207,7 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     Raises:
         ConfigError: data or code differ from those that the study began with.
     """
-    loaded = loading.of_file(stored.file, folder, study.seed)
-    code = inspection.code_fingerprints(stored.file, folder)
-    found = inspection.Inspection(loaded.fingerprint, code)
-    if problems := inspection.differing(stored.inspection, found):
-        raise ConfigError([f"{study.name}: {line}" for line in problems])
-    return modelling.blueprint(stored.file, loaded, folder)
+    return modelling.blueprint(stored.file, unchanged.load(stored, folder, study), folder)
 
 
 def trial_store(

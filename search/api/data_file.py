@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studyhall.search.data.errors import shortened
+from studyhall.search.data.sources import table_files
 from studyhall.search.study_file import paths
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files, bucket
@@ -44,6 +46,7 @@ def source(data: Any, artifacts: str, study: str) -> str:
     if isinstance(data, str | Path):
         return str(data)
     if type(data).__name__ == "DataFrame":
+        _refuse_twice(data, study)
         return str(_write_table(data, _folder(artifacts)))
     arrays = _arrays(data, study)
     return str(_write_arrays(arrays, _folder(artifacts)))
@@ -62,6 +65,15 @@ def _write_arrays(arrays: Mapping[str, NDArray[Any]], folder: Path) -> Path:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     return _written(folder, f"{_sha256(arrays)}.npz", write)
+
+
+def _refuse_twice(table: pd.DataFrame, study: str) -> None:
+    """Refuse columns of one name."""
+    if found := table_files.twice(table.columns):
+        received = f"received two columns called {shortened(found)}"
+        raise ConfigError(
+            [f"{study}: data: {received}, expected a name of its own for each column"]
+        )
 
 
 def _write_table(table: pd.DataFrame, folder: Path) -> Path:

@@ -19,7 +19,7 @@ from studyhall.search.process import handover, wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
-from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study import chosen_backend, creation, inspection, record, unchanged
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -180,6 +180,8 @@ def go_on(url: str, name: str, trials: int | None, given: dict[str, Any], *, qui
         if trials is not None:
             if trials < limit:
                 raise ConfigError([f"{name}: trials: received {trials}, expected at least {limit}"])
+            if cluster is None and trials > limit:
+                unchanged.check(study, url)
             studies.extend(db, study, trials=trials - limit)
         view = outcomes.Telling(live.view(out, name, quiet=quiet))
         # The models of a script's trials are its own business: nothing is proven.

@@ -126,5 +126,6 @@ HIDDEN = {  # run by studyhall itself
     "finish": Listed("internal:finish"),
     "retrain": Listed("internal:retrain"),
     "convert": Listed("internal:convert"),
+    "unchanged": Listed("internal:unchanged"),
     "serve": Listed("internal:serve"),
 }

@@ -15,6 +15,7 @@ from studyhall.search.display import tables
 from studyhall.search.display.terminal import say
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.spaces import spelling
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -33,7 +34,8 @@ def delete(
         study = find(db, name)
         state = status.status(db, study)
         moved = record.moved_to(db, study) is not None  # its files are its copy's
-        what = f'study "{name}" with {state.finished} trials'
+        trials = spelling.counted(state.finished, "trial")
+        what = f'study "{name}" with {trials}'
         what += "" if moved else f" and {record.stored(study).artifacts}"
         if not yes and not typer.confirm(f"Delete {what}?"):
             say("nothing was deleted")
@@ -67,11 +69,13 @@ def trash(
 
 def _restore(db: Database, study: Deleted) -> None:
     restore(db, study)
-    say(f'study "{study.name}" with {study.trials} trials: restored')
+    trials = spelling.counted(study.trials, "trial")
+    say(f'study "{study.name}" with {trials}: restored')
 
 
 def _purge(db: Database, study: Deleted, yes: bool) -> None:
-    what = f'study "{study.name}" with {study.trials} trials'
+    trials = spelling.counted(study.trials, "trial")
+    what = f'study "{study.name}" with {trials}'
     what += f" and {study.artifacts}" if study.artifacts else ""
     if not yes and not typer.confirm(f"Delete {what} permanently?"):
         say("nothing was deleted")

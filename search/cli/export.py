@@ -14,6 +14,7 @@ from studyhall.search.diagnosis import judging
 from studyhall.search.display.terminal import say
 from studyhall.search.interchange import rows, table_files
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url, shown
 from studyhall.storage.queries import records
@@ -80,9 +81,11 @@ def _log(db: Database, study: Study, uri: str) -> None:
     from studyhall.search.interchange import mlflow_export  # imports MLflow: slow
 
     written, left, has_model = mlflow_export.export(db, study, uri)
-    say(f'experiment "{study.name}" at {shown(uri)}: {written} trials')
+    trials = spelling.counted(written, "trial")
+    say(f'experiment "{study.name}" at {shown(uri)}: {trials}')
     if left:
-        say(f"{left} running trials were left out; the same command adds them later")
+        said = spelling.counted(left, "running trial")
+        say(f"left out: {said}; the same command adds what has ended later")
     if not has_model:
         say(f"no model: it is proven and exported first by studyhall best {study.name} --export …")
 
@@ -91,12 +94,12 @@ def _move(db: Database, study: Study, to: str, artifacts: str | None) -> None:
     from studyhall.search.interchange import study_copy  # opens databases as Optuna does: slow
 
     study_copy.move(db, study, to, artifacts)
-    count, there = len(records.trials(db, study)), shown(to)
+    trials, there = spelling.counted(len(records.trials(db, study)), "trial"), shown(to)
     if artifacts is None:
-        say(f'study "{study.name}" with {count} trials: moved to {there}')
+        say(f'study "{study.name}" with {trials}: moved to {there}')
         say(f"it goes on there alone, with its artifacts at {study.config.get('artifacts')}")
     else:
-        say(f'study "{study.name}" with {count} trials: copied to {there}, with its artifacts')
+        say(f'study "{study.name}" with {trials}: copied to {there}, with its artifacts')
 
 
 def _file(name: str, to: str) -> Path:
@@ -119,10 +122,10 @@ def _write(db: Database, study: Study, path: Path, epochs: bool) -> None:
     told = rows.told(trials, {n: each.to_json() for n, each in judged.items() if each is not None})
     with writing(path):
         table_files.write(told if form == "json" else rows.of_trials(told), path, form)
-    say(f"{path}: {len(trials)} trials")
+    say(f"{path}: {spelling.counted(len(trials), 'trial')}")
     if epochs:
         beside = path.with_name(f"{path.stem}-epochs{path.suffix}")
         found = rows.of_epochs(db, study, trials)
         with writing(beside):
             table_files.write(found, beside, form)
-        say(f"{beside}: {len(found)} epochs")
+        say(f"{beside}: {spelling.counted(len(found), 'epoch')}")

@@ -10,6 +10,7 @@ import typer
 
 from studyhall.search.cli.options import Name, Storage, storage_option
 from studyhall.search.display.terminal import remark, say
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.studies.rows import Study
@@ -24,7 +25,8 @@ def adopt(name: Name, storage: Storage = None) -> None:
     with closing(Database.open(url, create=False)) as db:
         study = foreign.adopt(db, name)
         count = status.status(db, study).finished
-    say(f'study "{name}" with {count} trials: adopted; see studyhall status{storage_option(url)}')
+    trials = spelling.counted(count, "trial")
+    say(f'study "{name}" with {trials}: adopted; see studyhall status{storage_option(url)}')
 
 
 def import_keras_tuner(
@@ -66,7 +68,8 @@ def imported(folder: Path, name: str | None, objective: str | None, url: str) ->
         study, left = tuner_import.create(db, folder, called, objective)
         state = status.status(db, study)
     if left:
-        remark(f"{folder}: {left} trials that had not ended were left out")
-    made = f'study "{study.name}" with {state.finished} trials on {state.objective}'
+        remark(f"{folder}: left out: {spelling.counted(left, 'trial')} that had not ended")
+    trials = spelling.counted(state.finished, "trial")
+    made = f'study "{study.name}" with {trials} on {state.objective}'
     say(f"{made}; see studyhall trials {study.name}{storage_option(url)}")
     return study

@@ -15,7 +15,8 @@ from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.process import device, quiet, stand_ins
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import script
-from studyhall.search.study import chosen_backend, inspection, proposal
+from studyhall.search.study import chosen_backend, inspection, proposal, record
+from studyhall.search.study import unchanged as comparison
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -51,6 +52,16 @@ def propose(
     quiet.import_keras()
     budget = proposal.Budget(minutes, trials, seed)
     print(proposal.of_data(study_file, path, budget).to_json())
+
+
+def unchanged(name: Name, storage: Storage = None) -> None:
+    """Check that a study's data and code, which import Keras, are those it began with."""
+    with closing(Database.open(storage or default_url(), create=False)) as db:
+        study = find(db, name)
+        chosen_backend.of_study(study)
+        quiet.import_keras()
+        stored = record.stored(study)
+        comparison.load(stored, stored.folder, study)
 
 
 def retrain(purpose: str, name: Name, storage: Storage = None) -> None:

@@ -24,7 +24,7 @@ from studyhall.search.cli.options import (
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
 from studyhall.search.scripts import continuation
-from studyhall.search.study import chosen_backend, creation, extras, inspection, record
+from studyhall.search.study import chosen_backend, creation, extras, inspection, record, unchanged
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
@@ -129,6 +129,8 @@ def resume(
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
             added = lifecycle.more(trials, status.status(db, study).limit)
+            if cluster is None:  # its machines have the data, and perhaps not this one
+                unchanged.check(study, url)
             studies.extend(db, study, trials=added)
         code = lifecycle.run(db, study, url, devices, quiet=silent, cluster=cluster)
     raise typer.Exit(code)

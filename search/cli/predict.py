@@ -13,6 +13,7 @@ from studyhall.search.cli.options import Name, Storage, find_described, writing
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.process import quiet
 from studyhall.search.study import chosen_backend
+from studyhall.spaces import spelling
 from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -52,4 +53,4 @@ def predict(
         return
     with writing(output), atomic_files.replacing(output) as unfinished:
         told.to_csv(unfinished, index=False)
-    say(f"{output}: {len(told)} predictions")
+    say(f"{output}: {spelling.counted(len(told), 'prediction')}")

@@ -34,7 +34,7 @@ from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import datacurve as data
 from studyhall.search.retraining import launch
 from studyhall.search.retraining.datacurve import DataCurve
-from studyhall.search.study import chosen_backend, record
+from studyhall.search.study import chosen_backend, record, unchanged
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
 from studyhall.storage.database import Database
@@ -111,8 +111,10 @@ def confirm_study(
     """
     file = record.stored(study).file
     devices = places.devices(file, given, study.name)
-    stopping.lift(db, study)
     most, each = confirming.asked(db, study, top, seeds, file.study)
+    if confirming.trains(db, study, most, each):
+        unchanged.check(study, url)
+    stopping.lift(db, study)
     return lifecycle.confirm(db, study, devices, view, url, most, each)
 
 
@@ -231,6 +233,8 @@ def measure_datacurve(
         received = "received data that are a stream, expected arrays, of which shares can be drawn"
         raise ConfigError([f'study "{study.name}": datacurve: {received}'])
     devices = places.devices(record.stored(study).file, given, study.name)
+    if data.trains(db, study, best_so_far.trial.number, seeds):
+        unchanged.check(study, url)
     stopping.lift(db, study)
     data.plan(db, study, best_so_far.trial.number, seeds)
     code = launch.run(db, study, DATACURVE, devices, view, url)

@@ -13,6 +13,7 @@ from studyhall.search.cli.options import AsJson, Name, Storage, find, writing
 from studyhall.search.diagnosis import judging
 from studyhall.search.display import json_keys, show
 from studyhall.search.display.terminal import say
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import records
@@ -33,7 +34,7 @@ def trials(
     if csv is not None:
         with writing(csv):
             show.trials_csv(found, names, csv)
-        say(f"{csv}: {len(found)} trials")
+        say(f"{csv}: {spelling.counted(len(found), 'trial')}")
     elif as_json:
         told = {number: verdict.to_json() for number, verdict in judged.items()}
         shown = [json_keys.of_trial(trial, told.get(trial.number)) for trial in found]

@@ -234,7 +234,8 @@ def _words(budget: Budget) -> list[str]:
 
 def _by_option(line: str) -> str:
     """Return a message in which keys of ``[data]`` are called as the command line has them."""
-    return KEY.sub(lambda found: found[1] + OPTIONS.get(found[2], f"--data {found[2]}"), line)
+    first = KEY.sub(lambda found: found[1] + OPTIONS.get(found[2], f"--data {found[2]}"), line)
+    return first.replace("a [data] query", "a --query")
 
 
 def _show(path: Path, proposed: Proposal | None) -> None:

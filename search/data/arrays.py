@@ -11,8 +11,10 @@ from scipy import sparse
 from studyhall.search.data import precision, texts, trees
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
+from studyhall.search.data.row_places import Place
 from studyhall.search.data.rows_on_disk import RowsOnDisk
 from studyhall.search.data.trees import Tree
+from studyhall.spaces import spelling
 
 # np.ndarray (N, …), of objects for texts (N,), scipy.sparse.csr_matrix (N, words),
 # RowsOnDisk (N, …), or Tree of arrays
@@ -45,6 +47,7 @@ class Arrays:
         notes: sentences on what was left out or changed while reading.
         weights: of the samples in the loss, (N,) or a tree of these with one for each output, by
             the name of the part: training, validation, test.
+        place: where each sample stands in a table, for messages; None where none does.
     """
 
     x: Samples
@@ -62,6 +65,7 @@ class Arrays:
     table: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
     weights: Mapping[str, Any] = field(default_factory=dict)
+    place: Place | None = None
 
     @property
     def may_have_gaps(self) -> bool:
@@ -170,7 +174,8 @@ def _pair(x: Any, y: Any, source: str, *, images: bool, gaps: bool) -> Pair:
     samples, targets = _samples(x, source, images, gaps), _targets(y, source)
     count = samples.shape[0] if sparse.issparse(samples) else len(samples)
     if count != len(targets):
-        received = f"{count} samples but {len(targets)} targets in {source}"
+        received = f"{spelling.counted(count, 'sample')} but"
+        received += f" {spelling.counted(len(targets), 'target')} in {source}"
         raise refusal("source", received, "one target for every sample")
     return samples, targets
 

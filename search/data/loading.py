@@ -21,6 +21,7 @@ from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
+from studyhall.spaces import spelling
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "load"]
 
@@ -232,7 +233,8 @@ def _units(y: Any, coding: targets.Coding) -> Units | None:
 
 
 def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
-    return _stratified(coding.apply(arrays.y), coding, arrays.groups, arrays.order)
+    labels = _stratified(coding.apply(arrays.y), coding, arrays.groups, arrays.order)
+    return replace(labels, place=arrays.place)
 
 
 def _stratified(y: Any, coding: targets.Coding, groups: Any, order: Any) -> splits.Labels:
@@ -265,8 +267,8 @@ def _over_borders(
         return []
     count = min(section.samples or len(arrays.y), len(arrays.y))
     lost = count - sum(map(len, rows.values()))
-    said = f"{lost} of {count} windows left out: they reach over a border between the parts"
-    return [said] if lost else []
+    whole = f"{lost} of {spelling.counted(count, 'window')} left out"
+    return [f"{whole}: they reach over a border between the parts"] if lost else []
 
 
 def _part(arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, name: str) -> Part:

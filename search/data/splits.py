@@ -11,6 +11,11 @@ from sklearn import model_selection
 from studyhall.search.data import ordering, rare_classes
 from studyhall.search.data.arrays import Targets
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
+from studyhall.search.data.row_places import Place
+from studyhall.spaces import spelling
+
+NO_CLASSES = '; or task = "regression", if these are no classes'
+NAMED = 3  # samples of a class that is too small, in messages
 
 Rows = NDArray[np.int64]
 
@@ -26,6 +31,7 @@ class Labels:
         groups: (N,) group of each sample; a group is never split; None without groups.
         order: (N,) numbers such as dates, by which the parts follow each other; or (N, 2) times at
             which each sample begins and ends. None: the parts are drawn at random.
+        place: where each sample stands in a table, for messages.
     """
 
     count: int
@@ -33,13 +39,22 @@ class Labels:
     classes: tuple[str, ...] = ()
     groups: Targets | None = None
     order: Targets | None = None
+    place: Place | None = None
 
     def of(self, rows: Rows) -> "Labels":
         """Return the labels of some of the samples."""
         y = None if self.y is None else self.y[rows]
         groups = None if self.groups is None else self.groups[rows]
         order = None if self.order is None else self.order[rows]
-        return Labels(len(rows), y, self.classes, groups, order)
+        place = None if self.place is None else self.place.taken(rows)
+        return Labels(len(rows), y, self.classes, groups, order, place)
+
+    def where(self, number: int) -> str:
+        """Return ``(row 61 of table.csv)`` for the first samples of a class; "" if unknown."""
+        if self.place is None or self.y is None:
+            return ""
+        found = map(self.place.of, np.flatnonzero(self.y == number)[:NAMED])
+        return f" ({', '.join(f'row {row} of {file}' for file, row in found)})"
 
 
 def sample(labels: Labels, count: int, *, seed: int, least: int = 1) -> Rows:
@@ -150,7 +165,9 @@ def folds(labels: Labels, count: int, *, seed: int) -> Iterator[tuple[Rows, Rows
     """
     if labels.count < count:
         raise refusal(
-            "folds", f"{count} for {labels.count} samples", "at least one sample for each"
+            "folds",
+            f"{count} for {spelling.counted(labels.count, 'sample')}",
+            "at least one sample for each",
         )
     _refuse(_scarce(labels, "folds", count, "folds"))
     if labels.groups is not None:
@@ -194,7 +211,7 @@ def _cut(labels: Labels, size: int, key: str, *, seed: int) -> tuple[Rows, Rows]
         return cut(labels, size, seed)
     except ValueError as error:  # from scikit-learn: too small for the remaining classes or groups
         reason = str(error).splitlines()[0]
-        received = f"{size} of {labels.count} samples for one part"
+        received = f"{size} of {spelling.counted(labels.count, 'sample')} for one part"
         raise refusal(key, received, f"larger parts: {reason}") from error
 
 
@@ -224,10 +241,12 @@ def _enough(labels: Labels, sizes: dict[str, int], fractions: dict[str, float]) 
     """Check scikit-learn's conditions, to report them in terms of the study file."""
     needed = 1 if labels.y is None else len(labels.classes)
     wanted = "at least one" if needed == 1 else f"at least one of each of {needed} classes"
+    if needed > 2 and all(map(_is_number, labels.classes)):
+        wanted += NO_CLASSES
+    left = {name: spelling.counted(size, "sample") for name, size in sizes.items() if size < needed}
     _refuse(
-        problem("split", f"{_shown(fractions)}, which leaves {size} samples for {name}", wanted)
-        for name, size in sizes.items()
-        if size < needed
+        problem("split", f"{_shown(fractions)}, which leaves {count} for {name}", wanted)
+        for name, count in left.items()
     )
     _refuse(_scarce(labels, "split", len(sizes), "parts"))
 
@@ -237,17 +256,29 @@ def _scarce(labels: Labels, key: str, needed: int, pieces: str) -> Iterator[str]
     if labels.groups is not None:
         groups = len(np.unique(labels.groups))
         if groups < needed:
-            yield problem(key, f"{groups} groups for {needed} {pieces}", "at least one for each")
+            received = f"{spelling.counted(groups, 'group')} for {needed} {pieces}"
+            yield problem(key, received, "at least one for each")
         elif labels.y is not None and key == "split":
             yield from _scarce_in_groups(labels, needed)
     elif labels.y is not None:
-        counts = np.bincount(labels.y, minlength=len(labels.classes))
-        for name, count in zip(labels.classes, counts, strict=True):
-            if count < needed:
-                received = f"{count} samples of class {name} for {needed} {pieces}"
-                number = name.lstrip("-").isdigit() and len(labels.classes) > 2
-                otherwise = '; or task = "regression", if these are no classes' if number else ""
-                yield problem(key, received, f"at least one for each{otherwise}")
+        yield from _scarce_classes(labels, key, needed, pieces)
+
+
+def _scarce_classes(labels: Labels, key: str, needed: int, pieces: str) -> Iterator[str]:
+    """Yield a problem for each class of fewer samples than pieces."""
+    counts = np.bincount(labels.y, minlength=len(labels.classes))  # type: ignore[arg-type]
+    fewer = "" if key == "split" else f", or fewer {pieces}"
+    for number, (name, count) in enumerate(zip(labels.classes, counts, strict=True)):
+        if count < needed:
+            samples = spelling.counted(int(count), "sample")
+            received = f"{samples} of class {name}{labels.where(number)} for {needed} {pieces}"
+            wanted = f"at least one for each: more of this class, or none{fewer}"
+            many = _is_number(name) and len(labels.classes) > 2
+            yield problem(key, received, wanted + (NO_CLASSES if many else ""))
+
+
+def _is_number(name: str) -> bool:
+    return name.lstrip("-").isdigit()
 
 
 def _scarce_in_groups(labels: Labels, needed: int) -> Iterator[str]:
@@ -256,7 +287,7 @@ def _scarce_in_groups(labels: Labels, needed: int) -> Iterator[str]:
     for number, name in enumerate(labels.classes):
         count = len(np.unique(labels.groups[labels.y == number]))
         if count < needed:
-            received = f"class {name} in {count} groups for {needed} parts"
+            received = f"class {name} in {spelling.counted(count, 'group')} for {needed} parts"
             yield problem("split", received, "at least one for each")
 
 

@@ -259,9 +259,19 @@ def _check_precision(y: Targets, key: str) -> None:
         raise refusal(key, received, "targets from which a constant is subtracted")
 
 
+def _text_in(y: Targets) -> str:
+    """Return the first target that is no number, with its sample; or that numbers are text."""
+    for number, text in enumerate(map(str, y.flat)):
+        try:
+            float(text)
+        except ValueError:
+            return f'"{text}" in sample {number * len(y) // y.size + 1}'
+    return f'numbers as text, such as "{y.flat[0]}"'
+
+
 def _regression(y: Targets, key: str) -> Coding:
     if y.dtype.kind not in "biuf":
-        raise refusal(key, f'text such as "{y.flat[0]}"', 'numbers, or task = "classification"')
+        raise refusal(key, _text_in(y), 'numbers, or task = "classification"')
     if (y == y[0]).all():
         raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "different values")
     _check_precision(y, key)

@@ -58,6 +58,9 @@ def _text(value: Any, row: int, source: str) -> str:
     except UnicodeError:
         received = f"a text with broken characters in {source} at x[{row}]"
         raise refusal("source", received, "texts in Unicode; bytes in UTF-8") from None
+    if "\0" in text:  # NumPy, and so Keras' vocabulary, cuts words at their end
+        received = f"a text with a NUL character in {source} at x[{row}]"
+        raise refusal("source", received, "texts without it")
     return text
 
 

@@ -136,10 +136,15 @@ def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
     Args:
         finished: the number of finished trials, this one included.
     """
-    outcome = trial.attributes.get("reason") or words.number(trial.value)
-    at = words.reached(trial.best_epoch, trial.epochs, trial.attributes.get("best_epochs"))
+    outcome = trial.attributes.get("reason") or _value(trial)
     best = status.incumbent
     so_far = f"; best {words.number(best.value)} by trial {best.number}" if best else ""
     which = words.called(trial.number, words.name(trial))
-    ended = f"trial {which} {words.state(trial)}: {outcome} {at}".rstrip()
+    ended = f"trial {which} {words.state(trial)}: {outcome}"
     return f"{time.strftime('%H:%M:%S')} {ended}{so_far}; {finished} of {status.limit}"
+
+
+def _value(trial: TrialRecord) -> str:
+    """Return a trial's value and the epoch at which it was reached."""
+    at = words.reached(trial.best_epoch, trial.epochs, trial.attributes.get("best_epochs"))
+    return f"{words.number(trial.value)} {at}".rstrip()

@@ -58,6 +58,10 @@ class NewSamples:
     table: tuple[Column, ...] = ()
     remarks: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(next(iter(self.names.values())))
+
 
 def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     """Read new samples, of the kind that the model was trained with.
@@ -71,6 +75,16 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
     Raises:
         DataError: they are not what the model takes; one line for each problem.
     """
+    samples = _read(source, card, style)
+    if not len(samples):
+        path = Path(source if isinstance(source, str | os.PathLike) else "the data")
+        raise _refused(path, "no samples", "at least one")
+    return samples
+
+
+def _read(source: Source, card: Card, style: Style) -> NewSamples:
+    if not isinstance(source, str | os.PathLike | np.ndarray | list):
+        _refuse_twice(source, Path("the table"))
     if card.get("texts") is not None:
         return _texts(source, card["texts"]["column"])
     if not all(isinstance(size, int) for size in card["input_shape"]):
@@ -129,6 +143,13 @@ def _new_texts(source: Source, column: str | None) -> NewTexts:
 
 def _refused(path: Path, received: str, expected: str) -> DataError:
     return DataError([f"{path}: received {received}, expected {expected}"])
+
+
+def _refuse_twice(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse columns of one name, as in a file."""
+    if found := table_files.twice(frame.columns):
+        received = f"two columns called {shortened(found)}"
+        raise _refused(path, received, "a name of its own for each column")
 
 
 def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:

@@ -82,6 +82,8 @@ def of_array(values: Any, path: Path) -> NewTexts:
         DataError: they are none.
     """
     array = values if hasattr(values, "dtype") else np.array([*values], object)
+    if array.size == 0:
+        raise _refused(path, "no samples", "at least one")
     if not texts.is_texts(array):
         raise _refused(path, f"{array.dtype} of shape {array.shape}", "texts, as in training")
     found = texts.checked(np.asarray(array), path.name)

@@ -65,6 +65,17 @@ def asked(
     return top or file.confirm_top or CONFIRM_TOP, seeds or file.confirm_seeds
 
 
+def trains(db: Database, study: Study, top: int, seeds: int) -> bool:
+    """Return True if a confirmation trains anything, and does not only show what is known.
+
+    Raises:
+        ConfigError: no trial is complete.
+    """
+    _choose(db, study, top)
+    found = confirmation.read(db, study)
+    return found is None or not found.current or top > found.top or seeds > found.seeds
+
+
 def announced(db: Database, study: Study, top: int, seeds: int) -> str:
     """Return the line that announces a confirmation.
 

@@ -170,7 +170,19 @@ def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
         seeds_each: number of seeds per share.
     """
     studies.set_fact(db, study, FACT, {"trial": trial, "seeds": seeds_each})
-    rows = [
+    retrainings.plan(db, study, DATACURVE, _trainings(study, trial, seeds_each))
+
+
+def trains(db: Database, study: Study, trial: int, seeds_each: int) -> bool:
+    """Return True if a data curve trains anything, and does not only show what is known."""
+    known = retrainings.read(db, study, DATACURVE)
+    ended = {(one.trial, one.repeat, one.percent) for one in known if one.result is not None}
+    wanted = _trainings(study, trial, seeds_each)
+    return any((one.trial, one.repeat, one.percent) not in ended for one in wanted)
+
+
+def _trainings(study: Study, trial: int, seeds_each: int) -> list[Retraining]:
+    return [
         Retraining(
             DATACURVE,
             trial,
@@ -181,7 +193,6 @@ def plan(db: Database, study: Study, trial: int, seeds_each: int) -> None:
         for repeat in range(seeds_each)
         for percent in PERCENTS
     ]
-    retrainings.plan(db, study, DATACURVE, rows)
 
 
 def read(db: Database, study: Study) -> DataCurve | None:

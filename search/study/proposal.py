@@ -238,5 +238,7 @@ def _has_rare_class(loaded: Data) -> bool:
 
 def sentence(file: StudyFile) -> str:
     """Return what a proposed file searches, and for how long."""
-    trials, minutes = file.study.trials, 60 * (file.study.hours or 0.0)
-    return f"{file.model.family}, at most {trials} trials or {minutes:.3g} minutes"
+    trials = spelling.counted(file.study.trials, "trial")
+    minutes = f"{60 * (file.study.hours or 0.0):.3g}"
+    time = "1 minute" if minutes == "1" else f"{minutes} minutes"
+    return f"{file.model.family}, at most {trials} or {time}"

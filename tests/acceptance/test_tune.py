@@ -1,6 +1,8 @@
 """`studyhall tune`: data in, a study file and a proven model out."""
 
 import signal
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,8 @@ def customers(rows=120):
 @pytest.fixture
 def table(folder):
     customers().to_csv(folder.path / "customers.csv", index=False)
+    with closing(sqlite3.connect(folder.path / "shop.db")) as connection:
+        customers().to_sql("customers", connection, index=False)
     return folder
 
 
@@ -76,6 +80,11 @@ def test_a_table_becomes_a_study_that_the_same_command_continues(table, interrup
         (("sklearn:irises",), 'SOURCE: received "sklearn:irises"'),
         (("keras:nist",), 'SOURCE: received "keras:nist"'),
         (("mine.py:load",), "SOURCE: received"),
+        (
+            ("shop.db", "--target", "churn"),
+            'SOURCE: received "shop.db", a SQLite database, expected sqlite:///shop.db, and a'
+            " --query on its tables",
+        ),
     ],
 )
 def test_a_mistake_is_a_line_and_nothing_is_written(table, typed, words, line):

@@ -86,7 +86,7 @@ def raw_table(section: DataSection, folder: Path) -> "tuple[pd.DataFrame, Place]
 def _roles(section: DataSection) -> Roles:
     """Return the columns that `[data]` names."""
     roles = Roles(section.target, section.group, section.columns, section.split_by)
-    return replace(roles, series=series(section))
+    return replace(roles, series=series(section), task=section.task)
 
 
 def series(section: DataSection) -> Series | None:

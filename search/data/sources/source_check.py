@@ -79,6 +79,9 @@ def existing(source: str, folder: Path) -> Path:
         raise refusal("source", received, _with_slashes(source, folder) or FORMS)
     if not os.access(path, os.R_OK):
         raise refusal("source", f"{path}, which is not readable", "permission to read it")
+    if path.is_file() and sql.is_file(path):
+        wanted = f"sqlite:///{source}, and a [data] query on its tables"
+        raise refusal("source", f'"{source}", a SQLite database', wanted)
     return path
 
 

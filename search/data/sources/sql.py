@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEME = re.compile(r"(sqlite|postgresql)(\+\w+)?://")
 ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
+SQLITE = b"SQLite format 3\0"  # at the beginning of its files
 TIMEOUT_S = 10  # until a server counts as unreachable
 LONGEST = 80  # characters of a query in messages
 
@@ -56,6 +57,12 @@ class Query:
 def is_database(source: str) -> bool:
     """Return True for the URL of a database."""
     return SCHEME.match(source) is not None
+
+
+def is_file(path: Path) -> bool:
+    """Return True for a file that is a SQLite database, whatever its name."""
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
 
 
 def file_of(url: str, folder: Path) -> Path | None:

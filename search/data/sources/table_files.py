@@ -7,7 +7,8 @@ import gzip
 import io
 import warnings
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,13 +47,24 @@ def read(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
     """
     table = READERS[suffix(path)](path, as_text)
     table.columns = table.columns.map(lambda name: str(name).strip())
+    _refuse_twice(table.columns, path)
     for name, column in table.items():
         if column.dtype == object:  # of several types, such as whole numbers beyond 64 bits
             table[name] = column.where(column.isna(), column.astype(str))
-    if twice := sorted({name for name in table.columns if [*table.columns].count(name) > 1}):
-        received = f"two columns called {shortened(twice)} in {path.name}"
-        raise refusal("source", received, "a name of its own for each column")
     return table
+
+
+def twice(names: Iterable[object]) -> list[str]:
+    """Return the names that more than one column has; columns without a name don't count."""
+    counts = Counter(str(name).strip() for name in names)
+    return sorted(name for name, count in counts.items() if name and count > 1)
+
+
+def _refuse_twice(names: Iterable[object], path: Path) -> None:
+    """Refuse columns of one name; pandas would call the second `y.1`."""
+    if found := twice(names):
+        received = f"two columns called {shortened(found)} in {path.name}"
+        raise refusal("source", received, "a name of its own for each column")
 
 
 def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
@@ -61,6 +73,7 @@ def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
 
     text = _decoded(path)
     start, separator = _beginning(text)
+    _refuse_twice(_header(text[start:], separator), path)
     expected = "a header, and the same number of values in every row"
     try:
         with warnings.catch_warnings():  # pandas only warns of rows with too many values
@@ -83,6 +96,15 @@ def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
     except OverflowError as error:
         received = f"a whole number of more than 64 bits in {path.name}"
         raise refusal("source", received, "numbers below 2**53") from error
+
+
+def _header(text: str, separator: str) -> list[str]:
+    """Return the names of columns as they stand in the file; nothing if it can't be read."""
+    try:
+        rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+        return next((row for row in rows if row), [])
+    except csv.Error:
+        return []
 
 
 def _decoded(path: Path) -> str:
@@ -151,13 +173,17 @@ def _excel(path: Path, as_text: Collection[str]) -> pd.DataFrame:
 
     try:
         kept: Any = dict.fromkeys(as_text, str)
-        return pd.read_excel(path, keep_default_na=False, na_values=[""], dtype=kept)
+        with pd.ExcelFile(path) as book:
+            header = pd.read_excel(book, header=None, nrows=1)
+            table = pd.read_excel(book, keep_default_na=False, na_values=[""], dtype=kept)
     except ImportError as error:
         wanted = "a .csv file, or: pip install 'studyhall[excel]'"
         raise refusal("source", f"{path.name}, for which openpyxl is missing", wanted) from error
     except Exception as error:  # openpyxl raises anything for what is no workbook
         received = f"{path.name}, which is not an Excel file ({type(error).__name__})"
         raise refusal("source", received, "a workbook with a header in its first row") from error
+    _refuse_twice(header.iloc[0].dropna() if len(header) else (), path)
+    return table
 
 
 def _empty(path: Path) -> DataError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from studyhall.search.data.columns import features, fitting
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.search.data.row_places import Place
-from studyhall.search.data.sources import row_times, table_origins, windows
+from studyhall.search.data.sources import row_times, table_origins, target_column, windows
 from studyhall.search.data.sources.table_origins import Origin
 from studyhall.search.data.sources.windows import Series
 from studyhall.spaces import spelling
@@ -37,6 +37,7 @@ class Roles:
         kinds: `[data.columns]`.
         split_by: whose values order the rows.
         series: windows over the rows, which are the samples then; the target is learned from, too.
+        task: `[data] task`.
     """
 
     target: str | None = None
@@ -44,6 +45,7 @@ class Roles:
     kinds: Mapping[str, str] | None = None
     split_by: str | None = None
     series: Series | None = None
+    task: str = "auto"
 
     @property
     def wanted(self) -> Mapping[str, str]:
@@ -55,6 +57,22 @@ class Roles:
         """The columns that are not learned from."""
         named = (self.group,) if self.series else (self.target, self.group)
         return {name for name in named if name is not None}
+
+
+class Table(NamedTuple):
+    """The rows of a table that have a target.
+
+    Attributes:
+        rows: as they stand.
+        place: where they stand.
+        target: the values to predict, as models get them or as classes are called.
+        notes: sentences on what was left out, and on how the target was read.
+    """
+
+    rows: pd.DataFrame
+    place: Place
+    target: pd.Series[Any]
+    notes: Sequence[str] = ()
 
 
 def read(origin: Origin, roles: Roles) -> Arrays:
@@ -72,10 +90,10 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         DataError: the table is empty or ragged, lacks a column, or has a column that can be read
             in two ways or in none. Messages count rows from 1, without the header.
     """
-    rows, place, notes = table(origin, roles)
-    target = rows[str(roles.target)]
+    rows, place, target, notes = table(origin, roles)
     learned = rows.drop(columns=[*roles.named])
-    other = None if roles.series else target  # its own past is no copy of a target to come
+    # Its own past is no copy of a target to come.
+    other = None if roles.series else rows[str(roles.target)]
     found = fitting.fitted(learned, place, roles.wanted, other)
     problems = [
         *spelled_alike(target.dropna(), place),
@@ -96,6 +114,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         groups=None if roles.group is None else features.values(rows[roles.group]),
         table=tuple(found.columns),
         notes=(*notes, *found.notes),
+        place=place,
     )
     if roles.series is not None:
         return windows.samples(arrays, windows.over(roles.series, rows, place), target)
@@ -109,27 +128,34 @@ def in_order(arrays: Arrays, rows: pd.DataFrame, roles: Roles, place: Place) -> 
     return replace(arrays, order=np.stack([times, times], axis=1))
 
 
-def table(origin: Origin, roles: Roles) -> tuple[pd.DataFrame, Place, list[str]]:
-    """Read the rows of a table that have a target, as they stand; their places; a note on others.
+def table(origin: Origin, roles: Roles) -> Table:
+    """Read the rows of a table that have a target.
 
     A series keeps all rows, as none can be left out of the windows over it.
 
     Raises:
-        DataError: the table lacks rows, or a column that `roles` names.
+        DataError: the table lacks rows, or a column that `roles` names; or its target can't be
+            read.
     """
     as_text = {name for name, kind in roles.wanted.items() if kind.partition(":")[0] in AS_TEXT}
-    read_rows, place = table_origins.read(origin, as_text)
-    _has(read_rows, place, roles)
-    missing = read_rows[str(roles.target)].isna()
-    if not missing.any() or (roles.series and not missing.all()):
-        return read_rows, place, []
+    rows, place = table_origins.read(origin, as_text)
+    _has(rows, place, roles)
+    name = str(roles.target)
+    wanted = roles.wanted.get(name, "")
+    if roles.series and wanted == "drop":  # its past is not learned from, but it is predicted
+        wanted = ""
+    found = target_column.read(rows[name], wanted, roles.task, place)
+    missing = found.missing
     if missing.all():
-        received = f"no value in any row of {place.name}, column {roles.target}"
+        received = f"no value in any row of {place.name}, column {name}"
         raise DataError([problem("target", received, "a column with values")])
-    rows = spelling.counted(int(missing.sum()), "row")
-    said = f"{rows} of {len(missing)} left out: no value in {roles.target}, the target"
-    kept = ~missing
-    return read_rows[kept].reset_index(drop=True), place.taken(kept.to_numpy()), [said]
+    if not missing.any() or roles.series:
+        return Table(rows, place, found.values, found.notes)
+    said = f"{spelling.counted(int(missing.sum()), 'row')} of {len(missing)} left out"
+    notes = (*found.notes, f"{said}: no value in {name}, the target")
+    kept = rows[~missing].reset_index(drop=True)
+    known = found.values[~missing].reset_index(drop=True)
+    return Table(kept, place.taken(~missing), known, notes)
 
 
 def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:

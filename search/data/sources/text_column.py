@@ -32,10 +32,9 @@ def read(origin: Origin, roles: Roles) -> Arrays:
     Raises:
         DataError: the table can't be read, or has another column to learn from, or none of texts.
     """
-    rows, place, notes = tables.table(origin, roles)
-    target = rows[str(roles.target)]
+    rows, place, target, notes = tables.table(origin, roles)
     learned = rows.drop(columns=[*roles.named])
-    found = fitting.fitted(learned, place, _wanted(learned, roles), target)
+    found = fitting.fitted(learned, place, _wanted(learned, roles), rows[str(roles.target)])
     problems = [*tables.spelled_alike(target.dropna(), place), *found.problems]
     problems = problems or [*_not_one(found.columns, learned, place)]
     if problems:
@@ -47,6 +46,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         columns=(column.name,),
         groups=None if roles.group is None else features.values(rows[roles.group]),
         notes=(*notes, *_about_others(found.notes, column)),
+        place=place,
     )
     return arrays if roles.split_by is None else tables.in_order(arrays, rows, roles, place)
 

@@ -13,6 +13,7 @@ from studyhall.search.data.columns import features
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.row_places import Place
 from studyhall.search.data.sources import row_times
+from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +79,10 @@ def over(series: Series, frame: pd.DataFrame, place: Place) -> Windows:
     found = _windows(series, times, groups)
     if not len(found.rows):
         one = "the table" if series.group is None else f"some {series.group}"
-        wanted = f"at least {series.windows} + {series.horizon} rows in {one}"
-        raise refusal("windows", f"{series.windows} for {place.name}", wanted)
+        rows = spelling.counted(series.windows + series.horizon, "row")
+        ahead = f", of which {series.horizon} for the horizon" if series.horizon else ""
+        received = f"{series.windows} for {place.name} of {spelling.counted(len(frame), 'row')}"
+        raise refusal("windows", received, f"at least {rows} in {one}{ahead}")
     return replace(found, notes=notes)
 
 
@@ -105,6 +108,7 @@ def samples(rows: Arrays, found: Windows, target: pd.Series[Any]) -> Arrays:
         y=features.values(target.iloc[found.targets[known]]),
         groups=None,  # each is a series of its own, and all parts have some of it
         order=found.order[known],
+        place=None,  # of rows, not of windows
         notes=(*rows.notes, *found.notes, *left_out),
     )
 

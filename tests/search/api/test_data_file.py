@@ -56,6 +56,11 @@ def test_a_table_keeps_its_columns(place, tmp_path):
     assert reading.read(section, tmp_path).columns == ("size", "kind=a", "kind=b")
 
 
+def test_two_columns_of_one_name_are_refused(place):
+    with pytest.raises(ConfigError, match=r"^toy: data: received two columns called y, expected a"):
+        data_file.source(pd.DataFrame([[1, 2, 3]], columns=["y", "x", "y"]), place, "toy")
+
+
 def test_a_source_is_a_source(place):
     assert data_file.source("sklearn:digits", place, "toy") == "sklearn:digits"
 

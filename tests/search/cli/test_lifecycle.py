@@ -1,10 +1,12 @@
 """A study created or found by its file, and what the user is told of it."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from studyhall.search.cli import app, lifecycle
+from studyhall.search.cli import app, lifecycle, stopping
 from studyhall.search.cli.options import storage_option
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
@@ -101,3 +103,68 @@ def test_a_best_model_that_is_not_proven_is_no_success(studio, monkeypatch, caps
     assert code == 3 and "! iris: the best model is not proven: trial" in printed
     code, printed = typed("report", "iris", "--format", "md", "--output", "iris.md")
     assert code == 0 and "Not proven: trial" in (studio.folder / "iris.md").read_text()
+
+
+@pytest.fixture
+def typed(studio, monkeypatch, capsys):
+    """Runs a command on the studio's database: (exit code, stderr)."""
+    monkeypatch.chdir(studio.folder)
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            app.run()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return run
+
+
+MORE = (["resume", "iris", "--trials", "+2"], ["confirm", "iris"], ["datacurve", "iris"])
+
+
+def contents(studio):
+    """Everything that the database holds."""
+    path = studio.folder / "studyhall.db"
+    with closing(sqlite3.connect(path)) as connection:
+        return [*connection.iterdump()]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.write_text(path.read_text() + "9.5,1\n"), "received data with finger"),
+        (lambda path: path.write_text("x,y\n1,viel\n"), "[data] "),
+        (lambda path: path.unlink(), "does not exist"),
+    ],
+)
+def test_nothing_is_written_where_the_data_are_others(studio, typed, change, said):
+    path = studio.folder / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{number % 13}.5,{number % 2}\n" for number in range(60)))
+    study = studio.study(data={"source": "t.csv", "target": "y"})
+    studio.finish(study)
+    stopping.stop_study(studio.db, study, 0.0, "")
+    before = contents(studio)
+    change(path)
+    for command in MORE:
+        code, err = typed(*command)
+        assert code == 2 and err.startswith("iris: ") and said in err and "Traceback" not in err
+        assert contents(studio) == before
+
+
+@pytest.mark.slow  # each command imports Keras to read the data
+def test_nothing_is_written_where_code_makes_other_data(studio, typed):
+    path = studio.folder / "rows.txt"
+    path.write_text("7")
+    (studio.folder / "mine.py").write_text(
+        "from pathlib import Path\nimport numpy as np\n\ndef data():\n"
+        "    rng = np.random.default_rng(int(Path('rows.txt').read_text()))\n"
+        "    return rng.normal(size=(60, 2)), np.arange(60) % 2\n"
+    )
+    studio.finish(studio.study(data={"source": "mine.py:data"}))
+    path.write_text("8")
+    before = contents(studio)
+    for command in MORE:
+        code, err = typed(*command)
+        assert code == 2 and "iris: [data] source: received data with fingerprint" in err
+        assert contents(studio) == before

@@ -232,7 +232,7 @@ def test_a_normalisation_that_does_not_fit_is_refused_at_once(tmp_path):
             {"folds": 10},
             20,
             "[data] folds: received 8 samples of class 0 for 10 folds,"
-            " expected at least one for each",
+            " expected at least one for each: more of this class, or none, or fewer folds",
         ),
     ],
 )
@@ -335,6 +335,7 @@ def test_few_whole_numbers_are_classes_however_they_are_stored(tmp_path):
     assert found.notes[0].startswith("the targets 1, 2, 3, 4, 5, … (12 in all) are taken for clas")
     assert load(saved(tmp_path, x=np.arange(72.0), y=y), task="regression").task == "regression"
     assert problems(saved(tmp_path, x=np.arange(72.0), y=np.append(y[:-1], 13.0))) == [
-        "[data] split: received 1 samples of class 13 for 3 parts, expected at least one for each;"
+        "[data] split: received 1 sample of class 13 for 3 parts,"
+        " expected at least one for each: more of this class, or none;"
         ' or task = "regression", if these are no classes'
     ]

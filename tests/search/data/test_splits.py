@@ -155,7 +155,8 @@ def test_parts_too_small_for_every_class():
 
 def test_a_class_too_rare_for_every_part():
     assert problems(splits.divide, of_classes([0] * 50 + [1] * 2), THREE, seed=0) == [
-        "[data] split: received 2 samples of class c1 for 3 parts, expected at least one for each"
+        "[data] split: received 2 samples of class c1 for 3 parts,"
+        " expected at least one for each: more of this class, or none"
     ]
 
 
@@ -202,7 +203,8 @@ def test_fewer_samples_than_folds():
         "[data] folds: received 10 for 7 samples, expected at least one sample for each"
     ]
     assert problems(splits.folds, of_classes([0] * 20 + [1] * 4), 5, seed=0) == [
-        "[data] folds: received 4 samples of class c1 for 5 folds, expected at least one for each"
+        "[data] folds: received 4 samples of class c1 for 5 folds,"
+        " expected at least one for each: more of this class, or none, or fewer folds"
     ]
     assert problems(splits.folds, of_classes([0, 1] * 6, np.arange(12) // 4), 5, seed=0) == [
         "[data] folds: received 3 groups for 5 folds, expected at least one for each"

@@ -109,8 +109,7 @@ def test_the_study_file_may_know_better(y, task, expected):
         (
             np.array(["a", "b"]),
             "regression",
-            '[data] target: received text such as "a",'
-            ' expected numbers, or task = "classification"',
+            '[data] target: received "a" in sample 1, expected numbers, or task = "classification"',
         ),
         (
             np.array([[1, 1], [0, 1]]),
@@ -164,3 +163,13 @@ def test_a_class_that_was_never_trained_on():
 def test_text_for_a_two_dimensional_table_of_labels():
     with pytest.raises(DataError, match="that are not one-hot"):
         coding(np.array([["a", "b"], ["b", "a"]]), "classification")
+
+
+@pytest.mark.parametrize("row", [0, 7, 59])
+def test_a_word_among_numbers_as_text_is_named(row):
+    y = np.array([f"{number}.5" for number in range(60)])
+    with pytest.raises(DataError, match=r'numbers as text, such as "0\.5", expected numbers'):
+        coding(y, "regression")
+    y[row] = "much"
+    with pytest.raises(DataError, match=f'received "much" in sample {row + 1}, expected numbers'):
+        coding(y, "regression")

@@ -118,6 +118,7 @@ def test_a_split_by_dates(tmp_path: Path) -> None:
         (np.array(TEXTS), {"image_size": (2, 2)}, "image_size"),
         (np.array(TEXTS), {"of_texts": False}, 'expected numbers; family = "text" takes texts'),
         (np.array([b"\xff"] * 60), {}, "broken characters in texts.npz at x[0], expected texts in"),
+        (np.array(["a\0b"] * 60), {}, "a text with a NUL character in texts.npz at x[0]"),
     ],
 )
 def test_refusals(tmp_path: Path, x: Any, keys: dict[str, Any], said: str) -> None:

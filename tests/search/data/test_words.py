@@ -17,7 +17,8 @@ from studyhall.search.data import words
 LETTERS = st.sampled_from(
     [*"abAB \t\n-,.'_", *"éÉßİ\u00a0\u2028\u3000\x0b\x0c\x1c\x85", "😀", "的"]
 )
-TEXT = st.one_of(st.text(LETTERS, max_size=12), st.text(max_size=8))
+ANY = st.characters(exclude_characters="\0", exclude_categories=["Cs"])  # NUL is refused
+TEXT = st.one_of(st.text(LETTERS, max_size=12), st.text(ANY, max_size=8))
 TEXTS = st.lists(TEXT, min_size=1, max_size=8)
 
 

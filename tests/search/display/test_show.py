@@ -131,6 +131,10 @@ def test_the_line_of_a_finished_trial(run):
     assert f"trial 0 complete: {words.number(found[0].value)} at epoch" in line
     assert line.endswith("; 1 of 4")
     assert "trial 1 failed: " in show.finished_line(found[1], state, 2)
+    reason = {"reason": "no finite number at epoch 2; before, 1e+10 at epoch 1"}
+    diverged = dataclasses.replace(found[1], attributes=reason, best_epoch=1, epochs=2)
+    line = show.finished_line(diverged, state, 2)
+    assert f"trial 1 failed: {reason['reason']}; best " in line
 
 
 def test_what_is_left_and_for_how_long(run):

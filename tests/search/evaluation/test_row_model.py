@@ -156,7 +156,7 @@ def test_only_what_the_model_was_trained_with(finished, tmp_path):
 
 def test_the_rows_of_the_export_are_those_of_the_table(finished):
     studio, _, card = finished
-    rows, _, _ = tables.table(studio.folder / "people.csv", Roles("buys"))
+    rows = tables.table(studio.folder / "people.csv", Roles("buys")).rows
     assert len(rows) == ROWS and len(card["features"]) == card["input_shape"][0]
 
 
@@ -166,7 +166,7 @@ def test_the_rows_of_the_export_are_those_of_the_table(finished):
         (
             ["10.961", "9.5"],
             "10,961",
-            "10,961 in new.csv, column a, row 1, expected a number",
+            "10,961 in new.csv, column a, row 1 and 1 more, expected a number",
         ),
         (
             ["43 %", "12 %"],
@@ -189,3 +189,23 @@ def test_new_numbers_are_written_as_in_training(tmp_path, trained, new, line):
     with pytest.raises(DataError) as refused:
         new_samples.read(tmp_path / "new.csv", card)
     assert line in str(refused.value)
+
+
+def test_new_rows_with_two_columns_of_one_name_are_refused(finished, tmp_path):
+    _, _, card = finished
+    frame = people(7, 3)
+    twice = pd.concat([frame, frame[["age"]]], axis=1)
+    twice.to_csv(tmp_path / "new.csv", index=False)
+    for source in (twice, tmp_path / "new.csv"):
+        with pytest.raises(new_samples.DataError, match="received two columns called age"):
+            new_samples.read(source, card)
+
+
+@pytest.mark.parametrize("rows", ["file", "pattern", "frame"])
+def test_a_header_alone_is_refused(finished, tmp_path, rows):
+    _, _, card = finished
+    header = people(7, 3).iloc[:0]
+    header.to_csv(tmp_path / "new.csv", index=False)
+    sources = {"file": tmp_path / "new.csv", "pattern": tmp_path / "*.csv", "frame": header}
+    with pytest.raises(new_samples.DataError, match="received no samples, expected at least one"):
+        new_samples.read(sources[rows], card)

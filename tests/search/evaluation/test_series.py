@@ -108,5 +108,9 @@ def test_dates_are_read_as_in_training_even_if_they_could_be_others(
 
 def test_rows_too_few_for_a_window_are_refused(proven: Any, tmp_path: Path) -> None:
     table().iloc[:3].to_csv(tmp_path / "new.csv", index=False)
-    with pytest.raises(DataError, match=r"windows: received 6 for new.csv, expected at least 6"):
+    said = r"windows: received 6 for new\.csv of 3 rows, expected at least 6 rows in some shop$"
+    with pytest.raises(DataError, match=said):
         new_samples.read(tmp_path / "new.csv", proven[2])
+    table().iloc[:0].to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(DataError, match=r"received 6 for none\.csv of 0 rows"):
+        new_samples.read(tmp_path / "none.csv", proven[2])

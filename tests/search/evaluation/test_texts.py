@@ -168,6 +168,15 @@ def test_what_is_no_text(proven: Any, tmp_path: Path, content: Any, said: str) -
     assert said in caught.value.problems[0]
 
 
+@pytest.mark.parametrize("empty", [[], np.array([], object), pd.DataFrame({"note": []})])
+def test_no_texts_at_all(proven: Any, empty: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="received no samples, expected at least one"):
+        new_samples.read(empty, proven[2])
+    (tmp_path / "x.csv").write_text("note\n")
+    with pytest.raises(DataError, match=r"x\.csv: received no samples, expected at least one"):
+        new_samples.read(tmp_path / "x.csv", proven[2])
+
+
 def test_numbers_are_no_texts(proven: Any) -> None:
     with pytest.raises(DataError, match="expected texts, as in training"):
         new_samples.read(np.zeros(3), proven[2])

@@ -108,3 +108,12 @@ def test_every_budget_makes_a_study_file(tmp_path_factory, minutes, trials, seed
 
 def test_the_same_data_are_given_the_same_file(tmp_path):
     assert len({proposed(tmp_path, source="sklearn:wine")[1].text for _ in range(2)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("trials", "minutes", "said"),
+    [(1, 1.0, "1 trial or 1 minute"), (6, 1.5, "6 trials or 1.5 minutes")],
+)
+def test_one_of_a_kind_is_no_plural(trials, minutes, said):
+    file = proposal.bare("mine", {"source": "t.csv"}, Budget(minutes, trials), "mine.toml")
+    assert proposal.sentence(file).endswith(f", at most {said}")

@@ -127,7 +127,8 @@ def as_nobody(folder, code):
     """Return what a user without rights is told: root may read and write everything."""
     code = (
         "import os; from pathlib import Path;"
-        " from studyhall.search.data import keras_sets, loading;"
+        " from studyhall.search.data import loading;"
+        " from studyhall.search.data.sources import keras_sets;"
         " from studyhall.search.study_file import sections;"
         f"os.getuid() or os.setuid(65534)\ntry:\n    {code}\n"
         "except loading.DataError as error:\n    print(error)"

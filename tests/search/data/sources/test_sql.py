@@ -2,7 +2,9 @@
 
 import datetime
 import decimal
+import sqlite3
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.sources import reading, sql, sql_types
+from studyhall.search.data.sources import reading, source_check, sql, sql_types
 from studyhall.search.data.sources.sql import Query
 from studyhall.search.study_file.sections import DataSection
 
@@ -251,3 +253,15 @@ def test_other_types_are_refused_by_name(value):
 def test_what_is_shown_of_a_database_has_no_password():
     assert Query("postgresql://ann:secret@host/db", "", None).name == "postgresql://ann:***@host/db"
     assert sql.is_database("postgresql+psycopg://host/db") and not sql.is_database("keras:mnist")
+
+
+@pytest.mark.parametrize("name", ["shop.db", "shop.sqlite", "shop.csv"])
+def test_the_file_of_a_database_is_no_source_without_its_scheme(tmp_path, name):
+    with closing(sqlite3.connect(tmp_path / name)) as connection:
+        connection.execute("create table customers (age, y)")
+        connection.commit()
+    with pytest.raises(DataError) as caught:
+        source_check.check(DataSection(source=name, target="y"), tmp_path)
+    received = f'received "{name}", a SQLite database'
+    wanted = f"expected sqlite:///{name}, and a [data] query on its tables"
+    assert caught.value.problems == [f"[data] source: {received}, {wanted}"]

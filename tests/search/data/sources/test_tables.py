@@ -121,6 +121,29 @@ def test_refused_with_column_and_row(tmp_path, text, line):
     assert problems(csv(tmp_path, text)) == [f"[data] source: received {line}"]
 
 
+@pytest.mark.parametrize("names", ["y,a,y", "a,b, b ,y", '"y.1",y,y', "y,x,x"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".xlsx"])
+def test_two_columns_of_one_name_are_refused(tmp_path, names, suffix):
+    header = [name.strip('" ') for name in names.split(",")]
+    frame = pd.DataFrame([[1.5] * len(header), [2.5] * len(header)], columns=header)
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    (twice,) = {name for name in header if header.count(name) > 1}
+    wanted = f"two columns called {twice} in t{suffix}, expected a name of its own for each column"
+    assert problems(path) == [f"[data] source: received {wanted}"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_names_that_pandas_makes_may_stand_in_a_file(tmp_path, suffix):
+    frame = pd.DataFrame({"y": [1, 0, 1], "y.1": [1.5, 2.5, 1.0], "": [3, 4, 9]})
+    path = tmp_path / f"t{suffix}"
+    (frame.to_excel if suffix == ".xlsx" else frame.to_csv)(path, index=False)
+    assert tables.read(path, Roles("y")).columns == ("y.1", "Unnamed: 2")
+
+
 def test_rows_all_longer_than_the_header_are_ragged(tmp_path):
     [line] = problems(csv(tmp_path, "a,y\n1,0,5\n2,1,5\n"))
     assert line.startswith("[data] source: received ragged rows in table.csv")

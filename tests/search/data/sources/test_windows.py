@@ -167,7 +167,9 @@ def test_words_order_nothing(tmp_path: Path) -> None:
 
 def test_a_series_shorter_than_a_window_is_refused(tmp_path: Path) -> None:
     said = refused(line(), tmp_path, windows=100)
-    assert said.startswith("[data] windows: received 100 for s.csv, expected at least 100 + 1 rows")
+    received = "[data] windows: received 100 for s.csv of 100 rows"
+    wanted = "expected at least 101 rows in the table, of which 1 for the horizon"
+    assert said == f"{received}, {wanted}"
 
 
 def test_too_few_windows_for_a_part_are_refused(tmp_path: Path) -> None:
