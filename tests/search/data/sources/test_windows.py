@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from studyhall.search.data import loading
@@ -88,7 +88,11 @@ def test_nothing_leaks(
     columns = {"t": "drop", "y": "drop", "row": "number"}
     folder = tmp_path_factory.mktemp("series")
     more = {"windows": windows, "horizon": horizon, "group": "g", "columns": columns, **keys}
-    found = load(known, folder, **more)
+    try:
+        found = load(known, folder, **more)
+    except loading.DataError as error:  # so few windows that a part has none
+        assume("leaves no samples" not in str(error))
+        raise
     used, spans = [], []
     for part in (getattr(found, name) for name in PARTS):
         rows = (part.x[:, :, 0] - 0.25).astype(int)
