@@ -50,9 +50,10 @@ class Database:
             address = replace(address, file=address.file.absolute())
         self._address = address
         self._connection: Any = None  # of the driver
-        self._place: Place | None = None  # of a SQLite file, since it was first opened
         self._number = 0  # counts the connections opened so far
         self._lock = threading.RLock()
+        # Of a SQLite file; None until it is there.
+        self._place = Place.of(self.file) if self.kind == "sqlite" else None
 
     @property
     def url(self) -> "sa.URL":

@@ -80,7 +80,7 @@ figures = [
 ]
 
 launched: studyhall.Study = studyhall.launch("next.toml", trials=3, seed=1)
-tuned: studyhall.Study = studyhall.tune("customers.csv", "churn", minutes=2.5)
+by_table: studyhall.Study = studyhall.tune("customers.csv", "churn", minutes=2.5)
 adopted: studyhall.Study = studyhall.adopt("theirs")
 imported: studyhall.Study = studyhall.import_keras_tuner("folder", objective="min:val_loss")
 compared: studyhall.Comparison = studyhall.compare("digits", "digits:3", output="curves.png")
