@@ -15,12 +15,12 @@ import pytest
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.evaluation import best, conversion, new_samples, prediction, proof
-from studyhall.search.process.stop import Stop
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import forms
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
+from tests.stop_after import StopAfter
 
 GOOD, BAD = ("great", "lovely", "fine"), ("awful", "dull", "poor")
 COMMON = ("the", "film", "was", "a", "plot", "Größe", "isn't")
@@ -186,19 +186,6 @@ def test_it_is_not_converted(proven: Any) -> None:
     studio, found, _ = proven
     with pytest.raises(ConfigError, match="its model takes texts, which only Keras splits"):
         conversion.of_study(studio.db, found.study)
-
-
-class StopAfter(Stop):
-    """Asks to stop once so many epochs have asked it."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self.epochs = epochs
-
-    @property
-    def asked(self) -> bool:
-        self.epochs -= 1
-        return self.epochs <= 0
 
 
 @pytest.mark.parametrize("encoder", ["mean", "transformer"])

@@ -22,7 +22,8 @@ from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import control
-from tests.search.trial.test_objective import LONG, StopAfter, curve, trials
+from tests.search.trial.test_objective import LONG, curve, trials
+from tests.stop_after import StopAfter
 
 
 def optunas(studio, study):

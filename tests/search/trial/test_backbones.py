@@ -14,13 +14,13 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from studyhall.search.evaluation import best, new_samples, prediction, proof, round_trip
-from studyhall.search.process.stop import Stop
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.spaces import applications, backbone
 from studyhall.storage.queries import records
+from tests.stop_after import StopAfter
 
 FAMILY = "keras:MobileNet(alpha=0.25)"
 WEIGHTS = "own.weights.h5"
@@ -94,19 +94,6 @@ def test_a_fresh_process_without_studyhall_takes_raw_pixels(proven: Any) -> None
     expected = prediction.predict(found, card, new_samples.read(source, card))
     np.testing.assert_allclose(told, expected["p(temple)"], rtol=1e-4)
     assert ours == []
-
-
-class StopAfter(Stop):
-    """Asks to stop once so many epochs have asked it."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self.epochs = epochs
-
-    @property
-    def asked(self) -> bool:
-        self.epochs -= 1
-        return self.epochs <= 0
 
 
 @pytest.mark.parametrize("weights", [WEIGHTS, "none"])

@@ -21,6 +21,7 @@ from studyhall.search.trial.seeds import trial_seed
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
+from tests.stop_after import StopAfter
 
 LONG = {"epochs": 6, "patience": "none"}
 DENSE = """
@@ -32,19 +33,6 @@ DENSE = """
             keras.Input(input_shape), keras.layers.Dense(outputs, activation="softmax")
         ])
 """
-
-
-class StopAfter(Stop):
-    """Asks to stop once so many epochs have asked it."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    @property
-    def asked(self):
-        self.epochs -= 1
-        return self.epochs <= 0
 
 
 def trials(studio, study):

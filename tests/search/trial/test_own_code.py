@@ -7,7 +7,6 @@ import pytest
 
 from studyhall.search.cli import check
 from studyhall.search.evaluation import proof, round_trip
-from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import replay
 from studyhall.search.study import inspection, record
 from studyhall.search.study_file import config
@@ -15,6 +14,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
 from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.queries import records
+from tests.stop_after import StopAfter
 
 MINE = """
     import keras
@@ -77,19 +77,6 @@ FOUR = {
 }
 RANKED = {"objective": "mine.py:profit", "direction": "maximize"}
 EVERY_EPOCH = {"epochs": 5, "checkpoint_every_s": 0, "patience": "none"}
-
-
-class StopAfter(Stop):
-    """Asks to stop once so many epochs have asked it."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    @property
-    def asked(self):
-        self.epochs -= 1
-        return self.epochs < 0
 
 
 @pytest.fixture
@@ -162,7 +149,7 @@ def test_handed_back_and_continued_it_equals_one_never_stopped(studio, own, fold
     broken = own(study={"name": "broken", "trials": 1}, **changes)
     assert studio.finish(whole) == [Outcome.COMPLETE]
     for epochs in [1] * folds:
-        objective = studio.worker(broken, StopAfter(epochs))
+        objective = studio.worker(broken, StopAfter(epochs + 1))
         assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     assert studio.finish(broken) == [Outcome.COMPLETE]
     assert histories(studio, broken) == histories(studio, whole)
@@ -177,7 +164,7 @@ def test_handed_back_and_continued_it_equals_one_never_stopped(studio, own, fold
 
 def test_what_no_checkpoint_holds_begins_anew_and_is_said(studio, own, caplog):
     study = own(study={"trials": 1}, training={**EVERY_EPOCH, "callbacks": "mine.py:holds"})
-    objective = studio.worker(study, StopAfter(2))
+    objective = studio.worker(study, StopAfter(3))
     assert objective.run(objective.context.store.claim()) is Outcome.HANDED_BACK
     before = histories(studio, study)[0]
     assert studio.finish(study) == [Outcome.COMPLETE]

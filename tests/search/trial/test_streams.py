@@ -10,13 +10,13 @@ from studyhall.search.cli import retraining
 from studyhall.search.data import streams
 from studyhall.search.display import live
 from studyhall.search.evaluation import proof
-from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import replay
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
+from tests.stop_after import StopAfter
 
 DATA = """
 import keras
@@ -107,19 +107,6 @@ def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     assert card["value"] == card["metrics"]["val_accuracy"] and card["task"] == "as given"
     assert "stream" in card["test"]["scores"]["no_scores"] and card["test"]["scores"]["value"] >= 0
     assert replay.replay(studio.db, made, studio.worker(made).context.plan, 0).reproduces
-
-
-class StopAfter(Stop):
-    """Asks to stop once so many epochs have asked it."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    @property
-    def asked(self):
-        self.epochs -= 1
-        return self.epochs <= 0
 
 
 @pytest.mark.parametrize("source", ["of_function", "of_global_random", "of_py_dataset"])
