@@ -188,7 +188,7 @@ class Guard:
             ServiceUnavailable: it is not.
         """
         try:
-            self.db.check_place()
+            self.db.check_file()
         except StorageError as error:
             raise ServiceUnavailable(str(error)) from error
 

@@ -122,8 +122,15 @@ class Login:
         given = request.authorization
         if given is None:
             raise _unauthorized("log in")
-        if self._was_right(given):
-            return _visitor(self._known(given))
+        user = self._remembered(given) or self._checked(request, given)
+        return Visitor(user.name, user.role)
+
+    def _checked(self, request: Request, given: Authorization) -> User:
+        """Return the user of a login that has not been right before; make too many wrong ones wait.
+
+        Raises:
+            Unauthorized, TooManyRequests: as `visitor`.
+        """
         limits = self._limits(request, given)
         wait_s = max(self._tries.wait_s(who, free) for who, free in limits.items())
         if wait_s > 0:
@@ -134,7 +141,7 @@ class Login:
                 self._tries.wrong(who)
             raise _unauthorized("wrong name, password or token")
         self._tries.right(next(iter(limits)))
-        return _visitor(user)
+        return user
 
     def address(self, request: Request) -> str:
         """Return the client's address; from a trusted proxy, the one that this saw."""
@@ -153,38 +160,36 @@ class Login:
             f"name {name}": FREE_OF_NAME,
         }
 
-    def _was_right(self, given: Authorization) -> bool:
-        """Return True if this very name and password were right before, and still are."""
+    def _remembered(self, given: Authorization) -> User | None:
+        """Return the user whose very name and password were right before, and still are.
+
+        Browsers send the password with every request.
+        """
         user = self._refresh().get(given.username or "") if given.type == "basic" else None
         if user is None or user.password is None:
-            return False
-        return self._mark(user.password, given.password or "") in self._right
+            return None
+        return user if self._mark(user.password, given.password or "") in self._right else None
 
     def _known(self, given: Authorization) -> User | None:
         known = self._refresh()
         if given.type == "basic":
             user = known.get(given.username or "")
             hashed = user.password if user is not None else None
-            with self._turn():
-                right = self._is_right(hashed or self._nobody, given.password or "")
+            right = self._is_right(hashed or self._nobody, given.password or "")
             return user if right and hashed is not None else None
         mark = users.fingerprint(given.token or "")
         same = (user for user in known.values() if hmac.compare_digest(user.token or "", mark))
         return next(same, None)
 
     def _is_right(self, hashed: str, password: str) -> bool:
-        """Return True if it is the hashed password.
-
-        Remember correct ones, by a keyed hash, since browsers send the password with every request.
-        """
-        mark = self._mark(hashed, password)
-        if mark in self._right:
-            return True
-        if not check_password_hash(hashed, password):
+        """Return True if it is the hashed password; remember those, by a keyed hash."""
+        with self._turn():
+            right = check_password_hash(hashed, password)
+        if not right:
             return False
         if len(self._right) >= REMEMBERED:
             self._right.clear()
-        self._right.add(mark)
+        self._right.add(self._mark(hashed, password))
         return True
 
     def _mark(self, hashed: str, password: str) -> bytes:
@@ -218,12 +223,6 @@ class Login:
                     users.read(self._path)  # at the start, raises the reason
                 self._users, self._stamp = {}, (0, 0)
             return self._users
-
-
-def _visitor(user: User | None) -> Visitor:
-    if user is None:  # the users file has changed in between
-        raise _unauthorized("wrong name, password or token")
-    return Visitor(user.name, user.role)
 
 
 def _unauthorized(why: str) -> Unauthorized:

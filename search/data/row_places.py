@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where the rows of a table stand.
+    """The places of a table's rows.
 
     Attributes:
         name: of the file, of the pattern of several files, or of the database.

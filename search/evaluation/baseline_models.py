@@ -32,7 +32,7 @@ Predict = Callable[[Any], Floats]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a network's training says about its baselines.
+    """The settings of a network's training that its baselines share.
 
     Attributes:
         seed: of the trees' own validation samples, which they take beyond 10,000.

@@ -52,7 +52,7 @@ A class is rare: the loss hardly notices it, so trials are ranked by the mean F1
 
 @dataclass(frozen=True)
 class Budget:
-    """What the user allows a study.
+    """The budget that the user allows a study.
 
     Attributes:
         minutes: wall clock while any worker is active.

@@ -2,17 +2,17 @@
 
 import contextlib
 import math
-import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from studyhall.storage.database import dialects, urls, versions
+from studyhall.storage.database.opened_file import OpenedFile
 from studyhall.storage.database.transaction import Row, Transaction
 from studyhall.storage.database.urls import Address, StorageAway, StorageError, default_url, shown
 
@@ -52,8 +52,8 @@ class Database:
         self._connection: Any = None  # of the driver
         self._number = 0  # counts the connections opened so far
         self._lock = threading.RLock()
-        # Of a SQLite file; None until it is there.
-        self._place = Place.of(self.file) if self.kind == "sqlite" else None
+        # Of SQLite; None until the file is there.
+        self._opened = OpenedFile.at(self.file) if self.kind == "sqlite" else None
 
     @property
     def url(self) -> "sa.URL":
@@ -178,7 +178,7 @@ class Database:
         self._heard()
         return result
 
-    def check_place(self) -> None:
+    def check_file(self) -> None:
         """Check that a SQLite file is still the one that was opened.
 
         A process that has it open could write on into a file that nobody else will ever read.
@@ -186,7 +186,7 @@ class Database:
         Raises:
             StorageError: it was deleted, moved or replaced.
         """
-        if self._place is not None and not self._place.is_kept():
+        if self._opened is not None and not self._opened.is_there():
             raise StorageError(
                 f"{self}: the file was deleted, moved or replaced while it was in use; "
                 "put it back, or begin with what is there now; checkpoints and models of the "
@@ -194,12 +194,12 @@ class Database:
             )
 
     def _connected(self) -> Any:
-        self.check_place()
+        self.check_file()
         if self._connection is None:
             self._connection = dialects.connect(self._address)
             self._number += 1
-            if self.kind == "sqlite" and self._place is None:
-                self._place = Place.of(self.file)
+            if self.kind == "sqlite" and self._opened is None:
+                self._opened = OpenedFile.at(self.file)
         return self._connection
 
     def _undo(self, transaction: Transaction, begin: str | None, error: BaseException) -> None:
@@ -263,37 +263,6 @@ class Database:
             if not isinstance(error, RuntimeError) and not dialects.cause(error, self.kind):
                 raise
             raise StorageError(f"{self}: {_reason(error)}") from error
-
-
-@dataclass(frozen=True)
-class Place:
-    """The file at a path, by its device and number.
-
-    Attributes:
-        path: absolute.
-        file: device and inode.
-    """
-
-    path: str
-    file: tuple[int, int]
-
-    @classmethod
-    def of(cls, path: Path) -> "Place | None":
-        """Return the place of a file; None if there is none, such as that of a URI."""
-        found = _file(str(path))
-        return None if found is None else cls(os.path.abspath(path), found)
-
-    def is_kept(self) -> bool:
-        """Return True if the same file lies there now."""
-        return _file(self.path) == self.file
-
-
-def _file(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _pauses() -> Iterator[float]:

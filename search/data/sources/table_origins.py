@@ -1,4 +1,4 @@
-"""What a table is read from: a file, several files by a pattern, or a query to a database."""
+"""The origin of a table: a file, several files by a pattern, or a query to a database."""
 
 from __future__ import annotations
 
