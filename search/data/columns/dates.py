@@ -34,7 +34,7 @@ def formats_of(texts: pd.Series[Any]) -> list[str]:
     if written.empty or not written.iloc[:LOOKED_AT].str.contains(r"\d", regex=True).all():
         return []
     some = written.drop_duplicates().iloc[:LOOKED_AT]
-    fitting = [each for each in FORMATS if not np.isnan(seconds(some, each)).any()]
+    fitting = [each for each, count in _fitting(some).items() if count == len(some)]
     return [each for each in fitting if not np.isnan(seconds(written, each)).any()]
 
 
@@ -43,10 +43,15 @@ def most_common_format(texts: pd.Series[Any]) -> tuple[str, NDArray[np.bool_]]:
     some = texts.drop_duplicates().iloc[:LOOKED_AT]
     if not some.str.contains(r"\d", regex=True).any():
         return "", np.zeros(len(texts), bool)
-    fitting = {each: int((~np.isnan(seconds(some, each))).sum()) for each in FORMATS}
+    fitting = _fitting(some)
     best = max(fitting, key=lambda each: fitting[each])
     fits = ~np.isnan(seconds(texts, best))
     return (best if fits.any() else ""), fits
+
+
+def _fitting(texts: pd.Series[Any]) -> dict[str, int]:
+    """Return how many of some texts are dates, by the format."""
+    return {each: int((~np.isnan(seconds(texts, each))).sum()) for each in FORMATS}
 
 
 def seconds(texts: pd.Series[Any], form: str) -> Floats:

@@ -175,7 +175,7 @@ _EXPECTED = {
 def _how_read(series: pd.Series[Any], column: Column) -> list[str]:
     """Say how numbers were read that are not written plainly."""
     texts = series.fillna("").astype(str)
-    unusual = texts[~numbers.is_missing(texts) & ~texts.map(numbers.is_plain).to_numpy(bool)]
+    unusual = texts[~numbers.is_missing(texts) & ~numbers.is_plain(texts)]
     if unusual.empty:
         return []
     # One of each way of writing: what is said of the first need not hold for the others.

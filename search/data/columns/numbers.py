@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ _DOTS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"  # 1.163: of thousands where commas are
 _THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"
 _COMMA = r"[+-]?(?:\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d+),\d+"
 _APOSTROPHES = r"[+-]?\d{1,3}(?:[' \u00a0\u202f]\d{3})+(?:\.\d*)?"
+_PLAIN = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _HEX = r"0[xX][0-9a-fA-F]+"
 
 Floats = NDArray[np.float64]
@@ -144,6 +144,6 @@ def _from_thousands(texts: pd.Series[str]) -> pd.Series[Any]:
     return texts.str.replace(r"[,' \u00a0\u202f]", "", regex=True)
 
 
-def is_plain(text: str) -> bool:
-    """Return True for a number without separators, units and spaces."""
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) is not None
+def is_plain(texts: pd.Series[Any]) -> NDArray[np.bool_]:
+    """Return True for each number without separators, units and spaces."""
+    return texts.str.fullmatch(_PLAIN).to_numpy(bool)

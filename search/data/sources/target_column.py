@@ -114,7 +114,7 @@ def _of_text(series: pd.Series[Any], kind: str, task: str, place: Place) -> Targ
         return Target(_texts(series, empty), _odd_classes(series, missing & ~empty))
     if column.kind == "boolean":
         return Target(_booleans(series, missing) if kind else _texts(series, missing), said)
-    if not kind and task == "classification" and not known.map(numbers.is_plain).all():
+    if not kind and task == "classification" and not numbers.is_plain(known.astype(str)).all():
         return Target(_texts(series, missing), said)
     values = features.measured(series, column.form)
     return Target(_like(series, np.where(missing, np.nan, values)), (*found.notes, *said))
