@@ -111,6 +111,7 @@ def tune(
         workers,
         gpus,
         quiet=silent,
+        found=None if proposed is None else proposed.found,
         opened=lambda: tuning.write(path, file, proposed),
     )
     return Study(study, storage=url)

@@ -44,6 +44,7 @@ class Launch:
         handed: what the study file can't name, by what stands for it there.
         quiet: print remarks and the result only.
         path: where the study file lies; None if Python describes the study.
+        found: the inspection of its data and code, if that is done already.
         opened: called once the study is in the database.
     """
 
@@ -54,6 +55,7 @@ class Launch:
     handed: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
     path: Path | None = None
+    found: inspection.Inspection | None = None
     opened: Callable[[], object] = lambda: None
 
     def run(self) -> None:
@@ -118,7 +120,7 @@ class Launch:
         """Inspect data and code; return what opens or creates the study."""
         if inspection.needs_keras(self.file):
             early.let_load(waiting)  # while another process inspects the data
-        found = inspection.inspect_apart(self.file, path)
+        found = self.found or inspection.inspect_apart(self.file, path)
         creation.check_artifacts(self.file, path.name)
         early.let_load(waiting)
 
@@ -227,14 +229,19 @@ def run_file(
     gpus: str | Sequence[int] | None,
     *,
     quiet: bool,
+    found: inspection.Inspection | None = None,
     opened: Callable[[], object] = lambda: None,
 ) -> tuple[str, str]:
     """Run the study of a study file that has been read; see `launched`.
 
     Args:
+        found: the inspection of its data and code, if that is done already.
         opened: called once the study is in the database.
     """
     url = file.study.storage or default_url()
     keys = given(workers, gpus)
-    Launch(file, path.parent, url, keys, quiet=quiet, path=path, opened=opened).run()
+    chosen = Launch(
+        file, path.parent, url, keys, quiet=quiet, path=path, found=found, opened=opened
+    )
+    chosen.run()
     return file.study.name, url
