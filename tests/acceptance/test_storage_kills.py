@@ -61,8 +61,7 @@ def test_a_frozen_worker_finds_its_lease_lost_and_harms_nothing(
     study, _ = studies.create(db, "study", config={}, seed=0, trials=6)
     workers = crew(db, epochs=EPOCHS, epoch_s=0.15, silence_s=1.0, heartbeat_s=0.2)
     workers.start(2)
-    frozen = _first_that_runs_a_trial(db, study)
-    os.kill(frozen, signal.SIGSTOP)
+    frozen = _frozen_in_a_trial(db, study)
     _wait_until(lambda: status.status(db, study).finished == 6)
     os.kill(frozen, signal.SIGCONT)
     workers.join()
@@ -201,6 +200,16 @@ def _first_that_runs_a_trial(db: Database, study: Study, epoch: int = 1) -> int:
 
     _wait_until(look)
     return found[0]
+
+
+def _frozen_in_a_trial(db: Database, study: Study) -> int:
+    """The process id of a worker that is stopped in a trial: it may just have ended one."""
+    while True:
+        found = _first_that_runs_a_trial(db, study)
+        os.kill(found, signal.SIGSTOP)
+        if found in [one.pid for one in status.status(db, study).running]:
+            return found
+        os.kill(found, signal.SIGCONT)
 
 
 def _wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
