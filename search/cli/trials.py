@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +13,31 @@ import typer
 
 from studyhall.search.cli.options import AsJson, Name, Storage, find, writing
 from studyhall.search.diagnosis import judging
-from studyhall.search.display import json_keys, show
+from studyhall.search.display import json_keys, show, words
 from studyhall.search.display.terminal import say
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import records
+from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies.directions import turned
+from studyhall.storage.studies.rows import Study
+
+
+class State(StrEnum):
+    """The states of trials, in the words of the tables."""
+
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    RUNNING = "running"
+
+
+class Order(StrEnum):
+    """The orders of trials."""
+
+    NUMBER = "number"
+    VALUE = "value"
 
 
 def trials(
@@ -24,12 +45,23 @@ def trials(
     storage: Storage = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Write the trials to this CSV file.")] = None,
+    states: Annotated[
+        list[State] | None,
+        typer.Option("--state", help="Show trials of this state only; may be given several times."),
+    ] = None,
+    sort: Annotated[
+        Order | None, typer.Option(help="The order: by number, or by value, the best first.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Show the first N only: by value, unless sorted.")
+    ] = None,
 ) -> None:
-    """Show every trial of a study."""
+    """Show the trials of a study."""
     with closing(Database.open(storage or default_url(), create=False)) as db:
         study = find(db, name)
-        found = records.trials(db, study)
-        judged = {n: v for n, v in judging.of_study(db, study, found).items() if v is not None}
+        every = records.trials(db, study)
+        judged = {n: v for n, v in judging.of_study(db, study, every).items() if v is not None}
+    found = _chosen(study, every, states or [*State], sort, top)
     names = {number: verdict.name for number, verdict in judged.items()}
     if csv is not None:
         with writing(csv):
@@ -41,3 +73,27 @@ def trials(
         print(json.dumps(shown, indent=2))
     else:
         say(show.trials_table(found, names))
+
+
+def _chosen(
+    study: Study,
+    found: Sequence[TrialRecord],
+    states: Sequence[State],
+    sort: Order | None,
+    top: int | None,
+) -> list[TrialRecord]:
+    """Return the trials of these states in this order, the first ones of them."""
+    chosen = [trial for trial in found if words.state(trial) in states]
+    if (sort or (Order.VALUE if top else Order.NUMBER)) is Order.VALUE:
+        chosen.sort(key=lambda trial: _rank(study, trial))
+    return chosen[:top]
+
+
+def _rank(study: Study, trial: TrialRecord) -> tuple[bool, float]:
+    """Return what sorts the trials with the best values first, and those without one last.
+
+    A value of a trial that is not complete is that of its epochs so far: it has no rank among
+    those of complete trials.
+    """
+    cost = turned(trial.value, study.direction)
+    return trial.state != "COMPLETE" or cost is None, cost if cost is not None else 0.0
