@@ -57,7 +57,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # it imports Keras anyway, and takes tw
         # Sets TensorFlow's threads before anything starts them, as in every worker: with others
         # the last bits of a training differ.
         if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
             import studyhall.search.training.compiled.executors  # noqa: F401
+
+            # Rewriting their graphs takes a fifth of trainings as short as these. Commands in
+            # processes of their own have it, and so have the slow tests.
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def pytest_collection_finish() -> None:
@@ -73,7 +79,29 @@ def pytest_unconfigure() -> None:
 LONGEST = ("test_study.py", "test_workers.py", "test_service.py")  # of the acceptance tests
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most cases of long lists to the slow tests; put the files in the order that they run in."""
+    for _, cases in itertools.groupby(items, lambda item: item.nodeid.partition("[")[0]):
+        _sample([case for case in cases if not case.get_closest_marker("slow")])
+    _spread(items)
+
+
+def _sample(cases: list[pytest.Item]) -> None:
+    """Mark all cases of a test but some as slow, if it is marked so: `sampled(count)`.
+
+    Such a test holds for all that Keras or a format has. Which cases the ordinary run takes is
+    drawn once and for all, by the test's name.
+    """
+    mark = cases[0].get_closest_marker("sampled") if cases else None
+    if mark is not None:
+        name = cases[0].nodeid.partition("[")[0]
+        kept = random.Random(name).sample(cases, min(len(cases), *mark.args))
+        for case in [case for case in cases if case not in kept]:
+            case.add_marker("slow")
+
+
+def _spread(items: list[pytest.Item]) -> None:
     """Spread the files of acceptance tests, which wait much, over the first two thirds of the rest.
 
     Several of the former at a time would leave processors idle; all of them last, too. The longest

@@ -48,7 +48,7 @@ SHOWN = {
         "Show a study's progress and its workers; without a name, every study.",
     ),
     "watch": Listed("watch:watch", "Show the live progress of a study until it ends."),
-    "trials": Listed("trials:trials", "Show every trial of a study."),
+    "trials": Listed("trials:trials", "Show the trials of a study."),
     "best": Listed(
         "best:best",
         "Show the best trial, its proof and its test scores; with --export, copy its model.",

@@ -92,6 +92,7 @@ def test_every_optimizer_of_keras_is_known_here() -> None:
     assert set(public(optimizers, optimizers.Optimizer)) - {*OPTIMIZERS, "Optimizer"} == set()
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *STATES])
 def test_an_optimizer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name in OPTIMIZERS and not hasattr(optimizers, name):
@@ -156,6 +157,7 @@ def test_every_loss_of_keras_is_known_here() -> None:
     assert set(public(losses, losses.Loss)) - {*LOSSES, *abstract} == set()
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_that_of_fit(comparison: Any, name: str) -> None:
     if not hasattr(losses, name):
@@ -236,6 +238,7 @@ def test_every_metric_of_keras_is_known_here() -> None:
     assert set(public(metrics, metrics.Metric)) - {*METRICS, *abstract} == set()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", TARGETS)
 def test_metrics_are_those_of_fit(comparison: Any, kind: str) -> None:
     """All that fit the targets at once, in each trial with other settings."""

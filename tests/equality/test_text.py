@@ -26,6 +26,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
 def test_a_text_trains_as_by_fit(comparison: Any, encoder: dict[str, Any]) -> None:
     def build(trial: int) -> keras.Model:

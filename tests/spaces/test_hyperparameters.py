@@ -86,6 +86,7 @@ def test_every_hyperparameter_has_a_test_value():
     assert list(OTHERS) == list(hyperparameters.NAMES)
 
 
+@pytest.mark.sampled(15)
 @pytest.mark.parametrize("name", hyperparameters.NAMES)
 def test_every_hyperparameter_changes_what_is_built(name):
     changed = OTHERS[name]

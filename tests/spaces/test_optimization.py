@@ -133,6 +133,7 @@ def test_plateau_has_no_warm_up():
 # Optimizers
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_learns(name):
     rng = np.random.default_rng(0)

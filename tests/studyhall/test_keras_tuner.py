@@ -191,6 +191,7 @@ def build_late(hp):
     return model
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("builder", [build, build_late])
 def test_a_search_that_is_interrupted_goes_on_within_the_fit(builder, capsys):
     callbacks = [Interrupts(3), keras.callbacks.EarlyStopping(patience=9)]

@@ -181,6 +181,7 @@ with warnings.catch_warnings(action="ignore"):  # Optuna's own, of experimental 
     ]
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("pruner", PRUNERS, ids=lambda each: type(each).__name__)
 def test_trials_are_pruned_where_optuna_prunes_them(pruner, direction):

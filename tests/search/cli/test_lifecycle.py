@@ -127,7 +127,9 @@ def contents(studio):
     """Everything that the database holds."""
     path = studio.folder / "studyhall.db"
     with closing(sqlite3.connect(path)) as connection:
-        return [*connection.iterdump()]
+        lines = [*connection.iterdump()]
+    # The heartbeat of the worker that finished the study goes on.
+    return [line for line in lines if not line.startswith('INSERT INTO "studyhall_workers"')]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
     assert losses.mean() == pytest.approx(others[0].value, rel=1e-4)  # not of new seeds
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("source", "loss"),
     [
@@ -176,6 +177,7 @@ def test_folds_are_proven_by_the_last_ones_model(studio, finished):
     assert card["proof"]["difference"] < 1e-6
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "code",
     {
@@ -198,6 +200,7 @@ def test_the_users_models_are_proven(finished, code):
     assert 0 <= card["test"]["scores"]["accuracy"] <= 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("outputs", "loss"),
     [

@@ -117,6 +117,7 @@ OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 14)
 LISTED = "['mae']" if OLD else "[['mae']]"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("y", "model", "objective"),
     [
@@ -141,6 +142,7 @@ def test_the_value_is_that_of_the_training(studio, study, y, model, objective):
     assert found["reloaded"] == pytest.approx(trial.value, rel=1e-5)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("y", "model", "reason"),
     [

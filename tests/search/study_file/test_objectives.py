@@ -134,6 +134,7 @@ def test_a_metric_of_the_users_own_model(studio):
     )
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "random"])
 def test_several_objectives_have_a_pareto_front(studio, sampler):
     named = ["validation loss", "parameters", "accuracy", "latency"]

@@ -105,6 +105,7 @@ CONTINUED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("engine", ["auto", pytest.param("keras", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CONTINUED)
 def test_continued_equals_uninterrupted(

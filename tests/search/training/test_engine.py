@@ -149,6 +149,7 @@ REGULARIZATION = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("family", "optimizer"), [*(("mlp", name) for name in OPTIMIZERS), ("cnn", "adam")]
 )
@@ -159,6 +160,7 @@ def test_losses_equal_fit(engines: dict[str, Engine], family: str, optimizer: st
     assert_same(training.history, logs)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("family", "decay"), [*(("mlp", name) for name in DECAYS), ("cnn", "plateau")]
 )
@@ -169,6 +171,7 @@ def test_decays_equal_fit(engines: dict[str, Engine], family: str, decay: str) -
     assert_same(training.history, logs)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("family", ["mlp", "cnn"])
 @pytest.mark.parametrize("kind", REGULARIZATION)
 def test_regularization_equals_fit(engines: dict[str, Engine], family: str, kind: str) -> None:

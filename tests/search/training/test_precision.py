@@ -61,6 +61,7 @@ def values(training: Training) -> list[float]:
     return [epoch.value for epoch in training.epochs()]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("precision", MIXED)
 def test_compiled_epochs_are_those_of_fit(engines: list[Engine], precision: str) -> None:
     model = built(precision)

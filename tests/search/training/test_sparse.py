@@ -40,6 +40,7 @@ def trained(engine: Engine, *first: keras.layers.Layer, how: str = "auto") -> Tr
     return training
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("how", ["auto", "keras"])
 def test_sparse_samples_train_as_dense_ones(binary: bool, how: str) -> None:

@@ -69,6 +69,7 @@ def proven(shared_studio: Any) -> tuple[Any, Any, dict[str, Any]]:
     return shared_studio, best.read(shared_studio.db, study), card
 
 
+@pytest.mark.slow
 def test_it_is_proven(proven: Any) -> None:
     _, found, card = proven
     assert card["proven"] and card["input_shape"] == [32, 32, 3]
@@ -96,6 +97,7 @@ def test_a_fresh_process_without_studyhall_takes_raw_pixels(proven: Any) -> None
     assert ours == []
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("weights", [WEIGHTS, "none"])
 def test_a_trial_taken_over_equals_one_never_stopped(studio: Any, weights: str) -> None:
     photos(studio.folder)
@@ -208,6 +210,7 @@ def test_random_weights_are_said_plainly(studio: Any) -> None:
     assert notes[0] == f'{FAMILY} begins with random weights, as [model] weights = "none" says'
 
 
+@pytest.mark.slow
 def test_grey_pictures_enlarged_in_the_model(studio: Any) -> None:
     photos(studio.folder, side=16, channels=1)
     space = {"width": None, "resolution": 32, "frozen": 0.5, "learning_rate": 0.01}

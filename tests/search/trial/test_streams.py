@@ -98,6 +98,7 @@ def study(studio):
     return make
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("source", KINDS)
 def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     made = study(source, study={"objective": "accuracy", "trials": 1})
@@ -109,6 +110,7 @@ def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     assert replay.replay(studio.db, made, studio.worker(made).context.plan, 0).reproduces
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("source", ["of_function", "of_global_random", "of_py_dataset"])
 def test_a_trial_that_is_taken_over_equals_one_never_stopped(studio, study, source):
     training = {**TRAINING, "epochs": 4, "checkpoint_every_s": 0.0}

@@ -40,6 +40,7 @@ def test_the_same_in_keras():
         np.testing.assert_allclose(np.asarray(other), one, rtol=1e-12, atol=1e-9)
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("form", DAYS)
 @settings(max_examples=5)  # every format is tried on every text
 @given(times=st.lists(TIMES, min_size=1, max_size=5))
