@@ -13,7 +13,7 @@ import optuna
 from studyhall.search.data import baseline, loading
 from studyhall.search.data.loading import Data
 from studyhall.search.data.sources import reading
-from studyhall.search.diagnosis import rules
+from studyhall.search.diagnosis import more_epochs, rules
 from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.rules import (
@@ -21,6 +21,7 @@ from studyhall.search.diagnosis.rules import (
     DIVERGED,
     GOOD,
     OVERFIT,
+    TOO_EARLY,
     TOO_LONG,
     UNDERFIT,
     UNSTABLE,
@@ -52,6 +53,7 @@ class Situation:
         noise: share of the labels that are drawn anew, in training and validation set alike.
         samples: how many there are, if not all.
         on: names of `SOURCES` in which the fault shows.
+        family: the network; a recurrent one reads a picture's rows one after the other.
     """
 
     name: str
@@ -62,8 +64,39 @@ class Situation:
     noise: float = 0.0
     samples: int | None = None
     on: tuple[str, ...] = tuple(SOURCES)
+    family: str = "mlp"
 
 
+NETWORKS: dict[str, Mapping[str, Any]] = {  # and what each has in place of `SOUND`
+    "mlp": SOUND,
+    "cnn": {"depth": 2, "width": 16, "convolutions": 1, "head_width": 32, "learning_rate": 1e-3},
+    "sequence": {"cell": "gru", "depth": 1, "width": 32, "learning_rate": 1e-3},
+}
+
+
+def _short(name: str, expected: tuple[str, ...], rate: float, *counts: int) -> list[Situation]:
+    """A training of few epochs by each network."""
+    return [
+        Situation(
+            f"{name}: {epochs} epochs, {family}", expected, {"learning_rate": rate}, epochs,
+            on=("digits",), family=family,
+        )
+        for epochs in counts
+        for family in NETWORKS
+    ]  # fmt: skip
+
+
+SHORT = (
+    *_short("falls at every step", (TOO_EARLY,), 3e-4, 3),
+    *_short("falls at every step", (CUT_SHORT,), 3e-4, 5, 8, 12),
+    *_short("hardly moves", (CUT_SHORT,), 1e-5, 5, 8, 12),
+    *_short("truly unstable", (UNSTABLE, DIVERGED), 0.5, 5, 8, 12),
+    Situation(
+        "rises: 12 epochs, 80 samples", OVERFITTING,
+        {"width": 256, "dropout": 0.0, "learning_rate": 0.003}, 12, noise=0.3, samples=80,
+        on=("digits",),
+    ),
+)  # fmt: skip
 SITUATIONS = (
     Situation("as it should be", (GOOD,), epochs=200, patience=10),
     Situation(
@@ -98,12 +131,20 @@ SITUATIONS = (
 
 @dataclass(frozen=True)
 class Trained:
-    """A training and what its verdict needs to know of the data."""
+    """A training and what its verdict needs to know of the data.
+
+    Args:
+        history: its epochs.
+        longer: those of the same training, had it gone on for as many again.
+        stopped: why it ended: epochs or patience.
+    """
 
     situation: Situation
     source: str
     seed: int
     history: list[dict[str, Any]]
+    longer: list[dict[str, Any]]
+    stopped: str
     guess_loss: float
     validation_samples: int
 
@@ -122,44 +163,84 @@ class Judged:
 
 
 def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained:
-    """Train one situation; noisy labels lie in `folder`."""
-    data = _data(source, seed, situation.noise, situation.samples, folder)
+    """Train one situation for twice its epochs, and cut it where it ends; `folder` has its files.
+
+    The learning rate stays, so the first half is what a training of half the epochs is.
+    """
+    data = _data(source, seed, situation, folder)
     plan = _plan(situation, data)
     seed_everything(seed)
     built = modelling.build(plan, optuna.trial.FixedTrial({}), len(data.train))
     settings = Settings(
-        epochs=situation.epochs,
+        epochs=2 * situation.epochs,
         batch_size=built.batch_size,
-        patience=situation.patience,
         seed=seed,
         data_loss=built.data_loss,
     )
     epochs = forms.engine(data.split).training(built.model, settings).epochs()
-    history = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
+    longer = [{"epoch": each.number, **each.metrics, "val_loss": each.value} for each in epochs]
+    ended = _ended(longer[: situation.epochs], situation.patience)
+    stopped = "epochs" if ended == situation.epochs else "patience"
     unit = baseline.guess_loss(data.task, data.train.y)
-    return Trained(situation, source, seed, history, unit, len(data.validation))
+    cut = longer[:ended], longer[: 2 * ended], stopped
+    return Trained(situation, source, seed, *cut, unit, len(data.validation))
+
+
+def _ended(history: list[dict[str, Any]], patience: int | None) -> int:
+    """Return the epoch after which early stopping ends a training."""
+    best = 0
+    for at, epoch in enumerate(history):
+        best = at if epoch["val_loss"] < history[best]["val_loss"] else best
+        if patience is not None and at - best >= patience:
+            return at + 1
+    return len(history)
+
+
+def gained(trained: Trained) -> float:
+    """Return what as many epochs again brought, as a share of the lowest validation loss."""
+    short, long = (_lowest(each) for each in (trained.history, trained.longer))
+    return 1 - long / short if short > 0 else 0.0
+
+
+def _lowest(history: list[dict[str, Any]]) -> float:
+    losses = [epoch["val_loss"] for epoch in history if np.isfinite(epoch["val_loss"])]
+    return min(losses, default=np.inf)
+
+
+def answer(trained: Trained) -> str:
+    """Return whether it is said to be worth training longer: yes, no or unknown."""
+    evidence = measure(trained.history, trained.guess_loss)
+    return more_epochs.answered(evidence, trained.stopped)[0]
 
 
 def _plan(situation: Situation, data: Data) -> modelling.Blueprint:
     tables = {
         "study": {"name": "situation"},
         "data": {"source": "sklearn:digits"},  # what is read is `data`
+        "model": {"family": situation.family},
         "training": {"epochs": situation.epochs},
-        "space": {**SOUND, **situation.values},
+        "space": {**NETWORKS[situation.family], **situation.values},
     }
     return modelling.blueprint(config.from_dict(tables), data, Path())
 
 
+def _data(source: str, seed: int, situation: Situation, folder: Path) -> Data:
+    rows = situation.family == "sequence"
+    return _read(source, seed, situation.noise, situation.samples, rows, folder)
+
+
 @functools.lru_cache(maxsize=1)
-def _data(source: str, seed: int, noise: float, samples: int | None, folder: Path) -> Data:
+def _read(
+    source: str, seed: int, noise: float, samples: int | None, rows: bool, folder: Path
+) -> Data:
     section = DataSection(source=SOURCES[source], samples=samples)
-    if noise:
+    if noise or rows:
         known = reading.read(section, folder)
         random = np.random.default_rng(seed)
         drawn_anew = random.random(len(known.y)) < noise
         y = np.where(drawn_anew, random.integers(0, known.y.max() + 1, len(known.y)), known.y)
-        path = folder / f"{source}-{seed}-{noise}.npz"
-        np.savez(path, x=known.x, y=y)
+        path = folder / f"{source}-{seed}-{noise}-{rows}.npz"
+        np.savez(path, x=known.x[..., 0] if rows else known.x, y=y)
         section = DataSection(source=path.name, samples=samples)
     return loading.load(section, seed=seed, folder=folder)
 

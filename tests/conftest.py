@@ -81,7 +81,7 @@ LONGEST = ("test_study.py", "test_workers.py", "test_service.py")  # of the acce
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave most cases of long lists to the slow tests; put the files in the order that they run in."""
+    """Leave most cases of long lists to the slow tests; order the files."""
     for _, cases in itertools.groupby(items, lambda item: item.nodeid.partition("[")[0]):
         _sample([case for case in cases if not case.get_closest_marker("slow")])
     _spread(items)

@@ -80,6 +80,23 @@ def lowest(evidence: Evidence) -> float:
     return abs(evidence.validation_best) / evidence.unit
 
 
+def at_rest(evidence: Evidence) -> float:
+    """Return the degree to which the training loss stands still after the first quarter."""
+    last = abs(evidence.train_last) / evidence.unit
+    return below(share(evidence.train_fall, evidence.train_fall + last), 0.2, 0.4)
+
+
+def swings(evidence: Evidence) -> float:
+    """Return the degree to which the validation loss goes up and down, not down alone."""
+    return above(evidence.rises, 0.1, 0.2)
+
+
+def falling(evidence: Evidence) -> float:
+    """Return the degree to which the validation loss would fall much further, in as many epochs."""
+    further = above(share(evidence.to_come, lowest(evidence)), 0.04, 0.08)
+    return min(further, above(share(evidence.fall, evidence.noise), 1, 3), unsettled(evidence))
+
+
 def poor(evidence: Evidence, standard: Standard) -> float:
     """Return the degree to which the loss can still improve: another trial did, or it is near 1."""
     if standard.achievable is None:
@@ -98,9 +115,11 @@ def bias(evidence: Evidence, standard: Standard) -> float:
     if standard.human_error is not None and evidence.validation_error is not None:
         return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
     if standard.achievable is not None:
-        behind = above(evidence.level - standard.achievable, 0.08, 0.2)
-        if behind > 0:
-            return behind
+        behind = evidence.level - standard.achievable
+        times = above(share(evidence.level, standard.achievable), 1.4, 2.0)
+        degree = max(above(behind, 0.08, 0.2), min(above(behind, 0.02, 0.04), times))
+        if degree > 0:
+            return degree
     if evidence.guess_loss is None:
         return 0.0
     others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15

@@ -10,6 +10,7 @@ that involve guessing don't apply.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ class Evidence:
         rise: last minus lowest validation loss.
         fall: decrease of the validation loss over the last quarter of the epochs.
         fall_share: that decrease as a share of the total one; 0.25 for a straight line.
-        noise: deviation of an epoch's validation loss from its neighbours (standard deviation).
+        to_come: further decrease that as many epochs again would bring if the validation loss went
+            on as in the last two quarters of the epochs.
+        noise: deviation of an epoch's validation loss from the curve's trend (standard deviation).
+        rises: share of the epochs after the first whose validation loss is above the one before.
         train_noise: the same for the training loss.
         train_fall: decrease of the training loss after the first quarter of the epochs.
         start: highest training loss; infinite if any epoch's loss was not finite.
@@ -66,7 +70,9 @@ class Evidence:
     rise: float
     fall: float
     fall_share: float
+    to_come: float
     noise: float
+    rises: float
     train_noise: float
     train_fall: float
     start: float
@@ -129,10 +135,23 @@ def _shape(train: Curve, validation: Curve, *, alike: bool) -> dict[str, float]:
         "rise": float(smooth[-1] - smooth[at]),
         "fall": float(late),
         "fall_share": float(np.clip(late / whole, -1, 1)) if whole > 0 else 0.0,
+        "to_come": _to_come(smooth, quarter),
         "noise": noise(validation),
+        "rises": float(np.mean(np.diff(validation) > 0)) if len(validation) > 1 else 0.0,
         "train_noise": noise(train),
         "train_fall": float(smooth_train[: quarter + 1][-1] - smooth_train[-1]),
     }
+
+
+def _to_come(smooth: Curve, quarter: int) -> float:
+    """Return the fall of four more quarters, each in the ratio of the last one to that before."""
+    if len(smooth) <= 2 * quarter:
+        return 0.0
+    before, after = -np.diff(smooth[[-1 - 2 * quarter, -1 - quarter, -1]])
+    if after <= 0:
+        return 0.0
+    ratio = min(1.0, after / before) if before > 0 else 1.0
+    return float(after * (ratio + ratio**2 + ratio**3 + ratio**4))
 
 
 def smoothed(curve: Curve) -> Curve:
@@ -151,15 +170,20 @@ def smoothed(curve: Curve) -> Curve:
 
 
 def noise(curve: Curve) -> float:
-    """Estimate the standard deviation of a curve's noise around the mean of its two neighbours.
+    """Estimate the standard deviation of a curve's noise around its own trend.
 
-    It uses the median absolute distance, times 1.4826 for a normal distribution. The distance has
-    1.5 times the variance of a single value, which is divided out.
+    Differences of second, third and fourth order cancel a trend that is straight, parabolic or
+    cubic, and each estimates the same deviation where there is noise alone. So the smallest of the
+    three is the one that the curve's bend spoils least: learning curves are steep at first. Each is
+    a median absolute difference, times 1.4826 for a normal distribution, without the factor by
+    which differences of independent values are larger.
     """
-    if len(curve) < 3:
-        return 0.0
-    strayed = np.abs(curve[1:-1] - (curve[:-2] + curve[2:]) / 2)
-    return float(1.4826 * np.median(strayed) / np.sqrt(1.5))
+    found = [
+        1.4826 * np.median(np.abs(np.diff(curve, order))) / np.sqrt(comb(2 * order, order))
+        for order in (2, 3, 4)
+        if len(curve) > order
+    ]
+    return float(min(found, default=0.0))
 
 
 def _quarter(curve: Curve) -> int:

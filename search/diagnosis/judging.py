@@ -28,7 +28,7 @@ from studyhall.storage.studies.rows import Study
 
 OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code compiled the model
 TRAINING_LOSS = "training_loss"  # attribute: how it is measured, if not like the validation loss
-SO_FAR = "both losses have fallen and stay close so far"
+SO_FAR = ", so far"
 STILL_FALLING = "it ended while the validation loss was still falling"
 
 
@@ -122,7 +122,7 @@ class Judge:
             None
             if evidence is None
             else quadrant.place(evidence, standard, self._remedies.human_error),
-            () if judgement.shows == SO_FAR else tuple(advice),
+            () if judgement.shows.endswith(SO_FAR) else tuple(advice),
         )
 
     def _guess_loss(self, trained: _Trained) -> float | None:
@@ -203,5 +203,7 @@ def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:
     if judgement.verdict == rules.CUT_SHORT:
         return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence, STILL_FALLING)
     if judgement.verdict == rules.GOOD:
-        return Judgement(judgement.verdict, judgement.degree, judgement.confidence, SO_FAR)
+        return Judgement(
+            judgement.verdict, judgement.degree, judgement.confidence, f"{judgement.shows}{SO_FAR}"
+        )
     return judgement

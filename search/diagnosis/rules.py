@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 
 from studyhall.search.diagnosis.conditions import (
     Standard,
     above,
+    at_rest,
     below,
     bias,
+    falling,
     guessed,
     left_behind,
     lowest,
@@ -25,6 +28,7 @@ from studyhall.search.diagnosis.conditions import (
     no_better,
     poor,
     share,
+    swings,
     unsettled,
 )
 from studyhall.search.diagnosis.evidence import Evidence
@@ -41,6 +45,7 @@ TOO_EARLY = "too early to tell"
 
 VERDICTS = (DIVERGED, UNSTABLE, TOO_LONG, OVERFIT, UNDERFIT, CUT_SHORT, TOO_EARLY, GOOD)
 HALF = 0.5  # smallest degree of a verdict
+CLOSE = 0.2  # largest gap of losses that stay close, as a share of the validation loss
 FEWEST = 4  # fewest epochs from which the shape of a curve is judged
 NO_NUMBER = "the validation loss was no finite number"  # prefix of such a failure's stored reason
 
@@ -75,8 +80,8 @@ RULES: tuple[Rule, ...] = (
         UNSTABLE, "the validation loss oscillates and the training loss makes no progress",
         lambda e, s: min(
             above(e.noise, 0.01, 0.025), above(share(e.noise, e.level), 0.03, 0.05),
-            above(e.train_noise, 0.008, 0.016),
-            below(share(e.train_fall, e.train_noise), 3, 5), unsettled(e),
+            above(e.train_noise, 0.004, 0.008),
+            below(share(e.train_fall, e.train_noise), 3, 5), unsettled(e), swings(e), at_rest(e),
         ), BOOK,
     ),
     Rule(
@@ -98,12 +103,14 @@ RULES: tuple[Rule, ...] = (
         lambda e, s: min(
             above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
             below(share(e.fall, e.noise), 2, 4), guessed(e), no_better(e, s),
+            1.0 - falling(e),
         ), BOOK,
     ),
     Rule(
         CUT_SHORT, "the validation loss still falls at the last epoch",
         lambda e, s: min(
-            above(e.fall_share, 0.08, 0.16), above(share(e.fall, e.noise), 2, 4), poor(e, s),
+            above(share(e.fall, e.noise), 2, 4),
+            max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
         ), BOOK,
     ),
     Rule(
@@ -124,7 +131,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         UNDERFIT, "both losses stay far above what is achievable",
-        lambda e, s: min(bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2)),
+        lambda e, s: min(
+            bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2),
+            1.0 - falling(e),
+        ),
         BLOG,
     ),
 )
@@ -170,8 +180,16 @@ def degrees(evidence: Evidence, standard: Standard) -> dict[str, tuple[float, st
         if degree >= found.get(rule.verdict, (0.0, ""))[0]:
             found[rule.verdict] = (degree, rule.shows)
     faults = max(degree for degree, _ in found.values())
-    found[GOOD] = (1.0 - faults, "both losses have fallen and stay close")
+    found[GOOD] = (1.0 - faults, _shows_no_fault(evidence))
     return {name: found.get(name, (0.0, "")) for name in VERDICTS}
+
+
+def _shows_no_fault(evidence: Evidence) -> str:
+    if isnan(evidence.gap):
+        return "the validation loss has fallen"
+    if share(evidence.gap, lowest(evidence)) < CLOSE:
+        return "both losses have fallen and stay close"
+    return "both losses have fallen; the gap between them is small beside the loss of guessing"
 
 
 def _family(verdict: str) -> str:

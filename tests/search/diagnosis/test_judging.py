@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from studyhall.search.diagnosis import judging, more_epochs
@@ -110,22 +111,42 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
 
 
 def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
-    judge = Judge(stored(run[1]), [Reached("none", [0.3])])
-    falling = [{"epoch": e, "loss": 3 / (e + 2), "val_loss": 3 / (e + 2)} for e in range(1, 13)]
-    for attributes, answer, said in (
-        ({"stopped": "epochs"}, "yes", "train longer, as"),
-        ({"stopped": "patience"}, "no", "would not improve it"),
+    judge = Judge(stored(run[1]), [Reached("none", [0.28])])
+    epochs = np.arange(1, 41)
+    slowly = 0.3 - 0.0003 * epochs
+    turning = 0.2 + 0.0005 * (epochs - 9) ** 2 / 10
+    for losses, answer, said in (
+        (slowly, "yes", "train longer, as"),
+        (turning, "no", "would not improve it"),
     ):
-        verdict = judge.verdict("COMPLETE", falling, attributes, {})
-        trial = replace(run[2][0], attributes=attributes)
-        assert more_epochs.ask(trial, verdict).answer == answer
+        history = [
+            {"epoch": e, "loss": v, "val_loss": v} for e, v in zip(epochs, losses, strict=True)
+        ]
+        verdict = judge.verdict("COMPLETE", history, {}, {})
+        assert more_epochs.ask(run[2][0], verdict).answer == answer
         assert verdict.name == "good fit" and said in verdict.advice[0]
 
 
-def test_a_loss_that_rose_a_little_did_not_fall_by_less_than_nothing(run):
+@pytest.mark.parametrize("stopped", ["epochs", "patience"])
+def test_a_best_epoch_among_the_last_never_says_that_more_would_not_help(run, stopped):
+    judge, trial = Judge(stored(run[1])), replace(run[2][0], attributes={"stopped": stopped})
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(2, 90))
+        losses = rng.uniform(0.01, 2) * np.exp(-np.arange(count) / rng.uniform(1, 60))
+        losses += rng.normal(0, rng.uniform(0, 0.02), count) + 0.1
+        losses[-1 - (count > 20)] = losses.min() - 1e-6
+        history = [{"epoch": e, "loss": v, "val_loss": v} for e, v in enumerate(losses, 1)]
+        found = more_epochs.ask(trial, judge.verdict("COMPLETE", history, {}, {}))
+        assert found.answer != "no", found
+
+
+def test_a_loss_that_stands_still_needs_no_more_epochs(run):
     flat = [{"epoch": e, "loss": 0.3, "val_loss": 0.3} for e in range(1, 13)]
     found = more_epochs.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
-    assert (found.answer, found.why.endswith("did not fall")) == ("no", True)
+    assert found.answer == "no" and "no longer fell in the 11 epochs" in found.why
+    early = more_epochs.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat[:8], {}, {}))
+    assert early.answer == "unknown" and early.why.endswith("too early to tell; 8 would do")
 
 
 def test_folds_are_judged_together(run):

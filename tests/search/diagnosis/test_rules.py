@@ -7,7 +7,7 @@ import pytest
 
 from studyhall.search.diagnosis import rules
 from studyhall.search.diagnosis.conditions import Standard
-from studyhall.search.diagnosis.evidence import Evidence, measure
+from studyhall.search.diagnosis.evidence import Evidence, measure, noise
 
 EPOCHS = 40
 GUESS = 2.3
@@ -63,6 +63,43 @@ def test_noise_gives_no_false_alarm(shape: str, seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 0.008, (2, EPOCHS))
     noise[1, seed] += 0.5  # a single spike
     assert verdict(np.abs(train + noise[0]), np.abs(validation + noise[1])) == expected
+
+
+@pytest.mark.parametrize("epochs", [4, 5, 6, 8, 10, 12])
+@pytest.mark.parametrize("pace", [1.5, 3, 6, 12])
+@pytest.mark.parametrize("end", [0.05, 0.3])
+def test_a_short_curve_that_falls_at_every_epoch_is_neither_unstable_nor_done(epochs, pace, end):
+    x = np.arange(1, epochs + 1)
+    curve = end + 0.6 * np.exp(-x / pace)
+    found = evidence(curve, curve)
+    assert found.noise < 0.02 and found.rises == 0
+    given = verdict(curve, curve)
+    longer = end + 0.6 * np.exp(-2 * epochs / pace)
+    if longer < 0.85 * curve[-1]:
+        assert given == rules.CUT_SHORT
+    assert given != rules.UNSTABLE
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_measured_around_the_curves_own_trend(seed):
+    rng, x = np.random.default_rng(seed), np.arange(1, 61)
+    deviation = rng.uniform(0.001, 0.1)
+    curve = 0.1 + 2 * np.exp(-x / rng.uniform(3, 60)) + rng.normal(0, deviation, 60)
+    assert noise(curve) == pytest.approx(deviation, rel=0.6)
+    assert noise(0.1 + 2 * np.exp(-x[:8] / 3)) < 0.02  # no noise, but a bend
+
+
+def test_what_is_to_come_is_what_comes_of_a_curve_that_goes_on():
+    for pace in (5.0, 10.0, 20.0):
+        whole = 0.2 + np.exp(-np.arange(1, 81) / pace)
+        found = evidence(whole[:40], whole[:40])
+        assert found.to_come == pytest.approx(whole[39] - whole[79], rel=0.35, abs=1e-3)
+
+
+def test_losses_far_apart_are_not_called_close():
+    """Both are next to nothing beside the loss of guessing; one is 25 times the other."""
+    found = rules.judge(evidence(0.001 + FALLING, 0.03 + FALLING), Standard())
+    assert found.verdict == rules.GOOD and "stay close" not in found.shows
 
 
 def test_a_loss_that_is_no_number_has_diverged() -> None:
