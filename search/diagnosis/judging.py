@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
 from studyhall.search.data import baseline
 from studyhall.search.diagnosis import best_losses, more_epochs, quadrant, rules
-from studyhall.search.diagnosis.advice import Remedies
+from studyhall.search.diagnosis.advice import MOST, Remedies
 from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure
 from studyhall.search.diagnosis.rules import Judgement
 from studyhall.search.diagnosis.script_advice import ScriptRemedies
 from studyhall.search.diagnosis.verdict import Verdict
-from studyhall.search.display import curves
+from studyhall.search.display import curves, words
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.sections import StudyFile
@@ -24,6 +24,7 @@ from studyhall.spaces.space import read_space
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies.directions import turned
 from studyhall.storage.studies.rows import Study
 
 OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code compiled the model
@@ -181,18 +182,50 @@ def of_study(
 ) -> dict[int, Verdict | None]:
     """Judge every trial of a study; return the verdicts by the trials' numbers."""
     judging, epochs = judge(study, trials), records.histories(db, study)
-    return {trial.number: _of(judging, trial, epochs.get(trial.trial_id, [])) for trial in trials}
+    best = _best(study, trials)
+    return {
+        trial.number: _of(judging, trial, epochs.get(trial.trial_id, []), best) for trial in trials
+    }
 
 
 def of_trial(
     db: Database, study: Study, trials: Sequence[TrialRecord], trial: TrialRecord
 ) -> Verdict | None:
     """Judge one trial by the standard of all trials of its study."""
-    return _of(judge(study, trials), trial, records.history(db, trial.trial_id))
+    history = records.history(db, trial.trial_id)
+    return _of(judge(study, trials), trial, history, _best(study, trials))
 
 
-def _of(judging: Judge, trial: TrialRecord, history: Sequence[Mapping[str, Any]]) -> Verdict | None:
-    return judging.verdict(trial.state, history, trial.attributes, trial.params)
+def _of(
+    judging: Judge,
+    trial: TrialRecord,
+    history: Sequence[Mapping[str, Any]],
+    best: TrialRecord | None,
+) -> Verdict | None:
+    verdict = judging.verdict(trial.state, history, trial.attributes, trial.params)
+    if verdict is None or verdict.name != rules.GOOD or trial.state != "COMPLETE":
+        return verdict
+    if best is None or best.number == trial.number:
+        return verdict
+    return replace(verdict, advice=(_unlike(trial, best),))
+
+
+def _best(study: Study, trials: Iterable[TrialRecord]) -> TrialRecord | None:
+    complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
+    return min(complete, key=lambda t: turned(t.value, study.direction) or 0.0, default=None)
+
+
+def _unlike(trial: TrialRecord, best: TrialRecord) -> str:
+    """Return what the best trial has otherwise than another whose training shows no fault."""
+    here = trial.params
+    others = [
+        f"{name} {words.value(value)} (here {words.value(here[name]) if name in here else 'none'})"
+        for name, value in best.params.items()
+        if here.get(name) != value
+    ]
+    if not others:
+        return f"the best trial, {best.number}, has the same hyperparameters and another seed"
+    return f"the best trial, {best.number}, has {', '.join(others[:MOST])}"
 
 
 def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:

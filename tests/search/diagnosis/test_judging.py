@@ -166,3 +166,16 @@ def test_other_failures_and_empty_histories_have_none(run):
     judge = Judge(stored(run[1]))
     assert judge.verdict("FAIL", curve(9, 0.01), {"reason": "out of memory"}, {}) is None
     assert judge.verdict("RUNNING", [], {}, {}) is None
+
+
+def test_a_good_fit_that_has_not_won_is_told_what_the_winner_has_otherwise(run):
+    judge, epochs = Judge(stored(run[1])), np.arange(1, 41)
+    losses = 0.01 + np.exp(-epochs / 4)
+    history = [{"epoch": e, "loss": v, "val_loss": v} for e, v in zip(epochs, losses, strict=True)]
+    wins = replace(run[2][0], state="COMPLETE", number=7, params={"rate": 0.01, "how": "relu"})
+    other = replace(wins, number=3, params={"rate": 0.25, "how": "relu"})
+    twin = replace(wins, number=4)
+    told = [judging._of(judge, each, history, wins).advice for each in (wins, other, twin)]
+    assert told[0][0].startswith("keep it")
+    assert told[1] == ("the best trial, 7, has rate 0.01 (here 0.25)",)
+    assert told[2] == ("the best trial, 7, has the same hyperparameters and another seed",)
