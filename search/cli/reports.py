@@ -143,7 +143,9 @@ def refine(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a study file with the space that a study's results suggest, warm-started from them."""
-    following, text = refined(name, storage or default_url(), output, force=force)
+    following, text, same = refined(name, storage or default_url(), output, force=force)
+    if same:
+        remark(same)
     if output is None:
         print(text)
         return
@@ -151,8 +153,10 @@ def refine(
     remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")
 
 
-def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[str, str]:
-    """Return the next study's name and file, which is written if a path is given.
+def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[str, str, str]:
+    """Return the next study's name and file, and why its space is the old one; "" if it isn't.
+
+    The file is written if a path is given.
 
     Args:
         name: name of the study whose results suggest the space.
@@ -173,15 +177,16 @@ def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[s
     if not found.complete:
         problem = "received no complete trial yet, expected at least one"
         raise ConfigError([f'study "{name}": {problem}'])
-    text = refinement.study_file(
+    ended = sum(trial.state in ("COMPLETE", "PRUNED") for trial in found.trials)
+    text, same = refinement.study_file(
         found.stored,
         following,
         found.hyperparameters,
         found.tried,
-        len(found.complete),
+        ended,
         None if output is None else output.parent,
     )
     if output is not None:
         with writing(output):
             atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
-    return following, text
+    return following, text, same

@@ -19,7 +19,7 @@ CROWD = 0.5  # share of the good values at an edge from which the range is widen
 WIDER = 0.25  # share of the old range by which it is widened
 MOST_TIMES = 10.0  # largest factor by which an end of a log range moves
 OFTEN = 5  # a choice tried this often without a good trial is removed
-LEAST = 20  # fewest complete trials from which a range is narrowed
+LEAST = 20  # fewest trials with a result, complete or pruned, from which a range is narrowed
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def propose(
     written: Mapping[str, Any],
     found: Sequence[OfHyperparameter],
     tried: Mapping[str, Mapping[Any, int]],
-    complete: int,
+    ended: int,
 ) -> list[Proposal]:
     """Propose every entry of the next space, in the order of the old one.
 
@@ -49,7 +49,7 @@ def propose(
         written: the old ``[space]``, as written in the study file.
         found: findings on its searched entries.
         tried: number of trials with each choice, by hyperparameter.
-        complete: number of complete trials.
+        ended: number of complete and pruned trials: what was pruned shows where the best are not.
     """
     asked_for = {other for each in found for other in each.entry.when}
     known = {
@@ -59,7 +59,7 @@ def propose(
         if each.entry.choices or each.entry.name not in asked_for
     }
     proposals = [
-        _of(each, written[name], tried.get(name, {}), complete)
+        _of(each, written[name], tried.get(name, {}), ended)
         if (each := known.get(name)) and each.good
         else Proposal(name, written[name])
         for name in written
@@ -67,11 +67,23 @@ def propose(
     return _without_impossible(proposals)
 
 
-def _of(found: OfHyperparameter, written: Any, tried: Mapping[Any, int], complete: int) -> Proposal:
+def unchanged(proposals: Sequence[Proposal], ended: int) -> str:
+    """Return why the next space is the old one; "" if something changes."""
+    if any(each.why for each in proposals):
+        return ""
+    if ended < LEAST:
+        return (
+            f"the space stays as it is: {ended} trials have a result, and {LEAST} are needed to"
+            " narrow a range; more trials will tell: studyhall resume STUDY --trials +20"
+        )
+    return "the space stays as it is: the best trials lie all over it, and at none of its ends"
+
+
+def _of(found: OfHyperparameter, written: Any, tried: Mapping[Any, int], ended: int) -> Proposal:
     entry = found.entry
     if entry.choices:
         return _of_choices(entry, found.good, written, tried)
-    low, high, why = _range(entry, found.good, complete)
+    low, high, why = _range(entry, found.good, ended)
     if not why:
         return Proposal(entry.name, written)
     ends = {"low": low, "high": high}
@@ -79,7 +91,7 @@ def _of(found: OfHyperparameter, written: Any, tried: Mapping[Any, int], complet
     return Proposal(entry.name, {**ends, **same}, why)
 
 
-def _range(entry: Entry, good: Mapping[Any, int], complete: int) -> tuple[float, float, str]:
+def _range(entry: Entry, good: Mapping[Any, int], ended: int) -> tuple[float, float, str]:
     """Return the new ends of a range, and the reason; "" if they are unchanged."""
     to, back = (math.log, math.exp) if entry.log else (float, float)
     low, high = to(entry.low), to(entry.high)
@@ -89,7 +101,7 @@ def _range(entry: Entry, good: Mapping[Any, int], complete: int) -> tuple[float,
     at_low = sum(value <= low + EDGE * size for value in values) >= most
     at_high = sum(value >= high - EDGE * size for value in values) >= most
     inside = (min(values) - MARGIN * size, max(values) + MARGIN * size)
-    inner = inside if complete >= LEAST else (low, high)
+    inner = inside if ended >= LEAST else (low, high)
     ends = _legal(
         entry,
         back(low - beyond if at_low and not at_high else max(low, inner[0])),

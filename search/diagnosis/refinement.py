@@ -43,22 +43,25 @@ def study_file(
     name: str,
     found: Sequence[OfHyperparameter],
     tried: Mapping[str, Mapping[Any, int]],
-    complete: int,
+    ended: int,
     folder: Path | None = None,
-) -> str:
+) -> tuple[str, str]:
     """Write the text of the next study file, and check it.
 
     Args:
         stored: the old study's record.
         name: name of the next study.
-        found, tried, complete: arguments of `next_space.propose`.
+        found, tried, ended: arguments of `next_space.propose`.
         folder: the new file's folder, if it differs from the old file's.
+
+    Returns:
+        The text, and why its space is the old one; "" if it isn't.
 
     Raises:
         ConfigError: the proposed file would have mistakes.
     """
     old = stored.file
-    proposals = next_space.propose(old.space, found, tried, complete)
+    proposals = next_space.propose(old.space, found, tried, ended)
     tables = old.model_dump(mode="json")
     tables["study"]["name"] = name
     tables["search"] |= {"warm_start": old.study.name, "first": "textbook"}
@@ -71,14 +74,15 @@ def study_file(
             tables[table][key] = _all_moved(tables[table][key], stored.folder, folder)
     if old.study.storage is not None:
         tables["study"]["storage"] = config.without_password(old.study.storage)
-    head = f"The next study, proposed from {complete} complete trials of {old.study.name}."
-    document = tomlkit.document()
-    toml_writer.comment(document, head)
+    document, same = tomlkit.document(), next_space.unchanged(proposals, ended)
+    same = same.replace("STUDY", old.study.name)
+    head = f"The next study, proposed from {ended} trials of {old.study.name}."
+    toml_writer.comment(document, f"{head} {same[:1].upper()}{same[1:]}".rstrip())
     toml_writer.add_tables(document, tables)
     toml_writer.add(document, "space", _space(proposals, found))
     text = tomlkit.dumps(document)
     config.parse(text, name)
-    return text
+    return text, same
 
 
 def _space(proposals: Sequence[Proposal], found: Sequence[OfHyperparameter]) -> Table:

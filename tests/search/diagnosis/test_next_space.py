@@ -16,12 +16,12 @@ from studyhall.search.study_file import config
 from studyhall.spaces.space import read_space
 
 
-def proposed(written: Any, good: list[Any], name: str = "dropout", complete: int = 50) -> Any:
+def proposed(written: Any, good: list[Any], name: str = "dropout", ended: int = 50) -> Any:
     (entry,) = [e for e in read_space({name: written}, family="mlp").entries if e.name == name]
     counts = {value: good.count(value) for value in good}
     found = OfHyperparameter(entry, 0.5, counts, ())
     tried = {name: dict.fromkeys(entry.choices, 20)}
-    (answer,) = next_space.propose({name: written}, [found], tried, complete)
+    (answer,) = next_space.propose({name: written}, [found], tried, ended)
     read_space({name: answer.written}, family="mlp")
     return answer
 
@@ -53,7 +53,14 @@ def test_a_range_follows_the_best(name: str, written: Any, good: list[Any], expe
 
 def test_few_trials_narrow_nothing() -> None:
     written = {"low": 0.0, "high": 0.6}
-    assert proposed(written, [0.25, 0.3], complete=10).written == written
+    assert proposed(written, [0.25, 0.3], ended=10).written == written
+
+
+def test_a_space_that_stays_as_it_is_says_why() -> None:
+    same, other = next_space.Proposal("a", 1), next_space.Proposal("b", 2, "narrowed")
+    assert next_space.unchanged([same, other], 9) == ""
+    assert "9 trials have a result, and 20 are needed" in next_space.unchanged([same], 9)
+    assert "all over it" in next_space.unchanged([same], next_space.LEAST)
 
 
 def test_conditions_on_what_is_left_out_go_with_it() -> None:
@@ -141,7 +148,7 @@ def test_the_next_study_file_is_whole(found: list[OfHyperparameter], tmp_path: P
     stored = Stored(old, tmp_path, tmp_path, Inspection("", {}))
     (tmp_path / "next").mkdir()
     name = refinement.next_name(old.study.name, ["wine-2", "wine-3"])
-    text = refinement.study_file(stored, name, found, {}, 80, tmp_path / "next")
+    text, _ = refinement.study_file(stored, name, found, {}, 80, tmp_path / "next")
     new = config.parse(text)
     assert (new.study.name, new.search.warm_start) == ("wine-4", "wine-2")
     assert new.data.source == "../data.npz" and new.data.split == old.data.split
