@@ -270,7 +270,8 @@ def judge(trained: list[Trained]) -> list[Judged]:
 
 def _same_data(trained: Trained) -> tuple[object, ...]:
     situation = trained.situation
-    return trained.source, trained.seed, situation.noise, situation.samples
+    shape = (situation.family, situation.epochs) if situation in SHORT else ()
+    return trained.source, trained.seed, situation.noise, situation.samples, *shape
 
 
 def _finding(trained: Trained, standard: Standard) -> Judgement:

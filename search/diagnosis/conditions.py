@@ -92,9 +92,24 @@ def swings(evidence: Evidence) -> float:
 
 
 def falling(evidence: Evidence) -> float:
-    """Return the degree to which the validation loss would fall much further, in as many epochs."""
-    further = above(share(evidence.to_come, lowest(evidence)), 0.04, 0.08)
-    return min(further, above(share(evidence.fall, evidence.noise), 1, 3), unsettled(evidence))
+    """Return the degree to which the validation loss would fall further, in as many epochs."""
+    return min(_to_come(evidence, 0.04, 0.08), unsettled(evidence))
+
+
+def settled(evidence: Evidence) -> float:
+    """Return the degree to which a fault is no matter of too few epochs.
+
+    A training loss that after many epochs is far above the validation loss, as by strong dropout,
+    stays a fault while both creep down.
+    """
+    above_it = below(share(evidence.gap, lowest(evidence)), -0.5, -0.3)
+    held_back = min(above_it, above(evidence.epochs, 15, 30))
+    return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.15, 0.25)))
+
+
+def _to_come(evidence: Evidence, low: float, high: float) -> float:
+    further = above(share(evidence.to_come, lowest(evidence)), low, high)
+    return min(further, above(share(evidence.fall, evidence.noise), 1, 3))
 
 
 def poor(evidence: Evidence, standard: Standard) -> float:
@@ -105,6 +120,12 @@ def poor(evidence: Evidence, standard: Standard) -> float:
     return max(unlearned, above(evidence.level - standard.achievable, 0.03, 0.08))
 
 
+def in_the_end(evidence: Evidence) -> float:
+    """Return the level to which a validation loss that still falls would come in as many epochs."""
+    clear = evidence.fall > evidence.noise
+    return max(0.0, evidence.level - evidence.to_come) if clear else evidence.level
+
+
 def bias(evidence: Evidence, standard: Standard) -> float:
     """Return the degree of bias: distance from the human error or from the study's best trial.
 
@@ -112,18 +133,19 @@ def bias(evidence: Evidence, standard: Standard) -> float:
     guessing suggests bias, unless another trial fits the training set much better, which shows that
     the networks are large enough.
     """
+    level = in_the_end(evidence)
     if standard.human_error is not None and evidence.validation_error is not None:
         return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
     if standard.achievable is not None:
-        behind = evidence.level - standard.achievable
-        times = above(share(evidence.level, standard.achievable), 1.4, 2.0)
+        behind = level - standard.achievable
+        times = above(share(level, standard.achievable), 1.4, 2.0)
         degree = max(above(behind, 0.08, 0.2), min(above(behind, 0.02, 0.04), times))
         if degree > 0:
             return degree
     if evidence.guess_loss is None:
         return 0.0
     others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15
-    return 0.0 if others_fit else 0.8 * above(evidence.level, 0.3, 0.6)
+    return 0.0 if others_fit else 0.8 * above(level, 0.3, 0.6)
 
 
 def _lower_error(evidence: Evidence) -> float:

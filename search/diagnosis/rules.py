@@ -27,6 +27,7 @@ from studyhall.search.diagnosis.conditions import (
     more_errors,
     no_better,
     poor,
+    settled,
     share,
     swings,
     unsettled,
@@ -132,8 +133,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         UNDERFIT, "both losses stay far above what is achievable",
         lambda e, s: min(
-            bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2),
-            1.0 - falling(e),
+            bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2), settled(e),
         ),
         BLOG,
     ),
