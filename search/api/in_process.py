@@ -87,6 +87,7 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
         ConfigError: as `work`.
         StopNow: the user interrupted twice.
     """
+    waiting.stoppable(db, stop)
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)
     keeper = kind.keeper(db, study, stored)

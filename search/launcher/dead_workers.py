@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from studyhall.search.display import words
 from studyhall.search.launcher.crew import Dead
+from studyhall.search.launcher.watch import ANSWER_S
 from studyhall.search.process import wire
+from studyhall.search.process.patience import TooLong, at_most
 from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
@@ -35,19 +37,28 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
     if db.away_since is not None:
         return False
     try:
-        left = control.free(db, study, dead.worker, out_of_memory=dead.out_of_memory, terms=terms)
-        if left is not None and dead.out_of_memory and not _may_go_on(db, study, left, terms):
-            reason = _reason(dead, left)
-            control.fail(db, study, left.trial_id, left.fence, reason, OUT_OF_MEMORY)
-    except StorageAway:
+        with at_most(ANSWER_S):  # the launcher must not wait: it passes signals on
+            return _free(db, study, dead, terms)
+    except (StorageAway, TooLong):
         return False
+
+
+def _free(db: Database, study: Study, dead: Dead, terms: Terms) -> bool:
+    died_of_memory = dead.out_of_memory
+    left = control.free(
+        db, study, dead.worker, out_of_memory=died_of_memory, terms=terms, patience_s=0.0
+    )
+    if left is not None and died_of_memory and not _may_go_on(db, study, left, terms):
+        reason = _reason(dead, left)
+        fenced = (left.trial_id, left.fence)
+        control.fail(db, study, *fenced, reason, OUT_OF_MEMORY, patience_s=0.0)
     return left is not None
 
 
 def _may_go_on(db: Database, study: Study, left: Silent, terms: Terms) -> bool:
     """Tell whether a trial may be tried again after its worker ran out of memory."""
     return left.memory_failures < MEMORY_FAILURES or control.has_larger(
-        db, study, left.too_small_mib, terms.silence_s
+        db, study, left.too_small_mib, terms.silence_s, patience_s=0.0
     )
 
 

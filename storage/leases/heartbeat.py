@@ -11,6 +11,7 @@ from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.workers import Worker
 
+_PATIENCE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -69,7 +70,7 @@ class Heartbeat:
             return leases.beat(transaction, lease.trial_id, lease.fence) if lease else None
 
         try:
-            order = self._db.transaction(work, patience_s=0.0)
+            order = self._db.transaction(work, patience_s=_PATIENCE_S)
         except Exception as error:  # any error: if this thread ended, the trial would be lost
             _log.debug("the heartbeat failed; it is tried again: %s", error)
             return False

@@ -1,6 +1,7 @@
 """The control of a study from outside its workers: stop it, end a trial, free abandoned ones."""
 
 from studyhall.storage.database import Database, Transaction, companions
+from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.leases import budget, takeover, workers
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.silence import Silent, Terms
@@ -70,6 +71,7 @@ def free(
     *,
     out_of_memory: bool = False,
     terms: Terms | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> Silent | None:
     """Free the trial of a worker that is known to be dead, without waiting for its silence.
 
@@ -79,6 +81,7 @@ def free(
         worker: the dead worker's name.
         out_of_memory: whether it ran out of memory; the trial counts such deaths.
         terms: holds the limit of takeovers, after which the trial fails.
+        patience_s: how many seconds to keep trying to reach the database.
 
     Returns:
         The freed lease; None if the worker held no trial.
@@ -91,10 +94,17 @@ def free(
             transaction, study.study_id, worker, terms or Terms(), out_of_memory=out_of_memory
         )
 
-    return db.transaction(work)
+    return db.transaction(work, patience_s=patience_s)
 
 
-def has_larger(db: Database, study: Study, than_mib: int, silence_s: float) -> bool:
+def has_larger(
+    db: Database,
+    study: Study,
+    than_mib: int,
+    silence_s: float,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> bool:
     """Tell whether a worker is alive with more memory than was not enough for a trial.
 
     Args:
@@ -102,12 +112,24 @@ def has_larger(db: Database, study: Study, than_mib: int, silence_s: float) -> b
         study: the study.
         than_mib: what was not enough, in MiB; 0 if unknown, then nobody has more.
         silence_s: seconds without a heartbeat after which a worker counts as gone.
+        patience_s: how many seconds to keep trying to reach the database.
     """
-    largest = db.snapshot(lambda t: takeover.largest_mib(t, study.study_id, silence_s))
+    largest = db.snapshot(
+        lambda t: takeover.largest_mib(t, study.study_id, silence_s), patience_s=patience_s
+    )
     return takeover.is_larger(largest, than_mib)
 
 
-def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, stopped: str) -> bool:
+def fail(
+    db: Database,
+    study: Study,
+    trial_id: int,
+    fence: int,
+    reason: str,
+    stopped: str,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> bool:
     """End a running trial as failed because its worker hangs.
 
     The worker's later writes raise `LeaseLost`. The sampler avoids similar configurations.
@@ -118,6 +140,7 @@ def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, sto
         trial_id, fence: of the lease that the hanging worker holds.
         reason: the reason, as a sentence for the user.
         stopped: the reason in a word or two, for tables.
+        patience_s: how many seconds to keep trying to reach the database.
 
     Returns:
         False if the worker no longer held the trial.
@@ -132,7 +155,7 @@ def fail(db: Database, study: Study, trial_id: int, fence: int, reason: str, sto
             return False
         return True
 
-    return db.transaction(work)
+    return db.transaction(work, patience_s=patience_s)
 
 
 def _has_ended(transaction: Transaction, study: Study, number: int) -> bool:

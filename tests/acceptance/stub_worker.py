@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 
-from studyhall.storage.database import Database, connection
+from studyhall.storage.database import Database, waits
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.silence import Terms
@@ -116,7 +116,7 @@ def work(job: dict[str, Any]) -> None:
     """Do a job to its end."""
     os.environ.update(job["environment"])
     time.tzset()
-    connection._CHANCE.seed()  # or all who were forked would wait for equally long, and collide
+    waits.CHANCE.seed()  # or all who were forked would wait for equally long, and collide
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     Stub(job["url"], job["folder"], job["options"]).run()
 
