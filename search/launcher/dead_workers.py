@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from studyhall.search.display import words
 from studyhall.search.launcher.crew import Dead
 from studyhall.search.launcher.watch import ANSWER_S
@@ -16,6 +19,7 @@ from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
 from studyhall.storage.trials.results import OUT_OF_MEMORY
 
+POLL_S = 0.5
 MEMORY_FAILURES = 2  # a trial fails when it runs out of memory this often
 UNCOUNTED = 10**9  # no limit of retries: deaths by memory are counted separately
 
@@ -68,15 +72,29 @@ def _reason(dead: Dead, left: Silent) -> str:
     return f"out of memory, {left.memory_failures} times: {size}; {dead.how}"
 
 
-def reap(db: Database, study: Study) -> list[str]:
+def reap(db: Database, study: Study, tell: Callable[[str], None]) -> list[str]:
     """Release every trial whose worker's heartbeat is older than the study file allows.
+
+    Where one seems to be, it watches for some seconds whether another one comes: the database's
+    clock may have been set meanwhile.
+
+    Args:
+        db: the database of the study.
+        study: the study.
+        tell: prints a line on what it waits for.
 
     Returns:
         A line for each such trial: its worker and its new state.
     """
     chosen = record.stored(study).file.workers
     terms = Terms(chosen.silence, chosen.retries, chosen.heartbeat)
-    freed = control.reap(db, study, terms)
+    watches = False
+    while (freed := control.reap(db, study, terms)) is None:
+        if not watches:
+            watches = True
+            watching = f"watching its workers for {words.duration(terms.grace_s)}"
+            tell(f"{study.name}: {watching}: who is alive sends a heartbeat")
+        time.sleep(POLL_S)
     return [f"{study.name}: {_told(db, study, silent, terms)}" for silent in freed]
 
 

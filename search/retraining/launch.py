@@ -5,8 +5,8 @@ from __future__ import annotations
 from studyhall.search.display import words
 from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, launch, places
-from studyhall.search.launcher.watch import ANSWER_S
 from studyhall.search.launcher.crew import Crew
+from studyhall.search.launcher.watch import ANSWER_S
 from studyhall.search.process.device import Device
 from studyhall.search.process.patience import TooLong, at_most
 from studyhall.search.study_file import objectives

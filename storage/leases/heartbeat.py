@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from studyhall.storage.database import Database, Transaction
-from studyhall.storage.leases import leases, workers
+from studyhall.storage.leases import budget, leases, workers
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.workers import Worker
@@ -67,7 +67,10 @@ class Heartbeat:
 
         def work(transaction: Transaction) -> Order | None:
             workers.note(transaction, self._study_id, self._worker)
-            return leases.beat(transaction, lease.trial_id, lease.fence) if lease else None
+            order = leases.beat(transaction, lease) if lease else None
+            if order is not None:
+                budget.elapse(transaction, self._study_id)
+            return order
 
         try:
             order = self._db.transaction(work, patience_s=_PATIENCE_S)

@@ -2,7 +2,7 @@
 
 from studyhall.storage.database import Database, Transaction, companions
 from studyhall.storage.database.connection import PATIENCE_S
-from studyhall.storage.leases import budget, takeover, workers
+from studyhall.storage.leases import budget, leases, takeover, workers
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.studies.rows import Study
@@ -46,20 +46,25 @@ def stop_trial(db: Database, study: Study, number: int) -> bool:
     return db.transaction(work)
 
 
-def reap(db: Database, study: Study, terms: Terms | None = None) -> list[Silent]:
+def reap(db: Database, study: Study, terms: Terms | None = None) -> list[Silent] | None:
     """Free the trials of workers that fell silent, for others to take over.
 
     Returns:
-        The leases that were freed.
+        The leases that were freed; None if some worker seems silent, and this process hasn't
+        watched the database for long enough to tell: call it again within `Terms.grace_s` seconds.
 
     Raises:
         LookupError: the study is gone.
     """
+    chosen = terms or Terms()
 
-    def work(transaction: Transaction) -> list[Silent]:
-        budget.lock(transaction, study.study_id)
-        workers.forget_gone(transaction, study.study_id)
-        return recovery.reclaim(transaction, study.study_id, terms or Terms())
+    def work(transaction: Transaction) -> list[Silent] | None:
+        now = budget.lock(transaction, study.study_id).now
+        workers.forget_gone(transaction, study.study_id)  # who is alive comes back with a beat
+        if not chosen.can_tell(db.clock, now):
+            found = leases.survey(transaction, study.study_id, chosen.silence_s)
+            return None if found.silent or found.short_mib else []
+        return recovery.reclaim(transaction, study.study_id, chosen)
 
     return db.transaction(work)
 
@@ -128,6 +133,7 @@ def fail(
     reason: str,
     stopped: str,
     *,
+    token: str | None = None,
     patience_s: float = PATIENCE_S,
 ) -> bool:
     """End a running trial as failed because its worker hangs.
@@ -140,6 +146,7 @@ def fail(
         trial_id, fence: of the lease that the hanging worker holds.
         reason: the reason, as a sentence for the user.
         stopped: the reason in a word or two, for tables.
+        token: of that lease, if its holder calls; None if somebody else does.
         patience_s: how many seconds to keep trying to reach the database.
 
     Returns:
@@ -150,7 +157,7 @@ def fail(
         if transaction.again and ending.has_ended(transaction, trial_id, fence):
             return True
         try:
-            recovery.fail(transaction, study.study_id, trial_id, fence, reason, stopped)
+            recovery.fail(transaction, study.study_id, trial_id, fence, reason, stopped, token)
         except LeaseLost:
             return False
         return True

@@ -45,7 +45,7 @@ def heartbeat(db: Database, study: Study, heard: Heard) -> Iterator[Heartbeat]:
 def claimed(db: Database, study: Study) -> Lease:
     token = uuid.uuid4().hex
     answer = db.transaction(
-        lambda t: claim.claim(t, study.study_id, WORKER, token, Terms(), trusting=True)
+        lambda t: claim.claim(t, study.study_id, WORKER, token, Terms(), clock=db.clock)
     )
     assert isinstance(answer, Lease)
     return answer
