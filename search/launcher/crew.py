@@ -109,7 +109,7 @@ class Crew:
         """Return a line when workers begin to wait for their database, and one at the end."""
         waiting = [place.waiting for place in self.places if place.waiting]
         before, self._waits = self._waits, bool(waiting)
-        if self._waits == before:
+        if self._waits == before or self._stopping:
             return []
         return waiting[:1] or ["the workers wait no longer"]
 
