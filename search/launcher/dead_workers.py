@@ -12,7 +12,7 @@ from studyhall.search.process import wire
 from studyhall.search.process.patience import TooLong, at_most
 from studyhall.search.study import record
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import StorageAway
+from studyhall.storage.database.urls import StorageAway, StorageReplaced
 from studyhall.storage.leases.silence import Silent, Terms
 from studyhall.storage.queries import records
 from studyhall.storage.studies.rows import Study
@@ -43,7 +43,7 @@ def bury(db: Database, study: Study, dead: Dead) -> bool:
     try:
         with at_most(ANSWER_S):  # the launcher must not wait: it passes signals on
             return _free(db, study, dead, terms)
-    except (StorageAway, TooLong):
+    except (StorageAway, StorageReplaced, TooLong):
         return False
 
 

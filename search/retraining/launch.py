@@ -9,6 +9,7 @@ from studyhall.search.launcher.crew import Crew
 from studyhall.search.launcher.watch import ANSWER_S
 from studyhall.search.process.device import Device
 from studyhall.search.process.patience import TooLong, at_most
+from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
@@ -40,7 +41,8 @@ def run(
     command = launch.command(study.name, "retrain", purpose)
     hidden, there = retrainings.hidden(study, purpose), places.places(study, devices[:left], url)
     crew = Crew(command, there, lambda dead: dead_workers.bury(db, hidden, dead))
-    return launch.attend(crew, Progress(db, study, purpose, view).look, view)
+    with record.kept(study):
+        return launch.attend(crew, Progress(db, study, purpose, view).look, view)
 
 
 class Progress:

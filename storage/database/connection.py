@@ -19,6 +19,7 @@ from studyhall.storage.database.urls import (
     StorageAway,
     StorageError,
     StorageFull,
+    StorageReplaced,
     default_url,
     shown,
 )
@@ -191,13 +192,12 @@ class Database:
         A process that has it open could write on into a file that nobody else will ever read.
 
         Raises:
-            StorageError: it was deleted, moved or replaced.
+            StorageReplaced: it was deleted, moved, replaced or overwritten.
         """
         if self._opened is not None and not self._opened.is_there():
-            raise StorageError(
-                f"{self}: the file was deleted, moved or replaced while it was in use; "
-                "put it back, or begin with what is there now; checkpoints and models of the "
-                "trials are kept in the artifacts' folder"
+            raise StorageReplaced(
+                f"{self}: the file was deleted, moved, replaced or overwritten while it was in "
+                "use; put it back, or go on with what is there now"
             )
 
     def _connected(self) -> Any:

@@ -64,7 +64,9 @@ def claim(
     worker: Worker,
     token: str,
     terms: Terms,
+    *,
     clock: ClockWatch,
+    seen: feed.Seen,
 ) -> Lease | Waiting | Exhausted:
     """Claim a trial for a worker; called within one transaction.
 
@@ -76,11 +78,14 @@ def claim(
         terms: the timing of the study's leases.
         clock: what this process has seen of the database's clock: until it can tell, nobody is
             silent.
+        seen: how far the worker has read the feed.
 
     Raises:
         LookupError: the study is gone.
+        StorageReplaced: the feed holds less than has been read from it.
     """
     limits = budget.lock(transaction, study_id)
+    feed.check(seen, limits.sequence)
     # An earlier try may have been committed without an answer: then its lease has this token.
     lease = leases.find(transaction, token, study_id) if transaction.again else None
     can_tell = terms.can_tell(clock, limits.now)

@@ -120,6 +120,7 @@ def write(
 
     Raises:
         LeaseLost: another worker holds the trial; nothing is written.
+        StorageReplaced: the feed holds less than has been read from it.
     """
     lazy = is_single(transaction.kind, reports)
     write_one = _at_once if transaction.kind == "postgresql" else _in_turn
@@ -127,6 +128,8 @@ def write(
         order, sequence, *_ = write_one(transaction, _values(lease, report), lazy)
         if report.rung is not None:
             _enter(transaction, study_id, lease, report.rung, report.value)
+    if seen is not None:
+        feed.check(seen, sequence)
     news = None if seen is None else _news(transaction, study_id, reports, seen, sequence)
     return Reply(Order(order), news)
 

@@ -93,7 +93,8 @@ class TrialStore:
                 self._worker,
                 token,
                 self._terms,
-                self._db.clock,
+                clock=self._db.clock,
+                seen=self._knowledge.seen,
             )
         )
         return self._begin(answer) if isinstance(answer, Lease) else answer

@@ -126,7 +126,9 @@ class Leases(RuleBasedStateMachine):
         self.alive[who.name] = mib
         token = claiming.new_token()
         answer = self._do(
-            lambda t: claiming.claim(t, self.study.study_id, who, token, TERMS, clock=self.db.clock)
+            lambda t: claiming.claim(
+                t, self.study.study_id, who, token, TERMS, clock=self.db.clock, seen=feed.Seen()
+            )
         )
         self._reclaimed()
         running = {n: t for n, t in self.trials.items() if t.state == "RUNNING"}
