@@ -1,5 +1,6 @@
 """The disk of the database is full: it is said, waited for or left, and nothing is lost."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -8,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from studyhall.storage.database import Database
@@ -95,14 +95,24 @@ def test_a_signal_ends_the_launch_meanwhile(folder, small_disk, wait_for, number
 @pytest.mark.timeout(300)
 def test_likewise_the_disk_of_a_server(own_postgres, small_disk):
     """Its tables lie on the small disk; a server whose log finds no space ends itself."""
-    disk = small_disk(32 * 2**20)
-    place = disk / "tables"
-    place.mkdir(mode=0o700)
-    _give_to_server(place, own_postgres)
-    with psycopg.connect(own_postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
-        connection.execute("CREATE DATABASE small TABLESPACE small")
-    db = Database.open(own_postgres.get_uri(database="small"))
+    disk, base = small_disk(96 * 2**20), own_postgres.pgdata / "base"
+    own_postgres.stop()
+    subprocess.run(["cp", "--archive", f"{base}/.", str(disk)], check=True)
+    owner = base.stat()
+    os.chown(disk, owner.st_uid, owner.st_gid)
+    disk.chmod(owner.st_mode)
+    subprocess.run(["mount", "--bind", str(disk), str(base)], check=True)
+    try:
+        own_postgres.start()
+        _with_tables_on(own_postgres.get_uri(), disk)
+        own_postgres.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", str(base)], check=True)
+    own_postgres.start()
+
+
+def _with_tables_on(url: str, disk: Path) -> None:
+    db = Database.open(url)
     study, _ = studies.create(db, "study", config={}, seed=0, trials=12)
     said: list[str] = []
     db.waits = Waits(tell=said.append, lasting=True)
@@ -130,13 +140,3 @@ def _work(store: Any) -> None:
         for epoch in range(1, 41):
             store.report(claim, epoch, x + 1 / epoch, {"much": "x" * 2000})
         store.tell(claim, "COMPLETE", x)
-
-
-def _give_to_server(place: Path, server: Any) -> None:
-    import os
-
-    owner = os.stat(server.pgdata)
-    os.chown(place, owner.st_uid, owner.st_gid)
-    for folder in place.parents:  # pytest's own folders are closed to others
-        if not folder.is_mount() and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
