@@ -28,7 +28,7 @@ TERMS = Terms(silence_s=30.0, retries=2, heartbeat_s=0.2)
 steps = pytest.mark.parametrize("step", [-5 * HOUR_S, 5 * HOUR_S], ids=["back", "forth"])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def clock(db: Database) -> Iterator[Callable[[float], None]]:
     """Sets the clock of the database."""
     with clock_shift.shifted(db):
@@ -178,6 +178,33 @@ def test_a_notice_does_not_wait_for_the_clock_to_catch_up(db, study, clock, step
     clock(step)
     again = notices.take(db, study)
     assert again is not None and again.tries == 2
+
+
+@pytest.mark.timeout(120)
+def test_machines_whose_clocks_are_an_hour_apart(
+    postgres_url: str, crew: Callable[..., Any]
+) -> None:
+    """On one server; one of the workers is killed, and the other machine takes its trial over."""
+    server = Database.open(postgres_url)
+    study, _ = studies.create(server, "study", config={}, seed=0, trials=8, seconds=HOUR_S)
+    began = time.monotonic()
+    crews = [
+        crew(server, epochs=10, epoch_s=0.03, silence_s=2.0, heartbeat_s=0.2, machine_ahead_s=s)
+        for s in (-HOUR_S, HOUR_S)
+    ]
+    for one in crews:
+        one.start(1)
+    _wait(lambda: len(status.status(server, study).held) == 2)
+    assert all(one.silent_s < 60.0 for one in status.status(server, study).held)
+    crews[0].kill_one()
+    for one in crews:
+        one.join()
+    found = records.trials(server, study)
+    assert [(one.state, one.epochs) for one in found] == [("COMPLETE", 10)] * 8
+    assert sum(one.attempt - 1 for one in found) == 1
+    assert not any(one.said("twice") for one in crews)
+    assert 0.0 < status.status(server, study).seconds_used <= time.monotonic() - began
+    server.close()
 
 
 @pytest.mark.timeout(120)
