@@ -1,4 +1,4 @@
-"""Why a database takes no transactions for now, in words: the disk is full, it is locked or away."""
+"""Why a database takes no transactions for now: its disk is full, it is locked, or it is away."""
 
 import os
 import shutil

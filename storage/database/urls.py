@@ -40,7 +40,7 @@ class StorageAway(StorageError):  # noqa: N818 - a state that passes, not a fail
     """The error for a database that stayed unreachable for as long as the caller would wait."""
 
 
-class StorageFull(StorageAway):  # noqa: N818
+class StorageFull(StorageAway):
     """The error for a database whose disk stayed full for as long as the caller would wait."""
 
 

@@ -1,5 +1,6 @@
 """The service's address: where it listens, for whom, and how it ends."""
 
+import contextlib
 import signal
 import socket
 import sqlite3
@@ -82,10 +83,8 @@ def test_behind_a_read_only_service_even_a_forced_write_fails(db, tmp_path):
         ("PUT", f"{path}/note", {"body": "x", "version": 1}),
         ("POST", "/api/studies", {"study_name": "x", "directions": ["minimize"]}),
     ):
-        try:
+        with contextlib.suppress(StorageInternalError, sa.exc.DBAPIError):
             assert unguarded.open(place, method=method, json=said).status_code >= 400
-        except (StorageInternalError, sa.exc.DBAPIError):
-            pass
     lifted = {"sqlite": "PRAGMA query_only = 0", "postgresql": "RESET ROLE"}[db.kind]
 
     def force(transaction):
