@@ -147,7 +147,15 @@ def run_trials(objective: TrialRunner, age: recycling.Age, kind: Search) -> None
         objective: runs the trials.
         age: of this process; at its limit a fresh one is asked for.
         kind: the way in which trials are handled.
+
+    Raises:
+        StorageReplaced: the database became another or an older one meanwhile.
     """
+    with record.kept(objective.context.study):
+        _run_trials(objective, age, kind)
+
+
+def _run_trials(objective: TrialRunner, age: recycling.Age, kind: Search) -> None:
     store, stop = objective.context.store, objective.context.stop
     free_since = time.perf_counter()
     while not stop.asked and not age.reached:

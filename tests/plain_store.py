@@ -6,6 +6,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.sampling import pruning, samplers
 from studyhall.storage.studies.rows import Study
+from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
 
@@ -29,3 +30,8 @@ def plain_store(
         trial_seed=lambda number: number,
         **options,
     )
+
+
+def held_longer(claim: Claim, seconds: float) -> None:
+    """Let a worker have claimed its trial that much earlier, by its own clock."""
+    object.__setattr__(claim.lease, "taken_at", claim.lease.taken_at - seconds)

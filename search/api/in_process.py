@@ -14,7 +14,7 @@ from studyhall.search.display.terminal import out, say
 from studyhall.search.launcher.watch import Watched
 from studyhall.search.notices.following import following
 from studyhall.search.process import quiet as silence
-from studyhall.search.process import recycling
+from studyhall.search.process import recycling, waiting
 from studyhall.search.process.stop import Stop
 from studyhall.search.scripts import alone, session
 from studyhall.search.scripts.script_worker import Forever
@@ -87,6 +87,7 @@ def train(db: Database, study: Study, stop: Stop) -> Blueprint:
         ConfigError: as `work`.
         StopNow: the user interrupted twice.
     """
+    waiting.stoppable(db, stop)
     stored, kind = record.stored(study), Shown()
     plan, objects = worker.plan_of(stored, stored.folder, study), record.objects(study)
     keeper = kind.keeper(db, study, stored)

@@ -12,7 +12,7 @@ import typer
 
 from studyhall.search.cli.options import File, Name, Storage, find
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
-from studyhall.search.process import device, quiet, stand_ins
+from studyhall.search.process import device, quiet, stand_ins, waiting
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import script
 from studyhall.search.study import chosen_backend, inspection, proposal, record
@@ -70,8 +70,10 @@ def retrain(purpose: str, name: Name, storage: Storage = None) -> None:
     stop.listen()  # before the slow import, so that a signal during it is not lost
     with (
         suppress(StopNow),
+        waiting.leaving(stop),
         closing(Database.open(storage or default_url(), create=False)) as db,
     ):
+        waiting.stoppable(db, stop)
         study = find(db, name)
         chosen_backend.of_study(study)
         quiet.import_keras()

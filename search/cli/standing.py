@@ -58,5 +58,5 @@ def reap(db: Database, found: Sequence[Study]) -> None:
     """Release the trials of workers that no longer send heartbeats, and say so."""
     from studyhall.search.launcher import dead_workers  # slow to import
 
-    for line in [line for study in found for line in dead_workers.reap(db, study)]:
+    for line in [line for study in found for line in dead_workers.reap(db, study, remark)]:
         remark(line)

@@ -11,7 +11,7 @@ import typer
 
 from studyhall.search.cli.options import Gpu, Name, Storage, find_to_train, storage_option
 from studyhall.search.display.terminal import say
-from studyhall.search.process import device, quiet, recycling, stand_ins, streams
+from studyhall.search.process import device, quiet, recycling, stand_ins, streams, waiting
 from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
@@ -36,7 +36,7 @@ def worker(
     stop.listen()  # before the slow import, so that a signal during it is not lost
     if LAUNCHED not in os.environ:
         device.pin(gpu)
-    with suppress(StopNow):
+    with suppress(StopNow), waiting.leaving(stop):
         await_data(stop)
         _leave_if_asked(stop)
         _choose_backend(name, storage)
@@ -48,6 +48,7 @@ def worker(
         await_study(stop)
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
+            waiting.stoppable(db, stop)
             study = find_to_train(db, name)
             if script.recorded(study) is None:
                 working.work(db, study, stop, folder)

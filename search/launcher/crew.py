@@ -61,6 +61,7 @@ class Crew:
         self._bury = bury
         self._kills = kills or MemoryKills()
         self._stopping = False
+        self._waits = False  # and it was said
 
     @property
     def ended(self) -> bool:
@@ -73,7 +74,8 @@ class Crew:
         self._kills.look(now)
         for place in self.places:
             place.reap()
-        return [line for place in self.places for line in self._tend(place, now)]
+        lines = [line for place in self.places for line in self._tend(place, now)]
+        return [*lines, *self._told_of_waits()]
 
     def hear(self, trial: TrialRecord) -> None:
         """Record how a trial ended; a worker that finishes trials is not in a crash loop."""
@@ -102,6 +104,14 @@ class Crew:
             for process in place.processes:
                 # Each worker leads a process group of its own, which includes its children.
                 os.killpg(process.pid, signal.SIGKILL)
+
+    def _told_of_waits(self) -> list[str]:
+        """Return a line when workers begin to wait for their database, and one at the end."""
+        waiting = [place.waiting for place in self.places if place.waiting]
+        before, self._waits = self._waits, bool(waiting)
+        if self._waits == before or self._stopping:
+            return []
+        return waiting[:1] or ["the workers wait no longer"]
 
     def _tend(self, place: Place, now: float) -> list[str]:
         if place.code is not None:

@@ -20,7 +20,9 @@ from studyhall.search.launcher.watch import Watched
 from studyhall.search.process import wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
+from studyhall.search.study import record
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageReplaced
 from studyhall.storage.queries import status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
@@ -57,7 +59,8 @@ def launch(
         return 0
     there = places.places(study, devices, url, early)
     crew = Crew(command(study.name), there, lambda dead: dead_workers.bury(db, study, dead))
-    return attend(crew, Watched(db, study, view).look, view)
+    with record.kept(study):
+        return attend(crew, Watched(db, study, view).look, view)
 
 
 def attend(crew: Crew, look: Callable[[], Sequence[TrialRecord]], view: View) -> int:
@@ -118,13 +121,23 @@ def convert(
 def _watch(
     crew: Crew, look: Callable[[], Sequence[TrialRecord]], signals: list[int], view: View
 ) -> None:
-    """Run the crew until every worker has ended, passing each signal on."""
+    """Run the crew until every worker has ended, passing each signal on.
+
+    Raises:
+        StorageReplaced: the database became another or an older one, so the workers were stopped.
+    """
     passed_on, deadline = 0, float("inf")
+    replaced: StorageReplaced | None = None
     while not crew.ended:
         for line in crew.tend():
             view.say(line)
-        for trial in look():
-            crew.hear(trial)
+        try:
+            for trial in look():
+                crew.hear(trial)
+        except StorageReplaced as error:
+            if replaced is None:
+                crew.signal(signal.SIGTERM)
+            replaced = error
         if len(signals) > passed_on:
             passed_on += 1
             crew.signal(signals[passed_on - 1])
@@ -133,6 +146,8 @@ def _watch(
         if time.monotonic() > deadline:
             crew.kill()
         time.sleep(POLL_S)
+    if replaced is not None:
+        raise replaced
     look()
 
 

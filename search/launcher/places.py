@@ -120,6 +120,7 @@ class Place:
         crashes: crashes in a row.
         next_start_at: when the next process may start after a crash.
         model: what the process has reported of the model that it trains.
+        waiting: what the process waits for before it can go on; empty if it need not wait.
         workers: names of all its processes so far.
         streak: its trials that failed in a row.
         code: the exit code of the last process if no other follows, else None.
@@ -135,6 +136,7 @@ class Place:
     crashes: int = 0
     next_start_at: float = 0.0
     model: dict[str, Any] = field(default_factory=dict)
+    waiting: str = ""
     workers: set[str] = field(default_factory=set)
     streak: Streak = field(default_factory=Streak)
     code: int | None = None
@@ -155,14 +157,16 @@ class Place:
         else:
             self.process = WorkerProcess(command, self.environment, self.log)
         self.started_at, self.standby_at, self.model = now, math.inf, {}
+        self.waiting = ""
         self.workers.add(identity.name(self.name, self.process.pid))
 
     def listen(self, now: float) -> None:
-        """Read the worker's messages: the model that it trains, and when it needs a successor."""
+        """Read the worker's messages: its model, what it waits for, when it needs a successor."""
         said = self.process.heard() if self.process is not None else {}
         if "successor_in_s" in said:
             self.standby_at = now + said["successor_in_s"]
         self.model = said.get("model", self.model)
+        self.waiting = str(said.get("waiting", self.waiting))
 
     def prepare(self, command: Sequence[str], now: float) -> None:
         """Start the stand-by if it is due; at most one per process, even if it dies."""
@@ -173,7 +177,7 @@ class Place:
 
     def close(self, code: int) -> None:
         """Record the final exit code and end the stand-by."""
-        self.code = code
+        self.code, self.waiting = code, ""
         if self.standby is not None:
             self.standby.hang_up()
             self.standby.send_signal(signal.SIGTERM)

@@ -6,14 +6,17 @@ import time
 
 from studyhall.search.display.live import View
 from studyhall.search.process import disk
+from studyhall.search.process.patience import TooLong, at_most
 from studyhall.search.study import record
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies.rows import Study
 
 POLL_S = 0.5
+ANSWER_S = 5.0  # a server that was stopped by a signal, or whose disk hangs, may never answer
 
 
 class Watched:
@@ -32,18 +35,34 @@ class Watched:
     def look(self) -> list[TrialRecord]:
         """Show the current status; return the trials that have ended since the last call."""
         try:
-            state = self._db.snapshot(
-                lambda transaction: status.read(transaction, self._study.study_id), patience_s=0.0
-            )
+            state, ended = self._read()
         except StorageAway as error:
             self._say(away=True, line=f"{error}; the workers continue training")
             return []
         self._say(away=False, line="the database is back")
         self._look_at_the_disk()
         self.over = state.spent and not state.held
-        ended, self._seen = records.finished_since(self._db, self._study, self._seen)
         self._view.update(state, ended)
         return ended
+
+    def _read(self) -> tuple[Status, list[TrialRecord]]:
+        """Return the current status, and the trials that have ended since the last call.
+
+        Raises:
+            StorageAway: the database can't be reached, or doesn't answer.
+        """
+        try:
+            with at_most(ANSWER_S):
+                state = self._db.snapshot(
+                    lambda transaction: status.read(transaction, self._study.study_id),
+                    patience_s=0.0,
+                )
+                ended, self._seen = records.finished_since(
+                    self._db, self._study, self._seen, patience_s=0.0
+                )
+        except TooLong:
+            raise StorageAway(f"{self._db}: no answer within {ANSWER_S:.0f} s") from None
+        return state, ended
 
     def _look_at_the_disk(self) -> None:
         """Warn once if there is little disk space for checkpoints and models."""

@@ -10,6 +10,7 @@ from studyhall.search.notices import events, webhook
 from studyhall.search.notices.webhook import Webhook
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
+from studyhall.storage.database.waits import Waits
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import notices
@@ -60,6 +61,7 @@ def following(db: Database, study: Study) -> Iterator[None]:
         return
     ended = threading.Event()
     with contextlib.closing(db.another()) as own:
+        own.waits = Waits(ended.is_set, lambda line: None)  # who needs it says so
         thread = threading.Thread(
             target=_follow, args=(Follower(own, study, hook), ended), daemon=True
         )

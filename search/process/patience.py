@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,12 +14,13 @@ class TooLong(BaseException):
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Interrupt a `with` block in the main thread after a time limit.
+    """Interrupt a `with` block after a time limit, if this is the main thread.
 
     Raises:
         TooLong: the block took longer.
     """
-    if not hasattr(signal, "setitimer"):
+    is_main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "setitimer") or not is_main:
         yield
         return
 

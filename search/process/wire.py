@@ -28,6 +28,8 @@ IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # for output that another process reads
 STARTED = "worker started"  # a worker's first line in its log
 STDIN = 0  # read by descriptor: the lock of sys.stdin's buffer would outlive the main thread
 GO, LOAD = "go", "load"
+WAITING = "waiting for "  # so begin the lines of `storage.database.waits`
+LISTEN_S = 1.0  # between two looks at what a command says that it waits for
 
 
 def command(*words: str) -> list[str]:
@@ -42,18 +44,45 @@ def command(*words: str) -> list[str]:
 def answer(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a studyhall command in a process of its own, to its end, and capture its output as text.
 
+    What it waits for meanwhile is printed to our stderr.
+
     Args:
         words: the command and its arguments.
         environment: environment variables in addition to our own.
     """
-    return subprocess.run(
+    with subprocess.Popen(
         command(*words),
         env={**os.environ, **IN_UTF8, **environment},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        check=False,
-    )
+    ) as process:
+        try:
+            return _communicated(process)
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _communicated(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    told = 0
+    while True:
+        try:
+            out, err = process.communicate(timeout=LISTEN_S)
+        except subprocess.TimeoutExpired as early:
+            waits = [line for line in _lines(early.stderr) if line.startswith(WAITING)]
+            for line in waits[told:]:
+                print(line, file=sys.stderr, flush=True)
+            told = len(waits)
+        else:
+            return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _lines(so_far: str | bytes | None) -> list[str]:
+    """Return the whole lines of what a process has written so far."""
+    text = so_far.decode("utf-8", "replace") if isinstance(so_far, bytes) else so_far or ""
+    return text.split("\n")[:-1]
 
 
 class WorkerProcess(subprocess.Popen[bytes]):

@@ -6,7 +6,10 @@ from studyhall.search.display import words
 from studyhall.search.display.live import View
 from studyhall.search.launcher import dead_workers, launch, places
 from studyhall.search.launcher.crew import Crew
+from studyhall.search.launcher.watch import ANSWER_S
 from studyhall.search.process.device import Device
+from studyhall.search.process.patience import TooLong, at_most
+from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
@@ -38,7 +41,8 @@ def run(
     command = launch.command(study.name, "retrain", purpose)
     hidden, there = retrainings.hidden(study, purpose), places.places(study, devices[:left], url)
     crew = Crew(command, there, lambda dead: dead_workers.bury(db, hidden, dead))
-    return launch.attend(crew, Progress(db, study, purpose, view).look, view)
+    with record.kept(study):
+        return launch.attend(crew, Progress(db, study, purpose, view).look, view)
 
 
 class Progress:
@@ -47,7 +51,7 @@ class Progress:
     def __init__(self, db: Database, study: Study, purpose: str, view: View) -> None:
         self._db, self._study, self._purpose, self._view = db, study, purpose, view
         self._objective = objectives.shown(objectives.of_study(study.config)[0])
-        self._told = {one.id for one in self._read() if one.result is not None}
+        self._told = {one.id for one in retrainings.read(db, study, purpose) if one.result}
 
     def look(self) -> list[TrialRecord]:
         """Print the trainings that ended since the last call; return no trials of the search."""
@@ -61,8 +65,9 @@ class Progress:
 
     def _read(self) -> list[Retraining]:
         try:
-            return retrainings.read(self._db, self._study, self._purpose)
-        except StorageAway:
+            with at_most(ANSWER_S):
+                return retrainings.read(self._db, self._study, self._purpose, patience_s=0.0)
+        except (StorageAway, TooLong):
             return []
 
 

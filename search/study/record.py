@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.artifacts import bucket, marker
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageReplaced
 from studyhall.storage.studies import adoption, retiring, studies
 from studyhall.storage.studies.rows import Study
 
@@ -111,6 +114,21 @@ def check_trainable(db: Database, study: Study) -> None:
 def local_folder(study: Study) -> Path:
     """Return the local folder of its files; for a bucket, a folder below the working directory."""
     return bucket.folder(study.config["artifacts"])
+
+
+@contextlib.contextmanager
+def kept(study: Study) -> Iterator[None]:
+    """Say in errors of a `with` block where the study's files are, if its database was replaced.
+
+    Raises:
+        StorageReplaced: it was, with what to do.
+    """
+    try:
+        yield
+    except StorageReplaced as error:
+        where = f"checkpoints and models are kept in {study.config['artifacts']}"
+        again = f"studyhall resume {study.name}"
+        raise StorageReplaced(f"{error}; {where}; to go on: {again}") from error
 
 
 def remove_artifacts(study: Study) -> None:

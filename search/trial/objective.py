@@ -20,7 +20,7 @@ from studyhall.search.trial.forms import Form
 from studyhall.search.trial.run import Run, of_search
 from studyhall.search.trial.under_way import TrialUnderWay
 from studyhall.spaces.failures import ArchitectureError, UserCodeError
-from studyhall.storage.database.urls import StorageError
+from studyhall.storage.database.urls import StorageAway, StorageError
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.trials import control
 from studyhall.storage.trials.claimed_trial import Claim
@@ -76,7 +76,8 @@ class TrialRunner:
             if failures.is_out_of_memory(error):
                 return self._out_of_memory(run, error)
             if not isinstance(error, FAILURES):
-                self._give_back(run.claim)
+                if not isinstance(error, StorageAway):  # then it can't be given back, either
+                    self._give_back(run.claim)
                 raise
             self.last_reason = self._reason(error)
         run.fail(self.last_reason)

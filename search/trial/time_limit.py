@@ -154,6 +154,7 @@ class Watchdog:
         db = context.db.another()
         with contextlib.suppress(StorageError, LeaseLost):
             context.store.write_params(self._claim)  # so that the sampler avoids similar values
-        control.fail(db, context.study, lease.trial_id, lease.fence, reason, HUNG)
+        fenced = (lease.trial_id, lease.fence)
+        control.fail(db, context.study, *fenced, reason, HUNG, token=lease.token)
         control.free(db, context.study, context.worker)  # this process can't release its leases
         db.close()

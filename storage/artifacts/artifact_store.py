@@ -143,6 +143,14 @@ class ArtifactStore:
                     total += os.lstat(os.path.join(folder, name)).st_size
         return total
 
+    def clock(self) -> float | None:
+        """Return the time by the clock that dates the objects, in epoch seconds.
+
+        Returns:
+            None if it can't be told, as on a full disk.
+        """
+        return atomic_files.clock(self.root)
+
     def sweep(self, own: str = "") -> None:
         """Remove the temporary files of writers that were killed.
 

@@ -6,7 +6,6 @@ The content is written to a temporary file in the same folder, which is renamed 
 import contextlib
 import errno
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,18 +79,40 @@ def reported(path: Path) -> Iterator[None]:
 def sweep(folder: Path, own: str = "") -> None:
     """Remove the temporary files of writers that were killed.
 
-    Others' temporary files are removed once they are half an hour old.
+    Others' temporary files are removed once they are half an hour old, by the file system's clock.
 
     Args:
         folder: the folder to sweep, without its subfolders.
         own: a prefix of names that only the caller writes; temporary files for these names are
             removed at once.
     """
-    for path in folder.glob(f"{_UNFINISHED}*"):
+    unfinished = [*folder.glob(f"{_UNFINISHED}*")]
+    others = [path for path in unfinished if not own or not _intended(path.name).startswith(own)]
+    now = clock(folder) if others else None
+    for path in unfinished:
         with contextlib.suppress(OSError):
-            ours = bool(own) and _intended(path.name).startswith(own)
-            if ours or time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+            age_s = 0.0 if now is None else now - path.stat().st_mtime
+            if path not in others or age_s > _FORGOTTEN_S:
                 path.unlink()
+
+
+def clock(folder: Path) -> float | None:
+    """Return the time by the clock that dates a folder's files, in epoch seconds.
+
+    Another machine may keep them, whose clock is not this one's. It is asked by a new, empty file.
+
+    Returns:
+        None if no file can be written there.
+    """
+    asked = folder / f"{_UNFINISHED}{uuid.uuid4().hex}-clock"
+    try:
+        asked.touch(exist_ok=False)
+        return asked.stat().st_mtime
+    except OSError:
+        return None
+    finally:
+        with contextlib.suppress(OSError):
+            asked.unlink()
 
 
 def _is_special(path: Path) -> bool:

@@ -12,6 +12,7 @@ import io
 import shutil
 import uuid
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -217,6 +218,13 @@ class BucketStore(ArtifactStore):
             )
             found = [self._stored(each) for page in pages for each in page.get("Contents", ())]
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
+
+    def clock(self) -> float | None:
+        """Return the bucket's time, in epoch seconds."""
+        with self._reported():
+            asked = self._store.client.list_objects_v2(Bucket=self._store.bucket, MaxKeys=1)
+        told = asked["ResponseMetadata"]["HTTPHeaders"].get("date")
+        return None if told is None else parsedate_to_datetime(told).timestamp()
 
     def total_bytes(self) -> int:
         """Return the size of all objects, in bytes."""

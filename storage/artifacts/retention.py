@@ -6,9 +6,9 @@ and the object second: a kill in between leaves an object without a pointer, whi
 deletes.
 """
 
+import functools
 import itertools
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -77,10 +77,8 @@ def survey(db: Database, study: Study, store: ArtifactStore) -> Survey:
         StorageError: the database is unreachable, or the store can't be read.
     """
     objects = store.objects()
-    newest = max((stored.modified_at for stored in objects), default=0.0)
-    now = max(newest, time.time())  # the file system's clock may be ahead of ours
     found = db.snapshot(
-        lambda transaction: _sorted(transaction, study.study_id, objects, now),
+        lambda transaction: _sorted(transaction, study.study_id, objects, store),
         patience_s=_PATIENCE_S,
     )
     ours = [*found.checkpoints, *found.in_flight, *found.retrained, *found.orphans]
@@ -150,17 +148,20 @@ def _fitting(kept: Iterable[Kept], free: int) -> int:
 
 
 def _sorted(
-    transaction: Transaction, study_id: int, objects: Iterable[StoredObject], now: float
+    transaction: Transaction,
+    study_id: int,
+    objects: Iterable[StoredObject],
+    store: ArtifactStore,
 ) -> Survey:
     """Sort objects by purpose; those of no known kind are left out, as they are not ours."""
     pointers = _checkpoints(transaction, study_id)
     retrained, continued, in_hand = _retrained(transaction, study_id)
+    is_young = _Young(store)
     found = Survey()
     with_trials = {"model": found.models, "predictions": found.predictions}
     for stored in objects:
         # A running trial writes the object first and the pointer later: a young one is no orphan.
         begun = stored.trial in pointers or stored.trial in in_hand
-        young = begun and now - stored.modified_at < IN_FLIGHT_S
         kept = _kept(transaction, study_id, stored) if stored.kind in with_trials else None
         if kept is not None:
             with_trials[stored.kind].append(kept)
@@ -171,10 +172,25 @@ def _sorted(
         ):
             found.checkpoints.append(stored)
         elif stored.kind in ("checkpoint", "model", "predictions"):
-            (found.in_flight if young else found.orphans).append(stored)
+            (found.in_flight if begun and is_young(stored) else found.orphans).append(stored)
     for each in with_trials.values():
         each.sort(key=lambda kept: (kept.value, kept.number))
     return found
+
+
+class _Young:
+    """Tells objects that were written a moment ago, by the clock that dates them."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+
+    @functools.cached_property
+    def _now(self) -> float | None:
+        return self._store.clock()
+
+    def __call__(self, stored: StoredObject) -> bool:
+        """Tell whether this one was; True if the clock can't be read."""
+        return self._now is None or self._now - stored.modified_at < IN_FLIGHT_S
 
 
 def _checkpoints(transaction: Transaction, study_id: int) -> dict[int | None, str | None]:

@@ -2,19 +2,28 @@
 
 import contextlib
 import math
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from studyhall.storage.database import dialects, urls, versions
+from studyhall.storage.database import dialects, troubles, urls, versions, waits
+from studyhall.storage.database.clock import ClockWatch
 from studyhall.storage.database.opened_file import OpenedFile
 from studyhall.storage.database.transaction import Row, Transaction
-from studyhall.storage.database.urls import Address, StorageAway, StorageError, default_url, shown
+from studyhall.storage.database.urls import (
+    Address,
+    StorageAway,
+    StorageError,
+    StorageFull,
+    StorageReplaced,
+    default_url,
+    shown,
+)
+from studyhall.storage.database.waits import Waits
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -24,7 +33,6 @@ __all__ = ["Database", "Row", "StorageAway", "StorageError", "Transaction", "def
 
 PATIENCE_S = 300.0  # how long a transaction is repeated before it gives up
 OPEN_PATIENCE_S = 10.0
-_CHANCE = random.Random()  # not the global generator, from which Keras draws seeds of weights
 
 T = TypeVar("T")
 
@@ -39,13 +47,14 @@ class Database:
     Attributes:
         kind: "sqlite" or "postgresql".
         away_since: `time.monotonic()` of the first failure of an outage; None if there is none.
-        back_since: `time.monotonic()` of the first success after the last outage.
+        clock: what this process has seen of the database's clock.
+        waits: what this process does while transactions fail.
     """
 
     def __init__(self, address: Address) -> None:
         self.kind: Literal["sqlite", "postgresql"] = address.kind
         self.away_since: float | None = None
-        self.back_since: float | None = None
+        self.clock, self.waits = ClockWatch(), Waits()
         if address.file is not None:  # a program may change its working directory
             address = replace(address, file=address.file.absolute())
         self._address = address
@@ -98,7 +107,9 @@ class Database:
 
     def another(self) -> "Database":
         """Return the same database with a connection of its own, for another thread."""
-        return Database(self._address)
+        other = Database(self._address)
+        other.clock, other.waits = self.clock, self.waits
+        return other
 
     def transaction(self, work: Callable[[Transaction], T], *, patience_s: float = PATIENCE_S) -> T:
         """Run `work` in one writing transaction; repeat it after errors that may be temporary.
@@ -137,11 +148,6 @@ class Database:
 
         return setup.reading_storage(self.url)
 
-    def was_away(self, grace_s: float) -> bool:
-        """Tell whether the database is unreachable, or was less than `grace_s` seconds ago."""
-        back_s = math.inf if self.back_since is None else time.monotonic() - self.back_since
-        return self.away_since is not None or back_s < grace_s
-
     def close(self) -> None:
         """Close the connection; the next transaction opens a new one."""
         with self._lock:
@@ -151,8 +157,8 @@ class Database:
         self, work: Callable[[Transaction], T], begin: str | None, patience_s: float
     ) -> T:
         """Run `work` until it succeeds, fails for good, or the patience is at an end."""
-        deadline = time.monotonic() + patience_s
-        for tries, pause_s in enumerate(_pauses()):
+        began = time.monotonic()
+        for tries, pause_s in enumerate(waits.pauses()):
             try:
                 with self._lock:  # not held while pausing: other threads may use the connection
                     return self._once(work, begin, tries)
@@ -160,8 +166,8 @@ class Database:
                 cause = dialects.cause(error, self.kind)
                 if cause is None:
                     raise
-                self._judge(cause, deadline - pause_s)  # rather give up than sleep beyond it
-            time.sleep(pause_s)
+                self._judge(cause, began, patience_s, pause_s)
+            self.waits.pause(pause_s)
         raise AssertionError("pauses never end")
 
     def _once(self, work: Callable[[Transaction], T], begin: str | None, tries: int) -> T:
@@ -175,7 +181,9 @@ class Database:
         except BaseException as error:
             self._undo(transaction, begin, error)
             raise
-        self._heard()
+        self.away_since = None
+        if begin != dialects.BEGIN[self.kind]["read"]:
+            self.waits.succeeded()
         return result
 
     def check_file(self) -> None:
@@ -184,13 +192,12 @@ class Database:
         A process that has it open could write on into a file that nobody else will ever read.
 
         Raises:
-            StorageError: it was deleted, moved or replaced.
+            StorageReplaced: it was deleted, moved, replaced or overwritten.
         """
         if self._opened is not None and not self._opened.is_there():
-            raise StorageError(
-                f"{self}: the file was deleted, moved or replaced while it was in use; "
-                "put it back, or begin with what is there now; checkpoints and models of the "
-                "trials are kept in the artifacts' folder"
+            raise StorageReplaced(
+                f"{self}: the file was deleted, moved, replaced or overwritten while it was in "
+                "use; put it back, or go on with what is there now"
             )
 
     def _connected(self) -> Any:
@@ -206,6 +213,8 @@ class Database:
         """Roll back the transaction; drop a connection that has failed."""
         cause = dialects.cause(error, self.kind)
         failed = cause is not None and not dialects.contended(cause)
+        # A signal's handler has cut a call short: its answer may never come.
+        failed = failed or not isinstance(error, Exception)
         if not failed and begin is not None:
             try:
                 transaction.execute("ROLLBACK")
@@ -221,15 +230,11 @@ class Database:
                 self._connection.close()
             self._connection = None
 
-    def _heard(self) -> None:
-        if self.away_since is not None:
-            self.away_since, self.back_since = None, time.monotonic()
-
-    def _judge(self, cause: Exception, deadline: float) -> None:
-        """Return if the transaction should be tried again.
+    def _judge(self, cause: Exception, began: float, patience_s: float, pause_s: float) -> None:
+        """Return if the transaction should be tried again after a pause.
 
         Raises:
-            StorageAway: the deadline has passed.
+            StorageAway: its patience ends before that.
             StorageError: the error is permanent.
             IntegrityError, ProgrammingError: (the driver's) `cause` itself, for the caller.
         """
@@ -237,11 +242,18 @@ class Database:
             driver = dialects.driver(self.kind)
             if isinstance(cause, driver.IntegrityError | driver.ProgrammingError):
                 raise cause
-            raise StorageError(f"{self}: {_reason(cause)}") from cause
+            raise StorageError(f"{self}: {troubles.reason(cause)}") from cause
         if not dialects.contended(cause):
             self.away_since = self.away_since or time.monotonic()
-        if time.monotonic() > deadline:
-            raise StorageAway(f"{self}: not reachable: {_reason(cause)}") from cause
+            self.clock.restart()
+        trouble = troubles.of(cause, str(self), self.file if self.kind == "sqlite" else None)
+        if patience_s:
+            self.waits.failed(began, trouble.waiting)
+        if trouble.is_full and self.waits.lasting and patience_s >= PATIENCE_S:
+            patience_s = math.inf
+        if time.monotonic() + pause_s > self.waits.deadline(began, patience_s):
+            away = StorageFull if trouble.is_full else StorageAway
+            raise away(f"{self}: {trouble.said}") from cause
 
     def _prepare(self, patience_s: float) -> None:
         def work(transaction: Transaction) -> None:
@@ -262,20 +274,4 @@ class Database:
             # A RuntimeError is a version check's, ours or Optuna's, with what to do.
             if not isinstance(error, RuntimeError) and not dialects.cause(error, self.kind):
                 raise
-            raise StorageError(f"{self}: {_reason(error)}") from error
-
-
-def _pauses() -> Iterator[float]:
-    """Yield pauses between tries: doubling from 20 ms to 5 s, times a random 0.5 to 1.5.
-
-    The random factor keeps workers from trying again all at the same moment.
-    """
-    pause_s = 0.02
-    while True:
-        yield pause_s * _CHANCE.uniform(0.5, 1.5)
-        pause_s = min(2 * pause_s, 5.0)
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return " ".join(line.strip() for line in lines)[:400]
+            raise StorageError(f"{self}: {troubles.reason(error)}") from error

@@ -14,7 +14,9 @@ from studyhall.storage.database.urls import Address
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-LOCK_WAIT_S = 20.0  # how long SQLite waits for another process's transaction
+# How long SQLite waits for another process's transaction, deaf to signals; then we try again.
+LOCK_WAIT_S = 5.0
+READER_LOCK_WAIT_S = 20.0  # of Optuna, which doesn't try again
 CONNECT_WAIT_S = 10  # how long PostgreSQL may take to accept a connection, in seconds
 FROZEN_S = 5.0  # how long a transaction may be idle before PostgreSQL ends it
 
@@ -48,10 +50,12 @@ BEGIN = {
 
 # SQLite's result codes of temporary errors: busy, locked, I/O error, disk full, cannot open,
 # locking protocol.
-_SQLITE_PASSING = {5, 6, 10, 13, 14, 15}
+_SQLITE_FULL = 13
+_SQLITE_PASSING = {5, 6, 10, _SQLITE_FULL, 14, 15}
 # PostgreSQL's SQLSTATE classes of temporary errors: connection, resources, operator intervention,
 # system; and single codes: serialization failure, deadlock, lock not available, idle in
 # transaction, read-only (a standby that is not promoted yet).
+_POSTGRES_FULL = "53100"
 _POSTGRES_PASSING = ("08", "53", "57", "58")
 _CONTENDED = {"40001", "40P01", "55P03"}
 _POSTGRES_PASSING_CODES = {*_CONTENDED, "25P03", "25006"}
@@ -95,7 +99,7 @@ def reading_options(url: "sa.URL") -> dict[str, Any]:
         import sqlalchemy as sa
 
         # Without a pool: Optuna never closes its storage, and a pool's connections would stay open.
-        return {"connect_args": {"timeout": LOCK_WAIT_S}, "poolclass": sa.NullPool}
+        return {"connect_args": {"timeout": READER_LOCK_WAIT_S}, "poolclass": sa.NullPool}
     return {**_postgres_options(), "pool_pre_ping": True}
 
 
@@ -128,6 +132,13 @@ def contended(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in (5, 6)
     return getattr(error, "sqlstate", None) in _CONTENDED
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether the database's disk is full, by the driver's error alone."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == _SQLITE_FULL
+    return getattr(error, "sqlstate", None) == _POSTGRES_FULL
 
 
 def _to_server(address: Address) -> Any:

@@ -56,8 +56,10 @@ budget = _table(
     sa.Column("gpu_seconds", _Float),  # limit of seconds times devices; null: none
     _column("gpu_seconds_used", _Float, "0"),  # by leases that have ended
     sa.Column("started_at", _Float),  # time of the first claim
-    _column("idle_s", _Float, "0"),  # seconds since then without any active worker
-    sa.Column("active_at", _Float),  # time of the last claim (also a refused one) or result
+    # Seconds since then that don't count: no worker was active, or the clock was set.
+    _column("idle_s", _Float, "0"),
+    sa.Column("active_at", _Float),  # time of the last claim (also a refused one), beat or result
+    _column("silence_s", _Float, "90"),  # a longer pause between two of these doesn't count
     _column("stop", sa.Integer, "0"),  # 1: every worker must hand back its trial and exit
 )
 leases = _table(
@@ -80,7 +82,7 @@ leases = _table(
     _column("barren", sa.Integer, "0"),  # how many of these in a row completed no new epoch
     sa.Column("previous_worker", sa.Text),
     _column("created_at", _Float),
-    _column("claimed_at", _Float),  # by the last holder
+    _column("claimed_at", _Float),  # heard_at, less how long the holder has held it by its clock
     _column("heard_at", _Float),  # time of the last report or heartbeat
     _column("progress", sa.Integer, "0"),  # epochs in the history, all folds
     _column("progress_at_claim", sa.Integer, "0"),

@@ -11,7 +11,7 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects, migration_7, migration_8, versions
+from studyhall.storage.database import dialects, migration_7, migration_8, migration_9, versions
 from studyhall.storage.database.schema import metadata, schema
 from studyhall.storage.database.transaction import Transaction
 
@@ -21,6 +21,7 @@ _LOCK_KEY = 0x5_7DD_7A11  # of PostgreSQL's advisory lock for the creation of th
 _STEPS: dict[int, Callable[[Transaction], None]] = {
     7: migration_7.move,
     8: migration_8.add_memory,
+    9: migration_9.add_silence,
 }
 
 

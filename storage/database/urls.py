@@ -40,6 +40,14 @@ class StorageAway(StorageError):  # noqa: N818 - a state that passes, not a fail
     """The error for a database that stayed unreachable for as long as the caller would wait."""
 
 
+class StorageFull(StorageAway):
+    """The error for a database whose disk stayed full for as long as the caller would wait."""
+
+
+class StorageReplaced(StorageError):  # noqa: N818
+    """The error for a database that became another one, or an older one, while it was in use."""
+
+
 @dataclass(frozen=True)
 class Address:
     """The address of a database.

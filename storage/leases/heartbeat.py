@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 
 from studyhall.storage.database import Database, Transaction
-from studyhall.storage.leases import leases, workers
+from studyhall.storage.leases import budget, leases, workers
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.workers import Worker
 
+_PATIENCE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -66,10 +67,13 @@ class Heartbeat:
 
         def work(transaction: Transaction) -> Order | None:
             workers.note(transaction, self._study_id, self._worker)
-            return leases.beat(transaction, lease.trial_id, lease.fence) if lease else None
+            order = leases.beat(transaction, lease) if lease else None
+            if order is not None:
+                budget.elapse(transaction, self._study_id)
+            return order
 
         try:
-            order = self._db.transaction(work, patience_s=0.0)
+            order = self._db.transaction(work, patience_s=_PATIENCE_S)
         except Exception as error:  # any error: if this thread ended, the trial would be lost
             _log.debug("the heartbeat failed; it is tried again: %s", error)
             return False

@@ -3,13 +3,18 @@
 A lease is a row of `studyhall_leases` that exists from a trial's claim until its result. `held` is
 1 while a worker runs the trial. `fence` grows whenever the holder changes, and every write of a
 worker requires its own fence: a worker that was declared dead by mistake can write nothing more
-and learns that its lease is lost.
+and learns that its lease is lost. It requires the unique token of its claim, too: where a backup
+of the database is restored, fences, and identifiers of trials, are given out again.
+
+How long a worker has held a lease it measures by its own clock, which nobody sets; `claimed_at` is
+the moment of the last renewal less that time.
 
 Claims and returns run one after the other, as they lock the study's budget; reports lock only
 their own lease.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from studyhall.storage.database import Row, Transaction, companions
@@ -26,6 +31,7 @@ class Lease:
         trial_id: Optuna's identifier of the trial.
         number: the trial's number in its study.
         fence: the fencing token.
+        token: identifies the claim; no other, before or after, has the same.
         attempt: 1 for the first worker that runs the trial, 2 for the next, …
         draw: how many trials were sampled before this one; None for a queued configuration.
         fixed: the queued configuration, as JSON; None for a sampled trial.
@@ -33,6 +39,7 @@ class Lease:
         params, distributions: the hyperparameters suggested so far, see `encoding.pack_params`.
         memory_failures: how often a worker of the trial ran out of memory.
         too_small_mib: the largest device memory of these workers; 0 if unknown.
+        taken_at: when this process has claimed it, by `time.monotonic`.
     """
 
     trial_id: int
@@ -46,6 +53,23 @@ class Lease:
     distributions: str | None
     memory_failures: int = 0
     too_small_mib: int = 0
+    token: str = ""
+    taken_at: float = field(default_factory=time.monotonic, compare=False)
+
+    @property
+    def held_s(self) -> float:
+        """The seconds for which this process has held it so far."""
+        return time.monotonic() - self.taken_at
+
+    @property
+    def mine(self) -> dict[str, Any]:
+        """The values of `MINE` and `RENEWED`."""
+        return {
+            "trial_id": self.trial_id,
+            "fence": self.fence,
+            "token": self.token,
+            "held_s": self.held_s,
+        }
 
 
 class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
@@ -54,7 +78,11 @@ class LeaseLost(Exception):  # noqa: N818 - an event to handle, not an error
 
 # Of a `Lease`, in its order.
 COLUMNS = """trial_id, number, fence, attempt, draw, fixed, checkpoint, params, distributions,
-            memory_failures, too_small_mib"""
+            memory_failures, too_small_mib, token"""
+MINE = "trial_id = :trial_id AND fence = :fence AND token = :token"  # true for its holder alone
+RENEWED = "heard_at = {now}, claimed_at = {now} - :held_s"
+# Not heard of for long; the clock may have been set back meanwhile.
+SILENT = "abs({now} - heard_at) > :silence_s"
 HOLDER = """worker = :worker, host = :host, pid = :pid, device = :device, devices = :devices,
             memory_mib = :memory_mib"""
 # Notes the memory of a holder that ran out of it.
@@ -80,17 +108,15 @@ def survey(transaction: Transaction, study_id: int, silence_s: float) -> Row:
 
     Returns:
         The counts `held`, `free` and `silent`; `short_mib`, which is above 0 if a free trial has
-        run out of a known amount of memory; `gpu_seconds` used by held leases so far;
-        `heard_at`, the last renewal in epoch seconds; `queue_id` of the next queued configuration.
+        run out of a known amount of memory; `gpu_seconds` used by held leases so far; `queue_id`
+        of the next queued configuration.
     """
     row = transaction.row(
-        """
+        f"""
         SELECT coalesce(sum(held), 0) AS held, count(*) - coalesce(sum(held), 0) AS free,
-            coalesce(sum(CASE WHEN held = 1 AND heard_at < {now} - :silence_s THEN 1 ELSE 0 END), 0)
-                AS silent,
+            coalesce(sum(CASE WHEN held = 1 AND {SILENT} THEN 1 ELSE 0 END), 0) AS silent,
             coalesce(sum((1 - held) * too_small_mib), 0) AS short_mib,
             coalesce(sum(held * devices * (heard_at - claimed_at)), 0.0) AS gpu_seconds,
-            max(heard_at) AS heard_at,
             (SELECT min(queue_id) FROM studyhall_queue WHERE study_id = :study_id) AS queue_id
         FROM studyhall_leases WHERE study_id = :study_id""",
         study_id=study_id,
@@ -142,7 +168,7 @@ def grant(
         token=token,
         **holder(worker),
     )
-    return Lease(trial_id, number, 1, 1, draw, fixed, None, None, None)
+    return Lease(trial_id, number, 1, 1, draw, fixed, None, None, None, token=token)
 
 
 def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
@@ -157,11 +183,7 @@ def find(transaction: Transaction, token: str, study_id: int) -> Lease | None:
 
 def is_held(transaction: Transaction, lease: Lease) -> bool:
     """Tell whether the lease is still the worker's."""
-    row = transaction.row(
-        "SELECT 1 FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence",
-        trial_id=lease.trial_id,
-        fence=lease.fence,
-    )
+    row = transaction.row(f"SELECT 1 FROM studyhall_leases WHERE {MINE}", **lease.mine)
     return row is not None
 
 
@@ -175,25 +197,20 @@ def release(transaction: Transaction, lease: Lease, *, out_of_memory: bool = Fal
     return transaction.row(
         f"""
         UPDATE studyhall_leases SET held = 0, fence = fence + 1, previous_worker = worker,
-            {TOO_SMALL}, heard_at = {{now}},
-            gpu_seconds_used = gpu_seconds_used + devices * ({{now}} - claimed_at)
-        WHERE trial_id = :trial_id AND fence = :fence
-        RETURNING devices * (heard_at - claimed_at) AS seconds, stop, fence""",
-        trial_id=lease.trial_id,
-        fence=lease.fence,
+            {TOO_SMALL}, {RENEWED}, gpu_seconds_used = gpu_seconds_used + devices * :held_s
+        WHERE {MINE} RETURNING devices * :held_s AS seconds, stop, fence""",
         out_of_memory=int(out_of_memory),
+        **lease.mine,
     )
 
 
-def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
+def beat(transaction: Transaction, lease: Lease) -> Order | None:
     """Renew a lease and return the order to its worker; None if the lease is lost."""
     row = transaction.row(
         f"""
-        UPDATE studyhall_leases SET heard_at = {{now}}
-        WHERE trial_id = :trial_id AND fence = :fence
+        UPDATE studyhall_leases SET {RENEWED} WHERE {MINE}
         RETURNING {orders.query("studyhall_leases")}""",
-        trial_id=trial_id,
-        fence=fence,
+        **lease.mine,
     )
     return None if row is None else Order(row[0])
 
@@ -201,14 +218,12 @@ def beat(transaction: Transaction, trial_id: int, fence: int) -> Order | None:
 def show_params(transaction: Transaction, lease: Lease, params: str, distributions: str) -> bool:
     """Store a trial's hyperparameters for other workers' samplers; False if the lease is lost."""
     shown = transaction.run(
-        """
-        UPDATE studyhall_leases SET heard_at = {now}, params = :params,
-            distributions = :distributions
-        WHERE trial_id = :trial_id AND fence = :fence""",
-        trial_id=lease.trial_id,
-        fence=lease.fence,
+        f"""
+        UPDATE studyhall_leases SET {RENEWED}, params = :params, distributions = :distributions
+        WHERE {MINE}""",
         params=params,
         distributions=distributions,
+        **lease.mine,
     )
     return shown == 1
 
@@ -223,13 +238,12 @@ def point(transaction: Transaction, lease: Lease, checkpoint: str, progress: int
         progress: how many epochs of the history the checkpoint holds.
     """
     moved = transaction.run(
-        """
+        f"""
         UPDATE studyhall_leases SET checkpoint = :checkpoint, checkpoint_progress = :progress,
-            heard_at = {now}
-        WHERE trial_id = :trial_id AND fence = :fence""",
-        trial_id=lease.trial_id,
-        fence=lease.fence,
+            {RENEWED}
+        WHERE {MINE}""",
         checkpoint=checkpoint,
         progress=progress,
+        **lease.mine,
     )
     return moved == 1

@@ -2,6 +2,8 @@
 
 import enum
 
+from studyhall.storage.leases import budget
+
 
 class Order(enum.StrEnum):
     """The action that a worker must take with the trial that it runs."""
@@ -15,9 +17,10 @@ class Order(enum.StrEnum):
 _ORDER = """
     CASE WHEN {lease}.stop = 1 THEN 'prune' ELSE (
         SELECT CASE WHEN b.stop = 1 THEN 'stop'
-            WHEN {{now}} - b.started_at - b.idle_s >= b.seconds THEN 'time up'
+            WHEN {used} >= b.seconds THEN 'time up'
             WHEN b.gpu_seconds IS NOT NULL AND b.gpu_seconds_used + (
-                SELECT coalesce(sum(l.devices * ({{now}} - l.claimed_at)), 0)
+                SELECT coalesce(sum(l.devices * CASE WHEN l.trial_id = {lease}.trial_id
+                    THEN :held_s ELSE l.heard_at - l.claimed_at END), 0)
                 FROM studyhall_leases l WHERE l.study_id = b.study_id AND l.held = 1
                 ) >= b.gpu_seconds THEN 'time up'
             ELSE 'go on' END
@@ -25,9 +28,9 @@ _ORDER = """
 
 
 def query(lease: str) -> str:
-    """Return SQL for the order to a lease's holder.
+    """Return SQL for the order to a lease's holder; its value `held_s` is that of the lease.
 
     Args:
         lease: the name of a table or subquery with the columns trial_id, study_id and stop.
     """
-    return _ORDER.format(lease=lease)
+    return _ORDER.format(lease=lease, used=budget.seconds_used("b"))

@@ -7,12 +7,8 @@ freed trial over is an ordinary claim, see `takeover.take_free`.
 from dataclasses import dataclass
 
 from studyhall.storage.database import Transaction
+from studyhall.storage.database.clock import ClockWatch
 from studyhall.storage.leases import leases
-
-GRACE = {  # a server that has just started could not receive heartbeats while it was down
-    "sqlite": "1 = 1",
-    "postgresql": "extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()) > :grace_s",
-}
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,21 @@ class Terms:
 
     @property
     def grace_s(self) -> float:
-        """The seconds after an outage of the database during which no worker counts as silent.
+        """The seconds in which every worker that is alive renews its lease.
 
-        The start of a PostgreSQL server is the end of an outage too.
+        For so long a process must have seen the database at hand, and its clock run steadily,
+        before it takes a worker for silent.
         """
         return min(2 * self.heartbeat_s, self.silence_s)
+
+    def can_tell(self, clock: ClockWatch, now: float) -> bool:
+        """Tell whether a process can tell by now which workers are silent.
+
+        Args:
+            clock: what it has seen of the database's clock.
+            now: the database's time, just read.
+        """
+        return clock.steady_s(now, self.silence_s / 4) >= self.grace_s
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,11 @@ def reclaim(transaction: Transaction, study_id: int, terms: Terms) -> list[Silen
     Returns:
         The freed leases, sorted by the trials' numbers.
     """
-    silent = f"heard_at < {{now}} - :silence_s AND {GRACE[transaction.kind]}"
     rows = transaction.rows(
-        _FREE.format(which=silent),
+        _FREE.format(which=leases.SILENT),
         study_id=study_id,
         out_of_memory=0,
         silence_s=terms.silence_s,
-        grace_s=terms.grace_s,
     )
     return sorted((Silent(*row) for row in rows), key=lambda silent: silent.number)
 

@@ -61,7 +61,7 @@ def largest_mib(transaction: Transaction, study_id: int, silence_s: float) -> in
     found = transaction.value(
         """
         SELECT coalesce(max(memory_mib), 0) FROM studyhall_workers
-        WHERE study_id = :study_id AND seen_at >= {now} - :silence_s""",
+        WHERE study_id = :study_id AND abs({now} - seen_at) <= :silence_s""",
         study_id=study_id,
         silence_s=silence_s,
     )

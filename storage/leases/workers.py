@@ -52,7 +52,7 @@ def forget_gone(transaction: Transaction, study_id: int) -> None:
     transaction.run(
         """
         DELETE FROM studyhall_workers
-        WHERE study_id = :study_id AND seen_at < {now} - :gone_s""",
+        WHERE study_id = :study_id AND abs({now} - seen_at) > :gone_s""",
         study_id=study_id,
         gone_s=GONE_S,
     )

@@ -57,7 +57,7 @@ def trials(transaction: Transaction, study_id: int) -> list[Running]:
         f"""
         SELECT number, worker, host, pid, device, epoch, value,
             (SELECT min(h.value) FROM studyhall_history h WHERE h.trial_id = l.trial_id),
-            {{now}} - heard_at, attempt, held, lost, repeated_epochs, repeated_s, created_at,
+            abs({{now}} - heard_at), attempt, held, lost, repeated_epochs, repeated_s, created_at,
             checkpoint, fence, memory_failures, too_small_mib, progress,
             (SELECT a.value_json FROM trial_user_attributes a
                 WHERE a.trial_id = l.trial_id AND a.key = 'name'), s.direction
@@ -81,7 +81,7 @@ def workers(transaction: Transaction, study_id: int) -> list[Sight]:
     """Return all workers that have not exited, sorted by name; a killed one for a day."""
     rows = transaction.rows(
         """
-        SELECT name, host, pid, device, started_at, {now} - seen_at FROM studyhall_workers
+        SELECT name, host, pid, device, started_at, abs({now} - seen_at) FROM studyhall_workers
         WHERE study_id = :study_id ORDER BY name""",
         study_id=study_id,
     )

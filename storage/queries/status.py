@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 from studyhall.storage.database import Database, Transaction, companions, connection
+from studyhall.storage.leases import budget
 from studyhall.storage.queries import at_work, records
 from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
@@ -11,6 +12,7 @@ from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import results
 
 _RATE_WINDOW_S = 3600.0
+_HELD = "EXISTS (SELECT 1 FROM studyhall_leases l WHERE l.study_id = b.study_id AND l.held = 1)"
 
 
 @dataclass(frozen=True)
@@ -149,11 +151,9 @@ def read(transaction: Transaction, study_id: int) -> Status:
 
 def _limits(transaction: Transaction, study_id: int) -> connection.Row:
     row = transaction.row(
-        """
-        SELECT used, trials, seconds, gpu_seconds, stop, {now} AS now,
-            coalesce((CASE WHEN EXISTS (SELECT 1 FROM studyhall_leases l
-                    WHERE l.study_id = b.study_id AND l.held = 1) THEN {now} ELSE active_at END)
-                - started_at - idle_s, 0.0) AS seconds_used,
+        f"""
+        SELECT used, trials, seconds, gpu_seconds, stop, {{now}} AS now,
+            coalesce({budget.seconds_used("b", active=_HELD)}, 0.0) AS seconds_used,
             gpu_seconds_used + (
                 SELECT coalesce(sum(l.held * l.devices * (l.heard_at - l.claimed_at)), 0.0)
                 FROM studyhall_leases l WHERE l.study_id = b.study_id) AS gpu_seconds_used,
@@ -206,13 +206,20 @@ def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
 
 
 def _rate(transaction: Transaction, study_id: int) -> float | None:
-    """Return the results per hour, by at most the latest 1,000 of the last hour."""
+    """Return the results per hour, by at most the latest 1,000 of the last hour.
+
+    Where the clock was set back, those since then.
+    """
     row = transaction.row(
         """
-        SELECT count(*), min(finished_at), max(finished_at) FROM (
-            SELECT finished_at FROM studyhall_done WHERE study_id = :study_id
-            ORDER BY sequence DESC LIMIT 1000) latest
-        WHERE finished_at > {now} - :window_s""",
+        WITH latest AS (
+            SELECT sequence, finished_at,
+                finished_at < lag(finished_at) OVER (ORDER BY sequence) AS back
+            FROM (SELECT sequence, finished_at FROM studyhall_done WHERE study_id = :study_id
+                ORDER BY sequence DESC LIMIT 1000) few)
+        SELECT count(*), min(finished_at), max(finished_at) FROM latest
+        WHERE finished_at BETWEEN {now} - :window_s AND {now}
+            AND sequence >= (SELECT coalesce(max(sequence), 0) FROM latest WHERE back)""",
         study_id=study_id,
         window_s=_RATE_WINDOW_S,
     )

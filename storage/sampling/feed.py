@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from studyhall.storage.database import Transaction
+from studyhall.storage.database.urls import StorageReplaced
 
 COLUMNS = (
     "sequence, trial_id, number, state, value, last_step, last_value, params, distributions, "
@@ -77,6 +78,22 @@ class News:
         return Seen(
             max(self.finished[-1].sequence if self.finished else 0, self.reaches, seen.finished),
             self.rungs[-1].sequence if self.rungs else seen.rungs,
+        )
+
+
+def check(seen: Seen, reaches: int) -> None:
+    """Check that the feed holds at least what was read from it.
+
+    Args:
+        seen: how far it was read.
+        reaches: its last sequence number now.
+
+    Raises:
+        StorageReplaced: it does not.
+    """
+    if reaches < seen.finished:
+        raise StorageReplaced(
+            "the database holds less than it did: an older copy was restored while it was in use"
         )
 
 

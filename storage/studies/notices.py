@@ -14,6 +14,7 @@ from studyhall.storage.studies.rows import Study
 
 TAKEN_S = 120.0  # how long a reservation lasts: longer than any delivery takes
 MOST_TRIES = 14  # pauses double from 2 s on: the last try comes 4.5 hours after the first
+_LONGEST_S = TAKEN_S + 2.0**MOST_TRIES
 _PREFIX = "notice:"
 
 
@@ -59,7 +60,9 @@ def take(db: Database, study: Study) -> Notice | None:
     now, waiting = _waiting(db, study)
     for text in waiting:
         notice = Notice(**json.loads(text))
-        if notice.state == "waiting" and notice.next_at <= now:
+        # Further ahead than any pause is a time from before the clock was set back.
+        due = not 0 < notice.next_at - now <= _LONGEST_S
+        if notice.state == "waiting" and due:
             taken = replace(notice, next_at=now + TAKEN_S, tries=notice.tries + 1)
             if _swap(db, study, text, taken):
                 return taken

@@ -15,6 +15,7 @@ from typing import Any
 
 from studyhall.storage.database import Database, Row, Transaction, companions
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
+from studyhall.storage.database.connection import PATIENCE_S
 from studyhall.storage.leases import budget
 from studyhall.storage.studies import deletion, directions, rows
 from studyhall.storage.studies.rows import Queued, Study
@@ -125,9 +126,13 @@ def plan(db: Database, study: Study, purpose: str, wanted: Iterable[Retraining])
     db.transaction(work)
 
 
-def read(db: Database, study: Study, purpose: str) -> list[Retraining]:
+def read(
+    db: Database, study: Study, purpose: str, *, patience_s: float = PATIENCE_S
+) -> list[Retraining]:
     """Return all trainings of one purpose, sorted by repeat, percent and trial."""
-    return db.snapshot(lambda transaction: _read(transaction, study, purpose))
+    return db.snapshot(
+        lambda transaction: _read(transaction, study, purpose), patience_s=patience_s
+    )
 
 
 def of_trial(db: Database, study: Study, purpose: str, trial_id: int) -> Retraining:

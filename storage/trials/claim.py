@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.storage.database import Row, Transaction
+from studyhall.storage.database.clock import ClockWatch
 from studyhall.storage.leases import budget, leases, takeover
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.silence import Terms
@@ -64,7 +65,8 @@ def claim(
     token: str,
     terms: Terms,
     *,
-    trusting: bool,
+    clock: ClockWatch,
+    seen: feed.Seen,
 ) -> Lease | Waiting | Exhausted:
     """Claim a trial for a worker; called within one transaction.
 
@@ -74,16 +76,20 @@ def claim(
         worker: the worker.
         token: identifies this claim, so that a repeated try finds the lease of the first.
         terms: the timing of the study's leases.
-        trusting: don't reclaim silent leases, because the database was unreachable a moment ago
-            and could not receive heartbeats.
+        clock: what this process has seen of the database's clock: until it can tell, nobody is
+            silent.
+        seen: how far the worker has read the feed.
 
     Raises:
         LookupError: the study is gone.
+        StorageReplaced: the feed holds less than has been read from it.
     """
     limits = budget.lock(transaction, study_id)
+    feed.check(seen, limits.sequence)
     # An earlier try may have been committed without an answer: then its lease has this token.
     lease = leases.find(transaction, token, study_id) if transaction.again else None
-    return lease or _next(transaction, study_id, worker, token, terms, limits, trusting)
+    can_tell = terms.can_tell(clock, limits.now)
+    return lease or _next(transaction, study_id, worker, token, terms, limits, can_tell)
 
 
 def look_around(
@@ -115,27 +121,27 @@ def _next(
     token: str,
     terms: Terms,
     limits: Row,
-    trusting: bool,
+    can_tell: bool,
 ) -> Lease | Waiting | Exhausted:
     """Reclaim silent leases, check the limits, then take over, dequeue or start a trial."""
     held = leases.survey(transaction, study_id, terms.silence_s)
-    if (held.silent or held.short_mib) and not trusting:
+    if (held.silent or held.short_mib) and can_tell:
         recovery.reclaim(transaction, study_id, terms)
         # Read again: the reclaimed leases are free now, or their trials have failed.
         held = leases.survey(transaction, study_id, terms.silence_s)
-    idle_s = _idle_s(limits, held.heard_at, terms)
-    if reason := _used_up(limits, held.gpu_seconds, idle_s):
+    if reason := _used_up(limits, held.gpu_seconds):
         if reason == "seconds":
-            budget.elapse(transaction, study_id, idle_s)
+            budget.elapse(transaction, study_id)
         return Exhausted(reason)
     all_begun = limits.used >= limits.trials
     if held.free and (lease := _take_over(transaction, study_id, worker, token, terms, all_begun)):
-        budget.reserve(transaction, study_id, idle_s)
+        budget.reserve(transaction, study_id, terms.silence_s)
         return lease
     if all_begun:
         return Waiting(held.held + held.free) if held.held or held.free else Exhausted("trials")
-    number = budget.reserve(transaction, study_id, idle_s, new=True, sampled=held.queue_id is None)
-    if held.queue_id is None:
+    sampled = held.queue_id is None
+    number = budget.reserve(transaction, study_id, terms.silence_s, new=True, sampled=sampled)
+    if sampled:
         return leases.grant(
             transaction, study_id, worker, token, number=number, draw=limits.drawn, fixed=None
         )
@@ -163,17 +169,10 @@ def _take_over(
     return lease
 
 
-def _idle_s(limits: Row, heard_at: float | None, terms: Terms) -> float:
-    """Return the seconds up to now during which no worker was active; 0 if one is."""
-    seen_at = max(filter(None, (limits.active_at, heard_at)), default=limits.now)
-    quiet_s = limits.now - seen_at
-    return quiet_s if quiet_s > terms.silence_s else 0.0
-
-
-def _used_up(limits: Row, held_gpu_seconds: float, idle_s: float) -> str:
+def _used_up(limits: Row, held_gpu_seconds: float) -> str:
     if limits.stop:
         return "stopped"
-    if limits.seconds is not None and limits.seconds_used - idle_s >= limits.seconds:
+    if limits.seconds is not None and limits.seconds_used >= limits.seconds:
         return "seconds"
     gpu_seconds = limits.gpu_seconds_used + held_gpu_seconds
     if limits.gpu_seconds is not None and gpu_seconds >= limits.gpu_seconds:

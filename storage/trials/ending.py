@@ -12,9 +12,24 @@ from studyhall.storage.trials.results import COMPLETE, Result
 
 
 def finish(
-    transaction: Transaction, study_id: int, trial_id: int, fence: int, result: Result
+    transaction: Transaction,
+    study_id: int,
+    trial_id: int,
+    fence: int,
+    result: Result,
+    *,
+    token: str | None = None,
+    held_s: float | None = None,
 ) -> None:
     """End a trial, if its lease still has this fence.
+
+    Args:
+        transaction: the one to do it in.
+        study_id, trial_id: the identifiers of the study and the trial.
+        fence: of the trial's lease.
+        result: the result.
+        token: of the lease; None if its holder is not the one that ends it.
+        held_s: for how long its holder has held it; None: until it was last heard of.
 
     Raises:
         LeaseLost: another worker holds the trial, or it has ended.
@@ -22,10 +37,14 @@ def finish(
     ended = transaction.row(
         """
         DELETE FROM studyhall_leases WHERE trial_id = :trial_id AND fence = :fence
+            AND (CAST(:token AS text) IS NULL OR token = :token)
         RETURNING number, worker, host, device, attempt, repeated_epochs, repeated_s, progress,
-            created_at, gpu_seconds_used, held * devices * ({now} - claimed_at) AS gpu_seconds""",
+            created_at, gpu_seconds_used, {now} AS now, held * devices * coalesce(
+                CAST(:held_s AS double precision), heard_at - claimed_at) AS gpu_seconds""",
         trial_id=trial_id,
         fence=fence,
+        token=token,
+        held_s=held_s,
     )
     if ended is None:
         raise LeaseLost
@@ -51,7 +70,9 @@ def _write_result(transaction: Transaction, trial_id: int, result: Result) -> No
     """Write state and values into Optuna's tables: values, not costs."""
     transaction.run(
         """
-        UPDATE trials SET state = :state, datetime_complete = {utc} WHERE trial_id = :trial_id""",
+        UPDATE trials SET state = :state, datetime_complete = {utc}, datetime_start = CASE
+            WHEN datetime_start > {utc} THEN {utc} ELSE datetime_start END
+        WHERE trial_id = :trial_id""",
         trial_id=trial_id,
         state=result.state,
     )
@@ -101,7 +122,7 @@ def _publish(
         VALUES (:trial_id, :study_id, :sequence, :number, :state, :value, :best_epoch,
             :epochs, :last_step, :last_value, :params, :distributions, :attributes, :reports,
             :worker, :host, :device, :attempt, :repeated_epochs, :repeated_s, :gpu_seconds_used,
-            :fence, :started_at, {now})""",
+            :fence, :started_at, :now)""",
         trial_id=trial_id,
         study_id=study_id,
         sequence=sequence,
@@ -125,5 +146,6 @@ def _publish(
         repeated_s=ended.repeated_s,
         gpu_seconds_used=ended.gpu_seconds_used + ended.gpu_seconds,
         fence=fence,
-        started_at=ended.created_at,
+        started_at=min(ended.created_at, ended.now),  # the clock may have been set back
+        now=ended.now,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.storage.database import Row, Transaction, encoding
-from studyhall.storage.leases import budget, orders
+from studyhall.storage.leases import budget, leases, orders
 from studyhall.storage.leases.leases import Lease, LeaseLost
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.sampling import feed
@@ -53,9 +53,9 @@ class Reply:
 
 # SQLite's three statements. (SQLite has no greatest().)
 _RENEW = f"""
-    UPDATE studyhall_leases SET heard_at = {{now}}, epoch = :epoch, value = :value,
+    UPDATE studyhall_leases SET {leases.RENEWED}, epoch = :epoch, value = :value,
         progress = CASE WHEN progress < :progress THEN :progress ELSE progress END
-    WHERE trial_id = :trial_id AND fence = :fence
+    WHERE {leases.MINE}
     RETURNING {orders.query("studyhall_leases")},
         (SELECT sequence FROM studyhall_budget b WHERE b.study_id = studyhall_leases.study_id)"""
 
@@ -76,9 +76,9 @@ _HISTORY = """
 # then nothing is written. PostgreSQL can't infer the types of the values that have a CAST.
 _ALL_AT_ONCE = f"""
     WITH lease AS (
-        UPDATE studyhall_leases SET heard_at = {{now}}, epoch = :epoch, value = :value,
+        UPDATE studyhall_leases SET {leases.RENEWED}, epoch = :epoch, value = :value,
             progress = greatest(progress, :progress)
-        WHERE trial_id = :trial_id AND fence = :fence RETURNING trial_id, study_id, stop
+        WHERE {leases.MINE} RETURNING trial_id, study_id, stop
     ), report AS (
         INSERT INTO trial_intermediate_values
             (trial_id, step, intermediate_value, intermediate_value_type)
@@ -120,6 +120,7 @@ def write(
 
     Raises:
         LeaseLost: another worker holds the trial; nothing is written.
+        StorageReplaced: the feed holds less than has been read from it.
     """
     lazy = is_single(transaction.kind, reports)
     write_one = _at_once if transaction.kind == "postgresql" else _in_turn
@@ -127,6 +128,8 @@ def write(
         order, sequence, *_ = write_one(transaction, _values(lease, report), lazy)
         if report.rung is not None:
             _enter(transaction, study_id, lease, report.rung, report.value)
+    if seen is not None:
+        feed.check(seen, sequence)
     news = None if seen is None else _news(transaction, study_id, reports, seen, sequence)
     return Reply(Order(order), news)
 
@@ -205,8 +208,7 @@ def _values(lease: Lease, report: EpochReport) -> dict[str, Any]:
     cost, _ = encoding.stored(report.value)
     finite, kind = encoding.stored(directions.turned(report.value, report.direction))
     return {
-        "trial_id": lease.trial_id,
-        "fence": lease.fence,
+        **lease.mine,
         "step": report.step,
         "epoch": report.epoch,
         "fold": report.fold,

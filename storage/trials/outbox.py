@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from studyhall.storage.database.urls import StorageAway
+from studyhall.storage.database.urls import StorageAway, StorageFull
 from studyhall.storage.trials.epochs import EpochReport
 
 OUTAGE_S = 600.0  # how long the oldest report may wait before the worker gives up
@@ -99,9 +99,11 @@ class Outbox:
             error: the error of the failed attempt.
 
         Raises:
-            StorageAway: that error, once the oldest entry has waited for `OUTAGE_S` seconds.
+            StorageAway: that error, once the oldest entry has waited for `OUTAGE_S` seconds,
+                unless it waits for space on a full disk.
         """
         now = time.monotonic()
-        if self._since is not None and now - self._since > OUTAGE_S:
+        too_long = self._since is not None and now - self._since > OUTAGE_S
+        if too_long and not isinstance(error, StorageFull):
             raise error
         self._retry_at = now + _RETRY_S

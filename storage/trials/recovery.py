@@ -63,11 +63,9 @@ def _give_up(transaction: Transaction, study_id: int, terms: Terms) -> None:
         f"""
         SELECT trial_id, fence, memory_failures, too_small_mib FROM studyhall_leases
         WHERE study_id = :study_id AND held = 0 AND memory_failures > 1
-            AND too_small_mib > 0 AND heard_at < {{now}} - :silence_s
-            AND {silence.GRACE[transaction.kind]}""",
+            AND too_small_mib > 0 AND {leases.SILENT}""",
         study_id=study_id,
         silence_s=terms.silence_s,
-        grace_s=terms.grace_s,
     )
     for row in rows:
         if not takeover.is_larger(largest, row.too_small_mib):
@@ -88,7 +86,13 @@ def _cause(silent: Silent) -> tuple[str, str]:
 
 
 def fail(
-    transaction: Transaction, study_id: int, trial_id: int, fence: int, reason: str, stopped: str
+    transaction: Transaction,
+    study_id: int,
+    trial_id: int,
+    fence: int,
+    reason: str,
+    stopped: str,
+    token: str | None = None,
 ) -> None:
     """End a trial as failed, from outside its worker.
 
@@ -98,13 +102,14 @@ def fail(
         trial_id, fence: of the trial's lease.
         reason: the reason, as a sentence for the user.
         stopped: the reason in a word or two, for tables.
+        token: of the lease, if its holder ends it.
 
     Raises:
         LeaseLost: the lease has another fence, or the trial has ended.
     """
     attributes: dict[str, object] = {"reason": reason, "stopped": stopped}
     result = left_behind(transaction, trial_id, results.FAIL, attributes)
-    ending.finish(transaction, study_id, trial_id, fence, result)
+    ending.finish(transaction, study_id, trial_id, fence, result, token=token)
 
 
 def hand_back(

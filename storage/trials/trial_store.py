@@ -93,7 +93,8 @@ class TrialStore:
                 self._worker,
                 token,
                 self._terms,
-                trusting=self._db.was_away(self._terms.grace_s),
+                clock=self._db.clock,
+                seen=self._knowledge.seen,
             )
         )
         return self._begin(answer) if isinstance(answer, Lease) else answer
@@ -217,7 +218,15 @@ class TrialStore:
         )
         self._delivery.end(
             claim,
-            lambda t: ending.finish(t, self._study_id, lease.trial_id, lease.fence, result),
+            lambda t: ending.finish(
+                t,
+                self._study_id,
+                lease.trial_id,
+                lease.fence,
+                result,
+                token=lease.token,
+                held_s=lease.held_s,
+            ),
             written=lambda t: ending.has_ended(t, lease.trial_id, lease.fence),
         )
 

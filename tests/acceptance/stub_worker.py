@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 
-from studyhall.storage.database import Database, connection
+from studyhall.storage.database import Database, waits
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.silence import Terms
@@ -23,8 +23,11 @@ from studyhall.storage.studies import studies
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests import clock_shift
 
 DEFAULTS = {"epochs": 6, "epoch_s": 0.03, "silence_s": 2.0, "heartbeat_s": 0.3, "pruner": "none"}
+# Read the clock that `tests/clock_shift.py` sets; add an hour to this machine's own.
+DEFAULTS |= {"shifted": False, "machine_ahead_s": 0.0}
 PRUNERS = {"none": pruning.Never, "median": lambda: pruning.Percentile(50.0)}
 
 
@@ -116,8 +119,13 @@ def work(job: dict[str, Any]) -> None:
     """Do a job to its end."""
     os.environ.update(job["environment"])
     time.tzset()
-    connection._CHANCE.seed()  # or all who were forked would wait for equally long, and collide
+    waits.CHANCE.seed()  # or all who were forked would wait for equally long, and collide
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    options = {**DEFAULTS, **job["options"]}
+    if options["shifted"]:
+        clock_shift.install()
+    ahead_s, machines = options["machine_ahead_s"], time.time
+    time.time = lambda: machines() + ahead_s
     Stub(job["url"], job["folder"], job["options"]).run()
 
 

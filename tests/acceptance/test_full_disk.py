@@ -4,17 +4,14 @@ import re
 
 import pytest
 
+from tests.full_disk import fill
+
 
 @pytest.mark.slow
 def test_the_study_ends_with_its_exact_budget_and_tells(folder, small_disk):
     disk = small_disk(400 * 1024)
     folder.study(study={"trials": 3, "artifacts": str(disk)}, training={"checkpoint_every_s": 0})
-    with (disk / "ballast").open("wb", buffering=0) as ballast:
-        while True:
-            try:
-                ballast.write(bytes(4096))
-            except OSError:
-                break
+    fill(disk)
     answer = folder.answer("launch", "study.toml")
     assert answer.returncode == 3, answer.stdout + answer.stderr
     assert [trial.state for trial in folder.trials("iris")] == ["COMPLETE"] * 3

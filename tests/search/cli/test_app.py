@@ -123,16 +123,19 @@ def test_a_running_trial_is_shown(studio, typed):
 
 
 def test_reaping_says_what_became_of_silent_workers_trials(studio, typed):
-    study = studio.study(workers={"retries": 0, "silence": 60.0, "heartbeat": 9.0})
+    study = studio.study(workers={"retries": 0, "silence": 60.0, "heartbeat": 0.5})
     store = studio.worker(study).context.store
     store.report(store.claim(), 1, 0.75, {})
     other = studio.worker(study).context.store
     other.claim()
     assert typed("status", "--reap", "--json")[2] == ""
+    for dead in (store, other):
+        dead.close()
     studio.db.transaction(lambda t: t.run("UPDATE studyhall_leases SET heard_at = heard_at - 61"))
     assert "worker@" not in typed("status", "iris")[2]
     code, out, err = typed("status", "iris", "--reap", "--json")
-    waits, failed = err.splitlines()
+    watching, waits, failed = err.splitlines()
+    assert watching == "iris: watching its workers for 1 s: who is alive sends a heartbeat"
     assert (code, json.loads(out)["waiting"], json.loads(out)["failed"]) == (0, 1, 1)
     assert waits.startswith("iris: trial 0 waits for another worker: worker@")
     assert waits.endswith("sent no heartbeat for more than 60 s")

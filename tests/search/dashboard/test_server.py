@@ -1,15 +1,23 @@
 """The service's address: where it listens, for whom, and how it ends."""
 
+import contextlib
 import signal
 import socket
+import sqlite3
 
+import psycopg
 import pytest
+import sqlalchemy as sa
+from optuna.exceptions import StorageInternalError
+from werkzeug.test import Client
 
 from studyhall.search.dashboard import server, users
 from studyhall.search.dashboard.server import Access
 from studyhall.search.dashboard.users import Role
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.database.urls import StorageError
+from studyhall.storage.studies import studies
 
 
 @pytest.fixture
@@ -60,3 +68,30 @@ def test_it_ends_quietly(sqlite_url, dashboards, number):
     process = dashboards(sqlite_url).process
     process.send_signal(number)
     assert process.wait(20) == 0
+
+
+def test_behind_a_read_only_service_even_a_forced_write_fails(db, tmp_path):
+    """The guard refuses writes; were it not there, the database itself would."""
+    study, _ = studies.create(db, "study", config={}, seed=0, trials=4)
+    app = server.guarded(db, Access(read_only=True, audit=tmp_path / "audit.jsonl"))
+    assert app.writing is None
+    unguarded = Client(app.reading._app)
+    path = f"/api/studies/{study.study_id}"
+    assert unguarded.get("/api/studies").status_code == 200
+    for method, place, said in (
+        ("DELETE", path, None),
+        ("PUT", f"{path}/note", {"body": "x", "version": 1}),
+        ("POST", "/api/studies", {"study_name": "x", "directions": ["minimize"]}),
+    ):
+        with contextlib.suppress(StorageInternalError, sa.exc.DBAPIError):
+            assert unguarded.open(place, method=method, json=said).status_code >= 400
+    lifted = {"sqlite": "PRAGMA query_only = 0", "postgresql": "RESET ROLE"}[db.kind]
+
+    def force(transaction):
+        transaction.run(lifted)
+        transaction.run("DELETE FROM studies")
+
+    with pytest.raises((StorageError, sqlite3.Error, psycopg.Error)):
+        app.db.statement(force, patience_s=0)
+    assert studies.names(db) == ["study"]
+    app.db.close()

@@ -349,3 +349,34 @@ def test_one_that_went_well_anywhere_is_enough(crew):
     made.tend(0.0)
     failing(made, place)
     assert made.tend(place.next_start_at) == [] and place.code is None
+
+
+WAITS = """
+from studyhall.search.process.wire import tell_launcher
+import pathlib, time
+tell_launcher(waiting="waiting for space on /mnt (database sqlite:////mnt/x.db)")
+while not pathlib.Path("{over}").exists():
+    time.sleep(0.01)
+tell_launcher(waiting="")
+while not pathlib.Path("{end}").exists():
+    time.sleep(0.01)
+"""
+
+
+def test_what_workers_wait_for_is_said_once_and_that_it_is_over(crew, tmp_path):
+    code = WAITS.format(over=tmp_path / "over", end=tmp_path / "end")
+    made = crew(*[f"{sys.executable} -c '{code}'"] * 2)
+    said = []
+
+    def told(count):
+        said.extend(made.tend(0.0))
+        return len(said) >= count
+
+    until(lambda: told(1))
+    until(lambda: told(1) and all(place.waiting for place in made.places))
+    assert said == ["waiting for space on /mnt (database sqlite:////mnt/x.db)"]
+    (tmp_path / "over").touch()
+    until(lambda: told(2))
+    (tmp_path / "end").touch()
+    until(lambda: told(2) and made.ended)
+    assert said[1:] == ["the workers wait no longer"]

@@ -1,6 +1,7 @@
 """A launch: what it says of its workers, and what it makes of how they ended."""
 
 import os
+import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from studyhall.search.launcher.crew import Crew
 from studyhall.search.launcher.places import Place
 from studyhall.search.launcher.watch import Watched
 from studyhall.search.process.device import Device
+from studyhall.search.study import record
+from studyhall.storage.database.urls import StorageReplaced
 from studyhall.storage.queries import status
 
 FOREVER = "while true; do sleep 0.01; done"
@@ -152,3 +155,22 @@ def test_each_trial_that_ends_meanwhile_is_shown_once(studio, launched, tmp_path
 def test_how_a_worker_ended(code, expected, tmp_path):
     place = Place("worker-1", {}, tmp_path / "log", code=code)
     assert launch._outcome(place) == expected
+
+
+def test_a_database_that_is_replaced_stops_the_workers_and_names_what_is_kept(
+    studio, launched, tmp_path
+):
+    study = studio.study()
+    script = f"trap 'touch {tmp_path}/told; exit 2' TERM; touch {tmp_path}/up; {FOREVER}"
+    file, other = studio.db.file, tmp_path / "other.db"
+    with subprocess.Popen(
+        ["sh", "-c", f"while ! test -e {tmp_path}/up; do sleep 0.01; done; mv {other} {file}"]
+    ):
+        shutil.copy(file, other)
+        with pytest.raises(StorageReplaced) as stopped:
+            launched(script, study=study)
+    assert (tmp_path / "told").exists()
+    kept = record.objects(study).root
+    assert f"checkpoints and models are kept in {kept}; to go on: studyhall resume" in str(
+        stopped.value
+    )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -79,6 +80,37 @@ def test_a_process_without_a_launcher_tells_nobody():
     environment = {name: value for name, value in os.environ.items() if name != wire.LAUNCHED}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+SLOW = """
+import pathlib, sys, time
+print("waiting for space on /mnt", file=sys.stderr, flush=True)
+print("other", file=sys.stderr, flush=True)
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.01)
+print("done")
+sys.exit(3)
+"""
+
+
+def test_what_a_command_waits_for_is_said_while_it_does(tmp_path, monkeypatch, capfd):
+    """And all that it prints is its answer."""
+    monkeypatch.setattr(wire, "LISTEN_S", 0.05)
+    monkeypatch.setattr(wire, "command", lambda *words: [sys.executable, "-c", SLOW, *words])
+    answers = []
+    end = tmp_path / "end"
+    asking = threading.Thread(target=lambda: answers.append(wire.answer(str(end))))
+    asking.start()
+    said, deadline = "", time.monotonic() + DEADLINE_S
+    while "waiting" not in said and time.monotonic() < deadline:
+        said += capfd.readouterr().err
+        time.sleep(0.01)
+    end.touch()
+    asking.join()
+    assert said + capfd.readouterr().err == "waiting for space on /mnt\n"
+    (answer,) = answers
+    assert (answer.returncode, answer.stdout) == (3, "done\n")
+    assert answer.stderr == "waiting for space on /mnt\nother\n"
 
 
 TALKATIVE = """

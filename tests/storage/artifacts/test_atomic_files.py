@@ -1,6 +1,7 @@
 """Files are replaced as a whole or not at all; links, pipes and folders stay what they are."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,32 @@ def test_a_folder_is_no_file(name: str, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     with pytest.raises(atomic_files.ArtifactError, match="Is a directory"):
         atomic_files.write_whole(Path(name), b"x")
+
+
+@pytest.mark.parametrize("ahead_s", [-7200.0, 7200.0])
+def test_what_is_forgotten_is_told_by_the_file_systems_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    """Which may be that of another machine, two hours before or behind this one."""
+    there = time.time()
+    monkeypatch.setattr(time, "time", lambda: there + ahead_s)
+    young, old = (tmp_path / f".unfinished-{digit * 32}-x.bin" for digit in "01")
+    for path, age_s in ((young, 1700.0), (old, 1900.0)):
+        path.touch()
+        os.utime(path, (there - age_s, there - age_s))
+    now = atomic_files.clock(tmp_path)
+    assert now is not None and abs(now - there) < 60.0
+    atomic_files.sweep(tmp_path)
+    assert [*tmp_path.iterdir()] == [young]
+
+
+def test_nothing_is_forgotten_where_the_clock_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, own = (tmp_path / f".unfinished-{'0' * 32}-{name}.bin" for name in ("x", "mine"))
+    for path in (old, own):
+        path.touch()
+        os.utime(path, (0, 0))
+    monkeypatch.setattr(atomic_files, "clock", lambda folder: None)
+    atomic_files.sweep(tmp_path, own="mine")
+    assert [*tmp_path.iterdir()] == [old]

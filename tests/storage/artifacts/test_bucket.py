@@ -122,3 +122,9 @@ def test_folders_are_what_they_were(tmp_path):
     assert bucket.fetched(store, name).read_bytes() == b"x"
     bucket.remove_all(str(tmp_path / "files"))
     assert not (tmp_path / "files").exists()
+
+
+def test_its_time_is_that_which_dates_its_objects(store):
+    store.write("checkpoint", "digits-3", b"abc")
+    (stored,) = store.objects()
+    assert abs(store.clock() - stored.modified_at) < 60.0

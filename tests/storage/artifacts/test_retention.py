@@ -136,14 +136,22 @@ def test_the_worst_go_first_until_the_rest_fits(
     assert (store.root / "best" / "model.keras").exists()
 
 
+@pytest.mark.parametrize("ahead_s", [0.0, -7200.0, 7200.0])
 def test_objects_without_a_pointer_go_when_nobody_can_mean_them_any_more(
     db: Database,
     study: Study,
     store: ArtifactStore,
     trials: TrialStore,
     finish: Finish,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: float,
 ) -> None:
-    """At once if their trial has ended; else when no pointer can be on its way any more."""
+    """At once if their trial has ended; else when no pointer can be on its way any more.
+
+    The machine's own clock may be far from that of the disk.
+    """
+    there = time.time()
+    monkeypatch.setattr(time, "time", lambda: there + ahead_s)
     model = finish(0.5)
     claim = claimed(trials)
     checkpoint = pointed(trials, store, claim)
@@ -154,7 +162,7 @@ def test_objects_without_a_pointer_go_when_nobody_can_mean_them_any_more(
     on_their_way = [store.write(kind, "study-1", b"x") for kind in ("model", "checkpoint")]
     assert tidied(db, study, store) == {model, checkpoint, *on_their_way}
     assert not set(of_the_ended) & {stored.name for stored in store.objects()}
-    then = time.time() - retention.IN_FLIGHT_S - 1
+    then = there - retention.IN_FLIGHT_S - 1
     for name in [*on_their_way, checkpoint, model]:
         os.utime(store.path(name), (then, then))
     assert tidied(db, study, store) == {model, checkpoint}

@@ -245,7 +245,7 @@ def test_a_plain_url_is_read_as_sqlalchemy_reads_it(url: str) -> None:
     assert urls.shown(url) == theirs.render_as_string()
 
 
-REPLACED = "the file was deleted, moved or replaced while it was in use"
+REPLACED = "the file was deleted, moved, replaced or overwritten while it was in use"
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])

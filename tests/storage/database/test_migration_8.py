@@ -4,12 +4,14 @@ from studyhall.storage.database import Database, Transaction, migration_8
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.claimed_trial import Claim
 from tests.plain_store import plain_store
+from tests.storage.database.test_migration_9 import back_to_8
 
 
 def back_to_7(transaction: Transaction) -> None:
     """Leaves the tables as version 7 has made them."""
     for table, column in migration_8._COLUMNS:
         transaction.run(f"ALTER TABLE {table} DROP COLUMN {column}")
+    back_to_8(transaction)
     transaction.run("UPDATE studyhall_schema SET version = 7")
 
 

@@ -15,6 +15,7 @@ from studyhall.storage.leases.orders import Order
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
+from studyhall.storage.sampling import feed
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import claim, control
@@ -45,7 +46,9 @@ def heartbeat(db: Database, study: Study, heard: Heard) -> Iterator[Heartbeat]:
 def claimed(db: Database, study: Study) -> Lease:
     token = uuid.uuid4().hex
     answer = db.transaction(
-        lambda t: claim.claim(t, study.study_id, WORKER, token, Terms(), trusting=True)
+        lambda t: claim.claim(
+            t, study.study_id, WORKER, token, Terms(), clock=db.clock, seen=feed.Seen()
+        )
     )
     assert isinstance(answer, Lease)
     return answer

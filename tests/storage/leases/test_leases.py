@@ -126,7 +126,9 @@ class Leases(RuleBasedStateMachine):
         self.alive[who.name] = mib
         token = claiming.new_token()
         answer = self._do(
-            lambda t: claiming.claim(t, self.study.study_id, who, token, TERMS, trusting=False)
+            lambda t: claiming.claim(
+                t, self.study.study_id, who, token, TERMS, clock=self.db.clock, seen=feed.Seen()
+            )
         )
         self._reclaimed()
         running = {n: t for n, t in self.trials.items() if t.state == "RUNNING"}
@@ -190,7 +192,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(lease=held)
     def beat(self, lease: Lease) -> None:
-        order = self._do(lambda t: leases.beat(t, lease.trial_id, lease.fence))
+        order = self._do(lambda t: leases.beat(t, lease))
         assert (order is not None) == self._valid(lease)
         if order is not None:
             self.trials[lease.number].silent = False

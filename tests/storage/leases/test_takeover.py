@@ -22,6 +22,12 @@ SMALL, LARGE = 8000, 16000  # MiB
 Make = Callable[[int], TrialStore]
 
 
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests have just begun to watch the database; silence counts nevertheless."""
+    monkeypatch.setattr(Terms, "grace_s", 0.0)
+
+
 @pytest.fixture
 def study(db: Database) -> Study:
     return studies.create(db, "study", config={}, seed=0, trials=2)[0]

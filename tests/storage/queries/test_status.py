@@ -11,7 +11,7 @@ from studyhall.storage.leases.workers import Worker
 from studyhall.storage.queries import status
 from studyhall.storage.studies import rows, studies
 from studyhall.storage.trials.claimed_trial import Claim
-from tests.plain_store import plain_store
+from tests.plain_store import held_longer, plain_store
 
 sys.path.append(str(Path(__file__).parents[3]))
 from benchmarks import storage_filling
@@ -64,11 +64,7 @@ def test_what_trials_cost_that_ran_out_of_memory(db: Database) -> None:
     for seconds, stop in zip((10, 20, 40, 80), stopped, strict=True):
         claim = store.claim()
         assert isinstance(claim, Claim)
-        db.transaction(
-            lambda t, s=seconds: t.run(
-                "UPDATE studyhall_leases SET claimed_at = claimed_at - :s", s=s
-            )
-        )
+        held_longer(claim, seconds)
         store.tell(claim, "FAIL", None, attributes={"stopped": stop} if stop else {})
     state = status.status(db, study)
     assert state.out_of_memory.trials == 2

@@ -21,6 +21,7 @@ from studyhall.storage.trials import control
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
+from tests.plain_store import held_longer
 
 ANN, BOB = Worker("ann", "one", 1, "cpu"), Worker("bob", "two", 2, "gpu 0", 0.5)
 SILENT = Terms(silence_s=-1.0)
@@ -59,11 +60,10 @@ def rows(db: Database, study: Study) -> list[Retraining]:
 
 
 def claimed(store: TrialStore) -> Claim:
-    """A claim of ten seconds ago: a clock of milliseconds may not have moved since."""
+    """A claim of ten seconds ago."""
     claim = store.claim()
     assert isinstance(claim, Claim)
-    text = "UPDATE studyhall_leases SET claimed_at = claimed_at - 10 WHERE trial_id = :id"
-    store._db.transaction(lambda t: t.run(text, id=claim.lease.trial_id))
+    held_longer(claim, 10.0)
     return claim
 
 
@@ -112,7 +112,7 @@ def test_whoever_has_lost_one_writes_nothing(db, study, store):
     ):
         with pytest.raises(LeaseLost):
             write()
-    beat = db.transaction(lambda t: leases.beat(t, lost.lease.trial_id, lost.lease.fence))
+    beat = db.transaction(lambda t: leases.beat(t, lost.lease))
     assert beat is None and (rows(db, study), records.history(db, lost.lease.trial_id)) == before
     bob.tell(taken, "COMPLETE", -0.5)
     assert rows(db, study)[0].result["value"] == 0.5

@@ -18,7 +18,7 @@ TERMS = Terms(silence_s=60.0, retries=2, heartbeat_s=30.0)
 
 @pytest.fixture(autouse=True)
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' server has just started; silence counts nevertheless."""
+    """The tests have just begun to watch the database; silence counts nevertheless."""
     monkeypatch.setattr(Terms, "grace_s", 0.0)
 
 

@@ -18,7 +18,7 @@ from studyhall.storage.trials import control
 from studyhall.storage.trials.claim import Exhausted
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
-from tests.plain_store import plain_store
+from tests.plain_store import held_longer, plain_store
 
 TERMS = Terms(silence_s=60.0, retries=1, heartbeat_s=30.0)
 Make = Callable[[], TrialStore]
@@ -190,8 +190,8 @@ def test_trial_that_no_worker_survives_is_failed_with_the_reason(
 def test_a_dead_workers_trial_is_free_at_once(db: Database, study: Study, store: Make) -> None:
     dead, alive, heir = store(), store(), store()
     claim, other = claimed(dead), claimed(alive)
+    held_longer(claim, 30.0)
     dead.report(claim, 1, 0.5, {})
-    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 30"))
     found = control.free(db, study, "worker-0", out_of_memory=True, terms=TERMS)
     assert found is not None
     assert (found.number, found.progress, found.barren, found.memory_failures) == (0, 1, 0, 1)

@@ -22,7 +22,7 @@ from studyhall.storage.trials import control, knowledge
 from studyhall.storage.trials.claim import Exhausted, Waiting
 from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
-from tests.plain_store import plain_store
+from tests.plain_store import held_longer, plain_store
 
 Make = Callable[..., TrialStore]
 
@@ -326,11 +326,13 @@ def test_gpu_seconds_are_summed_over_leases_and_devices(db: Database, store: Mak
         for k in range(2)
     ]
     claims = [claimed(worker) for worker in workers]
-    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 20"))
+    for claim, worker in zip(claims, workers, strict=True):
+        held_longer(claim, 20.0)
+        worker._holding.heartbeat._beat()
     assert workers[0].report(claims[0], 1, 0.5, {}) is Order.GO_ON
     workers[0].tell(claims[0], "COMPLETE", 0.5)
     assert status.status(db, study).gpu_seconds_used == pytest.approx(80, abs=3)
-    db.transaction(lambda t: t.run("UPDATE studyhall_leases SET claimed_at = claimed_at - 11"))
+    held_longer(claims[1], 11.0)
     assert workers[1].report(claims[1], 1, 0.5, {}) is Order.TIME_UP
     workers[1].release(claims[1])
     assert workers[0].claim() == Exhausted("gpu_seconds")
