@@ -67,7 +67,8 @@ def of_times(times: pd.Series[Any]) -> Floats:
     import pandas as pd
 
     utc = pd.to_datetime(times, utc=True)
-    since = (utc - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    # In the unit of the times: in nanoseconds, the years before 1677 and after 2262 overflow.
+    since = (utc - pd.Timestamp(0, tz="UTC").as_unit(utc.dt.unit)).dt.total_seconds()
     return np.array(since, np.float64)
 
 

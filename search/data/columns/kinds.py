@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 200  # of a column; the rarest of more are one
 WORDS = 3.0  # mean number of words from which many different texts are texts
+EXPECTED = "numbers, text, dates or truth values"
 MOSTLY = 0.5  # share of numbers from which the rest of a column are typing mistakes
 
 
@@ -47,7 +48,7 @@ def of(series: pd.Series[Any]) -> Inferred:
         ColumnError: they can be read in two ways, are of no kind, or most but not all are numbers.
     """
     if not features.is_text(series):
-        return Inferred(_of_type(series))
+        return Inferred(of_type(series))
     some = series[~numbers.is_missing(series.astype(str))].astype(str)
     if some.empty:
         return Inferred("category")
@@ -108,7 +109,12 @@ def key_of(series: pd.Series[Any]) -> str:
     return name if bare.isascii() and bare.isalnum() else spelling.as_toml(name)
 
 
-def _of_type(series: pd.Series[Any]) -> features.Kind:
+def of_type(series: pd.Series[Any]) -> features.Kind:
+    """Return the kind of a column that is no text, by the type of its values.
+
+    Raises:
+        ColumnError: it is of no kind, such as lists.
+    """
     from pandas.api import types
 
     if types.is_datetime64_any_dtype(series):
@@ -117,7 +123,21 @@ def _of_type(series: pd.Series[Any]) -> features.Kind:
         return "boolean"
     if types.is_numeric_dtype(series) and not types.is_complex_dtype(series):
         return "number"
-    raise ColumnError(str(series.dtype), "numbers, text, dates or truth values")
+    raise ColumnError(str(series.dtype), EXPECTED)
+
+
+def no_values(series: pd.Series[Any]) -> str:
+    """Return the type of a column of lists, structures or bytes; "" for any other column."""
+    kind = getattr(series.dtype, "pyarrow_dtype", None)
+    return "" if kind is None or not is_foreign(kind) else str(kind)
+
+
+def is_foreign(kind: Any) -> bool:
+    """Return True for a type of Arrow whose values are lists, structures or bytes."""
+    from pyarrow import types
+
+    bytes_of = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(each(kind) for each in (types.is_nested, *bytes_of))
 
 
 def _commas(series: pd.Series[Any], some: pd.Series[Any], style: str) -> str:
