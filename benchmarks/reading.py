@@ -2,11 +2,11 @@
 
     python benchmarks/reading.py [--only NAME ...] [--times N] [--json FILE]
 
-A table of 100,000 × 50 columns, half of them numbers, the rest words, dates and truth values, as CSV
-and as Parquet; and 20,000 pictures, JPEG of 32×32 in ten class folders. Each reader runs in a process
-of its own, several times in turns with its peer; a ratio is the median of ours / that of the peer.
-Memory is the peak of what reading adds to the process. studyhall's reading also finds out what each
-column is and codes it, and it checks pictures for others of the same pixels.
+A table of 100,000 rows and 50 columns, of numbers, words, dates and truth values, as CSV and as
+Parquet; and 20,000 pictures, JPEG of 32×32 in ten class folders. Each reader runs in a process of
+its own, several times in turns with its peer; a ratio is the median of ours / that of the peer.
+Memory is the peak of what reading adds to the process. studyhall's reading finds out besides what
+each column is, and codes it; and it looks for pictures that repeat others.
 """
 
 import argparse
@@ -74,7 +74,11 @@ def _measured(name: str, reader: str, folder: Path) -> dict[str, float]:
 def _lines(name: str, found: dict[str, dict[str, float]]) -> list[str]:
     head = f"{name:10}" + "".join(f"{unit:>10}" for unit in MEASURES.values())
     rows = [
-        f"  {each:8}" + "".join(f"{('× ' if each == 'ratio' else '') + f'{value:.2f}':>10}" for value in measured.values())
+        f"  {each:8}"
+        + "".join(
+            f"{('× ' if each == 'ratio' else '') + f'{value:.2f}':>10}"
+            for value in measured.values()
+        )
         for each, measured in found.items()
     ]
     return [head, *rows]

@@ -24,7 +24,7 @@ def write(name: str, folder: Path, scale: float) -> None:
 
 
 def table(rows: int) -> pd.DataFrame:
-    """A table of 50 columns: 25 of numbers, 5 of which have gaps, and others as exports have them."""
+    """A table of 50 columns as exports have them; some numbers are missing."""
     random = np.random.default_rng(0)
     columns: dict[str, object] = {}
     for number in range(20):

@@ -21,8 +21,6 @@ Read = Callable[[], object]
 
 
 def _studyhall(name: str, folder: Path) -> Read:
-    import pandas
-    import pyarrow.parquet
     import scipy.stats  # noqa: F401
 
     from studyhall.search.data.sources import reading
