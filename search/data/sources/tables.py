@@ -24,6 +24,7 @@ from studyhall.spaces import spelling
 if TYPE_CHECKING:
     import pandas as pd
 
+BLOCK_ROWS = 1024  # of features that are filled in at a time, as many as a processor's cache holds
 AS_TEXT = ("category", "text", "date", "decimal comma")  # kinds whose numbers may be no numbers
 
 
@@ -165,10 +166,12 @@ def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
         for column in listed
         for each in features.encoded(column, features.raw(column, rows[column.name]))
     ]
-    wide = any(precision.needs_float64(each) for each in numbers)
+    wide = any(precision.needs_float64(each) for each in numbers if each.dtype == np.float64)
     x = np.empty((len(rows), len(numbers)), np.float64 if wide else np.float32)
-    for number, each in enumerate(numbers):
-        x[:, number] = each
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        for number, each in enumerate(numbers):
+            x[block, number] = each[block]
     return x
 
 
