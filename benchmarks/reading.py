@@ -74,11 +74,7 @@ def _measured(name: str, reader: str, folder: Path) -> dict[str, float]:
 def _lines(name: str, found: dict[str, dict[str, float]]) -> list[str]:
     head = f"{name:10}" + "".join(f"{unit:>10}" for unit in MEASURES.values())
     rows = [
-        f"  {each:8}"
-        + "".join(
-            f"{('× ' if each == 'ratio' else '') + f'{value:.2f}':>10}"
-            for value in measured.values()
-        )
+        f"  {each:8}" + "".join(f"{value:10.2f}" for value in measured.values())
         for each, measured in found.items()
     ]
     return [head, *rows]

@@ -86,9 +86,7 @@ def _different(texts: pd.Series[Any]) -> tuple[pd.Series[Any], NDArray[np.int64]
     return different[known].astype(str).reset_index(drop=True), counts[known]
 
 
-def _check_dates(
-    series: pd.Series[Any], some: pd.Series[Any], counts: NDArray[np.int64]
-) -> None:
+def _check_dates(series: pd.Series[Any], some: pd.Series[Any], counts: NDArray[np.int64]) -> None:
     """Refuse a column of which most values, but not all, are dates of one format."""
     form, fits = dates.most_common_format(some)
     if form and np.average(fits, weights=counts) > MOSTLY:
