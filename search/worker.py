@@ -12,6 +12,7 @@ from pathlib import Path
 from optuna.samplers import BaseSampler
 
 from studyhall.search.display import show
+from studyhall.search.display.terminal import say
 from studyhall.search.process import device, identity, recycling, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
@@ -134,7 +135,7 @@ def begin(db: Database, study: Study) -> Status:
     """
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     state = status.status(db, study)
-    print(_first_line(study, state), flush=True)
+    say(_first_line(study, state))
     if LAUNCHED not in os.environ:
         record.check_reach(study)
     return state
@@ -194,7 +195,7 @@ def _print_line(context: Context, claim: Claim) -> None:
 
     with suppress(StorageAway):
         trial, state = context.db.snapshot(look, patience_s=0.0)
-        print(show.finished_line(trial, state, state.finished), flush=True)
+        say(show.finished_line(trial, state, state.finished))
 
 
 def _first_line(study: Study, state: Status) -> str:

@@ -32,6 +32,8 @@ def _run() -> Any:
 
         with uncollected():
             from studyhall.search.cli.app import run
+            from studyhall.search.display import interpreter
+        interpreter.print_literally()
         run()
     except SystemExit as end:
         return end.code

@@ -11,6 +11,7 @@ from studyhall.search.api.in_database import InDatabase
 from studyhall.search.data.errors import DataError
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST, MOST_TIME
+from studyhall.spaces.spelling import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ class Actions(InDatabase):
             except DataError as error:
                 raise ConfigError(error.problems) from None
         for line in remarks:
-            warnings.warn(line, stacklevel=2)
+            warnings.warn(visible(line), stacklevel=2)
         return told
 
     def report(

@@ -16,6 +16,7 @@ from studyhall.search.display.terminal import say
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces import spelling
+from studyhall.spaces.spelling import visible
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -37,7 +38,7 @@ def delete(
         trials = spelling.counted(state.finished, "trial")
         what = f'study "{name}" with {trials}'
         what += "" if moved else f" and {record.stored(study).artifacts}"
-        if not yes and not typer.confirm(f"Delete {what}?"):
+        if not yes and not typer.confirm(visible(f"Delete {what}?")):
             say("nothing was deleted")
             return
         studies.delete(db, study)
@@ -77,7 +78,7 @@ def _purge(db: Database, study: Deleted, yes: bool) -> None:
     trials = spelling.counted(study.trials, "trial")
     what = f'study "{study.name}" with {trials}'
     what += f" and {study.artifacts}" if study.artifacts else ""
-    if not yes and not typer.confirm(f"Delete {what} permanently?"):
+    if not yes and not typer.confirm(visible(f"Delete {what} permanently?")):
         say("nothing was deleted")
         return
     purge(db, study)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import Name, Storage, find_described, writing
-from studyhall.search.display.terminal import remark, say
+from studyhall.search.display.terminal import remark, say, write
 from studyhall.search.process import quiet
 from studyhall.search.study import chosen_backend
 from studyhall.spaces import spelling
@@ -49,7 +48,7 @@ def predict(
     for line in remarks:
         remark(line)
     if output is None:
-        told.to_csv(sys.stdout, index=False)
+        write(told.to_csv(index=False))
         return
     with writing(output), atomic_files.replacing(output) as unfinished:
         told.to_csv(unfinished, index=False)

@@ -12,7 +12,7 @@ import typer
 
 from studyhall.search.cli.options import Name, Storage, find, find_described, writing
 from studyhall.search.display.tables import table
-from studyhall.search.display.terminal import remark, say
+from studyhall.search.display.terminal import remark, say, write
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
@@ -147,7 +147,7 @@ def refine(
     if same:
         remark(same)
     if output is None:
-        print(text)
+        write(f"{text}\n")
         return
     say(f"{output}: study {following}")
     remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")

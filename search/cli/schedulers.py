@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from studyhall.search.cli.options import Storage, find
+from studyhall.search.display import terminal
 from studyhall.search.display.terminal import remark
 from studyhall.search.schedulers import job, kubernetes, slurm
 from studyhall.search.schedulers.job import Job, Needs
@@ -137,7 +138,7 @@ def _print(
         with closing(Database.open(url, create=False)) as db:
             study = find(db, wanted)
     made = job_of(study.name, study.config["artifacts"], record.stored(study).folder)
-    print(write(made, url), end="")
+    terminal.write(write(made, url))
     return made
 
 

@@ -7,7 +7,6 @@ with plain system calls instead of a memory map, whose pages would count as memo
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from studyhall.search.data.errors import refusal
+from studyhall.search.process import free_memory
 
 SHARE = 4  # arrays up to a quarter of the available memory are held in it, as by the engine
 BLOCK_BYTES = 32 * 2**20  # size of a block when all rows are read
-CONTAINER = Path("/sys/fs/cgroup")  # of version 2, as a container sees its own
 ON_DISK = Path("/var/tmp")  # unlike /tmp, never held in memory
 
 Rows = NDArray[np.int64]
@@ -36,17 +34,7 @@ def too_large(shape: tuple[int, ...], dtype: Any) -> bool:
 
 def memory_limit() -> int:
     """Return the largest size in bytes of an array that is held in memory."""
-    return max(0, min(int(psutil.virtual_memory().available), _left_in_container())) // SHARE
-
-
-def _left_in_container(group: Path = CONTAINER) -> int:
-    """Return the bytes that a container's limit leaves, where there is one; files don't count."""
-    try:
-        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
-        held = next(int(line.split()[1]) for line in lines if line.startswith("anon "))
-        return int((group / "memory.max").read_text(encoding="ascii")) - held
-    except (OSError, ValueError, StopIteration):  # no such group, or "max": no limit
-        return sys.maxsize
+    return free_memory.free_bytes() // SHARE
 
 
 def _bytes(shape: tuple[int, ...], dtype: Any) -> int:

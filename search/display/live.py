@@ -115,8 +115,8 @@ def picture(title: str, status: Status, note: str = "") -> RenderableType:
         if best
         else "best  none yet"
     )
-    head = [Text(f"{title}  {counts}", "bold"), Text(visible(incumbent))]
-    return Group(*head, show.running_table(status), *([Text(note)] if note else []))
+    head = [Text(visible(f"{title}  {counts}"), "bold"), Text(visible(incumbent))]
+    return Group(*head, show.running_table(status), *([Text(visible(note))] if note else []))
 
 
 def ended(status: Status) -> str:

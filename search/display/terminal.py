@@ -1,7 +1,8 @@
 """Printing to the terminal: results for people on stdout, remarks and mistakes on stderr.
 
-Names, values and reasons come from the user, so they are printed literally: rich's markup and
-emoji codes are off, and control characters are made visible.
+Names, values and reasons come from users and databases, so they are printed literally: rich's
+markup and emoji codes are off, and control characters are made visible. What programs read, such
+as CSV, has them as they are, except on a terminal.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def say(*lines: Any) -> None:
             tell(out, line)
         else:
             out.print(line)
+
+
+def write(text: str) -> None:
+    """Write a text that programs read to stdout; with control characters visible on a terminal."""
+    sys.stdout.write(visible(text, keep="\n\t") if sys.stdout.isatty() else text)
 
 
 def remark(line: str) -> None:

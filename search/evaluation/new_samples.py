@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data.columns import features, numbers
+from studyhall.search.data.columns import features, kinds, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.row_places import Place
@@ -212,9 +212,13 @@ def _column(about: Mapping[str, Any]) -> Column:
 
 def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
     """Return a problem if values are neither missing nor of the column's kind."""
+    series = frame[column.name]
+    if found := _other_type(series, column):
+        return [
+            f"{path}: received {found} in {place.column(column.name)}, expected a {column.kind}"
+        ]
     if column.kind in ("category", "text"):
         return []
-    series = frame[column.name]
     bad = features.strange(series, features.raw(column, series))
     if not bad.any():
         return _other_unit(frame, column, path, place)
@@ -223,6 +227,20 @@ def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> l
     where = f"{place.column(column.name, row)}{more}"
     form = f" ({column.form})" if column.form else ""
     return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
+
+
+def _other_type(series: pd.Series[Any], column: Column) -> str:
+    """Return the type of a column that can't be of the kind that the training's was; else ""."""
+    if foreign := kinds.no_values(series):
+        return foreign
+    free = column.kind in ("category", "text") or not series.notna().any()
+    if free or features.is_text(series):
+        return ""
+    try:
+        found = kinds.of_type(series)
+    except kinds.ColumnError as error:
+        return error.received
+    return str(series.dtype) if "date" in {found, column.kind} and found != column.kind else ""
 
 
 def _other_unit(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
@@ -275,10 +293,7 @@ def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:
 
 def _of_file(path: Path) -> NDArray[Any]:
     if path.suffix.lower() == ".npy":
-        try:
-            return np.asarray(np.load(path, allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise _refused(path, "no array of numbers", "what numpy.save writes") from error
+        return npz.single(path)
     found = npz.contents(path)
     name = next((each for each in (*npz.SAMPLES, "x_test") if each in found), None)
     if name is None:
@@ -315,4 +330,4 @@ def _pixels(path: Path, folder: Path, style: Style) -> NDArray[Any]:
         return picture.read(path, style).pixels
     except PictureError as error:
         received = f"{error}: {path.relative_to(folder)}"
-        raise _refused(folder, received, picture.EXPECTED[str(error)]) from None
+        raise _refused(folder, received, picture.expected(str(error))) from None

@@ -16,8 +16,8 @@ import itertools
 import os
 
 import keras
-import psutil
 
+from studyhall.search.process import free_memory
 from studyhall.search.training import backend
 from studyhall.spaces import private_names
 
@@ -34,7 +34,7 @@ def spare_bytes() -> int:
     """Return the memory in bytes that training data may take as tensors."""
     if backend.on_gpu():
         return GPU_BYTES
-    return int(psutil.virtual_memory().available) // SHARE
+    return free_memory.free_bytes() // SHARE
 
 
 def settle() -> None:

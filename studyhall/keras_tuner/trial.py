@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from studyhall.keras_tuner import objective as objectives
+from studyhall.search.display.terminal import say
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 
 
@@ -96,17 +97,16 @@ class Trial:
 
     def summary(self) -> None:
         """Print hyperparameters and score."""
-        print(f"Trial {self.trial_id} summary")
-        print("Hyperparameters:")
+        say(f"Trial {self.trial_id} summary", "Hyperparameters:")
         self.display_hyperparameters()
         if self.score is not None:
-            print(f"Score: {self.score}")
+            say(f"Score: {self.score}")
         if self.message is not None:
-            print(self.message)
+            say(*self.message.splitlines())
 
     def display_hyperparameters(self) -> None:
         """Print each hyperparameter with its value."""
         if not self.hyperparameters.values:
-            print("default configuration")
+            say("default configuration")
         for name, value in self.hyperparameters.values.items():
-            print(f"{name}:", value)
+            say(f"{name}: {value}")

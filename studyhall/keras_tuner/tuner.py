@@ -18,6 +18,7 @@ from studyhall.keras_tuner.oracle import VALUES, Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.keras_tuner.tuner_events import TunerEvents
+from studyhall.search.display.terminal import say
 from studyhall.search.process.wire import LAUNCHED
 from studyhall.search.scripts import alone, answers, call, model_files, session, training_state
 from studyhall.search.scripts.call import Call
@@ -258,14 +259,12 @@ class Tuner(TunerEvents):
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Print the hyperparameters that are searched."""
-        print("Search space summary")
         space = self.oracle.get_space().space
-        print(f"Default search space size: {len(space)}")
+        say("Search space summary", f"Default search space size: {len(space)}")
         for each in space:
             config = each.get_config()
             name = config.pop("name")
-            print(f"{name} ({each.kind})")
-            print(config)
+            say(f"{name} ({each.kind})", str(config))
 
     # The answers
 
@@ -323,12 +322,10 @@ class Tuner(TunerEvents):
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best trials."""
-        print("Results summary")
-        print(f"Results in {self.project_dir}")
-        print(f"Showing {num_trials} best trials")
-        print(f"{self.oracle.objective}")
+        say("Results summary", f"Results in {self.project_dir}")
+        say(f"Showing {num_trials} best trials", f"{self.oracle.objective}")
         for trial in self.oracle.get_best_trials(num_trials):
-            print()
+            say("")
             trial.summary()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,27 @@ def most_common_format(texts: pd.Series[Any]) -> tuple[str, NDArray[np.bool_]]:
 
 def _fitting(texts: pd.Series[Any]) -> dict[str, int]:
     """Return how many of some texts are dates, by the format."""
-    return {each: int((~np.isnan(seconds(texts, each))).sum()) for each in FORMATS}
+    shapes = {_shape(text) for text in texts.str.strip()}
+    return {each: _count(texts, each) if _may_fit(each, shapes) else 0 for each in FORMATS}
+
+
+def _count(texts: pd.Series[Any], form: str) -> int:
+    return int((~np.isnan(seconds(texts, form))).sum())
+
+
+def _may_fit(form: str, shapes: set[str]) -> bool:
+    """Return False if no text of these shapes is a date of a format; trying takes a millisecond."""
+    like = _shape(re.sub("%[bBp]", "a", re.sub("%[a-zA-Z]", _sample, form.removesuffix("%z"))))
+    return any(shape.startswith(like) if form.endswith("%z") else shape == like for shape in shapes)
+
+
+def _sample(sign: re.Match[str]) -> str:
+    return sign[0] if sign[0] in ("%b", "%B", "%p") else "0"
+
+
+def _shape(text: str) -> str:
+    """Return a text with 0 for each run of digits, a for letters, and a space for spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text)))
 
 
 def seconds(texts: pd.Series[Any], form: str) -> Floats:
@@ -67,7 +88,8 @@ def of_times(times: pd.Series[Any]) -> Floats:
     import pandas as pd
 
     utc = pd.to_datetime(times, utc=True)
-    since = (utc - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    # In the unit of the times: in nanoseconds, the years before 1677 and after 2262 overflow.
+    since = (utc - pd.Timestamp(0, tz="UTC").as_unit(utc.dt.unit)).dt.total_seconds()
     return np.array(since, np.float64)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -94,7 +94,10 @@ def raw(column: Column, series: pd.Series[Any]) -> NDArray[Any]:
 
 
 def encoded(column: Column, values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return the numbers (N,) that models get of `raw` values: one array for each feature."""
+    """Return the numbers (N,) that models get of `raw` values: one array for each feature.
+
+    They are float64; 0 and 1 of categories and words float32.
+    """
     if column.kind == "category":
         return [*_one_hot(column, values)]
     if column.kind == "text":
@@ -124,14 +127,13 @@ def strange(series: pd.Series[Any], values: Floats) -> NDArray[np.bool_]:
 
 def words(series: pd.Series[Any]) -> NDArray[Any]:
     """Return texts (N,), without spaces at their ends."""
-    known = series.astype(object).where(series.notna(), NO_VALUE)
-    return np.asarray(known.astype(str).str.strip(), dtype=object)
+    return _by_value(series, _stripped)
 
 
 def measured(series: pd.Series[Any], form: str = "") -> Floats:
     """Return numbers (N,) as float64."""
     if is_text(series):
-        return numbers.parsed(series, form)
+        return _by_value(series, lambda texts: numbers.parsed(texts, form))
     return series.to_numpy(np.float64, na_value=np.nan)
 
 
@@ -139,8 +141,27 @@ def truths(series: pd.Series[Any]) -> Floats:
     """Return 1 for true, 0 for false, NaN for anything else: (N,)."""
     if not is_text(series):
         return series.to_numpy(np.float64, na_value=np.nan)
-    lower = series.astype(str).str.strip().str.lower()
+    return _by_value(series, _truths)
+
+
+def _truths(texts: pd.Series[Any]) -> Floats:
+    lower = texts.astype(str).str.strip().str.lower()
     return np.select([lower.isin(TRUE), lower.isin(FALSE)], [1.0, 0.0], np.nan)
+
+
+def _stripped(series: pd.Series[Any]) -> NDArray[Any]:
+    known = series.astype(object).where(series.notna(), NO_VALUE)
+    return np.asarray(known.astype(str).str.strip(), dtype=object)
+
+
+def _by_value(
+    series: pd.Series[Any], read: Callable[[pd.Series[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Read each different value once, as many columns have few; return what is read by row: (N,)."""
+    import pandas as pd
+
+    places, different = pd.factorize(series, use_na_sentinel=False)
+    return read(pd.Series(different, name=series.name))[places]
 
 
 def split_words(text: str) -> set[str]:
@@ -171,23 +192,30 @@ def values(column: pd.Series[Any]) -> NDArray[Any]:
 
 
 def _times(series: pd.Series[Any], form: str) -> Floats:
-    return dates.seconds(series.astype(str), form) if is_text(series) else dates.of_times(series)
+    if not is_text(series):
+        return dates.of_times(series)
+    return _by_value(series.astype(str), lambda texts: dates.seconds(texts, form))
 
 
 def _one_hot(column: Column, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    import pandas as pd
+
+    numbers_of = {value: number for number, value in enumerate(column.values)}
+    places, different = pd.factorize(values, use_na_sentinel=False)
+    found = np.array([numbers_of.get(value, -1) for value in different], np.int64)[places]
     if column.other:
-        yield (~np.isin(values, list(column.values))).astype(np.float64)
-    for each in column.values:
-        yield (values == each).astype(np.float64)
+        yield (found < 0).astype(np.float32)
+    for number in range(len(column.values)):
+        yield (found == number).astype(np.float32)
 
 
 def _multi_hot(column: Column, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
     found = [split_words(text) for text in values]
     if column.other:
         known = {*column.values}
-        yield np.array([not words <= known for words in found], np.float64)
+        yield np.array([not words <= known for words in found], np.float32)
     for each in column.values:
-        yield np.array([each in words for words in found], np.float64)
+        yield np.array([each in words for words in found], np.float32)
 
 
 def feature_names(columns: Sequence[Column]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studyhall.search.data.columns import dates, features, numbers
 from studyhall.spaces import spelling
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 200  # of a column; the rarest of more are one
 WORDS = 3.0  # mean number of words from which many different texts are texts
+EXPECTED = "numbers, text, dates or truth values"
 MOSTLY = 0.5  # share of numbers from which the rest of a column are typing mistakes
 
 
@@ -47,14 +49,15 @@ def of(series: pd.Series[Any]) -> Inferred:
         ColumnError: they can be read in two ways, are of no kind, or most but not all are numbers.
     """
     if not features.is_text(series):
-        return Inferred(_of_type(series))
-    some = series[~numbers.is_missing(series.astype(str))].astype(str)
+        return Inferred(of_type(series))
+    rows = series.astype(str)
+    some, counts = _different(rows)
     if some.empty:
         return Inferred("category")
     style = numbers.style(some)
     values = numbers.parsed(some, numbers.THOUSANDS if style == "either" else style)
-    share = float(np.mean(~np.isnan(values)))
-    if share == 1:
+    share = float(np.average(~np.isnan(values), weights=counts))
+    if not np.isnan(values).any():
         _check_units(series, some)
         return Inferred("number", _commas(series, some, style))
     if np.isfinite(features.truths(some)).all():
@@ -65,14 +68,28 @@ def of(series: pd.Series[Any]) -> Inferred:
         key = key_of(series)
         expected = f'a number, as in most rows, or [data.columns] {key} = "category" or "drop"'
         raise at(series, str(some[np.isnan(values)].iloc[0]), expected)
-    _check_dates(series, some)
-    return Inferred("text" if _are_texts(some) else "category")
+    _check_dates(series, some, counts)
+    return Inferred("text" if _are_texts(rows, len(some)) else "category")
 
 
-def _check_dates(series: pd.Series[Any], some: pd.Series[Any]) -> None:
+def _different(texts: pd.Series[Any]) -> tuple[pd.Series[Any], NDArray[np.int64]]:
+    """Return each different text, in the order in which they appear, and how often; none missing.
+
+    What a column holds is told by its different values, of which many columns have few.
+    """
+    import pandas as pd
+
+    places, found = pd.factorize(texts, use_na_sentinel=False)
+    different = pd.Series(found, name=texts.name)
+    known = ~numbers.is_missing(different)
+    counts = np.bincount(places, minlength=len(different))
+    return different[known].astype(str).reset_index(drop=True), counts[known]
+
+
+def _check_dates(series: pd.Series[Any], some: pd.Series[Any], counts: NDArray[np.int64]) -> None:
     """Refuse a column of which most values, but not all, are dates of one format."""
     form, fits = dates.most_common_format(some)
-    if form and fits.mean() > MOSTLY:
+    if form and np.average(fits, weights=counts) > MOSTLY:
         expected = f"a date like {form}, as in most rows, or [data.columns] {key_of(series)} ="
         raise at(series, str(some[~fits].iloc[0]), f'{expected} "category" or "drop"')
 
@@ -108,7 +125,12 @@ def key_of(series: pd.Series[Any]) -> str:
     return name if bare.isascii() and bare.isalnum() else spelling.as_toml(name)
 
 
-def _of_type(series: pd.Series[Any]) -> features.Kind:
+def of_type(series: pd.Series[Any]) -> features.Kind:
+    """Return the kind of a column that is no text, by the type of its values.
+
+    Raises:
+        ColumnError: it is of no kind, such as lists.
+    """
     from pandas.api import types
 
     if types.is_datetime64_any_dtype(series):
@@ -117,7 +139,21 @@ def _of_type(series: pd.Series[Any]) -> features.Kind:
         return "boolean"
     if types.is_numeric_dtype(series) and not types.is_complex_dtype(series):
         return "number"
-    raise ColumnError(str(series.dtype), "numbers, text, dates or truth values")
+    raise ColumnError(str(series.dtype), EXPECTED)
+
+
+def no_values(series: pd.Series[Any]) -> str:
+    """Return the type of a column of lists, structures or bytes; "" for any other column."""
+    kind = getattr(series.dtype, "pyarrow_dtype", None)
+    return "" if kind is None or not is_foreign(kind) else str(kind)
+
+
+def is_foreign(kind: Any) -> bool:
+    """Return True for a type of Arrow whose values are lists, structures or bytes."""
+    from pyarrow import types
+
+    bytes_of = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    return any(each(kind) for each in (types.is_nested, *bytes_of))
 
 
 def _commas(series: pd.Series[Any], some: pd.Series[Any], style: str) -> str:
@@ -150,6 +186,8 @@ def _check_units(series: pd.Series[Any], some: pd.Series[Any]) -> None:
         )
 
 
-def _are_texts(some: pd.Series[Any]) -> bool:
-    lengths = [len(text.split()) for text in some.iloc[:1000]]
-    return some.nunique() > MOST_CATEGORIES and float(np.mean(lengths)) >= WORDS
+def _are_texts(rows: pd.Series[Any], different: int) -> bool:
+    if different <= MOST_CATEGORIES:
+        return False
+    known = rows[~numbers.is_missing(rows)]
+    return float(np.mean([len(text.split()) for text in known.iloc[:1000]])) >= WORDS

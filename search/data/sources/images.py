@@ -71,6 +71,7 @@ class Seen:
         transparent, vanished, cut: as in `Picture`.
         digest: of its pixels.
         refused: the reason why it can't be read, or "".
+        size: as in `PictureError`.
     """
 
     path: Path
@@ -81,11 +82,13 @@ class Seen:
     cut: bool = False
     digest: bytes = b""
     refused: str = ""
+    size: str = ""
 
     @property
     def name(self) -> str:
         """The file's name in messages."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        name = f"{self.path.parent.name}/{self.path.name}"
+        return f"{name} ({self.size})" if self.size else name
 
 
 def _opened(files: Sequence[Path], style: Style) -> tuple[Samples, list[Seen]]:
@@ -102,7 +105,7 @@ def _opened(files: Sequence[Path], style: Style) -> tuple[Samples, list[Seen]]:
         try:
             found = picture.read(files[number], style)
         except PictureError as error:
-            return Seen(files[number], refused=str(error))
+            return Seen(files[number], refused=str(error), size=error.size)
         if found.pixels.shape == first.shape and found.pixels.dtype == first.dtype:
             target[number] = found.pixels
         deep = found.pixels.dtype != np.uint8
@@ -155,10 +158,11 @@ def _check(seen: Sequence[Seen], style: Style) -> None:
 
 
 def _refused(seen: Sequence[Seen]) -> Iterator[str]:
-    for reason, expected in picture.EXPECTED.items():
+    for reason in picture.EXPECTED:
         names = [each.name for each in seen if each.refused == reason]
         if names:
-            yield problem("source", f"{reason}: {shortened(names, NAMED)}", expected)
+            received = f"{reason}: {shortened(names, NAMED)}"
+            yield problem("source", received, picture.expected(reason))
 
 
 def _depths(seen: Sequence[Seen]) -> Iterator[str]:

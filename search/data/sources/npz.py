@@ -1,16 +1,17 @@
-"""Sources that are .npz files, with arrays under the usual names, such as x_train and y_train."""
+"""Files of NumPy: .npz with arrays under the usual names, such as x_train, and .npy with one."""
 
 from __future__ import annotations
 
+import math
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.lib import format as npy
 
-from studyhall.search.data import ordering
+from studyhall.search.data import memory_share, ordering
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.sources.part_names import PARTS
@@ -32,8 +33,8 @@ def read(path: Path, group: str | None = None, split_by: str | None = None) -> A
         split_by: name of the array with the date, say, of each sample, by which they are split.
 
     Raises:
-        DataError: the file has no such arrays, or ragged ones, is larger than the memory, or is
-            not an .npz file.
+        DataError: the file has no such arrays, or ragged ones, takes more memory than data may, or
+            is not an .npz file.
     """
     found = contents(path)
     apart = {"group": group, "split_by": split_by}
@@ -68,7 +69,8 @@ def contents(path: Path) -> dict[str, Array]:
     """Return all arrays of an .npz file by name, never unpickling anything.
 
     Raises:
-        DataError: it is no such file, has arrays of Python objects, or is larger than the memory.
+        DataError: it is no such file, has arrays of Python objects, or takes more memory than
+            data may.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -82,28 +84,51 @@ def contents(path: Path) -> dict[str, Array]:
         raise refusal("source", received, f"arrays {EXPECTED}, as numpy.savez writes") from error
 
 
-def _check(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse arrays of Python objects and such as are larger than the memory, unread.
+def single(path: Path) -> Array:
+    """Return the array of an .npy file, never unpickling anything.
 
     Raises:
+        DataError: it is no such file, has Python objects, or takes more memory than data may.
+    """
+    try:
+        with path.open("rb") as file:
+            memory_share.check(path.stat().st_size, path.name, "an array")
+            _check_array(file, path.stat().st_size, path)
+            file.seek(0)
+            return np.asarray(npy.read_array(file, allow_pickle=False))
+    except DataError:
+        raise
+    except Exception as error:
+        received = f"{path.name}, which is not an .npy file"
+        raise refusal("source", received, "an array, as numpy.save writes") from error
+
+
+def _check(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse arrays of Python objects, of one name, or that take too much memory, unread.
+
+    Raises:
+        DataError: there are such arrays.
         ValueError: a header does not fit what follows it.
     """
-    total = sum(each.file_size for each in archive.infolist())
-    if total > psutil.virtual_memory().available:
-        received = f"{path.name} with arrays of {total / 2**30:.1f} GiB"
-        raise refusal("source", received, "less than the memory that is free")
-    for each in archive.infolist():
+    inside = archive.infolist()
+    memory_share.check(sum(each.file_size for each in inside), path.name, "arrays")
+    names = Counter(each.filename.removesuffix(".npy") for each in inside)
+    if twice := [name for name, count in names.items() if count > 1]:
+        received = f"two arrays called {shortened(twice)} in {path.name}"
+        raise refusal("source", received, "a name of its own for each array")
+    for each in inside:
         with archive.open(each) as file:
-            shape, dtype = _header(file)
-            begin = file.tell()
-        if dtype.hasobject:
-            received = f"{path.name} with arrays of Python objects (ragged rows?)"
-            raise refusal("source", received, "arrays of numbers, rows of one length")
-        count = 1
-        for length in shape:  # as Python's integers, which do not overflow
-            count *= length
-        if count * dtype.itemsize != each.file_size - begin:
-            raise ValueError(f"{each.filename}: its size is not that of its header")
+            _check_array(file, each.file_size, path)
+
+
+def _check_array(file: Any, size: int, path: Path) -> None:
+    """Refuse an array of Python objects, and one whose header does not fit its size in bytes."""
+    shape, dtype = _header(file)
+    if dtype.hasobject:
+        received = f"{path.name} with arrays of Python objects (ragged rows?)"
+        raise refusal("source", received, "arrays of numbers, rows of one length")
+    if math.prod(shape) * dtype.itemsize != size - file.tell():  # integers that do not overflow
+        raise ValueError("its size is not that of its header")
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -6,6 +6,8 @@ Whatever can't be read rightly is refused by its name; nothing is cut without a 
 from __future__ import annotations
 
 import functools
+import threading
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,23 +16,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from studyhall.search.data import memory_share, rows_on_disk
+
 FORMATS = {"AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP"}
 EIGHT_BITS = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}  # Pillow's modes of 16-bit grey images
 DEEPEST = 2**16 - 1
 OPAQUE = 255
+# Bytes for each pixel that are held while a picture is decoded, turned, composed and resized.
+PIXEL_BYTES, FLAT_BYTES = 24, 15
+FLAT = {"1", "L", "RGB", "CMYK", "YCbCr"}  # modes for which it is FLAT_BYTES
+SMALL = 32 * 2**20  # bytes that each of a few threads may take at any time
 
 UNREADABLE = "unreadable images"
 ANIMATED = "images of several frames"
 STRANGE = "images of 32 bits per channel or of another colour space"
 HUGE = "images of too many pixels"
+LARGE = "images that take too much memory"
 EXPECTED = {
     UNREADABLE: "images that Pillow can read",
     ANIMATED: "one picture in each file",
     STRANGE: "8 or 16 bits per channel, grey, RGB or CMYK",
     HUGE: f"at most {Image.MAX_IMAGE_PIXELS or 0:,}",
+    LARGE: f"smaller ones, or {memory_share.STREAMS}",
 }
 
+_LARGE_ONES = threading.Lock()
 Pixels = NDArray[Any]  # (height, width, 1 or 3), uint8 or uint16
 Size = tuple[int, int]  # height, width in pixels
 
@@ -68,7 +79,21 @@ class Picture:
 
 
 class PictureError(ValueError):
-    """An error: the file is not read; the message is one of the keys of `EXPECTED`."""
+    """An error: the file is not read; the message is one of the keys of `EXPECTED`.
+
+    Attributes:
+        size: width and height in pixels, and memory, of a picture that takes too much; else "".
+    """
+
+    def __init__(self, reason: str, size: str = "") -> None:
+        super().__init__(reason)
+        self.size = size
+
+
+def expected(reason: str) -> str:
+    """Return what is expected instead of pictures that are refused for this reason."""
+    limit = f"{memory_share.largest()}, while one is decoded: " if reason == LARGE else ""
+    return limit + EXPECTED[reason]
 
 
 def read(path: Path, style: Style) -> Picture:
@@ -77,27 +102,37 @@ def read(path: Path, style: Style) -> Picture:
     Raises:
         PictureError: it is broken, or of a kind that is not read.
     """
-    image, cut = _decoded(path, style)
-    if image.mode in DEEP:
-        return Picture(_deep(image, style))
-    if image.has_transparency_data:
-        return _composed(image.convert("RGBA"), style, cut)
-    return Picture(_shaped(image.convert("L" if style.grey else "RGB"), style), cut=cut)
+    with ExitStack() as alone:
+        image, cut = _decoded(path, style, alone)
+        if image.mode in DEEP:
+            return Picture(_deep(image, style))
+        if image.has_transparency_data:
+            return _composed(image.convert("RGBA"), style, cut)
+        return Picture(_shaped(image.convert("L" if style.grey else "RGB"), style), cut=cut)
 
 
-def _decoded(path: Path, style: Style) -> tuple[Image.Image, bool]:
-    """Decode a file; return the upright image, and whether 16 bits per colour were cut to 8."""
+def _decoded(path: Path, style: Style, alone: ExitStack) -> tuple[Image.Image, bool]:
+    """Decode a file; return the upright image, and whether 16 bits per colour were cut to 8.
+
+    Args:
+        path: the file.
+        style: the form in which it is read.
+        alone: holds off other large pictures until it is closed.
+    """
     try:
         with Image.open(path, formats=_formats()) as image:
             _check(image)
             cut = image.mode not in DEEP and any(";16" in str(tile[3]) for tile in image.tile)
             if style.size is not None:  # decodes a large JPEG at a fraction of its size
                 image.draft(None, (2 * max(style.size), 2 * max(style.size)))
+            alone.enter_context(_turn(image))
             return ImageOps.exif_transpose(image), cut
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(HUGE) from error
+    except MemoryError as error:
+        raise PictureError(LARGE) from error
     except Exception as error:  # for broken files Pillow's decoders raise whatever they stumble on
         raise PictureError(UNREADABLE) from error
 
@@ -115,6 +150,22 @@ def _check(image: Image.Image) -> None:
         raise PictureError(ANIMATED)
     if image.mode not in EIGHT_BITS | DEEP:
         raise PictureError(STRANGE)
+
+
+def _turn(image: Image.Image) -> AbstractContextManager[Any]:
+    """Return a lock for a large picture, of which one is decoded at a time, not one per thread.
+
+    Raises:
+        PictureError: it takes more memory than data may.
+    """
+    flat = image.mode in FLAT and "transparency" not in image.info
+    size = image.width * image.height * (FLAT_BYTES if flat else PIXEL_BYTES)
+    if size <= SMALL:
+        return nullcontext()
+    if size > rows_on_disk.memory_limit():
+        amount = memory_share.amount(size)
+        raise PictureError(LARGE, f"{image.width:,}×{image.height:,} pixels, {amount}")
+    return _LARGE_ONES
 
 
 def _composed(image: Image.Image, style: Style, cut: bool) -> Picture:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
+import sys
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.sources import decoding
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 SEPARATORS = ",;\t|"
 LINES = 50  # that the separator is judged by
+LINE = re.compile(r"[^\n]*(?:\n|\Z)")
+SEPARATOR = re.compile(r'\s*sep=([^\w\s"]|[\t ])[^\n]*(?:\n|\Z)', re.IGNORECASE)
+ALONE = re.compile(r"\r(?!\n)")  # a line end of old Macs, after which pandas may lose a field
+CHUNK = 2**20  # bytes that are decompressed at a time
+VALUE_BYTES = 8  # of a number, and of the place of a text
+TABLE = "a table"
 
 
 def suffix(path: Path) -> str:
@@ -71,15 +79,13 @@ def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
     """Read a table of separated values."""
     import pandas as pd
 
-    text = _decoded(path)
-    start, separator = _beginning(text)
-    _refuse_twice(_header(text[start:], separator), path)
+    content, separator = _content(path)
     expected = "a header, and the same number of values in every row"
     try:
         with warnings.catch_warnings():  # pandas only warns of rows with too many values
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO(text[start:]),
+            table = pd.read_csv(
+                io.BytesIO(content),
                 sep=separator,
                 index_col=False,
                 keep_default_na=False,
@@ -96,13 +102,58 @@ def _separated(path: Path, as_text: Collection[str]) -> pd.DataFrame:
     except OverflowError as error:
         received = f"a whole number of more than 64 bits in {path.name}"
         raise refusal("source", received, "numbers below 2**53") from error
+    if short := _short_row(content, separator, table):
+        raise refusal("source", f"ragged rows in {path.name} ({short})", expected)
+    return table
 
 
-def _header(text: str, separator: str) -> list[str]:
-    """Return the names of columns as they stand in the file; nothing if it can't be read."""
+def _short_row(content: bytes, separator: str, table: pd.DataFrame) -> str:
+    """Describe the first row that ends too early, where pandas takes the rest for missing."""
+    width = len(table.columns)
+    if width < 2 or not table.iloc[:, -1].isna().any():
+        return ""
+    lines = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
+    rows = (row for row in _records(lines, separator) if len(row) > 1 or "".join(row).strip(" \t"))
+    short = ((number, row) for number, row in enumerate(rows) if len(row) < width)
+    number, row = next(short, (0, []))
+    return f"Expected {width} fields in row {number}, saw {len(row)}" if number else ""
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    """Yield the fields of each line, however long they are.
+
+    Raises:
+        csv.Error: a quote is not closed.
+    """
+    before = csv.field_size_limit(sys.maxsize)
     try:
-        rows = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
-        return next((row for row in rows if row), [])
+        yield from csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _content(path: Path) -> tuple[bytes, str]:
+    """Return the header and the rows of a file in UTF-8, and the separator.
+
+    Raises:
+        DataError: it is no text, has two columns of one name, or takes more memory than data may.
+    """
+    from studyhall.search.data import memory_share
+
+    text = ALONE.sub("\n", _decoded(path))
+    start, separator = _beginning(text)
+    _refuse_twice(_header(text, start, separator), path)
+    content = text[start:].encode()
+    values = content.count(separator.encode()) + content.count(b"\n")
+    memory_share.check(len(content) + VALUE_BYTES * values, path.name, TABLE)
+    return content, separator
+
+
+def _header(text: str, start: int, separator: str) -> list[str]:
+    """Return the names of columns as they stand in the file; nothing if it can't be read."""
+    lines = (found[0] for found in LINE.finditer(text, start))
+    try:
+        return next((row for row in _records(lines, separator) if row), [])
     except csv.Error:
         return []
 
@@ -117,9 +168,15 @@ def _decoded(path: Path) -> str:
 
 
 def _bytes(path: Path) -> bytes:
+    from studyhall.search.data import memory_share  # not for commands that only look for a file
+
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.name.lower().endswith(".gz") else content
+        if path.name.lower().endswith(".gz"):
+            with gzip.open(path) as file:
+                chunks = iter(partial(file.read, CHUNK), b"")
+                return b"".join(memory_share.counted(chunks, path.name, TABLE))
+        memory_share.check(path.stat().st_size, path.name, TABLE)
+        return path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         received = f"{path.name}, which can't be read ({error})"
         raise refusal("source", received, "a whole file") from error
@@ -131,12 +188,10 @@ def _beginning(text: str) -> tuple[int, str]:
     Excel writes `sep=;` before a header; comments stand there, too.
     """
     start = 0
-    while text.startswith("#", start) and "\n" in text[start:]:
-        start = text.index("\n", start) + 1
-    first = text[start : start + 8].strip().lower()
-    if first.startswith("sep=") and len(first) > 4:
-        mark = text.index("=", start) + 1
-        return text.find("\n", mark) + 1 or len(text), text[mark]
+    while text.startswith("#", start) and (end := text.find("\n", start)) >= 0:
+        start = end + 1
+    if said := SEPARATOR.match(text, start):
+        return said.end(), said[1]
     return start, _separator(text[start : start + 100_000].splitlines()[:LINES])
 
 
@@ -155,35 +210,18 @@ def _widths(lines: list[str], separator: str) -> list[int]:
         return []
 
 
-def _columnar(kind: str, path: Path, _: Collection[str]) -> pd.DataFrame:
-    """Read a file that has types of its own."""
-    import pandas as pd
-    import pyarrow
-
-    read: Callable[[Path], pd.DataFrame] = getattr(pd, f"read_{kind.lower()}")
-    try:
-        return read(path).reset_index(drop=True)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        received = f"{path.name}, which is not a {kind} file"
-        raise refusal("source", received, f"a table written by to_{kind.lower()}") from error
-
-
 def _excel(path: Path, as_text: Collection[str]) -> pd.DataFrame:
-    import pandas as pd
+    from studyhall.search.data.sources import workbooks
 
-    try:
-        kept: Any = dict.fromkeys(as_text, str)
-        with pd.ExcelFile(path) as book:
-            header = pd.read_excel(book, header=None, nrows=1)
-            table = pd.read_excel(book, keep_default_na=False, na_values=[""], dtype=kept)
-    except ImportError as error:
-        wanted = "a .csv file, or: pip install 'studyhall[excel]'"
-        raise refusal("source", f"{path.name}, for which openpyxl is missing", wanted) from error
-    except Exception as error:  # openpyxl raises anything for what is no workbook
-        received = f"{path.name}, which is not an Excel file ({type(error).__name__})"
-        raise refusal("source", received, "a workbook with a header in its first row") from error
-    _refuse_twice(header.iloc[0].dropna() if len(header) else (), path)
+    table, header = workbooks.read(path, as_text)
+    _refuse_twice(header, path)
     return table
+
+
+def _columnar(kind: str, path: Path, _: Collection[str]) -> pd.DataFrame:
+    from studyhall.search.data.sources import arrow_files
+
+    return arrow_files.read(kind, path)
 
 
 def _empty(path: Path) -> DataError:

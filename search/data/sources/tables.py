@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data import precision
 from studyhall.search.data.arrays import Arrays
-from studyhall.search.data.columns import features, fitting
+from studyhall.search.data.columns import features, fitting, kinds
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.search.data.row_places import Place
@@ -24,6 +24,7 @@ from studyhall.spaces import spelling
 if TYPE_CHECKING:
     import pandas as pd
 
+BLOCK_ROWS = 1024  # of features that are filled in at a time, as many as a processor's cache holds
 AS_TEXT = ("category", "text", "date", "decimal comma")  # kinds whose numbers may be no numbers
 
 
@@ -165,10 +166,12 @@ def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
         for column in listed
         for each in features.encoded(column, features.raw(column, rows[column.name]))
     ]
-    wide = any(precision.needs_float64(each) for each in numbers)
+    wide = any(precision.needs_float64(each) for each in numbers if each.dtype == np.float64)
     x = np.empty((len(rows), len(numbers)), np.float64 if wide else np.float32)
-    for number, each in enumerate(numbers):
-        x[:, number] = each
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        for number, each in enumerate(numbers):
+            x[block, number] = each[block]
     return x
 
 
@@ -190,8 +193,19 @@ def _has(rows: pd.DataFrame, place: Place, roles: Roles) -> None:
     elif not problems and {*rows.columns} <= roles.named:
         received = f"{place.name} with nothing but {shortened(rows.columns)}"
         problems.append(problem("source", received, "columns to learn from"))
+    problems = problems or [*_without_values(rows, place, roles)]
     if problems:
         raise DataError(problems)
+
+
+def _without_values(rows: pd.DataFrame, place: Place, roles: Roles) -> Iterable[str]:
+    """Yield a problem for each column of lists, structures or bytes that is not left out."""
+    for name in rows:
+        if roles.wanted.get(str(name)) != "drop" and (kind := kinds.no_values(rows[name])):
+            key = f'[data.columns] {kinds.key_of(rows[name])} = "drop"'
+            free = name not in (roles.target, roles.group, roles.split_by)
+            expected = f"{kinds.EXPECTED}{f', or {key}' if free else ''}"
+            yield problem("source", f"{kind} in {place.column(name)}", expected)
 
 
 def _missing(key: str, name: str | None, names: Iterable[str], place: Place) -> str:

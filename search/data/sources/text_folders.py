@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studyhall.search.data import memory_share
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, problem, shortened
 from studyhall.search.data.sources import class_folders, decoding
@@ -23,10 +24,12 @@ def read(folder: Path, folders: str = "auto") -> Arrays:
         folders: what its subfolders are: "classes", "parts" or "auto".
 
     Raises:
-        DataError: the folder's structure is not clear, or files can't be decoded.
+        DataError: the folder's structure is not clear, files can't be decoded, or take more
+            memory than data may.
     """
     found = class_folders.find(folder, folders, class_folders.TEXTS)
     listed = [path for part in found.files.values() for path, _ in part]
+    memory_share.check(sum(path.stat().st_size for path in listed), folder.name, "texts")
     texts, start, pairs = _decoded(listed, folder), 0, {}
     for name, part in found.files.items():
         stop = start + len(part)

@@ -1,18 +1,23 @@
 """Names that people have, through everything that shows names on a terminal: as they are."""
 
 import io
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studyhall.search.cli import check, deletion
+from studyhall.keras_tuner.trial import Trial
+from studyhall.search.cli import app, check, deletion
 from studyhall.search.display import live, score_tables, show, tables
-from studyhall.search.display.terminal import Literal, complain, remark, say
+from studyhall.search.display.terminal import Literal, complain, remark, say, write
 from studyhall.search.evaluation import no_result
 from studyhall.search.study_file import config_error
+from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
@@ -81,6 +86,8 @@ SHOWN: dict[str, Callable[[str], Any]] = {
     "trials": lambda n: show.trials_table([trial(n)], {}),
     "running": lambda n: show.running_table(status(n)),
     "the live table": lambda n: live.picture("study", status(n)),
+    "its title": lambda n: live.picture(n, status("worker")),
+    "its note": lambda n: live.picture("study", status("worker"), n),
     "the trash": lambda n: deletion.trash_table([Deleted(1, n, 0.0, n, 0, None)]),
     "scores": lambda n: tables.table(*score_tables.rows(scores(n))),
     "confusion": lambda n: tables.table(*score_tables.confusion_rows(scores(n))),
@@ -110,6 +117,76 @@ def test_lines_show_it_as_it_is(name: str) -> None:
         live.Lines(Literal(file=out)).say(f"<{name}>")
     line = visible(f"<{name}>")
     assert out.getvalue() == err.getvalue() == f"{line}\n{line}\n"
+
+
+class Terminal(io.StringIO):
+    """A stream that counts as a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@names
+def test_what_programs_read_is_exact_but_on_a_terminal(name: str) -> None:
+    text = f'class,"{name}"\n'
+    for file, expected in ((io.StringIO(), text), (Terminal(), visible(text, keep="\n\t"))):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdout", file)
+            write(text)
+        assert file.getvalue() == expected
+
+
+@names
+def test_summaries_of_keras_tuner(name: str) -> None:
+    made = Trial(HyperParameters(), "7", message=f"<{name}>")
+    made.hyperparameters.values[name] = name
+    with pytest.MonkeyPatch.context() as patch:
+        out = io.StringIO()
+        patch.setattr("sys.stdout", out)
+        made.summary()
+    shown = out.getvalue()
+    assert visible(shown, keep="\n\t") == shown and "Hyperparameters:" in shown
+
+
+EVIL = "\x1b[31m\x1b]0;title\x07\x9b2J\r\x08\u202eevil"
+BUILDER = f"""
+import keras
+
+def build(trial, input_shape, outputs):
+    if trial.number == 1:
+        raise RuntimeError({EVIL!r})
+    units = trial.suggest_int({"units" + EVIL!r}, 2, 5)
+    kind = trial.suggest_categorical("kind", [{EVIL!r}, {EVIL[::-1]!r}])
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(outputs, "softmax")])
+"""
+
+
+def test_no_command_lets_what_a_database_holds_rule_the_terminal(
+    studio: Any, monkeypatch: Any, capsys: Any
+) -> None:
+    study = studio.study(BUILDER, study={"trials": 3}, space={"width": None})
+    objective = studio.worker(study)
+    for _ in range(3):
+        objective.run(objective.context.store.claim())
+    with closing(sqlite3.connect(studio.folder / "studyhall.db")) as connection, connection:
+        connection.execute("update studies set study_name = ?", (EVIL,))
+    monkeypatch.chdir(studio.folder)
+    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
+    told = {}
+    for command in (
+        ["status"], ["status", EVIL], ["status", EVIL, "--json"], ["trials", EVIL],
+        ["trials", EVIL, "--json"], ["best", EVIL], ["doctor", EVIL], ["trials", EVIL + "?"],
+        ["stop", EVIL], ["watch", EVIL, "--" + EVIL], ["deleted"],
+    ):  # fmt: skip
+        monkeypatch.setattr("sys.argv", ["studyhall", *command])
+        with pytest.raises(SystemExit):
+            app.run()
+        said = capsys.readouterr()
+        shown = told[tuple(command)] = said.out + said.err
+        assert visible(shown, keep="\n\t") == shown, command
+    assert visible(EVIL) in told["trials", EVIL] and visible(EVIL) in told["status",]
+    assert json.loads(told["status", EVIL, "--json"])["study"] == EVIL
+    assert {*json.loads(told["trials", EVIL, "--json"])[0]["params"]} >= {"units" + EVIL, "kind"}
 
 
 def test_a_name_that_is_too_long_is_folded_not_cut() -> None:

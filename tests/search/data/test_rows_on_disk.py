@@ -60,13 +60,3 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
 def test_a_full_disk_is_said():
     with pytest.raises(DataError, match=r"samples of 9\d+\.\d GiB, for which .* has no room"):
         RowFile((10**12, 1000), np.uint8)
-
-
-def test_a_containers_limit_counts(tmp_path):
-    assert rows_on_disk._left_in_container(tmp_path) > 2**60
-    (tmp_path / "memory.stat").write_text("anon 1000\nfile 900000\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    assert rows_on_disk._left_in_container(tmp_path) > 2**60
-    (tmp_path / "memory.max").write_text("5000\n")
-    assert rows_on_disk._left_in_container(tmp_path) == 4000
-    assert rows_on_disk.memory_limit() > 0

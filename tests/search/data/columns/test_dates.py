@@ -68,3 +68,20 @@ def test_time_zones_are_heeded():
 def test_typed_times():
     times = pd.Series(pd.to_datetime(["1970-01-02", None]))
     assert np.array_equal(dates.of_times(times), [86400, np.nan], equal_nan=True)
+
+
+PIECES = st.sampled_from([*"0123456789-/.:, TZ", "2020", "12", "Mar", "March", "AM", "+0200", "\t"])
+
+
+@given(
+    st.lists(st.datetimes(), min_size=1, max_size=3),
+    st.sampled_from(dates.FORMATS),
+    st.lists(PIECES, max_size=2),
+    st.integers(0, 20),
+)
+@settings(max_examples=15, deadline=None)
+def test_formats_that_are_not_tried_fit_no_text(times, form, put_in, place):
+    written = [each.strftime(form.removesuffix("%z")) for each in times]
+    texts = pd.Series([each[:place] + "".join(put_in) + each[place:] for each in written])
+    for each, count in dates._fitting(texts).items():
+        assert count == dates._count(texts, each), each
