@@ -91,6 +91,14 @@ def swings(evidence: Evidence) -> float:
     return above(evidence.rises, 0.1, 0.2)
 
 
+def falls(evidence: Evidence) -> float:
+    """Return the degree to which the late fall is more than noise, which a few epochs don't show.
+
+    A curve that falls at every epoch does so whatever its bends look like.
+    """
+    return 1.0 if evidence.rises == 0 else above(share(evidence.fall, evidence.noise), 2, 4)
+
+
 def falling(evidence: Evidence) -> float:
     """Return the degree to which the validation loss would fall further, in as many epochs."""
     return min(_to_come(evidence, 0.04, 0.08), unsettled(evidence))
@@ -108,8 +116,7 @@ def settled(evidence: Evidence) -> float:
 
 
 def _to_come(evidence: Evidence, low: float, high: float) -> float:
-    further = above(share(evidence.to_come, lowest(evidence)), low, high)
-    return min(further, above(share(evidence.fall, evidence.noise), 1, 3))
+    return min(above(share(evidence.to_come, lowest(evidence)), low, high), falls(evidence))
 
 
 def poor(evidence: Evidence, standard: Standard) -> float:
@@ -122,8 +129,7 @@ def poor(evidence: Evidence, standard: Standard) -> float:
 
 def in_the_end(evidence: Evidence) -> float:
     """Return the level to which a validation loss that still falls would come in as many epochs."""
-    clear = evidence.fall > evidence.noise
-    return max(0.0, evidence.level - evidence.to_come) if clear else evidence.level
+    return max(0.0, evidence.level - falls(evidence) * evidence.to_come)
 
 
 def bias(evidence: Evidence, standard: Standard) -> float:

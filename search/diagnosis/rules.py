@@ -21,6 +21,7 @@ from studyhall.search.diagnosis.conditions import (
     below,
     bias,
     falling,
+    falls,
     guessed,
     left_behind,
     lowest,
@@ -110,8 +111,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         CUT_SHORT, "the validation loss still falls at the last epoch",
         lambda e, s: min(
-            above(share(e.fall, e.noise), 2, 4),
-            max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
+            falls(e), max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
         ), BOOK,
     ),
     Rule(
