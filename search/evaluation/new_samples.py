@@ -162,7 +162,7 @@ def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:
 
 
 def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
-    table = map(_column, _rows_of(card, path)["columns"])
+    table = map(features.from_dict, _rows_of(card, path)["columns"])
     as_text = {e.name for e in table if e.kind in tables.AS_TEXT or e.form or e.unit}
     frame, place = table_origins.read(origin, as_text)
     return _rows(frame, path, card, place)
@@ -171,7 +171,7 @@ def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
 def _rows(frame: pd.DataFrame, path: Path, card: Card, place: Place) -> NewSamples:
     """Return rows of a table."""
     about = _rows_of(card, path)
-    table = tuple(map(_column, about["columns"]))
+    table = tuple(map(features.from_dict, about["columns"]))
     missing = [each.name for each in table if each.name not in frame]
     if missing:
         expected = f"the columns {shortened(each.name for each in table)}"
@@ -204,10 +204,6 @@ def _windows(
     x = tables.matrix(frame, table)[found.rows]
     names = place.labels(found.targets.tolist())
     return NewSamples(names, x, None, table, (*remarks, *found.notes))
-
-
-def _column(about: Mapping[str, Any]) -> Column:
-    return features.from_dict({k: about[k] for k in Column.__dataclass_fields__})
 
 
 def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:

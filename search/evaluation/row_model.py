@@ -184,6 +184,8 @@ def _block(rows: Rows, start: int) -> dict[str, Any]:
 
 
 def _encoded(column: Column, values: Any) -> list[Any]:
+    if column.embedded:
+        return [keras.layers.StringLookup(vocabulary=[*column.values])(values)]
     if column.kind in ("category", "text"):
         return [_words(column, values)]
     return features.encoded_numbers(column, values, keras.ops)
