@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from studyhall.search.data import unicode_form
 from studyhall.search.data.columns import features, numbers
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
@@ -27,6 +28,7 @@ from studyhall.search.data.sources import (
 )
 from studyhall.search.data.sources.images import AS_THEY_ARE
 from studyhall.search.data.sources.picture import PictureError, Style
+from studyhall.search.data.sources.sql import Query
 from studyhall.search.data.sources.table_origins import Origin
 from studyhall.search.data.sources.windows import Series
 from studyhall.search.evaluation import new_texts
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Card = Mapping[str, Any]  # best.json
-Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | NDArray[Any] | list[str]"
+THE_QUERY = Path("the query")  # in messages
+Source: TypeAlias = "str | os.PathLike[str] | Query | pd.DataFrame | NDArray[Any] | list[str]"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
 
     Args:
         source: a table, a pattern of tables, an .npz or .npy file, or a folder of pictures or
-            texts; or a DataFrame, an array, or a list of texts.
+            texts; or a query, a DataFrame, an array, or a list of texts.
         card: the card of the exported model.
         style: the form in which pictures are read.
 
@@ -83,14 +86,17 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
 
 
 def _read(source: Source, card: Card, style: Style) -> NewSamples:
-    if not isinstance(source, str | os.PathLike | np.ndarray | list):
+    if not isinstance(source, str | os.PathLike | Query | np.ndarray | list):
         _refuse_twice(source, Path("the table"))
+        source = unicode_form.table(source)
     if card.get("texts") is not None:
         return _texts(source, card["texts"]["column"])
     if not all(isinstance(size, int) for size in card["input_shape"]):
         raise _refused(Path("predict"), "a model of several inputs", "one; call it in Python")
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
+    if isinstance(source, Query):
+        return _of_tables(source, THE_QUERY, card)
     if not isinstance(source, np.ndarray | list):
         return _rows(source, Path("the table"), card, Place("the table"))
     return _array(np.asarray(source), Path("the array"), card)
@@ -115,15 +121,21 @@ def _check_exists(path: Path) -> None:
 
 
 def _texts(source: Source, column: str | None) -> NewSamples:
+    if isinstance(source, Query):
+        return _texts_of_rows(source, THE_QUERY, column)
     if isinstance(source, str | os.PathLike) and table_patterns.is_pattern(str(source), Path()):
-        as_text = () if column is None else (column,)
-        frame, place = table_origins.read(table_patterns.matched(str(source), Path()), as_text)
-        found = new_texts.of_rows(frame, Path(source), column)
-        return NewSamples(place.labels(range(len(frame))), found.texts, remarks=found.remarks)
+        files = table_patterns.matched(str(source), Path())
+        return _texts_of_rows(files, Path(source), column)
     found = _new_texts(source, column)
     rows = [*range(1, len(found.texts) + 1)]
     names = {"file": [*found.files]} if found.files else {"row": rows}
     return NewSamples(names, found.texts, remarks=found.remarks)
+
+
+def _texts_of_rows(origin: Origin, path: Path, column: str | None) -> NewSamples:
+    frame, place = table_origins.read(origin, () if column is None else (column,))
+    found = new_texts.of_rows(frame, path, column)
+    return NewSamples(place.labels(range(len(frame))), found.texts, remarks=found.remarks)
 
 
 def _new_texts(source: Source, column: str | None) -> NewTexts:
@@ -245,7 +257,7 @@ def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:
         new = ~np.isin(values, list(column.values))
         if not new.any() or column.other:
             return []
-        seen = shortened(sorted({*values[new]}), 3)
+        seen = shortened((each or "(no value)" for each in sorted({*values[new]})), 3)
         rows = spelling.counted(int(new.sum()), "row")
         return [f"column {column.name}: {rows} with values not seen in training: {seen}"]
     if column.kind == "text" or column.gaps:

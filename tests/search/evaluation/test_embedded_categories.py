@@ -89,7 +89,7 @@ def test_the_card_lists_them(finished):
     _, _, card = finished
     assert card["proof"]["proven"] and card["rows"]["difference"] < 1e-5
     (code,) = [each for each in card["rows"]["columns"] if each["name"] == "code"]
-    assert code["embedded"] and code["takes"] == 'text; "" where it is missing'
+    assert code["embedded"] and code["takes"] == 'text in Unicode NFC; "" where it is missing'
     assert len(code["values"]) > 1000 and card["rows"]["samples"] == ROWS // 5
 
 
