@@ -9,11 +9,10 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # commands that only ask about a study need neither
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Value = TypeVar("Value")
 
@@ -27,6 +26,8 @@ def composed(value: Value) -> Value:
 
 def array(texts: NDArray[Any]) -> NDArray[np.str_]:
     """Return an array of strings in NFC, of the same shape."""
+    import numpy as np
+
     return np.array([composed(str(each)) for each in texts.flat], str).reshape(texts.shape)
 
 
