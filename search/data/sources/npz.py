@@ -1,4 +1,7 @@
-"""Sources that are .npz files, with arrays under the usual names, such as x_train and y_train."""
+"""Sources that are .npz files, with arrays under the usual names, such as x_train and y_train.
+
+Several inputs or targets have names such as `x["age"]` and `y[0]`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import psutil
 from numpy.lib import format as npy
 
-from studyhall.search.data import ordering
+from studyhall.search.data import ordering, trees
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.sources.part_names import PARTS
@@ -115,7 +118,10 @@ def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _parts(found: dict[str, Array], path: Path) -> dict[str, Pair]:
-    roles = {_role(name): array for name, array in found.items()}
+    try:
+        roles = {_role(name): array for name, array in trees.restored(found).items()}
+    except ValueError:
+        raise refusal("source", f"{path.name} with {shortened(sorted(found))}", EXPECTED) from None
     parts = {
         part: (roles[part, "x"], roles[part, "y"])
         for part in ("all", "train", "validation", "test")
