@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data import unicode_form
-from studyhall.search.data.columns import features, numbers
+from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.row_places import Place
@@ -31,9 +31,8 @@ from studyhall.search.data.sources.picture import PictureError, Style
 from studyhall.search.data.sources.sql import Query
 from studyhall.search.data.sources.table_origins import Origin
 from studyhall.search.data.sources.windows import Series
-from studyhall.search.evaluation import new_texts
+from studyhall.search.evaluation import new_columns, new_texts
 from studyhall.search.evaluation.new_texts import NewTexts
-from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,9 +187,9 @@ def _rows(frame: pd.DataFrame, path: Path, card: Card, place: Place) -> NewSampl
     if missing:
         expected = f"the columns {shortened(each.name for each in table)}"
         raise _refused(path, f"no column {shortened(missing)}", expected)
-    if problems := [text for each in table for text in _strange(frame, each, path, place)]:
+    if problems := [e for each in table for e in new_columns.problems(frame, each, path, place)]:
         raise DataError(problems)
-    remarks = tuple(text for each in table for text in _unknown(frame, each))
+    remarks = tuple(text for each in table for text in new_columns.remarks(frame, each))
     if "series" in about:
         return _windows(path, frame, table, Series(**about["series"]), remarks, place)
     names = place.labels(range(len(frame)))
@@ -216,56 +215,6 @@ def _windows(
     x = tables.matrix(frame, table)[found.rows]
     names = place.labels(found.targets.tolist())
     return NewSamples(names, x, None, table, (*remarks, *found.notes))
-
-
-def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
-    """Return a problem if values are neither missing nor of the column's kind."""
-    if column.kind in ("category", "text"):
-        return []
-    series = frame[column.name]
-    bad = features.strange(series, features.raw(column, series))
-    if not bad.any():
-        return _other_unit(frame, column, path, place)
-    row = int(np.flatnonzero(bad)[0])
-    more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-    where = f"{place.column(column.name, row)}{more}"
-    form = f" ({column.form})" if column.form else ""
-    return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
-
-
-def _other_unit(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
-    """Return a problem if numbers have another unit than the training's: 0.43 for 43 %."""
-    series = frame[column.name]
-    if column.kind != "number" or not features.is_text(series):
-        return []
-    known = ~numbers.is_missing(series.astype(str))
-    units = numbers.units(series.astype(str)[known])
-    other = units != column.unit if column.unit == "%" else ~units.isin(["", column.unit])
-    if not other.any():
-        return []
-    row = int(np.flatnonzero(known)[np.flatnonzero(other)[0]])
-    unit = f"in {column.unit}" if column.unit else "without a unit"
-    where = place.column(column.name, row)
-    return [f"{path}: received {series.iloc[row]} in {where}, expected a number {unit}"]
-
-
-def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:
-    """Return a remark on values that training has not seen."""
-    series = frame[column.name]
-    if column.kind == "category":
-        values = features.words(series)
-        new = ~np.isin(values, list(column.values))
-        if not new.any() or column.other:
-            return []
-        seen = shortened((each or "(no value)" for each in sorted({*values[new]})), 3)
-        rows = spelling.counted(int(new.sum()), "row")
-        return [f"column {column.name}: {rows} with values not seen in training: {seen}"]
-    if column.kind == "text" or column.gaps:
-        return []
-    missing = np.isnan(features.raw(column, series))
-    rows = spelling.counted(int(missing.sum()), "row")
-    said = f"column {column.name}: no value in {rows}, as in none of training: the mean"
-    return [said] if missing.any() else []
 
 
 def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:

@@ -92,6 +92,23 @@ def test_a_vector_is_learned_for_each_number_of_an_embedded_category(family, sha
     assert np.allclose(inside[..., -architecture.EMBEDDING :], found)
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_numbers_of_values_are_exact_in_any_precision(precision):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = architecture.build("mlp", {}, (2,), 1, "regression", embedded={0: 100_001})
+    finally:
+        keras.config.set_dtype_policy(before)
+    vectors = model.get_layer("embedding_1")
+    marked = np.random.default_rng(0).integers(2048, 100_000, 9)
+    vectors.embeddings.assign(np.isin(np.arange(100_001), marked)[:, None] * np.ones(8))
+    numbers = np.concatenate([marked, [each for each in marked + 1 if each not in marked]])
+    x = np.stack([numbers, np.zeros(len(numbers))], axis=1).astype(np.float32)
+    found = np.asarray(keras.Model(model.input, vectors.output)(x), np.float32)[:, 0]
+    assert found.tolist() == np.isin(numbers, marked).tolist()
+
+
 def test_batch_norm_comes_before_the_activation_and_dropout_after_it():
     model = build(depth=1, batch_norm=True, dropout=0.5)
     assert names(model) == ["input", "dense_1", "batch_norm_1", "relu_1", "dropout_1", "output"]
