@@ -8,6 +8,7 @@ studyhall.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,9 @@ from studyhall.spaces.failures import ArchitectureError
 from studyhall.spaces.hidden_layers import Tensor, Values, dropped, hidden, integer, of_layer
 from studyhall.spaces.regularization import augmentation
 
-__all__ = ["ArchitectureError", "build"]
+__all__ = ["EMBEDDING", "ArchitectureError", "build"]
+
+EMBEDDING = 8  # numbers that stand for a value of a category of many values
 
 
 def build(
@@ -32,6 +35,7 @@ def build(
     task: str,
     units: tuple[Any, Any] | None = None,
     pretrained: backbone.Weights | None = None,
+    embedded: Mapping[int, int] | None = None,
 ) -> keras.Model:
     """Build the uncompiled model of a trial.
 
@@ -47,13 +51,15 @@ def build(
         units: Mean and deviation of each target, (outputs,), of a regression: the network computes
             in these units, and a layer at its end returns numbers like the targets.
         pretrained: weights of the backbone of a family ``keras:…``.
+        embedded: the features that number the values of a category, from 0: how many numbers there
+            are, by the feature's place. ``mlp`` and ``sequence`` learn a vector for each.
 
     Raises:
         ArchitectureError: If no model can be built from these values for samples of this shape.
     """
     try:
         known = {**hyperparameters.defaults(family), **values}
-        model = _built(family, known, input_shape, outputs, task, pretrained)
+        model = _built(family, known, input_shape, outputs, task, pretrained, embedded or {})
         return model if units is None else _in_units(model, *units)
     except RecursionError as error:
         raise ArchitectureError(f"{_layers(values)}: more layers than Keras can connect") from error
@@ -72,9 +78,10 @@ def _built(
     outputs: int,
     task: str,
     pretrained: backbone.Weights | None,
+    embedded: Mapping[int, int],
 ) -> keras.Model:
     inputs = text.inputs(values) if family == "text" else layers.Input(input_shape, name="input")
-    tensor = _augmented(values, inputs, input_shape)
+    tensor = _embedded(_augmented(values, inputs, input_shape), embedded)
     if applications.is_named(family):
         tensor = backbone.read(applications.read(family), values, tensor, pretrained)
     else:
@@ -106,6 +113,22 @@ def _augmented(values: Values, inputs: Tensor, input_shape: tuple[int, ...]) -> 
         # Keras' augmentation layers are active by default; `fit` passes training=True itself.
         tensor = step(tensor, training=False)
     return tensor
+
+
+def _embedded(tensor: Tensor, embedded: Mapping[int, int]) -> Tensor:
+    """Replace numbers of values by learned vectors, (…, features) as before.
+
+    They begin as zeros, so that a value without a training sample adds nothing.
+    """
+    if not embedded:
+        return tensor
+    rest = [place for place in range(tensor.shape[-1]) if place not in embedded]
+    parts = [keras.ops.take(tensor, rest, axis=-1)] if rest else []
+    for place, count in embedded.items():
+        numbers = keras.ops.cast(tensor[..., place], "int32")
+        vectors = layers.Embedding(count, EMBEDDING, "zeros", name=f"embedding_{place + 1}")
+        parts.append(vectors(numbers))
+    return layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
 
 
 def _mlp(values: Values, tensor: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The recipes are the documents' systems, and the benchmark that runs them tells what it did."""
 
+import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -92,3 +94,46 @@ def test_the_churn_table_is_read_as_its_recipe_needs(tmp_path):
     }  # fmt: skip
     assert (found.classes, len(found.train)) == (("left", "stayed"), 1800)
     assert any("customer: left out" in note for note in found.notes)
+
+
+def test_reviews_are_read_as_their_recipe_needs(tmp_path):
+    from recipes.reviews import accuracy, reviews
+    from studyhall.search.data import loading
+
+    table = reviews()
+    assert accuracy(table, 1) + 0.1 < accuracy(table, 2) < 0.96  # the order of words matters
+    table.to_csv(tmp_path / "reviews.csv", index=False)
+    file = config.load(ROOT / "recipes" / "reviews.toml")
+    found = loading.of_file(file, tmp_path, seed=0)
+    assert (found.classes, len(found.train)) == (("bad", "good"), 3000)
+    assert len(found.split.vocabulary.words) < file.space["vocabulary"]
+    assert found.split.pool.tokens.lengths.max() <= file.space["length"]
+
+
+def test_bicycles_are_read_as_their_recipe_needs(tmp_path):
+    import numpy as np
+
+    from recipes.bicycles import DAYS, bicycles
+    from studyhall.search.data import loading
+
+    table, mean = bicycles()
+    assert len(table) > 24 * DAYS and np.std(table["hires"] - mean) < 0.2 * np.std(mean)
+    table[: 24 * DAYS].to_csv(tmp_path / "bicycles.csv", index=False)
+    file = config.load(ROOT / "recipes" / "bicycles.toml")
+    found = loading.of_file(file, tmp_path, seed=0)
+    assert found.input_shape == (24, 5) and found.task == "regression"
+    assert {column.name: column.kind for column in found.table} == {
+        "hour": "number", "free day": "boolean", "degrees": "number", "rain": "number",
+        "hires": "number",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["churn", pytest.param("reviews", marks=pytest.mark.slow), "bicycles"]
+)
+def test_tables_are_those_that_the_generator_writes(name, tmp_path):
+    """The tables that stand beside the recipes, to the byte."""
+    shutil.copy(ROOT / "recipes" / f"{name}.py", tmp_path)
+    runpy.run_path(str(tmp_path / f"{name}.py"), run_name="__main__")
+    for path in tmp_path.glob("*.csv"):
+        assert path.read_bytes() == (ROOT / "recipes" / path.name).read_bytes(), path.name

@@ -63,7 +63,11 @@ class Actions(InDatabase):
             return stopping.stop_study(db, study, wait, go_on) == 0
 
     def predict(
-        self, data: str | PathLike[str] | pd.DataFrame | NDArray[Any], *, trial: int | None = None
+        self,
+        data: str | PathLike[str] | pd.DataFrame | NDArray[Any],
+        *,
+        query: str | None = None,
+        trial: int | None = None,
     ) -> pd.DataFrame:
         """Predict new data by the proven model: class names and probabilities, or values.
 
@@ -71,7 +75,8 @@ class Actions(InDatabase):
 
         Args:
             data: a DataFrame with the columns of the table, an array of samples, or the path of a
-                table, an .npz or .npy file, or a folder of pictures.
+                table, an .npz or .npy file, or a folder of pictures; or the URL of a database.
+            query: what to read from the database: a select with an `order by`.
             trial: use this trial instead of the best.
 
         Returns:
@@ -80,11 +85,11 @@ class Actions(InDatabase):
         Raises:
             ConfigError: there is no proven model, or the data are not what it takes.
         """
-        from studyhall.search.evaluation import prediction
+        from studyhall.search.evaluation import new_query, prediction
 
         with self._opened() as (db, study):
             try:
-                told, remarks = prediction.of(db, study, data, trial)
+                told, remarks = prediction.of(db, study, new_query.of(data, query), trial)
             except DataError as error:
                 raise ConfigError(error.problems) from None
         for line in remarks:

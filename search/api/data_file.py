@@ -27,7 +27,7 @@ LOCAL = "studyhall-artifacts"  # where the artifacts are in a bucket
 PARTS = {1: ("",), 2: ("_train", "_test"), 3: ("_train", "_val", "_test")}
 EXPECTED = (
     "(x, y), ((x, y), (x_test, y_test)), or three such pairs for training, validation and test, "
-    "of arrays; a DataFrame with target=; or a source as in [data]"
+    "of arrays, or dicts or lists of these; a DataFrame with target=; or a source as in [data]"
 )
 
 
@@ -114,11 +114,17 @@ def _arrays(data: Any, study: str) -> dict[str, NDArray[Any]]:
         raise _refusal(study, f"a value of type {type(data).__name__}")
     if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
         raise _refusal(study, f"a {type(data).__name__} of {len(data)}")
-    return {
-        f"{name}{part}": _array(values, study)
-        for part, pair in zip(PARTS[len(pairs)], pairs, strict=True)
-        for name, values in zip("xy", pair, strict=True)
-    }
+    from studyhall.search.data import trees
+
+    try:
+        return {
+            name: _array(array, study)
+            for part, pair in zip(PARTS[len(pairs)], pairs, strict=True)
+            for kind, values in zip("xy", trees.pair(*pair), strict=True)
+            for name, array in trees.flattened(f"{kind}{part}", values).items()
+        }
+    except TypeError as error:
+        raise _refusal(study, str(error)) from None
 
 
 def _pairs(data: tuple[Any, ...] | list[Any]) -> list[Any]:

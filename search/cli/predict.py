@@ -21,13 +21,17 @@ from studyhall.storage.database.urls import default_url
 def predict(
     name: Name,
     file: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="FILE",
-            help="A table, several by a pattern, an .npz or .npy file, or a folder of pictures or "
-            "texts.",
+            help="A table, several by a pattern, an .npz or .npy file, a folder of pictures or "
+            "texts, or the URL of a database.",
         ),
     ],
+    query: Annotated[
+        str | None,
+        typer.Option(metavar="SELECT", help="What to read from a database, with an order by."),
+    ] = None,
     storage: Storage = None,
     output: Annotated[
         Path | None,
@@ -42,9 +46,9 @@ def predict(
         study = find_described(db, name, "predict")
         chosen_backend.of_study(study)
         quiet.import_keras()
-        from studyhall.search.evaluation import prediction
+        from studyhall.search.evaluation import new_query, prediction
 
-        told, remarks = prediction.of(db, study, file, trial)
+        told, remarks = prediction.of(db, study, new_query.of(file, query), trial)
     for line in remarks:
         remark(line)
     if output is None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from studyhall.search.data import precision, texts, trees
+from studyhall.search.data import precision, texts, trees, unicode_form
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.row_places import Place
@@ -247,6 +247,8 @@ def _targets(y: Any, source: str) -> Any:
     array = _array(y, source, "y")
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
         array = array.astype(str)
+    if array.dtype.kind == "U":
+        array = unicode_form.array(array)
     if array.dtype.kind not in "biufU":
         received = f"y of type {array.dtype} and shape {array.shape} in {source}"
         raise refusal("source", received, "class names, class numbers or values, one per sample")

@@ -12,6 +12,7 @@ from scipy import sparse
 from studyhall.search.data import arrays as samples
 from studyhall.search.data import fingerprint, splits, stream_parts, targets, texts, units
 from studyhall.search.data.arrays import Arrays
+from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.parts import Fold, Part, joined
@@ -73,6 +74,11 @@ class Data:
     given: targets.Given = targets.AS_CODED
     units: Units | None = None
     streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def embedded(self) -> dict[int, int]:
+        """The categories of many values: their places among the features, and their sizes."""
+        return features.embedded(self.table)
 
     @property
     def train(self) -> Any:

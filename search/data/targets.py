@@ -17,6 +17,7 @@ OWN_MODEL = '[model] family = "my_model.py:build"'
 LOST = 0.01  # largest acceptable rounding error of float32, as a share of the targets' deviation
 LARGEST = 1e15  # deviation of targets, whose squares float32 must hold; and its inverse
 FEW = 20  # up to this many different whole numbers are classes, whatever their values
+MOSTLY = 0.5  # share of numbers from which the rest are mistakes, as in tables
 PER_CLASS = 10  # more are classes only if they are 0, 1, 2 … with this many samples each
 
 
@@ -126,6 +127,8 @@ def coding(
     if y.ndim > 2:
         _many_axes(y, task, key, own_model=own_model)
         task = "regression"
+    if task == "auto" and key == "source":  # a table's column has been read by its kind
+        _refuse_numbers_as_text(y, key)
     kind = _kind(y) if task == "auto" else task
     if kind == "regression":
         return _regression(y, key)
@@ -173,6 +176,26 @@ def _kind(y: Targets) -> str:
     if y.dtype.kind in "Ub" or _zeros_and_ones(y):
         return "classification"
     return "classification" if _few(y) else "regression"
+
+
+def _refuse_numbers_as_text(y: Targets, key: str) -> None:
+    """Refuse text that is measured numbers, or numbers but for some words: classes by mistake."""
+    if y.dtype.kind != "U":
+        return
+    numbers = np.array([_number(text) for text in y.flat])
+    known = np.isfinite(numbers)
+    if known.all() and _kind(numbers.reshape(y.shape)) == "regression":
+        received = f'numbers as text, such as "{y.flat[0]}"'
+        raise refusal(key, received, 'numbers, or task = "classification"')
+    if MOSTLY < known.mean() < 1:
+        raise refusal(key, f"{_text_in(y)} among numbers", 'numbers, or task = "classification"')
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def notes(y: Targets, task: str) -> list[str]:
@@ -262,9 +285,7 @@ def _check_precision(y: Targets, key: str) -> None:
 def _text_in(y: Targets) -> str:
     """Return the first target that is no number, with its sample; or that numbers are text."""
     for number, text in enumerate(map(str, y.flat)):
-        try:
-            float(text)
-        except ValueError:
+        if not np.isfinite(_number(text)):
             return f'"{text}" in sample {number * len(y) // y.size + 1}'
     return f'numbers as text, such as "{y.flat[0]}"'
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studyhall.search.data import unicode_form
 from studyhall.search.data.errors import refusal
 from studyhall.search.data.words import Tokens, Vocabulary
 from studyhall.spaces import spelling
@@ -58,6 +59,7 @@ def _text(value: Any, row: int, source: str) -> str:
     except UnicodeError:
         received = f"a text with broken characters in {source} at x[{row}]"
         raise refusal("source", received, "texts in Unicode; bytes in UTF-8") from None
+    text = unicode_form.composed(text)
     if "\0" in text:  # NumPy, and so Keras' vocabulary, cuts words at their end
         received = f"a text with a NUL character in {source} at x[{row}]"
         raise refusal("source", received, "texts without it")

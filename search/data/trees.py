@@ -5,6 +5,7 @@ A tree is used like one array (N, …): it has a length, and indexing takes the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,90 @@ class Tree:
         """Return paths, shapes and types of the leaves, for messages and `check`."""
         each = (f"{path} {leaf.shape[1:]} {leaf.dtype}" for path, leaf in leaves(self.nested))
         return ", ".join(each)
+
+
+def pair(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return samples and targets, each as a tree if it is nested.
+
+    A list of arrays is a tree if each has as many rows as there are samples; else they are rows.
+    """
+    targets = of(y, count(x))
+    return of(x, len(targets) if hasattr(targets, "__len__") else None), targets
+
+
+def of(found: Any, rows: int | None = None) -> Any:
+    """Return a dict or list of arrays as a tree, anything else as it is; see `is_nested`."""
+    return Tree(found) if is_nested(found, rows) else found
+
+
+def count(x: Any) -> int | None:
+    """Return the number of samples if x is an array, or several inputs."""
+    first = next((leaf for _, leaf in leaves(x)), None) if is_nested(x) else x
+    shape = getattr(first, "shape", ())
+    return int(shape[0]) if shape else None
+
+
+def flattened(name: str, found: Any) -> dict[str, Any]:
+    """Return the leaves of a tree by names such as `x["age"]` and `x[0]`; else x itself.
+
+    Raises:
+        TypeError: a key of a dict is no text.
+    """
+    if not isinstance(found, Tree):
+        return {name: found}
+    return dict(_named(name, found.nested))
+
+
+def _named(name: str, nested: Nested) -> Iterator[tuple[str, Any]]:
+    if not isinstance(nested, Mapping | list | tuple):
+        yield name, nested
+        return
+    inside = nested.items() if isinstance(nested, Mapping) else enumerate(nested)
+    for key, each in inside:
+        if isinstance(nested, Mapping) and not isinstance(key, str):
+            raise TypeError(f"a dict with the key {key!r}")
+        yield from _named(f"{name}{json.dumps([key], ensure_ascii=False)}", each)
+
+
+def restored(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `flattened` took apart, by the names before the first bracket.
+
+    Raises:
+        ValueError: a name is not of this form, or stands for an array and for a tree.
+    """
+    found: dict[Any, Any] = {}
+    for name, array in named.items():
+        place, (last, *keys) = found, _keys(name)
+        for key in keys:
+            place = place.setdefault(last, {})
+            if not isinstance(place, dict):
+                raise ValueError(name)
+            last = key
+        if last in place:
+            raise ValueError(name)
+        place[last] = array
+    return {name: Tree(_listed(e)) if isinstance(e, dict) else e for name, e in found.items()}
+
+
+def _keys(name: str) -> list[str | int]:
+    """Return the parts of `x[0]["age"]`: x, 0 and age."""
+    base, bracket, _ = name.partition("[")
+    keys: list[str | int] = [base]
+    at, decoder = len(base), json.JSONDecoder()
+    while bracket and at < len(name):
+        (key,), at = decoder.raw_decode(name, at)
+        keys.append(key)
+    return keys
+
+
+def _listed(nested: Nested) -> Nested:
+    """Return dicts whose keys are numbers as lists."""
+    if not isinstance(nested, dict):
+        return nested
+    each = {key: _listed(one) for key, one in nested.items()}
+    if all(isinstance(key, int) for key in each):
+        return [each[key] for key in sorted(each)]
+    return each
 
 
 def joined(one: Any, other: Any) -> Any:

@@ -7,7 +7,7 @@ They learn from the same samples, in the form in which networks get them: normal
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def fitted(name: str, data: Data, fold: Fold, setting: Setting) -> Predict:
         A function of raw samples (N, …): (N, outputs) probabilities, or numbers in the user's unit.
     """
     train = fold.train
-    x = None if name == GUESS else _rows(fold, train.x)
+    x = None if name == GUESS else _rows(name, data, fold, train.x)
     if data.task in (BINARY, MULTICLASS):
         found = _of_classes(name, x, train.y, len(data.classes), setting)
         parts = [found if data.task == MULTICLASS else lambda x: found(x)[:, 1:]]
@@ -99,16 +99,40 @@ def fitted(name: str, data: Data, fold: Fold, setting: Setting) -> Predict:
         parts = [_of_numbers(name, x, column, setting) for column in columns]
 
     def predict(samples: Any) -> Floats:
-        rows = np.zeros((samples.shape[0], 0)) if name == GUESS else _rows(fold, samples)
+        rows = _rows(name, data, fold, samples)
         return np.concatenate([part(rows) for part in parts], axis=1)
 
     return predict
 
 
-def _rows(fold: Fold, x: Any) -> Any:
-    """Return samples (N, features) as a network gets them; windows in one row."""
+def _rows(name: str, data: Data, fold: Fold, x: Any) -> Any:
+    """Return samples (N, features) as a network gets them; windows in one row.
+
+    Linear models get a 0 or 1 for each value of a category that networks have a vector for; trees
+    split its numbers.
+    """
+    if name == GUESS:
+        return np.zeros((x.shape[0], 0))
     prepared = fold.preparation.apply(x)
+    if sparse.issparse(prepared):
+        return prepared
+    if name == LINEAR and data.embedded:
+        prepared = _one_hot(prepared, data.embedded)
     return prepared if sparse.issparse(prepared) else prepared.reshape(len(prepared), -1)
+
+
+def _one_hot(x: NDArray[Any], embedded: Mapping[int, int]) -> Any:
+    """Return samples (N, features) or (N, steps, features) as sparse rows."""
+    features = x.reshape(len(x), -1)
+    counts = [embedded.get(at % x.shape[-1], 0) for at in range(features.shape[1])]
+    known = [at for at, count in enumerate(counts) if not count]
+    parts = [sparse.csr_matrix(features[:, known])]
+    rows, ones = np.arange(len(x) + 1), np.ones(len(x), features.dtype)
+    for at, count in enumerate(counts):
+        if count:
+            numbers = features[:, at].astype(np.int64)
+            parts.append(sparse.csr_matrix((ones, numbers, rows), (len(x), count)))
+    return sparse.hstack(parts, format="csr")
 
 
 def _of_label(name: str, x: Any, y: NDArray[Any], setting: Setting) -> Predict:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data.columns import features, kinds, numbers
+from studyhall.search.data import unicode_form
+from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, shortened
 from studyhall.search.data.row_places import Place
@@ -27,17 +28,18 @@ from studyhall.search.data.sources import (
 )
 from studyhall.search.data.sources.images import AS_THEY_ARE
 from studyhall.search.data.sources.picture import PictureError, Style
+from studyhall.search.data.sources.sql import Query
 from studyhall.search.data.sources.table_origins import Origin
 from studyhall.search.data.sources.windows import Series
-from studyhall.search.evaluation import new_texts
+from studyhall.search.evaluation import new_columns, new_texts
 from studyhall.search.evaluation.new_texts import NewTexts
-from studyhall.spaces import spelling
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Card = Mapping[str, Any]  # best.json
-Source: TypeAlias = "str | os.PathLike[str] | pd.DataFrame | NDArray[Any] | list[str]"
+THE_QUERY = Path("the query")  # in messages
+Source: TypeAlias = "str | os.PathLike[str] | Query | pd.DataFrame | NDArray[Any] | list[str]"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
 
     Args:
         source: a table, a pattern of tables, an .npz or .npy file, or a folder of pictures or
-            texts; or a DataFrame, an array, or a list of texts.
+            texts; or a query, a DataFrame, an array, or a list of texts.
         card: the card of the exported model.
         style: the form in which pictures are read.
 
@@ -83,14 +85,17 @@ def read(source: Source, card: Card, style: Style = AS_THEY_ARE) -> NewSamples:
 
 
 def _read(source: Source, card: Card, style: Style) -> NewSamples:
-    if not isinstance(source, str | os.PathLike | np.ndarray | list):
+    if not isinstance(source, str | os.PathLike | Query | np.ndarray | list):
         _refuse_twice(source, Path("the table"))
+        source = unicode_form.table(source)
     if card.get("texts") is not None:
         return _texts(source, card["texts"]["column"])
     if not all(isinstance(size, int) for size in card["input_shape"]):
         raise _refused(Path("predict"), "a model of several inputs", "one; call it in Python")
     if isinstance(source, str | os.PathLike):
         return _of_path(Path(source), card, style)
+    if isinstance(source, Query):
+        return _of_tables(source, THE_QUERY, card)
     if not isinstance(source, np.ndarray | list):
         return _rows(source, Path("the table"), card, Place("the table"))
     return _array(np.asarray(source), Path("the array"), card)
@@ -115,15 +120,21 @@ def _check_exists(path: Path) -> None:
 
 
 def _texts(source: Source, column: str | None) -> NewSamples:
+    if isinstance(source, Query):
+        return _texts_of_rows(source, THE_QUERY, column)
     if isinstance(source, str | os.PathLike) and table_patterns.is_pattern(str(source), Path()):
-        as_text = () if column is None else (column,)
-        frame, place = table_origins.read(table_patterns.matched(str(source), Path()), as_text)
-        found = new_texts.of_rows(frame, Path(source), column)
-        return NewSamples(place.labels(range(len(frame))), found.texts, remarks=found.remarks)
+        files = table_patterns.matched(str(source), Path())
+        return _texts_of_rows(files, Path(source), column)
     found = _new_texts(source, column)
     rows = [*range(1, len(found.texts) + 1)]
     names = {"file": [*found.files]} if found.files else {"row": rows}
     return NewSamples(names, found.texts, remarks=found.remarks)
+
+
+def _texts_of_rows(origin: Origin, path: Path, column: str | None) -> NewSamples:
+    frame, place = table_origins.read(origin, () if column is None else (column,))
+    found = new_texts.of_rows(frame, path, column)
+    return NewSamples(place.labels(range(len(frame))), found.texts, remarks=found.remarks)
 
 
 def _new_texts(source: Source, column: str | None) -> NewTexts:
@@ -162,7 +173,7 @@ def _rows_of(card: Card, path: Path) -> Mapping[str, Any]:
 
 
 def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
-    table = map(_column, _rows_of(card, path)["columns"])
+    table = map(features.from_dict, _rows_of(card, path)["columns"])
     as_text = {e.name for e in table if e.kind in tables.AS_TEXT or e.form or e.unit}
     frame, place = table_origins.read(origin, as_text)
     return _rows(frame, path, card, place)
@@ -171,14 +182,14 @@ def _of_tables(origin: Origin, path: Path, card: Card) -> NewSamples:
 def _rows(frame: pd.DataFrame, path: Path, card: Card, place: Place) -> NewSamples:
     """Return rows of a table."""
     about = _rows_of(card, path)
-    table = tuple(map(_column, about["columns"]))
+    table = tuple(map(features.from_dict, about["columns"]))
     missing = [each.name for each in table if each.name not in frame]
     if missing:
         expected = f"the columns {shortened(each.name for each in table)}"
         raise _refused(path, f"no column {shortened(missing)}", expected)
-    if problems := [text for each in table for text in _strange(frame, each, path, place)]:
+    if problems := [e for each in table for e in new_columns.problems(frame, each, path, place)]:
         raise DataError(problems)
-    remarks = tuple(text for each in table for text in _unknown(frame, each))
+    remarks = tuple(text for each in table for text in new_columns.remarks(frame, each))
     if "series" in about:
         return _windows(path, frame, table, Series(**about["series"]), remarks, place)
     names = place.labels(range(len(frame)))
@@ -204,78 +215,6 @@ def _windows(
     x = tables.matrix(frame, table)[found.rows]
     names = place.labels(found.targets.tolist())
     return NewSamples(names, x, None, table, (*remarks, *found.notes))
-
-
-def _column(about: Mapping[str, Any]) -> Column:
-    return features.from_dict({k: about[k] for k in Column.__dataclass_fields__})
-
-
-def _strange(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
-    """Return a problem if values are neither missing nor of the column's kind."""
-    series = frame[column.name]
-    if found := _other_type(series, column):
-        return [
-            f"{path}: received {found} in {place.column(column.name)}, expected a {column.kind}"
-        ]
-    if column.kind in ("category", "text"):
-        return []
-    bad = features.strange(series, features.raw(column, series))
-    if not bad.any():
-        return _other_unit(frame, column, path, place)
-    row = int(np.flatnonzero(bad)[0])
-    more = f" and {bad.sum() - 1} more" if bad.sum() > 1 else ""
-    where = f"{place.column(column.name, row)}{more}"
-    form = f" ({column.form})" if column.form else ""
-    return [f"{path}: received {series.iloc[row]} in {where}, expected a {column.kind}{form}"]
-
-
-def _other_type(series: pd.Series[Any], column: Column) -> str:
-    """Return the type of a column that can't be of the kind that the training's was; else ""."""
-    if foreign := kinds.no_values(series):
-        return foreign
-    free = column.kind in ("category", "text") or not series.notna().any()
-    if free or features.is_text(series):
-        return ""
-    try:
-        found = kinds.of_type(series)
-    except kinds.ColumnError as error:
-        return error.received
-    return str(series.dtype) if "date" in {found, column.kind} and found != column.kind else ""
-
-
-def _other_unit(frame: pd.DataFrame, column: Column, path: Path, place: Place) -> list[str]:
-    """Return a problem if numbers have another unit than the training's: 0.43 for 43 %."""
-    series = frame[column.name]
-    if column.kind != "number" or not features.is_text(series):
-        return []
-    known = ~numbers.is_missing(series.astype(str))
-    units = numbers.units(series.astype(str)[known])
-    other = units != column.unit if column.unit == "%" else ~units.isin(["", column.unit])
-    if not other.any():
-        return []
-    row = int(np.flatnonzero(known)[np.flatnonzero(other)[0]])
-    unit = f"in {column.unit}" if column.unit else "without a unit"
-    where = place.column(column.name, row)
-    return [f"{path}: received {series.iloc[row]} in {where}, expected a number {unit}"]
-
-
-def _unknown(frame: pd.DataFrame, column: Column) -> list[str]:
-    """Return a remark on values that training has not seen."""
-    series = frame[column.name]
-    if column.kind == "category":
-        values = features.words(series)
-        new = ~np.isin(values, list(column.values))
-        if not new.any() or column.other:
-            return []
-        seen = shortened(sorted({*values[new]}), 3)
-        rows = spelling.counted(int(new.sum()), "row")
-        return [f"column {column.name}: {rows} with values not seen in training: {seen}"]
-    if column.kind == "text" or column.gaps:
-        return []
-    missing = np.isnan(features.raw(column, series))
-    rows = spelling.counted(int(missing.sum()), "row")
-    said = f"column {column.name}: no value in {rows}, as in none of training: the mean"
-    return [said] if missing.any() else []
 
 
 def _array(x: NDArray[Any], path: Path, card: Card) -> NewSamples:

@@ -164,8 +164,8 @@ _TAKES = {
     "number": "a number; NaN where it is missing, which counts as the mean",
     "boolean": "1 for true, 0 for false; NaN where it is missing",
     "date": "seconds since 1970-01-01 00:00 UTC; NaN where it is missing",
-    "category": 'text; "" where it is missing',
-    "text": 'text; "" where it is missing',
+    "category": 'text in Unicode NFC; "" where it is missing',
+    "text": 'text in Unicode NFC; "" where it is missing',
 }
 
 
@@ -184,6 +184,8 @@ def _block(rows: Rows, start: int) -> dict[str, Any]:
 
 
 def _encoded(column: Column, values: Any) -> list[Any]:
+    if column.embedded:
+        return [keras.layers.StringLookup(vocabulary=[*column.values])(values)]
     if column.kind in ("category", "text"):
         return [_words(column, values)]
     return features.encoded_numbers(column, values, keras.ops)

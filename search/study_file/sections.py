@@ -7,6 +7,7 @@ models check a study file, with the types of `value_types`. ``[space]`` is the e
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -141,6 +142,14 @@ class DataSection(Section):
     """kind of prediction; auto infers it from the targets"""
     samples: Count | None = None
     """use at most this many samples, drawn at random with the seed; default: all"""
+
+    @field_validator("target", "group", "split_by", "columns")
+    @classmethod
+    def _composed(cls, found: Any) -> Any:
+        """Return names of columns in the Unicode form in which tables are read."""
+        if isinstance(found, dict):
+            return {unicodedata.normalize("NFC", name): kind for name, kind in found.items()}
+        return found and unicodedata.normalize("NFC", found)
 
 
 class ModelSection(Section):

@@ -283,7 +283,9 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         family = plan.file.model.family
         scale = None if data.units is None else (data.units.mean, data.units.deviation)
         shape, outputs = data.input_shape, data.outputs
-        return architecture.build(family, values, shape, outputs, data.task, scale, plan.pretrained)
+        return architecture.build(
+            family, values, shape, outputs, data.task, scale, plan.pretrained, data.embedded
+        )
     return user_model.build(
         plan.builder,
         trial,

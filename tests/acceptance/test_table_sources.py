@@ -45,7 +45,23 @@ def test_a_study_on_a_query(folder, shop, typed):
     (export,) = folder.path.glob("**/best/model.keras")  # which takes raw rows
     assert export.is_file()
     customers(5).to_csv(folder.path / "new.csv", index=False)
-    assert folder.here("predict", "shop", "new.csv").count("\n") == 6
+    from_file = folder.here("predict", "shop", "new.csv")
+    assert from_file.count("\n") == 6
+    newer = pd.read_csv(folder.path / "new.csv").assign(id=range(5, 0, -1))
+    newer.to_sql("newer", engine, index=False)
+    words = ("predict", "shop", url, "--query", "select city, age from newer order by id desc")
+    assert folder.here(*words) == from_file  # in the order of the query
+    for more, line in (
+        (("--query", "select age, city from newer"), "whose rows have no order, expected order by"),
+        ((), "[data] query: received nothing, expected a select on the tables of this database"),
+        (("--query", "select age from newer order by id"), "no column city"),
+    ):
+        code, _, err = typed("predict", "shop", url, *more)
+        assert code == 2 and line in err, err
+    code, _, err = typed("predict", "shop", "new.csv", "--query", QUERY)
+    assert code == 2 and "received a query for new.csv, expected the URL of a database" in err
+    code, _, err = typed("predict", "shop", "postgresql://ann:sesame@host/db", "--query", QUERY)
+    assert code == 2 and "a URL without a password" in err and "sesame" not in err
 
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE customers SET age = age + 1")

@@ -69,6 +69,46 @@ def test_a_regression_in_the_units_of_its_targets(family, shape):
     assert np.allclose(scaled(x), plain(x) * units[1] + units[0], atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+@pytest.mark.parametrize("family", ["mlp", "sequence"])
+def test_a_vector_is_learned_for_each_number_of_an_embedded_category(family, shape):
+    if family == "sequence" and len(shape) == 1:
+        shape = (2, *shape)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9, *shape)).astype(np.float32)
+    x[..., 1], x[..., 3] = rng.integers(0, 300, x.shape[:-1]), rng.integers(0, 7, x.shape[:-1])
+    model = architecture.build(family, {}, shape, 2, "regression", embedded={1: 300, 3: 7})
+    other = x.copy()
+    other[..., 3] = 6 - x[..., 3]
+    assert np.allclose(model(x), model(other))  # vectors begin as zeros
+
+    vectors = model.get_layer("embedding_4")
+    vectors.embeddings.assign(rng.normal(size=vectors.embeddings.shape))
+    assert not np.allclose(model(x), model(other))
+    inside = keras.Model(model.input, model.get_layer("features").output)(x)
+    assert inside.shape == (*x.shape[:-1], 2 + 2 * architecture.EMBEDDING)
+    assert np.allclose(inside[..., :2], x[..., [0, 2]])
+    found = np.asarray(vectors.embeddings)[x[..., 3].astype(int)]
+    assert np.allclose(inside[..., -architecture.EMBEDDING :], found)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_numbers_of_values_are_exact_in_any_precision(precision):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = architecture.build("mlp", {}, (2,), 1, "regression", embedded={0: 100_001})
+    finally:
+        keras.config.set_dtype_policy(before)
+    vectors = model.get_layer("embedding_1")
+    marked = np.random.default_rng(0).integers(2048, 100_000, 9)
+    vectors.embeddings.assign(np.isin(np.arange(100_001), marked)[:, None] * np.ones(8))
+    numbers = np.concatenate([marked, [each for each in marked + 1 if each not in marked]])
+    x = np.stack([numbers, np.zeros(len(numbers))], axis=1).astype(np.float32)
+    found = np.asarray(keras.Model(model.input, vectors.output)(x), np.float32)[:, 0]
+    assert found.tolist() == np.isin(numbers, marked).tolist()
+
+
 def test_batch_norm_comes_before_the_activation_and_dropout_after_it():
     model = build(depth=1, batch_norm=True, dropout=0.5)
     assert names(model) == ["input", "dense_1", "batch_norm_1", "relu_1", "dropout_1", "output"]

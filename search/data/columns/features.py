@@ -37,6 +37,8 @@ class Column:
         form: format of dates, or how commas are meant, "decimal comma" or "thousands"; empty if the
             column has a type of its own, or no commas.
         unit: per cent sign or currency of all its numbers.
+        embedded: models get the number of a category's value, from 1 in the order of `values`, or
+            0 for rare and unknown ones, and learn a vector for each.
     """
 
     name: str
@@ -47,12 +49,15 @@ class Column:
     hours: bool = False
     form: str = ""
     unit: str = ""
+    embedded: bool = False
 
     @property
     def features(self) -> tuple[tuple[str, str], ...]:
         """Names of the numbers that models get, as pairs of the column's name and the rest."""
         missing = ("missing",) if self.gaps else ()
-        if self.kind in ("category", "text"):
+        if self.embedded:
+            rest: tuple[str, ...] = ("",)
+        elif self.kind in ("category", "text"):
             listed = tuple(value or "(no value)" for value in self.values)
             rest = (*((OTHER,) if self.other else ()), *listed)
         elif self.kind == "date":
@@ -63,7 +68,7 @@ class Column:
 
     @property
     def flags(self) -> tuple[bool, ...]:
-        """True for each feature that is 0 or 1 and stays so."""
+        """True for each feature that is not normalised: it is 0 or 1, or numbers values."""
         if self.kind in ("category", "text"):
             return (True,) * len(self.features)
         return tuple(rest == "missing" for _, rest in self.features)
@@ -75,7 +80,8 @@ class Column:
 
 def from_dict(stored: Mapping[str, Any]) -> Column:
     """Return the column that `Column.to_dict` described."""
-    return Column(**{**stored, "values": tuple(stored["values"])})
+    known = {name: stored[name] for name in Column.__dataclass_fields__ if name in stored}
+    return Column(**{**known, "values": tuple(stored["values"])})
 
 
 def raw(column: Column, series: pd.Series[Any]) -> NDArray[Any]:
@@ -98,11 +104,25 @@ def encoded(column: Column, values: NDArray[Any]) -> list[NDArray[Any]]:
 
     They are float64; 0 and 1 of categories and words float32.
     """
+    if column.embedded:
+        return [numbered(column, values)]
     if column.kind == "category":
         return [*_one_hot(column, values)]
     if column.kind == "text":
         return [*_multi_hot(column, values)]
     return [np.asarray(each, np.float64) for each in encoded_numbers(column, values)]
+
+
+def numbered(column: Column, values: NDArray[Any]) -> Floats:
+    """Return the numbers (N,) of a category's values, from 1; 0 for rare and unknown ones."""
+    known = {value: number for number, value in enumerate(column.values, 1)}
+    return np.array([known.get(value, 0) for value in values], np.float64)
+
+
+def embedded(table: Sequence[Column]) -> dict[int, int]:
+    """Return how many numbers an embedded category may have, by its place among the features."""
+    placed = [column for column in table for _ in column.features]
+    return {at: len(each.values) + 1 for at, each in enumerate(placed) if each.embedded}
 
 
 def encoded_numbers(column: Column, values: Any, ops: Any = np) -> list[Any]:
@@ -157,7 +177,7 @@ def _stripped(series: pd.Series[Any]) -> NDArray[Any]:
 def _by_value(
     series: pd.Series[Any], read: Callable[[pd.Series[Any]], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Read each different value once, as many columns have few; return what is read by row: (N,)."""
+    """Read each different value once, as many columns have few; return them by row: (N,)."""
     import pandas as pd
 
     places, different = pd.factorize(series, use_na_sentinel=False)

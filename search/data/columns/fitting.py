@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_WORDS = 1000  # of a column of texts
+MOST_EMBEDDED = 100_000  # values of a category that models learn a vector for; the rarest are one
 RARE = 2  # rows that a category needs in a table of MANY rows, else it counts as rare
 MANY = 100
 MOST_WAYS = 3  # of writing a number that a note shows
@@ -45,6 +46,8 @@ def fitted(
     place: Place,
     wanted: Mapping[str, str],
     target: pd.Series[Any] | None = None,
+    *,
+    embeds: bool = False,
 ) -> Fitted:
     """Choose the columns of a table and fit them to its values.
 
@@ -53,13 +56,14 @@ def fitted(
         place: of its rows, for messages.
         wanted: `[data.columns]`: kinds by column.
         target: the column to predict.
+        embeds: models learn a vector for each value of a category of many.
     """
     found = Fitted()
     for name in table:
         column = table[name]
         said: list[str] = []
         try:
-            made = _column(column, wanted.get(str(name), ""), target, said)
+            made = _column(column, wanted.get(str(name), ""), target, said, embeds)
         except ColumnError as error:
             where = place.column(name, error.row)
             found.problems.append(problem("source", f"{error.received} in {where}", error.expected))
@@ -70,7 +74,11 @@ def fitted(
 
 
 def _column(
-    series: pd.Series[Any], wanted: str, target: pd.Series[Any] | None, said: list[str]
+    series: pd.Series[Any],
+    wanted: str,
+    target: pd.Series[Any] | None,
+    said: list[str],
+    embeds: bool,
 ) -> Column | None:
     """Return the column, and say what is to be known of it; None if it is left out.
 
@@ -88,8 +96,12 @@ def _column(
     if not kind and chosen.kind == "category" and (why := suspicion.of_words(series)):
         said.append(_left_out(series, why, "category"))
         return None
-    fit = _of_words if chosen.kind in ("category", "text") else _of_numbers
-    return fit(series, Column(str(series.name), chosen.kind, form=chosen.form), said)
+    column = Column(str(series.name), chosen.kind, form=chosen.form)
+    if chosen.kind == "text":
+        return _of_texts(series, column, said)
+    if chosen.kind == "category":
+        return _of_categories(series, column, said, embeds)
+    return _of_numbers(series, column, said)
 
 
 def kind_of(series: pd.Series[Any], wanted: str) -> Inferred:
@@ -185,22 +197,41 @@ def _how_read(series: pd.Series[Any], column: Column) -> list[str]:
     return ["numbers, with " + ", ".join(f'"{text}" read as {value:.12g}' for text, value in pairs)]
 
 
-def _of_words(series: pd.Series[Any], column: Column, said: list[str]) -> Column:
-    """Return a column of categories or texts, with those that are frequent."""
+def _of_texts(series: pd.Series[Any], column: Column, said: list[str]) -> Column:
+    """Return a column of texts, with the words that are frequent."""
+    texts = features.words(series)
+    counts = Counter(word for text in texts for word in features.split_words(text))
+    return _of_frequent(column, counts, MOST_WORDS, len(texts), said)
+
+
+def _of_categories(series: pd.Series[Any], column: Column, said: list[str], embeds: bool) -> Column:
+    """Return a column of categories, with those that are frequent."""
     values = features.words(series)
-    category = column.kind == "category"
-    counts = Counter(values) if category else _word_counts(values)
-    most = MOST_CATEGORIES if category else MOST_WORDS
-    least = RARE if len(values) >= MANY else 1
-    kept = [each for each, count in counts.most_common(most) if count >= least]
+    counts = Counter(values)
+    frequent = sum(count >= _least(len(values)) for count in counts.values())
+    embedded = embeds and frequent > MOST_CATEGORIES
+    most = MOST_EMBEDDED if embedded else MOST_CATEGORIES
+    column = _of_frequent(replace(column, embedded=embedded), counts, most, len(values), said)
+    if embedded:
+        many = f"{len(column.values)} values, more than {MOST_CATEGORIES}"
+        said.append(f"{many}: models learn a vector for each, not a 0 or 1")
+    if missing := counts[features.NO_VALUE]:
+        said.append(f"no value in {spelling.counted(missing, 'row')}: a category of its own")
+    return column
+
+
+def _of_frequent(
+    column: Column, counts: Counter[str], most: int, rows: int, said: list[str]
+) -> Column:
+    """Return a column with the most frequent of its values or words; the others count as one."""
+    kept = [each for each, count in counts.most_common(most) if count >= _least(rows)]
     kept = kept or [*counts][:most]
     if rare := len(counts) - len(kept):
-        what = "values" if category else "words"
+        what = "values" if column.kind == "category" else "words"
         said.append(f"{rare} of {len(counts)} {what} are rare, and count as one")
-    if category and (missing := counts[features.NO_VALUE]):
-        said.append(f"no value in {spelling.counted(missing, 'row')}: a category of its own")
     return replace(column, values=tuple(sorted(kept)), other=rare > 0)
 
 
-def _word_counts(texts: Any) -> Counter[str]:
-    return Counter(word for text in texts for word in features.split_words(text))
+def _least(rows: int) -> int:
+    """Return the rows that a category or word needs, else it counts as rare."""
+    return RARE if rows >= MANY else 1

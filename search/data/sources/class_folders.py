@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from studyhall.search.data import unicode_form
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.sources import part_names
 from studyhall.search.data.sources.left_out import LeftOut
@@ -141,7 +142,9 @@ def is_hidden(name: str) -> bool:
 def _classes(folder: Path, kind: Kind) -> tuple[str, ...]:
     inside = subfolders(folder)
     if len(inside) >= 2:
-        return tuple(path.name for path in inside)
+        names = tuple(path.name for path in inside)
+        _refuse_alike(names, folder)
+        return names
     received = f"{folder.name} with " + (
         f"one folder ({_names(inside)})" if inside else "no folders"
     )
@@ -150,6 +153,14 @@ def _classes(folder: Path, kind: Kind) -> tuple[str, ...]:
     raise refusal(
         "source", received, f"a folder of {kind.name} for each of two classes or more{meant}"
     )
+
+
+def _refuse_alike(names: tuple[str, ...], folder: Path) -> None:
+    """Refuse folders whose names look the same."""
+    counts = Counter(map(unicode_form.composed, names))
+    if twice := [name for name, count in counts.items() if count > 1]:
+        received = f"two folders called {shortened(twice)}, in two Unicode forms, in {folder.name}"
+        raise refusal("source", received, "one folder for each class")
 
 
 def _check_classes(parts: Mapping[str, Path], classes: tuple[str, ...]) -> None:

@@ -1,4 +1,7 @@
-"""Files of NumPy: .npz with arrays under the usual names, such as x_train, and .npy with one."""
+"""Files of NumPy: .npz with arrays under the usual names, such as x_train, and .npy with one.
+
+Several inputs or targets have names such as `x["age"]` and `y[0]`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from studyhall.search.data import memory_share, ordering
+from studyhall.search.data import memory_share, ordering, trees
 from studyhall.search.data.arrays import Arrays, Pair
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.sources.part_names import PARTS
@@ -140,7 +143,10 @@ def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _parts(found: dict[str, Array], path: Path) -> dict[str, Pair]:
-    roles = {_role(name): array for name, array in found.items()}
+    try:
+        roles = {_role(name): array for name, array in trees.restored(found).items()}
+    except ValueError:
+        raise refusal("source", f"{path.name} with {shortened(sorted(found))}", EXPECTED) from None
     parts = {
         part: (roles[part, "x"], roles[part, "y"])
         for part in ("all", "train", "validation", "test")

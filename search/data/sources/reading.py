@@ -58,10 +58,11 @@ def read(
     collection, _, name = section.source.partition(":")
     origin = table_origins.of(section, folder)
     _misplaced(section, origin, texts)
+    roles = replace(_roles(section), embeds=not own_model)
     if isinstance(origin, Path):
-        arrays = _from_disk(section, origin, texts)
+        arrays = _from_disk(section, origin, roles, texts)
     elif origin is not None:
-        arrays = (text_column if texts else tables).read(origin, _roles(section))
+        arrays = (text_column if texts else tables).read(origin, roles)
     elif collection in COLLECTIONS:
         arrays = _from_collection(collection, name)
     else:
@@ -134,7 +135,7 @@ def _arguments(text: str, reference: str) -> Mapping[str, Any]:
         raise refusal("source", f'"{reference}"', expected) from error
 
 
-def _from_disk(section: DataSection, path: Path, texts: bool) -> Arrays:
+def _from_disk(section: DataSection, path: Path, roles: Roles, texts: bool) -> Arrays:
     if path.is_dir() and texts:
         return text_folders.read(path, section.folders)
     if path.is_dir():
@@ -143,7 +144,7 @@ def _from_disk(section: DataSection, path: Path, texts: bool) -> Arrays:
         return npz.read(path, section.group, section.split_by)
     if table_files.is_table(path):
         read = text_column.read if texts else tables.read
-        return read(path, _roles(section))
+        return read(path, roles)
     raise refusal("source", f'"{section.source}"', source_check.FORMS)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from studyhall.search.data import unicode_form
 from studyhall.search.data.errors import DataError, problem, refusal, shortened
 from studyhall.search.data.row_places import Place
+from studyhall.search.data.sources import table_files
 from studyhall.search.study_file import paths
 from studyhall.spaces import spelling
 from studyhall.storage.database import urls
@@ -98,10 +100,10 @@ def read(query: Query) -> tuple[pd.DataFrame, Place]:
             values that are no numbers, text, dates or truth values.
     """
     if query.in_order and not ORDERED.search(query.text):
-        wanted = "order by in it, or [data] split_by, the column of the times"
-        raise refusal("query", f"{_cut(query)}, whose rows have no order, for windows", wanted)
+        wanted = "order by in it; for windows also [data] split_by, the column of the times"
+        raise refusal("query", f"{_cut(query)}, whose rows have no order", wanted)
     names, rows = _fetched(query)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := table_files.twice(names):
         received = f"two columns called {shortened(twice)}"
         raise refusal("query", received, "a name of its own for each column: a.id as a_id")
     if not rows:
@@ -202,4 +204,4 @@ def _table(names: Sequence[str], rows: Sequence[Any]) -> pd.DataFrame:
             problems.append(problem("query", f"{error} in column {name}", expected))
     if problems:
         raise DataError(problems)
-    return pd.DataFrame(columns)
+    return unicode_form.table(pd.DataFrame(columns))

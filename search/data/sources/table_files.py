@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studyhall.search.data import unicode_form
 from studyhall.search.data.errors import DataError, refusal, shortened
 from studyhall.search.data.sources import decoding
 
@@ -55,6 +56,7 @@ def read(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
     """
     table = READERS[suffix(path)](path, as_text)
     table.columns = table.columns.map(lambda name: str(name).strip())
+    table = unicode_form.table(table)
     _refuse_twice(table.columns, path)
     for name, column in table.items():
         if column.dtype == object:  # of several types, such as whole numbers beyond 64 bits
@@ -64,7 +66,7 @@ def read(path: Path, as_text: Collection[str] = ()) -> pd.DataFrame:
 
 def twice(names: Iterable[object]) -> list[str]:
     """Return the names that more than one column has; columns without a name don't count."""
-    counts = Counter(str(name).strip() for name in names)
+    counts = Counter(unicode_form.composed(str(name).strip()) for name in names)
     return sorted(name for name, count in counts.items() if name and count > 1)
 
 

@@ -39,6 +39,7 @@ class Roles:
         split_by: whose values order the rows.
         series: windows over the rows, which are the samples then; the target is learned from, too.
         task: `[data] task`.
+        embeds: models learn a vector for each value of a category of many.
     """
 
     target: str | None = None
@@ -47,6 +48,7 @@ class Roles:
     split_by: str | None = None
     series: Series | None = None
     task: str = "auto"
+    embeds: bool = False
 
     @property
     def wanted(self) -> Mapping[str, str]:
@@ -95,7 +97,7 @@ def read(origin: Origin, roles: Roles) -> Arrays:
     learned = rows.drop(columns=[*roles.named])
     # Its own past is no copy of a target to come.
     other = None if roles.series else rows[str(roles.target)]
-    found = fitting.fitted(learned, place, roles.wanted, other)
+    found = fitting.fitted(learned, place, roles.wanted, other, embeds=roles.embeds)
     problems = [
         *spelled_alike(target.dropna(), place),
         *_precise(learned, found.columns, place),
@@ -111,7 +113,11 @@ def read(origin: Origin, roles: Roles) -> Arrays:
         features.values(target),
         columns=features.feature_names(found.columns),
         one_hot=tuple(flag for column in found.columns for flag in column.flags),
-        categories={each.name: each.values for each in found.columns if each.kind == "category"},
+        categories={
+            each.name: each.values
+            for each in found.columns
+            if each.kind == "category" and not each.embedded
+        },
         groups=None if roles.group is None else features.values(rows[roles.group]),
         table=tuple(found.columns),
         notes=(*notes, *found.notes),

@@ -14,7 +14,6 @@ from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.sources import datasets, source_check
 from studyhall.search.data.stream_parts import Streams
-from studyhall.search.data.trees import Tree
 from studyhall.spaces import user_code
 
 EXPECTED = (
@@ -117,7 +116,7 @@ def _parts(found: Any, reference: str) -> list[Any]:
 
     A tuple is a part, so several inputs are a list or a dict.
     """
-    _refuse_iterators(found, reference)
+    _refuse_unusable(found, reference)
     if streams.is_stream(found):
         return [found]
     if not isinstance(found, (tuple, list)):
@@ -126,24 +125,33 @@ def _parts(found: Any, reference: str) -> list[Any]:
     return list(found) if nested else [found]
 
 
-def _refuse_iterators(found: Any, reference: str) -> None:
-    """Refuse generators, which can be read only once."""
+def _refuse_unusable(found: Any, reference: str) -> None:
+    """Refuse generators, which can be read only once, and loaders that need PyTorch."""
     for part in found if isinstance(found, (tuple, list)) else [found]:
         if hasattr(part, "__next__"):
             received = f"a {type(part).__name__} from {reference}, which can be read only once"
             raise refusal("source", received, "the function that makes it, without calling it")
+        if _is_torch_loader(part):
+            wanted = "a function of its batches as NumPy arrays: yield x.numpy(), y.numpy()"
+            raise refusal("source", f"a DataLoader of PyTorch from {reference}", wanted)
+
+
+def _is_torch_loader(found: Any) -> bool:
+    """Return True for what Keras takes for a `torch.utils.data.DataLoader`."""
+    return any(
+        kind.__name__ == "DataLoader" and "torch.utils.data" in str(kind)
+        for kind in type(found).__mro__
+    )
 
 
 def _triple(part: Any, reference: str) -> Triple:
     if streams.is_stream(part):
-        return Triple(*map(_read, _whole(part, reference)))
+        return Triple(*map(trees.of, _whole(part, reference)))
     if not isinstance(part, (tuple, list)) or len(part) not in (2, 3):
         raise _wrong(reference, part)
-    x, y, *weights = part
-    rows = _count(x)
-    y = _nested(y, rows)
-    x = _nested(x, len(y) if hasattr(y, "__len__") else None)
-    return Triple(x, _column(y), *(_nested(each, rows) for each in weights))
+    x, y = trees.pair(*part[:2])
+    rows = trees.count(part[0])
+    return Triple(x, _column(y), *(trees.of(each, rows) for each in part[2:]))
 
 
 def _whole(part: Any, reference: str) -> tuple[Any, ...]:
@@ -152,22 +160,6 @@ def _whole(part: Any, reference: str) -> tuple[Any, ...]:
     if streams.is_dataset(part):
         return datasets.read(part, reference, limit)
     return streams.whole(streams.of(part, reference), reference, limit)
-
-
-def _read(found: Any) -> Any:
-    return Tree(found) if trees.is_nested(found) else found
-
-
-def _count(x: Any) -> int | None:
-    """Return the number of samples if x is an array, or several inputs."""
-    first = next((leaf for _, leaf in trees.leaves(x)), None) if trees.is_nested(x) else x
-    shape = getattr(first, "shape", ())
-    return int(shape[0]) if shape else None
-
-
-def _nested(found: Any, rows: int | None) -> Any:
-    """Return a list or dict of arrays as a tree; arrays of another length in a list are rows."""
-    return Tree(found) if trees.is_nested(found, rows) else found
 
 
 def _column(y: Any) -> Any:

@@ -3,9 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 from studyhall.search.api import data_file
+from studyhall.search.data import loading, trees
+from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import npz, reading
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import DataSection
@@ -92,3 +96,71 @@ def test_a_folder_that_is_a_file_is_said(tmp_path):
     (tmp_path / "artifacts").write_text("")
     with pytest.raises(ArtifactError, match="artifacts"):
         data_file.source((X, Y), str(tmp_path / "artifacts"), "toy")
+
+
+LEAVES = st.sampled_from(["f8", "i8", "f4"]).map(
+    lambda kind: np.random.default_rng(1).integers(0, 9, (6, 3)).astype(kind)
+)
+KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "\0" not in key and key.isprintable())
+NESTED = st.recursive(
+    LEAVES,
+    lambda inside: (
+        st.dictionaries(KEYS, inside, min_size=1, max_size=3)
+        | st.lists(inside, min_size=1, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=40)
+@given(x=st.dictionaries(KEYS, NESTED, min_size=1, max_size=3), y=NESTED, parts=st.integers(1, 3))
+def test_nested_arrays_come_back_as_they_were(tmp_path_factory, x, y, parts):
+    folder = tmp_path_factory.mktemp("nested")
+    data = (x, y) if parts == 1 else ((x, y),) * parts
+    found = npz.read(folder / data_file.source(data, str(folder), "toy"))
+    pairs = [(found.x, found.y), *([found.test] if parts > 1 else [])]
+    for nested, tree in [each for pair in pairs for each in zip((x, y), pair, strict=True)]:
+        listed = [(at, leaf) for at, leaf in trees.leaves(nested)]
+        back = [*trees.leaves(trees.plain(tree))]
+        assert [at for at, _ in back] == [at for at, _ in listed]
+        for (_, one), (_, other) in zip(back, listed, strict=True):
+            assert one.dtype == other.dtype and np.array_equal(one, other)
+
+
+MINE = """
+import numpy as np
+
+def load():
+    rng = np.random.default_rng(0)
+    sizes, words = rng.normal(size=(60, 3)), rng.integers(0, 9, (60, 4))
+    return {"sizes": sizes, "deep": [words, {"a": sizes[:, :1]}]}, {"price": sizes.sum(1)}
+"""
+
+
+def test_nested_arrays_are_the_data_that_load_would_return(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    scope = {}
+    exec(MINE, scope)
+    written = data_file.source(scope["load"](), str(tmp_path), "toy")
+    one, other = (
+        loading.load(DataSection(source=source), seed=3, folder=tmp_path, own_model=True)
+        for source in (written, "mine.py:load")
+    )
+    assert one.fingerprint == other.fingerprint
+    assert one.input_shape == other.input_shape == {"sizes": (3,), "deep": [(4,), {"a": (1,)}]}
+    assert one.outputs == other.outputs and one.notes == other.notes
+
+
+def test_names_of_inputs_are_text(place):
+    with pytest.raises(ConfigError, match="toy: data: received a dict with the key 0, expected"):
+        data_file.source(({0: X}, Y), place, "toy")
+
+
+@pytest.mark.parametrize("name", ['x["a"', "x[0]x", "x[]", "x[0][1"])
+def test_names_in_a_file_that_no_tree_has(tmp_path, name):
+    np.savez(tmp_path / "a.npz", **{name: X, "y": Y})
+    with pytest.raises(DataError, match=r"a\.npz with x\[.*expected x and y"):
+        npz.read(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", **{"x": X, 'x["a"]': X, "y": Y})
+    with pytest.raises(DataError, match="expected x and y"):
+        npz.read(tmp_path / "b.npz")

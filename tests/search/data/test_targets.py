@@ -173,3 +173,23 @@ def test_a_word_among_numbers_as_text_is_named(row):
     y[row] = "much"
     with pytest.raises(DataError, match=f'received "much" in sample {row + 1}, expected numbers'):
         coding(y, "regression")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4])
+def test_words_among_numbers_as_text_are_no_classes(share):
+    rng = np.random.default_rng(int(share * 100))
+    y = np.array([f"{value:.2f}" for value in rng.normal(size=90)])
+    with pytest.raises(DataError, match=r"received numbers as text, such as .* expected numbers"):
+        coding(y)
+    rows = np.sort(rng.choice(90, int(90 * share) + 1, replace=False))
+    y[rows] = "many"
+    line = f'[data] source: received "many" in sample {rows[0] + 1} among numbers, expected numbers'
+    with pytest.raises(DataError, match=re.escape(line)):
+        coding(y)
+    assert coding(y, "classification").task == "multiclass"
+    assert coding(y, key="target").task == "multiclass"  # whose column was read by its kind
+
+
+def test_digits_as_text_are_classes():
+    assert coding(np.array(["7", "3", "9"] * 4)).classes == ("3", "7", "9")
+    assert coding(np.array(["grade 1", "2", "few", "grade 1", "2"])).task == "multiclass"

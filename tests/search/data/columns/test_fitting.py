@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studyhall.search.data.columns import features, fitting
@@ -144,6 +144,26 @@ def test_so_many_categories_and_no_more():
     values = [f"v{i % 300:03}" for i in range(3000)]
     (column,) = fitted(a=values).columns
     assert len(column.values) == fitting.MOST_CATEGORIES and column.other
+
+
+@settings(max_examples=8)
+@given(
+    counts=st.lists(st.integers(1, 4), min_size=1, max_size=40),
+    few=st.integers(1, 20),
+)
+def test_beyond_so_many_frequent_categories_their_numbers_are_the_feature(counts, few):
+    counts = [3] * (fitting.MOST_CATEGORIES - few) + counts
+    values = pd.Series([f"v{i:03}" for i, count in enumerate(counts) for _ in range(count)])
+    found = fitting.fitted(pd.DataFrame({"a": values}), Place("t.csv"), {}, embeds=True)
+    (column,) = found.columns
+    frequent = sorted(f"v{i:03}" for i, count in enumerate(counts) if count > 1)
+    assert column.embedded == (len(frequent) > fitting.MOST_CATEGORIES)
+    assert column.values == tuple(frequent) and column.other == (min(counts) == 1)
+    if column.embedded:
+        (numbers,) = features.encoded(column, np.array([*frequent, "new"], object))
+        assert numbers.tolist() == [*range(1, len(frequent) + 1), 0]
+        assert (features.feature_names([column]), column.flags) == (("a",), (True,))
+        assert f"{len(frequent)} values, more than 200: models learn a vector" in found.notes[-1]
 
 
 MISSING = st.sampled_from(["", "?", "n/a", "NaN", "null"])

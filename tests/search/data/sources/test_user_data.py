@@ -132,3 +132,44 @@ def test_its_own_exception_keeps_its_traceback(tmp_path, code):
         user_data.read("my_data.py:load", tmp_path)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "1 / 0" in caught.value.own_traceback and "my_data.py" in caught.value.own_traceback
+
+
+LOADER = """
+class Tensor:
+    def __init__(self, array):
+        self._array = array
+
+    def numpy(self):
+        return self._array
+
+class DataLoader:
+    __module__ = "torch.utils.data.dataloader"
+
+    def __iter__(self):
+        return ((Tensor(x[some]), Tensor(y[some])) for some in (slice(0, 4), slice(4, 6)))
+
+    def __len__(self):
+        return 2
+
+class Shuffled(DataLoader):
+    __module__ = "mine"
+
+def batches():
+    for one, other in DataLoader():
+        yield one.numpy(), other.numpy()
+"""
+
+
+@pytest.mark.parametrize("body", ["DataLoader()", "Shuffled()", "(DataLoader(), DataLoader())"])
+def test_a_loader_of_pytorch_is_refused_in_a_sentence(read, body):
+    with pytest.raises(DataError) as caught:
+        read(f"return {body}", PRELUDE + LOADER)
+    assert caught.value.problems == [
+        "[data] source: received a DataLoader of PyTorch from my_data.py:load, expected a function"
+        " of its batches as NumPy arrays: yield x.numpy(), y.numpy()"
+    ]
+
+
+def test_its_batches_as_arrays_are_read(read):
+    found = read("return batches", PRELUDE + LOADER)
+    assert found.x.tolist() == np.arange(12.0).reshape(6, 2).tolist() and len(found.y) == 6
