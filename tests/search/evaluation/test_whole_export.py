@@ -85,7 +85,7 @@ def test_a_link_in_an_export_is_not_followed(studio, done, tmp_path):
     assert not exported_files.is_whole(found)
     for copy in (exported_files.copy, exported_files.copy_model):
         with pytest.raises(ArtifactError, match="symbolic link"):
-            copy(found, tmp_path / "copied")
+            copy(found, tmp_path / copy.__name__)
     proof.finish(studio.db, done)  # writes the model anew, in place of the link
     assert exported_files.is_whole(best.read(studio.db, done))
     assert (found.folder.parent / "elsewhere").is_file()
