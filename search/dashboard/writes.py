@@ -98,8 +98,10 @@ class Writes:
             raise Conflict("This trial has finished: its files stay until its study is deleted.")
 
     def _check_it_is_there(self, write: Write) -> None:
-        """Refuse writes to trials that don't exist or belong to a hidden study."""
-        trial_id = write.trial_id
+        """Refuse writes to what does not exist, and to trials of a hidden study."""
+        trial_id, study_id = write.trial_id, write.study_id
+        if study_id is not None and rows.name_of(self.db, study_id) is None:
+            raise NotFound(f"no study has the identifier {study_id}")
         if trial_id is not None and rows.of_trial(self.db, trial_id) is None:
             raise NotFound(f"no trial has the identifier {trial_id}")
 

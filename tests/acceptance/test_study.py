@@ -153,8 +153,10 @@ def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
 
 
 def test_nothing_that_it_leaves_is_readable_for_others(six):
-    six.here("report", "iris", "--output", "report.html")
-    made = ("studyhall.db", "studyhall-artifacts", "export", "report.html", "trials.csv")
+    six.here("report", "iris", "--output", "own.html")
+    six.here("trials", "iris", "--csv", "own.csv")
+    six.here("best", "iris", "--export", "own")
+    made = ("studyhall.db", "studyhall-artifacts", "own", "own.html", "own.csv")
     found = [each for name in made for each in (six.path / name, *(six.path / name).rglob("*"))]
     modes = {path.relative_to(six.path): path.stat().st_mode & 0o777 for path in found}
     assert {modes[path] for path in modes if (six.path / path).is_file()} == {0o600}, modes

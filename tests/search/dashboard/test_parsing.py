@@ -243,3 +243,23 @@ def test_a_database_that_was_replaced_is_neither_healthy_nor_written(service: An
     assert not path.exists()
     aside.rename(path)
     assert service.ask("GET", "/healthz", "ann")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/api/studies/1/note", b"", "body: Field required; version: Field required"),
+        ("/api/studies/1/note", b'{"body": "x", "version": "1"}', "version: Input should be a"),
+        ("/api/artifacts/1", b'{"file": "x"}', "file: Value error, expected data:TYPE"),
+        ("/api/artifacts/1", b'{"file": "data:;base64,x"}', "expected content in base64"),
+        ("/api/artifacts/1", b'{"file": "data:,", "filename": 1}', "filename: Input should be a"),
+        ("/api/studies", b'{"study_name": "b", "directions": ["up"]}', "directions.0: Input"),
+        ("/api/studies", b'{"study_name": "../b", "directions": ["minimize"]}', "study_name: rec"),
+        ("/api/studies/1/rename", b'{"study_name": ["b"]}', "study_name: received"),
+    ],
+)
+def test_a_body_without_what_a_write_needs(service: Any, path: str, body: bytes, said: str) -> None:
+    before, method = service.written(), "PUT" if path.endswith("note") else "POST"
+    status, _, content = service.ask(method, path, "ann", body, "application/json")
+    assert (status, service.written()) == (400, before)
+    assert said in json.loads(content)["reason"]

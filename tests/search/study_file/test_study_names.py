@@ -40,7 +40,7 @@ def test_a_study_file_a_program_and_an_option_take_the_same(name):
 
 @pytest.mark.parametrize("name", ["a b", "../x", "", "x\n", "-x"])
 def test_an_imported_project_needs_such_a_name(tmp_path, name):
-    with pytest.raises(ConfigError, match="--name: received .*, expected at most 100 letters"):
+    with pytest.raises(ConfigError, match=r"--name: received .*, expected at most 100 letters"):
         importing.imported(tmp_path, name, None, f"sqlite:///{tmp_path}/studyhall.db")
     assert not (tmp_path / "studyhall.db").exists()
 
