@@ -183,6 +183,7 @@ def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[s
         None if output is None else output.parent,
     )
     if output is not None:
+        whole = text.encode(errors="backslashreplace")
         with writing(output):
-            atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
+            atomic_files.write_whole(output, whole, private=False)  # containers read it, too
     return following, text

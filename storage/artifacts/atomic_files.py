@@ -26,34 +26,44 @@ class ArtifactError(StorageError):
     """The error for a file that cannot be written or read; one line with its path and why."""
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool = False, follow: bool = True) -> None:
+def write_whole(
+    path: Path,
+    data: bytes,
+    *,
+    durable: bool = False,
+    follow: bool = True,
+    private: bool = True,
+) -> None:
     """Write or replace a file, so that a reader never sees half of the content.
 
     Args:
         path: the file to write or replace.
         data: its content.
         durable: flush it to disk, so that it survives a power failure; costs some milliseconds.
-        follow: as for `replacing`.
+        follow, private: as for `replacing`.
 
     Raises:
         ArtifactError: the disk is full, or the folder is gone or read-only.
     """
-    with replacing(path, durable=durable, follow=follow) as unfinished:
+    with replacing(path, durable=durable, follow=follow, private=private) as unfinished:
         unfinished.write_bytes(data)
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, durable: bool = False, follow: bool = True) -> Iterator[Path]:
+def replacing(
+    path: Path, *, durable: bool = False, follow: bool = True, private: bool = True
+) -> Iterator[Path]:
     """Yield a temporary path in the same folder, with the same suffix; rename it at the end.
 
-    The file is there, empty, as only its owner may read it; it keeps the mode of one that it
-    replaces. A device or a pipe must not be replaced: there `path` itself is yielded.
+    The file is there, empty; it keeps the mode of one that it replaces. A device or a pipe must not
+    be replaced: there `path` itself is yielded.
 
     Args:
         path: the file to write or replace.
         durable: flush it to disk, so that it survives a power failure.
         follow: where `path` is a symbolic link, replace the file that it points to, as users mean
             it; False: replace the link itself, as in a folder that others may write to.
+        private: let only its owner read it, see `private_files`; False: as the umask says.
 
     Raises:
         ArtifactError: the disk is full, or the folder is gone or read-only; no temporary file is
@@ -66,7 +76,7 @@ def replacing(path: Path, *, durable: bool = False, follow: bool = True) -> Iter
                 return
             path = Path(os.path.realpath(path))
         unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}-{path.name}")
-        private_files.create(unfinished, like=path)
+        private_files.create(unfinished, like=path, private=private)
         try:
             yield unfinished
             if durable:

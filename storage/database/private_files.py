@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-FILE, FOLDER = 0o600, 0o700
+FILE, FOLDER, PUBLIC = 0o600, 0o700, 0o666
 _SHARED = stat.S_IWGRP | stat.S_ISGID
 
 
@@ -19,18 +19,20 @@ def opener(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, _mode(FILE, Path(path).parent))
 
 
-def create(path: Path, *, like: Path | None = None) -> None:
+def create(path: Path, *, like: Path | None = None, private: bool = True) -> None:
     """Create an empty file, unless it is there.
 
     Args:
         path: the file.
         like: a file that it will replace: it gets its mode, if there is one.
+        private: False for what others are to read, such as study files: the umask alone counts.
 
     Raises:
         OSError: it can't be created.
     """
     with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _mode(FILE, path.parent))
+        mode = _mode(FILE, path.parent) if private else PUBLIC
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with contextlib.closing(os.fdopen(descriptor, "wb")), contextlib.suppress(OSError):
             if like is not None and stat.S_ISREG(found := os.lstat(like).st_mode):
                 os.fchmod(descriptor, found & 0o777)

@@ -97,6 +97,12 @@ def test_what_is_there_keeps_its_mode(tmp_path: Path, found: int) -> None:
     assert (file.read_bytes(), mode(file), mode(folder)) == (b"new", found, found | 0o700)
 
 
+def test_what_others_are_to_read_has_the_umasks_mode(tmp_path: Path) -> None:
+    with umask(0o027):
+        atomic_files.write_whole(tmp_path / "study.toml", b"", private=False)
+    assert mode(tmp_path / "study.toml") == 0o640
+
+
 def test_a_link_that_is_replaced_gives_nobody_its_mode(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"x")
     (tmp_path / "link").symlink_to(tmp_path / "target")
