@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from studyhall.search.evaluation.best import FILES, PLAIN, Best
 from studyhall.search.study_file.config_error import ConfigError
@@ -38,6 +39,19 @@ def is_whole(found: Best) -> bool:
         return digests(found.folder, found.files).items() >= recorded.items()
     except (OSError, ArtifactError, ValueError, LookupError):  # gone, or no card any more
         return False
+
+
+def card(found: Best) -> dict[str, Any]:
+    """Return the card of an exported model; empty if there is none, or it was changed."""
+    try:
+        with atomic_files.opened(_folder(found) / FILES[1]) as file:
+            content = file.read()
+        recorded = (found.sha256 or {}).get(FILES[1])
+        if recorded not in (None, hashlib.sha256(content).hexdigest()):
+            return {}
+        return dict(json.loads(content))
+    except (ConfigError, OSError, ArtifactError, ValueError):
+        return {}
 
 
 def copy(found: Best, target: Path, *, model: bool = True) -> None:
@@ -116,7 +130,6 @@ def _of_card(found: Best) -> dict[str, str]:
     """Return the SHA-256 of the model that its card says, of an export of an earlier version.
 
     Raises:
-        OSError, ArtifactError, ValueError, LookupError: there is no such card.
+        LookupError: there is no such card.
     """
-    with atomic_files.opened(_folder(found) / FILES[1]) as file:
-        return {found.model: json.load(file)["model_sha256"]}
+    return {found.model: card(found)["model_sha256"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +41,7 @@ def card_of(found: Best) -> Card:
     if not exported_files.is_whole(found):
         again = f"studyhall best {name} --export FOLDER writes it again"
         raise ConfigError([f"the exported model in {found.folder} is not as written; {again}"])
-    card: Card = json.loads((found.folder / best.FILES[1]).read_bytes())
+    card: Card = exported_files.card(found)
     if "logits" not in card:
         again = f"studyhall best {name} --export FOLDER writes it anew"
         raise ConfigError([f"{found.folder} was exported by an earlier studyhall; {again}"])
