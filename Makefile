@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # BLAS threads wait in a busy loop, which costs each of these processes a tenth of its time.
 test test-slow test-lowest: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test test-slow test-lowest lint lock peers clean
+.PHONY: setup demo test test-slow test-lowest test-compose lint lock peers clean
 
 setup: $(LOCKED)
 
@@ -53,6 +53,14 @@ $(OLDEST)/.resolved: pyproject.toml
 	  uv pip install --quiet --python bin/python -r lowest.txt && \
 	  uv pip install --quiet --python bin/python --no-deps --no-build-isolation -e ..
 	@touch $@
+
+# docker-compose.yml on the engine that runs here, or on one of our own, which takes root, docker.io,
+# iptables, tini and docker-compose. Where images can't be pulled, they are made: with debootstrap.
+ENGINE ?= .engine
+test-compose: $(LOCKED)
+	@set -e; settings=$$(tests/acceptance/engine/engine.sh start $(ENGINE)); eval "$$settings"; \
+	  $(BIN)/pytest -m slow tests/acceptance/test_containers.py && status=0 || status=$$?; \
+	  tests/acceptance/engine/engine.sh stop $(ENGINE); exit $$status
 
 lint: $(LOCKED)
 	$(BIN)/ruff format --check .

@@ -21,6 +21,7 @@ DATABASE = "studyhall"
 ROLES = {"owner": "studyhall", "reader": "studyhall_reader"}
 SERVICE = 10001  # the images' user
 READABLE = 0o444  # whoever may mount the volume may read it, PostgreSQL's own user too
+OWN = 0o400
 
 
 def main(folder: Path, host: str, *volumes: Path) -> None:
@@ -38,13 +39,14 @@ def main(folder: Path, host: str, *volumes: Path) -> None:
         _write(folder / name / "url", url, READABLE)
     file = folder / "service" / "users.json"
     if not file.exists():
-        users.add(file, "viewer", Role.VIEWER, _secret(folder / "service" / "viewer"))
-        _give_away(file.parent, file)
+        shown = folder / "service" / "viewer"
+        users.add(file, "viewer", Role.VIEWER, _secret(shown, OWN))
+        _give_away(file.parent, file, shown)
 
 
-def _secret(path: Path) -> str:
+def _secret(path: Path, mode: int = READABLE) -> str:
     if not path.exists():
-        _write(path, secrets.token_urlsafe(24), READABLE)
+        _write(path, secrets.token_urlsafe(24), mode)
     return path.read_text(encoding="utf-8")
 
 

@@ -47,3 +47,14 @@ def test_peers_of_the_benchmarks_have_an_environment_of_their_own() -> None:
     recipe = make("--dry-run", "--always-make", "peers").stdout
     assert ".venv-peers/bin/pip install" in recipe and "-r benchmarks/peers.txt" in recipe
     assert ".venv-peers" in make("--dry-run", "clean").stdout
+
+
+def test_the_containers_are_tested_between_start_and_end_of_an_engine() -> None:
+    recipe = make("--dry-run", "--old-file=.venv/.locked", "test-compose").stdout
+    said = [
+        recipe.index(word) for word in ("engine.sh start", "test_containers.py", "engine.sh stop")
+    ]
+    assert said == sorted(said)
+    for script in (ROOT / "tests/acceptance/engine").glob("*.sh"):
+        assert os.access(script, os.X_OK)
+        subprocess.run(["bash", "-n", script], check=True)

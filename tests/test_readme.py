@@ -42,7 +42,15 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 MOST_LINES = 530
-PAGES = ("tune", "service", "clusters", "exports", "scripts", "backends")  # of docs/, with commands
+PAGES = (
+    "tune",
+    "service",
+    "security",
+    "clusters",
+    "exports",
+    "scripts",
+    "backends",
+)  # of docs/, with commands
 PICTURE_BYTES = 200_000
 OWN_PAGES = {"docs/text.md": "text", "docs/pretrained.md": "keras"}  # of a family alone
 

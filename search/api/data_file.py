@@ -16,6 +16,7 @@ from studyhall.search.data.sources import table_files
 from studyhall.search.study_file import paths
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files, bucket
+from studyhall.storage.database import private_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,7 @@ def _written(folder: Path, name: str, write: Callable[[Path], Any]) -> Path:
     path = folder / name
     if not path.is_file():
         with atomic_files.reported(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(folder)
         with atomic_files.replacing(path) as unfinished:
             write(unfinished)
     return path

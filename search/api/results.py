@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.search.api.best_trial import BestTrial
 from studyhall.search.evaluation import best as winners
-from studyhall.search.evaluation import proof_result
+from studyhall.search.evaluation import exported_files, proof_result
 from studyhall.search.process import handover, quiet
 from studyhall.search.scripts import answers, script
 from studyhall.search.scripts.session import Searched
@@ -106,7 +106,7 @@ def _exported(study: Study, found: winners.Best) -> Any:
     if found.folder is None:
         why = (found.proof or {}).get("why") or "it is not proven"
         raise ConfigError([f"{study.name}: trial {found.trial.number} has no model: {why}"])
-    if not winners.is_whole(found):
+    if not exported_files.is_whole(found):
         raise ConfigError([f"{study.name}: the model in {found.folder} was altered or is gone"])
     keras = _keras()
 

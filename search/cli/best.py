@@ -13,7 +13,7 @@ import typer
 from studyhall.search.cli.options import Again, AsJson, Name, Storage, find, writing
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import best as winner
-from studyhall.search.evaluation import best_text, formats
+from studyhall.search.evaluation import best_text, exported_files, formats
 from studyhall.search.evaluation.best import Best
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.study_file.config_error import ConfigError
@@ -99,9 +99,9 @@ def _export(
     is_file = export.suffix.lower() in formats.ENDINGS
     with writing(export):
         if is_file and wanted == [formats.KERAS]:
-            winner.copy_model(found, export)
+            exported_files.copy_model(found, export)
         elif not is_file:
-            winner.copy(found, export, model=formats.KERAS in wanted)
+            exported_files.copy(found, export, model=formats.KERAS in wanted)
     targets = {
         form: export if is_file else export / formats.FORMATS[form].file
         for form in wanted

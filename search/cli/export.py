@@ -13,6 +13,7 @@ from studyhall.search.cli.options import Name, Storage, find, writing
 from studyhall.search.diagnosis import judging
 from studyhall.search.display.terminal import say
 from studyhall.search.interchange import rows, table_files
+from studyhall.search.study_file import study_names
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
@@ -108,7 +109,7 @@ def _file(name: str, to: str) -> Path:
     Raises:
         ConfigError: its ending is unknown.
     """
-    path = Path(f"{name}.{to}") if to in table_files.FORMATS else Path(to)
+    path = Path(f"{study_names.legal(name)}.{to}") if to in table_files.FORMATS else Path(to)
     if path.suffix.lower().removeprefix(".") not in table_files.FORMATS:
         raise ConfigError([f"--to: received {to!r}, expected {EXPECTED}"])
     return path

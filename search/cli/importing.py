@@ -10,6 +10,7 @@ import typer
 
 from studyhall.search.cli.options import Name, Storage, storage_option
 from studyhall.search.display.terminal import remark, say
+from studyhall.search.study_file import study_names
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
@@ -58,12 +59,13 @@ def imported(folder: Path, name: str | None, objective: str | None, url: str) ->
         url: URL of the database.
 
     Raises:
-        ConfigError: there is no such folder, or a study of this name exists.
+        ConfigError: there is no such folder, or it has no name that a study may have.
+        StorageError: a study of this name exists.
     """
     from studyhall.search.interchange import tuner_import  # imports Optuna: slow
     from studyhall.storage.queries import status
 
-    called = name or folder.resolve().name
+    called = study_names.check(folder.resolve().name if name is None else name, "--name")
     with closing(Database.open(url)) as db:
         study, left = tuner_import.create(db, folder, called, objective)
         state = status.status(db, study)

@@ -12,7 +12,7 @@ from studyhall.search.cli.options import storage_option
 from studyhall.search.display import live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
-from studyhall.search.evaluation import best, best_text, no_result
+from studyhall.search.evaluation import best, best_text, exported_files, no_result
 from studyhall.search.evaluation.proof_result import NOT_PROVEN
 from studyhall.search.launcher import launch, ray_cluster
 from studyhall.search.launcher.ray_choice import Cluster
@@ -232,7 +232,7 @@ def finish(
         RuntimeError: the proving process failed.
     """
     found = best.read(db, study, number)
-    if found.finished and best.is_whole(found) and not again:
+    if found.finished and exported_files.is_whole(found) and not again:
         return 0
     record.check_trainable(db, study)
     continuation.check_script(study)

@@ -13,6 +13,7 @@ import typer
 from studyhall.search.cli.options import Name, Storage, find, find_described, writing
 from studyhall.search.display.tables import table
 from studyhall.search.display.terminal import remark, say, write
+from studyhall.search.study_file import study_names
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
@@ -56,7 +57,7 @@ def write_report(name: str, url: str, output: Path | None, form: str | None) -> 
     chosen = _format(form, output, page.FORMATS)
     with closing(Database.open(url, create=False)) as db:
         text = page.report(db, find(db, name), chosen)
-    path = output or Path(f"{name}{page.FORMATS[chosen]}")
+    path = output or Path(f"{study_names.legal(name)}{page.FORMATS[chosen]}")
     with writing(path):
         atomic_files.write_whole(path, text.encode(errors="backslashreplace"))
     return path
@@ -187,6 +188,7 @@ def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[s
         None if output is None else output.parent,
     )
     if output is not None:
+        whole = text.encode(errors="backslashreplace")
         with writing(output):
-            atomic_files.write_whole(output, text.encode(errors="backslashreplace"))
+            atomic_files.write_whole(output, whole, private=False)  # containers read it, too
     return following, text, same

@@ -20,7 +20,7 @@ from studyhall.search.launcher import places
 from studyhall.search.process import wire
 from studyhall.search.study import chosen_backend, inspection, proposal
 from studyhall.search.study.proposal import Budget, Proposal
-from studyhall.search.study_file import config, template, toml_reader
+from studyhall.search.study_file import config, study_names, toml_reader
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import spelling
@@ -154,7 +154,7 @@ def _name(given: str | None, keys: Mapping[str, Any]) -> str:
         proposal.bare(given, {"source": "-"}, Budget(), HERE)  # refuses a name that is none
         return given
     stem, target = _stem(str(keys["source"])), keys.get("target")
-    return template.legal_name(f"{stem}-{target}" if target else stem)
+    return study_names.legal(f"{stem}-{target}" if target else stem)
 
 
 def _stem(source: str) -> str:

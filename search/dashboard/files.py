@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 from typing import BinaryIO
@@ -44,7 +45,7 @@ class Files:
         """Return an artifact as a binary file.
 
         Raises:
-            bottle.HTTPError: 404: no folder contains it.
+            bottle.HTTPError: 404: no folder contains it; 409: it is a model that was changed.
         """
         made = notes.made_on_demand(artifact_id)
         if made is not None:
@@ -53,7 +54,19 @@ class Files:
         if found is None:
             raise bottle.HTTPError(404, "This file no longer exists.")
         store, name = found
-        return io.BytesIO(store.read(name))
+        content = store.read(name)
+        if not UPLOADED.fullmatch(name):
+            self._check_recorded(name, content)
+        return io.BytesIO(content)
+
+    def _check_recorded(self, name: str, content: bytes) -> None:
+        """Check that a study's own file is the one that its worker has recorded.
+
+        Raises:
+            bottle.HTTPError: 409: it is not.
+        """
+        if hashlib.sha256(content).hexdigest() != records.model_sha256(self._db, name):
+            raise bottle.HTTPError(409, "This model is not the one that was recorded.")
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Store an upload in its study's folder.

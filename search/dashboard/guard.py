@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Request, Response
 
-from studyhall.search.dashboard import headers, hosts, parsing, prometheus, routes
+from studyhall.search.dashboard import bodies, headers, hosts, parsing, prometheus, routes
 from studyhall.search.dashboard.application import Application
 from studyhall.search.dashboard.audit import Audit
 from studyhall.search.dashboard.cache import Cache
@@ -142,6 +142,7 @@ class Guard:
                 f"{write.route.what}: received {len(body):,} bytes, "
                 f"expected at most {write.route.longest:,}"
             )
+        bodies.check(write.route.path, body)
         return self.writing, write, body
 
     @contextlib.contextmanager

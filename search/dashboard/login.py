@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.datastructures import Authorization, WWWAuthenticate
-from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests, Unauthorized
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Request
 
@@ -90,35 +90,46 @@ class Visitor:
 class Login:
     """The login against a users file; changes of the file take effect at the next request.
 
+    Nobody logs in while the file can't be used: gone, damaged, or readable by other accounts.
+
     Args:
         path: the users file.
         proxies: addresses of proxies that are trusted to name the client's address.
+        remark: called with a line, once, when the file has become unusable.
 
     Raises:
         ConfigError: the file can't be used.
     """
 
-    def __init__(self, path: Path, proxies: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        proxies: Iterable[str] = (),
+        remark: Callable[[str], object] = lambda line: None,
+    ) -> None:
         self._path = path
         self._proxies = frozenset(proxies)
         self._hashing = threading.BoundedSemaphore(HASHES)
         self._lock = threading.Lock()
-        self._stamp: tuple[int, int] | None = None
-        self._users: dict[str, User] = {}
+        self._remark = remark
+        self._users = users.read(path)
+        self._stamp = _stamp(path)
+        self._unusable = False
         self._right: set[bytes] = set()
         self._key = secrets.token_bytes(32)
         # Checked for unknown names, so that the time of a response doesn't reveal which exist.
         self._nobody = generate_password_hash(secrets.token_urlsafe())
         self._tries = Tries()
-        self._refresh()
 
     def visitor(self, request: Request) -> Visitor:
         """Return the user who sent the request.
 
         Raises:
+            ServiceUnavailable: the users file can't be used.
             Unauthorized: there is no login, or it is wrong.
             TooManyRequests: there were too many failed logins.
         """
+        self._refresh()
         given = request.authorization
         if given is None:
             raise _unauthorized("log in")
@@ -211,18 +222,31 @@ class Login:
             self._hashing.release()
 
     def _refresh(self) -> dict[str, User]:
-        """Return the current users of the file; nobody if the file has become unusable."""
+        """Return the current users of the file.
+
+        Raises:
+            ServiceUnavailable: the file has become unusable.
+        """
         with self._lock:
-            try:
-                found = os.stat(self._path)
-                stamp = (found.st_mtime_ns, found.st_ino)
-                if stamp != self._stamp:
-                    self._users, self._stamp = users.read(self._path), stamp
-            except (OSError, ConfigError):
-                if self._stamp is None:
-                    users.read(self._path)  # at the start, raises the reason
-                self._users, self._stamp = {}, (0, 0)
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                self._stamp, self._unusable = stamp, True
+                try:
+                    self._users, self._unusable = users.read(self._path), False
+                except ConfigError as error:
+                    self._remark(f"nobody can log in: {error.problems[0]}")
+            if self._unusable:
+                raise ServiceUnavailable("nobody can log in: the users file can't be used")
             return self._users
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with a file's content, mode or owner; None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ctime_ns, found.st_mtime_ns, found.st_ino, found.st_mode
 
 
 def _unauthorized(why: str) -> Unauthorized:

@@ -16,8 +16,8 @@ from werkzeug.wrappers import Request
 
 # No control characters, no backslash, no empty segment and none of dots alone.
 PATH = re.compile(r"/|(/(?!\.{1,2}(/|$))[^/\\\x00-\x1f\x7f]+)+/?")
-LONGEST_NUMBER = 18  # digits: more are no identifier that a database could hold
-NUMBER = re.compile(rf"/-?\d{{{LONGEST_NUMBER + 1},}}(/|$)")
+NUMBER = re.compile(r"/-?0*(\d+)(?=/|$)")
+LARGEST_NUMBER = 2**31 - 1  # PostgreSQL's largest identifier
 DEEPEST = 32  # levels of a body's JSON; the dashboard's own have three
 
 
@@ -36,8 +36,8 @@ def check_path(wsgi: dict[str, Any]) -> None:
         raise BadRequest(
             "the path contains empty or dotted segments, backslashes or control characters"
         )
-    if NUMBER.search(path):
-        raise BadRequest(f"the path contains a number of more than {LONGEST_NUMBER} digits")
+    if any(len(digits) > 10 or int(digits) > LARGEST_NUMBER for digits in NUMBER.findall(path)):
+        raise BadRequest(f"the path contains a number above {LARGEST_NUMBER}")
 
 
 def check_body(request: Request, body: bytes) -> None:

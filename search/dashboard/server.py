@@ -130,7 +130,7 @@ def guarded(
     Raises:
         ConfigError: The users file or the audit log cannot be used.
     """
-    login = None if access.users is None else Login(access.users, access.proxies)
+    login = None if access.users is None else Login(access.users, access.proxies, remark)
     refused = read_only.prepare_role(db)
     if refused is not None:
         remark(f"viewers' connections are read-only by session, not by database role: {refused}")

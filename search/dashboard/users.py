@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-import os
 import re
 import secrets
 import stat
@@ -146,9 +145,7 @@ def _write(path: Path, users: dict[str, User]) -> None:
     }
     try:
         with atomic_files.replacing(path, durable=True) as unfinished:
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(rows, file, indent=2)
-                file.write("\n")
+            unfinished.chmod(MODE)  # whatever group may share the folder
+            unfinished.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     except atomic_files.ArtifactError as error:
         raise ConfigError([f"--users: received {error}, expected a writable file"]) from error

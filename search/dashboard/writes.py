@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pydantic
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from werkzeug.exceptions import BadRequest, Conflict, NotFound
@@ -15,7 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from studyhall.search.dashboard.login import Visitor
 from studyhall.search.dashboard.routes import Write
-from studyhall.search.study_file import value_types
+from studyhall.search.study_file import study_names
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
@@ -55,7 +55,7 @@ class Writes:
         own: dict[str, Callable[[], Response | None]] = {
             "delete": lambda: self._delete(write, visitor),
             "rename": lambda: self._rename(write, request),
-            "create": lambda: self._check_name(request),
+            "create": lambda: _check_name(request),
             "stop": lambda: None if study is None else self._stop(study, write, request),
             "detach": lambda: self._check_detachable(write),
         }
@@ -72,13 +72,8 @@ class Writes:
     def _rename(self, write: Write, request: Request) -> Response:
         """Rename the study in place; optuna-dashboard would copy it without studyhall's tables."""
         assert write.study_id is not None
-        name = _said(request).get("study_name")
         try:
-            pydantic.TypeAdapter(value_types.Name).validate_python(name)
-            found = rows.rename(self.db, write.study_id, str(name))
-        except pydantic.ValidationError as error:
-            expected = "at most 100 letters, digits, dots, - and _"
-            raise BadRequest(f"study_name: received {name!r}, expected {expected}") from error
+            found = rows.rename(self.db, write.study_id, _name(request))
         except StorageError as error:
             raise BadRequest(str(error)) from error
         listed = {study._study_id: study for study in self.storage.get_all_studies()}
@@ -96,11 +91,6 @@ class Writes:
             raise Conflict("This trial is not running.")
         return Response(status=204)
 
-    def _check_name(self, request: Request) -> None:
-        name = str(_said(request).get("study_name"))
-        if trash.holds(name):
-            raise BadRequest(f"study_name: received {name!r}, which is reserved for the trash")
-
     def _check_detachable(self, write: Write) -> None:
         """Refuse to delete a finished trial's file before it is gone: its list can't be changed."""
         trial_id = write.trial_id
@@ -108,8 +98,10 @@ class Writes:
             raise Conflict("This trial has finished: its files stay until its study is deleted.")
 
     def _check_it_is_there(self, write: Write) -> None:
-        """Refuse writes to trials that don't exist or belong to a hidden study."""
-        trial_id = write.trial_id
+        """Refuse writes to what does not exist, and to trials of a hidden study."""
+        trial_id, study_id = write.trial_id, write.study_id
+        if study_id is not None and rows.name_of(self.db, study_id) is None:
+            raise NotFound(f"no study has the identifier {study_id}")
         if trial_id is not None and rows.of_trial(self.db, trial_id) is None:
             raise NotFound(f"no trial has the identifier {trial_id}")
 
@@ -140,6 +132,22 @@ class Writes:
             study_id = None if of is None else of[0]
         name = None if study_id is None else rows.name_of(self.db, study_id)
         return None if name is None else studies.find(self.db, name)
+
+
+def _check_name(request: Request) -> None:
+    _name(request)
+
+
+def _name(request: Request) -> str:
+    """Return the name that a study is to get.
+
+    Raises:
+        BadRequest: a study can't have it.
+    """
+    try:
+        return study_names.check(_said(request).get("study_name"), "study_name")
+    except ConfigError as error:
+        raise BadRequest(str(error)) from error
 
 
 def _shown(study: Any) -> dict[str, Any]:

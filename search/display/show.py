@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from studyhall.search.display import tables, words
+from studyhall.storage.database import private_files
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
@@ -112,6 +113,7 @@ def trials_csv(trials: Sequence[TrialRecord], verdicts: Mapping[int, str], path:
         OSError: the file can't be written.
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    private_files.create(path)
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         first = ["trial", "name", "state", "value", "best_epoch", "epochs", "verdict"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,6 @@ from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -54,6 +50,7 @@ class Best:
         load: lines of Python that load the exported model.
         baselines: guessing, linear model and trees beside it, as `baseline_text.beside` returns
             them; None if they are not computed.
+        sha256: SHA-256 of each of the files; None if an earlier version has exported them.
     """
 
     study: Study
@@ -68,6 +65,7 @@ class Best:
     files: Sequence[str] = FILES
     load: Sequence[str] = ()
     baselines: dict[str, Any] | None = None
+    sha256: Mapping[str, str] | None = None
 
     @property
     def locked(self) -> bool:
@@ -153,6 +151,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
             folds or about.get("proof", {}).get("scores"),
             None if test is None else test["scores"],
         ),
+        about.get("export", {}).get("sha256"),
     )
 
 
@@ -204,43 +203,6 @@ def to_json(best: Best) -> dict[str, Any]:
     }
 
 
-def copy(best: Best, target: Path, *, model: bool = True) -> None:
-    """Copy model and card into a folder, each file atomically.
-
-    Args:
-        best: the best trial.
-        target: folder to copy to; created if missing.
-        model: False to copy the card alone.
-
-    Raises:
-        ArtifactError: the folder can't be written, or the disk is full.
-        ConfigError: there is no exported model, for example because it is not proven.
-    """
-    if best.folder is None:
-        raise ConfigError([f'study "{best.study.name}" has no exported model'])
-    target.mkdir(parents=True, exist_ok=True)
-    for name in best.files if model else FILES[1:]:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_files.replacing(target / name) as unfinished:
-            shutil.copyfile(best.folder / name, unfinished)
-
-
-def copy_model(best: Best, target: Path) -> None:
-    """Copy the model alone to a file, atomically.
-
-    Raises:
-        ArtifactError: the file can't be written.
-        ConfigError: there is no exported model, or it needs other files beside it.
-    """
-    if best.folder is None:
-        raise ConfigError([f'study "{best.study.name}" has no exported model'])
-    if tuple(best.load or PLAIN) != PLAIN:
-        received = f"received a file, {target}, but the model needs {', '.join(best.files)}"
-        raise ConfigError([f"--export: {received}, expected a folder"])
-    with atomic_files.replacing(target) as unfinished:
-        shutil.copyfile(best.folder / best.model, unfinished)
-
-
 def model_source(about: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return fold, repeat and value of the training that the model comes from."""
     if "model_value" not in about:
@@ -255,17 +217,3 @@ def _which(about: Mapping[str, Any]) -> str | None:
         return "one of its confirmation"
     parts = [f"{key} {about.get(f'model_{key}', 0) + 1}" for key in PARTS if f"{key}s" in about]
     return f"that of {' '.join(parts)}" if parts else None
-
-
-def is_whole(found: Best) -> bool:
-    """Return True if all exported files exist and the model is the one that its card names."""
-    if found.folder is None:
-        return False
-    try:
-        card = json.loads((found.folder / FILES[1]).read_bytes())
-        with (found.folder / found.model).open("rb") as model:
-            sha256 = hashlib.file_digest(model, "sha256").hexdigest()
-    except (OSError, ValueError):  # gone, or no card any more
-        return False
-    there = all((found.folder / name).is_file() for name in found.files)
-    return there and card.get("model_sha256") == sha256

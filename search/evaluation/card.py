@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -14,7 +12,7 @@ from typing import Any
 from studyhall.search.data.sources import reading, row_times
 from studyhall.search.data.sources.windows import Series
 from studyhall.search.display import notes
-from studyhall.search.evaluation import best, proof_result, row_model, usage
+from studyhall.search.evaluation import best, exported_files, proof_result, row_model, usage
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
@@ -68,7 +66,7 @@ def export(
                 _tidy(folder, {CARD})
         return content
     used = usage.of(reloaded, plan)
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic_files.make_within(folder.parent, folder)
     files = {CARD, *_model(record.objects(study), found, reloaded, used, folder)}
     rows = _of_rows(plan, record.stored(study).folder, found, reloaded, folder)
     files |= _predictions(predictions, folder / best.PREDICTIONS)
@@ -77,7 +75,7 @@ def export(
         **_content(db, study, plan, found, used),
         "rows": rows,
         "logits": logits,
-        "model_sha256": hashlib.sha256((folder / used.model).read_bytes()).hexdigest(),
+        "model_sha256": atomic_files.sha256(folder / used.model),
     }
     _write(content, folder)
     _tidy(folder, files)
@@ -86,6 +84,7 @@ def export(
         "folder": str(folder),
         "files": sorted(files, key=_largest_first),
         "load": content["load"],
+        "sha256": exported_files.digests(folder, files),
     }
     studies.set_fact(db, study, found.key("export"), about)
     if used.model == usage.MODEL:
@@ -101,15 +100,17 @@ def _largest_first(name: str) -> tuple[bool, str]:
 def _stays(folder: Path, sha256: str | None) -> bool:
     """Return whether the folder holds another model that is proven."""
     try:
-        there = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        with atomic_files.opened(folder / CARD) as file:
+            there = json.load(file)
         return there["proof"]["model_sha256"] != sha256 and proof_result.holds(there["proof"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, atomic_files.ArtifactError, ValueError, KeyError, TypeError):
         return False
 
 
 def _write(content: dict[str, Any], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic_files.write_whole(folder / CARD, (json.dumps(content, indent=2) + "\n").encode())
+    atomic_files.make_within(folder.parent, folder)
+    whole = (json.dumps(content, indent=2) + "\n").encode()
+    atomic_files.write_whole(folder / CARD, whole, follow=False)
 
 
 def _tidy(folder: Path, files: set[str]) -> None:
@@ -177,14 +178,15 @@ def _model(
     """Write the model, or its weights and loader, and the user's modules; return file names."""
     if reloaded.built is not None:
         exporting.save_weights(reloaded.built, folder / used.model)
-        atomic_files.write_whole(folder / usage.LOADER, used.loader.encode())
+        atomic_files.write_whole(folder / usage.LOADER, used.loader.encode(), follow=False)
     else:
-        with atomic_files.replacing(folder / used.model) as unfinished:
-            shutil.copyfile(bucket.fetched(objects, found.trial.attributes["model"]), unfinished)
+        saved = bucket.fetched(objects, found.trial.attributes["model"])
+        exported_files.copy_checked(saved, folder / used.model, found.model_sha256, follow=False)
     copied = {str(own_classes.path_below(each)): each for each in used.modules}
     for name, module in copied.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        atomic_files.write_whole(folder / name, Path(str(module.__file__)).read_bytes())
+        atomic_files.make_within(folder, (folder / name).parent)
+        code = Path(str(module.__file__)).read_bytes()
+        atomic_files.write_whole(folder / name, code, follow=False)
     return {used.model, *copied, *([usage.LOADER] if used.loader else [])}
 
 
@@ -225,8 +227,7 @@ def _predictions(path: Path | None, target: Path) -> set[str]:
     """Copy the predictions beside the model; return the names of the files."""
     if path is None:
         return set()
-    with atomic_files.replacing(target) as unfinished:
-        shutil.copyfile(path, unfinished)
+    exported_files.copy_checked(path, target, None, follow=False)
     return {target.name}
 
 

@@ -31,7 +31,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import AS_GIVEN
 from studyhall.search.trial import exporting, failures, modelling
 from studyhall.storage.artifacts.atomic_files import reported
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, private_files
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
@@ -132,13 +132,14 @@ class Conversion:
             ArtifactError: it can't be written.
         """
         with reported(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(target.parent)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as folder:
                 made = Path(folder) / FORMATS[name].file.rpartition("/")[2]
                 self._export(name, made)
                 about = self._compared(name, made, Path(folder))
                 if target.is_dir():
                     shutil.rmtree(target)
+                private_files.settle(made, target)
                 made.replace(target)
         return {"format": name, "path": str(target), **about}
 

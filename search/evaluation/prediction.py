@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.search.data.sources import reading, tables
-from studyhall.search.evaluation import best, new_samples, row_model
+from studyhall.search.evaluation import best, exported_files, new_samples, row_model
 from studyhall.search.evaluation.best import Best
 from studyhall.search.evaluation.new_samples import Card, NewSamples, Source
 from studyhall.search.study import record
@@ -39,10 +38,10 @@ def card_of(found: Best) -> Card:
     name = found.study.name
     if found.folder is None or found.failed:
         raise ConfigError([f'study "{name}" has no proven model'])
-    if not best.is_whole(found):
+    if not exported_files.is_whole(found):
         again = f"studyhall best {name} --export FOLDER writes it again"
         raise ConfigError([f"the exported model in {found.folder} is not as written; {again}"])
-    card: Card = json.loads((found.folder / best.FILES[1]).read_bytes())
+    card: Card = exported_files.card(found)
     if "logits" not in card:
         again = f"studyhall best {name} --export FOLDER writes it anew"
         raise ConfigError([f"{found.folder} was exported by an earlier studyhall; {again}"])

@@ -51,7 +51,7 @@ def write(
     rows = _validation_rows(plan, folder, fold)
     if backend.name() != backend.TENSORFLOW:
         raise NotProvenError(f"Keras reads text with TensorFlow only, not with {backend.name()}")
-    with atomic_files.replacing(path) as unfinished:
+    with atomic_files.replacing(path, follow=False) as unfinished:
         try:
             of_columns(reloaded.model, plan.data.table).save(unfinished, include_optimizer=False)
         except (ValueError, TypeError, NotImplementedError) as error:

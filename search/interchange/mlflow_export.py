@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from studyhall.search.diagnosis import judging
 from studyhall.search.display import words
-from studyhall.search.evaluation import best
+from studyhall.search.evaluation import best, exported_files
 from studyhall.search.evaluation.best import Best
 from studyhall.search.interchange.rows import Row
 from studyhall.search.study import record
@@ -86,7 +86,7 @@ def _winner(db: Database, study: Study, ended: Sequence[TrialRecord]) -> Best | 
     if not any(trial.state == "COMPLETE" for trial in ended):
         return None
     found = best.read(db, study)
-    return found if best.is_whole(found) and not found.failed else None
+    return found if exported_files.is_whole(found) and not found.failed else None
 
 
 def _store(run: MlflowRun, winner: Best) -> None:

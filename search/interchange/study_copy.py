@@ -111,8 +111,14 @@ def _copy_artifacts(old: str, new: str) -> None:
             bucket.put(target, stored.name, source.read(stored.name))
     folder = bucket.folder(old)
     for each in folder.iterdir() if folder.is_dir() else ():
-        if each.is_dir():  # best/, logs/: they lie beside the objects, or on this machine alone
-            shutil.copytree(each, bucket.folder(new) / each.name)
+        # best/, logs/: they lie beside the objects, or on this machine alone
+        if each.is_dir() and not each.is_symlink():
+            shutil.copytree(each, bucket.folder(new) / each.name, ignore=_links)
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    """Return the symbolic links in a folder, which could lead to any file."""
+    return [name for name in names if (Path(folder) / name).is_symlink()]
 
 
 def _facts(db: Database, study: Study, place: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from studyhall.search.launcher.memory_kills import MemoryKills
 from studyhall.search.launcher.places import Place
 from studyhall.search.process import identity, recycling
+from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.queries.records import TrialRecord
 
 HEALTHY_S = 60.0  # a crash after this lifetime restarts the back-off at one second
@@ -168,6 +169,6 @@ class Crew:
 
 def _end(place: Place) -> bytes:
     """Return the last 4096 bytes of a place's log."""
-    with place.log.open("rb") as log:
+    with atomic_files.opened(place.log) as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
         return log.read()

@@ -21,6 +21,7 @@ from studyhall.search.process import wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.study import record
+from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageReplaced
 from studyhall.storage.queries import status
@@ -186,7 +187,8 @@ def _complaints(crew: Crew) -> Iterator[str]:
     """Yield the end of the log of each worker that ended by a bug or a mistake of the user."""
     for place in crew.places:
         if _outcome(place) in (1, 2):
-            lines = place.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            with atomic_files.opened(place.log) as log:
+                lines = log.read().decode(errors="replace").splitlines()
             yield from lines[-TAIL:] if _outcome(place) == 1 else _last_words(lines)
             yield f"{place.name}: the full log is {place.log}"
 

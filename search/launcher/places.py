@@ -18,6 +18,7 @@ from studyhall.search.study import record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial.streak import Streak
+from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.studies.rows import Study
 
 DIGITS = 20  # numbers of as many digits or more are not parsed
@@ -78,7 +79,7 @@ def places(
 def logs_of(study: Study) -> Path:
     """Return the folder of a study's logs on this machine; create it."""
     logs = record.objects(study).root / "logs"
-    logs.mkdir(exist_ok=True)
+    atomic_files.make_within(logs.parent, logs)
     return logs
 
 

@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from studyhall.search.process.wire import LAUNCHED
+from studyhall.storage.database import private_files
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -71,7 +72,7 @@ def lead_to(log: str) -> None:
     """Append all further output of this process to a file."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    with open(log, "ab") as file:
+    with open(log, "ab", opener=private_files.opener) as file:
         for descriptor in (STDOUT, STDERR):
             os.dup2(file.fileno(), descriptor)
 

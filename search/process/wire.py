@@ -19,7 +19,9 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from studyhall.storage.database import private_files
 
 LAUNCHED = "STUDYHALL_LAUNCHED"  # set by a launcher: the worker's stdin is this socket
 STANDBY = "STUDYHALL_STANDBY"  # set by a launcher: the worker waits until told to begin
@@ -105,7 +107,7 @@ class WorkerProcess(subprocess.Popen[bytes]):
         self._unread = b""
         self.begun = False
         self._is_early, self._loads = log is None, False
-        with theirs, tempfile.TemporaryFile() if log is None else log.open("ab") as out:
+        with theirs, _output(log) as out:
             # A session of its own: a terminal's Ctrl-C reaches the launcher alone.
             super().__init__(
                 command,
@@ -142,6 +144,12 @@ class WorkerProcess(subprocess.Popen[bytes]):
     def hang_up(self) -> None:
         """Close the connection; a worker that still runs will stop after its epoch."""
         self._wire.close()
+
+
+def _output(log: Path | None) -> IO[bytes]:
+    if log is None:
+        return tempfile.TemporaryFile()
+    return open(log, "ab", opener=private_files.opener)
 
 
 def tell_launcher(**said: Any) -> None:

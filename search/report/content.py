@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from studyhall.search.diagnosis import more_epochs, tendencies
 from studyhall.search.diagnosis.findings import Findings
 from studyhall.search.display import curves, json_keys, time_split
-from studyhall.search.evaluation import best
+from studyhall.search.evaluation import best, exported_files
 from studyhall.search.report import summary
 from studyhall.search.retraining import datacurve
 from studyhall.search.study_file import toml_writer
@@ -49,7 +47,7 @@ def gather(db: Database, found: Findings) -> Content:
         "worst": _worst(found_best),
         "longer": None if found_best is None else _longer(found_best),
         "data_curve": None if curve is None else curve.to_json(),
-        "reproduce": _reproduce(found, told),
+        "reproduce": _reproduce(found, found_best),
     }
     return {**content, "summary": summary.summary(content)}
 
@@ -107,24 +105,25 @@ def _lost(found: Findings) -> dict[str, Any]:
     }
 
 
-def _reproduce(found: Findings, told: dict[str, Any] | None) -> dict[str, Any]:
+def _reproduce(found: Findings, winner: best.Best | None) -> dict[str, Any]:
     """Return all that is needed to reproduce the study.
 
     The library versions are those of the best model's card, if it has one.
     """
-    stored, card = found.stored, _card(told)
+    stored, card = found.stored, {} if winner is None else exported_files.card(winner)
+    number = None if winner is None else winner.trial.number
     return {
         "study_file": toml_writer.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
         "model_seed": card.get("model_seed"),
-        "best_seed": None if told is None else _attribute(found, told["trial"], "seed"),
+        "best_seed": None if number is None else _attribute(found, number, "seed"),
         "data": stored.inspection.data,
         "samples": stored.inspection.about.get("samples"),
         "notes": stored.inspection.about.get("notes", []),
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,
-        "replay": None if told is None else f"studyhall replay {found.study.name} {told['trial']}",
+        "replay": None if number is None else f"studyhall replay {found.study.name} {number}",
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
         "versions": card.get("versions") or dict(_versions(stored.file.training.backend)),
@@ -143,15 +142,6 @@ def _worst(winner: best.Best | None) -> list[dict[str, Any]]:
     proven = None if winner is None else winner.winner
     scoring = None if proven is None else proven.scoring
     return [] if scoring is None else scoring.worst
-
-
-def _card(told: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the card of the exported model; empty if it isn't exported or was moved."""
-    path = Path((told or {}).get("folder") or "nowhere") / "best.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def _attribute(found: Findings, number: int, key: str) -> Any:

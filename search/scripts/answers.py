@@ -8,7 +8,7 @@ from pathlib import Path
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.artifacts import bucket
+from studyhall.storage.artifacts import atomic_files, bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
@@ -31,7 +31,7 @@ def model_file(searched: Searched, trial: TrialRecord) -> Path:
     """Return the file of a trial's model, on this machine.
 
     Raises:
-        ConfigError: its model was not kept, or its file is gone.
+        ConfigError: its model was not kept, or its file is gone or was altered.
     """
     objects = record.objects(searched.study)
     name = trial.attributes.get("model")
@@ -39,4 +39,7 @@ def model_file(searched: Searched, trial: TrialRecord) -> Path:
     if path is None or not path.is_file():
         why = trial.attributes.get("model_error", "only the models of the best trials are kept")
         raise ConfigError([f"{searched.study.name}: trial {trial.number} has no model: {why}"])
+    if atomic_files.sha256(path) != trial.attributes["model_sha256"]:
+        altered = f"its model at {path} was altered or cut off"
+        raise ConfigError([f"{searched.study.name}: trial {trial.number}: {altered}"])
     return path

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.scripts.script import Script
-from studyhall.search.study_file import config, objectives
+from studyhall.search.study_file import config, objectives, study_names
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.studies.rows import Queued
@@ -93,12 +92,7 @@ class Call:
     @property
     def study(self) -> str:
         """The study's name, of the characters that are allowed in one."""
-        return legal(self.name)
-
-
-def legal(name: str) -> str:
-    """Return a name with what may not stand in a study's name replaced by hyphens."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "study"
+        return study_names.legal(self.name)
 
 
 def objective_of(logged: str) -> str:

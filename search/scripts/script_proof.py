@@ -6,15 +6,13 @@ The script brings the data: the process that the user has started has run it up 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import time
 import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from studyhall.search.evaluation import best, proof_result, winner
+from studyhall.search.evaluation import best, exported_files, proof_result, winner
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.scripts import answers, script, session
 from studyhall.search.scripts.call import Call
@@ -168,18 +166,24 @@ def _export(
         "proof": proof,
         "model": name if proof["proven"] else None,
         "load": _lines(path) if proof["proven"] else None,
-        "model_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "model_sha256": found.model_sha256,
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic_files.make_within(folder.parent, folder)
     if proof["proven"]:
-        with atomic_files.replacing(folder / name) as unfinished:
-            shutil.copyfile(path, unfinished)
-    atomic_files.write_whole(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
+        exported_files.copy_checked(path, folder / name, found.model_sha256, follow=False)
+    whole = (json.dumps(card, indent=2) + "\n").encode()
+    atomic_files.write_whole(folder / CARD, whole, follow=False)
     if proof["proven"]:
-        about = {"trial": trial.number, "model_sha256": found.model_sha256, "folder": str(folder)}
-        studies.set_fact(
-            db, study, found.key("export"), {**about, "files": [name, CARD], "load": card["load"]}
-        )
+        files = [name, CARD]
+        about = {
+            "trial": trial.number,
+            "model_sha256": found.model_sha256,
+            "folder": str(folder),
+            "files": files,
+            "load": card["load"],
+            "sha256": exported_files.digests(folder, files),
+        }
+        studies.set_fact(db, study, found.key("export"), about)
     return card
 
 

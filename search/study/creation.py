@@ -22,7 +22,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.space import read_space
 from studyhall.storage.artifacts import bucket, marker
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, private_files
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
 
@@ -199,7 +199,8 @@ def new_place(artifacts: str, name: str) -> str:
     parent, own = paths.expanded(artifacts).resolve(), name
     for count in itertools.count(2):
         with contextlib.suppress(FileExistsError):
-            (parent / own).mkdir(parents=True)  # atomic: only one launch gets the folder
+            # Atomic: only one launch gets the folder.
+            private_files.make_folder(parent / own, exist_ok=False)
             break
         own = f"{name}-{count}"
     return str(parent / own)

@@ -8,7 +8,7 @@ from typing import Any
 
 from studyhall.search.study import creation
 from studyhall.search.study.inspection import Inspection
-from studyhall.search.study_file import config, objectives, template
+from studyhall.search.study_file import config, objectives, study_names
 from studyhall.storage.database import Database
 from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
@@ -30,7 +30,7 @@ def record_of(
         direction: "minimize" or "maximize".
         trials: how many trials there are.
     """
-    allowed = template.legal_name(name)
+    allowed = study_names.legal(name)
     study = {"name": allowed, "trials": max(trials, 1), "objective": objective}
     file = config.from_dict(
         {
@@ -64,8 +64,10 @@ def adopt(db: Database, name: str) -> Study:
         name: the study's name.
 
     Raises:
+        ConfigError: its name has characters that can't be shown.
         StorageError: it can't be adopted.
     """
+    study_names.check_foreign(name)
     known = studies.find(db, name)
     if known is not None:
         return adoption.adopt(db, name)

@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit import TOMLDocument
 from tomlkit.items import Comment, Item, Table, Trivia
 
-from studyhall.search.study_file import reference, toml_writer
+from studyhall.search.study_file import reference, study_names, toml_writer
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import applications, hyperparameters, spelling
 from studyhall.spaces.legal import Hyperparameter
@@ -118,7 +118,7 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
         family: a built-in family or the user's own; ``[space]`` lists its hyperparameters.
         source: The value of ``[data] source``.
     """
-    chosen = {"name": legal_name(name), "family": family, "source": source}
+    chosen = {"name": study_names.legal(name), "family": family, "source": source}
     document = tomlkit.document()
     _say(document, HEAD)
     for table in (name for name in StudyFile.model_fields if name != "trials"):
@@ -127,11 +127,6 @@ def template(name: str = "study", *, family: str = "mlp", source: str = "sklearn
     _say(document, FIXED_HEAD)
     _switch_off(document, _fixed_trial(family))
     return tomlkit.dumps(document)
-
-
-def legal_name(name: str) -> str:
-    """Return a name that `[study] name` takes: other characters become "-"."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:100] or "study"
 
 
 def _table(name: str, family: str, chosen: Mapping[str, str]) -> Table:

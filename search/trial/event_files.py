@@ -25,6 +25,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from studyhall.search.study import record
 from studyhall.search.trial.listening import Told
+from studyhall.storage.artifacts import atomic_files
+from studyhall.storage.database import private_files
 from studyhall.storage.studies.rows import Study
 
 FOLDER = "tensorboard"  # beside the folders of artifacts
@@ -55,6 +57,7 @@ class EventFiles:
 
     def __init__(self, study: Study, number: int) -> None:
         self._group = f"{study.name}/trial-{number}"
+        self._root = record.local_folder(study).parent
         self._folder = folder_of(study) / f"trial-{number}"
         # As TensorBoard's own writers name theirs: it looks for "tfevents".
         unique = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
@@ -62,6 +65,7 @@ class EventFiles:
 
     def begin(self, params: Mapping[str, Any], past: Sequence[Told]) -> None:
         """Write the hyperparameters, and the epochs that the database has."""
+        atomic_files.make_within(self._root, self._folder)
         for path in self._folder.rglob("events.out.tfevents.*"):
             path.unlink()
         values = {name: _plain(value) for name, value in params.items()}
@@ -86,11 +90,11 @@ class EventFiles:
 
     def _write(self, part: str, summary: Summary, step: int = 0) -> None:
         path = self._folder / part / self._name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.make_within(self._root, path.parent)
         events = [Event(wall_time=time.time(), step=step, summary=summary)]
         if not path.exists():
             events.insert(0, Event(wall_time=time.time(), file_version="brain.Event:2"))
-        with path.open("ab") as file:
+        with open(path, "ab", opener=private_files.opener) as file:
             for event in events:
                 RecordWriter(file).write(event.SerializeToString())
 

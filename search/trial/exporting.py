@@ -84,7 +84,7 @@ def save(model: keras.Model, path: Path) -> None:
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
     """
-    with atomic_files.replacing(path) as unfinished:
+    with atomic_files.replacing(path, follow=False) as unfinished:
         model.save(unfinished, include_optimizer=False)
 
 
@@ -94,7 +94,8 @@ def save_weights(model: keras.Model, path: Path) -> None:
     Raises:
         ArtifactError: the disk is full, or the folder can't be written; nothing is left behind.
     """
-    with atomic_files.replacing(path) as unfinished, tempfile.TemporaryDirectory() as folder:
+    replaced = atomic_files.replacing(path, follow=False)
+    with replaced as unfinished, tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "model.weights.h5"  # Keras requires this ending
         model.save_weights(written)
         shutil.copyfile(written, unfinished)

@@ -1,12 +1,12 @@
 """The store of objects that are too large for the database: checkpoints, models, figures.
 
-All objects of a study are files in one folder (without subfolders) that its machines share. A name
-holds the kind, the study and the trial: `checkpoint-digits-7-4f2c….bin`. An object is written to
-a temporary file, which is renamed: a reader sees all of it or nothing. It never changes afterwards.
+All objects of a study are files in one folder (without subfolders) that its machines share; the
+folder may be a symbolic link, but links in it are not followed. A name holds the kind, the study
+and the trial: `checkpoint-digits-7-4f2c….bin`. An object is written to a temporary file, which is
+renamed: a reader sees all of it or nothing. It never changes afterwards.
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import uuid
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.artifacts.atomic_files import ArtifactError, reported
+from studyhall.storage.database import private_files
 
 _NAME = re.compile(r"(?P<kind>[a-z]+)-.+-(?P<trial>\d+)-[0-9a-f]{32}\.\w+")
 
@@ -53,7 +54,7 @@ def open_store(location: str | Path) -> "ArtifactStore":
     if "://" in str(location).removeprefix("file://"):
         raise ArtifactError(f"artifacts: received {str(location)!r}, expected a folder")
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(root)
     except OSError as error:
         raise ArtifactError(f"{root}: {error.strerror or error}") from error
     if not os.access(root, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -82,7 +83,7 @@ class ArtifactStore:
             ArtifactError: the disk is full or the folder is gone.
         """
         name = self.new_name(kind, owner, suffix)
-        atomic_files.write_whole(self.root / name, data)
+        atomic_files.write_whole(self.root / name, data, follow=False)
         return name
 
     def new_name(self, kind: str, owner: str, suffix: str = ".bin") -> str:
@@ -105,8 +106,8 @@ class ArtifactStore:
         Raises:
             ArtifactError: there is no such object, or it cannot be read.
         """
-        with reported(self.path(name)):
-            return self.path(name).read_bytes()
+        with reported(self.path(name)), atomic_files.opened(self.path(name)) as file:
+            return file.read()
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of an object's content, as 64 hexadecimal digits.
@@ -114,8 +115,8 @@ class ArtifactStore:
         Raises:
             ArtifactError: there is no such object, or it cannot be read.
         """
-        with reported(self.path(name)), self.path(name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with reported(self.path(name)):
+            return atomic_files.sha256(self.path(name))
 
     def remove(self, name: str | None) -> None:
         """Remove an object; do nothing if there is none of that name, or the name is None."""
@@ -124,13 +125,14 @@ class ArtifactStore:
                 self.path(name).unlink(missing_ok=True)
 
     def objects(self) -> list[StoredObject]:
-        """Return all objects, oldest first."""
+        """Return all objects, oldest first; symbolic links are none."""
         found = []
         with reported(self.root):
             for entry in os.scandir(self.root):
                 with contextlib.suppress(FileNotFoundError):  # another process has removed it
-                    if entry.is_file() and not entry.name.startswith("."):
-                        at = entry.stat()
+                    regular = entry.is_file(follow_symlinks=False)
+                    if regular and not entry.name.startswith("."):
+                        at = entry.stat(follow_symlinks=False)
                         found.append(StoredObject(entry.name, at.st_size, at.st_mtime))
         return sorted(found, key=lambda stored: (stored.modified_at, stored.name))
 

@@ -65,12 +65,15 @@ def remove_all(location: str) -> None:
     """Remove every object, and the local folder with everything in it.
 
     Raises:
-        ArtifactError: the bucket can't be reached.
+        ArtifactError: the bucket can't be reached, or the folder is a symbolic link: what it points
+            to is left.
     """
     if is_bucket(location):
         store = looking(location)
         for stored in store.objects():
             store.remove(stored.name)
+    if folder(location).is_symlink():
+        raise ArtifactError(f"{folder(location)}: {atomic_files.LINK}; its files are left")
     shutil.rmtree(folder(location), ignore_errors=True)
 
 
@@ -97,7 +100,7 @@ def put(store: ArtifactStore, name: str, data: bytes) -> None:
     if isinstance(store, BucketStore):
         store.put(name, io.BytesIO(data))
     else:
-        atomic_files.write_whole(store.path(name), data)
+        atomic_files.write_whole(store.path(name), data, follow=False)
 
 
 def shared(store: ArtifactStore, name: str) -> str:
@@ -112,7 +115,7 @@ def shared(store: ArtifactStore, name: str) -> str:
         ArtifactError: the bucket can't be written to.
     """
     if isinstance(store, BucketStore):
-        with store.path(name).open("rb") as file:
+        with atomic_files.opened(store.path(name)) as file:
             store.put(name, file)
         store.path(name).unlink()
     return name
@@ -124,12 +127,14 @@ def fetched(store: ArtifactStore, name: str) -> Path:
     No file exists at that path if there is no such object.
 
     Raises:
-        ArtifactError: the bucket can't be read.
+        ArtifactError: the bucket can't be read, or a symbolic link lies at that path.
     """
     path = store.path(name)
     if isinstance(store, BucketStore) and not path.exists():
         with contextlib.suppress(FileNotFoundError), store.opened(name) as content:
-            atomic_files.write_whole(path, content.read())
+            atomic_files.write_whole(path, content.read(), follow=False)
+    if path.is_symlink():
+        raise ArtifactError(f"{path}: {atomic_files.LINK}")
     return path
 
 

@@ -7,12 +7,14 @@ The marker is an empty hidden file with an identifier as its name: it needs no s
 import uuid
 from pathlib import Path
 
+from studyhall.storage.database import private_files
+
 
 def make(folder: Path) -> str | None:
     """Make a marker; return its name, or None if the folder can't be written to."""
     name = f".study-{uuid.uuid4().hex}"
     try:
-        (folder / name).touch()
+        private_files.create(folder / name)
     except OSError:  # then trainings go on without checkpoints, and nobody looks for a marker
         return None
     return name

@@ -5,10 +5,14 @@ SQLAlchemy only creates the tables and parses URLs of servers: its import is slo
 that reads a study from a SQLite file does without it.
 """
 
+import contextlib
 import importlib
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
+from studyhall.storage.database import private_files
 from studyhall.storage.database.urls import Address
 
 if TYPE_CHECKING:
@@ -80,6 +84,7 @@ def connect(address: Address) -> Any:
     if address.file is None:
         (options["database"],), more = _arguments(address.url)
         options |= more
+    _create(str(options["database"]), is_uri=options.get("uri", False))
     made = sqlite3.connect(**options)
     return _set(made, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
@@ -139,6 +144,18 @@ def is_full(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == _SQLITE_FULL
     return getattr(error, "sqlstate", None) == _POSTGRES_FULL
+
+
+def _create(database: str, *, is_uri: bool) -> None:
+    """Create a missing SQLite file, which SQLite itself would let everybody read.
+
+    Its companions, with -wal and -shm behind the name, get the mode of the file.
+    """
+    parts = urlsplit(database) if is_uri else None
+    if parts is not None and ("mode=" in parts.query or ":memory:" in parts.path):
+        return  # only what exists may be opened, or there is no file
+    with contextlib.suppress(OSError):  # SQLite says why
+        private_files.create(Path(database if parts is None else unquote(parts.path)))
 
 
 def _to_server(address: Address) -> Any:

@@ -24,6 +24,7 @@ SECRETS = (
     "password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key",
 )  # fmt: skip
 _IN_QUERY = re.compile(rf"([?&](?:{'|'.join(SECRETS)})=)[^&#]*", re.IGNORECASE)
+_EFFECTIVE = os.access in os.supports_effective_ids
 _NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs",
     "nfs4", "ocfs2", "orangefs", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.davfs2",
@@ -152,7 +153,13 @@ def check_file(address: Address, create: bool) -> None:
     Raises:
         StorageError: it can't; the message says why.
     """
-    path = address.file or Path(address.url.database or "")
+    try:
+        _check_file(address, address.file or Path(address.url.database or ""), create)
+    except PermissionError as error:
+        raise StorageError(f"{shown(address.text)}: {error.strerror}: {error.filename}") from error
+
+
+def _check_file(address: Address, path: Path, create: bool) -> None:
     if sqlite3.sqlite_version_info < (3, 35):  # the first with RETURNING
         raise StorageError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
     if not create and path.is_file() and path.stat().st_size == 0:
@@ -164,9 +171,14 @@ def check_file(address: Address, create: bool) -> None:
             f"{shown(address.text)}: there is no such file; the first launch creates it"
             " (--storage or STUDYHALL_STORAGE selects another database)"
         )
+    if path.exists() and not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
+        raise StorageError(
+            f"{shown(address.text)}: another account's file, which its folder doesn't let this one "
+            "read (docs/security.md: a folder that a group shares)"
+        )
     if not path.parent.is_dir():
         raise StorageError(f"{shown(address.text)}: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+    if not os.access(path.parent, os.W_OK, effective_ids=_EFFECTIVE):
         raise StorageError(f"{shown(address.text)}: the folder {path.parent} cannot be written to")
     if is_network(kind := file_system(path)):
         raise StorageError(

@@ -207,6 +207,26 @@ def finished_since(
     return db.snapshot(work, patience_s=patience_s)
 
 
+def model_sha256(db: Database, name: str) -> str | None:
+    """Return the SHA-256 that a trial's worker has recorded of its model.
+
+    Args:
+        db: the database of the study.
+        name: the model's name in the store of artifacts.
+    """
+    row = db.snapshot(
+        lambda transaction: transaction.row(
+            """
+            SELECT digest.value_json FROM trial_user_attributes model
+                JOIN trial_user_attributes digest ON digest.trial_id = model.trial_id
+            WHERE model.key = 'model' AND model.value_json = :name
+                AND digest.key = 'model_sha256'""",
+            name=json.dumps(name),
+        )
+    )
+    return None if row is None else str(json.loads(row[0]))
+
+
 def _last_sequence(transaction: Transaction, study_id: int) -> int:
     row = transaction.row(
         "SELECT coalesce(max(sequence), 0) FROM studyhall_done WHERE study_id = :study_id",

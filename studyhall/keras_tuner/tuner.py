@@ -27,6 +27,7 @@ from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.suggested import Suggested
+from studyhall.storage.database import private_files
 from studyhall.storage.studies.rows import Queued
 
 if TYPE_CHECKING:
@@ -341,5 +342,5 @@ class Tuner(TunerEvents):
     def get_trial_dir(self, trial_id: str) -> str:
         """Return a folder for files that a script writes about a trial, made if it is missing."""
         folder = Path(self.project_dir) / f"trial_{trial_id}"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(folder)
         return str(folder)

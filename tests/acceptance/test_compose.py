@@ -96,7 +96,7 @@ class Compose:
             source, target = mount.split(":")[:2]
             mounts[target] = str(ROOT / source if source.startswith(".") else self.folder / source)
         places = "|".join(map(re.escape, sorted(mounts, key=len, reverse=True)))
-        word = re.sub(rf"({places})(?=/|$)", lambda found: mounts[found[1]], word)
+        word = re.sub(rf"(?<![\w/.-])({places})(?=/|$)", lambda found: mounts[found[1]], word)
         own_host = f"--host={self.socket}"  # of PostgreSQL, which has a socket and no address
         return word.replace("--host=127.0.0.1", own_host).replace(":8080/", f":{self.port}/")
 

@@ -152,6 +152,19 @@ def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
     assert card["model_sha256"] == card["proof"]["model_sha256"]
 
 
+def test_nothing_that_it_leaves_is_readable_for_others(six):
+    six.here("report", "iris", "--output", "own.html")
+    six.here("trials", "iris", "--csv", "own.csv")
+    six.here("best", "iris", "--export", "own")
+    made = ("studyhall.db", "studyhall-artifacts", "own", "own.html", "own.csv")
+    found = [each for name in made for each in (six.path / name, *(six.path / name).rglob("*"))]
+    modes = {path.relative_to(six.path): path.stat().st_mode & 0o777 for path in found}
+    assert {modes[path] for path in modes if (six.path / path).is_file()} == {0o600}, modes
+    assert {modes[path] for path in modes if (six.path / path).is_dir()} == {0o700}, modes
+    inside = {path.parts[-1] for path in modes}
+    assert inside >= {"model.keras", "best.json", "worker-1.log"}, inside
+
+
 def test_an_export_to_a_full_disk_is_one_line(six, small_disk):
     disk = small_disk(8192)
     answer = six.answer("best", "iris", "--export", str(disk / "export"))

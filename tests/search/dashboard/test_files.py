@@ -59,7 +59,9 @@ class Server:
         return self.get(self.address(number, identifier))
 
 
-def run_trial(store: TrialStore, study_id: int, state: str, epochs: int) -> int:
+def run_trial(
+    store: TrialStore, study_id: int, state: str, epochs: int, attributes: dict[str, Any]
+) -> int:
     """One trial as a worker runs it; returns its identifier."""
     claim = store.claim()
     assert isinstance(claim, Claim)
@@ -72,6 +74,7 @@ def run_trial(store: TrialStore, study_id: int, state: str, epochs: int) -> int:
         claim,
         state,
         1.1 / epochs if epochs else None,
+        attributes=attributes,
         system_attributes=notes.trial_artifacts(trial_id),
         study_system_attributes=notes.trial_note(
             study_id,
@@ -110,8 +113,9 @@ def server(folder: Path, dashboards: Callable[..., Any]) -> Server:
         pruning.Never(),
         trial_seed=lambda number: number,
     )
-    plan = [("COMPLETE", 5), ("COMPLETE", 3), ("FAIL", 0)]
-    ids = [run_trial(store, study.study_id, state, epochs) for state, epochs in plan]
+    saved = {"model": model, "model_sha256": kept.sha256(model)}
+    plan = [("COMPLETE", 5, saved), ("COMPLETE", 3, {}), ("FAIL", 0, {})]
+    ids = [run_trial(store, study.study_id, *each) for each in plan]
     storage = db.optuna_storage()
     for name, filename in ((model, "digits.keras"), (removed, "gone.keras")):
         for key, value in notes.stored_artifact(ids[0], name, filename).items():
@@ -171,6 +175,23 @@ def test_the_winners_model_comes_from_the_folder(server: Server) -> None:
 
 def test_a_file_that_is_gone_is_not_found(server: Server) -> None:
     assert server.dashboard.get(server.address(0, server.linked("gone.keras"))).status == 404
+
+
+def test_a_model_that_was_changed_or_is_a_link_is_not_served(
+    server: Server, folder: Path, tmp_path: Path
+) -> None:
+    address = server.address(0, server.linked("digits.keras"))
+    (model,) = (folder / "files").glob("model-*")
+    model.write_bytes(b"another model")
+    refused = server.dashboard.get(address)
+    assert refused.status == 409 and b"another model" not in refused.body
+    model.unlink()
+    (tmp_path / "elsewhere").write_bytes(b"a model")  # what was recorded, but behind a link
+    model.symlink_to(tmp_path / "elsewhere")
+    assert server.dashboard.get(address).status == 404
+    model.unlink()
+    model.write_bytes(b"a model")
+    assert server.dashboard.get(address).status == 200
 
 
 def test_a_model_stays_with_its_study(server: Server, folder: Path) -> None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from werkzeug.datastructures import Authorization
-from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests, Unauthorized
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
@@ -189,8 +189,25 @@ def test_a_change_of_the_file_holds_at_once(people, tmp_path):
     with pytest.raises(Unauthorized):
         door.visitor(ann)
     path.unlink()
-    with pytest.raises(Unauthorized):
+    with pytest.raises(ServiceUnavailable):
         door.visitor(request(username="ann", password="another password"))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
+def test_a_file_that_others_can_read_lets_nobody_in_and_that_is_said_once(tmp_path, mode):
+    path, said = tmp_path / "users.json", []
+    users.add(path, "ann", Role.ADMIN, PASSWORD)
+    door = Login(path, remark=said.append)
+    ann = request(username="ann", password=PASSWORD)
+    assert door.visitor(ann).role is Role.ADMIN
+    path.chmod(mode)
+    for asked in (ann, ann, request()):
+        with pytest.raises(ServiceUnavailable):
+            door.visitor(asked)
+    expected = f"--users: received {path} with mode {mode:04o}, expected 0600"
+    assert said == [f"nobody can log in: {expected}"]
+    path.chmod(0o600)
+    assert door.visitor(ann).role is Role.ADMIN
 
 
 def test_a_file_that_is_not_there_is_told_at_the_start(tmp_path):

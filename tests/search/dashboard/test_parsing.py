@@ -28,7 +28,16 @@ PASSWORD = "may do it all or not"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("service")
+    yield from serving(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A service that may end up with anything."""
+    yield from serving(tmp_path_factory.mktemp("changed"))
+
+
+def serving(folder: Path) -> Iterator[Any]:
     db = Database.open(f"sqlite:///{folder}/studyhall.db")
     artifact_store.open_store(folder / "files")
     record = {"artifacts": str(folder / "files")}
@@ -135,6 +144,37 @@ def test_no_request_breaks_the_service_or_gets_past_it(service: Any, data: st.Da
     assert "default-src" in policy
 
 
+HOSTS = ["[::1", "[", "a]b[", "[::1]:x", "localhost:99999999", "localhost:", "\xff", "a" * 300, ""]
+LARGE = ["1", "0", "-1", "2147483647", "2147483648", "9" * 18, "9" * 19, "9" * 5000, "0" * 30]
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["fail", "data:text/plain;base64,eA==", "data:,", "data:x;base64,eA", "../x",
+                       "\x00", "a/b\\c", "é" * 300, "\ud800", "x" * 5000 + ".png", ".", ""])
+    | st.lists(st.integers(), max_size=2)
+)  # fmt: skip
+KEYS = ["study_name", "file", "filename", "body", "version", "state", "values", "user_attrs",
+        "directions", "candidates", "clicked", "output_type", "artifact_key"]  # fmt: skip
+objects = st.dictionaries(st.sampled_from(KEYS), VALUES).map(json.dumps).map(str.encode)
+
+
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(data=st.data())
+def test_no_admin_breaks_it_either(changed: Any, data: st.DataObject) -> None:
+    route = data.draw(st.sampled_from(ROUTES))
+    path = route.path
+    for name in ("<study>", "<trial>", "<id>"):
+        path = path.replace(name, data.draw(st.sampled_from(LARGE), label=name))
+    more: dict[str, Any] = {}
+    for name in ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_REFERER"):
+        if data.draw(st.integers(0, 3), label=f"with {name}") == 0:
+            more[name] = data.draw(st.sampled_from(HOSTS) | FEW, label=name)
+    body = data.draw(objects | bodies, label="body")
+    status, _, content = changed.ask(route.method, path, "ann", body, "application/json", **more)
+    assert status < 500, content
+
+
 def test_a_file_is_found_at_its_own_address_alone(service: Any) -> None:
     address = f"/artifacts/1/{service.page}"
     assert service.ask("GET", address, "vic")[2] == PAGE.encode()
@@ -203,3 +243,23 @@ def test_a_database_that_was_replaced_is_neither_healthy_nor_written(service: An
     assert not path.exists()
     aside.rename(path)
     assert service.ask("GET", "/healthz", "ann")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/api/studies/1/note", b"", "body: Field required; version: Field required"),
+        ("/api/studies/1/note", b'{"body": "x", "version": "1"}', "version: Input should be a"),
+        ("/api/artifacts/1", b'{"file": "x"}', "file: Value error, expected data:TYPE"),
+        ("/api/artifacts/1", b'{"file": "data:;base64,x"}', "expected content in base64"),
+        ("/api/artifacts/1", b'{"file": "data:,", "filename": 1}', "filename: Input should be a"),
+        ("/api/studies", b'{"study_name": "b", "directions": ["up"]}', "directions.0: Input"),
+        ("/api/studies", b'{"study_name": "../b", "directions": ["minimize"]}', "study_name: rec"),
+        ("/api/studies/1/rename", b'{"study_name": ["b"]}', "study_name: received"),
+    ],
+)
+def test_a_body_without_what_a_write_needs(service: Any, path: str, body: bytes, said: str) -> None:
+    before, method = service.written(), "PUT" if path.endswith("note") else "POST"
+    status, _, content = service.ask(method, path, "ann", body, "application/json")
+    assert (status, service.written()) == (400, before)
+    assert said in json.loads(content)["reason"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from studyhall.search.display.terminal import Literal
-from studyhall.search.evaluation import best, best_text, proof
+from studyhall.search.evaluation import best, best_text, exported_files, proof
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts.atomic_files import ArtifactError
 
@@ -37,7 +37,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(studio, study):
     assert "not done yet: export, proof, test scores" in shown
     assert "studyhall best iris --export FOLDER" in shown
     with pytest.raises(ConfigError, match="no exported model"):
-        best.copy(found, studio.folder / "export")
+        exported_files.copy(found, studio.folder / "export")
 
 
 def test_what_is_done_is_shown(studio, study):
@@ -71,7 +71,7 @@ def test_a_copy_is_model_and_card(studio, study):
     proof.finish(studio.db, study)
     found = best.read(studio.db, study)
     for _ in range(2):  # an older copy is replaced
-        best.copy(found, studio.folder / "deep" / "export")
+        exported_files.copy(found, studio.folder / "deep" / "export")
     copied = sorted((studio.folder / "deep" / "export").iterdir())
     assert [path.name for path in copied] == ["best.json", "model.keras"]
     assert copied[1].read_bytes() == (found.folder / "model.keras").read_bytes()
@@ -82,4 +82,4 @@ def test_a_copy_of_a_model_that_is_gone(studio, study):
     found = best.read(studio.db, study)
     (found.folder / "model.keras").unlink()
     with pytest.raises(ArtifactError, match="No such file"):
-        best.copy(found, studio.folder / "export")
+        exported_files.copy(found, studio.folder / "export")

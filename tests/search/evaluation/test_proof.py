@@ -8,7 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from studyhall.search.evaluation import best, best_text, proof, proof_result, reloading
+from studyhall.search.evaluation import (
+    best,
+    best_text,
+    exported_files,
+    proof,
+    proof_result,
+    reloading,
+)
 from studyhall.search.evaluation.proof import ProofError
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import confirmation
@@ -87,7 +94,7 @@ def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
     found = best.read(studio.db, study)
     assert card["out_of_fold"] == found.out_of_fold
     assert found.out_of_fold["samples"] == 120 and 0 < found.out_of_fold["accuracy"] <= 1
-    best.copy(found, studio.folder / "export")
+    exported_files.copy(found, studio.folder / "export")
     with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
     assert right.mean() == found.out_of_fold["accuracy"]
@@ -109,7 +116,7 @@ def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
     studio.db.transaction(lambda transaction: transaction.run(text, id=last.trial_id))
     card = proof.finish(studio.db, study)
     assert card["trial"] == others[0].number and card["out_of_fold"]["samples"] == 120
-    best.copy(best.read(studio.db, study), studio.folder / "export")
+    exported_files.copy(best.read(studio.db, study), studio.folder / "export")
     with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
         losses = -np.log(kept["predictions"][np.arange(120), kept["targets"]])

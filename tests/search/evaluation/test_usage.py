@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.data import loading
-from studyhall.search.evaluation import best, best_text, proof
+from studyhall.search.evaluation import best, best_text, exported_files, proof
 from studyhall.search.study_file.sections import DataSection
 from studyhall.spaces import own_classes, user_code
 
@@ -129,7 +129,7 @@ def exported(studio, monkeypatch):
         card = proof.finish(studio.db, study)
         found = best.read(studio.db, study)
         if card["proven"]:
-            best.copy(found, studio.folder / "elsewhere")
+            exported_files.copy(found, studio.folder / "elsewhere")
         return card, found, studio.folder / "elsewhere"
 
     registered = dict(keras.saving.get_custom_objects())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from studyhall.search.scripts import call
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
-from studyhall.search.study_file import objectives
+from studyhall.search.study_file import objectives, study_names
 from studyhall.search.study_file.config_error import ConfigError
 
 SCRIPT = Script("tune.py", "/somewhere", ("--fast",))
@@ -21,8 +21,8 @@ def made(**changes):
 
 @given(st.text())
 def test_every_name_becomes_one_that_a_study_may_have(name):
-    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", call.legal(name))
-    assert call.legal(call.legal(name)) == call.legal(name)
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", study_names.legal(name))
+    assert study_names.legal(study_names.legal(name)) == study_names.legal(name)
 
 
 @given(st.from_regex(r"(val_)?[a-z][a-z0-9_]*", fullmatch=True))

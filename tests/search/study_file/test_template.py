@@ -61,7 +61,7 @@ def test_every_key_comes_with_its_meaning_and_bounds() -> None:
 @pytest.mark.parametrize(
     ("stem", "name"),
     [
-        ("my study (2)", "my-study-2-"),
+        ("my study (2)", "my-study-2"),
         ('a"b', "a-b"),
         ("Über", "ber"),
         ("..", "study"),

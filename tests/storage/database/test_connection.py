@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -106,6 +107,24 @@ def test_refuses_a_read_only_folder() -> None:
     with _not_as_root(), pytest.raises(StorageError, match="cannot be written to"):
         Database.open(f"sqlite:///{folder}/studyhall.db")
     folder.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another account")
+def test_another_accounts_file_or_folder_is_one_sentence() -> None:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    url = f"sqlite:///{folder}/studyhall.db"
+    Database.open(url).close()
+    with _not_as_root(), pytest.raises(StorageError, match="another account's file"):
+        Database.open(url)
+    folder.chmod(0o700)
+    for create in (True, False):
+        with (
+            _not_as_root(),
+            pytest.raises(StorageError, match=r"Permission denied: .*studyhall.db"),
+        ):
+            Database.open(url, create=create)
+    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
