@@ -62,7 +62,12 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
         return 0
     silence.import_keras()
     stop = Stop()
-    with alone.listening(stop), following(db, study), _watched(url, study, quiet=quiet):
+    with (
+        alone.listening(stop),
+        following(db, study),
+        _watched(url, study, quiet=quiet),
+        waiting.leaving(stop),
+    ):
         train(db, study, stop)
     say("", show.studies_table([(study, status.status(db, study))]))
     again = "run the program again" if session.main_file() else "run the cell again"

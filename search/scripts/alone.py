@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studyhall.search.display.terminal import say
-from studyhall.search.process import keras_settings, recycling
+from studyhall.search.process import keras_settings, recycling, waiting
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, session
@@ -67,7 +67,8 @@ class Alone:
             say(f"{said}; for more: studyhall run, or start the script several times")
         stop = Stop()
         age = script_worker.Forever(record.stored(study).file.workers, 0.0, 0.0)
-        with listening(stop):
+        waiting.stoppable(db, stop)
+        with listening(stop), waiting.leaving(stop):
             script_worker.run_trials(db, study, call, stop, age)
         if not stop.asked:
             return

@@ -17,7 +17,7 @@ class Order(enum.StrEnum):
 _ORDER = """
     CASE WHEN {lease}.stop = 1 THEN 'prune' ELSE (
         SELECT CASE WHEN b.stop = 1 THEN 'stop'
-            WHEN {used} >= b.seconds THEN 'time up'
+            WHEN b.seconds IS NOT NULL AND {used} >= b.seconds THEN 'time up'
             WHEN b.gpu_seconds IS NOT NULL AND b.gpu_seconds_used + (
                 SELECT coalesce(sum(l.devices * CASE WHEN l.trial_id = {lease}.trial_id
                     THEN :held_s ELSE l.heard_at - l.claimed_at END), 0)
