@@ -157,7 +157,7 @@ def _stripped(series: pd.Series[Any]) -> NDArray[Any]:
 def _by_value(
     series: pd.Series[Any], read: Callable[[pd.Series[Any]], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Read each different value once, as many columns have few; return what is read by row: (N,)."""
+    """Read each different value once, as many columns have few; return what each row has: (N,)."""
     import pandas as pd
 
     places, different = pd.factorize(series, use_na_sentinel=False)
