@@ -167,18 +167,28 @@ def table(origin: Origin, roles: Roles) -> Table:
 
 def matrix(rows: pd.DataFrame, listed: Sequence[Column]) -> NDArray[Any]:
     """Return the features (N, features) of rows, as float32 if that loses no information."""
-    numbers = [
-        each
-        for column in listed
-        for each in features.encoded(column, features.raw(column, rows[column.name]))
-    ]
-    wide = any(precision.needs_float64(each) for each in numbers if each.dtype == np.float64)
-    x = np.empty((len(rows), len(numbers)), np.float64 if wide else np.float32)
-    for start in range(0, len(rows), BLOCK_ROWS):
+    read = [(column, features.raw(column, rows[column.name])) for column in listed]
+    wide = any(
+        precision.needs_float64(each)
+        for column, values in read
+        if not all(column.flags)
+        for each in features.encoded(column, values)
+    )
+    width = len(features.feature_names(listed))
+    x, place = np.empty((len(rows), width), np.float64 if wide else np.float32), 0
+    for column, values in read:
+        found = features.encoded(column, values)
+        _fill(x[:, place : place + len(found)], found)
+        place += len(found)
+    return x
+
+
+def _fill(x: NDArray[Any], numbers: Sequence[NDArray[Any]]) -> None:
+    """Fill in the features (N, features) of one column."""
+    for start in range(0, len(x), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
         for number, each in enumerate(numbers):
             x[block, number] = each[block]
-    return x
 
 
 def _has(rows: pd.DataFrame, place: Place, roles: Roles) -> None:
