@@ -57,13 +57,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # it imports Keras anyway, and takes tw
         # Sets TensorFlow's threads before anything starts them, as in every worker: with others
         # the last bits of a training differ.
         if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
             import studyhall.search.training.compiled.executors  # noqa: F401
-
-            # Rewriting their graphs takes a fifth of trainings as short as these. Commands in
-            # processes of their own have it, and so have the slow tests.
-            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def pytest_collection_finish() -> None:

@@ -249,8 +249,10 @@ def test_a_database_out_of_reach(folder):
     url = "postgresql://ann:sesame@127.0.0.1:1/studies"
     answer = folder.answer("launch", "study.toml", "--storage", url)
     assert answer.returncode == 2 and folder.files() == {"study.toml"}
-    assert answer.stderr.startswith("postgresql://ann:***@127.0.0.1:1/studies: "), answer.stderr
-    assert "Connection refused" in answer.stderr and answer.stderr.count("\n") == 1
+    *waits, said = answer.stderr.splitlines()
+    assert said.startswith("postgresql://ann:***@127.0.0.1:1/studies: not reachable"), answer.stderr
+    assert "Connection refused" in said and "sesame" not in answer.stderr
+    assert all(line.startswith("waiting for the database ") for line in waits)
 
 
 @pytest.mark.parametrize(
