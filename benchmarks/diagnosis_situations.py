@@ -162,17 +162,26 @@ class Judged:
         return judgement.verdict in self.trained.situation.expected
 
 
-def train(situation: Situation, source: str, seed: int, folder: Path) -> Trained:
-    """Train one situation for twice its epochs, and cut it where it ends; `folder` has its files.
+def train(
+    situation: Situation, source: str, seed: int, folder: Path, *, twice: bool = True
+) -> Trained:
+    """Train one situation for twice its epochs, and cut it where it ends.
 
     The learning rate stays, so the first half is what a training of half the epochs is.
+
+    Args:
+        situation: what is trained.
+        source: one of `SOURCES`.
+        seed: of the split, the weights and the order of the samples.
+        folder: for files of samples with noisy labels.
+        twice: False: for its epochs only; then nothing is known of what follows.
     """
     data = _data(source, seed, situation, folder)
     plan = _plan(situation, data)
     seed_everything(seed)
     built = modelling.build(plan, optuna.trial.FixedTrial({}), len(data.train))
     settings = Settings(
-        epochs=2 * situation.epochs,
+        epochs=(1 + twice) * situation.epochs,
         batch_size=built.batch_size,
         seed=seed,
         data_loss=built.data_loss,

@@ -11,8 +11,12 @@ def judged(tmp_path_factory):
     from benchmarks import diagnosis_situations as situations
 
     folder = tmp_path_factory.mktemp("situations")
-    trained = [situations.train(each, "digits", SEED, folder) for each in situations.SITUATIONS]
-    return situations.judge(trained)
+    return situations.judge(
+        [
+            situations.train(each, "digits", SEED, folder, twice=False)
+            for each in situations.SITUATIONS
+        ]
+    )
 
 
 def test_nearly_every_situation_gets_its_verdict(judged):

@@ -143,7 +143,7 @@ def test_the_means_of_a_pretrained_normalization_are_those_it_computes_with() ->
     assert not np.allclose(mean, 0)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "ResNet50"])
 @pytest.mark.parametrize("source", ["imagenet", "own.weights.h5"])
 @pytest.mark.filterwarnings("ignore:.input_shape. is undefined")

@@ -315,6 +315,7 @@ def test_a_study_file_is_launched(study_file, tmp_path):
     study.delete()
 
 
+@pytest.mark.slow  # the command's own test is in acceptance/test_tune.py
 def test_tune_writes_the_file_that_it_runs_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     url = f"sqlite:///{tmp_path}/tuned.db"

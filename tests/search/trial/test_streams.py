@@ -98,7 +98,7 @@ def study(studio):
     return make
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("source", KINDS)
 def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     made = study(source, study={"objective": "accuracy", "trials": 1})
