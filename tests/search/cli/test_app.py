@@ -1,33 +1,16 @@
 """The command line in this process: its commands, its options, its exit codes."""
 
 import json
-import sys
 import tomllib
 from importlib.metadata import version
 
 import pytest
 
-from studyhall.search.cli import app, deletion, lifecycle
+from studyhall.search.cli import deletion, lifecycle
 from studyhall.search.cli import status as questions
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
-
-
-@pytest.fixture
-def typed(studio, monkeypatch, capsys):
-    """Runs the command on the studio's database: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(studio.folder)
-    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-
-    def run(*arguments, answers=""):
-        monkeypatch.setattr(sys, "argv", ["studyhall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def test_its_version(typed):
@@ -205,7 +188,7 @@ def test_questions_leave_the_database_as_it_is(studio, typed):
     assert (after.counts, after.limit, after.used) == (before.counts, before.limit, before.used)
 
 
-def test_a_study_of_optunas_is_named_and_taken_in(tmp_path, monkeypatch, capsys):
+def test_a_study_of_optunas_is_named_and_taken_in(tmp_path, monkeypatch, command):
     import optuna
 
     monkeypatch.chdir(tmp_path)
@@ -214,11 +197,8 @@ def test_a_study_of_optunas_is_named_and_taken_in(tmp_path, monkeypatch, capsys)
     theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
 
     def typed(*words):
-        monkeypatch.setattr("sys.argv", ["studyhall", *words])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out + said.err
+        code, out, err = command(*words)
+        return code, out + err
 
     code, said = typed("status")
     assert (

@@ -1,32 +1,10 @@
 """The service's commands as they are typed: `users`, `trash`."""
 
-import io
-import sys
-
 import pytest
 
-from studyhall.search.cli import app
 from studyhall.search.dashboard import users
 from studyhall.search.dashboard.users import Role
 from studyhall.storage.studies import studies, trash
-
-
-@pytest.fixture
-def typed(studio, monkeypatch, capsys):
-    """Runs the command on the studio's database: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(studio.folder)
-    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-
-    def run(*arguments, answers=""):
-        monkeypatch.setattr(sys, "argv", ["studyhall", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
-
 
 # users
 

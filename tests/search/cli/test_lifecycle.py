@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from studyhall.search.cli import app, lifecycle, stopping
+from studyhall.search.cli import lifecycle, stopping
 from studyhall.search.cli.options import storage_option
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
@@ -77,47 +77,24 @@ def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
     assert hint == " --storage 'postgresql://bob:***@host/db'"
 
 
-def test_a_best_model_that_is_not_proven_is_no_success(studio, monkeypatch, capsys):
+def test_a_best_model_that_is_not_proven_is_no_success(studio, typed):
     """Of `resume`, `best` and `doctor`; none of them leaves it at the numbers."""
     study = studio.study()
     studio.finish(study)
     wrong = studio.spoil(study)
-    monkeypatch.chdir(studio.folder)
-    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-
-    def typed(*arguments):
-        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        return int(ended.value.code or 0), capsys.readouterr().out
 
     for command in (["resume", "iris", "--workers", "1"], ["best", "iris"]):
-        code, printed = typed(*command)
+        code, printed, _ = typed(*command)
         assert code == 3
         assert f"NOT PROVEN: trial {wrong.number}: its model, reloaded in a fresh" in printed
         assert "it is neither exported nor tested" in printed and "not done yet" not in printed
-    code, printed = typed("best", "iris", "--json")
+    code, printed, _ = typed("best", "iris", "--json")
     told = json.loads(printed)
     assert code == 3 and not told["proof"]["proven"] and told["test"] is told["folder"] is None
-    code, printed = typed("doctor", "iris")
+    code, printed, _ = typed("doctor", "iris")
     assert code == 3 and "! iris: the best model is not proven: trial" in printed
-    code, printed = typed("report", "iris", "--format", "md", "--output", "iris.md")
+    code, printed, _ = typed("report", "iris", "--format", "md", "--output", "iris.md")
     assert code == 0 and "Not proven: trial" in (studio.folder / "iris.md").read_text()
-
-
-@pytest.fixture
-def typed(studio, monkeypatch, capsys):
-    """Runs a command on the studio's database: (exit code, stderr)."""
-    monkeypatch.chdir(studio.folder)
-    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    return run
 
 
 MORE = (["resume", "iris", "--trials", "+2"], ["confirm", "iris"], ["datacurve", "iris"])
@@ -149,7 +126,7 @@ def test_nothing_is_written_where_the_data_are_others(studio, typed, change, sai
     before = contents(studio)
     change(path)
     for command in MORE:
-        code, err = typed(*command)
+        code, _, err = typed(*command)
         assert code == 2 and err.startswith("iris: ") and said in err and "Traceback" not in err
         assert contents(studio) == before
 
@@ -167,6 +144,6 @@ def test_nothing_is_written_where_code_makes_other_data(studio, typed):
     path.write_text("8")
     before = contents(studio)
     for command in MORE:
-        code, err = typed(*command)
+        code, _, err = typed(*command)
         assert code == 2 and "iris: [data] source: received data with fingerprint" in err
         assert contents(studio) == before

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from studyhall.search.cli import app
 from studyhall.search.display import words
 from studyhall.search.doctor import database, machine, report
 from studyhall.search.doctor.finding import size
@@ -263,34 +262,19 @@ def test_sizes(count, text):
 # The command
 
 
-@pytest.fixture
-def typed(studio, monkeypatch, capsys):
-    """Runs the command on the studio's database: (exit code, what it printed)."""
-    monkeypatch.chdir(studio.folder)
-    monkeypatch.delenv("STUDYHALL_STORAGE", raising=False)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["studyhall", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return run
-
-
 def test_the_exit_code_says_whether_the_user_is_needed(studio, typed):
     study = studio.study()
-    code, printed = typed("doctor")
+    code, printed, _ = typed("doctor")
     assert code == 0 and printed.splitlines()[-1] == "all is well"
     shutil.rmtree(record.stored(study).artifacts)
-    code, printed = typed("doctor", "iris")
+    code, printed, _ = typed("doctor", "iris")
     assert code == 3 and printed.splitlines()[-1] == "! 1 of these need your attention"
     assert typed("doctor", "iri")[0] == 2
 
 
 def test_the_json_has_the_keys_that_are_told(studio, typed):
     studio.study()
-    code, printed = typed("doctor", "--json")
+    code, printed, _ = typed("doctor", "--json")
     found = json.loads(printed)
     assert code == 0 and found["well"]
     assert found["versions"]["tensorflow"] and found["database"]["kind"] == "sqlite"

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studyhall.search.cli import app
 from studyhall.search.evaluation import conversion as conversions
 from studyhall.search.evaluation import formats, serving
 from studyhall.search.study_file.config_error import ConfigError
@@ -32,14 +31,10 @@ CODE = """
 """
 
 
-def typed(studio, monkeypatch, capsys, *words):
+def typed(studio, monkeypatch, command, *words):
     monkeypatch.chdir(studio.folder)
     monkeypatch.setenv("STUDYHALL_STORAGE", f"sqlite:///{studio.folder}/studyhall.db")
-    monkeypatch.setattr("sys.argv", ["studyhall", *map(str, words)])
-    with pytest.raises(SystemExit) as ended:
-        app.run()
-    said = capsys.readouterr()
-    return int(ended.value.code or 0), said.out, said.err
+    return command(*words)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +53,12 @@ def proven(shared_studio):
 
 
 @pytest.mark.slow
-def test_each_format_is_written_and_predicts_the_same(proven, monkeypatch, capsys, tmp_path):
+def test_each_format_is_written_and_predicts_the_same(proven, monkeypatch, command, tmp_path):
     """By the command: processes convert, load anew and compare."""
     studio, _ = proven
     asked = [word for name in OTHERS for word in ("--format", name)]
     code, said, problem = typed(
-        studio, monkeypatch, capsys, "best", "iris", "--export", tmp_path / "w", *asked, "--json"
+        studio, monkeypatch, command, "best", "iris", "--export", tmp_path / "w", *asked, "--json"
     )
     assert code == 0, problem
     made = json.loads(said)["formats"]
@@ -95,22 +90,22 @@ def test_it_is_converted_and_run_by_its_runtime(proven, monkeypatch, tmp_path):
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
 
 
-def test_a_file_gets_the_model_alone(proven, monkeypatch, capsys, tmp_path):
+def test_a_file_gets_the_model_alone(proven, monkeypatch, command, tmp_path):
     import keras
 
     studio, _ = proven
     target = tmp_path / "wine.keras"
-    code, _, problem = typed(studio, monkeypatch, capsys, "best", "iris", "--export", target)
+    code, _, problem = typed(studio, monkeypatch, command, "best", "iris", "--export", target)
     assert code == 0, problem
     assert keras.models.load_model(target).count_params() > 0
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("onnx" not in OTHERS, reason="needs the extra onnx")
-def test_an_ending_names_the_format(proven, monkeypatch, capsys, tmp_path):
+def test_an_ending_names_the_format(proven, monkeypatch, command, tmp_path):
     studio, _ = proven
     code, said, problem = typed(
-        studio, monkeypatch, capsys, "best", "iris", "--export", tmp_path / "wine.onnx"
+        studio, monkeypatch, command, "best", "iris", "--export", tmp_path / "wine.onnx"
     )
     assert code == 0, problem
     assert f"onnx  {tmp_path}/wine.onnx: 36 validation samples predicted as by the model" in said

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from studyhall.search.cli import app
 from studyhall.search.interchange import study_copy
 from studyhall.search.process.stop import Stop
 from studyhall.search.retraining import hidden_trials
@@ -21,20 +20,6 @@ from studyhall.storage.queries.optuna_reader import Reader
 from studyhall.storage.studies import copying, notices, retrainings, scorings, studies, trash
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
-
-
-@pytest.fixture
-def say(monkeypatch, capsys):
-    """Types a command; the exit code, and what it printed on both streams."""
-
-    def typed(*words):
-        monkeypatch.setattr("sys.argv", ["studyhall", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return typed
 
 
 @pytest.fixture
@@ -79,7 +64,7 @@ def full(studio):
     return study
 
 
-def all_said(say, db, tmp_path):
+def all_said(command, db, tmp_path):
     """The JSON of every command about the study, without the moment of writing."""
     output = tmp_path / "report.json"
     found = {}
@@ -90,7 +75,7 @@ def all_said(say, db, tmp_path):
         ("report", "iris", "--format", "json", "--output", output),
         ("export", "iris", "--to", tmp_path / "t.json", "--epochs"),
     ):
-        code, printed, problem = say(*words, "--storage", url_of(db))
+        code, printed, problem = command(*words, "--storage", url_of(db))
         assert code == 0, problem
         found[words[0]] = printed
     page = json.loads(output.read_text())
@@ -99,15 +84,15 @@ def all_said(say, db, tmp_path):
     return {**found, "report": page, "epochs": epochs}
 
 
-def test_it_says_the_same_there_and_goes_on_the_same(studio, full, say, target_url, tmp_path):
-    before = all_said(say, studio.db, tmp_path)
-    code, printed, problem = say(
+def test_it_says_the_same_there_and_goes_on_the_same(studio, full, command, target_url, tmp_path):
+    before = all_said(command, studio.db, tmp_path)
+    code, printed, problem = command(
         "export", "iris", "--to", target_url, "--artifacts", tmp_path / "elsewhere",
         "--storage", url_of(studio.db),
     )  # fmt: skip
     assert code == 0 and "with 5 trials: copied to postgresql://" in printed, problem
     there, copied = open_study(target_url)
-    assert all_said(say, there, tmp_path) == before
+    assert all_said(command, there, tmp_path) == before
     assert retrainings_of(there, copied) == retrainings_of(studio.db, full)
     assert scorings.read(there, copied) == scorings.read(studio.db, full)
     facts = studies.facts(studio.db, full)
@@ -125,7 +110,7 @@ def test_it_says_the_same_there_and_goes_on_the_same(studio, full, say, target_u
     home = f"sqlite:///{tmp_path}/home.db"
     study_copy.move(there, copied, home, str(tmp_path / "home"))
     back, _ = open_study(home)
-    assert all_said(say, back, tmp_path) == before
+    assert all_said(command, back, tmp_path) == before
     back.close()
     ended = [state.value for state in studio.finish(full)]
     elsewhere = type(studio)(tmp_path)
@@ -173,26 +158,26 @@ def with_other_ids(db):
     db.transaction(lambda transaction: transaction.run_many(text, rows))
 
 
-def test_a_moved_study_goes_on_in_one_place_only(studio, full, say, tmp_path):
+def test_a_moved_study_goes_on_in_one_place_only(studio, full, command, tmp_path):
     there = f"sqlite:///{tmp_path}/other.db"
-    before = all_said(say, studio.db, tmp_path)
+    before = all_said(command, studio.db, tmp_path)
     here = ("--storage", url_of(studio.db))
-    assert say("export", "iris", "--to", there, *here)[0] == 0
+    assert command("export", "iris", "--to", there, *here)[0] == 0
     db, copied = open_study(there)
-    assert all_said(say, db, tmp_path) == before
+    assert all_said(command, db, tmp_path) == before
     assert copied.config == full.config
-    doctor = say("doctor", "iris", *here)
+    doctor = command("doctor", "iris", *here)
     assert doctor[0] == 0 and f'study "iris" was moved to {there}' in doctor[1]
     limit = status.status(studio.db, full).limit
     for words in (("resume", "iris", "--trials", "+5"), ("confirm", "iris"), ("worker", "iris")):
-        code, _, problem = say(*words, *here)
+        code, _, problem = command(*words, *here)
         assert code == 2 and problem.startswith(f"iris: received a study that was moved to {there}")
     assert status.status(studio.db, full).limit == limit
-    code, printed, _ = say("delete", "iris", "--yes", *here)
+    code, printed, _ = command("delete", "iris", "--yes", *here)
     assert code == 0 and "4 trials: deleted" in printed
     assert any(record.local_folder(copied).iterdir())
     assert studies.find(studio.db, "iris") is None
-    assert say("export", "iris", "--to", url_of(studio.db), "--storage", there)[0] == 0
+    assert command("export", "iris", "--to", url_of(studio.db), "--storage", there)[0] == 0
     back = studies.find(studio.db, "iris")
     assert back is not None
     assert outcome(studio.db, back) == outcome(db, copied)
@@ -202,28 +187,30 @@ def test_a_moved_study_goes_on_in_one_place_only(studio, full, say, tmp_path):
     db.close()
 
 
-def test_what_cannot_be_moved_is_refused_in_one_line(studio, say, tmp_path, database_url):
+def test_what_cannot_be_moved_is_refused_in_one_line(studio, command, tmp_path, database_url):
     study = studio.study()
     here = ("--storage", url_of(studio.db))
-    code, _, problem = say("export", "iris", "--to", url_of(studio.db), *here)
+    code, _, problem = command("export", "iris", "--to", url_of(studio.db), *here)
     assert code == 2 and "has a study 'iris' already" in problem and problem.count("\n") == 1
     store = studio.worker(study).context.store
     claim = store.claim()
-    code, _, problem = say("export", "iris", "--to", database_url, *here)
+    code, _, problem = command("export", "iris", "--to", database_url, *here)
     assert code == 2 and "holds trial 0: end it first, by studyhall stop iris" in problem
     store.release(claim)
     target = Database.open(database_url)
     text = "UPDATE studyhall_schema SET version = 99"
     target.transaction(lambda transaction: transaction.run(text))
     target.close()
-    code, _, problem = say("export", "iris", "--to", database_url, *here)
+    code, _, problem = command("export", "iris", "--to", database_url, *here)
     assert code == 2 and "its tables have version 99" in problem
-    code, _, problem = say("export", "iris", "--to", database_url, "--epochs", *here)
+    code, _, problem = command("export", "iris", "--to", database_url, "--epochs", *here)
     assert code == 2 and problem.startswith("--epochs: received the target ")
-    code, _, problem = say("export", "iris", "--to", "t.csv", "--artifacts", "x", *here)
+    code, _, problem = command("export", "iris", "--to", "t.csv", "--artifacts", "x", *here)
     assert code == 2 and problem.startswith("--artifacts: received the target t.csv, ")
-    code, _, problem = say("export", "iris", "--to", f"sqlite:///{tmp_path}/y.db", "--artifacts",
-                           "ftp://host", *here)  # fmt: skip
+    elsewhere = f"sqlite:///{tmp_path}/y.db"
+    code, _, problem = command(
+        "export", "iris", "--to", elsewhere, "--artifacts", "ftp://host", *here
+    )
     assert code == 2 and problem.startswith("--artifacts: received 'ftp://host', expected a folder")
     assert studies.facts(studio.db, study).get("moved") is None
 

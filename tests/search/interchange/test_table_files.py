@@ -6,7 +6,6 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from studyhall.search.cli import app
 from studyhall.search.interchange import rows, table_files
 from studyhall.storage.queries import records
 
@@ -25,20 +24,12 @@ def run(shared_studio):
 
 
 @pytest.fixture
-def export(run, monkeypatch, capsys, tmp_path):
+def export(run, monkeypatch, command, tmp_path):
     """Types the command; what it prints and the exit code."""
     studio, _ = run
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STUDYHALL_STORAGE", f"sqlite:///{studio.folder}/studyhall.db")
-
-    def typed(*words):
-        monkeypatch.setattr("sys.argv", ["studyhall", *words])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return typed
+    return command
 
 
 def test_parquet_keeps_types_and_has_what_trials_json_has(run, export, tmp_path):

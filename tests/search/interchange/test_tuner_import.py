@@ -11,7 +11,6 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from studyhall.search.cli import app
 from studyhall.search.diagnosis import findings
 from studyhall.search.interchange import keras_tuner, tuner_import
 from studyhall.search.study import warm_start
@@ -115,34 +114,27 @@ def test_a_project_has_the_same_trials_as_the_tuner(db: Database, trained, here)
     assert findings.read(db, study).complete[0].value == best.score
 
 
-def test_the_commands_show_it(trained, here, tmp_path, monkeypatch, capsys):
+def test_the_commands_show_it(trained, here, tmp_path, monkeypatch, command):
     _, folder = trained
     monkeypatch.setenv("STUDYHALL_STORAGE", f"sqlite:///{tmp_path}/imported.db")
 
-    def typed(*words):
-        monkeypatch.setattr("sys.argv", ["studyhall", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            app.run()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    code, said, _ = typed("import-keras-tuner", folder)
+    code, said, _ = command("import-keras-tuner", folder)
     assert code == 0 and said.startswith(
         'study "prices" with 3 trials on mae; see studyhall trials'
     )
-    code, said, _ = typed("status", "--json")
+    code, said, _ = command("status", "--json")
     (told,) = json.loads(said)
     assert (told["objective"], told["complete"], told["left"]) == ("mae", 3, 0)
-    assert [each["value"] for each in json.loads(typed("trials", "prices", "--json")[1])]
-    code, said, _ = typed("best", "prices")
+    assert [each["value"] for each in json.loads(command("trials", "prices", "--json")[1])]
+    code, said, _ = command("best", "prices")
     assert code == 0 and "best of prices: trial" in said and "not done yet" not in said
-    assert typed("report", "prices", "--output", "p.html")[0] == 0
+    assert command("report", "prices", "--output", "p.html")[0] == 0
     assert (tmp_path / "p.html").stat().st_size > 10_000
-    assert "all is well" in typed("doctor")[1]
+    assert "all is well" in command("doctor")[1]
     for words in (("resume", "prices"), ("best", "prices", "--export", "x"), ("confirm", "prices")):
-        code, _, problem = typed(*words)
+        code, _, problem = command(*words)
         assert code == 2 and problem.startswith("prices: received a study of KerasTuner")
-    code, _, problem = typed("import-keras-tuner", folder)
+    code, _, problem = command("import-keras-tuner", folder)
     assert code == 2 and "has a study 'prices' already" in problem
     assert [*(tmp_path / "studyhall-artifacts").iterdir()] == [
         tmp_path / "studyhall-artifacts" / "prices"

@@ -1,9 +1,7 @@
 """The kernel's counts of processes that it ended for want of memory."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -67,7 +65,6 @@ def test_an_old_kill_was_another_process():
     assert not kills.explain(1.1 + RECENT_S)
 
 
-GROUPS = Path("/sys/fs/cgroup")
 IN_A_SMALL_GROUP = """
 import os, pathlib, subprocess, sys
 from studyhall.search.launcher.memory_kills import MemoryKills
@@ -84,31 +81,9 @@ print(greedy.returncode, kills.explain(), kills.explain())
 """
 
 
-@pytest.fixture
-def small_group():
-    """A control group of our own with 128 MiB, where we may make one."""
-    own = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    paths = {controllers: path.strip("/") for _, controllers, path in own}
-    old = "memory" in paths
-    parent = GROUPS / "memory" / paths["memory"] if old else GROUPS / paths.get("", "")
-    group = parent / f"studyhall-test-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group of one's own: {error}")
-    try:
-        limit = "memory.limit_in_bytes" if old else "memory.max"
-        (group / limit).write_text(str(128 * 2**20))
-        yield group
-    except OSError as error:
-        pytest.skip(f"no limit of memory: {error}")
-    finally:
-        group.rmdir()
-
-
-def test_a_real_kill_of_the_kernels_is_told_from_a_plain_one(small_group):
+def test_a_real_kill_of_the_kernels_is_told_from_a_plain_one(control_group):
     answer = subprocess.run(
-        [sys.executable, "-c", IN_A_SMALL_GROUP, str(small_group)],
+        [sys.executable, "-c", IN_A_SMALL_GROUP, str(control_group(128))],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.stdout == "-9 True False\n", answer.stderr

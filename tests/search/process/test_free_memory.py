@@ -1,16 +1,13 @@
 """The memory that is free: of the machine, or what the limits of control groups leave."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
 
 from studyhall.search.process import free_memory
 
-GROUPS = Path("/sys/fs/cgroup")
 SOON = 0.5 * psutil.virtual_memory().total  # others take and free memory meanwhile
 IN_A_GROUP = """
 import sys
@@ -56,31 +53,9 @@ def test_nothing_is_left_where_more_is_held_than_the_limit(tmp_path):
     assert left(tmp_path, "0::/job\n", job=(5000, "anon 9000\nshmem 0\n")) == 0
 
 
-def test_a_real_group(limited_group):
+def test_a_real_group(control_group):
     found = subprocess.run(
-        [sys.executable, "-c", IN_A_GROUP, str(limited_group)], capture_output=True, text=True
+        [sys.executable, "-c", IN_A_GROUP, str(control_group(256))], capture_output=True, text=True
     )
     before, taken = map(int, found.stdout.split())
     assert 150 < before <= 256 and 60 <= taken < 80, found.stderr
-
-
-@pytest.fixture
-def limited_group():
-    """A control group with 256 MiB, where we may make one."""
-    own = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
-    paths = {controllers: path.strip("/") for _, controllers, path in own}
-    first = "memory" in paths
-    parent = GROUPS / "memory" / paths["memory"] if first else GROUPS / paths.get("", "")
-    group = parent / f"studyhall-free-{os.getpid()}"
-    try:
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"no control group of one's own: {error}")
-    try:
-        limit = "memory.limit_in_bytes" if first else "memory.max"
-        (group / limit).write_text(str(256 * 2**20))
-        yield group
-    except OSError as error:
-        pytest.skip(f"no limit of memory: {error}")
-    finally:
-        group.rmdir()
