@@ -20,7 +20,6 @@ from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.studies.directions import turned
 from studyhall.storage.studies.rows import Study
 
 
@@ -82,18 +81,14 @@ def _chosen(
     sort: Order | None,
     top: int | None,
 ) -> list[TrialRecord]:
-    """Return the trials of these states in this order, the first ones of them."""
+    """Return the trials of these states in this order, the first ones of them.
+
+    The value of a trial that is not complete is that of its epochs so far: it has no rank among
+    those of complete trials, and comes after them.
+    """
     chosen = [trial for trial in found if words.state(trial) in states]
     if (sort or (Order.VALUE if top else Order.NUMBER)) is Order.VALUE:
-        chosen.sort(key=lambda trial: _rank(study, trial))
+        ranked = records.best_first(chosen, study.direction)
+        places = {trial.number: place for place, trial in enumerate(ranked)}
+        chosen.sort(key=lambda trial: places.get(trial.number, len(places)))
     return chosen[:top]
-
-
-def _rank(study: Study, trial: TrialRecord) -> tuple[bool, float]:
-    """Return what sorts the trials with the best values first, and those without one last.
-
-    A value of a trial that is not complete is that of its epochs so far: it has no rank among
-    those of complete trials.
-    """
-    cost = turned(trial.value, study.direction)
-    return trial.state != "COMPLETE" or cost is None, cost if cost is not None else 0.0

@@ -1,4 +1,4 @@
-"""What the bodies of writes must hold: optuna-dashboard trusts their types, and errs otherwise."""
+"""Checks of the bodies of writes: optuna-dashboard trusts their types, and errs otherwise."""
 
 from __future__ import annotations
 

@@ -54,9 +54,7 @@ class Findings:
     @property
     def complete(self) -> list[TrialRecord]:
         """The complete trials, best first."""
-        found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
-        sign = objectives.sign(self.study.direction)
-        return sorted(found, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+        return records.best_first(self.trials, self.study.direction)
 
     @cached_property
     def space(self) -> Space:

@@ -24,7 +24,6 @@ from studyhall.spaces.space import read_space
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
-from studyhall.storage.studies.directions import turned
 from studyhall.storage.studies.rows import Study
 
 OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code compiled the model
@@ -211,8 +210,7 @@ def _of(
 
 
 def _best(study: Study, trials: Iterable[TrialRecord]) -> TrialRecord | None:
-    complete = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    return min(complete, key=lambda t: turned(t.value, study.direction) or 0.0, default=None)
+    return next(iter(records.best_first(trials, study.direction)), None)
 
 
 def _unlike(trial: TrialRecord, best: TrialRecord) -> str:

@@ -1,4 +1,4 @@
-"""What Python itself prints of a process of ours: tracebacks, warnings, log records.
+"""Output of Python itself in a process of ours: tracebacks, warnings, log records.
 
 They hold names and messages of users and of databases. Their control characters are made visible,
 but for line ends and tabs, whichever library they come from.

@@ -1,4 +1,4 @@
-"""What a worker does while its database takes no transactions: it says so, and can be stopped."""
+"""Waits of a worker whose database takes no transactions: they are said, and can be stopped."""
 
 from __future__ import annotations
 

@@ -151,12 +151,11 @@ def sweep(folder: Path, own: str = "") -> None:
             removed at once.
     """
     unfinished = [*folder.glob(f"{_UNFINISHED}*")]
-    others = [path for path in unfinished if not own or not _intended(path.name).startswith(own)]
-    now = clock(folder) if others else None
+    ours = {path for path in unfinished if own and _intended(path.name).startswith(own)}
+    now = clock(folder) if len(ours) < len(unfinished) else None
     for path in unfinished:
         with contextlib.suppress(OSError):
-            age_s = 0.0 if now is None else now - path.lstat().st_mtime
-            if path not in others or age_s > _FORGOTTEN_S:
+            if path in ours or (now is not None and now - path.lstat().st_mtime > _FORGOTTEN_S):
                 path.unlink()
 
 

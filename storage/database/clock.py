@@ -1,4 +1,4 @@
-"""What a process knows of its database's clock, by its own, which nobody can set.
+"""A process's check of its database's clock, by its own clock, which nobody can set.
 
 The clock of a machine is set by people and by time servers, back and forth, and a machine that
 slept finds that hours have passed. Whoever then compares two moments of the database's clock takes

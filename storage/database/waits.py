@@ -1,4 +1,4 @@
-"""What a process does while its database takes no transactions: it waits, and says for what."""
+"""The waits of a process for a database that takes no transactions: it says what it waits for."""
 
 import logging
 import random

@@ -114,6 +114,17 @@ def best(
     return db.snapshot(work)
 
 
+def best_first(trials: Iterable[TrialRecord], direction: str) -> list[TrialRecord]:
+    """Return the complete trials that have a value, the best first; among equals, the earliest.
+
+    Args:
+        trials: trials of a study.
+        direction: "minimize" or "maximize".
+    """
+    found = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
+    return sorted(found, key=lambda t: (directions.turned(t.value, direction) or 0.0, t.number))
+
+
 def count_with(db: Database, study: Study, attribute: str) -> int:
     """Count the trials of a study that have a user attribute of that name."""
     text = """
