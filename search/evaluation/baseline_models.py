@@ -100,7 +100,8 @@ def fitted(name: str, data: Data, fold: Fold, setting: Setting) -> Predict:
 
     def predict(samples: Any) -> Floats:
         rows = _rows(name, data, fold, samples)
-        return np.concatenate([part(rows) for part in parts], axis=1)
+        with threadpool_limits(1):
+            return np.concatenate([part(rows) for part in parts], axis=1)
 
     return predict
 
@@ -168,7 +169,8 @@ def _of_numbers(name: str, x: Any, y: NDArray[Any], setting: Setting) -> Predict
 
 
 def _learned(model: Any, x: Any, y: NDArray[Any]) -> Any:
-    # On a busy machine several threads that wait for each other take 10 to 50 times as long.
+    # On a busy machine several threads that wait for each other take 10 to 50 times as long, in
+    # predictions too: each tree is a barrier.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a solver that stops early has learned enough to compare
         return model.fit(x, y)
