@@ -63,6 +63,7 @@ def inner(backend: str, environment: dict[str, str], *options: str) -> None:
     assert " passed" in answer.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", EACH)
 def test_trainings(backend: str, environment: dict[str, str]) -> None:
     inner(backend, environment, "-m", "not slow")

@@ -386,6 +386,7 @@ def test_a_csv_that_cannot_be_written(finished, target):
     assert answer.stderr.startswith(f"{target}: received ") and answer.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_model_of_the_winner(finished):
     (model,) = (finished.path / "artifacts" / "iris").glob("model-*.keras")
     whole = model.read_bytes()

@@ -52,6 +52,7 @@ def heard(process: "subprocess.Popen[str]", words: str) -> str:
     raise AssertionError("".join(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_with_space_again_the_study_goes_on_to_its_exact_end(folder, small_disk, wait_for):
     disk = small_disk(SIZE)

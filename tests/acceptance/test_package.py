@@ -59,7 +59,9 @@ def test_a_wheel_works_away_from_its_sources(wheel, folder):
     assert said == [str(folder.path / "site/studyhall/__init__.py"), studyhall.__version__]
 
 
-def test_users_modules_may_be_called_search_spaces_and_storage(folder):
+@pytest.fixture
+def same_names(folder):
+    """A folder with modules of the user that are called as folders of ours."""
     folder.write("search.py", "DEPTH = 2\n")
     folder.write("spaces/widths.py", "WIDTH = 4\n")
     folder.write("storage.py", "def units(width):\n    return 2 * width\n")
@@ -67,6 +69,16 @@ def test_users_modules_may_be_called_search_spaces_and_storage(folder):
     space = {"width": None, "depth": None}
     folder.study(study={"trials": 1}, model={"family": "my_model.py:build"}, space=space)
     folder.environment["PYTHONPATH"] = "."
+    return folder
+
+
+def test_users_modules_may_be_called_search_spaces_and_storage(same_names):
+    assert "multiclass" in same_names.run("check", "study.toml")
+
+
+@pytest.mark.slow
+def test_they_may_be_in_every_process_of_a_launch(same_names):
+    folder = same_names
     folder.run("launch", "study.toml", "--workers", "1")
     (trial,) = folder.json("trials", "iris")
     assert trial["state"] == "complete"

@@ -118,6 +118,7 @@ def wait_for(condition: Callable[[], Any], team: Team) -> Any:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_team_ends_a_study_though_a_machine_dies(team: Team, dashboard_at: Any) -> None:
     # an admin, a viewer, and the dashboard

@@ -356,7 +356,7 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
     assert "trial 0 restarts: its checkpoint can't be used" in printed
     assert [trial.state for trial in broken.trials("slow")] == ["COMPLETE", "RUNNING"]
 
-    broken.run("worker", "slow")
+    broken.here("worker", "slow")
     expected, found = whole.trials("slow"), broken.trials("slow")
     assert [trial.attempt for trial in found] == [2, 2]  # in the same rows
     assert [trial.value for trial in found] == [trial.value for trial in expected]
@@ -386,6 +386,7 @@ def build(trial, input_shape, outputs):
 """
 
 
+@pytest.mark.slow
 def test_twice_stops_at_once(folder):
     """In the middle of the user's own function, which would take ten minutes."""
     folder.write("mine.py", ENDLESS)
@@ -557,6 +558,7 @@ def test_the_users_own_compiled_model(folder):
     assert 0.1 < best["value"] < 3  # a crossentropy of three classes
 
 
+@pytest.mark.slow
 def test_a_builder_that_raises_fails_its_trials_and_then_the_study(folder):
     folder.write("mine.py", "def build(trial, shape, n):\n    return {}[trial.number]\n")
     folder.study(study={"trials": 5}, model={"family": "mine.py:build"})

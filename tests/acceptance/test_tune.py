@@ -39,6 +39,7 @@ def table(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_a_table_becomes_a_study_that_the_same_command_continues(table, interrupted):
     words = ("tune", "customers.csv", "--target", "churn", "--trials", "3", "--minutes", "9")
     said = interrupted(
@@ -179,6 +180,7 @@ def load():
 """
 
 
+@pytest.mark.slow
 def test_a_function_of_ones_own_is_read_in_another_process(folder):
     folder.write("mine.py", CODE)
     answer = folder.answer("tune", "mine.py:load", "--dry-run")

@@ -92,7 +92,7 @@ def test_every_optimizer_of_keras_is_known_here() -> None:
     assert set(public(optimizers, optimizers.Optimizer)) - {*OPTIMIZERS, "Optimizer"} == set()
 
 
-@pytest.mark.sampled(9)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", [*OPTIMIZERS, *STATES])
 def test_an_optimizer_trains_as_by_fit(comparison: Any, name: str) -> None:
     if name in OPTIMIZERS and not hasattr(optimizers, name):
@@ -157,7 +157,7 @@ def test_every_loss_of_keras_is_known_here() -> None:
     assert set(public(losses, losses.Loss)) - {*LOSSES, *abstract} == set()
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_that_of_fit(comparison: Any, name: str) -> None:
     if not hasattr(losses, name):

@@ -394,7 +394,7 @@ def of_one_kind() -> Iterator[Any]:
             yield pytest.param(found, id=f"{row} {kind}", marks=slow)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("names", [*of_one_kind()])
 def test_layers_side_by_side_train_as_by_fit(comparison: Any, names: list[str]) -> None:
     kind = CASES[names[0]][0]
@@ -402,7 +402,7 @@ def test_layers_side_by_side_train_as_by_fit(comparison: Any, names: list[str]) 
     comparison(lambda trial: model_of(case, trial), x, targets(x)).run(trials=2)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name",
     [

@@ -230,7 +230,7 @@ def model_of(make: Callable[[int], Any], n: int, **compiling: Any) -> keras.Mode
     return model
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", OWN)
 def test_a_model_trains_as_by_fit(comparison: Any, name: str) -> None:
     both = comparison(lambda n: model_of(OWN[name], n), X, Y)
@@ -311,7 +311,7 @@ def test_a_schedule_of_its_own_gives_the_rates(comparison: Any) -> None:
     comparison(build, X, Y).run()
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", COMPILING)
 def test_losses_and_metrics_are_those_of_fit(comparison: Any, name: str) -> None:
     dense = lambda n: layers.Dense(4)  # noqa: E731
@@ -456,6 +456,7 @@ def test_a_training_of_its_own_goes_on_from_a_checkpoint(comparison: Any) -> Non
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("way", ["sparse", "streamed"])
 def test_a_training_of_its_own_is_one_however_samples_are_held(way: str) -> None:
     x = np.where(X > 0.5, X, 0).astype(np.float32)

@@ -129,7 +129,7 @@ CASES = [(form, "squared") for form in Y]
 CASES += [("column of signs", "worst"), ("rows of values", "Absolute"), ("values", "Keras'")]
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("form", "loss"), CASES)
 def test_compiled_and_plain_measure_what_fit_does(form: str, loss: str) -> None:
     y, own = Y[form], LOSSES[loss]

@@ -82,7 +82,7 @@ def build(inputs: str, outputs: str, *, losses: str, widths: bool) -> Any:
     widths=st.booleans(),
 )
 @settings(
-    max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 def test_models_with_several_inputs_and_outputs_train_as_by_keras(
     comparison, inputs, outputs, weights, losses, widths
@@ -96,6 +96,7 @@ def test_models_with_several_inputs_and_outputs_train_as_by_keras(
     assert isinstance(training._path, WholeEpochs) and training._path.hindrance is None
 
 
+@pytest.mark.slow
 def test_in_blocks_and_by_xla_they_train_the_same():
     part = data("dict", "dict", "tree")
     halves = [keras.tree.map_structure(lambda leaf, at=at: leaf[at::2], part) for at in (0, 1)]

@@ -144,6 +144,7 @@ def test_the_means_of_a_pretrained_normalization_are_those_it_computes_with() ->
 
 
 @pytest.mark.sampled(1)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "ResNet50"])
 @pytest.mark.parametrize("source", ["imagenet", "own.weights.h5"])
 @pytest.mark.filterwarnings("ignore:.input_shape. is undefined")
@@ -195,7 +196,7 @@ def test_files_that_are_no_such_weights(tmp_path: Path, content: Any) -> None:
         backbone.weights(APPLICATION, "own.weights.h5", tmp_path)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta"])
 def test_the_backbones_layers_take_smaller_steps(kind: str) -> None:
     steps = {}

@@ -78,6 +78,7 @@ def test_a_report_imports_what_draws_it_and_no_more(asked):
     assert drawing < found and not found & (HEAVY - drawing - {"scipy", "sqlalchemy"})
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -63,6 +63,7 @@ def test_a_read_only_service_takes_no_write_from_anybody(sqlite_url, dashboards)
     assert dashboard.get("/api/studies").json == {"study_summaries": []}
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_quietly(sqlite_url, dashboards, number):
     process = dashboards(sqlite_url).process

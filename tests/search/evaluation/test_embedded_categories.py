@@ -56,6 +56,7 @@ def validated(data):
     return roc_auc_score(data.validation.y, model.predict(known, verbose=0)[:, 0])
 
 
+@pytest.mark.slow
 def test_vectors_tell_more_than_the_most_frequent_values_and_a_bucket(tmp_path):
     embedded, bucket = loaded(tmp_path), loaded(tmp_path, own_model=True)
     assert embedded.input_shape == (2,) and bucket.input_shape == (202,)
@@ -102,6 +103,7 @@ print(json.dumps(model.predict_on_batch(rows)[:, 0].tolist()))
 """
 
 
+@pytest.mark.slow
 def test_raw_rows_in_a_fresh_process(finished, tmp_path):
     _, found, card = finished
     rows = pd.DataFrame({"code": ["10007", "10014", "10070", "nowhere", ""], "age": 40.0})

@@ -184,7 +184,7 @@ def test_folds_are_proven_by_the_last_ones_model(studio, finished):
     assert card["proof"]["difference"] < 1e-6
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "code",
     {
@@ -207,7 +207,7 @@ def test_the_users_models_are_proven(finished, code):
     assert 0 <= card["test"]["scores"]["accuracy"] <= 1
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("outputs", "loss"),
     [

@@ -104,6 +104,7 @@ print(json.dumps({"told": [each[:, 0].tolist() for each in told], "ours": ours})
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_studyhall_reads_strings(proven: Any) -> None:
     _, found, card = proven
     texts = ["The GREAT, lovely film", "", "dull; Größe awful", "nothing known"]

@@ -175,6 +175,7 @@ def test_own_classes_are_loaded_as_the_card_says(exported):
     assert scored(card, folder) == pytest.approx(card["proof"]["recorded"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_keras_cant_write_is_built_anew_by_its_builder(exported):
     card, found, folder = exported(UNWRITABLE)
     assert card["proven"] and card["model"] == found.model == "model.weights.h5"

@@ -117,7 +117,7 @@ OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 14)
 LISTED = "['mae']" if OLD else "[['mae']]"
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("y", "model", "objective"),
     [

@@ -144,7 +144,7 @@ def test_optunas_plots_show_it_as_it_is(name: str) -> None:
     assert not any("<b" in each.replace("<br>", "") for each in found)
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", NASTY)
 def test_pictures_are_drawn_with_it(name: str) -> None:
     history = [{**row, name: 1.0, f"val_{name}": 2.0} for row in HISTORY]

@@ -100,6 +100,7 @@ def test_sources_of_ours_are_looked_at_in_this_process(written, monkeypatch):
     assert inspection.inspect_apart(file, path) == inspection.inspect(file, path)
 
 
+@pytest.mark.slow
 def test_a_process_that_crashes_is_a_bug(written):
     file, path = written(
         "import os\nos._exit(7)\ndef build(t, i, o): pass\n", model={"family": "mine.py:build"}

@@ -44,6 +44,7 @@ def test_fixed_seeds(loaded, monkeypatch, draw, before):
     assert loaded(draw, before).task == "binary"
 
 
+@pytest.mark.slow
 def test_what_another_module_draws_from_is_read_in_a_fresh_process(loaded, tmp_path):
     (tmp_path / "draws.py").write_text("import numpy\nrng = numpy.random.default_rng(0)\n")
     assert loaded("rng", "from draws import rng").task == "binary"

@@ -72,7 +72,7 @@ def test_every_number_of_a_study_file(key: reference.Key) -> None:
             assert 0 <= number <= most
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("family", ["mlp", "cnn", "mine.py:build"])
 @pytest.mark.parametrize("form", FORMS)
 def test_every_number_of_a_space(family: str, form: str) -> None:

@@ -30,6 +30,7 @@ def optunas(studio, study):
     return optuna.load_study(study_name=study.name, storage=studio.db.optuna_storage())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_a_trials_value_is_the_objective_at_its_best_epoch(studio, engine):
     study = studio.study(

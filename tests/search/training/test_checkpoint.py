@@ -119,6 +119,7 @@ def test_continued_equals_uninterrupted(
     assert_continued(start)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_patience_counts_on(engines: dict[str, list[Engine]], engine: str) -> None:
     def start(place: int) -> Training:
@@ -131,6 +132,7 @@ def test_patience_counts_on(engines: dict[str, list[Engine]], engine: str) -> No
     assert_continued(start)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_several_inputs_outputs_and_weights_go_on(engine: str) -> None:
     def part(seed: int, number: int) -> tuple[Any, ...]:

@@ -149,7 +149,7 @@ REGULARIZATION = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("family", "optimizer"), [*(("mlp", name) for name in OPTIMIZERS), ("cnn", "adam")]
 )
@@ -171,7 +171,7 @@ def test_decays_equal_fit(engines: dict[str, Engine], family: str, decay: str) -
     assert_same(training.history, logs)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("family", ["mlp", "cnn"])
 @pytest.mark.parametrize("kind", REGULARIZATION)
 def test_regularization_equals_fit(engines: dict[str, Engine], family: str, kind: str) -> None:

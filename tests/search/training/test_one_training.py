@@ -212,7 +212,7 @@ def more_of_keras() -> list[keras.callbacks.Callback]:
     return [scheduler, keras.callbacks.TerminateOnNaN(), keras.callbacks.History()]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("make", [keras_own, more_of_keras, Schedule, closures])
 @pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_continued_it_equals_one_that_was_never_stopped(mlp: Engine, make: Any, after: int) -> None:
@@ -248,6 +248,7 @@ class Raises:
         raise RuntimeError("not to be looked at")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "held", [threading.Lock(), (each for each in ()), sys.__stdout__, Raises()]
 )

@@ -98,6 +98,7 @@ def test_steps_whose_gradients_overflow_are_skipped(engines: list[Engine]) -> No
         assert mine.value == pytest.approx(theirs.value, rel=2e-3)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_a_scaled_loss_is_continued_to_the_last_bit(engines: list[Engine], engine: str) -> None:
     def start(place: int) -> Training:

@@ -86,6 +86,7 @@ print(json.dumps([told[:, 0].tolist(), [n for n in sys.modules if n.startswith("
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_studyhall_takes_raw_pixels(proven: Any) -> None:
     studio, found, card = proven
     source = str(studio.folder / "photos.npz")
@@ -97,6 +98,7 @@ def test_a_fresh_process_without_studyhall_takes_raw_pixels(proven: Any) -> None
     assert ours == []
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("weights", [WEIGHTS, "none"])
 def test_a_trial_taken_over_equals_one_never_stopped(studio: Any, weights: str) -> None:

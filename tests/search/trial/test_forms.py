@@ -207,7 +207,7 @@ def by_keras(blueprint, y, class_weight=None):
     return found
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("case", CASES, ids=lambda name: name)
 def test_every_epoch_is_that_of_keras_own_fit(plan, case):
     y, layers, loss, fitted = CASES[case]

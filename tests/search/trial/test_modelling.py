@@ -81,6 +81,7 @@ def _class(name):
     return {"class_name": "".join(word.title() for word in name.split("_")), "config": {}}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("source", "loss"),
     [

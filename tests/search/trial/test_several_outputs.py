@@ -85,6 +85,7 @@ def study(studio):
     return make
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_a_compiled_model_of_several_outputs_is_proven_and_replayed(studio, study, engine):
     made = study(
@@ -106,6 +107,7 @@ def test_a_compiled_model_of_several_outputs_is_proven_and_replayed(studio, stud
     assert replay.replay(studio.db, made, plan, 0).reproduces
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("objective", ["kind_f1_macro", "total_loss"])
 def test_losses_metrics_and_weights_by_output(studio, study, objective):
     # By the second split there are two validation batches, the last of which is smaller.
@@ -165,6 +167,7 @@ def test_what_no_trial_could_use_is_refused_before_the_first(
     assert said in str(caught.value)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("space", [{}, {"label_smoothing": 0.1}])
 def test_a_built_in_family_is_validated_with_the_weights(studio, study, space):
     made = study("plain", model={"family": "mlp"}, space={"width": 4, **space})

@@ -99,6 +99,7 @@ def study(studio):
 
 
 @pytest.mark.sampled(1)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("source", KINDS)
 def test_a_model_of_streams_is_proven_and_replayed(studio, study, source):
     made = study(source, study={"objective": "accuracy", "trials": 1})

@@ -39,6 +39,7 @@ def trained(blueprint, epochs=6):
     return training, [epoch.metrics for epoch in training.epochs()]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("loss", "power", "space", "engine"),
     [
@@ -70,6 +71,7 @@ def test_both_ways_to_train_tell_the_same_losses(plan):
             assert other[name] == pytest.approx(one[name], rel=1e-3), name
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("loss", ["huber", "log_cosh"])
 @pytest.mark.parametrize("unit", [0.05, 1e6])
 def test_losses_with_a_scale_of_their_own_learn_too(plan, loss, unit):

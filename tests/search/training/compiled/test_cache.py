@@ -83,7 +83,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 ANEW = ("adagrad",) if tuple(map(int, keras.__version__.split(".")[:2])) < (3, 10) else ()
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("optimizer", PAIRS)
 def test_reused_model_equals_a_fresh_one_to_the_last_bit(engine: Engine, optimizer: str) -> None:
     first, second = ({"optimizer": optimizer, **values} for values in PAIRS[optimizer])
