@@ -10,23 +10,21 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import arrays as samples
-from studyhall.search.data import fingerprint, splits, stream_parts, targets, texts, units
+from studyhall.search.data import division, fingerprint, stream_parts, targets, texts, units
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
 from studyhall.search.data.errors import DataError, refusal
-from studyhall.search.data.parts import Fold, Part, joined
+from studyhall.search.data.labels import Rows
+from studyhall.search.data.parts import Fold, Part
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.data.sources import reading
 from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
 from studyhall.search.study_file.sections import DataSection, StudyFile
-from studyhall.spaces import spelling
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "load"]
-
-PARTS = ("training", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +66,7 @@ class Data:
     categories: Mapping[str, tuple[str, ...]]
     fingerprint: str
     sample_shape: tuple[int, ...] | None = None
-    pool_samples: splits.Rows | None = None
+    pool_samples: Rows | None = None
     table: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
     given: targets.Given = targets.AS_CODED
@@ -93,7 +91,7 @@ class Data:
     @property
     def parts(self) -> dict[str, Any]:
         """The three parts by name."""
-        return dict(zip(PARTS, (self.train, self.validation, self.test), strict=True))
+        return dict(zip(division.PARTS, (self.train, self.validation, self.test), strict=True))
 
     @property
     def preparation(self) -> Preparation:
@@ -141,16 +139,18 @@ def load(
     coding = targets.coding(arrays.y, section.task, arrays.classes, key, own_model=own_model)
     given = targets.given(arrays.y, coding) if arrays.own else targets.AS_CODED
     arrays = replace(arrays, own=arrays.own and own_model)
-    rows = _rows(_labels(arrays, coding), arrays, section, seed)
-    train, validation, test = (_part(arrays, coding, rows.get(name), name) for name in PARTS)
+    rows = division.rows(division.labelled(arrays, coding), arrays, section, seed)
+    train, validation, test = (
+        division.part(arrays, coding, rows.get(name), name) for name in division.PARTS
+    )
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
-    labels = _stratified(train.y, coding, own, None)
+    labels = division.stratified(train.y, coding, own, None)
     whole = _whole(arrays, section)
     notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *whole)
     if whole and not isinstance(arrays.x, Tree):
         section = section.model_copy(update={"normalize": "none"})
-    split = _split(train, validation, labels, section, arrays)
-    folds = _folds(split, coding, _groups(arrays, rows), section, seed)
+    split = division.first_fold(train, validation, labels, section, arrays)
+    folds = division.folds(split, coding, division.groups(arrays, rows), section, seed)
     notes = (*notes, *_empty_texts(split.pool, test.split()))
     split.preparation  # noqa: B018  (fit it now, so that a mistake in `normalize` shows up here)
     return Data(
@@ -165,11 +165,11 @@ def load(
         categories=arrays.categories,
         fingerprint=fingerprint.of((split.pool, test), (split, *folds), coding.classes),
         sample_shape=arrays.sample_shape if arrays.own else None,
-        pool_samples=_pooled(rows),
+        pool_samples=division.pooled(rows),
         table=arrays.table,
         given=given,
         units=_units(train.y, coding),
-        notes=(*notes, *_over_borders(arrays, section, rows)),
+        notes=(*notes, *division.over_borders(arrays, section, rows)),
     )
 
 
@@ -238,65 +238,6 @@ def _units(y: Any, coding: targets.Coding) -> Units | None:
     return units.fit(y) if coding.task == "regression" and y.ndim < 3 else None
 
 
-def _labels(arrays: Arrays, coding: targets.Coding) -> splits.Labels:
-    labels = _stratified(coding.apply(arrays.y), coding, arrays.groups, arrays.order)
-    return replace(labels, place=arrays.place)
-
-
-def _stratified(y: Any, coding: targets.Coding, groups: Any, order: Any) -> splits.Labels:
-    known = coding.labels is not None
-    by_class, classes = (y, coding.classes) if known else (None, ())
-    return splits.Labels(len(y), by_class, classes, groups, order)
-
-
-def _rows(
-    labels: splits.Labels, arrays: Arrays, section: DataSection, seed: int
-) -> dict[str, splits.Rows]:
-    """Return the rows of `arrays` for each part that the source does not have itself."""
-    own = {"validation": arrays.validation, "test": arrays.test}
-    fractions = {
-        name: fraction
-        for name, fraction in zip(PARTS, section.split, strict=True)
-        if own.get(name) is None
-    }
-    count, least = section.samples or labels.count, len(fractions)
-    chosen = splits.sample(labels, count, seed=seed, least=least)
-    parts = splits.divide(labels.of(chosen), fractions, seed=seed)
-    return {name: chosen[rows] for name, rows in parts.items()}
-
-
-def _over_borders(
-    arrays: Arrays, section: DataSection, rows: Mapping[str, splits.Rows]
-) -> list[str]:
-    """Return a note on the windows that belong to no part."""
-    if arrays.order is None or arrays.order.ndim == 1:
-        return []
-    count = min(section.samples or len(arrays.y), len(arrays.y))
-    lost = count - sum(map(len, rows.values()))
-    whole = f"{lost} of {spelling.counted(count, 'window')} left out"
-    return [f"{whole}: they reach over a border between the parts"] if lost else []
-
-
-def _part(arrays: Arrays, coding: targets.Coding, rows: splits.Rows | None, name: str) -> Part:
-    """Return a part: some rows of the source, or a part that the source has itself."""
-    own = {"validation": arrays.validation, "test": arrays.test}.get(name)
-    weights = arrays.weights.get("training" if own is None else name)
-    if own is None:
-        x, y = samples.some(arrays.x, rows), arrays.y[rows]
-        weights = None if weights is None else weights[rows]
-    else:
-        x, y = own
-    return Part(x, coding.apply(y), _given(arrays, y), weights)
-
-
-def _given(arrays: Arrays, y: Any) -> Any:
-    """Return targets in the user's form, for a model of one's own; None for any other."""
-    if isinstance(y, Tree):
-        return y
-    as_it_is = arrays.own and y.dtype.kind != "U"  # no model takes strings as targets
-    return y.reshape(len(y), *arrays.y.shape[1:]) if as_it_is else None
-
-
 def _whole(arrays: Arrays, section: DataSection) -> list[str]:
     """Return a sentence if whole numbers stay as they are, since the user's model may look them up.
 
@@ -308,45 +249,3 @@ def _whole(arrays: Arrays, section: DataSection) -> list[str]:
     if section.normalize != "auto" or not looked_up or arrays.x.dtype.kind not in "iu":
         return []
     return ["whole numbers stay as they are for a model of your own; [data] normalize changes that"]
-
-
-def _split(
-    train: Part,
-    validation: Part,
-    labels: splits.Labels,
-    section: DataSection,
-    arrays: Arrays,
-) -> Fold:
-    pool = joined(train, validation).split()
-    rows = np.arange(len(pool))
-    parts = rows[: len(train)], rows[len(train) :]
-    return Fold(pool, *parts, labels, section.normalize, arrays.one_hot, arrays.may_have_gaps)
-
-
-def _groups(arrays: Arrays, rows: dict[str, splits.Rows]) -> Any:
-    """Return the groups of the pool's samples, if all of them have one; else None."""
-    pooled = _pooled(rows)
-    return None if arrays.groups is None or pooled is None else arrays.groups[pooled]
-
-
-def _pooled(rows: dict[str, splits.Rows]) -> splits.Rows | None:
-    """Return the source's rows outside of the test set; None if it has its own validation set."""
-    if "validation" not in rows:
-        return None
-    return np.concatenate((rows["training"], rows["validation"]))
-
-
-def _folds(
-    split: Fold, coding: targets.Coding, groups: Any, section: DataSection, seed: int
-) -> tuple[Fold, ...]:
-    if section.folds == 1:
-        return (split,)
-    if section.split_by is not None:
-        raise refusal("folds", f'{section.folds} with split_by = "{section.split_by}"', "folds = 1")
-    if section.group and groups is None:
-        raise refusal("group", f'"{section.group}"', "a source without a validation set of its own")
-    labels = _stratified(split.pool.y, coding, groups, None)
-    return tuple(
-        replace(split, train_rows=rows[0], validation_rows=rows[1], train_labels=labels.of(rows[0]))
-        for rows in splits.folds(labels, section.folds, seed=seed)
-    )

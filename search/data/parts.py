@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from studyhall.search.data import arrays, preparation, texts, trees, words
 from studyhall.search.data.arrays import Samples
-from studyhall.search.data.splits import Labels, Rows
+from studyhall.search.data.labels import Labels, Rows
 from studyhall.search.data.trees import Tree
 
 

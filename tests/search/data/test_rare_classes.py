@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from studyhall.search.data import splits
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.splits import Labels
+from studyhall.search.data.labels import Labels
 
 THREE = {"training": 0.6, "validation": 0.2, "test": 0.2}
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from studyhall.search.data import splits
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.splits import Labels
+from studyhall.search.data.labels import Labels
 
 # Before scikit-learn 1.8 shuffled folds of groups did not keep the classes' proportions.
 UNEVEN = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8)
