@@ -19,7 +19,7 @@ from benchmarks.throughput_cases import CASES, Case  # noqa: E402
 from studyhall.search.data import loading  # noqa: E402
 from studyhall.search.process.stop import Stop  # noqa: E402
 from studyhall.search.study import creation, record  # noqa: E402
-from studyhall.search.study.inspection import Inspection  # noqa: E402
+from studyhall.search.study.fingerprints import Inspection  # noqa: E402
 from studyhall.search.trial import modelling, sampling  # noqa: E402
 from studyhall.search.trial.context import Context  # noqa: E402
 from studyhall.search.trial.disk_quota import Keeper  # noqa: E402

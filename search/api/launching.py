@@ -19,7 +19,14 @@ from studyhall.search.process import handover, wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
-from studyhall.search.study import chosen_backend, creation, inspection, record, unchanged
+from studyhall.search.study import (
+    chosen_backend,
+    creation,
+    fingerprints,
+    inspection,
+    record,
+    unchanged,
+)
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -55,7 +62,7 @@ class Launch:
     handed: Mapping[str, Any] = field(default_factory=dict)
     quiet: bool = False
     path: Path | None = None
-    found: inspection.Inspection | None = None
+    found: fingerprints.Inspection | None = None
     opened: Callable[[], object] = lambda: None
 
     def run(self) -> None:
@@ -229,7 +236,7 @@ def run_file(
     gpus: str | Sequence[int] | None,
     *,
     quiet: bool,
-    found: inspection.Inspection | None = None,
+    found: fingerprints.Inspection | None = None,
     opened: Callable[[], object] = lambda: None,
 ) -> tuple[str, str]:
     """Run the study of a study file that has been read; see `launched`.

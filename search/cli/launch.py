@@ -24,7 +24,15 @@ from studyhall.search.cli.options import (
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
 from studyhall.search.scripts import continuation
-from studyhall.search.study import chosen_backend, creation, extras, inspection, record, unchanged
+from studyhall.search.study import (
+    chosen_backend,
+    creation,
+    extras,
+    fingerprints,
+    inspection,
+    record,
+    unchanged,
+)
 from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database
@@ -63,7 +71,7 @@ def run_file(
     gpus_per_worker: float | None = None,
     *,
     quiet: bool,
-    found: inspection.Inspection | None = None,
+    found: fingerprints.Inspection | None = None,
     opened: Callable[[], None] = lambda: None,
 ) -> int:
     """Run the study of a checked file until its budget is spent.

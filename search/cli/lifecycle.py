@@ -23,7 +23,7 @@ from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.retraining import confirm as confirming
 from studyhall.search.retraining import confirmation
 from studyhall.search.scripts import continuation
-from studyhall.search.study import creation, inspection, record
+from studyhall.search.study import creation, fingerprints, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
@@ -39,7 +39,7 @@ def open_or_create(
     db: Database,
     file: StudyFile,
     path: Path,
-    found: inspection.Inspection,
+    found: fingerprints.Inspection,
     tell: Callable[[str], None] = say,
 ) -> Study:
     """Create the study of a file, or open it and apply what the file changes.
@@ -70,7 +70,7 @@ def open_or_create(
     return creation.apply(db, study, file, changes, found)
 
 
-def _tell_notes(found: inspection.Inspection, tell: Callable[[str], None]) -> None:
+def _tell_notes(found: fingerprints.Inspection, tell: Callable[[str], None]) -> None:
     for note in found.about.get("notes", []):
         tell(f"data: {note}")
 

@@ -26,7 +26,7 @@ from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.valuation import Valuation, ValuationError
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.process import identity
-from studyhall.search.study import inspection, record
+from studyhall.search.study import fingerprints, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
 from studyhall.search.training import backend
@@ -119,11 +119,11 @@ def _failed(
     db: Database, study: Study, stored: Stored, plan: modelling.Blueprint, found: Winner
 ) -> dict[str, Any]:
     """Return details for a failed proof: changes of data or code, and a trial that is proven."""
-    code = inspection.code_fingerprints(stored.file, stored.folder)
+    code = fingerprints.of_code(stored.file, stored.folder)
     streams = {"streams": dict(plan.data.streams)}
-    now = inspection.Inspection(plan.data.fingerprint, code, streams)
+    now = fingerprints.Inspection(plan.data.fingerprint, code, streams)
     return {
-        "changed": inspection.differing(stored.inspection, now),
+        "changed": fingerprints.differing(stored.inspection, now),
         "instead": _instead(db, study, plan, found),
     }
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from studyhall.search.scripts import fingerprint
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
-from studyhall.search.study import creation, inspection, record
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study import creation, fingerprints, record
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -212,7 +212,7 @@ def found_in(file: StudyFile, script: Script) -> Inspection:
     """Return the fingerprints of a script and of the files that it imports from its folder."""
     if not script.file.is_file():  # cells of a notebook have no file
         return Inspection("", {})
-    code = inspection.code_fingerprints(file, Path(script.folder))
+    code = fingerprints.of_code(file, Path(script.folder))
     return Inspection("", {**code, script.path: fingerprint.of_file(script.file)})
 
 

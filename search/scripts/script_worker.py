@@ -21,7 +21,7 @@ from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.scripts.session import Searched
-from studyhall.search.study import inspection, record
+from studyhall.search.study import fingerprints, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Context
@@ -213,5 +213,5 @@ def _check_same(study: Study, mine: Script) -> None:
             [f"{study.name}: {mine.file}: received no such file, expected the script"]
         )
     found = opening.found_in(stored.file, mine)
-    if problems := inspection.differing(stored.inspection, found):
+    if problems := fingerprints.differing(stored.inspection, found):
         raise ConfigError([f"{study.name}: {line}" for line in problems])

@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.study import chosen_backend, inspection
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study import chosen_backend, fingerprints
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study.record import stored
 from studyhall.search.study_file import config, objectives, own_code, paths
 from studyhall.search.study_file.config_error import ConfigError
@@ -109,7 +109,7 @@ def compare(
     problems = [*_refusals(refused, name)]
     if not refused:
         known = before.inspection if begun else replace(before.inspection, code=found.code)
-        problems += [f"{name}: {line}" for line in inspection.differing(known, found)]
+        problems += [f"{name}: {line}" for line in fingerprints.differing(known, found)]
     if problems:
         ending = f'study "{study.name}" already exists with the expected values; '
         raise ConfigError([*problems, f"{name}: {ending}to change them, use another [study] name"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.study import creation
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file import config, objectives, study_names
 from studyhall.storage.database import Database
 from studyhall.storage.studies import adoption, studies

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import source_check
-from studyhall.search.process import handover, keras_settings, wire
-from studyhall.search.study import extras, repeated
-from studyhall.search.study.imported_files import imported
+from studyhall.search.process import keras_settings, wire
+from studyhall.search.study import extras, fingerprints, repeated
+from studyhall.search.study.fingerprints import OWN_FILE, Inspection
 from studyhall.search.study_file import losses, objectives, own_code
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
@@ -27,27 +24,8 @@ from studyhall.spaces.failures import NamedCodeError, UnusableNamedError, UserCo
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
 
-OWN_FILE = ".py:"
 KERAS = "keras:"
-HASH = re.compile(r"[0-9a-f]{64}")
 LEAST_LOG_COSH = 0.03  # deviation of targets
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """The fingerprints of data and code, which must be the same on every worker's machine.
-
-    Attributes:
-        data: fingerprint of the arrays and their split (SHA-256, hex).
-        code: SHA-256 (hex) of each file of the user's own code, by its name in the study file.
-        about: sizes and baseline losses of the data, from `baseline.about`, for the verdicts; what
-            tells its streams from others; and ``notes``, sentences on what was left out, changed or
-            found twice in the data.
-    """
-
-    data: str
-    code: dict[str, str]
-    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,7 +113,7 @@ def inspect(
 
     known = baseline.about(loaded, file.training.loss)
     known["notes"] = [*file.model.notes, *duplicates.notes(loaded)]
-    return Inspection(loaded.fingerprint, code_fingerprints(file, path.parent), known)
+    return Inspection(loaded.fingerprint, fingerprints.of_code(file, path.parent), known)
 
 
 def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
@@ -205,35 +183,6 @@ def _own_data(file: StudyFile) -> NamedFunction:
     return NamedFunction("[data] source", file.data.source, "a function () that returns the data")
 
 
-def code_fingerprints(file: StudyFile, folder: Path) -> dict[str, str]:
-    """Return the SHA-256 (hex) of each file of user code that the study file names or imports.
-
-    And of the file of weights, if it has one.
-
-    Files are named by their paths from the folder.
-    """
-    keys = {file.data.source: "[data] source", file.model.family: "[model] family"}
-    keys |= {each.reference: each.key for each in file.own_code}
-    named = {name.rpartition(":")[0] for name in keys if OWN_FILE in name}
-    weights = {str(file.model.weights)} if file.model.has_file_of_weights else set()
-    used = (os.path.relpath(path, folder) for name in named for path in imported(folder / name))
-    handed = {
-        name: _of_function(name, key) for name, key in keys.items() if handover.is_handed(name)
-    }
-    return handed | {
-        path: hashlib.sha256((folder / path).read_bytes()).hexdigest()
-        for path in sorted({*named, *used, *weights})
-    }
-
-
-def _of_function(name: str, key: str) -> str:
-    """Return the fingerprint of a function that a Python program has, or has handed over."""
-    try:
-        return handover.fingerprint(name)
-    except handover.NotHandedError as error:
-        raise ConfigError([f"{key}: received {error}"]) from None
-
-
 def is_inspected_apart(file: StudyFile) -> bool:
     """Return True if inspecting a study file imports Keras, so that another process does it."""
     return needs_keras(file) or needs_models(file)
@@ -259,47 +208,6 @@ def inspect_apart(file: StudyFile, path: Path) -> Inspection:
     raise RuntimeError(answer.stderr)
 
 
-def _of_streams(stored: Inspection, found: Inspection) -> list[str]:
-    """Return a line for each fact by which the streams of a study differ from those found now."""
-    before, now = (each.about.get("streams") or {} for each in (stored, found))
-    return [
-        f"[data] source: received a {part} stream with {fact} {_shown(now[part][fact])}, "
-        f"expected {_shown(expected)}, with which the study began"
-        for part in before
-        if part in now
-        for fact, expected in before[part].items()
-        if now[part][fact] != expected
-    ]
-
-
-def _shown(fact: Any) -> str:
-    text = "unknown" if fact is None else str(fact)
-    return text[:12] if HASH.fullmatch(text) else text[:200]
-
-
-def _kind(name: str) -> str:
-    return "a function" if handover.is_handed(name) else "a file"
-
-
 def to_json(found: Inspection) -> str:
     """Return the inspection as one line of JSON, which `inspect_apart` reads."""
     return json.dumps(asdict(found))
-
-
-def differing(stored: Inspection, found: Inspection) -> list[str]:
-    """Return a line for each difference between the study's data and code and those found now."""
-    lines = [
-        f"{name}: received {_kind(name)} with SHA-256 {found.code.get(name, 'none')[:12]}, "
-        f"expected {expected[:12]}, with which the study began"
-        for name, expected in stored.code.items()
-        if found.code.get(name) != expected
-    ]
-    if found.data != stored.data:
-        lines += _of_streams(stored, found)
-    if found.data != stored.data and not _of_streams(stored, found):
-        same = " (a function must always return the same data)" if found.code == stored.code else ""
-        lines.append(
-            f"[data] source: received data with fingerprint {found.data[:12]}, "
-            f"expected {stored.data[:12]}, with which the study began{same if found.code else ''}"
-        )
-    return lines

@@ -18,7 +18,7 @@ from studyhall.search.data.columns.features import Column
 from studyhall.search.data.columns.numbers import DECIMAL_COMMA
 from studyhall.search.data.sources import image_sizes
 from studyhall.search.study import inspection
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file import config, template, toml_writer
 from studyhall.search.study_file.limits import MOST, MOST_TIME
 from studyhall.search.study_file.losses import BINARY, MULTICLASS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import wire
-from studyhall.search.study import inspection, record
+from studyhall.search.study import fingerprints, inspection, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.studies.rows import Study
@@ -31,9 +31,9 @@ def load(stored: Stored, folder: Path, study: Study) -> Data:
     from studyhall.search.data import loading
 
     loaded = loading.of_file(stored.file, folder, study.seed)
-    code = inspection.code_fingerprints(stored.file, folder)
-    found = inspection.Inspection(loaded.fingerprint, code)
-    if problems := inspection.differing(stored.inspection, found):
+    code = fingerprints.of_code(stored.file, folder)
+    found = fingerprints.Inspection(loaded.fingerprint, code)
+    if problems := fingerprints.differing(stored.inspection, found):
         raise ConfigError([f"{study.name}: {line}" for line in problems])
     return loaded
 

@@ -19,8 +19,8 @@ from studyhall.search.data import (
     streams,
 )
 from studyhall.search.data.errors import DataError
-from studyhall.search.study import inspection
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study import fingerprints
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file.sections import DataSection
 
 PRELUDE = """
@@ -146,7 +146,7 @@ def test_training_that_differs_from_pass_to_pass_is_said(load, training):
 
 def test_what_differs_between_two_streams_is_told(load):
     one, other = load("return P(), P(), P()"), load("return D.batch(3), P(), P()")
-    lines = inspection.differing(
+    lines = fingerprints.differing(
         *(Inspection(d.fingerprint, {}, baseline.about(d, "auto")) for d in (one, other))
     )
     told = "\n".join(lines)

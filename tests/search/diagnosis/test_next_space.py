@@ -10,7 +10,7 @@ import pytest
 from studyhall.search.diagnosis import next_space, refinement, tendencies
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
 from studyhall.search.diagnosis.verdict import Verdict
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import config
 from studyhall.spaces.space import read_space

@@ -20,7 +20,7 @@ from studyhall.search.dashboard import prometheus
 from studyhall.search.diagnosis import refinement
 from studyhall.search.display import markdown_text, notes, plots, show
 from studyhall.search.report import elements, figures, markdown, optuna_figures
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import config, config_error, toml_writer
 from studyhall.spaces.spelling import visible

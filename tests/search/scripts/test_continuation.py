@@ -4,7 +4,7 @@ import pytest
 
 from studyhall.search.scripts import continuation
 from studyhall.search.scripts.script import Script
-from studyhall.search.study.inspection import Inspection
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.studies import studies

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study import chosen_backend, creation, fingerprints, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
@@ -187,7 +187,7 @@ def test_code_may_be_mended_until_a_trial_has_a_value(studio, launched):
     launched(**own)
     code.write_text("def build(trial, input_shape, outputs): ...")
     study, _ = launched(begun=False, **own)
-    mended = inspection.code_fingerprints(record.stored(study).file, studio.folder)
+    mended = fingerprints.of_code(record.stored(study).file, studio.folder)
     assert record.stored(studies.find(studio.db, "iris")).inspection.code == mended
     code.write_text("def build(trial, input_shape, outputs): return 3")
     with pytest.raises(ConfigError, match=r"^study.toml: mine.py: received a file with SHA-256"):

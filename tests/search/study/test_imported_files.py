@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from studyhall.search.study import inspection
+from studyhall.search.study import fingerprints
 from studyhall.search.study.imported_files import imported
 from studyhall.search.study_file import config
 
@@ -61,8 +61,8 @@ def test_a_change_of_an_imported_file_is_told(folder):
     )
     (folder / "a.toml").write_text(text)
     file = config.load(folder / "a.toml")
-    before = inspection.code_fingerprints(file, folder)
+    before = fingerprints.of_code(file, folder)
     (folder / "nets/deep/further.py").write_text("WIDTH = 8\n")
-    after = inspection.code_fingerprints(file, folder)
+    after = fingerprints.of_code(file, folder)
     assert [name for name in before if before[name] != after[name]] == ["nets/deep/further.py"]
     assert "unused.py" not in after

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from studyhall.search.study import inspection
-from studyhall.search.study.inspection import Inspection, NamedFunction
+from studyhall.search.study import fingerprints, inspection
+from studyhall.search.study.fingerprints import Inspection
+from studyhall.search.study.inspection import NamedFunction
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
@@ -60,13 +61,13 @@ def test_code_is_known_by_its_content(written):
     first = inspection.inspect(*written(**own))
     file, path = written(OWN + "# more\n", **own)
     assert set(first.code) == {"mine.py"}
-    assert inspection.code_fingerprints(file, path.parent)["mine.py"] != first.code["mine.py"]
+    assert fingerprints.of_code(file, path.parent)["mine.py"] != first.code["mine.py"]
 
 
 def test_what_differs_is_told_in_a_line_each():
     stored = Inspection("a" * 64, {"mine.py": "b" * 64, "data.py": "c" * 64})
-    assert inspection.differing(stored, stored) == []
-    assert inspection.differing(stored, Inspection("d" * 64, {"mine.py": "e" * 64})) == [
+    assert fingerprints.differing(stored, stored) == []
+    assert fingerprints.differing(stored, Inspection("d" * 64, {"mine.py": "e" * 64})) == [
         "mine.py: received a file with SHA-256 eeeeeeeeeeee, expected bbbbbbbbbbbb, with which the"
         " study began",
         "data.py: received a file with SHA-256 none, expected cccccccccccc, with which the study"

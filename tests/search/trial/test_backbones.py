@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from studyhall.search.evaluation import best, new_samples, prediction, proof, round_trip
-from studyhall.search.study import inspection
+from studyhall.search.study import fingerprints, inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.context import Outcome
@@ -201,7 +201,7 @@ def test_other_weights_than_a_study_began_with_are_another_study(studio: Any) ->
     path = studio.write(**TABLES)
     first = inspection.inspect(config.load(path), path)
     save_weights(studio.folder, seed=1)
-    (line,) = inspection.differing(first, inspection.inspect(config.load(path), path))
+    (line,) = fingerprints.differing(first, inspection.inspect(config.load(path), path))
     assert line.startswith(f"{WEIGHTS}: received a file with SHA-256")
 
 
