@@ -42,6 +42,11 @@ class System:
         """Of the run, and of its study."""
         return f"{self.recipe}-{self.variation}" if self.variation else self.recipe
 
+    @property
+    def whole(self) -> str:
+        """What is said of a run in which nothing is shortened."""
+        return f"{AS_IT_STANDS}; {LOSSY}" if self.local else AS_IT_STANDS
+
 
 REVIEWS = {
     "original": "last validation loss 0.9725, accuracy 0.8298",
