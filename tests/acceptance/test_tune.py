@@ -79,7 +79,9 @@ def test_a_table_becomes_a_study_that_the_same_command_continues(table, interrup
         (("customers.csv", "--name", "a b"), '[study] name: received "a b"'),
         (("sklearn:iris", "--target", "churn"), '--target: received "churn" for sklearn:iris'),
         (("sklearn:irises",), 'SOURCE: received "sklearn:irises"'),
-        (("keras:nist",), 'SOURCE: received "keras:nist"'),
+        pytest.param(
+            ("keras:nist",), 'SOURCE: received "keras:nist"', marks=pytest.mark.slow
+        ),  # in a process with Keras
         (("mine.py:load",), "SOURCE: received"),
         (
             ("shop.db", "--target", "churn"),

@@ -20,7 +20,7 @@ TRIALS: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("pretrained", [True, False], ids=["pretrained", "random"])
 def test_a_backbone_trains_as_by_fit(comparison: Any, pretrained: bool) -> None:
     weights = backbone._values(backbone._made(applications.read(FAMILY))) if pretrained else None

@@ -144,8 +144,16 @@ def test_the_means_of_a_pretrained_normalization_are_those_it_computes_with() ->
 
 
 @pytest.mark.sampled(1)
-@pytest.mark.sampled(1)
-@pytest.mark.parametrize("name", ["EfficientNetB0", "EfficientNetV2B0", "MobileNetV2", "ResNet50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MobileNetV2",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("EfficientNetB0", "EfficientNetV2B0", "ResNet50")
+        ),
+    ],
+)
 @pytest.mark.parametrize("source", ["imagenet", "own.weights.h5"])
 @pytest.mark.filterwarnings("ignore:.input_shape. is undefined")
 def test_pretrained_features_are_those_of_the_network_as_keras_fetches_it(

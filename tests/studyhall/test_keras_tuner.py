@@ -331,6 +331,7 @@ def test_hyperband_begins_as_many_trials_as_keras_tuner(epochs, factor, iteratio
     assert ours.trial_count == iterations * begun
 
 
+@pytest.mark.slow
 def test_hyperband_trains_up_to_its_epochs_and_prunes():
     tuner = kt.Hyperband(build, "val_loss", max_epochs=3, factor=3, seed=1, project_name="band")
     tuner.search(X, Y, **FIT)
@@ -444,6 +445,7 @@ def test_the_proven_model_of_a_script_is_converted_only_if_it_predicts_the_same(
             tuner._call((X, Y), wrong).convertible(found.trial, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_space_has_what_only_some_trials_declare():
     class Model(kt.HyperModel):
         def build(self, hp):
