@@ -30,6 +30,7 @@ from studyhall.search.trial.streak import Streak
 from studyhall.spaces.space import Space
 from studyhall.storage.database import Database, Transaction
 from studyhall.storage.database.urls import StorageAway
+from studyhall.storage.leases.goal import NO_IMPROVEMENT, TARGET
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
@@ -186,6 +187,8 @@ def _say_why(nothing: Exhausted, stop: Stop, study: str) -> None:
     if nothing.reason == "stopped":
         LOG.info("the study is stopped; resume it with: studyhall resume %s", study)
         stop.ask(STOPPED)
+    elif nothing.reason in (TARGET, NO_IMPROVEMENT):
+        LOG.info("no trial is started any more: %s", nothing.reason)
 
 
 def _print_line(context: Context, claim: Claim) -> None:

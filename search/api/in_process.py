@@ -69,7 +69,7 @@ def work(db: Database, study: Study, url: str, *, quiet: bool) -> int:
         waiting.leaving(stop),
     ):
         train(db, study, stop)
-    say("", show.studies_table([(study, status.status(db, study))]))
+    say(*show.standing(study, status.status(db, study)))
     again = "run the program again" if session.main_file() else "run the cell again"
     if stop.code == recycling.EXIT_CODE:
         say(f"a trial ran out of memory; {again} in a fresh process to go on")

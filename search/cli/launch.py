@@ -125,6 +125,8 @@ def resume(
 ) -> None:
     """Continue a study from the database alone, optionally with more trials."""
     from studyhall.search.cli import lifecycle
+    from studyhall.search.display import show
+    from studyhall.search.display.terminal import say
 
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
@@ -140,7 +142,10 @@ def resume(
             if cluster is None:  # its machines have the data, and perhaps not this one
                 unchanged.check(study, url)
             studies.extend(db, study, trials=added)
+        reached = show.goal(status.status(db, study))
         code = lifecycle.run(db, study, url, devices, quiet=silent, cluster=cluster)
+        if reached:
+            say("to go on: change target or stop_after in the study file, and launch it")
     raise typer.Exit(code)
 
 

@@ -150,7 +150,7 @@ def run_workers(
         else:
             code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
     _tidy(db, study)
-    say("", show.studies_table([(study, status.status(db, study))]))
+    say(*show.standing(study, status.status(db, study)))
     return code
 
 

@@ -68,5 +68,7 @@ def _show_more(found: Standing) -> None:
     say(show.takeovers(found.status), show.out_of_memory(found.status))
     if found.confirmed is not None:
         say("", tables.table(*confirmation.rows(found.confirmed)), *found.confirmed.sentences())
+    if found.status.reached:
+        say(show.goal(found.status))
     if found.status.stopping:
         say(f"stopped: no worker starts a trial until studyhall resume {found.study.name}")

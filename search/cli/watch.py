@@ -40,7 +40,7 @@ def follow(db: Database, study: Study, *, quiet: bool) -> bool:
     with following(db, study):
         there = watching.watch(db, study, live.view(out, study.name, quiet=quiet))
     if there:
-        say("", show.studies_table([(study, standing.status(db, study))]))
+        say(*show.standing(study, standing.status(db, study)))
     else:
         say(f'study "{study.name}" has been deleted')
     return there

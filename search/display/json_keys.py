@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from studyhall.search.display import words
@@ -38,6 +39,8 @@ def of_study(
         "waiting": len(status.running) - len(held),
         "stopping": status.stopping,
         "left": status.left,
+        "goal": asdict(status.goal),
+        "reached": status.reached or None,
         "trials": status.limit,
         "best": None if status.incumbent is None else of_trial(status.incumbent),
         "pareto": pareto,

@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from studyhall.search.display import tables, words
 from studyhall.storage.database import private_files
+from studyhall.storage.leases.goal import TARGET
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
@@ -33,6 +35,26 @@ def out_of_memory(status: Status) -> str:
     spent = words.duration(status.out_of_memory.gpu_seconds)
     share = f"{failed / status.limit:.1%} of the trials, {status.memory_share:.1%} of the time"
     return f"out of memory: {failed} failed, {spent}: {share}"
+
+
+def goal(status: Status) -> str:
+    """Return a line on the goal that ended the study before its budget; "" while none has."""
+    best = status.incumbent
+    if not status.reached or best is None:
+        return ""
+    by = f"{status.objective} {words.number(best.value)} by trial "
+    by += words.called(best.number, words.name(best))
+    if status.reached == TARGET:
+        return f"target {words.number(status.goal.target)} reached: {by}"
+    least = status.goal.min_improvement
+    wanted = f" of {words.number(least)}" if least else ""
+    return f"no improvement{wanted} in the last {status.goal.stop_after} trials: {by}"
+
+
+def standing(study: Study, status: Status) -> list[RenderableType]:
+    """Return a study's row of `studies_table`, and what has ended it before its budget did."""
+    reached = goal(status)
+    return ["", studies_table([(study, status)]), *([reached] if reached else [])]
 
 
 def studies_table(rows: Sequence[tuple[Study, Status]]) -> Table:

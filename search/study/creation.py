@@ -23,6 +23,7 @@ from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.space import read_space
 from studyhall.storage.artifacts import bucket, marker
 from studyhall.storage.database import Database, private_files
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Queued, Study
 
@@ -137,9 +138,12 @@ def apply(
 
 
 def budget(file: StudyFile) -> dict[str, Any]:
-    """Return the budget of a study file, in trials and seconds, as `studies.create` takes it."""
-    hours, gpu_hours = file.study.hours, file.study.gpu_hours
+    """Return the budget and the goal of a study file, as `studies.create` takes them."""
+    hours, gpu_hours, target = file.study.hours, file.study.gpu_hours, file.study.target
+    turned = objectives.sign(objectives.directions(dict(file.study))[0])
+    cost = None if target is None else turned * target
     return {
+        "goal": Goal(cost, file.study.stop_after, file.study.min_improvement),
         "trials": file.study.trials,
         "seconds": None if hours is None else hours * SECONDS_PER_HOUR,
         "gpu_seconds": None if gpu_hours is None else gpu_hours * SECONDS_PER_HOUR,

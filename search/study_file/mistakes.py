@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studyhall.search.study_file import metric_mistakes, reference
+from studyhall.search.study_file import metric_mistakes, objectives, reference
 from studyhall.search.study_file.mistake import FIXED, LONGEST, Mistake
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.study_file.value_types import USER_FAMILY
@@ -65,7 +65,7 @@ def of_whole(file: StudyFile) -> list[Mistake]:
     """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     measured = metric_mistakes.of_whole(file)
-    found = [*_of_number(file), *_of_order(file), *measured, *pruning]
+    found = [*_of_number(file), *_of_goal(file), *_of_order(file), *measured, *pruning]
     return [*found, *_of_weights(file), *of_backend(file)]
 
 
@@ -94,6 +94,20 @@ def _of_number(file: StudyFile) -> Iterator[Mistake]:
     if len(file.trials) > file.study.trials:
         expected = f"at least {len(file.trials)}, as many as there are [[trials]]"
         yield Mistake("study", "trials", str(file.study.trials), expected)
+
+
+def _of_goal(file: StudyFile) -> Iterator[Mistake]:
+    """Yield keys of a goal that no result can be measured by."""
+    study = file.study
+    several = len(objectives.of_file(dict(study))) > 1
+    for key in ("target", "stop_after"):
+        value = getattr(study, key)
+        if value is not None and several:
+            received = f"{spelling.as_toml(value)} with several objectives"
+            yield Mistake("study", key, received, "none: a Pareto front has no best value")
+    if study.min_improvement and study.stop_after is None:
+        received = f"{spelling.as_toml(study.min_improvement)} without stop_after"
+        yield Mistake("study", "min_improvement", received, "stop_after, too")
 
 
 def _of_order(file: StudyFile) -> Iterator[Mistake]:

@@ -81,6 +81,12 @@ class StudySection(Section):
     """limit of the time during which any worker is active, in hours"""
     gpu_hours: Positive | None = None
     """limit of the device time summed over all workers, in hours"""
+    target: float | None = None
+    """value of the objective that is good enough: no trial is started once one has reached it"""
+    stop_after: Count | None = None
+    """no trial is started once this many trials in a row have not improved the best value"""
+    min_improvement: Annotated[float, Field(ge=0)] = 0.0
+    """least improvement of the best value that counts over stop_after trials, in its unit"""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """random seed of the split, and of each trial's initial weights and sample order"""
     objective: Objective = objectives.LOSS

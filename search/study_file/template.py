@@ -68,11 +68,13 @@ SEARCHED_IN: dict[str, dict[str, object]] = {
     },
 }
 
-# Example values of keys without default.
+# Example values of keys without default; a table's own before those of that name in any.
 EXAMPLES: dict[str, object] = {
     "storage": "sqlite:///studyhall.db",
     "hours": 2.0,
     "gpu_hours": 8.0,
+    "study.target": 0.02,
+    "stop_after": 50,
     "confirm_top": 5,
     "human_error": 0.02,
     "warm_start": "an-earlier-study",
@@ -156,7 +158,9 @@ def _keys(table: str, chosen: Mapping[str, str]) -> Iterator[Entry]:
         if key.default and key.name not in chosen:
             value = tomlkit.value(key.default)
         else:
-            value = spelling.as_item({**EXAMPLES, **chosen}[key.name])
+            examples = {**EXAMPLES, **chosen}
+            own = examples.get(f"{table}.{key.name}")
+            value = spelling.as_item(examples[key.name] if own is None else own)
         # Where the value shows what is expected, the words for it would be noise.
         plain = key.expected in ("text in quotes", value.as_string())
         meaning = key.meaning if plain else f"{key.meaning} ({key.expected})"

@@ -61,6 +61,9 @@ budget = _table(
     sa.Column("active_at", _Float),  # time of the last claim (also a refused one), beat or result
     _column("silence_s", _Float, "90"),  # a longer pause between two of these doesn't count
     _column("stop", sa.Integer, "0"),  # 1: every worker must hand back its trial and exit
+    sa.Column("target", _Float),  # a cost that is good enough; null: none is
+    sa.Column("stop_after", sa.Integer),  # results without an improvement; null: any number
+    _column("min_improvement", _Float, "0"),  # less than this is none
 )
 leases = _table(
     "leases",

@@ -11,7 +11,14 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from studyhall.storage.database import dialects, migration_7, migration_8, migration_9, versions
+from studyhall.storage.database import (
+    dialects,
+    migration_7,
+    migration_8,
+    migration_9,
+    migration_10,
+    versions,
+)
 from studyhall.storage.database.schema import metadata, schema
 from studyhall.storage.database.transaction import Transaction
 
@@ -22,6 +29,7 @@ _STEPS: dict[int, Callable[[Transaction], None]] = {
     7: migration_7.move,
     8: migration_8.add_memory,
     9: migration_9.add_silence,
+    10: migration_10.add_goal,
 }
 
 

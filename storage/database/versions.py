@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from studyhall.storage.database.transaction import Row, Transaction
 
-VERSION = 9  # of our tables; `storage.database.setup` migrates older ones to it
+VERSION = 10  # of our tables; `storage.database.setup` migrates older ones to it
 OLDEST = 6  # the oldest version that can be migrated; no release had an older one
 
 _TABLES = {

@@ -37,8 +37,8 @@ def lock(transaction: connection.Transaction, study_id: int) -> Row:
     """Lock the study's budget until the transaction ends, and return its row.
 
     Returns:
-        Limits and use so far (`seconds_used`, `gpu_seconds_used` in seconds), the stop flag, and
-        `now`, in epoch seconds of the database's clock.
+        Limits and use so far (`seconds_used`, `gpu_seconds_used` in seconds), the stop flag, the
+        goal, and `now`, in epoch seconds of the database's clock.
 
     Raises:
         LookupError: the study is gone.
@@ -46,6 +46,7 @@ def lock(transaction: connection.Transaction, study_id: int) -> Row:
     row = transaction.row(
         f"""
         SELECT trials, used, drawn, sequence, seconds, gpu_seconds, stop,
+            target, stop_after, min_improvement,
             coalesce({_USED}, 0.0) AS seconds_used, gpu_seconds_used, {{now}} AS now
         FROM studyhall_budget b WHERE study_id = :study_id {{lock}}""",
         study_id=study_id,

@@ -4,10 +4,12 @@ import json
 from dataclasses import dataclass
 
 from studyhall.storage.database import Database, Transaction, companions, connection
-from studyhall.storage.leases import budget
+from studyhall.storage.leases import budget, goal
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.queries import at_work, records
 from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
+from studyhall.storage.studies import directions
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import results
 
@@ -47,6 +49,8 @@ class Status:
         out_of_memory: the cost of trials that failed out of memory.
         stopping: whether the workers have been asked to stop.
         objective: the name of the first objective.
+        goal: what ends the study before its budget does; its target is a value, not a cost.
+        reached: the part of the goal that is reached, as `goal.reached` tells it; "" for none.
     """
 
     now: float
@@ -68,6 +72,8 @@ class Status:
     out_of_memory: OutOfMemory
     stopping: bool
     objective: str
+    goal: Goal
+    reached: str
 
     @property
     def finished(self) -> int:
@@ -77,7 +83,7 @@ class Status:
     @property
     def left(self) -> int:
         """The number of results that are still to come within the limit of trials."""
-        return max(0, self.limit - self.finished)
+        return 0 if self.reached else max(0, self.limit - self.finished)
 
     @property
     def left_s(self) -> float | None:
@@ -86,9 +92,10 @@ class Status:
 
     @property
     def spent(self) -> bool:
-        """True if the budget is used up: all trials have ended, or a time limit is reached."""
+        """True if the budget is used up or the goal reached: no more trials are started."""
         return (
             self.finished >= self.limit
+            or bool(self.reached)
             or (self.seconds_limit is not None and self.seconds_used >= self.seconds_limit)
             or (
                 self.gpu_seconds_limit is not None
@@ -146,6 +153,12 @@ def read(transaction: Transaction, study_id: int) -> Status:
         out_of_memory=_out_of_memory(transaction, study_id),
         stopping=bool(limits.stop),
         objective=json.loads(limits.objectives or "[null]")[0] or "value",
+        goal=Goal(
+            directions.turned(limits.target, limits.direction),
+            limits.stop_after,
+            limits.min_improvement,
+        ),
+        reached=goal.reached(transaction, study_id, limits),
     )
 
 
@@ -153,11 +166,14 @@ def _limits(transaction: Transaction, study_id: int) -> connection.Row:
     row = transaction.row(
         f"""
         SELECT used, trials, seconds, gpu_seconds, stop, {{now}} AS now,
+            target, stop_after, min_improvement,
             coalesce({budget.seconds_used("b", active=_HELD)}, 0.0) AS seconds_used,
             gpu_seconds_used + (
                 SELECT coalesce(sum(l.held * l.devices * (l.heard_at - l.claimed_at)), 0.0)
                 FROM studyhall_leases l WHERE l.study_id = b.study_id) AS gpu_seconds_used,
             (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued,
+            (SELECT d.direction FROM study_directions d
+                WHERE d.study_id = b.study_id AND d.objective = 0) AS direction,
             (SELECT a.value_json FROM study_system_attributes a
                 WHERE a.study_id = b.study_id AND a.key = 'study:metric_names') AS objectives
         FROM studyhall_budget b WHERE study_id = :study_id""",

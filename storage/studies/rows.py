@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
 
@@ -144,6 +145,7 @@ def insert_budget(
     trials: int,
     seconds: float | None,
     gpu_seconds: float | None,
+    goal: Goal | None = None,
 ) -> None:
     """Insert a study's budget row; None for seconds or GPU seconds means no limit."""
     transaction.run(
@@ -154,6 +156,20 @@ def insert_budget(
         trials=trials,
         seconds=seconds,
         gpu_seconds=gpu_seconds,
+    )
+    if goal is not None:
+        set_goal(transaction, study_id, goal)
+
+
+def set_goal(transaction: Transaction, study_id: int, goal: Goal) -> None:
+    """Replace a study's goal."""
+    transaction.run(
+        """
+        UPDATE studyhall_budget SET target = :target, stop_after = :stop_after,
+            min_improvement = :min_improvement
+        WHERE study_id = :study_id""",
+        study_id=study_id,
+        **asdict(goal),
     )
 
 

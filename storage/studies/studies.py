@@ -9,6 +9,7 @@ from typing import Any
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases import budget
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.studies import deletion, rows
 from studyhall.storage.studies.directions import MINIMIZE
 from studyhall.storage.studies.rows import Queued, Study
@@ -23,6 +24,7 @@ def create(
     trials: int,
     seconds: float | None = None,
     gpu_seconds: float | None = None,
+    goal: Goal | None = None,
     directions: Sequence[str] = (MINIMIZE,),
     queue: Iterable[Queued] = (),
 ) -> tuple[Study, bool]:
@@ -37,6 +39,7 @@ def create(
         seconds: limit of the wall-clock time during which at least one worker is active, from the
             first claim on; None for no limit.
         gpu_seconds: limit of the seconds summed over all devices; None for no limit.
+        goal: what ends it before its budget does; None: nothing.
         directions: "minimize" or "maximize" for each objective.
         queue: configurations to run first.
 
@@ -53,7 +56,7 @@ def create(
         if (study := rows.find(transaction, name)) is None:
             deletion.forget_orphans(transaction)
             study_id = rows.insert(transaction, name, token, config, seed, directions)
-            rows.insert_budget(transaction, study_id, trials, seconds, gpu_seconds)
+            rows.insert_budget(transaction, study_id, trials, seconds, gpu_seconds, goal)
             for each in queued:
                 rows.enqueue(transaction, study_id, each, uuid.uuid4().hex)
             study = rows.find(transaction, name)
@@ -139,16 +142,18 @@ def set_limits(
     trials: int,
     seconds: float | None = None,
     gpu_seconds: float | None = None,
+    goal: Goal | None = None,
 ) -> None:
-    """Set a study's limits; None means no limit.
+    """Set a study's limits and its goal; None means no limit and no goal.
 
     Trials that have been started go on, even if there are more than the new limit allows.
     """
-    db.transaction(
-        lambda transaction: rows.set_limits(
-            transaction, study.study_id, trials, seconds, gpu_seconds
-        )
-    )
+
+    def work(transaction: Transaction) -> None:
+        rows.set_limits(transaction, study.study_id, trials, seconds, gpu_seconds)
+        rows.set_goal(transaction, study.study_id, goal or Goal())
+
+    db.transaction(work)
 
 
 def change_config(

@@ -1,6 +1,6 @@
 """The claim of a trial: take over a free one, else take one from the queue, else start a new one.
 
-A claim is refused when the budget is used up or the study is stopped.
+A claim is refused when the budget is used up, the goal is reached or the study is stopped.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from studyhall.storage.database import Row, Transaction
 from studyhall.storage.database.clock import ClockWatch
-from studyhall.storage.leases import budget, leases, takeover
+from studyhall.storage.leases import budget, goal, leases, takeover
 from studyhall.storage.leases.leases import Lease
 from studyhall.storage.leases.silence import Terms
 from studyhall.storage.leases.workers import Worker
@@ -36,8 +36,9 @@ class Exhausted:
     """The answer when no trial may be run any more.
 
     Args:
-        reason: the limit that is used up: "trials", "seconds" or "gpu_seconds"; or "stopped" if a
-            user has stopped the study.
+        reason: the limit that is used up: "trials", "seconds" or "gpu_seconds"; "stopped" if a
+            user has stopped the study; or the part of its goal that is reached, as
+            `goal.reached` tells it.
     """
 
     reason: str
@@ -129,7 +130,8 @@ def _next(
         recovery.reclaim(transaction, study_id, terms)
         # Read again: the reclaimed leases are free now, or their trials have failed.
         held = leases.survey(transaction, study_id, terms.silence_s)
-    if reason := _used_up(limits, held.gpu_seconds):
+    reason = _used_up(limits, held.gpu_seconds) or goal.reached(transaction, study_id, limits)
+    if reason:
         if reason == "seconds":
             budget.elapse(transaction, study_id)
         return Exhausted(reason)

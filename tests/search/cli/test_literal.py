@@ -19,6 +19,7 @@ from studyhall.search.evaluation import no_result
 from studyhall.search.study_file import config_error
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.spelling import visible
+from studyhall.storage.leases.goal import TARGET, Goal
 from studyhall.storage.queries.at_work import Running, Sight
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import OutOfMemory, Status
@@ -60,6 +61,7 @@ def status(name: str) -> Status:
     return Status(
         0.0, counts, 0, 1, 0, 0.0, None, 0.0, None, best, [running],
         [Sight(name, name, 1, "cpu", 0.0, 0.0)], None, 0, 0, 0.0, OutOfMemory(0, 0.0), False, name,
+        Goal(0.5), TARGET,
     )  # fmt: skip
 
 

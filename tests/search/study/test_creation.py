@@ -10,6 +10,7 @@ from studyhall.search.study import chosen_backend, creation, fingerprints, inspe
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 
@@ -124,13 +125,15 @@ def test_unless_not_wanted_or_on_a_grid(studio, launched, changes):
 def test_what_applies_is_stored_and_what_is_kept_is_not(studio, launched):
     launched()
     study, differences = launched(
-        study={"trials": 9, "seed": 0, "hours": 1.0},
+        study={"trials": 9, "seed": 0, "hours": 1.0, "target": 0.25, "stop_after": 7},
         search={"sampler": "random", "first": "none"},
         workers={"heartbeat": 3.0},
     )
     assert told(differences) == {
         "study.trials": (2, 9, "applies"),
         "study.hours": (None, 1.0, "applies"),
+        "study.target": (None, 0.25, "applies"),
+        "study.stop_after": (None, 7, "applies"),
         "search.sampler": ("auto", "random", "applies"),
         "search.first": ("textbook", "none", "kept"),
         "workers.heartbeat": (15.0, 3.0, "applies"),
@@ -139,7 +142,7 @@ def test_what_applies_is_stored_and_what_is_kept_is_not(studio, launched):
     assert (again.file.search.sampler, again.file.search.first) == ("random", "textbook")
     assert again.file.workers.heartbeat == 3.0
     state = status.status(studio.db, study)
-    assert (state.limit, state.seconds_limit) == (9, 3600.0)
+    assert (state.limit, state.seconds_limit, state.goal) == (9, 3600.0, Goal(0.25, 7))
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,25 @@ def test_what_does_not_fit_rows_in_order(keys: str, said: str) -> None:
     assert problems(f"{SMALL}{keys}\n") == [f"study.toml: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            "min_improvement = 0.1",
+            "min_improvement: received 0.1 without stop_after, expected stop_a",
+        ),
+        ("stop_after = 0", "stop_after: received 0, expected a whole number ≥ 1"),
+        (
+            'target = 1\nobjective = ["accuracy", "latency"]',
+            "target: received 1.0 with several objectives, expected none: a Pareto front has no",
+        ),
+    ],
+)
+def test_what_no_result_can_be_measured_by(keys: str, said: str) -> None:
+    (line,) = problems(f'[study]\nname = "s"\n{keys}\n[data]\nsource = "sklearn:iris"\n')
+    assert line.startswith(f"study.toml: [study] {said}")
+
+
 def test_a_pruner_cannot_give_more_epochs_than_there_are() -> None:
     few = SMALL + "[training]\nepochs = 3\n[search]\npruner_min_epochs = 4\n"
     assert config.parse(few).search.pruner_min_epochs == 4  # the median does without it

@@ -69,7 +69,7 @@ def test_every_number_of_a_study_file(key: reference.Key) -> None:
             assert found[0].startswith(f"stored study: [{key.table}] {key.name}: received ")
             assert all(len(line) < 500 and "\n" not in line for line in found)
         else:
-            assert 0 <= number <= most
+            assert 0 <= number <= most or key.name == "target"  # a value of any objective
 
 
 @pytest.mark.sampled(6)

@@ -8,10 +8,12 @@ from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.claimed_trial import Claim
 from tests.plain_store import plain_store
+from tests.storage.database.test_migration_10 import back_to_9
 
 
 def back_to_8(transaction: Transaction) -> None:
     """Leaves the tables as version 8 has made them."""
+    back_to_9(transaction)
     transaction.run("ALTER TABLE studyhall_budget DROP COLUMN silence_s")
     transaction.run("UPDATE studyhall_schema SET version = 8")
 
