@@ -37,6 +37,7 @@ def written(db: Database, crew: Callable[..., Any]) -> tuple[Study, Any]:
     return study, workers
 
 
+@pytest.mark.sampled(1)
 def test_clients_read_while_eight_workers_write(db: Database, written: tuple[Study, Any]) -> None:
     study, workers = written
     url = db.url.render_as_string(hide_password=False)

@@ -102,6 +102,7 @@ def test_an_optimizer_trains_as_by_fit(comparison: Any, name: str) -> None:
     comparison(build, X, TARGETS["number"][0]).run(trials=2)
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_has_made_steps_goes_on_from_there(comparison: Any) -> None:
     def build(n: int) -> keras.Model:
         model = model_of("number", optimizers.Adam(0.05), "mse")
@@ -167,6 +168,7 @@ def test_a_loss_is_that_of_fit(comparison: Any, name: str) -> None:
     comparison(build, X, TARGETS[kind][0]).run(trials=2)
 
 
+@pytest.mark.slow
 def test_the_loss_of_sequences_is_that_of_fit(comparison: Any) -> None:
     x = np.random.default_rng(2).normal(size=(SAMPLES, 6, 2)).astype(np.float32)
     y = np.random.default_rng(3).integers(1, CLASSES, (SAMPLES, 2)).astype(np.int32)
@@ -238,7 +240,7 @@ def test_every_metric_of_keras_is_known_here() -> None:
     assert set(public(metrics, metrics.Metric)) - {*METRICS, *abstract} == set()
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("kind", TARGETS)
 def test_metrics_are_those_of_fit(comparison: Any, kind: str) -> None:
     """All that fit the targets at once, in each trial with other settings."""

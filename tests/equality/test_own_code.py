@@ -311,7 +311,7 @@ def test_a_schedule_of_its_own_gives_the_rates(comparison: Any) -> None:
     comparison(build, X, Y).run()
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", COMPILING)
 def test_losses_and_metrics_are_those_of_fit(comparison: Any, name: str) -> None:
     dense = lambda n: layers.Dense(4)  # noqa: E731
@@ -328,6 +328,7 @@ def test_a_model_may_have_no_loss_but_that_of_its_layers(comparison: Any) -> Non
     comparison(build, X, Y).run()
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("shape", [(SAMPLES,), (SAMPLES, 1)])
 def test_targets_keep_their_shape(comparison: Any, shape: tuple[int, ...]) -> None:
     dense = lambda n: layers.Dense(4)  # noqa: E731
@@ -377,6 +378,7 @@ def test_steps_that_give_no_loss_are_named(comparison: Any) -> None:
         list(training.epochs())
 
 
+@pytest.mark.slow
 def test_a_stateful_model_keeps_its_batches(comparison: Any) -> None:
     """Of 4 samples each, which divide both parts."""
     x = np.random.default_rng(0).random((SAMPLES, 3, 2)).astype(np.float32)
@@ -394,6 +396,7 @@ def test_a_stateful_model_keeps_its_batches(comparison: Any) -> None:
     assert isinstance(training._path, PlainEpochs)
 
 
+@pytest.mark.slow
 def test_a_copy_that_differs_is_not_used(comparison: Any, caplog: pytest.LogCaptureFixture) -> None:
     class Sly(layers.Rescaling):  # type: ignore[misc]
         """Poses as Keras' own, which no check of names can tell."""

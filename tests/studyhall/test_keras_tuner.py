@@ -154,6 +154,7 @@ def test_run_trial_may_choose_the_batch_size_and_call_the_usual_one():
         assert row.value == pytest.approx(min(losses))
 
 
+@pytest.mark.slow
 def test_several_executions_count_by_their_mean():
     tuner = kt.RandomSearch(
         build, "val_loss", max_trials=1, executions_per_trial=3, project_name="thrice"

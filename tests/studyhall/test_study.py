@@ -322,6 +322,7 @@ def test_the_callback_reports_each_epoch():
     assert min(frozen.intermediate_values.values()) == pytest.approx(best.value)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "callback",
     [studyhall.callback, lambda trial: KerasPruningCallback(trial, "val_loss")],

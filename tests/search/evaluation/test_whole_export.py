@@ -98,6 +98,7 @@ def test_a_link_in_an_export_is_not_followed(studio, done, tmp_path):
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis"]
 
 
+@pytest.mark.slow
 def test_a_model_altered_everywhere_is_not_exported(studio, done, monkeypatch, capsys):
     folder = record.stored(done).artifacts
     for path in (folder / "best" / "model.keras", *folder.glob("model-*")):

@@ -124,6 +124,7 @@ def test_a_scaled_loss_with_a_schedule_is_trained_by_fit() -> None:
         signature.refuse(model)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("precision", MIXED)
 def test_a_study_ends_with_a_model_that_proves_its_value(studio: Any, precision: str) -> None:
     study = studio.study(study={"trials": 1}, training={"precision": precision, "epochs": 3})

@@ -162,6 +162,7 @@ def test_handed_back_and_continued_it_equals_one_never_stopped(studio, own, fold
     assert one.attributes["stopped"] == other.attributes["stopped"] == "by its callbacks"
 
 
+@pytest.mark.slow
 def test_what_no_checkpoint_holds_begins_anew_and_is_said(studio, own, caplog):
     study = own(study={"trials": 1}, training={**EVERY_EPOCH, "callbacks": "mine.py:holds"})
     objective = studio.worker(study, StopAfter(3))

@@ -149,6 +149,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_read_only_cache_of_keras_is_not_silently_replaced(tmp_path, monkeypatch):
     tmp_path.chmod(0o755)
     (tmp_path / "home").mkdir(mode=0o555)
