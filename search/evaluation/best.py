@@ -130,7 +130,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about["proof"]
     ):  # an earlier version of studyhall also exported models without a proof
         about.pop("export", None)
-    folder = about.get("export", {}).get("folder")
+    folder = _exported(study, found, about)
     trials = records.trials(db, study)
     test, folds = test_json(found), about.get("out_of_fold", {}).get("scores")
     return Best(
@@ -138,7 +138,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         trial,
         about.get("proof"),
         test,
-        Path(folder) if folder else None,
+        folder,
         judging.of_trial(db, study, trials, trial),
         folds,
         found,
@@ -153,6 +153,15 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         ),
         about.get("export", {}).get("sha256"),
     )
+
+
+def _exported(study: Study, found: Winner, about: Mapping[str, Any]) -> Path | None:
+    """Return the folder of the exported model, also where the project was moved since."""
+    recorded = about.get("export", {}).get("folder")
+    if not recorded:
+        return None
+    place = record.local_folder(study) / found.folder
+    return place if place.is_dir() else Path(recorded)
 
 
 def test_json(found: Winner) -> dict[str, Any] | None:

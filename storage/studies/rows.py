@@ -8,6 +8,7 @@ from typing import Any
 from studyhall.storage.database import Database, Transaction, dialects
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.leases.goal import Goal
+from studyhall.storage.studies import moved
 from studyhall.storage.studies.directions import MINIMIZE, as_optunas
 
 
@@ -72,7 +73,7 @@ def find(transaction: Transaction, name: str) -> Study | None:
         row.study_id,
         row.study_name,
         row.seed,
-        json.loads(row.config),
+        moved.located(transaction, json.loads(row.config)),
         row.created_at,
         tuple(direction.lower() for (direction,) in directions) or (MINIMIZE,),
     )
@@ -125,7 +126,7 @@ def insert_own(
         VALUES (:study_id, :seed, :config, {now}, :token)""",
         study_id=study_id,
         seed=seed,
-        config=json.dumps(config),
+        config=json.dumps(moved.with_places(transaction, config)),
         token=token,
     )
 
@@ -135,7 +136,7 @@ def set_config(transaction: Transaction, study_id: int, config: Mapping[str, Any
     transaction.run(
         "UPDATE studyhall_studies SET config = :config WHERE study_id = :study_id",
         study_id=study_id,
-        config=json.dumps(config),
+        config=json.dumps(moved.with_places(transaction, config)),
     )
 
 

@@ -19,6 +19,7 @@ from studyhall.search.data import loading
 from studyhall.search.study_file import config
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
+from studyhall.storage.studies import studies
 
 SIX = {
     "study": {"trials": 6, "seed": 3},
@@ -600,3 +601,29 @@ def test_regression_by_folds(folder):
     scores = best["test"]["scores"]
     assert best["missing"] == [] and best["proof"]["difference"] < 1e-2 * best["value"]
     assert scores["rmse"] >= scores["mae"] > 0 and math.isfinite(scores["rmse"])
+
+
+# Another place
+
+
+def test_a_project_may_be_moved(new_folder):
+    before, after = new_folder(), new_folder()
+    before.write("mine.csv", "a,b\n" + "".join(f"{n % 7 / 2},{'xy'[n % 2]}\n" for n in range(40)))
+    table = {"source": "mine.csv", "target": "b"}
+    before.study(study={"name": "own"}, data=table, training={"epochs": 2})
+    before.finish("study.toml", "own")
+    model = before.json("best", "own")["folder"]
+    for path in before.path.iterdir():
+        path.rename(after.path / path.name)
+    found = after.json("best", "own")
+    assert found["folder"] == model.replace(str(before.path), str(after.path))
+    after.here("best", "own", "--export", "winner")
+    assert (after.path / "winner" / "model.keras").exists()
+    after.here("report", "own", "--output", "own.html")
+    assert "y" in after.here("predict", "own", "mine.csv")
+    db = Database.open(after.storage)
+    studies.extend(db, studies.find(db, "own"), trials=1)
+    db.close()
+    after.here("worker", "own")  # reads the data and writes models in the new place
+    assert [trial.state for trial in after.trials("own")] == ["COMPLETE"] * 3
+    assert not (before.path / "artifacts").exists()
