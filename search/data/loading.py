@@ -46,7 +46,7 @@ class Data:
         sample_shape: shape of one sample in the user's own source, without axes that studyhall
             adds; None unless both arrays and model are the user's own.
         units: scale of a regression's targets, fitted on the training part; None for other tasks,
-            and for targets of more than two axes.
+            for targets of more than two axes, and where `scale_target = "none"`.
         pool_samples: (N,) row numbers in the source of the training and validation samples, in the
             order of `split.pool`; None if the source has its own validation set.
         table: the columns of a table, of which the features of a sample are made.
@@ -168,7 +168,7 @@ def load(
         pool_samples=division.pooled(rows),
         table=arrays.table,
         given=given,
-        units=_units(train.y, coding),
+        units=_units(train.y, coding, section),
         notes=(*notes, *division.over_borders(arrays, section, rows)),
     )
 
@@ -234,8 +234,16 @@ def _refuse_tree(arrays: Arrays, source: str, *, own_model: bool) -> None:
         )
 
 
-def _units(y: Any, coding: targets.Coding) -> Units | None:
-    return units.fit(y) if coding.task == "regression" and y.ndim < 3 else None
+def _units(y: Any, coding: targets.Coding, section: DataSection) -> Units | None:
+    """Return the scale of a regression's targets; None if they stay as they are.
+
+    Raises:
+        DataError: the study file asks for a scale, and there are no numbers to scale.
+    """
+    wanted, numbers = section.scale_target, coding.task == "regression" and y.ndim < 3
+    if wanted != "auto" and not numbers:
+        raise refusal("scale_target", f'"{wanted}" for {coding.task}', '"auto"; or numbers')
+    return units.fit(y) if numbers and wanted != "none" else None
 
 
 def _whole(arrays: Arrays, section: DataSection) -> list[str]:

@@ -107,7 +107,13 @@ def refuse_keys(section: DataSection) -> None:
         DataError: one line for each of them.
     """
     usual = DataSection.model_fields
-    wanted = {"folds": "1", "samples": "none", "normalize": '"none"', "task": '"auto"'}
+    wanted = {
+        "folds": "1",
+        "samples": "none",
+        "normalize": '"none"',
+        "task": '"auto"',
+        "scale_target": '"auto"',
+    }
     problems = [
         problem(key, json.dumps(getattr(section, key)), f"{wanted[key]}: the data are a stream")
         for key in wanted

@@ -144,9 +144,13 @@ def load(file: StudyFile, path: Path, *, once: bool = False) -> Data:
 
 def _check_log_cosh(loss: object, loaded: Data) -> None:
     """Refuse a loss that float32 can't compute for small differences: they vanish beside log 2."""
-    units = loaded.units
-    if loss == "log_cosh" and units is not None and units.deviation.min() < LEAST_LOG_COSH:
-        received = f'"log_cosh" for targets that differ by about {units.deviation.min():.1e}'
+    if loss != "log_cosh" or loaded.task != "regression" or loaded.train.y.ndim > 2:
+        return
+    from studyhall.search.data import units
+
+    deviation = units.fit(loaded.train.y).deviation.min()
+    if deviation < LEAST_LOG_COSH:
+        received = f'"log_cosh" for targets that differ by about {deviation:.1e}'
         raise ConfigError([f"[training] loss: received {received}, expected mean_squared_error"])
 
 

@@ -65,7 +65,8 @@ def of_whole(file: StudyFile) -> list[Mistake]:
     """Return the mistakes of keys that are each valid but don't fit together."""
     pruning = [*_of_hyperband(file), *_of_wilcoxon(file)]
     measured = metric_mistakes.of_whole(file)
-    found = [*_of_number(file), *_of_goal(file), *_of_order(file), *measured, *pruning]
+    found = [*_of_number(file), *_of_goal(file), *_of_order(file), *_of_targets(file)]
+    found += [*measured, *pruning]
     return [*found, *_of_weights(file), *of_backend(file)]
 
 
@@ -125,6 +126,13 @@ def _of_order(file: StudyFile) -> Iterator[Mistake]:
     if by == "split_by" and data.group:
         expected = "one of the two; or windows, each over the rows of one group"
         yield Mistake("data", "group", f'"{data.group}" with split_by', expected)
+
+
+def _of_targets(file: StudyFile) -> Iterator[Mistake]:
+    if file.data.scale_target == "standard" and file.model.is_own:
+        received = f'"standard" with family = "{file.model.family}"'
+        expected = '"auto" or "none": a model of your own gets targets as they are'
+        yield Mistake("data", "scale_target", received, expected)
 
 
 def _of_hyperband(file: StudyFile) -> Iterator[Mistake]:

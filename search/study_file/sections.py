@@ -146,6 +146,9 @@ class DataSection(Section):
     and val, each with the classes; auto: parts if all have such names"""
     task: Literal["auto", "classification", "multilabel", "regression"] = "auto"
     """kind of prediction; auto infers it from the targets"""
+    scale_target: Literal["auto", "standard", "none"] = "auto"
+    """compute a regression with targets of mean 0 and deviation 1 and return the user's units, or
+    with the targets as they are; auto: standard for a built-in family"""
     samples: Count | None = None
     """use at most this many samples, drawn at random with the seed; default: all"""
 

@@ -8,7 +8,7 @@ artifacts have a marker, so that no other folder is taken for them.
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from studyhall.storage.database import Transaction
 
@@ -80,7 +80,7 @@ def _is_there(folder: Path, record: Mapping[str, Any]) -> bool:
     return name is not None and os.path.lexists(folder / name)
 
 
-def _is_path(value: object) -> bool:
+def _is_path(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and os.path.isabs(value)
 
 

@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from studyhall.search.data import loading
+from studyhall.search.data.errors import DataError
 from studyhall.search.study_file import config
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.trial import exporting, forms, modelling
@@ -21,9 +22,9 @@ STEP = 125_000.0  # the unit, in the user's
 def plan(tmp_path, study_file):
     """Makes the blueprint of a study of these targets."""
 
-    def make(y, **changes):
+    def make(y, data=None, **changes):
         np.savez(tmp_path / "d.npz", x=X, y=y)
-        file = config.parse(study_file(data={"source": "d.npz"}, **changes))
+        file = config.parse(study_file(data={"source": "d.npz", **(data or {})}, **changes))
         return modelling.blueprint(file, loading.load(file.data, seed=0, folder=tmp_path), tmp_path)
 
     return make
@@ -101,6 +102,28 @@ def test_the_exported_model_returns_the_users_units(plan):
     validated = exporting.predict(model, data.validation.x)[:, 0]
     loss = np.square(validated - data.validation.y).mean(dtype=np.float64)
     assert loss == pytest.approx(min(each["val_loss"] for each in found), rel=1e-4)
+
+
+def test_targets_stay_as_they_are_where_that_is_wanted(plan):
+    found = {}
+    for scale in ("auto", "none"):
+        blueprint = plan(Y, data={"scale_target": scale}, space={"dropout": 0.0})
+        training, epochs = trained(blueprint)
+        validation = blueprint.data.validation
+        best = exporting.with_preparation(
+            training.best_model(), blueprint.data.preparation, blueprint.data.input_shape
+        )
+        told = np.square(exporting.predict(best, validation.x)[:, 0] - validation.y)
+        least = min(each["val_loss"] for each in epochs)
+        assert told.mean(dtype=np.float64) == pytest.approx(least, rel=1e-4)
+        found[scale] = (blueprint.data.units is None, blueprint.loss_weight, least)
+    assert [each[0] for each in found.values()] == [False, True]
+    assert found["none"][1] == 1.0 != found["auto"][1] and found["none"][2] != found["auto"][2]
+
+
+def test_other_tasks_have_no_scale(plan):
+    with pytest.raises(DataError, match=r'scale_target: received "none" for binary, expected "aut'):
+        plan((np.median(Y) < Y).astype(int), data={"scale_target": "none"})
 
 
 def test_other_tasks_and_models_of_the_users_own_have_none(plan, tmp_path):
