@@ -20,7 +20,7 @@ from rich.text import Text
 HERE = Path(__file__).resolve().parent
 STUDYHALL = Path(sys.executable).with_name("studyhall")
 COMMAND = ["launch", "recipes/digits.toml", "--workers", "2"]
-COLUMNS, ROWS = 80, 60
+COLUMNS, ROWS = 80, 24
 REDRAWN = re.compile(r"\r(?:\x1b\[2K)(?:\x1b\[1A\x1b\[2K)*")  # how rich goes back to a frame's top
 STEERING = re.compile(r"\x1b\[\?\d+[hl]")
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # would be fetched from the internet

@@ -9,12 +9,14 @@ from typing import Self
 
 from studyhall.search.cli.options import storage_option
 from studyhall.search.display import live
-from studyhall.search.display.live import View
+from studyhall.search.display.frame import Plan
+from studyhall.search.display.live import Drawing, View
 from studyhall.search.display.terminal import out
 from studyhall.search.evaluation import no_result
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
+from studyhall.storage.queries.curves import Curves
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies.rows import Study
@@ -91,6 +93,11 @@ class Telling:
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
         """Show the study's status, and the trials that finished since the last call."""
         self._view.update(status, finished)
+
+    def draw(self, plan: Plan, curves: Curves) -> None:
+        """Pass on what a view draws of the running trials."""
+        if isinstance(self._view, Drawing):
+            self._view.draw(plan, curves)
 
     def say(self, line: str) -> None:
         """Show a remark, or keep a complaint."""

@@ -21,6 +21,8 @@ from studyhall.search.cli.options import (
     Workers,
     find_to_train,
 )
+from studyhall.search.display import starting
+from studyhall.search.display.terminal import out
 from studyhall.search.launcher import early, places, ray_choice
 from studyhall.search.launcher.ray_choice import Cluster
 from studyhall.search.scripts import continuation
@@ -93,21 +95,34 @@ def run_file(
     cluster = cluster_of(study_file, given, gpus_per_worker, url, file.name)
     devices = places.devices(study_file, ALONE if cluster else given, file.name)
     inspection.glance(study_file, file)
-    with early.workers(study_file.study.name, [] if cluster else devices, url) as waiting:
+    name = study_file.study.name
+    with early.workers(name, [] if cluster else devices, url) as waiting:
         if inspection.needs_keras(study_file):
             early.let_load(waiting)  # while another process inspects the data
-        found = found or inspection.inspect_apart(study_file, file)
+        if found is None:
+            with starting.moving(out, f"reading the data: {study_file.data.source}", quiet=quiet):
+                found = inspection.inspect_apart(study_file, file)
         creation.check_artifacts(study_file, file.name)
         early.let_load(waiting)
-        # Imported only here, while the workers load their libraries.
-        from studyhall.search.cli import lifecycle
+        with starting.moving(out, f"{samples(found)}; loading studyhall", quiet=quiet):
+            # Imported only here, while the workers load their libraries.
+            from studyhall.search.cli import lifecycle
 
         with closing(Database.open(url)) as db:
-            study = lifecycle.open_or_create(db, study_file, file, found)
+            with starting.moving(out, "creating the study", quiet=quiet):
+                study = lifecycle.open_or_create(db, study_file, file, found)
             opened()
             return lifecycle.run(
                 db, study, url, devices, quiet=quiet, early=waiting, cluster=cluster
             )
+
+
+def samples(found: inspection.Inspection) -> str:
+    """Return how much data there are: ``data: 1,797 samples``; "data read" if that is unknown."""
+    counts = (found.about.get("samples") or {}).values()
+    if not counts or not all(isinstance(each, int) for each in counts):
+        return "data read"
+    return f"data: {sum(counts):,} samples"
 
 
 def resume(

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 
 from studyhall.search.cli import stopping
 from studyhall.search.cli.options import storage_option
-from studyhall.search.display import live, show, tables, words
+from studyhall.search.display import frame, live, show, tables, words
 from studyhall.search.display.live import View
 from studyhall.search.display.terminal import out, remark, say
 from studyhall.search.evaluation import best, best_text, exported_files, no_result
@@ -29,10 +29,14 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.limits import MOST
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial.disk_quota import Keeper
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
-from studyhall.storage.queries import status
+from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
+
+INTERRUPTED = 130  # as the shell calls an end by Ctrl-C
+LEADING = 5  # trials that a launch shows in the end
 
 
 def open_or_create(
@@ -125,9 +129,23 @@ def ended(
     elif (stopped := _confirm(db, study, devices, url, quiet=quiet)) != 0:
         code = stopped
     else:
-        code = _finished(db, study, url)
+        try:
+            code = _finished(db, study, url)
+        except KeyboardInterrupt:
+            say(*_without_proof(study, state.finished, url))
+            return INTERRUPTED
         say("", *best_text.shown(best.read(db, study)))
     return code
+
+
+def _without_proof(study: Study, finished: int, url: str) -> list[str]:
+    """Return what an interrupted proof leaves done, and the command that does the rest."""
+    trials = spelling.counted(finished, "trial")
+    return [
+        f"interrupted: the search is done ({trials}) and its best model is saved, but not proven",
+        f"to prove and test it, with no further training: studyhall resume {study.name}"
+        f"{storage_option(url)}",
+    ]
 
 
 def run_workers(
@@ -151,7 +169,16 @@ def run_workers(
             code = launch.launch(db, study, devices=devices, view=view, url=url, early=early)
     _tidy(db, study)
     say(*show.standing(study, status.status(db, study)))
+    if out.is_terminal and not quiet:
+        _show_leading(db, study)
     return code
+
+
+def _show_leading(db: Database, study: Study) -> None:
+    """Show the best trials on a terminal, where the live view only had the last ones."""
+    leading, _ = records.best(db, study, LEADING)
+    if leading:
+        say("", f"the best {min(LEADING, len(leading))} trials", frame.finished_table(leading))
 
 
 def _confirm(db: Database, study: Study, devices: list[Device], url: str, *, quiet: bool) -> int:

@@ -116,11 +116,11 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
 
 def evaluator(study: optuna.Study) -> PedAnovaImportanceEvaluator | None:
-    """Return PED-ANOVA for being among the good trials; None if there are too few trials."""
+    """Return PED-ANOVA as the dashboard has it, for equal ranks; None for too few trials."""
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if len(complete) < 2 * LEAST_TOP:
         return None
-    return PedAnovaImportanceEvaluator(target_quantile=max(TOP, LEAST_TOP / len(complete)))
+    return PedAnovaImportanceEvaluator()
 
 
 def good_trials(

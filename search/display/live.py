@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
-from studyhall.search.display import show, words
+from studyhall.search.display import frame, show, words
+from studyhall.search.display.frame import Frame, Plan, ended, incumbent
 from studyhall.search.display.notebook import Cell
 from studyhall.search.display.terminal import tell
 from studyhall.spaces.spelling import visible
+from studyhall.storage.queries.curves import Curves
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.queries.status import Status
 
@@ -39,6 +43,14 @@ class View(Protocol):
 
     def note(self, text: str) -> None:
         """Show a state of the launch for as long as it holds; "" for none."""
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A view that also draws the curves of the running trials."""
+
+    def draw(self, plan: Plan, curves: Curves) -> None:
+        """Take what the next update shows of the running trials."""
 
 
 class Lines:
@@ -85,7 +97,10 @@ class Screen(Lines):
     def __init__(self, console: Console, title: str) -> None:
         super().__init__(console)
         self.title = title
-        self._live = Live(Text("starting …"), console=console, refresh_per_second=4)
+        self._plan, self._curves = Plan(1, "the workers"), Curves()
+        self._finished: deque[TrialRecord] = deque(maxlen=frame.MOST_FINISHED)
+        first = Spinner("dots", "starting the workers")
+        self._live = Live(first, console=console, refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -96,7 +111,13 @@ class Screen(Lines):
 
     def update(self, status: Status, finished: Sequence[TrialRecord]) -> None:
         """Redraw the table."""
-        self._live.update(picture(self.title, status, self.noted))
+        self._finished.extend(finished)
+        told = (tuple(self._finished), self.noted)
+        self._live.update(Frame(self.title, status, self._plan, self._curves, *told))
+
+    def draw(self, plan: Plan, curves: Curves) -> None:
+        """Take what the next update shows of the running trials."""
+        self._plan, self._curves = plan, curves
 
     def note(self, text: str) -> None:
         """Show a state of the launch in the table, from its next update on."""
@@ -107,22 +128,8 @@ def picture(title: str, status: Status, note: str = "") -> RenderableType:
     """Return the live table: counts, best trial so far, workers, a state of the launch, if any."""
     left = words.duration(status.left_s)
     counts = f"{ended(status)}, {status.left} left of {status.limit}, about {left}"
-    best = status.incumbent
-    incumbent = (
-        f"best  {status.objective} {words.number(best.value)} by trial "
-        f"{words.called(best.number, words.name(best))}"
-        f"{f', epoch {best.best_epoch}' if best.best_epoch else ''}"
-        if best
-        else "best  none yet"
-    )
-    head = [Text(visible(f"{title}  {counts}"), "bold"), Text(visible(incumbent))]
+    head = [Text(visible(f"{title}  {counts}"), "bold"), Text(visible(incumbent(status)))]
     return Group(*head, show.running_table(status), *([Text(visible(note))] if note else []))
-
-
-def ended(status: Status) -> str:
-    """Return how many trials have ended in which way: ``3 complete, 1 pruned, 0 failed``."""
-    named = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    return ", ".join(f"{status.counts[state]} {word}" for state, word in named.items())
 
 
 def view(console: Console, title: str, *, quiet: bool) -> View:

@@ -104,6 +104,13 @@ def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> 
     return tables.table(header, rows, right=("trial", "value"))
 
 
+def trials_on_terminal(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> Table:
+    """Return the table of trials with a line per trial, which is cut at the terminal's width."""
+    header = ("trial", "state", "value", "epoch", "verdict", "why it failed, hyperparameters")
+    rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
+    return tables.cut(header, rows, right=("trial", "value"))
+
+
 def _trial_row(trial: TrialRecord, verdict: str | None) -> list[str]:
     chosen = " ".join(f"{name}={words.value(found)}" for name, found in trial.params.items())
     return [

@@ -1,10 +1,13 @@
-"""Tables for the terminal; long cells are wrapped, never cut off."""
+"""Tables for the terminal: long cells are wrapped, or cut where a row should stay a line."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
 from rich.table import Table
+from rich.text import Text
+
+from studyhall.spaces.spelling import visible
 
 
 def table(
@@ -28,3 +31,27 @@ def table(
     for row in rows:
         drawn.add_row(*row)
     return drawn
+
+
+def cut(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()
+) -> Table:
+    """Return a table whose rows are a line each: what doesn't fit is cut from the last column.
+
+    Args:
+        header: the column names.
+        rows: the cells of each row.
+        right: names of the columns that are right-aligned.
+    """
+    drawn = Table(box=None, pad_edge=False)
+    for name in header:
+        is_last = name == header[-1]
+        side = "right" if name in right else "left"
+        drawn.add_column(_line(name), justify=side, no_wrap=not is_last)  # type: ignore[arg-type]
+    for row in rows:
+        drawn.add_row(*map(_line, row))
+    return drawn
+
+
+def _line(text: str) -> Text:
+    return Text(visible(text), no_wrap=True, overflow="ellipsis")

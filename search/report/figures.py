@@ -23,6 +23,7 @@ LINE, QUIET = VALIDATION, "#8a94a6"
 GRID = "rgba(128, 128, 128, 0.25)"
 LOG_TICKS = 4  # about this many; with more, plotly labels every digit from 1 to 9
 BEST = 10  # trials whose validation losses form the band
+FEW = 8  # units of an axis up to which each whole number has a tick
 SMALL = 360  # default height in pixels
 WIDE = 20  # ratio of largest to smallest value above which a value axis is logarithmic
 
@@ -87,7 +88,7 @@ def learning_curves(best: History, others: Sequence[History], name: str = "loss"
                 showlegend=fold == 0, line={"color": colour, "width": 2},
             )  # fmt: skip
     wide = name == "loss" and spans_widely(best)
-    return dressed(figure, "epoch", name.replace("_", " "), log=wide)
+    return on_whole_numbers(dressed(figure, "epoch", name.replace("_", " "), log=wide))
 
 
 def compared(curves_by_name: Mapping[str, History]) -> Figure:
@@ -104,7 +105,7 @@ def compared(curves_by_name: Mapping[str, History]) -> Figure:
                     line={"color": colour, "dash": dash, "width": 2},
                 )  # fmt: skip
     log = any(map(spans_widely, curves_by_name.values()))
-    return dressed(figure, "epoch", "loss", log=log)
+    return on_whole_numbers(dressed(figure, "epoch", "loss", log=log))
 
 
 def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
@@ -118,7 +119,9 @@ def bars(shares: Mapping[str, float], unit: str) -> Figure | None:
         marker={"color": TRAIN},
     )  # fmt: skip
     figure.update_layout(height=80 + 28 * len(ordered), bargap=0.35)
-    return dressed(figure, unit, "", height=80 + 28 * len(ordered))
+    dressed(figure, unit, "", height=80 + 28 * len(ordered))
+    is_count = all(float(n).is_integer() for n, _ in ordered)
+    return on_whole_numbers(figure) if is_count else figure
 
 
 def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
@@ -138,6 +141,15 @@ def confusion(scores: Mapping[str, Any] | None) -> Figure | None:
     figure.update_xaxes(type="category", side="top", showgrid=False)
     size = max(SMALL, 90 + 34 * len(names))
     return dressed(figure, "predicted", "true", height=size)
+
+
+def on_whole_numbers(figure: Figure) -> Figure:
+    """Set ticks of the horizontal axis at whole numbers only, as it counts something."""
+    ends = [float(each) for trace in figure.data for each in trace.x if each is not None]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    if high - min(low, 0.0 if figure.data[0].type == "bar" else low) <= FEW:
+        figure.update_xaxes(dtick=1)  # on wider ranges plotly's own ticks are whole
+    return figure.update_xaxes(tickformat=",d")
 
 
 def on_any_background(figure: Figure) -> Figure:

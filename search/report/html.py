@@ -32,7 +32,7 @@ def page(content: Mapping[str, Any], figures: Figures) -> str:
         content=content,
         sections=dict(_sections(content, drawn)),
         slices=[name for name in drawn if name.startswith("slice-")],
-        **_told(content),
+        **_told(content, drawn),
     )
 
 
@@ -62,7 +62,7 @@ def _sections(
     yield "again", "Reproduction"
 
 
-def _told(content: Mapping[str, Any]) -> dict[str, Any]:
+def _told(content: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
     """Return further variables of the template; None for a missing section."""
     state, best = content["status"], content["best"] or {}
     head, listed = markdown.trials(content["trials"], MOST_TRIALS, state["directions"][0])
@@ -74,7 +74,7 @@ def _told(content: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": _verdict(best.get("verdict")),
         "confirmation": retrainings.confirmation_told(best.get("confirmation")),
         "more": retrainings.more_told(content["longer"], content["data_curve"]),
-        "hyperparameters": markdown.hyperparameters(content),
+        "hyperparameters": _without(markdown.hyperparameters(content), "importance", figures),
         "best": _marked(state["complete"]),
         "trials": (head, listed),
         "trials_left_out": len(content["trials"]) - len(listed),
@@ -84,6 +84,17 @@ def _told(content: Mapping[str, Any]) -> dict[str, Any]:
         "time_spent": markdown.time_spent(content),
         "reproduce": markdown.reproduce(content["reproduce"]),
     }
+
+
+def _without(
+    table: tuple[list[str], list[list[str]]], column: str, figures: Figures
+) -> tuple[list[str], list[list[str]]]:
+    """Leave a column out of a table if a figure of that name shows the same."""
+    head, body = table
+    if column not in figures or column not in head:
+        return table
+    kept = [place for place, name in enumerate(head) if name != column]
+    return [head[place] for place in kept], [[row[place] for place in kept] for row in body]
 
 
 def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:

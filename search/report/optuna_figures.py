@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display.curves import TRAIN
 from studyhall.search.process import quiet
-from studyhall.search.report import figures
+from studyhall.search.report import figures, log_axis
 from studyhall.search.report.figures import LINE, LOG_TICKS, QUIET, Figure, dressed, is_wide
 from studyhall.search.study_file import objectives
 
@@ -58,8 +58,10 @@ def over_trials(study: optuna.Study) -> Figure | None:
     """Plot the value of each trial and the best value so far (Optuna's plot)."""
     figure = _optunas(visualization.plot_optimization_history, study, log=True)
     if figure is not None:
-        figure.update_traces(marker_color=QUIET, selector={"mode": "markers"})
-        figure.update_traces(line_color=LINE, selector={"mode": "lines"})
+        figure.update_traces(marker_color=QUIET, name="a trial", selector={"mode": "markers"})
+        line = {"color": LINE, "shape": "hv"}
+        figure.update_traces(line=line, name="best so far", selector={"mode": "lines"})
+        figures.on_whole_numbers(figure).update_xaxes(title="trial")
     return figure
 
 
@@ -95,7 +97,16 @@ def slice_of(study: optuna.Study, name: str) -> Figure | None:
         figure.update_traces(marker=marker)
         figure.update_layout(height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44})
         figure.update_yaxes(title=None)
+        if is_counted(study, name) and figure.layout.xaxis.type != "log":
+            figures.on_whole_numbers(figure)
     return figure
+
+
+def is_counted(study: optuna.Study, name: str) -> bool:
+    """Return True if every trial took this hyperparameter from whole numbers."""
+    trials = study.get_trials(deepcopy=False)
+    spaces = [trial.distributions[name] for trial in trials if name in trial.distributions]
+    return bool(spaces) and all(isinstance(each, IntDistribution) for each in spaces)
 
 
 def parallel(study: optuna.Study) -> Figure | None:
@@ -111,10 +122,24 @@ def parallel(study: optuna.Study) -> Figure | None:
         is_best = place < count
         line.update(line={"color": LINE if is_best else QUIET, "width": 2 if is_best else 1})
         line.update(opacity=0.9 if is_best else 0.4)
+    values = _values(study)
+    if is_wide(values, study.direction.name.lower()):
+        log_axis.spread(ranked, figure.layout.annotations, min(values), max(values))
+    _label_whole_numbers(study, figure)
     figure.data = ()
     figure.add_traces(ranked[::-1])  # later traces are drawn above earlier ones
     figure.update_layout(margin={"l": 60, "r": 60, "t": 24, "b": 30})
     return figure
+
+
+def _label_whole_numbers(study: optuna.Study, figure: Figure) -> None:
+    """Leave out the labels between whole numbers on the axes of integers."""
+    names = figure.layout.xaxis.ticktext
+    figure.layout.annotations = [
+        note
+        for note in figure.layout.annotations
+        if note.x == 0 or not is_counted(study, names[int(note.x)]) or "." not in note.text
+    ]
 
 
 def pareto(study: optuna.Study) -> Figure | None:

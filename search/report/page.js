@@ -1,7 +1,7 @@
 "use strict";
 // Draws the figures in the page's colours; redraws them when it switches between dark and light.
 const figures = JSON.parse(document.getElementById("figures").textContent);
-const options = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+const options = { displayModeBar: false, responsive: true };
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -16,7 +16,6 @@ function dressed(layout, width) {
   copy.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: ink } };
   copy.legend = { ...copy.legend, font: { color: ink } };
   copy.annotations = (copy.annotations ?? []).map((note) => ({ ...note, font: { color: ink, size: 11 }, bgcolor: card, opacity: 0.9, borderpad: 1 }));
-  copy.modebar = { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink };
   if (copy.scene) { // three objectives
     const far = Math.max(1, 480 / width), { eye } = copy.scene.camera; // move away, or a narrow screen cuts it off
     copy.scene.camera.eye = { x: far * eye.x, y: far * eye.y, z: far * eye.z };
@@ -38,10 +37,20 @@ function dressed(layout, width) {
 
 function draw() {
   for (const [id, figure] of Object.entries(figures)) {
+    if (document.getElementById(id).closest("[hidden]")) continue;
     Plotly.react(id, figure.data, dressed(figure.layout, document.getElementById(id).clientWidth), options);
   }
   document.body.dataset.drawn = "yes";
 }
 
+// A switch shows one of several plots of the same thing; a hidden one is drawn once it has a width.
+for (const choice of document.querySelectorAll(".switch input")) {
+  choice.addEventListener("change", () => {
+    for (const each of document.querySelectorAll(`.switch input[name="${choice.name}"]`)) {
+      document.getElementById(each.value).hidden = !each.checked;
+    }
+    draw();
+  });
+}
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -3,6 +3,7 @@
 import optuna
 import pytest
 
+from studyhall.search.diagnosis import tendencies
 from studyhall.search.report import optuna_figures
 from studyhall.search.report.figures import LINE
 
@@ -55,3 +56,19 @@ def test_a_parallel_plot_marks_the_best_and_never_most(
     ]
     drawn = [float(line.customdata[0][1]) for line in figure.data]
     assert drawn == sorted(drawn, reverse=direction == "minimize")
+
+
+def test_a_parallel_plot_of_losses_over_decades_is_logarithmic() -> None:
+    study = studied("minimize", "validation loss", [0.001, 0.01, 0.1, 1.0])
+    figure = optuna_figures.parallel(study)
+    assert figure is not None
+    assert [round(line.y[0], 3) for line in figure.data] == [1.0, 0.667, 0.333, 0.0]
+    labels = [note.text for note in figure.layout.annotations if note.x == 0]
+    assert labels == ["0.001", "0.00562", "0.0316", "0.178", "1"]
+
+
+def test_importances_are_the_dashboards() -> None:
+    study = studied("minimize", "validation loss", [abs(n - 7) / 9 for n in range(20)])
+    theirs = optuna.importance.PedAnovaImportanceEvaluator()
+    expected = optuna.importance.get_param_importances(study, evaluator=theirs)
+    assert list(tendencies.importances(study).items()) == list(expected.items())

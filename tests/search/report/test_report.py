@@ -64,7 +64,7 @@ class Reader(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "input", "img"):
             self.open.append(tag)
         for name, value in attrs:
             if name == "id":
