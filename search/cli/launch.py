@@ -117,7 +117,7 @@ def run_file(
             )
 
 
-def samples(found: inspection.Inspection) -> str:
+def samples(found: fingerprints.Inspection) -> str:
     """Return how much data there are: ``data: 1,797 samples``; "data read" if that is unknown."""
     counts = (found.about.get("samples") or {}).values()
     if not counts or not all(isinstance(each, int) for each in counts):
