@@ -27,8 +27,18 @@ def with_places(transaction: Transaction, record: Mapping[str, Any]) -> dict[str
     kept = {key: value for key, value in record.items() if key != BESIDE}
     if home is None:
         return kept
-    places = {key: os.path.relpath(path, home) for key, path in paths.items() if _is_path(path)}
+    places = {key: _place(Path(path), home) for key, path in paths.items() if _is_path(path)}
     return {**kept, BESIDE: places} if places else kept
+
+
+def _place(path: Path, home: Path) -> str:
+    """Return a path as seen from the database's folder, whose own path has no links.
+
+    Links in the part of the path that both share are followed: they may lead elsewhere later. The
+    links below it are kept: they move with the project.
+    """
+    shared = next(each for each in (path, *path.parents) if home.is_relative_to(each.resolve()))
+    return os.path.relpath(shared.resolve() / path.relative_to(shared), home)
 
 
 def located(transaction: Transaction, record: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +52,8 @@ def located(transaction: Transaction, record: dict[str, Any]) -> dict[str, Any]:
         return record
     old = Path(record[ARTIFACTS])
     new = next((path for path in _candidates(record, home) if _is_there(path, record)), old)
+    if _is_there(old, record) and new.samefile(old):
+        new = old  # by way of a link
     found = {**record, ARTIFACTS: str(new)}
     folder = record.get(FOLDER)
     gone = _is_path(folder) and not os.path.isdir(folder) and _is_there(old, record)
@@ -89,4 +101,4 @@ def _home(transaction: Transaction) -> Path | None:
     if transaction.kind != "sqlite":
         return None
     path = next(row[2] for row in transaction.rows("PRAGMA database_list") if row[1] == "main")
-    return Path(path).parent if path else None
+    return Path(path).resolve().parent if path else None

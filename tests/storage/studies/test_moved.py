@@ -63,6 +63,21 @@ def test_a_project_is_found_where_it_is(tmp_path: Path, places: tuple[str, str, 
     assert found(new / places[0]) == expected
 
 
+@pytest.mark.parametrize("places", PLACES)
+def test_a_project_that_was_used_through_a_link_is_found(
+    tmp_path: Path, places: tuple[str, str, str]
+) -> None:
+    real, link, new = tmp_path / "a" / "real", tmp_path / "link", tmp_path / "new"
+    real.mkdir(parents=True)
+    link.symlink_to(real)
+    before = made(link, *places)
+    assert found(link / places[0]) == {key: before[key] for key in ("artifacts", "folder")}
+    link.unlink()
+    real.rename(new)
+    expected = {"artifacts": str(new / places[1]), "folder": str((new / places[2]).resolve())}
+    assert found(new / places[0]) == expected
+
+
 def test_one_of_an_earlier_version_too(tmp_path: Path) -> None:
     made(tmp_path / "old", *PLACES[0])
     of_an_earlier_version(tmp_path / "old" / "studyhall.db")
