@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import studyhall
 from studyhall.search.dashboard import prometheus
 from studyhall.search.dashboard.routes import ROUTES
 from studyhall.search.data.sources import keras_sets, sklearn_sets
@@ -123,6 +124,11 @@ def test_every_metric_of_prometheus_is_told(db: Database) -> None:
     page = pages.text("http.md")
     told_of = [row for row in rows(section("## To read", page)) if "studyhall_" in row]
     assert told_of == _metrics(db)
+
+
+def test_every_public_name_of_python_is_in_the_reference() -> None:
+    told_of = re.findall(r"^::: studyhall\.(\w+)$", pages.text("python_api.md"), re.MULTILINE)
+    assert {*told_of} == {*studyhall.__all__} - {"__version__"}
 
 
 # The command line
