@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 OLDEST := .venv-lowest
 PEERS := .venv-peers
+SITE := .venv-docs
 LOCKED := .venv/.locked
 # Images of containers often forbid it, and each of the tests' hundreds of processes would compile
 # the sources anew. Empty means allowed.
@@ -11,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # BLAS threads wait in a busy loop, which costs each of these processes a tenth of its time.
 test test-slow test-lowest: export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup demo test test-slow test-lowest test-compose lint lock peers clean
+.PHONY: setup demo test test-slow test-lowest test-compose lint docs lock peers clean
 
 setup: $(LOCKED)
 
@@ -68,6 +69,21 @@ lint: $(LOCKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The documentation, into site/: it opens from the disk, and fetches nothing. Strict: a link that
+# leads nowhere fails.
+docs: $(SITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet
+
+$(SITE)/.installed: docs.lock
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --clear --python $(PYTHON) $(SITE) && \
+	  uv pip install --quiet --python $(SITE)/bin/python --require-hashes -r docs.lock ; \
+	else \
+	  $(PYTHON) -m venv --clear $(SITE) && \
+	  $(SITE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docs.lock ; \
+	fi
+	@touch $@
+
 # New locks after a change of dependencies: they name versions and hashes, and no host. Those of the
 # images hold what each needs, in the versions of the first.
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
@@ -78,6 +94,7 @@ lock:
 	$(IMAGE) pyproject.toml --extra s3 --extra gpu -o docker/worker.lock
 	$(IMAGE) pyproject.toml --extra s3 -o docker/worker-cpu.lock
 	$(IMAGE) docker/build.in -o docker/build.lock
+	$(IMAGE) --group docs -o docs.lock
 
 # What benchmarks/quality.py compares with and the product does not depend on. The list is complete;
 # NVIDIA's library, which xgboost names for many GPUs, is left out.
@@ -89,4 +106,4 @@ $(PEERS)/.installed: benchmarks/peers.txt
 	@touch $@
 
 clean:
-	rm -rf .venv $(OLDEST) $(PEERS) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(OLDEST) $(PEERS) $(SITE) site .pytest_cache .mypy_cache .ruff_cache

@@ -5,8 +5,8 @@
 Each recipe is launched as a user would, shortened for two CPU cores unless --full is given. Every
 fixed trial's best weights and the winner's are then scored on the test set; this is the only place
 that does so for more than the winner. The results go into the JSON file, where those of earlier
-runs stay, and all of them into docs/guide.md. In a folder that is kept, what was interrupted goes
-on. Data: from $STUDYHALL_DATA where that is set, else fetched by Keras.
+runs stay, and all of them into docs/explanation/guide.md. In a folder that is kept, what was
+interrupted goes on. Data: from $STUDYHALL_DATA where that is set, else fetched by Keras.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from benchmarks import guide_data, guide_table  # noqa: E402
 from benchmarks.guide_recipes import SYSTEMS, System  # noqa: E402
 from studyhall.search.study_file import config, toml_writer  # noqa: E402
 
-RESULTS = ROOT / "docs" / "guide.json"
-TABLE = ROOT / "docs" / "guide.md"
+RESULTS = ROOT / "docs" / "explanation" / "guide.json"
+TABLE = ROOT / "docs" / "explanation" / "guide.md"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""docs/guide.md, from what `benchmarks/guide.py` has measured."""
+"""docs/explanation/guide.md, from what `benchmarks/guide.py` has measured."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,10 @@ HEAD = """\
 # The documents' systems
 
 Every system of the documents that studyhall automates is a study file in `recipes/` that runs as
-it stands; hand-tuned variants are its [fixed trials](../README.md#fixed-trials). This page is
-written by `benchmarks/guide.py`, which launches the recipes and keeps what it measured in
-`docs/guide.json`.
+it stands; hand-tuned variants are its
+[fixed trials](../reference/study_file.md#fixed-trials). This page is written by
+`benchmarks/guide.py`, which launches the recipes and keeps what it measured in
+`docs/explanation/guide.json`.
 
 A trial counts with the weights of its best epoch, by validation loss without penalties. A study
 scores the test set for its winner alone; this benchmark does so for every fixed trial, afterwards,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from studyhall.storage.database.urls import StorageError
     from studyhall.study import Study
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BestTrial",
     "Comparison",

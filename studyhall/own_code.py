@@ -48,11 +48,12 @@ class OwnCode(InDatabase):
     ) -> Self:
         """Search hyperparameters of models that Keras' own `fit` trains.
 
-        >>> study.search(build, x, y, validation_data=(x_val, y_val), epochs=20, trials=30)
-
         It runs in this process unless there are several workers, which get `build` and the
         arguments of `fit` from it. Several processes may call it at once; they share the trials.
         Called again, it goes on.
+
+        Examples:
+            >>> study.search(build, x, y, validation_data=(x_val, y_val), epochs=20, trials=30)
 
         Args:
             build: a function `(hp)` or `(trial)` that declares hyperparameters and returns a
@@ -104,14 +105,15 @@ class OwnCode(InDatabase):
     ) -> Self:
         """Optimise a function of your own, as Optuna's `Study.optimize` does.
 
-        >>> def objective(trial):
-        ...     model = build(trial.suggest_int("units", 16, 256, log=True))
-        ...     done = model.fit(x, y, validation_split=0.2, callbacks=[trial.callback()])
-        ...     return min(done.history["val_loss"])
-        >>> study.optimize(objective, n_trials=100)
-
         It runs in this process unless there are several workers, which get the function from it.
         Several processes may call it at once; they share the trials. Called again, it goes on.
+
+        Examples:
+            >>> def objective(trial):
+            ...     model = build(trial.suggest_int("units", 16, 256, log=True))
+            ...     done = model.fit(x, y, validation_split=0.2, callbacks=[trial.callback()])
+            ...     return min(done.history["val_loss"])
+            >>> study.optimize(objective, n_trials=100)
 
         Args:
             objective: trains a trial and returns its value. The trial has Optuna's `suggest_…`,

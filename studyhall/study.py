@@ -24,15 +24,16 @@ Table = Mapping[str, Any]
 class Study(OwnCode, Questions, Actions, Retrainings, Plots):
     """A study of hyperparameters, in a database: run it again, and it goes on.
 
-    >>> study = studyhall.Study(
-    ...     "digits",
-    ...     space={"learning_rate": (1e-4, 1e-1, "log"), "depth": (1, 3)},
-    ...     data="sklearn:digits",
-    ... )
-    >>> study.run(trials=60, workers=2)
-    >>> study.best.model.predict(...)
-
     With its name alone, it is the study of that name in the database, whoever has begun it.
+
+    Examples:
+        >>> study = studyhall.Study(
+        ...     "digits",
+        ...     space={"learning_rate": (1e-4, 1e-1, "log"), "depth": (1, 3)},
+        ...     data="sklearn:digits",
+        ... )
+        >>> study.run(trials=60, workers=2)
+        >>> study.best.model.predict(...)
 
     Args:
         name: the study's name in its database.

@@ -1,10 +1,10 @@
 """The study whose files stand in a page of docs/, each under its name."""
 
 import re
-from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+from tests import pages
+
 FILE = re.compile(r"^```\w+\n# ([\w.]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -13,7 +13,7 @@ def finished(studio: Any, page: str, names: list[str]) -> Any:
     from studyhall.search.study import creation, inspection
     from studyhall.search.study_file import config
 
-    files = FILE.findall((DOCS / page).read_text(encoding="utf-8"))
+    files = FILE.findall(pages.text(page))
     assert [name for name, _ in files] == names
     for name, text in files:
         (studio.folder / name).write_text(text, encoding="utf-8")

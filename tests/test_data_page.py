@@ -1,4 +1,4 @@
-"""docs/data.md holds: the study of its example runs, with several inputs, outputs and weights."""
+"""data.md holds: the study of its example runs, with several inputs, outputs and weights."""
 
 from studyhall.storage.queries import records
 from tests import page_study

@@ -49,6 +49,12 @@ def test_peers_of_the_benchmarks_have_an_environment_of_their_own() -> None:
     assert ".venv-peers" in make("--dry-run", "clean").stdout
 
 
+def test_the_documentation_is_built_strictly_in_an_environment_of_its_own() -> None:
+    recipe = make("--dry-run", "--always-make", "docs").stdout
+    assert "-r docs.lock" in recipe and "mkdocs build --strict" in recipe.splitlines()[-1]
+    assert ".venv-docs" in make("--dry-run", "clean").stdout
+
+
 def test_the_containers_are_tested_between_start_and_end_of_an_engine() -> None:
     recipe = make("--dry-run", "--old-file=.venv/.locked", "test-compose").stdout
     said = [

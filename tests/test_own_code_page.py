@@ -1,4 +1,4 @@
-"""docs/own_code.md holds: its study runs."""
+"""own_code.md holds: its study runs."""
 
 from studyhall.storage.queries import records
 from tests import page_study

@@ -1,12 +1,12 @@
-"""docs/pretrained.md holds: its study file is one, and it tells each kind of weights."""
+"""pretrained.md holds: its study file is one, and it tells each kind of weights."""
 
 import re
-from pathlib import Path
 
 from studyhall.search.study_file import config
 from studyhall.spaces import applications, hyperparameters
+from tests import pages
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs/pretrained.md").read_text(encoding="utf-8")
+PAGE = pages.text("pretrained.md")
 
 
 def test_its_study_file_is_one() -> None:

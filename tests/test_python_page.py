@@ -1,4 +1,4 @@
-"""docs/python.md holds: its examples run, one after the other, as in a notebook."""
+"""python.md holds: its examples run, one after the other, as in a notebook."""
 
 import os
 import re
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs/python.md").read_text(encoding="utf-8")
+from tests import pages
+
+PAGE = pages.text("python.md")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -21,7 +23,7 @@ def quick(block: str) -> str:
 def test_every_example_is_python() -> None:
     assert len(BLOCKS) == 8
     for block in BLOCKS:
-        compile(block, "docs/python.md", "exec")
+        compile(block, "python.md", "exec")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""docs/security.md holds: its roles are the dashboard's, and its numbers those of the code."""
+"""security.md holds: its roles are the dashboard's, and its numbers those of the code."""
 
 import re
 import tomllib
@@ -11,15 +11,16 @@ from studyhall.search.dashboard.routes import ROUTES
 from studyhall.search.dashboard.users import Role
 from studyhall.search.data.sources import picture
 from studyhall.storage.database import private_files
+from tests import pages
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+PAGE = pages.text("security.md")
 WORDS = " ".join(PAGE.split())
 
 
 def test_the_page_is_linked() -> None:
-    assert "(security.md)" in (ROOT / "docs/service.md").read_text(encoding="utf-8")
-    assert "(docs/security.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "explanation/security.md)" in pages.text("service.md")
+    assert "explanation/security.md)" in pages.README.read_text(encoding="utf-8")
 
 
 def test_each_write_is_told_with_its_lowest_role() -> None:

@@ -1,4 +1,4 @@
-"""docs/series.md holds: its lines write the table, of which its study finds a good model."""
+"""series.md holds: its lines write the table, of which its study finds a good model."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,9 @@ import pytest
 from studyhall.search.data import loading
 from studyhall.search.study_file import config, reference
 from studyhall.spaces import hyperparameters
+from tests import pages
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs/series.md").read_text(encoding="utf-8")
+PAGE = pages.text("series.md")
 
 
 def code(language: str) -> str:

@@ -1,7 +1,6 @@
-"""docs/text.md holds: its lines write texts of which a transformer learns what a mean can't."""
+"""text.md holds: its lines write texts of which a transformer learns what a mean can't."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from studyhall.search.study_file import config
 from studyhall.spaces import hyperparameters
 from studyhall.storage.queries import records
+from tests import pages
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs/text.md").read_text(encoding="utf-8")
+PAGE = pages.text("text.md")
 
 
 def code(language: str) -> list[str]:

@@ -57,7 +57,8 @@ class Questions(InDatabase):
             reap: first release the trials of workers that no longer send heartbeats.
 
         Returns:
-            Counts, best trial, workers, as `studyhall status --json`; docs/json.md explains them.
+            Counts, best trial, workers, as `studyhall status --json`;
+            docs/reference/json.md explains them.
 
         Raises:
             ConfigError: there is no such study.

@@ -1,6 +1,6 @@
 """The retrainings of a `Study`: `confirm`, `replay` and `datacurve`, as the commands have them.
 
-Each returns what its command prints with `--json`; docs/json.md explains the keys.
+Each returns what its command prints with `--json`; docs/reference/json.md explains the keys.
 """
 
 from __future__ import annotations

@@ -123,15 +123,15 @@ class DataSection(Section):
     target: Text | None = None
     """column of a table to predict"""
     query: Text | None = None
-    """rows to read from a database, as a table: select … (docs/tables.md)"""
+    """rows to read from a database, as a table: select … (docs/how-to/tables.md)"""
     windows: Count | None = None
     """rows in a sample: a table in order becomes a series, and each sample a window over its rows
-    (docs/series.md)"""
+    (docs/how-to/series.md)"""
     horizon: Count = 1
     """rows from the last one of a window to that whose target is predicted"""
     columns: ColumnKinds = {}
     """kinds of a table's columns where they are not what they seem: number, decimal comma,
-    category, date (date:%d.%m.%Y), boolean, text, keep or drop (docs/tables.md)"""
+    category, date (date:%d.%m.%Y), boolean, text, keep or drop (docs/how-to/tables.md)"""
     normalize: Literal["auto", "none", "standard", "scale"] = "auto"
     """normalise inputs to mean 0, deviation 1 (standard) or to 0..1 (scale), fitted on the training
     set"""
@@ -224,7 +224,7 @@ class TrainingSection(Section):
     train by model.fit"""
     backend: Literal["auto", "tensorflow", "jax", "torch"] = "auto"
     """Keras backend of all workers; auto: $KERAS_BACKEND, else keras.json, else tensorflow, as the
-    study begins; see docs/backends.md"""
+    study begins; see docs/how-to/backends.md"""
     engine: Literal["auto", "keras"] = "auto"
     """auto: compile whole epochs wherever results equal those of Keras; keras, and with jax and
     torch: always model.fit"""
@@ -241,9 +241,11 @@ class TrainingSection(Section):
     checkpoint_every_s: Annotated[float, Field(ge=0, le=MOST_TIME)] = 30.0
     """fewest seconds between two checkpoints; checkpoint_every_epochs applies too"""
     tensorboard: bool = False
-    """write each epoch's metrics, and the hyperparameters, for TensorBoard (docs/exports.md)"""
+    """write each epoch's metrics, and the hyperparameters, for TensorBoard
+    (docs/how-to/exports.md)"""
     mlflow: TrackingUri | None = None
-    """MLflow's tracking URI: a run for each trial, with its metrics by epoch (docs/exports.md)"""
+    """MLflow's tracking URI: a run for each trial, with its metrics by epoch
+    (docs/how-to/exports.md)"""
 
 
 class SearchSection(Section):
@@ -259,7 +261,7 @@ class SearchSection(Section):
     """study of the same database and data, from whose trials the sampler learns in advance"""
     pruner: Literal["auto", "none", "median", "percentile", "hyperband", "wilcoxon"] = "auto"
     """Optuna pruner that stops poor trials; auto is median at the epochs that predict how trials
-    end (docs/search.md), and wilcoxon over folds or repeats"""
+    end (docs/explanation/search.md), and wilcoxon over folds or repeats"""
     pruner_startup_trials: CountOrZero = 5
     """complete trials before auto (which needs 10), median and percentile start to prune"""
     pruner_warmup_epochs: CountOrZero = 0
@@ -281,7 +283,7 @@ class WorkersSection(Section):
     count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
     """number of worker processes; auto: per_gpu on each GPU, or one without GPUs"""
     on: Workplace = LOCAL
-    """where they run: on this machine, or as tasks of a Ray cluster, see docs/clusters.md"""
+    """where they run: on this machine, or as tasks of a Ray cluster, see docs/how-to/clusters.md"""
     gpus: Gpus = "all"
     """GPUs to use, by number; they are dealt out in turn, and each worker process sees one"""
     per_gpu: Annotated[int, Field(ge=1, le=64)] = 1

@@ -282,6 +282,10 @@ Direction = Annotated[
 ]
 Objective = Annotated[
     str | list[str],
-    Field(json_schema_extra={"expected": "a name or a list of names, see docs/evaluation.md"}),
+    Field(
+        json_schema_extra={
+            "expected": "a name or a list of names, see docs/explanation/evaluation.md"
+        }
+    ),
     AfterValidator(_ranking),
 ]

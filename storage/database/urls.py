@@ -174,7 +174,7 @@ def _check_file(address: Address, path: Path, create: bool) -> None:
     if path.exists() and not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
         raise StorageError(
             f"{shown(address.text)}: another account's file, which its folder doesn't let this one "
-            "read (docs/security.md: a folder that a group shares)"
+            "read (docs/explanation/security.md: a folder that a group shares)"
         )
     if not path.parent.is_dir():
         raise StorageError(f"{shown(address.text)}: there is no folder {path.parent}")

@@ -3,7 +3,8 @@
 The plain median pruner judges from the first epoch on. Complete are those trials that earlier
 medians let pass, so over hundreds of trials the median of the first epochs falls until only quick
 starters go on, and the sampler learns from them alone. How early a curve tells its end differs from
-task to task; the complete trials themselves show it. docs/search.md gives the measurements.
+task to task; the complete trials themselves show it. docs/explanation/search.md gives the
+measurements.
 """
 
 import math

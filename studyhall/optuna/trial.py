@@ -126,7 +126,8 @@ def callback(trial: Any, monitor: str = "val_loss") -> Any:
     one that an interrupted or killed process has left. `fit` of a trial is followed without it
     too, but then its epochs neither rank nor prune the trial.
 
-    >>> model.fit(x, y, validation_data=..., callbacks=[studyhall.callback(trial)])
+    Examples:
+        >>> model.fit(x, y, validation_data=..., callbacks=[studyhall.callback(trial)])
 
     Args:
         trial: the trial that the objective was called with.

@@ -1,8 +1,7 @@
-"""A team's studies, as docs/service.md tells it: PostgreSQL, a dashboard, two machines."""
+"""A team's studies, as team.md tells it: PostgreSQL, a dashboard, two machines."""
 
 import contextlib
 import os
-import re
 import shlex
 import signal
 import socket
@@ -21,6 +20,7 @@ from sqlalchemy import make_url
 from studyhall.storage.database import Database, dialects
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
+from tests import pages
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEADLINE_S = 400.0
@@ -29,6 +29,7 @@ TRIALS, EPOCHS = 3, 15
 MODEL = """
 import pathlib, time
 import keras
+from tests import pages
 
 def build(trial, input_shape, outputs):
     while not (pathlib.Path.home() / "go").exists():
@@ -43,9 +44,7 @@ PASSWORDS = {"ann": "may do it all", "vic": "watches only"}
 
 def told() -> dict[str, list[str]]:
     """The commands of the walk-through, by their first words."""
-    text = (ROOT / "docs/service.md").read_text()
-    section = text[text.index("## A team") : text.index("## The dashboard")]
-    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    blocks = pages.code("sh", pages.text("team.md"))
     lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
     assert lines[0][0] == "export"
     commands = [line[1:] for line in lines[1:] if line[0] == "studyhall"]

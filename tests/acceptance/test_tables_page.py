@@ -1,8 +1,7 @@
-"""docs/tables.md: its study file trains, and its lines of Python and the shell do what it says."""
+"""tables.md: its study file trains, and its lines of Python and the shell do what it says."""
 
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,9 @@ import sqlalchemy as sa
 from studyhall.search.data.sources import reading, source_check
 from studyhall.search.study_file.sections import DataSection
 from studyhall.search.study_file.toml_reader import parsed
+from tests import pages
 
-PAGE = (Path(__file__).parents[2] / "docs/tables.md").read_text(encoding="utf-8")
+PAGE = pages.text("tables.md")
 ROWS = 60
 
 

@@ -17,9 +17,10 @@ import pytest
 
 import studyhall
 from studyhall.search.cli.command_list import SHOWN
+from tests import pages
 
-# Commands without a function in Python; docs/python.md says why.
-PAGE = (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8")
+# Commands without a function in Python; docs/how-to/python.md says why.
+PAGE = pages.text("python.md")
 OF_THE_SHELL = {"new", "run", "dashboard", "worker", "slurm", "kubernetes", "users"}
 OTHERWISE = {"resume": "run", "import-keras-tuner": "import_keras_tuner"}
 

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 
@@ -19,9 +18,10 @@ from studyhall.storage.database.health import Health
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies import studies
 from studyhall.storage.trials import control
+from tests import pages
 
 LONG = {"epochs": 4, "patience": "none", "checkpoint_every_s": 0}
-DOCS = Path(__file__).resolve().parents[3] / "docs/json.md"
+DOCS = pages.named("json.md")
 
 
 def examined(studio, *found):
@@ -285,7 +285,7 @@ def test_the_json_has_the_keys_that_are_told(studio, typed):
 
 
 def told(heading):
-    """The keys that docs/json.md tells under a heading."""
+    """The keys that json.md tells under a heading."""
     text = DOCS.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]

@@ -9,7 +9,6 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +21,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.leases.workers import Worker
 from studyhall.storage.studies import notices, studies, trash
+from tests import pages
 from tests.plain_store import plain_store
 
 SECRET = "between us"
@@ -140,7 +140,7 @@ def test_a_notice_is_signed_as_the_documentation_says(db, study, hook, receiver)
     notices.add(db, study, "incumbent:1", {"event": "incumbent"})
     Follower(db, study, hook).deliver()
     ((headers, body),) = receiver.received
-    text = (Path(__file__).parents[3] / "docs/service.md").read_text()
+    text = pages.text("service.md")
     told: dict = {}
     exec(re.search(r"^```python\n(.*?)^```$", text, re.M | re.S)[1], told)
     assert told["is_genuine"](SECRET, headers, body)

@@ -17,6 +17,7 @@ from studyhall.search.report import report as page
 from studyhall.search.retraining import confirmation, datacurve, hidden_trials
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.studies import studies
+from tests import pages
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = """
@@ -77,7 +78,7 @@ class Reader(HTMLParser):
 
 
 def test_its_keys_are_told(told):
-    text = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    text = pages.text("json.md")
     section = text.partition("## A report")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(told)
