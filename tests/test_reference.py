@@ -199,6 +199,7 @@ def test_the_keys_of_the_json_are_told(db: Database) -> None:
         *DataCurve(1, (), 1, 0.0, ()).to_json(),
     ]
     assert keys("The best trial: `best STUDY --json`, with these keys besides") == besides
+    assert keys("The outcome of a study") == [*of_best["outcome"]]
 
 
 def keys(heading: str) -> list[str]:

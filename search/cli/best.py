@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,16 +44,22 @@ def best(
     trial: Annotated[
         int | None, typer.Option(min=0, help="Use this trial instead of the best.")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show all: verdict, scores per class, baselines.")
+    ] = False,
 ) -> None:
     """Show the best trial, its proof and its test scores; with --export, copy its model."""
     found, converted = read(
         name, storage or default_url(), export, forms or [], again=again, trial=trial
     )
+    written = [] if export is None or found.failed else _files(found, export, forms or [])
     if as_json:
-        told = {"formats": converted} if converted else {}
+        told: dict[str, Any] = {"formats": converted} if converted else {}
+        if written:
+            told["exported"] = [{"path": str(path), "bytes": size} for path, size in written]
         print(json.dumps({**winner.to_json(found), **told}, indent=2))
     else:
-        say(*best_text.shown(found), *map(_line, converted))
+        say(*best_text.shown(found, full=full), *map(_line, converted), *_exported(written))
     raise typer.Exit(NOT_PROVEN if found.failed else 0)
 
 
@@ -118,6 +124,26 @@ def _export(
     if answer.returncode != 0:
         raise RuntimeError(f"the model could not be converted:\n{answer.stderr}")
     return list(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def _files(found: Best, export: Path, forms: Sequence[str]) -> list[tuple[Path, int]]:
+    """Return the files of ours that an export has written, and their sizes in bytes."""
+    wanted = formats.chosen(export, forms)
+    if export.suffix.lower() in formats.ENDINGS:
+        paths = [export] if wanted == [formats.KERAS] else []
+    else:
+        names = found.files if formats.KERAS in wanted else winner.FILES[1:]
+        paths = [export / name for name in names]
+    return [(path, path.stat().st_size) for path in paths]
+
+
+def _exported(written: Sequence[tuple[Path, int]]) -> Iterator[str]:
+    """Yield a line for each file that an export has written."""
+    yield from (f"exported {path.absolute()} ({_size(size)})" for path, size in written)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1024:.1f} KiB" if size < 2**20 else f"{size / 2**20:.1f} MiB"
 
 
 def _line(made: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ import typer
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import default_url, shown
+from studyhall.storage.database.urls import storage_option as storage_option  # for the commands
 from studyhall.storage.studies import adoption, studies
 from studyhall.storage.studies.rows import Study
 
@@ -119,8 +119,3 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError([f"{path}: received {reason}, expected a writable file"]) from error
-
-
-def storage_option(url: str) -> str:
-    """Return the option that a suggested command needs to find the same database."""
-    return "" if url == default_url() else f" --storage {quote(shown(url))}"

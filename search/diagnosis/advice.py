@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,7 @@ class Remedies:
         best_epoch: int,
         more: str = more_epochs.UNKNOWN,
         epochs: int = 0,
+        asked: Collection[str] = (),
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -86,8 +87,9 @@ class Remedies:
             best_epoch: the trial's best epoch.
             more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
             epochs: number of its epochs, for studies that don't limit it.
+            asked: names that the trial has searched, those that the user's code asked for included.
         """
-        moves = [*self._moves(MOVES.get(verdict, ()), values)]
+        moves = [*self._moves(MOVES.get(verdict, ()), values, asked)]
         moves.sort(key=lambda move: not move[0])  # searched hyperparameters first: stable sort
         said = [sentence for _, sentence in moves[:MOST]] or GENERAL.get(verdict, [])
         return [*self._first(verdict, best_epoch, more), *said, *self._last(verdict, more)]
@@ -114,14 +116,19 @@ class Remedies:
         return []
 
     def _moves(
-        self, moves: tuple[tuple[str, str], ...], values: Mapping[str, Any]
+        self,
+        moves: tuple[tuple[str, str], ...],
+        values: Mapping[str, Any],
+        asked: Collection[str],
     ) -> Iterator[tuple[bool, str]]:
         """Yield for each possible move whether its hyperparameter is searched, and the sentence."""
         entries = {entry.name: entry for entry in self._space()}
         for name, way in moves:
             number = _number(values.get(name), way)
             entry = entries.get(name)
-            if number is None or (entry is None and (number == 0 or name in IMAGES_ONLY)):
+            by_code = entry is None and name in asked
+            unused = entry is None and not by_code and (number == 0 or name in IMAGES_ONLY)
+            if number is None or unused:
                 continue  # switched off and not searched: using it would be another network
             if name == "batch_size" and self.samples is not None:
                 if way == UP and number >= self.samples:
@@ -131,7 +138,9 @@ class Remedies:
                 continue
             if entry is not None and not entry.constant:
                 yield True, _searched(entry, way, number)
-            elif entry is None and name not in hyperparameters.known(self.file.model.family):
+            elif by_code or (
+                entry is None and name not in hyperparameters.known(self.file.model.family)
+            ):
                 yield (
                     True,
                     f"{way} {name} {_beyond(way)} {_short(number)}",

@@ -62,7 +62,7 @@ class Judge:
             state: COMPLETE, PRUNED, FAIL or RUNNING.
             history: its epochs, flat or in the form of the database.
             attributes: the attributes recorded with its result.
-            params: its parameters in Optuna, used if `attributes` has no values.
+            params: its parameters in Optuna: what was searched, or asked for by the user's code.
 
         Returns:
             The verdict; None if it failed for a reason other than its losses, or has no epochs.
@@ -71,7 +71,7 @@ class Judge:
         if state == "FAIL" and not lost:
             return None
         values = {**self._constants, **(attributes.get("values") or params)}
-        trained = _Trained(values, attributes)
+        trained = _Trained(values, attributes, frozenset(params))
         found = self._findings(
             curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
         )
@@ -113,7 +113,9 @@ class Judge:
     ) -> Verdict:
         best, epochs = (0, 0) if evidence is None else (evidence.best_epoch, evidence.epochs)
         more, _ = more_epochs.answered(evidence, trained.attributes.get("stopped"))
-        advice = self._remedies.against(judgement.verdict, trained.values, best, more, epochs)
+        advice = self._remedies.against(
+            judgement.verdict, trained.values, best, more, epochs, trained.asked
+        )
         return Verdict(
             judgement.verdict,
             judgement.confidence,
@@ -147,10 +149,11 @@ class Judge:
 
 @dataclass(frozen=True)
 class _Trained:
-    """The hyperparameters and recorded attributes of a trial."""
+    """The hyperparameters and recorded attributes of a trial; the names asked of its sampler."""
 
     values: Mapping[str, Any]
     attributes: Mapping[str, Any]
+    asked: frozenset[str] = frozenset()
 
     @property
     def unlike(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,7 @@ class ScriptRemedies:
         best_epoch: int,
         more: str = more_epochs.UNKNOWN,
         epochs: int = 0,
+        asked: Collection[str] = (),
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -63,6 +64,7 @@ class ScriptRemedies:
             best_epoch: the trial's best epoch.
             more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
             epochs: number of its epochs.
+            asked: the names among them that were searched: all of a script's are.
         """
         moves = [*_moves(advice.MOVES.get(verdict, ()), values)][: advice.MOST]
         said = moves or advice.GENERAL.get(verdict, [])

@@ -50,7 +50,14 @@ def beside(
     known = [each for each in stored["models"] if "why" not in each]
     found = [network, *({key: each[key] for key in network} for each in known)]
     left = {each["name"]: each["why"] for each in stored["models"] if "why" in each}
-    return {"models": found, "left_out": left, "summary": [*_sentences(found, left)]}
+    part, ahead = _compared(found)
+    telling = _telling(found[0][part], ahead)
+    return {
+        "models": found,
+        "left_out": left,
+        "not_beaten": [*telling],
+        "summary": [*_sentences(left, part, [*ahead], telling)],
+    }
 
 
 def rows(told: Told, objective: str) -> tuple[list[str], list[list[str]]]:
@@ -73,22 +80,33 @@ def rows(told: Told, objective: str) -> tuple[list[str], list[list[str]]]:
     return ["", objective, *head], body
 
 
-def _sentences(found: Sequence[Told], left: Mapping[str, str]) -> Iterator[str]:
-    """Yield which baselines the network does not beat, and which are not computed."""
+def _compared(found: Sequence[Told]) -> tuple[str, dict[str, list[str]]]:
+    """Return where the network is compared, and by name in what a baseline is as good as it is."""
     network, others = found[0], found[1:]
     part = "test" if network["test"] and all(each["test"] for each in others) else "validation"
-    where, compared = f"on the {part} set", [each for each in others if network[part]]
-    ahead = {each["name"]: [*_ahead(network[part], each[part])] for each in compared}
+    compared = [each for each in others if network[part]]
+    return part, {each["name"]: [*_ahead(network[part], each[part])] for each in compared}
+
+
+def _telling(network: Scores, ahead: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the baselines that the network does not beat, with what they are as good in."""
     # Guessing has the accuracy of the most frequent class; that alone says nothing.
-    telling = {
+    return {
         name: said
         for name, said in ahead.items()
-        if said and (name != "guessing" or len(said) == len(network[part]))
+        if said and (name != "guessing" or len(said) == len(network))
     }
+
+
+def _sentences(
+    left: Mapping[str, str], part: str, compared: Sequence[str], telling: Mapping[str, list[str]]
+) -> Iterator[str]:
+    """Yield which baselines the network does not beat, and which are not computed."""
+    where = f"on the {part} set"
     for name, said in telling.items():
         yield f"the network does not beat {name} {where}: {', '.join(said)}"
     if compared and not telling:
-        yield f"the network beats {_listed([*ahead])} {where}"
+        yield f"the network beats {_listed(compared)} {where}"
     for why in dict.fromkeys(left.values()):
         names = [name for name, its in left.items() if its == why]
         yield f"not computed: {_listed(names)} ({why})"

@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.diagnosis import judging
+from studyhall.search.diagnosis import judging, more_epochs
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys
-from studyhall.search.evaluation import baseline_text, pareto, proof_result
+from studyhall.search.evaluation import (
+    baseline_text,
+    next_steps,
+    outcome,
+    pareto,
+    proof_result,
+    uses_of_test_set,
+)
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.winner import Winner
+from studyhall.search.process import handover
+from studyhall.search.retraining import datacurve
 from studyhall.search.study import record
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.storage.database import Database
+from studyhall.spaces import hyperparameters
+from studyhall.storage.database import Database, urls
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import studies
@@ -51,6 +61,9 @@ class Best:
         baselines: guessing, linear model and trees beside it, as `baseline_text.beside` returns
             them; None if they are not computed.
         sha256: SHA-256 of each of the files; None if an earlier version has exported them.
+        tried: number of trials that were compared: complete or pruned.
+        storage: options that a command needs to find the same database.
+        shares: a data curve of it is known.
     """
 
     study: Study
@@ -66,11 +79,33 @@ class Best:
     load: Sequence[str] = ()
     baselines: dict[str, Any] | None = None
     sha256: Mapping[str, str] | None = None
+    tried: int = 1
+    storage: str = ""
+    shares: bool = False
 
     @property
     def locked(self) -> bool:
         """True if the test set may not be used for this model: used before, or not yet final."""
-        return self.winner is not None and (bool(self.winner.scorings) or not self.winner.final)
+        found = self.winner
+        if found is None or found.opens_again:
+            return False
+        return bool(found.scorings) or not found.final
+
+    @property
+    def option(self) -> str:
+        """The command-line option that names this trial, unless it is the winner."""
+        chosen = self.winner is not None and self.winner.chosen
+        return f" --trial {self.trial.number}" if chosen else ""
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The values that the study file or the user's function set; the JSON has them all."""
+        file, asked = self.study.config.get("file"), self.trial.params
+        values = self.trial.attributes.get("values") or asked
+        if file is None:
+            return dict(values)
+        written = [*file["space"], *asked]
+        return hyperparameters.chosen(values, written, file["model"]["family"])
 
     @property
     def objective(self) -> str:
@@ -132,7 +167,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about.pop("export", None)
     folder = _exported(study, found, about)
     trials = records.trials(db, study)
-    test, folds = test_json(found), about.get("out_of_fold", {}).get("scores")
+    test, folds = uses_of_test_set.scores_json(found), about.get("out_of_fold", {}).get("scores")
     return Best(
         study,
         trial,
@@ -152,6 +187,9 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
             None if test is None else test["scores"],
         ),
         about.get("export", {}).get("sha256"),
+        sum(each.state in ("COMPLETE", "PRUNED") for each in trials),
+        urls.storage_option(str(db)),
+        datacurve.read(db, study) is not None,
     )
 
 
@@ -164,27 +202,6 @@ def _exported(study: Study, found: Winner, about: Mapping[str, Any]) -> Path | N
     return place if place.is_dir() else Path(recorded)
 
 
-def test_json(found: Winner) -> dict[str, Any] | None:
-    """Return the scores of the winner's model on the test set, or None if it was not tested."""
-    scoring = found.scoring
-    if scoring is None:
-        return None
-    return {
-        "trial": scoring.trial,
-        "times": len(found.scorings),
-        "scored_at": scoring.scored_at,
-        "who": scoring.who,
-        "model_sha256": scoring.model_sha256,
-        "scores": scoring.scores,
-    }
-
-
-def uses_json(found: Winner) -> list[dict[str, Any]]:
-    """Return every use of the test set as JSON values."""
-    names = ("number", "trial", "model_sha256", "who", "scored_at")
-    return [{name: getattr(use, name) for name in names} for use in found.scorings]
-
-
 def _is_of(fact: Any, found: Winner) -> bool:
     return fact is not None and fact.get("model_sha256") == found.model_sha256
 
@@ -193,7 +210,7 @@ def to_json(best: Best) -> dict[str, Any]:
     """Return the best trial as JSON values."""
     confirmed = best.winner.confirmation if best.winner else None
     verdict = None if best.verdict is None else best.verdict.to_json()
-    return {
+    told = {
         "study": best.study.name,
         **json_keys.of_trial(best.trial, verdict),
         "hyperparameters": best.trial.attributes.get("values"),
@@ -202,7 +219,7 @@ def to_json(best: Best) -> dict[str, Any]:
         "proof": best.proof and {**best.proof, "proven": proof_result.holds(best.proof)},
         "test": best.test,
         "out_of_fold": best.out_of_fold,
-        "test_uses": [] if best.winner is None else uses_json(best.winner),
+        "test_uses": [] if best.winner is None else uses_of_test_set.uses_json(best.winner),
         "baselines": best.baselines,
         "confirmation": None if confirmed is None else confirmed.to_json(),
         "folder": None if best.folder is None else str(best.folder),
@@ -210,6 +227,35 @@ def to_json(best: Best) -> dict[str, Any]:
         "missing": best.missing,
         "pareto": pareto.to_json(best.pareto) or None,
     }
+    return {**told, "outcome": outcome.of(told, around(best))}
+
+
+def around(best: Best) -> next_steps.Around:
+    """Return what the study says of its best trial beside the trial's own record."""
+    config, file = best.study.config, best.study.config.get("file")
+    own_process = file is None or handover.is_handed(file["model"]["family"])
+    trainable = not own_process and record.SCRIPT not in config and FOREIGN not in config
+    again = f"studyhall best {best.study.name}{best.option} --again{best.storage}"
+    kept = best.winner is not None and best.locked and best.test is None
+    return next_steps.Around(
+        best.objective,
+        best.study.direction != objectives.MINIMIZE,
+        best.tried,
+        best.storage,
+        trainable,
+        trainable and not best.shares and not _streams(best.study),
+        0 if file is None else file["training"]["epochs"],
+        more_epochs.ask(best.trial, best.verdict).answer,
+        best.chosen,
+        bool(best.option),
+        None if best.folder is None else str(best.folder / best.model),
+        best.missing,
+        uses_of_test_set.kept(best.winner, again) if kept and best.winner else "",
+    )
+
+
+def _streams(study: Study) -> bool:
+    return bool(record.stored(study).inspection.about.get("streams"))
 
 
 def model_source(about: Mapping[str, Any]) -> dict[str, Any] | None:

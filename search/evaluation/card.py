@@ -12,7 +12,14 @@ from typing import Any
 from studyhall.search.data.sources import reading, row_times
 from studyhall.search.data.sources.windows import Series
 from studyhall.search.display import notes
-from studyhall.search.evaluation import best, exported_files, proof_result, row_model, usage
+from studyhall.search.evaluation import (
+    best,
+    exported_files,
+    proof_result,
+    row_model,
+    usage,
+    uses_of_test_set,
+)
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
@@ -149,7 +156,7 @@ def _content(
         "load": None if used is None else list(used.lines),
         "model_sha256": found.model_sha256,
         "proof": proof,
-        "test": best.test_json(found),
+        "test": uses_of_test_set.scores_json(found),
         "out_of_fold": folds.get("scores") if folds.get("trial") == winner.number else None,
         "confirmation": confirmed.to_json() if confirmed and confirmed.current else None,
         "seed": study.seed,

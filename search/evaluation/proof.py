@@ -1,7 +1,7 @@
 """The proof of the best model: reload it in a fresh process, score it again, then test it once.
 
-A lock in the database guards the test set: it opens for the first winner that is final, and for
-another model only if the user asks for it.
+A lock in the database guards the test set: it opens for the first winner that is final, once more
+for the winner of a confirmation that came later, and for another model only if the user asks.
 
 It runs as ``python -m studyhall finish STUDY``, a process that has not trained any model.
 """
@@ -23,7 +23,7 @@ from studyhall.search.data import loading
 from studyhall.search.evaluation import baselines, card, proof_result, reloading, tolerance
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
-from studyhall.search.evaluation.valuation import Valuation, ValuationError
+from studyhall.search.evaluation.valuation import Valuation, ValuationError, told_loss
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.process import identity
 from studyhall.search.study import fingerprints, record
@@ -81,7 +81,7 @@ def finish(
             valuation = Valuation(plan, found.trial)
             logits = exporting.gives_logits(valuation.loss)
             if found.final or again:
-                _test(db, study, reloaded.model, valuation, found.trial, again=again)
+                _test(db, study, reloaded.model, valuation, found, proof, again=again)
             predictions = _predictions(study, found.trial)
             folds = _out_of_fold(predictions, valuation, found.trial)
             studies.set_fact(db, study, found.key("out_of_fold"), folds)
@@ -196,7 +196,12 @@ def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord)
         )
         if not math.isfinite(reloaded):
             raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
-        scores, _ = valuation.scored(model, fold.validation)
+        scores, outputs = valuation.scored(model, fold.validation)
+        if is_loss and "no_scores" not in scores:
+            losses = valuation.losses(fold.validation, outputs)
+            # Only a loss whose mean is the proven value is told with an interval.
+            if losses is not None and abs(losses.mean() - reloaded) <= allowed:
+                scores |= told_loss(losses, scores)
     return {
         "reloaded": reloaded,
         "difference": abs(reloaded - recorded),
@@ -230,15 +235,18 @@ def _test(
     study: Study,
     model: keras.Model,
     valuation: Valuation,
-    winner: TrialRecord,
+    found: Winner,
+    proof: dict[str, Any],
     *,
     again: bool,
 ) -> None:
     """Score the model on the test set, if the lock opens for it."""
+    winner, after = found.trial, len(found.scorings) if found.opens_again else None
     sha256, who = winner.attributes["model_sha256"], identity.who()
-    scoring = scorings.begin(db, study, winner.number, sha256, who, again=again)
+    scoring = scorings.begin(db, study, winner.number, sha256, who, again=again, after=after)
     if scoring is None or scoring.scores is not None:
         return
     fold = valuation.plan.data.folds[winner.attributes["model_fold"]]
-    found, samples = valuation.tested(model, fold)
-    scorings.finish(db, study, scoring, found, samples)
+    with_loss = "loss" in (proof["scores"] or {})
+    tested, samples = valuation.tested(model, fold, with_loss=with_loss)
+    scorings.finish(db, study, scoring, tested, samples)

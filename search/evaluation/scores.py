@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics
 
+from studyhall.search.evaluation import intervals
+
 Scores = dict[str, Any]
 
 BINARY, MULTICLASS, MULTILABEL, REGRESSION = "binary", "multiclass", "multilabel", "regression"
@@ -41,7 +43,8 @@ def scores(task: str, classes: Sequence[str], y: ArrayLike, prediction: ArrayLik
         ``calibration`` and ``confusion`` (rows are true classes, columns predicted ones).
         Multilabel: the same, accuracy being the share of samples with every label right,
         ``confusion`` one 2 × 2 matrix per label. Regression: ``task``, ``samples``, ``mae``,
-        ``rmse``, ``r2``. None for an undefined score, such as the ROC-AUC of an absent class.
+        ``rmse``, ``r2``, and ``intervals`` (95 %) of the first two. None for an undefined score,
+        such as the ROC-AUC of an absent class.
 
     Raises:
         ValueError: The lengths differ, or the task is unknown.
@@ -73,6 +76,11 @@ def decided(task: str, prediction: ArrayLike) -> NDArray[np.int64]:
 def _of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
     y = y.reshape(len(y), -1)  # sequences and masks are scored value by value
     predicted = predicted.reshape(y.shape)
+    errors = predicted.astype(np.float64) - y
+    ends = {
+        "mae": intervals.of_mean(np.abs(errors).mean(axis=1)),
+        "rmse": intervals.of_rmse(errors**2),
+    }
     return {
         "task": REGRESSION,
         "samples": len(y),
@@ -80,6 +88,7 @@ def _of_numbers(y: NDArray[Any], predicted: NDArray[Any]) -> Scores:
         "rmse": float(metrics.root_mean_squared_error(y, predicted)),
         # A single sample has no variance to explain.
         "r2": float(metrics.r2_score(y, predicted)) if len(y) > 1 else None,
+        "intervals": {name: list(found) for name, found in ends.items() if found},
     }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from studyhall.search.data import trees
 from studyhall.search.data.parts import Fold, Part
 from studyhall.search.data.stream_parts import StreamPart
-from studyhall.search.evaluation import model_scores, worst
+from studyhall.search.evaluation import intervals, model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.losses import AS_GIVEN
@@ -99,6 +99,26 @@ class Valuation:
         """Return the scores of a model's outputs for a part; see `scoring.scored`."""
         return model_scores.scored(self.plan.data, self.built.form, self.loss, part, outputs)
 
+    def losses(self, part: Part, outputs: NDArray[Any] | None) -> NDArray[np.float64] | None:
+        """Return the loss of each sample (N,); None if the loss tells only means over batches.
+
+        Args:
+            part: samples and targets.
+            outputs: outputs of the model for these samples; None if they are not known.
+        """
+        loss = self.built.data_loss
+        if outputs is None or loss is None or part.weights is not None:
+            return None
+        found = []
+        for y, predicted in self._pairs(
+            part, lambda some: keras.ops.convert_to_tensor(outputs[some])
+        ):
+            each = np.asarray(keras.ops.convert_to_numpy(loss.call(y, predicted)), np.float64)
+            if each.ndim == 0 or len(each) != len(predicted):
+                return None
+            found.append(each.reshape(len(each), -1).mean(axis=1))
+        return np.concatenate(found)
+
     def scored(self, model: keras.Model, part: Part) -> tuple[Scores, Any]:
         """Return the scores of a model for a part, and its outputs; None for several targets."""
         if self.plan.data.task == AS_GIVEN:
@@ -106,16 +126,25 @@ class Valuation:
         outputs = exporting.predict(model, part.x)
         return self.scores(part, outputs), outputs
 
-    def tested(self, model: keras.Model, fold: Fold) -> tuple[Scores, list[dict[str, Any]]]:
+    def tested(
+        self, model: keras.Model, fold: Fold, *, with_loss: bool = False
+    ) -> tuple[Scores, list[dict[str, Any]]]:
         """Return scores on the test set, and the samples with the worst predictions.
 
         If the outputs can't be scored, return the value of the study's first objective instead.
+
+        Args:
+            model: takes raw samples.
+            fold: fold that it was trained on.
+            with_loss: add the mean loss and its interval.
         """
         data, part = self.plan.data, self.plan.data.test
         found, outputs = self.scored(model, part)
         if "no_scores" in found:
             value = self.value(model, fold, part)
             return {**found, "objective": self.plan.objectives[0], "value": value}, []
+        if with_loss and (losses := self.losses(part, outputs)) is not None:
+            found |= told_loss(losses, found)
         predicted = exporting.probabilities(data.task, self.loss, outputs)
         return found, worst.samples(data.task, data.classes, part.x, part.y, predicted)
 
@@ -174,6 +203,13 @@ def _read(model: keras.Model, part: StreamPart) -> Iterator[Batch]:
     """Yield targets, predictions and weights of the batches of a stream."""
     for x, y, *weights in fit_input.OfStream(part.stream):
         yield y, model(x, training=False), *weights
+
+
+def told_loss(losses: NDArray[np.float64], scores: Scores) -> Scores:
+    """Return the mean ``loss``, and the ``intervals`` of the scores with that of the loss."""
+    ends = intervals.of_mean(losses)
+    known = {**scores.get("intervals", {}), **({} if ends is None else {"loss": list(ends)})}
+    return {"loss": float(losses.mean()), "intervals": known}
 
 
 def data_loss(loss: Any, batches: Iterable[Batch]) -> float:

@@ -29,6 +29,7 @@ class Winner:
         final: no result that is still to come could change the winner.
         scorings: uses of the test set so far.
         chosen: the user chose this trial, though another one has won.
+        searched_sha256: SHA-256 of the models scored on the test set that the search has trained.
     """
 
     trial: TrialRecord
@@ -36,6 +37,7 @@ class Winner:
     final: bool
     scorings: tuple[Scoring, ...]
     chosen: bool = False
+    searched_sha256: frozenset[str] = frozenset()
 
     def key(self, name: str) -> str:
         """Return the key under which a fact about this trial's model is stored."""
@@ -51,6 +53,18 @@ class Winner:
         """The SHA-256 of its model; None if none is saved."""
         found = self.trial.attributes.get("model_sha256")
         return None if found is None else str(found)
+
+    @property
+    def opens_again(self) -> bool:
+        """True if the test set opens once more: a confirmation has replaced the model scored first.
+
+        Of several confirmations only the first one's winner is scored so: whoever could ask until
+        the scores please would choose by the test set.
+        """
+        if not self.final or not self.trial.attributes.get("model_confirmed"):
+            return False
+        of_search = self.searched_sha256
+        return bool(self.scorings) and all(s.model_sha256 in of_search for s in self.scorings)
 
     @property
     def scoring(self) -> Scoring | None:
@@ -100,7 +114,15 @@ def _read(db: Database, study: Study) -> Winner | None:
         trial = _confirmed(found.winner)
     wanted = record.stored(study).file.study.confirm_top is not None
     final = state.spent and (asked.current if asked is not None else not wanted)
-    return Winner(trial, found, final, tuple(scorings.read(db, study)))
+    used = tuple(scorings.read(db, study))
+    return Winner(trial, found, final, used, searched_sha256=_of_search(db, study, used))
+
+
+def _of_search(db: Database, study: Study, used: tuple[Scoring, ...]) -> frozenset[str]:
+    """Return the SHA-256 of those models scored on the test set that the search has trained."""
+    trials = [records.trial(db, study, number) for number in {each.trial for each in used}]
+    found = (trial.attributes.get("model_sha256") for trial in trials if trial is not None)
+    return frozenset(str(each) for each in found if each is not None)
 
 
 def _confirmed(winner: Confirmed) -> TrialRecord:

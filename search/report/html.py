@@ -8,7 +8,7 @@ from typing import Any
 
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display import score_tables, words
-from studyhall.search.evaluation import baseline_text, pareto
+from studyhall.search.evaluation import baseline_text, outcome, outcome_text, pareto
 from studyhall.search.report import elements, markdown, retrainings, summary
 from studyhall.search.report.figures import Figure
 
@@ -41,6 +41,8 @@ def _sections(
 ) -> Iterator[tuple[str, str]]:
     """Yield the key and title of each section that has something to show."""
     best = content["best"] or {}
+    if best:
+        yield "outcome", "Outcome"
     yield "summary", "Summary"
     if "over_trials" in figures:
         yield "history", "Progress of the search"
@@ -68,6 +70,7 @@ def _told(content: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
     head, listed = markdown.trials(content["trials"], MOST_TRIALS, state["directions"][0])
     return {
         "written_at": time.strftime("%Y-%m-%d %H:%M", time.localtime(content["written_at"])),
+        "outcome": None if not best else _outcome(best, state["objective"]),
         "facts": _facts(content),
         "front": summary.of_front(state["pareto"] or ()),
         "pareto": pareto.rows(state["pareto"]) if state["pareto"] else None,
@@ -97,24 +100,45 @@ def _without(
     return [head[place] for place in kept], [[row[place] for place in kept] for row in body]
 
 
+def _outcome(best: Mapping[str, Any], objective: str) -> dict[str, Any]:
+    """Return the answers to the three questions, the first screen of the page."""
+    told = best["outcome"]
+    return {
+        "questions": outcome_text.QUESTIONS,
+        "trial": f"Trial {words.called(best['trial'], best['name'])}",
+        "value": f"{objective} {words.number(best['value'])}",
+        "reached": words.reached(best["best_epoch"], best["epochs"], best["best_epochs"]),
+        "scores": _unbroken(*outcome.rows(told)),
+        "baselines": [*map(summary.sentence, told["baselines"])],
+        "trust": [_with_units(summary.sentence(each)) for each in told["trust"]],
+        "next": told["next"],
+        "model": told["model"],
+        "hyperparameters": [
+            (name, words.value(value)) for name, value in told["hyperparameters"].items()
+        ],
+    }
+
+
+def _with_units(text: str) -> str:
+    """Return a text in which no line begins with a percent sign."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _unbroken(head: list[str], body: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return a table whose cells break before their intervals and nowhere else."""
+    first, *rows = ([_kept(cell) for cell in row] for row in (head, *body))
+    return first, rows
+
+
+def _kept(cell: str) -> str:
+    return " (".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in cell.split(" ("))
+
+
 def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    best, state = content["best"], content["status"]
+    state = content["status"]
     facts = [("trials finished", f"{state['finished']} of {state['trials']}")]
-    if best:
-        facts.insert(0, (f"best {state['objective']}", words.number(best["value"])))
-        facts.insert(1, ("by trial", words.called(best["trial"], best["name"])))
-        if best["test"]:
-            facts.insert(2, _tested(best["test"]["scores"]))
+    facts += [(name, str(state[name])) for name in ("complete", "pruned", "failed")]
     return [*facts, ("device time", words.duration(content["lost"]["all_s"]))]
-
-
-def _tested(scores: dict[str, Any]) -> tuple[str, str]:
-    if "accuracy" in scores:
-        return "accuracy on the test set", summary.percent(scores["accuracy"], 1)
-    if "rmse" in scores:
-        return "RMSE on the test set", f"{scores['rmse']:.4g}"
-    name, value = score_tables.rows(scores)[1][0]
-    return f"{name} on the test set", value
 
 
 def _verdict(found: Mapping[str, Any] | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from studyhall.search.diagnosis import tendencies
 from studyhall.search.display import markdown_text, score_tables, words
 from studyhall.search.display.markdown_text import plain
-from studyhall.search.evaluation import baseline_text, pareto
+from studyhall.search.evaluation import baseline_text, outcome, outcome_text, pareto
 from studyhall.search.report import retrainings
 from studyhall.search.study_file import objectives
 
@@ -22,6 +22,9 @@ def text(content: Mapping[str, Any]) -> str:
 
 def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield f"# Study {plain(content['study'])}"
+    if content["best"]:
+        yield from _outcome(content["best"], content["status"]["objective"])
+        yield "## Summary"
     yield "\n\n".join(plain(sentence) for sentence in content["summary"])
     if content["status"]["pareto"]:
         yield "## Pareto front"
@@ -51,6 +54,25 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     yield "## Reproduction"
     yield table(*reproduce(content["reproduce"]))
     yield markdown_text.fenced(content["reproduce"]["study_file"], "toml")
+
+
+def _outcome(best: Mapping[str, Any], objective: str) -> Iterator[str]:
+    """Yield the answers to the three questions."""
+    told, (got, trust, following) = best["outcome"], outcome_text.QUESTIONS
+    reached = words.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
+    trial = words.called(best["trial"], best["name"])
+    yield f"## {got}"
+    yield plain(f"Trial {trial}: {objective} {words.number(best['value'])} {reached}.")
+    yield table(*outcome.rows(told))
+    yield "\n\n".join(map(plain, told["baselines"]))
+    yield plain(", ".join(f"{n} {words.value(v)}" for n, v in told["hyperparameters"].items()))
+    if told["model"]:
+        yield plain(f"Model: {told['model']}")
+    yield f"## {trust}"
+    yield "\n".join(f"- {plain(each)}" for each in told["trust"])
+    yield f"## {following}"
+    commands = "\n".join(f"{each['command']}  # {each['to']}" for each in told["next"])
+    yield markdown_text.fenced(commands, "sh") if commands else ""
 
 
 def _evaluation(content: Mapping[str, Any]) -> Iterator[str]:

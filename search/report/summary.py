@@ -60,10 +60,10 @@ def _best(
             f"{verdict['shows']}. Advice: {'; '.join(verdict['advice'])}."
         )
         if (quadrant := verdict["quadrant"]) and not data_tried:
-            yield f"More data, or tuning? {_sentence(quadrant['data'])}"
+            yield f"More data, or tuning? {sentence(quadrant['data'])}"
     if (proof := best["proof"]) and not proof_result.holds(proof):
         yield f"Not proven: {proof_result.why_not(proof)}."
-        yield _sentence(proof_result.instead(best["study"], proof))
+        yield sentence(proof_result.instead(best["study"], proof))
     elif proof:
         same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
         which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
@@ -73,7 +73,7 @@ def _best(
     if best["test"]:
         yield f"On the test set: {score_tables.sentence(best['test']['scores'])}."
     if best["baselines"]:
-        yield from (_sentence(said) for said in best["baselines"]["summary"])
+        yield from (sentence(said) for said in best["baselines"]["summary"])
     yield from retrainings.uses(best)
 
 
@@ -116,7 +116,7 @@ def _matters(content: Mapping[str, Any]) -> Iterator[str]:
     if telling:
         yield f"What matters most: {', '.join(telling)}."
     for each in content["hyperparameters"]:
-        yield from (_sentence(tendency) for tendency in each["tendencies"][:1])
+        yield from (sentence(tendency) for tendency in each["tendencies"][:1])
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -124,5 +124,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def sentence(text: str) -> str:
+    """Return a remark as a sentence: with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."

@@ -11,6 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ def file_of(url: str) -> Path | None:
 def default_url() -> str:
     """Return the URL of the default database: $STUDYHALL_STORAGE or sqlite:///studyhall.db."""
     return os.environ.get("STUDYHALL_STORAGE") or "sqlite:///studyhall.db"
+
+
+def storage_option(url: str) -> str:
+    """Return the option that a suggested command needs to find the same database."""
+    default = default_url()
+    here, there = file_of(url), file_of(default)
+    same_file = here is not None and there is not None and here.absolute() == there.absolute()
+    return "" if shown(url) == shown(default) or same_file else f" --storage {quote(shown(url))}"
 
 
 def only_here(url: str) -> str:

@@ -41,7 +41,14 @@ def read(db: Database, study: Study) -> list[Scoring]:
 
 
 def begin(
-    db: Database, study: Study, trial: int, model_sha256: str, who: str, *, again: bool = False
+    db: Database,
+    study: Study,
+    trial: int,
+    model_sha256: str,
+    who: str,
+    *,
+    again: bool = False,
+    after: int | None = None,
 ) -> Scoring | None:
     """Ask for the use of the test set for a model, and record it.
 
@@ -52,6 +59,7 @@ def begin(
         model_sha256: SHA-256 of the model's file, hexadecimal.
         who: the user, as user@host.
         again: allow it even if this model or another has been scored before.
+        after: allow it for another model if there have been exactly so many uses.
 
     Returns:
         A scoring with `scores` if the model has been scored already; one without if the caller
@@ -65,7 +73,7 @@ def begin(
         unfinished = [one for one in mine if one.scores is None]
         if unfinished or (mine and not again):
             return (unfinished or mine)[-1]  # an interrupted scoring may be continued
-        if found and not again:
+        if found and not again and len(found) != after:
             return None
         _insert(transaction, study, len(found) + 1, trial, model_sha256, who)
         return _read(transaction, study)[-1]

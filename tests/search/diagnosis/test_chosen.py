@@ -6,7 +6,7 @@ import pytest
 
 from studyhall.search.diagnosis import advice, findings, refinement
 from studyhall.search.display import show
-from studyhall.search.evaluation import best, best_text
+from studyhall.search.evaluation import best
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import hyperparameters
 from studyhall.storage.queries import records
@@ -40,7 +40,7 @@ def run(shared_studio):
 def test_best_shows_it(run):
     studio, study, _ = run
     found = best.read(studio.db, study)
-    assert {*best_text._chosen(found)} == NAMES | {"batch_size"}
+    assert {*found.chosen} == NAMES | {"batch_size"}
     assert best.to_json(found)["hyperparameters"].keys() >= NAMES
     assert best.to_json(found)["params"].keys() >= NAMES
 
@@ -82,3 +82,7 @@ def test_the_advice_does_not_call_it_fixed():
     })  # fmt: skip
     said = advice.Remedies(file).against("underfitting", {"width": 8, "depth": 2}, 3)
     assert said[:2] == ["raise width above 8", "raise depth above 2"]
+    values = {"learning_rate": 0.1}
+    said = advice.Remedies(file).against("unstable", values, 3, asked=["learning_rate"])
+    assert said[0] == "lower learning_rate below 0.1"
+    assert "fixed" in advice.Remedies(file).against("unstable", values, 3)[0]

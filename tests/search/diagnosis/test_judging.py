@@ -75,7 +75,7 @@ def test_the_best_trial_shows_its_verdict(run):
     incumbent = status.status(db, study).incumbent
     assert found.verdict == judging.of_trial(db, study, trials, incumbent)
     assert best.to_json(found)["verdict"]["name"] == found.verdict.name
-    lines = [line for line in best_text.shown(found) if isinstance(line, str)]
+    lines = [line for line in best_text.shown(found, full=True) if isinstance(line, str)]
     assert any(line.startswith(f"verdict  {found.verdict.name}") for line in lines)
 
 

@@ -44,7 +44,7 @@ def by_name(told):
 
 def shown(found):
     console = Literal(width=200, record=True, file=io.StringIO())
-    for part in best_text.shown(found):
+    for part in best_text.shown(found, full=True):
         console.print(part)
     return console.export_text()
 

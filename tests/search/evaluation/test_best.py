@@ -35,7 +35,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(studio, study):
     assert found.missing == ["export", "proof", "test scores"] and not found.finished
     shown = text(best_text.shown(found))
     assert "not done yet: export, proof, test scores" in shown
-    assert "studyhall best iris --export FOLDER" in shown
+    assert "studyhall best iris --export iris" in shown
     with pytest.raises(ConfigError, match="no exported model"):
         exported_files.copy(found, studio.folder / "export")
 
@@ -43,10 +43,10 @@ def test_what_is_missing_is_said_with_the_way_to_it(studio, study):
 def test_what_is_done_is_shown(studio, study):
     proof.finish(studio.db, study)
     found = best.read(studio.db, study)
-    shown = text(best_text.shown(found))
+    shown = text(best_text.shown(found, full=True))
     assert found.missing == [] and "not done yet" not in shown
     for part in (
-        f"best of iris: trial {found.trial.number}, validation loss",
+        f"What did you get?  trial {found.trial.number}, validation loss",
         "learning_rate",
         "dropout",
         "difference",

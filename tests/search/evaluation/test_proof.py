@@ -98,7 +98,7 @@ def test_what_the_folds_predict_is_exported_with_its_scores(studio, finished):
     with np.load(studio.folder / "export" / "out_of_fold.npz") as kept:
         right = kept["predictions"].argmax(axis=1) == kept["targets"]
     assert right.mean() == found.out_of_fold["accuracy"]
-    assert any("out-of-fold" in str(part) for part in best_text.shown(found))
+    assert any("out-of-fold" in str(part) for part in best_text.shown(found, full=True))
 
 
 def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
@@ -258,7 +258,9 @@ def test_the_next_best_model_that_is_proven_is_offered_exported_and_tested(studi
     third = ranked[2].number
     assert proof.finish(studio.db, study)["proof"]["instead"]["trial"] == third
     found = best.read(studio.db, study)
-    assert f"studyhall best iris --trial {third} --export FOLDER" in str(best_text.shown(found))
+    assert f"studyhall best iris --trial {third} --export FOLDER" in " ".join(
+        best.to_json(found)["outcome"]["trust"]
+    )
     card = proof.finish(studio.db, study, number=third)
     assert card["proven"] and card["trial"] == third and card["test"]["times"] == 1
     chosen = best.read(studio.db, study, third)

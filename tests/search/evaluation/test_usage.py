@@ -171,7 +171,7 @@ def test_own_classes_are_loaded_as_the_card_says(exported):
         '{"Scale": parts.Scale, "Small": mine.Small, "bent": parts.bent}, safe_mode=False)'
         f"  # its lambdas are byte code of Python {sys.version_info[0]}.{sys.version_info[1]}",
     ]
-    assert any("; ".join(card["load"]) in str(part) for part in best_text.shown(found))
+    assert any("; ".join(card["load"]) in str(part) for part in best_text.shown(found, full=True))
     assert scored(card, folder) == pytest.approx(card["proof"]["recorded"], rel=1e-5)
 
 

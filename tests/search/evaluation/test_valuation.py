@@ -172,7 +172,7 @@ def test_scores_that_do_not_fit_are_left_out_and_the_value_stands(studio, study,
     said = f"loss {found['value']:.4g}, no scores: {reason}"
     assert score_tables.sentence(found) == said
     read = best.read(studio.db, made)
-    assert read.finished and any(said in str(part) for part in best_text.shown(read))
+    assert read.finished and any(said in str(part) for part in best_text.shown(read, full=True))
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_the_commands_show_it(trained, here, tmp_path, monkeypatch, command):
     assert (told["objective"], told["complete"], told["left"]) == ("mae", 3, 0)
     assert [each["value"] for each in json.loads(command("trials", "prices", "--json")[1])]
     code, said, _ = command("best", "prices")
-    assert code == 0 and "best of prices: trial" in said and "not done yet" not in said
+    assert code == 0 and "What did you get?  trial" in said and "not done yet" not in said
     assert command("report", "prices", "--output", "p.html")[0] == 0
     assert (tmp_path / "p.html").stat().st_size > 10_000
     assert "all is well" in command("doctor")[1]

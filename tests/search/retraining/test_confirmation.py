@@ -11,7 +11,7 @@ from studyhall.search.cli import retraining as commands
 from studyhall.search.cli import status
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
-from studyhall.search.evaluation import best, best_text, comparison, proof, winner
+from studyhall.search.evaluation import best, comparison, proof, winner
 from studyhall.search.process import identity
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
@@ -270,25 +270,48 @@ def test_the_test_set_waits_for_the_confirmation(studio):
     studio.finish(study)
     assert proof.finish(studio.db, study)["test"] is None
     found = best.read(studio.db, study)
-    assert found.finished and "it is reserved for the winner" in str(best_text.shown(found))
+    assert found.finished and "it is reserved for the winner" in trusted(found)
     train(studio, study, 1, 1)
     assert proof.finish(studio.db, study)["test"]["times"] == 1
 
 
-def test_a_new_winner_stays_untested_unless_somebody_says_so(studio, study):
+def trusted(found):
+    return " ".join(best.to_json(found)["outcome"]["trust"])
+
+
+def test_the_first_confirmed_winner_is_tested_too_and_that_is_said(studio, study):
+    """Whoever confirms after the launch gets scores of the model that they export."""
     first = proof.finish(studio.db, study)
-    train(studio, study)
-    assert not best.read(studio.db, study).finished  # another model, not yet exported
+    train(studio, study, 2, 1)
     second = proof.finish(studio.db, study)
-    assert second["test"] is None and second["model_sha256"] != first["model_sha256"]
-    assert [use.trial for use in scorings.read(studio.db, study)] == [first["trial"]]
-    said = str(best_text.shown(best.read(studio.db, study)))
-    assert f"of trial {first['trial']}, on " in said and "best iris --again" in said
-    third = proof.finish(studio.db, study, again=True)
-    assert third["test"]["times"] == 2 and third["test"]["who"] == identity.who()
+    assert second["model_sha256"] != first["model_sha256"] and second["test"]["times"] == 2
+    assert "was used 2 times, also for trial" in trusted(best.read(studio.db, study))
+
+
+def test_only_the_first_confirmed_winner_is_tested_without_being_asked():
+    of_search, of_another = (
+        scorings.Scoring(number, 0, sha256, "ann@host", 0.0, {}, [])
+        for number, sha256 in enumerate("ab", 1)
+    )
+    searched = trial(1, 0.1)
+    retrained = dataclasses.replace(searched, attributes={"model_confirmed": True})
+    found = winner.Winner(retrained, None, True, (of_search,), searched_sha256=frozenset(["a"]))
+    assert found.opens_again
+    assert not dataclasses.replace(found, final=False).opens_again
+    assert not dataclasses.replace(found, scorings=(of_search, of_another)).opens_again
+    assert not dataclasses.replace(found, trial=searched).opens_again
+
+
+def test_another_model_stays_untested_unless_somebody_says_so(studio, study):
+    scorings.begin(studio.db, study, 0, "f" * 64, "ann@host")
+    assert proof.finish(studio.db, study)["test"] is None
+    said = trusted(best.read(studio.db, study))
+    assert "of trial 0, on " in said and "best iris --again" in said
+    again = proof.finish(studio.db, study, again=True)
+    assert again["test"]["times"] == 2 and again["test"]["who"] == identity.who()
     told = best.to_json(best.read(studio.db, study))
     assert [use["number"] for use in told["test_uses"]] == [1, 2]
-    assert json.loads(json.dumps(told))["test"]["scores"] == third["test"]["scores"]
+    assert json.loads(json.dumps(told))["test"]["scores"] == again["test"]["scores"]
 
 
 def test_more_trials_after_the_test(studio, study):

@@ -100,7 +100,7 @@ def test_what_is_shown_names_the_objective(studio):
     assert gathered["status"]["objective"] == "roc_auc"
     assert gathered["status"]["directions"] == ["maximize"]
     assert "is the best: roc_auc 0." in gathered["summary"][0]
-    first = str(best_text.shown(best.read(studio.db, study))[0])
+    first = str(best_text.shown(best.read(studio.db, study))[1])
     assert f"roc_auc {words.number(found.complete[0].value)} at epoch" in first
     assert studies.of_trial(studio.db, found.trials[0].trial_id) == study  # whose curves it draws
     assert studies.of_trial(studio.db, 12345) is None
