@@ -43,7 +43,7 @@ def in_words(results: list[tuple[str, float]], goal: Goal) -> str:
     if goal.stop_after is None or len(counted) <= goal.stop_after:
         return ""
     earlier = [v for state, v in counted[: -goal.stop_after] if state == "COMPLETE"]
-    gain = min(earlier) - min(values) if earlier else 1.0
+    gain = min(earlier) - min(values) if earlier else float("inf")
     return "" if gain > 0 and gain >= goal.min_improvement else NO_IMPROVEMENT
 
 
