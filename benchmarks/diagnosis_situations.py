@@ -31,7 +31,7 @@ from studyhall.search.study_file import config
 from studyhall.search.study_file.sections import DataSection
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms, modelling
+from studyhall.search.trial import blueprints, forms, modelling
 
 SOURCES = {
     "digits": "sklearn:digits",
@@ -222,7 +222,7 @@ def answer(trained: Trained) -> str:
     return more_epochs.answered(evidence, trained.stopped)[0]
 
 
-def _plan(situation: Situation, data: Data) -> modelling.Blueprint:
+def _plan(situation: Situation, data: Data) -> blueprints.Blueprint:
     tables = {
         "study": {"name": "situation"},
         "data": {"source": "sklearn:digits"},  # what is read is `data`
@@ -230,7 +230,7 @@ def _plan(situation: Situation, data: Data) -> modelling.Blueprint:
         "training": {"epochs": situation.epochs},
         "space": {**NETWORKS[situation.family], **situation.values},
     }
-    return modelling.blueprint(config.from_dict(tables), data, Path())
+    return blueprints.of_file(config.from_dict(tables), data, Path())
 
 
 def _data(source: str, seed: int, situation: Situation, folder: Path) -> Data:

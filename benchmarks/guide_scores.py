@@ -8,8 +8,8 @@ from studyhall.search.data import loading
 from studyhall.search.display import curves
 from studyhall.search.evaluation import scores, valuation
 from studyhall.search.study import record
-from studyhall.search.trial import exporting, modelling
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial import blueprints, compiling, exporting
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
@@ -24,7 +24,7 @@ def read(db: Database, name: str) -> dict[str, Any]:
     assert study is not None
     stored = record.stored(study)
     data = loading.of_file(stored.file, stored.folder, study.seed)
-    plan = modelling.blueprint(stored.file, data, stored.folder)
+    plan = blueprints.of_file(stored.file, data, stored.folder)
     found = records.trials(db, study)
     winner = status.status(db, study).incumbent
     assert winner is not None
@@ -59,7 +59,7 @@ def _tested(study: Study, plan: Blueprint, trial: TrialRecord) -> dict[str, floa
     """Loss and accuracy of a trial's best weights on the test set."""
     path = bucket.fetched(record.objects(study), trial.attributes["model"])
     model = keras.models.load_model(path, compile=False)
-    data, loss = plan.data, modelling.loss(plan, 0.0)
+    data, loss = plan.data, compiling.loss(plan, 0.0)
     outputs = exporting.predict(model, data.test.x)
     predicted = exporting.probabilities(data.task, loss, outputs)
     return {

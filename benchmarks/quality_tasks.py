@@ -11,7 +11,7 @@ from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces.space import Space, read_space
 
 if TYPE_CHECKING:
-    from studyhall.search.trial.modelling import Blueprint
+    from studyhall.search.trial.blueprints import Blueprint
 
 # Seven hyperparameters, none of which depends on another, so that every peer can search them.
 MLP_SPACE = """
@@ -99,9 +99,11 @@ class Task:
 
     def plan(self, data: Data, patience: int | None = None) -> "Blueprint":
         """Return the blueprint of its models; for `patience` see `text`."""
-        from studyhall.search.trial import modelling  # Keras, which a replay does without
+        from studyhall.search.trial import (  # Keras, which a replay does without
+            blueprints,
+        )
 
-        return modelling.blueprint(self.file(patience), data, Path.cwd())
+        return blueprints.of_file(self.file(patience), data, Path.cwd())
 
 
 _TASKS = (

@@ -20,7 +20,7 @@ from studyhall.search.data import loading  # noqa: E402
 from studyhall.search.process.stop import Stop  # noqa: E402
 from studyhall.search.study import creation, record  # noqa: E402
 from studyhall.search.study.fingerprints import Inspection  # noqa: E402
-from studyhall.search.trial import modelling, sampling  # noqa: E402
+from studyhall.search.trial import blueprints, sampling  # noqa: E402
 from studyhall.search.trial.context import Context  # noqa: E402
 from studyhall.search.trial.disk_quota import Keeper  # noqa: E402
 from studyhall.search.trial.objective import Objective  # noqa: E402
@@ -155,7 +155,7 @@ def studyhall(work: Work, folder: Path) -> Train:
     study = creation.create(db, work.file, folder, Inspection(work.data.fingerprint, {}))
     queued = [Queued(dict(space.params(values))) for values in work.configurations]
     studies.change_config(db, study, study.config, queued)
-    stored, plan = record.stored(study), modelling.blueprint(work.file, work.data, folder)
+    stored, plan = record.stored(study), blueprints.of_file(work.file, work.data, folder)
     store = TrialStore(
         db,
         study,

@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 STUDYHALL = Path(sys.executable).with_name("studyhall")
 COMMAND = ["launch", "recipes/digits.toml", "--workers", "2"]
 COLUMNS, ROWS = 80, 24
+BARS = re.compile("[▁▂▃▄▅▆▇█]")  # of the curves of trials that are running
 REDRAWN = re.compile(r"\r(?:\x1b\[2K)(?:\x1b\[1A\x1b\[2K)*")  # how rich goes back to a frame's top
 STEERING = re.compile(r"\x1b\[\?\d+[hl]")
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # would be fetched from the internet
@@ -54,9 +55,9 @@ def recorded(folder: Path) -> list[str]:
 
 
 def busiest(frames: list[str]) -> str:
-    """A frame from the second half of the study, in which most is to be seen."""
+    """A frame from the second half of the study, in which most is to be seen: long curves."""
     middle = frames[len(frames) // 2 : len(frames) * 4 // 5]
-    return max(middle, key=lambda frame: (frame.count("\n"), -frame.count("–")))
+    return max(middle, key=lambda frame: (frame.count("\n"), len(BARS.findall(frame))))
 
 
 def draw(name: str, parts: list[str]) -> None:

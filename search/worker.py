@@ -19,7 +19,7 @@ from studyhall.search.process.wire import LAUNCHED, STANDBY
 from studyhall.search.study import extras, record, unchanged, warm_start
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial import modelling, run, sampling
+from studyhall.search.trial import blueprints, run, sampling
 from studyhall.search.trial.context import LOG, Context, Outcome, SearchContext
 from studyhall.search.trial.disk_quota import Keeper
 from studyhall.search.trial.objective import Objective, TrialRunner
@@ -208,7 +208,7 @@ def _first_line(study: Study, state: Status) -> str:
     return f"{wire.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
-def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
+def plan_of(stored: Stored, folder: Path, study: Study) -> blueprints.Blueprint:
     """Load data and code, and build the blueprint of the study's models.
 
     Args:
@@ -219,7 +219,7 @@ def plan_of(stored: Stored, folder: Path, study: Study) -> modelling.Blueprint:
     Raises:
         ConfigError: data or code differ from those that the study began with.
     """
-    return modelling.blueprint(stored.file, unchanged.load(stored, folder, study), folder)
+    return blueprints.of_file(stored.file, unchanged.load(stored, folder, study), folder)
 
 
 def trial_store(

@@ -20,7 +20,7 @@ from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial import exporting
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.records import TrialRecord

@@ -19,8 +19,8 @@ from studyhall.search.process.stop import Stop
 from studyhall.search.scripts import alone, session
 from studyhall.search.scripts.script_worker import Forever
 from studyhall.search.study import record
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.context import Context, Outcome, SearchContext
-from studyhall.search.trial.modelling import Blueprint
 from studyhall.search.trial.objective import Objective
 from studyhall.search.worker import Search
 from studyhall.spaces import randomness

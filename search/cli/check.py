@@ -21,8 +21,9 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training.settings import UnknownMetric
-from studyhall.search.trial import failures, forms, modelling, result
-from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.search.trial import blueprints, failures, forms, modelling, result
+from studyhall.search.trial.blueprints import Blueprint
+from studyhall.search.trial.modelling import Built
 from studyhall.spaces import fixed, hyperparameters, spelling
 from studyhall.spaces.entry import Value
 from studyhall.spaces.failures import ArchitectureError
@@ -51,7 +52,7 @@ def report(
     notes = [("note", sentence) for sentence in said]
     yield _rows("data", [*description.rows(loaded), *notes])
     with inspection.naming(path.name, inspection.builder(file)):
-        plan = modelling.blueprint(file, loaded, path.parent)
+        plan = blueprints.of_file(file, loaded, path.parent)
         yield _space(plan)
         yield from _never_named(plan, path.parent)
         extremes = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}

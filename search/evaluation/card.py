@@ -25,7 +25,7 @@ from studyhall.search.evaluation.winner import Winner
 from studyhall.search.study import record
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.spaces import own_classes, shapes
 from studyhall.storage.artifacts import artifact_store, atomic_files, bucket
 from studyhall.storage.database import Database

@@ -29,7 +29,7 @@ from studyhall.search.process import wire
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.losses import AS_GIVEN
-from studyhall.search.trial import exporting, failures, modelling
+from studyhall.search.trial import blueprints, exporting, failures
 from studyhall.storage.artifacts.atomic_files import reported
 from studyhall.storage.database import Database, private_files
 from studyhall.storage.queries.records import TrialRecord
@@ -52,7 +52,7 @@ def of_study(db: Database, study: Study, number: int | None = None) -> Conversio
     trial, proven = winner(db, study, number)
     stored = record.stored(study)
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
-    plan = modelling.blueprint(stored.file, loaded, stored.folder)
+    plan = blueprints.of_file(stored.file, loaded, stored.folder)
     if isinstance(loaded.train.x, Tree) or loaded.task == AS_GIVEN:
         received = f'study "{study.name}": received a model of several inputs or targets'
         raise ConfigError([f"--format: {received}, expected one of each; it is exported as .keras"])
@@ -220,7 +220,7 @@ class _Given:
         return getattr(self._model, name)
 
 
-def _loaded(study: Study, plan: modelling.Blueprint, trial: TrialRecord) -> keras.Model:
+def _loaded(study: Study, plan: blueprints.Blueprint, trial: TrialRecord) -> keras.Model:
     """Load the model that was proven.
 
     Raises:

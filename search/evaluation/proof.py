@@ -30,7 +30,7 @@ from studyhall.search.study import fingerprints, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives
 from studyhall.search.training import backend
-from studyhall.search.trial import exporting, failures, modelling
+from studyhall.search.trial import blueprints, exporting, failures
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -68,7 +68,7 @@ def finish(
     if found is None:
         raise ProofError(f'study "{study.name}" has no complete trial yet')
     loaded = loading.of_file(stored.file, stored.folder, study.seed)
-    plan = modelling.blueprint(stored.file, loaded, stored.folder)
+    plan = blueprints.of_file(stored.file, loaded, stored.folder)
     with backend.doubles(needed=exporting.needs_doubles(loaded)):
         proof, reloaded = _proof(study, plan, found.trial)
         if reloaded is None:
@@ -116,7 +116,7 @@ def _predictions(study: Study, winner: TrialRecord) -> Path | None:
 
 
 def _failed(
-    db: Database, study: Study, stored: Stored, plan: modelling.Blueprint, found: Winner
+    db: Database, study: Study, stored: Stored, plan: blueprints.Blueprint, found: Winner
 ) -> dict[str, Any]:
     """Return details for a failed proof: changes of data or code, and a trial that is proven."""
     code = fingerprints.of_code(stored.file, stored.folder)
@@ -129,7 +129,7 @@ def _failed(
 
 
 def _instead(
-    db: Database, study: Study, plan: modelling.Blueprint, failed: Winner
+    db: Database, study: Study, plan: blueprints.Blueprint, failed: Winner
 ) -> dict[str, Any] | None:
     """Return the next best trial whose model is proven; it is proven here, in this process."""
     if failed.chosen:
@@ -145,7 +145,7 @@ def _instead(
 
 
 def _proof(
-    study: Study, plan: modelling.Blueprint, winner: TrialRecord
+    study: Study, plan: blueprints.Blueprint, winner: TrialRecord
 ) -> tuple[dict[str, Any], Reloaded | None]:
     """Reload a model and score it again; return the proof, and the model if it is proven."""
     found = []
@@ -158,7 +158,7 @@ def _proof(
 
 
 def _tried(
-    load: Callable[[], Reloaded], plan: modelling.Blueprint, winner: TrialRecord
+    load: Callable[[], Reloaded], plan: blueprints.Blueprint, winner: TrialRecord
 ) -> tuple[dict[str, Any], Reloaded | None]:
     """Prove a model that is loaded in one particular way; return as `_proof` does."""
     about = {
@@ -180,7 +180,7 @@ def _tried(
     return {**about, **numbers, "scores": None, "proven": False, "why": said}, None
 
 
-def _numbers(model: keras.Model, plan: modelling.Blueprint, winner: TrialRecord) -> dict[str, Any]:
+def _numbers(model: keras.Model, plan: blueprints.Blueprint, winner: TrialRecord) -> dict[str, Any]:
     """Score the reloaded model on the validation set of the trained one.
 
     Raises:
@@ -222,7 +222,7 @@ def _scoring() -> Iterator[None]:
         raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
 
 
-def rounding(plan: modelling.Blueprint) -> tolerance.Rounding:
+def rounding(plan: blueprints.Blueprint) -> tolerance.Rounding:
     """Return the rounding errors of the study's precision on this machine."""
     precision: str = plan.file.training.precision
     if precision == "float32" and backend.rounds_to_tf32():

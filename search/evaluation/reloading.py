@@ -17,7 +17,7 @@ import keras
 import optuna
 
 from studyhall.search.trial import best_model, exporting, failures, modelling
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.spaces import own_classes
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.artifacts.artifact_store import ArtifactStore

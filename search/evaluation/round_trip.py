@@ -30,8 +30,9 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.training import backend
 from studyhall.search.training.settings import UnknownMetric
-from studyhall.search.trial import best_model, exporting, failures, forms, modelling
-from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.search.trial import best_model, blueprints, exporting, failures, forms, modelling
+from studyhall.search.trial.blueprints import Blueprint
+from studyhall.search.trial.modelling import Built
 from studyhall.spaces import hyperparameters, user_code
 from studyhall.spaces.failures import ArchitectureError, UnusableCodeError, UserCodeError
 from studyhall.spaces.legal import Scalar
@@ -74,7 +75,7 @@ def refuse(file: StudyFile, data: Data, folder: Path) -> None:
         ConfigError: the model can't be exported; the reason is Keras' own message.
         UnusableCodeError: the builder fails whatever the values are.
     """
-    plan = modelling.blueprint(file, data, folder)
+    plan = blueprints.of_file(file, data, folder)
     first = plan.space.params(hyperparameters.textbook(file.model.family))
     try:
         with suppress(ArchitectureError, optuna.TrialPruned, TooLong), at_most(LONGEST_S):

@@ -17,7 +17,7 @@ from studyhall.search.data.sources import reading
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded, Saved, own_objects
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.storage.artifacts import atomic_files
 
 if TYPE_CHECKING:

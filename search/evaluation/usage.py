@@ -13,7 +13,7 @@ from studyhall.search.evaluation.reloading import Reloaded, own_objects
 from studyhall.search.process import handover
 from studyhall.search.training import backend
 from studyhall.search.trial import exporting
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.spaces import own_classes
 
 MODEL, WEIGHTS, LOADER = best.FILES[0], "model.weights.h5", "load_model.py"

@@ -27,7 +27,8 @@ from studyhall.search.training.compiled import sharing
 from studyhall.search.training.feeding import Samples
 from studyhall.search.training.keras_fit import VALIDATION_BATCH
 from studyhall.search.trial import exporting, forms, modelling
-from studyhall.search.trial.modelling import Blueprint, Built
+from studyhall.search.trial.blueprints import Blueprint
+from studyhall.search.trial.modelling import Built
 from studyhall.storage.queries.records import TrialRecord
 
 Batch = tuple[Any, ...]  # targets, predictions[, weights]

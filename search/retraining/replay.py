@@ -9,7 +9,7 @@ from typing import Any
 from studyhall.search.retraining.replay_result import Difference, Replay
 from studyhall.search.retraining.trainer import Retrainer
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial.modelling import Blueprint
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.seeds import trial_seed
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records

@@ -15,8 +15,8 @@ from studyhall.search.training import engine
 from studyhall.search.training.engine import Engine
 from studyhall.search.training.training import Training
 from studyhall.search.trial import forms, modelling
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.forms import Form
-from studyhall.search.trial.modelling import Blueprint
 from studyhall.storage.queries.records import TrialRecord
 
 SMALLER = (75, 50, 25)  # percent of the training part, each cut from the one before it

@@ -9,8 +9,8 @@ from enum import Enum
 from studyhall.search.process import identity
 from studyhall.search.process.stop import Stop
 from studyhall.search.study.record import Stored
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.disk_quota import Keeper
-from studyhall.search.trial.modelling import Blueprint
 from studyhall.search.trial.plan import Plan
 from studyhall.storage.artifacts.artifact_store import ArtifactStore
 from studyhall.storage.database import Database

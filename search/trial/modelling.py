@@ -3,81 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import keras
 import optuna
 
-from studyhall.search.data import baseline
-from studyhall.search.data.loading import Data
-from studyhall.search.process import handover
-from studyhall.search.study_file import losses, objectives
-from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.losses import AS_GIVEN, METRICS
-from studyhall.search.study_file.sections import StudyFile
-from studyhall.search.training import backend
-from studyhall.search.training import metrics as measures
+from studyhall.search.study_file import objectives
+from studyhall.search.study_file.losses import AS_GIVEN
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import backbones, forms, output_losses, own_code
+from studyhall.search.trial import compiling, forms, output_losses
+from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.forms import Form
-from studyhall.search.trial.own_code import OwnCode
-from studyhall.search.trial.plan import Plan
 from studyhall.spaces import (
     architecture,
-    backbone,
-    builder_forms,
     hyperparameters,
     optimization,
-    regularization,
-    user_code,
     user_model,
 )
 from studyhall.spaces.entry import Value
-from studyhall.spaces.failures import ArchitectureError, UnusableCodeError, UserCodeError
-from studyhall.spaces.space import Space, read_space
+from studyhall.spaces.failures import ArchitectureError, UnusableCodeError
 from studyhall.spaces.training_code import Callbacks
-
-
-@dataclass(frozen=True)
-class Blueprint(Plan):
-    """The things that all models of a study have in common.
-
-    Attributes:
-        file: the study file.
-        data: the study's data.
-        space: the search space.
-        builder: the user's own function, or None for a built-in family.
-        pretrained: the weights that the backbone of a family keras: begins with.
-        own: the user's own losses, metrics and callbacks.
-    """
-
-    data: Data
-    space: Space
-    builder: Callable[..., Any] | None
-    own: OwnCode
-    pretrained: backbone.Weights | None = None
-
-    @property
-    def runs_own_code(self) -> bool:
-        """True if code of the user's plays a part in trainings, which may fail by it."""
-        return self.builder is not None or bool(self.own)
-
-    @cached_property
-    def loss_weight(self) -> float:
-        """The weight of the loss in training, such that a constant guess has a loss of about 1.
-
-        Gradients then don't depend on the units of a regression's targets. Losses are recorded
-        without it.
-        """
-        if self.builder is not None or self.own.has_loss or self.data.units is None:
-            return 1.0
-        loss = str(self.file.training.loss)
-        guess = baseline.guess_loss(self.data.task, self.data.train.y, loss)
-        return 1.0 / guess if guess > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -110,43 +56,6 @@ class Built:
         return {"parameters": self.model.count_params(), "batch_size": self.batch_size}
 
 
-def blueprint(file: StudyFile, data: Data, folder: Path) -> Blueprint:
-    """Read the search space and load the builder, once per process.
-
-    Args:
-        file: the study file.
-        data: the study's data.
-        folder: folder that a relative path of the user's code starts from.
-
-    Raises:
-        UserCodeError: ``family`` names no usable function, or own code of the training fails.
-        ConfigError: this process computes with another backend than the study.
-    """
-    _check_backend(file)
-    family = file.model.family
-    builder = _builder(family, folder) if file.model.is_own else None
-    own = own_code.load(file, data, folder)
-    space = read_space(dict(file.space), family=family)
-    return Blueprint(file, data, space, builder, own, backbones.weights(file, data, space, folder))
-
-
-def _check_backend(file: StudyFile) -> None:
-    wanted, here = file.training.backend, backend.name()
-    if wanted not in ("auto", here):
-        line = f'received a worker with "{here}", expected "{wanted}", as the study has it'
-        raise ConfigError([f"{file.study.name}: [training] backend: {line}"])
-
-
-def _builder(family: str, folder: Path) -> Callable[..., Any]:
-    """Return the user's function: of a file, or handed to this process by a Python program."""
-    if not handover.is_handed(family):
-        return user_code.load_builder(family, folder)
-    try:
-        return builder_forms.adapted(handover.fetched(family), family.removeprefix(handover.PREFIX))
-    except handover.NotHandedError as error:
-        raise UserCodeError(f"[model] family: received {error}") from None
-
-
 def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built:
     """Suggest every hyperparameter and build the model.
 
@@ -175,10 +84,10 @@ def build(plan: Blueprint, trial: optuna.trial.BaseTrial, samples: int) -> Built
         plan.own.refuse_compiled(plan.file.model.family)
         output_losses.refuse_compiled(plan.file)
     elif as_given:
-        _compile_as_given(model, plan, values, _steps(plan, values, samples, batch_size))
+        compiling.as_given(model, plan, values, _steps(plan, values, samples, batch_size))
     else:
-        data_loss = plan.own.loss() or loss(plan, 0.0)
-        _compile(model, plan, values, math.ceil(samples / batch_size), data_loss)
+        data_loss = plan.own.loss() or compiling.loss(plan, 0.0)
+        compiling.as_studied(model, plan, values, math.ceil(samples / batch_size), data_loss)
     return Built(
         model=model,
         values=values,
@@ -223,15 +132,6 @@ def _steps(plan: Blueprint, values: Mapping[str, Value], samples: int, batch_siz
     return math.ceil(samples / batch_size)
 
 
-def loss(plan: Blueprint, label_smoothing: float) -> keras.losses.Loss:
-    """Return the study's loss; crossentropies take integer classes, smoothed or not."""
-    name = plan.file.training.loss
-    assert isinstance(name, str)  # a table is refused where there is one target
-    if name == "auto" or (name.endswith("crossentropy") and "focal" not in name):
-        return regularization.loss(plan.data.task, label_smoothing)
-    return output_losses.loss(plan.own, name)
-
-
 def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
     """Return the training settings of a built model, by the study file and its own values.
 
@@ -259,23 +159,6 @@ def settings(plan: Blueprint, built: Built, seed: int) -> Settings:
     )
 
 
-def metrics(plan: Blueprint) -> list[str | keras.metrics.Metric]:
-    """Return the metrics to record besides the loss, as `compile` takes them.
-
-    They always include the objectives.
-    """
-    named = plan.file.training.metrics
-    usual = ["mean_absolute_error" if plan.data.task == "regression" else "accuracy"]
-    names = usual if named == "auto" else [*named]
-    wanted = [name for name in (*names, *plan.objectives) if name in METRICS]
-    return [*(_metric(plan, name) for name in dict.fromkeys(wanted)), *plan.own.metrics()]
-
-
-def _metric(plan: Blueprint, name: str) -> str | keras.metrics.Metric:
-    ours = name in measures.NAMES
-    return measures.measure(name, plan.data.task, plan.data.outputs) if ours else name
-
-
 def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Value]) -> keras.Model:
     data = plan.data
     if plan.builder is None:
@@ -294,47 +177,4 @@ def _model(plan: Blueprint, trial: optuna.trial.BaseTrial, values: dict[str, Val
         data.input_shape,
         data.outputs,
         data.sample_shape,
-    )
-
-
-def _compile_as_given(
-    model: keras.Model, plan: Blueprint, values: dict[str, Value], steps_per_epoch: int
-) -> None:
-    """Compile a model whose targets only the user's code knows, with the losses that are named."""
-    if values.get("label_smoothing"):
-        raise UserCodeError("label_smoothing needs one target of classes")
-    epochs = plan.file.training.epochs
-    named = output_losses.Named(plan.file, plan.own, plan.data.outputs)
-    model.compile(
-        optimizer=optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs),
-        **output_losses.arguments(named, model),
-        jit_compile="auto" if backend.name() == backend.JAX else False,
-    )
-
-
-def _compile(
-    model: keras.Model,
-    plan: Blueprint,
-    values: dict[str, Value],
-    steps_per_epoch: int,
-    data_loss: keras.losses.Loss,
-) -> None:
-    """Compile a model with the user's own loss, or with the study's, smoothed."""
-    if misfits := losses.problems("auto", "auto", plan.data.task, plan.objectives):
-        raise UserCodeError("; ".join(misfits))
-    epochs = plan.file.training.epochs
-    smoothing = float(values.get("label_smoothing", 0.0))  # type: ignore[arg-type]
-    if plan.own.has_loss and smoothing:
-        raise UserCodeError(
-            f"label_smoothing = {smoothing:g}: a loss of your own smooths by itself"
-        )
-    optimizer = optimization.optimizer(values, steps_per_epoch=steps_per_epoch, epochs=epochs)
-    if plan.file.model.application is not None:
-        optimizer = backbone.fine_tuning(optimizer, model, values, plan.pretrained)
-    model.compile(
-        optimizer=optimizer,
-        loss=data_loss if plan.own.has_loss else loss(plan, smoothing),
-        loss_weights=None if plan.loss_weight == 1.0 else plan.loss_weight,
-        metrics=metrics(plan),
-        jit_compile="auto" if backend.name() == backend.JAX else False,  # the engine decides
     )

@@ -10,7 +10,7 @@ from studyhall.search.evaluation import round_trip
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial import modelling
+from studyhall.search.trial import blueprints
 
 MODEL = """
 import keras
@@ -96,7 +96,7 @@ def planned(studio, monkeypatch):
     ],
 )
 def test_what_loading_takes(planned, layer, more, expected):
-    assert expected in round_trip.takes(modelling.blueprint(*planned(layer, **more)), {})
+    assert expected in round_trip.takes(blueprints.of_file(*planned(layer, **more)), {})
 
 
 def test_what_can_be_exported_in_no_way_is_refused(planned):
@@ -125,7 +125,7 @@ def test_a_model_that_is_random_can_be_exported(planned):
         def call(self, x):
             return x + keras.random.normal(keras.ops.shape(x), seed=self.seeds)
     """
-    said = round_trip.takes(modelling.blueprint(*planned("Noise()", before=noise)), {})
+    said = round_trip.takes(blueprints.of_file(*planned("Noise()", before=noise)), {})
     assert said.startswith("weights only; your code rebuilds the model")
 
 

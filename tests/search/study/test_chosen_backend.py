@@ -8,7 +8,7 @@ from studyhall.search.process import keras_settings
 from studyhall.search.study import chosen_backend, creation, inspection, record
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial import modelling
+from studyhall.search.trial import blueprints
 from studyhall.storage.studies import studies
 
 
@@ -111,4 +111,4 @@ def test_a_worker_with_another_backend_refuses(studio):
     stored = record.stored(study)
     said = r'^iris: \[training\] backend: received a worker with "tensorflow", expected "jax"'
     with pytest.raises(ConfigError, match=said):
-        modelling.blueprint(stored.file, None, stored.folder)
+        blueprints.of_file(stored.file, None, stored.folder)

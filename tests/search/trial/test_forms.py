@@ -12,7 +12,7 @@ from studyhall.search.study_file import config
 from studyhall.search.training import feeding
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms, modelling
+from studyhall.search.trial import blueprints, forms, modelling
 from studyhall.spaces import user_code
 from studyhall.spaces.failures import UserCodeError
 
@@ -168,7 +168,7 @@ def plan(tmp_path, study_file):
         changes["data"] = {"source": "mine.py:load", "normalize": "none"}
         changes["space"] = {"width": None, "learning_rate": None, **changes.get("space", {})}
         file = config.parse(study_file(**changes, model={"family": "mine.py:build"}))
-        return modelling.blueprint(file, loading.of_file(file, tmp_path, 0), tmp_path)
+        return blueprints.of_file(file, loading.of_file(file, tmp_path, 0), tmp_path)
 
     return make
 
@@ -310,7 +310,7 @@ def test_samples_reach_a_compiled_model_as_they_are(tmp_path, study_file, x, bod
     space = {"width": None, "learning_rate": None}
     file = config.parse(study_file(data=data, space=space, model={"family": "mine.py:build"}))
     data = loading.of_file(file, tmp_path, 0)
-    found = built(modelling.blueprint(file, data, tmp_path))
+    found = built(blueprints.of_file(file, data, tmp_path))
     samples, _ = forms.pair(data.split, data.train, found.form, 0)
     found.model(samples[:2])
     assert found.model.seen == seen
@@ -328,6 +328,6 @@ def test_weights_do_not_depend_on_shapes_that_were_tried(tmp_path, study_file):
         space = {"width": None, "learning_rate": None}
         data = {"source": "mine.py:load"}
         file = config.parse(study_file(data=data, space=space, model={"family": "mine.py:build"}))
-        plan = modelling.blueprint(file, loading.of_file(file, tmp_path, 0), tmp_path)
+        plan = blueprints.of_file(file, loading.of_file(file, tmp_path, 0), tmp_path)
         first.append(np.asarray(built(plan).model.weights[0]))
     assert np.array_equal(*first)

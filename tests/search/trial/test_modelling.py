@@ -9,7 +9,7 @@ from studyhall.search.data import loading
 from studyhall.search.study_file import config
 from studyhall.search.study_file.losses import LOSSES
 from studyhall.search.training.settings import Settings
-from studyhall.search.trial import forms, modelling
+from studyhall.search.trial import blueprints, compiling, forms, modelling
 from studyhall.spaces.failures import ArchitectureError, UserCodeError
 
 
@@ -23,7 +23,7 @@ def plan(tmp_path, study_file):
             changes["model"] = {"family": "mine.py:build"}
         file = config.parse(study_file(**changes))
         loaded = loading.load(file.data, seed=0, folder=tmp_path)
-        return modelling.blueprint(file, loaded, tmp_path)
+        return blueprints.of_file(file, loaded, tmp_path)
 
     return make
 
@@ -73,8 +73,8 @@ def test_a_plateau_and_class_weights_reach_the_training(plan):
 )
 def test_loss_and_metrics_follow_the_targets(plan, source, loss, metrics):
     found = plan(data={"source": source})
-    assert modelling.metrics(found) == metrics
-    assert type(modelling.loss(found, 0.0)) is type(keras.losses.get(_class(loss)))
+    assert compiling.metrics(found) == metrics
+    assert type(compiling.loss(found, 0.0)) is type(keras.losses.get(_class(loss)))
 
 
 def _class(name):
@@ -108,13 +108,13 @@ def test_flat_targets_meet_a_single_output_in_every_loss(plan, source):
     flat = data.train.y
     outputs = np.linspace(0.1, 0.9, len(flat), dtype=np.float32)[:, None]
     for name in [name for name, tasks in LOSSES.items() if data.task in tasks]:
-        loss = modelling.loss(plan(data={"source": source}, training={"loss": name}), 0.0)
+        loss = compiling.loss(plan(data={"source": source}, training={"loss": name}), 0.0)
         assert float(loss(flat, outputs)) == pytest.approx(float(loss(flat[:, None], outputs)))
 
 
 def test_metrics_of_the_users_choice(plan):
     blueprint = plan(data={"source": "sklearn:breast_cancer"}, training={"metrics": ["auc"]})
-    assert modelling.metrics(blueprint) == ["auc"]
+    assert compiling.metrics(blueprint) == ["auc"]
 
 
 def test_values_that_cannot_be_built(plan):

@@ -10,7 +10,7 @@ from studyhall.search.data import loading
 from studyhall.search.data.errors import DataError
 from studyhall.search.study_file import config
 from studyhall.search.training.engine import seed_everything
-from studyhall.search.trial import exporting, forms, modelling
+from studyhall.search.trial import blueprints, exporting, forms, modelling
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 3)) * [1, 10, 0.1] + [0, 5, 7]
@@ -25,7 +25,7 @@ def plan(tmp_path, study_file):
     def make(y, data=None, **changes):
         np.savez(tmp_path / "d.npz", x=X, y=y)
         file = config.parse(study_file(data={"source": "d.npz", **(data or {})}, **changes))
-        return modelling.blueprint(file, loading.load(file.data, seed=0, folder=tmp_path), tmp_path)
+        return blueprints.of_file(file, loading.load(file.data, seed=0, folder=tmp_path), tmp_path)
 
     return make
 
