@@ -104,12 +104,27 @@ def falling(evidence: Evidence) -> float:
     return min(_to_come(evidence, 0.04, 0.08), unsettled(evidence))
 
 
+def hardly_begun(evidence: Evidence) -> float:
+    """Return the degree to which few epochs have brought a falling loss hardly below guessing.
+
+    Networks often stay near the loss of guessing for some epochs before they fall, and then fall
+    ever faster: what such curves come to is not to be seen from their slope.
+    """
+    near = min(above(evidence.level, 0.85, 0.95), guessed(evidence))
+    moves = above(share(evidence.fall, evidence.level), 0.001, 0.003)
+    return min(near, moves, falls(evidence), below(evidence.epochs, 12, 20))
+
+
 def settled(evidence: Evidence) -> float:
     """Return the degree to which a fault is no matter of too few epochs.
 
     A training loss that after many epochs is far above the validation loss, as by strong dropout,
     stays a fault while both creep down.
     """
+    return min(_comes_to_rest(evidence), 1.0 - hardly_begun(evidence))
+
+
+def _comes_to_rest(evidence: Evidence) -> float:
     above_it = below(share(evidence.gap, lowest(evidence)), -0.5, -0.3)
     held_back = min(above_it, above(evidence.epochs, 15, 30))
     return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.15, 0.25)))

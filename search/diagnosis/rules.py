@@ -23,6 +23,7 @@ from studyhall.search.diagnosis.conditions import (
     falling,
     falls,
     guessed,
+    hardly_begun,
     left_behind,
     lowest,
     more_errors,
@@ -111,7 +112,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         CUT_SHORT, "the validation loss still falls at the last epoch",
         lambda e, s: min(
-            falls(e), max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
+            falls(e),
+            max(falling(e), hardly_begun(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
         ), BOOK,
     ),
     Rule(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.storage.database import Database, Transaction, encoding
 from studyhall.storage.leases import budget
+from studyhall.storage.leases.goal import Goal
 from studyhall.storage.studies import foreign_trials, rows, studies
 from studyhall.storage.studies.rows import Queued, Study
 
@@ -25,6 +26,7 @@ def begin(
     trials: int,
     seconds: float | None,
     gpu_seconds: float | None,
+    goal: Goal | None = None,
 ) -> Study:
     """Begin a search of a study that exists: its record, queue, trials and budget, all at once.
 
@@ -36,7 +38,7 @@ def begin(
         queue: configurations to run after those that are queued already.
         ended: trials that another program has run; they count in the budget.
         trials: how many trials it may start in all, with those that it has.
-        seconds, gpu_seconds: further limits, as `studies.create` has them.
+        seconds, gpu_seconds, goal: further limits, as `studies.create` has them.
 
     Returns:
         The study as it is stored now.
@@ -48,6 +50,7 @@ def begin(
     def further(transaction: Transaction) -> None:
         _add(transaction, study, ended)
         rows.set_limits(transaction, study.study_id, trials, seconds, gpu_seconds)
+        rows.set_goal(transaction, study.study_id, goal or Goal())
 
     return db.transaction(studies.changing(study, config, queue, further))
 

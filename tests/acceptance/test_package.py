@@ -110,7 +110,7 @@ def test_the_first_study_of_the_readme_runs_where_a_wheel_or_an_sdist_is_install
         cwd=tmp_path, env=outside, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert launched.returncode == 0, launched.stdout + launched.stderr
-    assert "proof  reloaded in a fresh process" in launched.stdout
+    assert "proven: reloaded in a fresh process" in launched.stdout
     assert (tmp_path / "studyhall-artifacts/first/best/model.keras").is_file()
 
 

@@ -175,7 +175,7 @@ def test_a_team_ends_a_study_though_a_machine_dies(team: Team, dashboard_at: Any
     assert page.get(path, login=viewer).status == 404
     assert team.machines["one"].answer("status", "digits").returncode == 2
     assert f"with {TRIALS} trials" in team.run("service", "trash")
-    assert "proof  reloaded in a fresh process" in team.run("one", "best")
+    assert "proven: reloaded in a fresh process" in team.run("one", "best")
     assert len(page.get(path, login=viewer).json["trials"]) == TRIALS
     served.send_signal(signal.SIGTERM)
     assert served.wait(60) == 0

@@ -67,8 +67,8 @@ def test_a_study_file_that_exists_is_not_overwritten(folder, typed):
 def test_every_finished_trial_has_its_line(six):
     lines = re.findall(r"^\d\d:\d\d:\d\d trial (\d+) (complete|pruned|failed): ", six.printed, re.M)
     assert sorted(int(number) for number, _ in lines) == [*range(6)]
-    assert "proof  reloaded in a fresh process" in six.printed
-    assert "accuracy" in six.printed and "setosa" in six.printed
+    assert "proven: reloaded in a fresh process" in six.printed
+    assert "accuracy" in six.printed and "setosa" in six.here("best", "iris", "--full")
 
 
 def test_the_count_is_exact(six):
@@ -223,7 +223,7 @@ def again(new_folder, new_database):
 def test_a_second_run_gives_the_same_values(six, again):
     printed = again.answers[0].stdout
     assert "trial 0 complete" not in printed and "best of iris" in printed
-    assert "Confirmed with 2 new seeds each, trial " in printed
+    assert "confirmed with 2 new seeds: mean " in printed
     best, found = (json.loads(answer.stdout) for answer in again.answers[2:])
     assert (found["current"], found["left"], best["missing"]) == (True, 0, [])
     assert found["winner"] == best["trial"] and best["confirmation"] == found
@@ -341,7 +341,7 @@ def test_an_interrupted_study_equals_one_that_never_was(new_folder, interrupted)
 
     terminal = on_a_terminal(broken, "launch", "study.toml")
     terminal.expect("0 complete, 0 pruned, 0 failed, 2 left of 2")
-    terminal.expect(r"worker-1@\S+ +0 +\d+ +\d\.\d+ +\d\.\d+ +0 s ago")  # epoch, loss, best
+    terminal.expect(r"worker-1 +0 +[1-9]\d* of 14 +\d+ s +\d+ s +\d\.\d+")  # epoch, times, loss
     terminal.sendintr()
     for part in ("stopping after the current epochs", "studyhall resume slow", pexpect.EOF):
         terminal.expect(part)

@@ -41,7 +41,7 @@ def test_a_study_on_a_query(folder, shop, typed):
     data = {"source": url, "query": QUERY, "target": "y"}
     folder.study(study={"name": "shop", "trials": 1}, data=data, **SPACE)
     folder.finish("study.toml", "shop")
-    assert "test   set used once: accuracy" in folder.here("best", "shop")
+    assert "samples) was used once, for this model" in folder.here("best", "shop")
     (export,) = folder.path.glob("**/best/model.keras")  # which takes raw rows
     assert export.is_file()
     customers(5).to_csv(folder.path / "new.csv", index=False)

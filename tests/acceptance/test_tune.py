@@ -48,7 +48,7 @@ def test_a_table_becomes_a_study_that_the_same_command_continues(table, interrup
     assert "customers-churn.toml written: binary, 2 classes: no, yes; mlp, at most 3 trials" in said
     written = (table.path / "customers-churn.toml").read_text()
     said = table.run(*words)
-    assert "written" not in said and "proof  reloaded in a fresh process" in said
+    assert "written" not in said and "proven: reloaded in a fresh process" in said
     assert len(table.trials("customers-churn")) == 3
     assert (table.path / "customers-churn.toml").read_text() == written
 

@@ -80,6 +80,17 @@ def test_a_short_curve_that_falls_at_every_epoch_is_neither_unstable_nor_done(ep
     assert given != rules.UNSTABLE
 
 
+@pytest.mark.parametrize("epochs", [4, 5, 8, 10])
+def test_a_network_that_has_hardly_begun_is_cut_short(epochs):
+    """Its loss falls at every epoch, ever less; that it will fall faster can't be seen yet."""
+    validation = 0.97 + 0.05 * np.exp(-np.arange(epochs)) - 0.004 * np.arange(epochs)
+    train = validation + 0.03
+    assert verdict(train, validation, Standard(achievable=0.3)) == rules.CUT_SHORT
+    later = np.full(40, validation[-1])
+    longer = np.concatenate((validation, later - 1e-5 * np.arange(40)))
+    assert verdict(longer + 0.03, longer, Standard(achievable=0.3)) == rules.UNDERFIT
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_is_measured_around_the_curves_own_trend(seed):
     rng, x = np.random.default_rng(seed), np.arange(1, 61)

@@ -56,7 +56,8 @@ def full(studio):
     studies.set_fact(studio.db, study, "export", exported)
     notices.add(studio.db, study, "incumbent:1", {"trial": 1})
     scoring = scorings.begin(studio.db, study, 0, "ab" * 32, "ann@host")
-    scorings.finish(studio.db, study, scoring, {"loss": 0.5}, [{"sample": 1}])
+    told = {"no_scores": "a loss of its own", "value": 0.5}
+    scorings.finish(studio.db, study, scoring, told, [{"sample": 1}])
     studies.extend(studio.db, study, trials=3)
     objective = studio.worker(study)
     claim = objective.context.store.claim()
