@@ -20,7 +20,7 @@ import textwrap
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from multiprocessing.context import ForkServerContext
@@ -77,19 +77,25 @@ LONGEST = ("test_study.py", "test_workers.py", "test_service.py")  # of the acce
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave most cases of long lists to the slow tests; order the files."""
     for _, cases in itertools.groupby(items, lambda item: item.nodeid.partition("[")[0]):
-        _sample([case for case in cases if not case.get_closest_marker("slow")])
+        _sample(_ordinary(cases), "sampled")
+    for _, tests in itertools.groupby(items, lambda item: item.path):
+        _sample(_ordinary(tests), "part")
     _spread(items)
 
 
-def _sample(cases: list[pytest.Item]) -> None:
-    """Mark all cases of a test but some as slow, if it is marked so: `sampled(count)`.
+def _ordinary(cases: Iterable[pytest.Item]) -> list[pytest.Item]:
+    return [case for case in cases if not case.get_closest_marker("slow")]
 
-    Such a test holds for all that Keras or a format has. Which cases the ordinary run takes is
-    drawn once and for all, by the test's name.
+
+def _sample(cases: list[pytest.Item], kind: str) -> None:
+    """Mark all cases but some as slow: of a test marked `sampled(count)`, of a file `part(count)`.
+
+    Such a test holds for all that Keras or a format has, and such a file's tests are of one kind.
+    Which of them the ordinary run takes is drawn once and for all, by the name.
     """
-    mark = cases[0].get_closest_marker("sampled") if cases else None
+    mark = cases[0].get_closest_marker(kind) if cases else None
     if mark is not None:
-        name = cases[0].nodeid.partition("[")[0]
+        name = cases[0].nodeid.partition("[" if kind == "sampled" else "::")[0]
         kept = random.Random(name).sample(cases, min(len(cases), *mark.args))
         for case in [case for case in cases if case not in kept]:
             case.add_marker("slow")

@@ -165,6 +165,7 @@ def test_mistakes_in_the_users_code(folder, typed, mistake):
     assert "search/" not in err  # no traceback but the user's own
 
 
+@pytest.mark.slow
 def test_a_launch_shows_the_users_own_traceback(folder):
     build = "def build(trial, input_shape, outputs): pass\n"
     folder.write("mine.py", f"import keras\n\nwidth = 3 / 0\n{build}")

@@ -286,7 +286,7 @@ PAIRS = [
     ("function of a dict", "own"),
     ("function of PyDatasets", "own"),
 ]
-USUAL = [("parquet", "mlp"), ("class folders", "cnn")]  # in the ordinary run
+USUAL = [("parquet", "mlp")]  # in the ordinary run
 LAUNCHED = [
     ("csv", "mlp"),
     ("folders of parts", "cnn"),

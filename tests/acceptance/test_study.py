@@ -208,14 +208,13 @@ def test_questions_never_wait_for_tensorflow(six):
 
 @pytest.fixture(scope="module")
 def again(new_folder, new_database):
-    """The same study on PostgreSQL, with a password, and confirmed; `answers` of all commands."""
+    """The same study on PostgreSQL, with a password; `answers` of all commands."""
     folder, url = new_folder(), new_database().replace("postgres:@", "postgres:sesame@")
     assert "sesame" in url
-    confirmed = {"confirm_top": 2, "confirm_seeds": 2, "storage": url}
-    folder.study(**SIX | {"study": {**SIX["study"], **confirmed}})
+    folder.study(**SIX | {"study": {**SIX["study"], "storage": url}})
     folder.answers = [folder.answer("launch", "study.toml", "--quiet")]
     folder.environment["STUDYHALL_STORAGE"] = url
-    for words in (["status"], ["best", "iris", "--json"], ["confirm", "iris", "--json"]):
+    for words in (["status"], ["best", "iris", "--json"]):
         folder.answers.append(folder.answer(*words))
     return folder
 
@@ -223,20 +222,26 @@ def again(new_folder, new_database):
 def test_a_second_run_gives_the_same_values(six, again):
     printed = again.answers[0].stdout
     assert "trial 0 complete" not in printed and "best of iris" in printed
-    assert "confirmed with 2 new seeds: mean " in printed
-    best, found = (json.loads(answer.stdout) for answer in again.answers[2:])
+    best = json.loads(again.answers[2].stdout)
+    assert best["missing"] == [] and best["proof"]["difference"] < 1e-6
+    assert [t.value for t in again.trials("iris")] == [t.value for t in six.trials("iris")]
+    assert [t.params for t in again.trials("iris")] == [t.params for t in six.trials("iris")]
+
+
+@pytest.mark.slow
+def test_its_best_trials_are_confirmed(again):
+    again.answers.append(again.answer("confirm", "iris", "--top", "2", "--seeds", "2", "--json"))
+    found, best = json.loads(again.answers[-1].stdout), again.json("best", "iris")
     assert (found["current"], found["left"], best["missing"]) == (True, 0, [])
     assert found["winner"] == best["trial"] and best["confirmation"] == found
     assert len(found["trials"]) == 2 and len({*found["trials"][0]["values"]}) == 2
     assert best["proof"]["recorded"] == min(found["trials"][0]["values"])
     assert best["model"]["value"] == best["proof"]["recorded"]
-    assert best["proof"]["difference"] < 1e-6
-    assert [t.value for t in again.trials("iris")] == [t.value for t in six.trials("iris")]
-    assert [t.params for t in again.trials("iris")] == [t.params for t in six.trials("iris")]
+    assert "confirmed with 2 new seeds: mean " in again.here("best", "iris")
 
 
 def test_a_password_is_neither_printed_nor_stored(again):
-    """It holds for all commands: launches, questions, a confirmation."""
+    """It holds for all commands: launches and questions."""
     for answer in [*again.answers, again.answer("launch", "study.toml")]:
         assert answer.returncode == 0, answer.stdout + answer.stderr
         assert "sesame" not in answer.stdout + answer.stderr

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.part(8)
+
 optimizers, losses, metrics = keras.optimizers, keras.losses, keras.metrics
 SAMPLES, CLASSES = 32, 3
 X = np.random.default_rng(0).normal(size=(SAMPLES, 5)).astype(np.float32)

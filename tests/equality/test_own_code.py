@@ -22,6 +22,8 @@ from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 
+pytestmark = pytest.mark.part(8)
+
 layers = keras.layers
 SAMPLES, FEATURES = 32, 6
 X = np.random.default_rng(0).random((SAMPLES, FEATURES)).astype(np.float32)

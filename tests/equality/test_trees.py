@@ -82,7 +82,7 @@ def build(inputs: str, outputs: str, *, losses: str, widths: bool) -> Any:
     widths=st.booleans(),
 )
 @settings(
-    max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 def test_models_with_several_inputs_and_outputs_train_as_by_keras(
     comparison, inputs, outputs, weights, losses, widths

@@ -23,6 +23,8 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 
+pytestmark = pytest.mark.part(14)
+
 X = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
 Y = (X.sum(1) > 0).astype("int32")
 FIT = {"epochs": 3, "validation_data": (X, Y), "verbose": 0}

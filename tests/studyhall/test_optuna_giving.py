@@ -20,7 +20,7 @@ from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 
 URL = "sqlite:///studyhall.db"
-pytestmark = pytest.mark.usefixtures("own_folder")
+pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.part(12)]
 SPACE = {"x": FloatDistribution(-1, 1)}
 
 

@@ -32,6 +32,7 @@ def compiled(hp):
     return model
 
 
+@pytest.mark.slow
 def test_workers_get_a_function_with_what_it_refers_to(capfd):
     data, offset = np.arange(1000.0), 0.5
 

@@ -14,6 +14,8 @@ from optuna_integration import KerasPruningCallback
 import studyhall
 from studyhall.search.cli import lifecycle
 
+pytestmark = pytest.mark.part(12)
+
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 6)).astype("float32")
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)

@@ -9,6 +9,8 @@ import pytest
 
 from studyhall.search.cli import app, command_list
 
+pytestmark = pytest.mark.part(9)
+
 # What takes long to import and belongs to training, to reports, to the dashboard, or to a server.
 HEAVY = {
     "alembic", "boto3", "keras", "matplotlib", "optuna", "optuna_dashboard", "pandas", "plotly",

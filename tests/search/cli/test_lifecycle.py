@@ -77,6 +77,7 @@ def test_a_hint_names_the_database_where_it_is_another(monkeypatch):
     assert hint == " --storage 'postgresql://bob:***@host/db'"
 
 
+@pytest.mark.slow
 def test_a_best_model_that_is_not_proven_is_no_success(studio, typed):
     """Of `resume`, `best` and `doctor`; none of them leaves it at the numbers."""
     study = studio.study()

@@ -17,6 +17,8 @@ from studyhall.search.report import markdown
 from studyhall.search.study import record
 from studyhall.storage.studies import studies
 
+pytestmark = pytest.mark.part(7)
+
 CANCER = {
     "study": {"name": "cancer", "trials": 1},
     "data": {"source": "sklearn:breast_cancer"},

@@ -26,6 +26,8 @@ from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.studies import retrainings, scorings
 
+pytestmark = pytest.mark.part(12)
+
 OWN = """
     import keras
 

@@ -77,6 +77,7 @@ print(json.dumps({"predicted": predicted[:, 0].tolist(), "ours": ours}))
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_studyhall_predicts_raw_rows(finished):
     studio, found, card = finished
     rows = {

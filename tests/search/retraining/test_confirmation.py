@@ -30,6 +30,8 @@ from studyhall.storage.studies import retrainings, scorings, studies
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
 
+pytestmark = pytest.mark.part(15)
+
 
 def trial(number, value):
     empty = {field.name: None for field in dataclasses.fields(TrialRecord)}

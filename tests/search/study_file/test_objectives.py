@@ -25,6 +25,8 @@ from studyhall.storage.trials import control
 from tests.search.trial.test_objective import LONG, curve, trials
 from tests.stop_after import StopAfter
 
+pytestmark = pytest.mark.part(9)
+
 
 def optunas(studio, study):
     return optuna.load_study(study_name=study.name, storage=studio.db.optuna_storage())

@@ -25,6 +25,8 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
+pytestmark = pytest.mark.part(8)
+
 EPOCHS, CUT = 6, 2
 SHAPES: dict[str, tuple[int, ...]] = {"mlp": (6,), "cnn": (8, 8, 1)}
 

@@ -19,6 +19,8 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
+pytestmark = pytest.mark.part(8)
+
 EPOCHS, BATCH = 3, 16  # 83 and 40 samples: the last batch of an epoch is ragged
 VECTORS, IMAGES = (6,), (8, 8, 1)
 Part = tuple[np.ndarray, np.ndarray]

@@ -13,6 +13,8 @@ from studyhall.search.training.engine import Engine, seed_everything
 from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 
+pytestmark = pytest.mark.part(2)
+
 FEATURES = 30
 
 

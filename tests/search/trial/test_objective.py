@@ -23,6 +23,8 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 from tests.stop_after import StopAfter
 
+pytestmark = pytest.mark.part(26)
+
 LONG = {"epochs": 6, "patience": "none"}
 DENSE = """
     import keras

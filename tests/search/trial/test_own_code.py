@@ -16,6 +16,8 @@ from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.queries import records
 from tests.stop_after import StopAfter
 
+pytestmark = pytest.mark.part(11)
+
 MINE = """
     import keras
     from keras import ops

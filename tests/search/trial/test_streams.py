@@ -18,6 +18,8 @@ from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
 from tests.stop_after import StopAfter
 
+pytestmark = pytest.mark.part(4)
+
 DATA = """
 import keras
 import numpy as np

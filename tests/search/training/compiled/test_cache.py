@@ -17,6 +17,8 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
+pytestmark = pytest.mark.part(6)
+
 SHAPE, CLASSES = (6,), 3
 
 
