@@ -23,6 +23,7 @@ def test_it_names_the_encoders() -> None:
     assert {*hyperparameters.find("encoder").words} <= {*rows}
 
 
+@pytest.mark.slow
 def test_a_transformer_learns_from_its_texts_what_a_mean_can_not(
     studio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ print(json.dumps({"loss": float(loss), "ours": ours}))
 """
 
 
+@pytest.mark.slow
 def test_the_exported_model_serves_in_plain_keras_on_raw_inputs(six):
     assert "best of iris" in six.run("best", "iris", "--export", "export")
     card = json.loads((six.path / "export" / "best.json").read_text())
@@ -421,6 +422,20 @@ def test_twice_stops_at_once(folder):
     assert time.monotonic() - began < 25, "it had to be killed"
     found = folder.json("status", "iris")
     assert (found["finished"], found["running"], found["waiting"]) == (0, 0, 1)
+
+
+@pytest.mark.slow
+def test_a_proof_that_is_interrupted_is_made_up_for(folder):
+    folder.study(study={"trials": 1})
+    terminal = on_a_terminal(folder, "launch", "study.toml")
+    terminal.expect("proving the best model")
+    terminal.sendintr()
+    for part in ("its best model is saved, but not proven", "studyhall resume iris", pexpect.EOF):
+        terminal.expect(part)
+    terminal.close()
+    assert terminal.exitstatus == 130
+    assert folder.json("best", "iris")["missing"] == ["export", "proof", "test scores"]
+    assert "proven: reloaded in a fresh process" in folder.run("resume", "iris")
 
 
 @pytest.mark.slow

@@ -390,7 +390,7 @@ def of_one_kind() -> Iterator[Any]:
     for row, names in ROWS.items():
         for kind in sorted({str(CASES[name][0]) for name in names}):
             found = [name for name in names if str(CASES[name][0]) == kind]
-            slow = [pytest.mark.slow] if row == "anew" else []
+            slow = [pytest.mark.slow] if row in ("anew", "varied") else []
             yield pytest.param(found, id=f"{row} {kind}", marks=slow)
 
 

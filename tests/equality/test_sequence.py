@@ -28,7 +28,9 @@ CELLS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(cell, id=name, marks=[] if name == "temporal convolutions" else pytest.mark.slow)
+        pytest.param(
+            cell, id=name, marks=[] if name == "temporal convolutions" else pytest.mark.slow
+        )
         for name, cell in CELLS.items()
     ],
 )

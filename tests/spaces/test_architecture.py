@@ -257,8 +257,7 @@ def test_fit_trains_on_varied_images_and_evaluates_plain_ones():
     assert len({*history["val_loss"]}) == 1
 
 
-@pytest.mark.sampled(1)
-@pytest.mark.parametrize("family", ["mlp", "cnn"])
+@pytest.mark.parametrize("family", ["mlp", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_the_textbook_configuration_learns_digits(family):
     images, labels = load_digits(return_X_y=True)
     x = (images / 16).reshape(-1, *IMAGE).astype("float32")

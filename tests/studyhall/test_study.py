@@ -364,6 +364,7 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(capsys):
     assert epochs == [0, 1, 2, 3] and [*study.trials["state"]] == ["COMPLETE"]
 
 
+@pytest.mark.slow
 def test_a_callback_needs_a_trial_of_ours_and_a_metric_that_is_measured():
     with pytest.raises(studyhall.ConfigError, match="callback: received a optuna"):
         studyhall.callback(optuna.create_study().ask())

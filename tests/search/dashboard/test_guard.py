@@ -329,6 +329,7 @@ def test_an_editor_stops_a_trial_by_its_lease(service: Service) -> None:
     assert service.ask("POST", "/api/trials/12345/tell", said, Role.EDITOR).status >= 400
 
 
+@pytest.mark.sampled(1)
 def test_an_admins_delete_fills_the_trash_and_the_study_can_come_back(service: Service) -> None:
     control.set_stop(service.db, service.study, False)
     before = service.contents()

@@ -71,6 +71,7 @@ def test_it_ends_quietly(sqlite_url, dashboards, number):
     assert process.wait(20) == 0
 
 
+@pytest.mark.sampled(1)
 def test_behind_a_read_only_service_even_a_forced_write_fails(db, tmp_path):
     """The guard refuses writes; were it not there, the database itself would."""
     study, _ = studies.create(db, "study", config={}, seed=0, trials=4)

@@ -45,6 +45,7 @@ def judged(studio, signal, classes=2, epochs=12, engine="auto", rows=1500, **spa
     return [(trial, found[trial.number]) for trial in trials]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("classes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_who_has_learned_is_never_told_otherwise_however_classes_are_weighed(studio, classes):
     for trial, verdict in judged(studio, 2.0, classes):

@@ -21,6 +21,8 @@ from studyhall.storage.studies import copying, notices, retrainings, scorings, s
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
 
+STORAGE = re.compile(r" --storage ('[^']*'|[^\s\"\\;]+)")  # of a command to copy
+
 
 @pytest.fixture
 def sqlite_url(tmp_path):
@@ -66,7 +68,7 @@ def full(studio):
 
 
 def all_said(command, db, tmp_path):
-    """The JSON of every command about the study, without the moment of writing."""
+    """The JSON of every command about the study, without the moment of writing and the place."""
     output = tmp_path / "report.json"
     found = {}
     for words in (
@@ -78,8 +80,8 @@ def all_said(command, db, tmp_path):
     ):
         code, printed, problem = command(*words, "--storage", url_of(db))
         assert code == 0, problem
-        found[words[0]] = printed
-    page = json.loads(output.read_text())
+        found[words[0]] = STORAGE.sub("", printed)
+    page = json.loads(STORAGE.sub("", output.read_text()))
     page.pop("written_at")
     epochs = (tmp_path / "t-epochs.json").read_text()
     return {**found, "report": page, "epochs": epochs}

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 
 from studyhall.search.data import loading, rows_on_disk
@@ -11,6 +12,7 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.trial import forms
 
 
+@pytest.mark.slow
 def test_data_on_disk_train_as_those_in_memory(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for number in range(40):

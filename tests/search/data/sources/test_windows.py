@@ -66,6 +66,7 @@ def tables(draw: Callable[..., Any]) -> tuple[pd.DataFrame, bool]:
     return frame.reset_index(drop=True), timed
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     table=tables(),

@@ -170,6 +170,7 @@ def test_two_trainings_take_turns_in_one_compiled_model(engine: Engine) -> None:
         assert mixed.best and loss == pytest.approx(mixed.best.value, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_dropped_models_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = fresh_engine()
     graphs: list[weakref.ref[Any]] = []

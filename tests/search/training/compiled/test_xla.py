@@ -40,6 +40,7 @@ def test_epochs_are_the_same(engine: Engine) -> None:
             assert mine.metrics == pytest.approx(theirs.metrics, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_xla_cannot_compile_trains_without_it(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
