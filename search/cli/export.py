@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import Name, Storage, find, writing
+from studyhall.search.cli.options import Name, Storage, find, storage_option, writing
 from studyhall.search.diagnosis import judging
 from studyhall.search.display.terminal import say
 from studyhall.search.interchange import rows, table_files
@@ -88,7 +88,8 @@ def _log(db: Database, study: Study, uri: str) -> None:
         said = spelling.counted(left, "running trial")
         say(f"left out: {said}; the same command adds what has ended later")
     if not has_model:
-        say(f"no model: it is proven and exported first by studyhall best {study.name} --export …")
+        first = f"studyhall best {study.name} --export FOLDER{storage_option(str(db))}"
+        say(f"no model: it is proven and exported first by {first}")
 
 
 def _move(db: Database, study: Study, to: str, artifacts: str | None) -> None:

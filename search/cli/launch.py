@@ -139,9 +139,10 @@ def resume(
     silent: QuietFlag = False,
 ) -> None:
     """Continue a study from the database alone, optionally with more trials."""
-    from studyhall.search.cli import lifecycle
-    from studyhall.search.display import show
-    from studyhall.search.display.terminal import say
+    with starting.moving(out, "loading studyhall", quiet=silent):
+        from studyhall.search.cli import lifecycle
+        from studyhall.search.display import show
+        from studyhall.search.display.terminal import say
 
     url = storage or default_url()
     with closing(Database.open(url, create=False)) as db:
@@ -155,7 +156,8 @@ def resume(
         if trials is not None:
             added = lifecycle.more(trials, status.status(db, study).limit)
             if cluster is None:  # its machines have the data, and perhaps not this one
-                unchanged.check(study, url)
+                with starting.moving(out, "checking data and code", quiet=silent):
+                    unchanged.check(study, url)
             studies.extend(db, study, trials=added)
         reached = show.goal(status.status(db, study))
         code = lifecycle.run(db, study, url, devices, quiet=silent, cluster=cluster)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.options import Name, Storage, find, find_described, writing
+from studyhall.search.cli.options import (
+    Name,
+    Storage,
+    find,
+    find_described,
+    storage_option,
+    writing,
+)
 from studyhall.search.display.tables import table
 from studyhall.search.display.terminal import remark, say, write
 from studyhall.search.study_file import study_names
@@ -151,7 +158,8 @@ def refine(
         write(f"{text}\n")
         return
     say(f"{output}: study {following}")
-    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")
+    option = storage_option(storage or default_url())
+    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}{option}")
 
 
 def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from studyhall.search.cli import lifecycle
-from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers
+from studyhall.search.cli.options import Gpus, PerGpu, QuietFlag, Storage, Workers, storage_option
 from studyhall.search.display import words
 from studyhall.search.display.terminal import remark, say
 from studyhall.search.evaluation import proof_result
@@ -174,7 +174,8 @@ class Launch:
     def _run(self, db: Database, study: Study, devices: list[Device], url: str) -> None:
         code = lifecycle.run_workers(db, study, url, devices, quiet=self._quiet)
         if not status.status(db, study).spent:
-            say(f"to continue: the same command, or studyhall resume {study.name}")
+            again = f"studyhall resume {study.name}{storage_option(url)}"
+            say(f"to continue: the same command, or {again}")
             raise SystemExit(code or 1)
         if code:
             raise SystemExit(code)

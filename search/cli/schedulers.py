@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.options import Storage, find
+from studyhall.search.cli.options import Storage, find, storage_option
 from studyhall.search.display import terminal
 from studyhall.search.display.terminal import remark
 from studyhall.search.schedulers import job, kubernetes, slurm
@@ -66,7 +66,7 @@ def slurm_command(
     work = _print("slurm", wanted, storage, folder, needs, write)
     places = "" if work.bucket else f" and {work.artifacts}"
     remark(f"every node must see {work.folder}{places}")
-    remark(f"to submit: sbatch FILE; once it ends: studyhall resume {work.study}")
+    remark(f"to submit: sbatch FILE; once it ends: {_resumed(work, storage)}")
 
 
 def kubernetes_command(
@@ -109,7 +109,11 @@ def kubernetes_command(
     needs = Needs(workers, gpus, cpus, memory, grace)
     work = _print("kubernetes", wanted, storage, folder, needs, write)
     remark(f"the image or a volume must have {work.folder}, with the study's data and code")
-    remark(f"to start: kubectl apply -f FILE; once it ends: studyhall resume {work.study}")
+    remark(f"to start: kubectl apply -f FILE; once it ends: {_resumed(work, storage)}")
+
+
+def _resumed(work: Job, storage: str | None) -> str:
+    return f"studyhall resume {work.study}{storage_option(storage or default_url())}"
 
 
 def _print(

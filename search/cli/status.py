@@ -56,10 +56,10 @@ def status(
         if state.running:
             say("", f"{study.name}: running trials", show.running_table(state))
     if name:
-        _show_more(standings[0])
+        _show_more(standings[0], storage or default_url())
 
 
-def _show_more(found: Standing) -> None:
+def _show_more(found: Standing, url: str) -> None:
     """Show what only the status of a single study tells."""
     if found.front:
         say("", "Pareto front: no trial is better than these in every objective")
@@ -71,4 +71,5 @@ def _show_more(found: Standing) -> None:
     if found.status.reached:
         say(show.goal(found.status))
     if found.status.stopping:
-        say(f"stopped: no worker starts a trial until studyhall resume {found.study.name}")
+        again = f"studyhall resume {found.study.name}{storage_option(url)}"
+        say(f"stopped: no worker starts a trial until {again}")

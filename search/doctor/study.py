@@ -16,7 +16,7 @@ from studyhall.spaces import spelling
 from studyhall.storage.artifacts import bucket, retention
 from studyhall.storage.artifacts.atomic_files import ArtifactError
 from studyhall.storage.artifacts.retention import Survey
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, urls
 from studyhall.storage.queries import records, status
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.status import Status
@@ -40,6 +40,7 @@ class Examined:
         copies_differ: the number of trials whose compiled copies differed from their models.
         proof: the proof of its current best model, or None.
         moved_to: the database to which it has been moved, or None.
+        storage: options that a command needs to find the same database.
     """
 
     study: Study
@@ -50,6 +51,7 @@ class Examined:
     copies_differ: int = 0
     proof: dict[str, Any] | None = None
     moved_to: str | None = None
+    storage: str = ""
 
     @property
     def alive(self) -> list[str]:
@@ -67,7 +69,7 @@ class Examined:
     def findings(self) -> list[Finding]:
         """All findings on the study."""
         if self.moved_to is not None:
-            do = f"studyhall delete {self.study.name} leaves the artifacts there"
+            do = f"studyhall delete {self.study.name}{self.storage} leaves the artifacts there"
             about, says = f'study "{self.study.name}"', f"was moved to {self.moved_to}"
             return [Finding(about, says, do)]
         engine = [*_trials(self), *_engine(self)]
@@ -84,7 +86,8 @@ def examine(db: Database, study: Study, go_on: str) -> Examined:
     differ = records.count_with(db, study, COPY_DIFFERS)
     shown = proof if mine else None
     moved = record.moved_to(db, study)
-    return Examined(study, state, go_on, silence_s, survey, differ, shown, moved)
+    at = urls.storage_option(str(db))
+    return Examined(study, state, go_on, silence_s, survey, differ, shown, moved, at)
 
 
 def to_json(found: Examined) -> dict[str, Any]:
@@ -228,5 +231,5 @@ def _proof(found: Examined) -> Iterator[Finding]:
     """Yield a finding if the proof of the best model has failed."""
     if found.proof is not None and not proof_result.holds(found.proof):
         says = f"is not proven: {proof_result.why_not(found.proof)}"
-        do = proof_result.instead(found.study.name, found.proof)
+        do = proof_result.instead(found.study.name, found.proof, found.storage)
         yield Finding("the best model", says, do, needs_you=True)

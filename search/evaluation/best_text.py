@@ -24,7 +24,7 @@ def shown(best: Best, *, full: bool = False) -> list[RenderableType]:
     told = to_json(best)["outcome"]
     parts: list[RenderableType] = [
         f"{_whose(best)}: {outcome_text.hyperparameters(told) or 'all values are defaults'}",
-        *outcome_text.shown(told, _head(best)),
+        *outcome_text.shown(told, _head(best), best.storage),
     ]
     return [*parts, "", *_rest(best)] if full else [*parts, _left_out(best)]
 

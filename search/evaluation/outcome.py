@@ -135,7 +135,8 @@ def _trust(told: Told, around: Around, scores: list[Measured]) -> Iterator[str]:
     """Yield sentences: how far choice, proof, use of the test set and luck may mislead."""
     proof = told["proof"]
     if proof and not proof_result.holds(proof):
-        yield from proof_result.sentences(told["study"], proof, tested=told["test"] is not None)
+        tested = told["test"] is not None
+        yield from proof_result.sentences(told["study"], proof, around.storage, tested=tested)
         return
     yield _choice(around, scores)
     if proof:

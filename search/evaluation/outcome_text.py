@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -12,14 +12,16 @@ from studyhall.search.evaluation import outcome
 
 GOT, TRUST, NEXT = QUESTIONS = ("What did you get?", "Can you trust it?", "What next?")
 COLUMNS = 80  # of a terminal that purposes are aligned on
+OPTION = " --storage "  # before the quoted URL of a database
 
 
-def shown(told: Mapping[str, Any], head: str) -> Iterator[RenderableType]:
+def shown(told: Mapping[str, Any], head: str, storage: str = "") -> Iterator[RenderableType]:
     """Yield the answers to the three questions.
 
     Args:
         told: an outcome, as `outcome.of` returns it.
         head: which trial it is, and its value.
+        storage: options that its commands need to find the same database.
     """
     yield f"{GOT}  {head}"
     if told["scores"]:
@@ -27,8 +29,7 @@ def shown(told: Mapping[str, Any], head: str) -> Iterator[RenderableType]:
     yield from (f" {line}" for line in told["baselines"])
     yield TRUST
     yield from map(_listed, told["trust"])
-    yield NEXT
-    yield from _commands(told["next"])
+    yield from _commands(told["next"], storage)
     if told["model"]:
         yield f" model     {told['model']}"
 
@@ -47,10 +48,23 @@ def _listed(sentence: str) -> RenderableType:
     return tables.table((), [["-", sentence]])
 
 
-def _commands(steps: list[dict[str, str]]) -> Iterator[str]:
-    """Yield commands with what they are for, as a comment of the shell: a line can be copied."""
-    longest = max((len(step["command"]) for step in steps), default=0)
+def _commands(steps: list[dict[str, str]], storage: str) -> Iterator[str]:
+    """Yield commands with what they are for, as a comment of the shell: a line can be copied.
+
+    Where the option for the database would break the lines, the shell is told it once before them.
+    """
+    typed, elsewhere = [step["command"] for step in steps], ""
+    if storage and not _fits(typed, steps):
+        elsewhere = f"  export STUDYHALL_STORAGE={storage.removeprefix(OPTION)}"
+        typed = [command.removesuffix(storage) for command in typed]
+    yield NEXT + elsewhere
+    width = max(map(len, typed), default=0) if _fits(typed, steps) else 0
+    for command, step in zip(typed, steps, strict=True):
+        yield f" {command:{width}}  # {step['to']}"
+
+
+def _fits(typed: Sequence[str], steps: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether commands stand beside what they are for, each on one line."""
+    longest = max(map(len, typed), default=0)
     purpose = max((len(step["to"]) for step in steps), default=0)
-    width = longest if longest + purpose + len("   # ") <= COLUMNS else 0
-    for step in steps:
-        yield f" {step['command']:{width}}  # {step['to']}"
+    return longest + purpose + len("   # ") <= COLUMNS

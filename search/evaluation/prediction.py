@@ -39,11 +39,11 @@ def card_of(found: Best) -> Card:
     if found.folder is None or found.failed:
         raise ConfigError([f'study "{name}" has no proven model'])
     if not exported_files.is_whole(found):
-        again = f"studyhall best {name} --export FOLDER writes it again"
+        again = f"studyhall best {name} --export FOLDER{found.storage} writes it again"
         raise ConfigError([f"the exported model in {found.folder} is not as written; {again}"])
     card: Card = exported_files.card(found)
     if "logits" not in card:
-        again = f"studyhall best {name} --export FOLDER writes it anew"
+        again = f"studyhall best {name} --export FOLDER{found.storage} writes it anew"
         raise ConfigError([f"{found.folder} was exported by an earlier studyhall; {again}"])
     if any("(build)" in line for line in card["load"]):
         wanted = "a function of a file, or study.best.model in Python"

@@ -43,26 +43,29 @@ def differs(recorded: float, reloaded: float, tolerance: float | None) -> str:
     )
 
 
-def sentences(study: str, proof: Mapping[str, Any], *, tested: bool = False) -> list[str]:
+def sentences(
+    study: str, proof: Mapping[str, Any], storage: str, *, tested: bool = False
+) -> list[str]:
     """Return lines for a model that is not proven: the reason, and a trial that is proven.
 
     Args:
         study: name of the study.
         proof: the failed proof.
+        storage: options that a command needs to find the same database.
         tested: the model was proven and scored on the test set before.
     """
     missing = "not exported, and was tested before" if tested else "neither exported nor tested"
     return [
         f"NOT PROVEN: {why_not(proof)}; it is {missing}",
-        instead(study, proof),
+        instead(study, proof, storage),
     ]
 
 
-def instead(study: str, proof: Mapping[str, Any]) -> str:
-    """Return a line that names the next best proven trial, or how to get one."""
+def instead(study: str, proof: Mapping[str, Any], storage: str) -> str:
+    """Return a line that names the next best proven trial, or how to get one; as `sentences`."""
     other = proof.get("instead")
     if other is not None:
-        how = f"studyhall best {study} --trial {other['trial']} --export FOLDER"
+        how = f"studyhall best {study} --trial {other['trial']} --export FOLDER{storage}"
         return f"trial {other['trial']} ({words.number(other['value'])}) is proven: {how}"
     if proof.get("by_script"):
         return (
@@ -71,5 +74,5 @@ def instead(study: str, proof: Mapping[str, Any]) -> str:
         )
     return (
         "no other trial has a saved model that is proven; raise [study] keep_models to keep more "
-        f"models, or train the best trials again: studyhall confirm {study}"
+        f"models, or train the best trials again: studyhall confirm {study}{storage}"
     )

@@ -17,7 +17,7 @@ from studyhall.search.evaluation import best, exported_files
 from studyhall.search.report import summary
 from studyhall.search.retraining import datacurve
 from studyhall.search.study_file import toml_writer
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, urls
 from studyhall.storage.queries import records
 from studyhall.storage.queries.records import TrialRecord
 
@@ -47,7 +47,7 @@ def gather(db: Database, found: Findings) -> Content:
         "worst": _worst(found_best),
         "longer": None if found_best is None else _longer(found_best),
         "data_curve": None if curve is None else curve.to_json(),
-        "reproduce": _reproduce(found, found_best),
+        "reproduce": _reproduce(found, found_best, urls.storage_option(str(db))),
     }
     return {**content, "summary": summary.summary(content)}
 
@@ -105,13 +105,14 @@ def _lost(found: Findings) -> dict[str, Any]:
     }
 
 
-def _reproduce(found: Findings, winner: best.Best | None) -> dict[str, Any]:
+def _reproduce(found: Findings, winner: best.Best | None, storage: str) -> dict[str, Any]:
     """Return all that is needed to reproduce the study.
 
     The library versions are those of the best model's card, if it has one.
     """
     stored, card = found.stored, {} if winner is None else exported_files.card(winner)
     number = None if winner is None else winner.trial.number
+    replay = f"studyhall replay {found.study.name} {number}{storage}"
     return {
         "study_file": toml_writer.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
@@ -123,7 +124,7 @@ def _reproduce(found: Findings, winner: best.Best | None) -> dict[str, Any]:
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,
-        "replay": None if number is None else f"studyhall replay {found.study.name} {number}",
+        "replay": None if number is None else replay,
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
         "versions": card.get("versions") or dict(_versions(stored.file.training.backend)),

@@ -43,7 +43,7 @@ def _sections(
     best = content["best"] or {}
     if best:
         yield "outcome", "Outcome"
-    yield "summary", "Summary"
+    yield "summary", "The search"
     if "over_trials" in figures:
         yield "history", "Progress of the search"
     if content["status"]["pareto"]:
@@ -72,6 +72,7 @@ def _told(content: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
         "written_at": time.strftime("%Y-%m-%d %H:%M", time.localtime(content["written_at"])),
         "outcome": None if not best else _outcome(best, state["objective"]),
         "facts": _facts(content),
+        "summary": summary.of_search(content) if best else content["summary"],
         "front": summary.of_front(state["pareto"] or ()),
         "pareto": pareto.rows(state["pareto"]) if state["pareto"] else None,
         "verdict": _verdict(best.get("verdict")),

@@ -9,7 +9,7 @@ from studyhall.search.diagnosis import tendencies
 from studyhall.search.display import markdown_text, score_tables, words
 from studyhall.search.display.markdown_text import plain
 from studyhall.search.evaluation import baseline_text, outcome, outcome_text, pareto
-from studyhall.search.report import retrainings
+from studyhall.search.report import retrainings, summary
 from studyhall.search.study_file import objectives
 
 MOST_TRIALS = 50  # rows in the table of trials, the best first; the JSON has all
@@ -25,7 +25,8 @@ def _parts(content: Mapping[str, Any]) -> Iterator[str]:
     if content["best"]:
         yield from _outcome(content["best"], content["status"]["objective"])
         yield "## Summary"
-    yield "\n\n".join(plain(sentence) for sentence in content["summary"])
+    told = summary.beyond_outcome(content) if content["best"] else content["summary"]
+    yield "\n\n".join(map(plain, told))
     if content["status"]["pareto"]:
         yield "## Pareto front"
         yield table(*pareto.rows(content["status"]["pareto"]))

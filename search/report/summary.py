@@ -20,13 +20,22 @@ def summary(content: Mapping[str, Any]) -> list[str]:
     Args:
         content: the content of the report, without its summary.
     """
-    return [
-        *_best(content["best"], content["status"]["objective"], content["data_curve"] is not None),
-        *_more(content),
-        _spent(content),
-        *_faults(content),
-        *_matters(content),
-    ]
+    best = content["best"]
+    if best is None:
+        return ["No trial has been completed yet.", *beyond_outcome(content)]
+    return [*_got(best, content["status"]["objective"]), *_trust(best), *beyond_outcome(content)]
+
+
+def beyond_outcome(content: Mapping[str, Any]) -> list[str]:
+    """Return the sentences that a page needs which answers the three questions of the outcome."""
+    best = content["best"]
+    curves = _curves(best, data_tried=content["data_curve"] is not None) if best else ()
+    return [*curves, *_more(content), *of_search(content)]
+
+
+def of_search(content: Mapping[str, Any]) -> list[str]:
+    """Return what the search spent, which faults are common, and which hyperparameters matter."""
+    return [_spent(content), *_faults(content), *_matters(content)]
 
 
 def _more(content: Mapping[str, Any]) -> Iterator[str]:
@@ -37,33 +46,20 @@ def _more(content: Mapping[str, Any]) -> Iterator[str]:
         yield from content["data_curve"]["summary"][:1]
 
 
-def _best(
-    best: Mapping[str, Any] | None, objective: str, data_tried: bool = False
-) -> Iterator[str]:
-    """Yield sentences on the best trial: its curves, proof and scores.
-
-    Args:
-        data_tried: True if a data curve exists, which replaces the guess from the curves.
-    """
-    if best is None:
-        yield "No trial has been completed yet."
-        return
+def _got(best: Mapping[str, Any], objective: str) -> Iterator[str]:
+    """Yield which trial is the best, and its value."""
     at = words.reached(best["best_epoch"], best["epochs"], best["best_epochs"])
     called = words.called(best["trial"], best["name"])
     where = " in the first objective" if best["pareto"] else ""
     yield f"Trial {called} is the best{where}: {objective} {words.number(best['value'])} {at}."
     if best["pareto"]:
         yield of_front(best["pareto"])
-    if verdict := best["verdict"]:
-        yield (
-            f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
-            f"{verdict['shows']}. Advice: {'; '.join(verdict['advice'])}."
-        )
-        if (quadrant := verdict["quadrant"]) and not data_tried:
-            yield f"More data, or tuning? {sentence(quadrant['data'])}"
+
+
+def _trust(best: Mapping[str, Any]) -> Iterator[str]:
+    """Yield its proof, confirmation and scores, beside those of baselines."""
     if (proof := best["proof"]) and not proof_result.holds(proof):
-        yield f"Not proven: {proof_result.why_not(proof)}."
-        yield sentence(proof_result.instead(best["study"], proof))
+        yield from map(sentence, best["outcome"]["trust"])
     elif proof:
         same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
         which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
@@ -75,6 +71,21 @@ def _best(
     if best["baselines"]:
         yield from (sentence(said) for said in best["baselines"]["summary"])
     yield from retrainings.uses(best)
+
+
+def _curves(best: Mapping[str, Any], *, data_tried: bool) -> Iterator[str]:
+    """Yield its verdict with advice.
+
+    Args:
+        data_tried: True if a data curve exists, which replaces the guess from the curves.
+    """
+    if verdict := best["verdict"]:
+        yield (
+            f"Its curves say {verdict['name']} (confidence {verdict['confidence']:g}): "
+            f"{verdict['shows']}. Advice: {'; '.join(verdict['advice'])}."
+        )
+        if (quadrant := verdict["quadrant"]) and not data_tried:
+            yield f"More data, or tuning? {sentence(quadrant['data'])}"
 
 
 def of_front(front: Sequence[Mapping[str, Any]]) -> str:

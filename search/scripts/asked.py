@@ -18,7 +18,7 @@ from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.result import Ended
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import StorageError
+from studyhall.storage.database.urls import StorageError, storage_option
 from studyhall.storage.leases.leases import LeaseLost
 from studyhall.storage.studies import studies
 from studyhall.storage.trials.claim import Exhausted
@@ -97,7 +97,8 @@ class Asked:
             if isinstance(found, Exhausted) and found.reason != "trials":
                 why = f"its limit of {found.reason} is reached"
                 if found.reason == "stopped":
-                    why = f"it is stopped; resume it with: studyhall resume {self._study.name}"
+                    again = f"studyhall resume {self._study.name}{storage_option(str(self._db))}"
+                    why = f"it is stopped; resume it with: {again}"
                 raise ConfigError([f"{self._study.name}: {why}"])
             studies.extend(self._db, self._study, trials=1)
         return found

@@ -15,7 +15,7 @@ from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.storage.database import Database
+from studyhall.storage.database import Database, urls
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import adoption, searches, studies, trash
@@ -50,7 +50,8 @@ def opened(
         study = _taken_over(db, study, file, script, found)
     if study is not None and _makes_way(db, study, found, call):
         trash.put(db, study.study_id, "studyhall run")
-        tell(f'the earlier study "{study.name}" is in the trash; see: studyhall trash')
+        listed = f"studyhall trash{urls.storage_option(str(db))}"
+        tell(f'the earlier study "{study.name}" is in the trash; see: {listed}')
         study = None
     if study is None:
         return _described(db, _created(db, file, call, script, found), call)

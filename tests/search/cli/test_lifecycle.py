@@ -95,7 +95,7 @@ def test_a_best_model_that_is_not_proven_is_no_success(studio, typed):
     code, printed, _ = typed("doctor", "iris")
     assert code == 3 and "! iris: the best model is not proven: trial" in printed
     code, printed, _ = typed("report", "iris", "--format", "md", "--output", "iris.md")
-    assert code == 0 and "Not proven: trial" in (studio.folder / "iris.md").read_text()
+    assert code == 0 and "NOT PROVEN: trial" in (studio.folder / "iris.md").read_text()
 
 
 MORE = (["resume", "iris", "--trials", "+2"], ["confirm", "iris"], ["datacurve", "iris"])

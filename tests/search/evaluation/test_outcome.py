@@ -78,17 +78,31 @@ def finished(studio):
     return best.read(studio.db, study)
 
 
-def test_a_launch_ends_with_them_in_20_lines_of_80_columns(finished):
+def last_lines(finished, storage):
+    """The end of a launch, on a terminal of 80 columns; without its line of hyperparameters."""
     console = Literal(width=80)
     with console.capture() as captured:
-        for part in best_text.shown(replace(finished, storage="", folder=Path("best")))[1:]:
+        for part in best_text.shown(replace(finished, storage=storage, folder=Path("best")))[1:]:
             console.print(part)
-    lines = [line.rstrip() for line in captured.get().splitlines()]
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_a_launch_ends_with_them_in_20_lines_of_80_columns(finished):
+    lines = last_lines(finished, "")
     assert len(lines) <= 20
     assert lines[0].startswith("What did you get?  trial ")
     assert "Can you trust it?" in lines and "What next?" in lines
     assert any(re.match(r" loss +\d\S* \(\S+ … \S+\) +\d\S* \(", line) for line in lines)
     assert lines[-1].startswith(" --full    shows verdict")
+
+
+def test_a_database_elsewhere_is_told_to_the_shell_once(finished):
+    url = "postgresql://ann@db.example.org/studies"
+    lines = last_lines(finished, f" --storage {url}")
+    commands = [line for line in lines if line.startswith(" studyhall ")]
+    assert f"What next?  export STUDYHALL_STORAGE={url}" in lines and len(lines) <= 20
+    assert len(commands) == 4 and not any("--storage" in line for line in commands)
+    assert len(last_lines(finished, " --storage sqlite:///a.db")) <= 20
 
 
 def test_the_loss_of_the_model_has_an_interval_on_both_sets(finished):

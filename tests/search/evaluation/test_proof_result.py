@@ -42,5 +42,11 @@ def test_what_has_changed_since_is_said():
 def test_who_is_proven_instead_is_said():
     other = {**FAILED, "instead": {"trial": 7, "value": 0.0123}}
     expected = "trial 7 (0.0123) is proven: studyhall best farad --trial 7 --export FOLDER"
-    assert proof_result.instead("farad", other) == expected
-    assert "no other trial" in proof_result.instead("farad", FAILED)
+    assert proof_result.instead("farad", other, "") == expected
+    assert "no other trial" in proof_result.instead("farad", FAILED, "")
+
+
+@pytest.mark.parametrize("other", [None, {"trial": 7, "value": 0.1}])
+def test_its_command_finds_the_same_database(other):
+    said = proof_result.instead("farad", {**FAILED, "instead": other}, " --storage sqlite:///a.db")
+    assert said.endswith(" --storage sqlite:///a.db")
