@@ -12,10 +12,10 @@ NOT_RUN = "not run here"
 # Whose fixed trials a search is to beat.
 SEARCHED = ("imdb-mlp", "imdb-mlp-keras-3", "imdb-mlp-same-films", "fashion-cnn")
 HEAD = """\
-# The documents' systems
+# Published examples, reproduced
 
-Every system of the documents that studyhall automates is a study file in `recipes/` that runs as
-it stands; hand-tuned variants are its
+Every example of the tuning guides that studyhall automates is a study file in `recipes/` that runs
+as it stands; hand-tuned variants are its
 [fixed trials](../reference/study_file.md#fixed-trials). This page is written by
 `benchmarks/guide.py`, which launches the recipes and keeps what it measured in
 `docs/explanation/guide.json`.
@@ -26,7 +26,11 @@ to compare them. Accuracies are shares; "last" is the last epoch, "of" how many 
 """
 READ = """\
 ## What was printed, and what came out
+
+A ¹ marks runs that were shorter than the recipe, or on fewer data ([how](#how-it-was-run)): they
+can't be compared with what was printed.
 """
+REDUCED = ("in place of", " at most ")  # in the conditions of a run that is smaller than its recipe
 ORDER = """\
 ## Larger networks overfit earlier
 
@@ -80,10 +84,15 @@ CONDITIONS = ("recipe", "source", "trials", "conditions", "machine", "date")
 
 def _printed(systems: Sequence[System], found: Mapping[str, Result]) -> Iterator[Sequence[str]]:
     for system in systems:
-        fixed = found.get(system.name, {}).get("fixed", {})
+        result = found.get(system.name, {})
+        fixed, mark = result.get("fixed", {}), " ¹" * _is_reduced(result)
         for name, printed in system.printed.items():
-            row = [f"`{system.name}`", name, printed]
+            row = [f"`{system.name}`{mark}", name, printed]
             yield row + (_measured(fixed[name]) if name in fixed else [NOT_RUN, "", "", ""])
+
+
+def _is_reduced(result: Result) -> bool:
+    return any(words in result.get("here", "") for words in REDUCED)
 
 
 def _measured(trial: Result) -> list[str]:

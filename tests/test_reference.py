@@ -34,7 +34,7 @@ from studyhall.storage.studies import studies
 from tests import commands, pages
 from tests.pages import rows, section, told
 
-OWN_PAGES = {"text.md": "text", "pretrained.md": "keras"}  # of a family alone
+OWN = {"## Of texts": "text", "## Of pretrained backbones": "keras"}  # of one family only
 COMMANDS = pages.text("commands.md")
 
 
@@ -48,11 +48,11 @@ def generated() -> Iterator[tuple[str, str, list[str]]]:
         "## Keys",
         [key_row(key) for table in StudyFile.model_fields for key in reference.of_table(table)],
     )
-    elsewhere = {each.name for family in OWN_PAGES.values() for each in of_family_alone(family)}
+    elsewhere = {each.name for family in OWN.values() for each in of_family_alone(family)}
     here = [each for each in hyperparameters.TABLE if each.name not in elsewhere]
-    yield "hyperparameters.md", "# Hyperparameters", [*map(hyperparameter_row, here)]
-    for page, family in OWN_PAGES.items():
-        yield page, "## Hyperparameters", [*map(hyperparameter_row, of_family_alone(family))]
+    yield "hyperparameters.md", "## Of all families", [*map(hyperparameter_row, here)]
+    for heading, family in OWN.items():
+        yield "hyperparameters.md", heading, [*map(hyperparameter_row, of_family_alone(family))]
     yield "http.md", "## To write", _routes()
 
 
@@ -113,7 +113,7 @@ def write() -> None:
 @pytest.mark.parametrize(
     ("page", "heading", "wanted"),
     [*generated()],
-    ids=["keys", "hyperparameters", *OWN_PAGES, "routes"],
+    ids=["keys", "hyperparameters", *OWN.values(), "routes"],
 )
 def test_a_table_says_what_the_code_does(page: str, heading: str, wanted: list[str]) -> None:
     found = rows(section(heading, f"\n{pages.text(page)}"))

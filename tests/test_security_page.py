@@ -19,7 +19,7 @@ WORDS = " ".join(PAGE.split())
 
 
 def test_the_page_is_linked() -> None:
-    assert "explanation/security.md)" in pages.text("service.md")
+    assert "explanation/security.md)" in pages.text("dashboard.md")
     assert "explanation/security.md)" in pages.README.read_text(encoding="utf-8")
 
 

@@ -42,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Hyperparameter search for Keras models, with studies that survive anything.",
+    help="Hyperparameter search for Keras models, with studies that resume after crashes.",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 

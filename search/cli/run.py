@@ -48,8 +48,8 @@ def run(
     gpus: Gpus = None,
     per_gpu: PerGpu = None,
     storage: Storage = None,
-    sampler: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="As in [search]; default: its own.")] = None,
+    sampler: Annotated[str | None, typer.Option(help=r"As in \[search]; default: its own.")] = None,
+    pruner: Annotated[str | None, typer.Option(help=r"As in \[search]; default: its own.")] = None,
     settings: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Further keys, in the tables of a study file."),

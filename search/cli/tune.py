@@ -35,7 +35,7 @@ ENDINGS = re.compile(r"(\.(csv|tsv|txt|xlsx|npz|parquet|feather|gz|db|sqlite3?))
 def tune(
     source: Annotated[
         str,
-        typer.Argument(metavar="SOURCE", help="The data: anything that [data] source takes."),
+        typer.Argument(metavar="SOURCE", help=r"The data: anything that \[data] source takes."),
     ],
     target: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of a table to predict.")
@@ -48,14 +48,15 @@ def tune(
         typer.Option(min=0.01, callback=finite, help="Time of the search; default: 10."),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials in all; default: 10 for each minute.")
+        int | None,
+        typer.Option(min=1, help="Trials in all; default: 10 for each minute, at least 20."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The study's name; default: that of source and target.")
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A further key of [data]; may be repeated."),
+        typer.Option(metavar="KEY=VALUE", help=r"A further key of \[data]; may be repeated."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show data and study file; write and run nothing.")

@@ -1,4 +1,4 @@
-"""docker-compose.yml on a real engine, as service.md says it: `make test-compose`.
+"""docker-compose.yml on a real engine, as containers.md says it: `make test-compose`.
 
 Skipped where no engine answers. The project's own containers and volumes are left alone: these have
 another name. What an engine without a registry lacks is made by `engine/engine.sh`.

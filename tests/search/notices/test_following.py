@@ -140,7 +140,7 @@ def test_a_notice_is_signed_as_the_documentation_says(db, study, hook, receiver)
     notices.add(db, study, "incumbent:1", {"event": "incumbent"})
     Follower(db, study, hook).deliver()
     ((headers, body),) = receiver.received
-    text = pages.text("service.md")
+    text = pages.text("notices.md")
     told: dict = {}
     exec(re.search(r"^```python\n(.*?)^```$", text, re.M | re.S)[1], told)
     assert told["is_genuine"](SECRET, headers, body)
