@@ -293,7 +293,7 @@ class WorkersSection(Section):
     silence: Annotated[float, Field(gt=0, le=MOST_TIME, validate_default=True)] = 90.0
     """seconds without a renewal after which another worker may take over the trial"""
     retries: CountOrZero = 3
-    """workers in a row that may die in a trial without finishing an epoch; one more, and it fails"""
+    """workers in a row that may die in a trial without ending an epoch; one more, and it fails"""
     recycle_trials: Count | Literal["none"] = 200
     """trials after which a worker process is replaced by a fresh one, because memory leaks"""
     recycle_mib: Annotated[int, Field(ge=256, le=MOST)] | None = None
