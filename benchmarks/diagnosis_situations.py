@@ -40,6 +40,7 @@ SOURCES = {
 }
 SOUND = {"depth": 2, "width": 64, "dropout": 0.2, "learning_rate": 1e-3}  # what they depart from
 OVERFITTING = (OVERFIT, TOO_LONG)
+NEAR = 1.25  # times the lowest loss of the study: as good as its best
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,18 @@ class Judged:
     trained: Trained
     alone: Judgement
     in_study: Judgement
+    achievable: float
 
     def is_right(self, judgement: Judgement) -> bool:
-        """Return whether a verdict fits the situation."""
-        return judgement.verdict in self.trained.situation.expected
+        """Return whether a verdict fits the situation, or what longer training then gave.
+
+        A training that comes near the study's best by as many epochs again was cut short, whatever
+        held it back.
+        """
+        expected = self.trained.situation.expected
+        caught_up = _lowest(self.trained.longer) <= NEAR * self.achievable
+        late = UNDERFIT in expected and judgement is self.in_study and caught_up
+        return judgement.verdict in expected or (late and judgement.verdict == CUT_SHORT)
 
 
 def train(
@@ -272,6 +281,7 @@ def judge(trained: list[Trained]) -> list[Judged]:
                     validation_samples=each.validation_samples,
                 ),
             ),
+            each.guess_loss * min(values[_same_data(each)], default=np.inf),
         )
         for each in trained
     ]

@@ -62,6 +62,13 @@ class Entry:
             return [f"{self.name}_{layer}" for layer in range(1, depth + 1)]
         return [self.name]
 
+    def has(self, name: str) -> bool:
+        """Return whether a parameter in Optuna is the entry's, or that of one of its layers."""
+        if not self.per_layer:
+            return name == self.name
+        stem, _, layer = name.rpartition("_")
+        return stem == self.name and layer.isdigit()
+
     def value(self, depth: int, draw: Callable[[Entry, str], Scalar]) -> Value:
         """Return the entry's value; unless constant, `draw` chooses it for each of `names`."""
         if self.layers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from difflib import get_close_matches
 
@@ -127,6 +127,17 @@ def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
+def listed(names: Sequence[object]) -> str:
+    """Return names as in a sentence: ``a, b and c``."""
+    words = [*map(str, names)]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def counted_as(count: int, what: str) -> str:
+    """Return a noun for so many: ``trial``, ``trials``."""
+    return what if count == 1 else f"{what}s"
+
+
 def counted(count: int, what: str) -> str:
     """Return a count with its noun: ``1 training``, ``2 trainings``."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count} {counted_as(count, what)}"

@@ -6,9 +6,10 @@ import ast
 import re
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from optuna.trial import Trial
 from rich.console import RenderableType
 from rich.table import Table
 
@@ -24,10 +25,9 @@ from studyhall.search.training.settings import UnknownMetric
 from studyhall.search.trial import blueprints, failures, forms, modelling, result
 from studyhall.search.trial.blueprints import Blueprint
 from studyhall.search.trial.modelling import Built
-from studyhall.spaces import fixed, hyperparameters, spelling
-from studyhall.spaces.entry import Value
+from studyhall.spaces import asked, fixed, hyperparameters, spelling
+from studyhall.spaces.entry import Entry
 from studyhall.spaces.failures import ArchitectureError
-from studyhall.spaces.legal import Scalar
 
 TRIED_EPOCHS = 2  # the first epoch includes graph tracing; the second is timed
 
@@ -53,23 +53,38 @@ def report(
     yield _rows("data", [*description.rows(loaded), *notes])
     with inspection.naming(path.name, inspection.builder(file)):
         plan = blueprints.of_file(file, loaded, path.parent)
-        yield _space(plan)
+        found = {name: _tried(plan, name) for name in EXTREMES}
+        yield _space(plan, [each.trial for each in found.values() if isinstance(each, Extreme)])
         yield from _never_named(plan, path.parent)
-        extremes = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
-        found = {name: _tried(plan, values) for name, values in extremes.items()}
-        built = [each for each in found.values() if isinstance(each, Built)]
+        built = [each.built for each in found.values() if isinstance(each, Extreme)]
         if not built:
             raise ConfigError([f"[space]: no model can be built: {found['smallest']}"])
-        yield _rows("models", [(name, _size(each)) for name, each in found.items()])
+        models = {
+            name: each.built if isinstance(each, Extreme) else each for name, each in found.items()
+        }
+        yield _rows("models", [(name, _size(each)) for name, each in models.items()])
         yield from _fixed(plan)
         yield _rows("export", list(_exports(plan, found)))
         yield _rows("cost", _cost(plan, built[0], built[-1]))
 
 
-def _tried(plan: Blueprint, values: dict[str, Value]) -> Built | ArchitectureError:
+@dataclass(frozen=True)
+class Extreme:
+    """The smallest or the largest model of a space, and the trial that it was built for."""
+
+    built: Built
+    trial: Trial
+
+
+EXTREMES = {"smallest": Entry.smallest, "largest": Entry.largest}
+
+
+def _tried(plan: Blueprint, name: str) -> Extreme | ArchitectureError:
     """Build the model; return the error instead if a trial with these values would fail."""
+    values = plan.space.smallest() if name == "smallest" else plan.space.largest()
     try:
-        return _built(plan, values)
+        params = plan.space.params(values)
+        return Extreme(*round_trip.drawn(plan, params, asked.Chosen(EXTREMES[name])))
     except ArchitectureError as error:
         return error
 
@@ -80,26 +95,17 @@ def _size(found: Built | ArchitectureError) -> str:
     return f"can't be built; trials with these values will fail: {found}"
 
 
-def _built(plan: Blueprint, values: dict[str, Value]) -> Built:
-    return _drawn(plan, plan.space.params(values))
-
-
-def _drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> Built:
-    return round_trip.drawn(plan, params)[0]
-
-
 def _exports(
-    plan: Blueprint, found: Mapping[str, Built | ArchitectureError]
+    plan: Blueprint, found: Mapping[str, Extreme | ArchitectureError]
 ) -> Iterator[tuple[str, str]]:
     """Save and load each model, and yield what code is needed to load it after export.
 
     Raises:
         ConfigError: a model can't be saved and loaded.
     """
-    values = {"smallest": plan.space.smallest(), "largest": plan.space.largest()}
     for name, each in found.items():
-        if isinstance(each, Built):
-            yield name, round_trip.takes(plan, plan.space.params(values[name]))
+        if isinstance(each, Extreme):
+            yield name, round_trip.takes(plan, each.trial.params)
 
 
 def _fixed(plan: Blueprint) -> Iterator[Table]:
@@ -108,7 +114,7 @@ def _fixed(plan: Blueprint) -> Iterator[Table]:
     for number, trial in enumerate(fixed.read(plan.file.trials, plan.space), start=1):
         values = " ".join(f"{name}={words.value(value)}" for name, value in trial.params.items())
         try:
-            size = _size(_drawn(plan, trial.params))
+            size = _size(round_trip.drawn(plan, trial.params)[0])
         except ArchitectureError as error:
             size = _size(error)
         rows.append((words.called(number, trial.name), values, size))
@@ -209,5 +215,11 @@ def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     return tables.table((), rows, title=title)
 
 
-def _space(plan: Blueprint) -> Table:
-    return tables.table(("name", "kind", "range", "condition"), plan.space.rows(), title="space")
+def _space(plan: Blueprint, trials: Sequence[Trial]) -> Table:
+    """Return a table of the space, with what the user's code asks for beyond ``[space]``."""
+    every = {name: each for trial in trials for name, each in trial.distributions.items()}
+    known = plan.space.entries
+    own = {name: each for name, each in every.items() if not any(e.has(name) for e in known)}
+    rows = [asked.entry(name, each).row() for name, each in own.items()]
+    head = ("name", "kind", "range", "condition")
+    return tables.table(head, [*plan.space.rows(), *rows], title="space")

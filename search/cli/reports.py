@@ -25,6 +25,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.artifacts import atomic_files
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
+from studyhall.storage.queries.status import Status
 from studyhall.storage.studies import studies
 
 if TYPE_CHECKING:
@@ -158,8 +159,12 @@ def refine(
         write(f"{text}\n")
         return
     say(f"{output}: study {following}")
-    option = storage_option(storage or default_url())
-    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}{option}")
+    remark(f"next, warm-started from {name}: studyhall launch {quote(str(output))}")
+
+
+def _more(state: Status, command: str) -> str:
+    """Return how a study gets more trials: by a command, unless it has reached its goal."""
+    return "launch it with another target or stop_after" if state.reached else command
 
 
 def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[str, str, str]:
@@ -187,12 +192,15 @@ def refined(name: str, url: str, output: Path | None, *, force: bool) -> tuple[s
         problem = "received no complete trial yet, expected at least one"
         raise ConfigError([f'study "{name}": {problem}'])
     ended = sum(trial.state in ("COMPLETE", "PRUNED") for trial in found.trials)
+    option = storage_option(url)
     text, same = refinement.study_file(
         found.stored,
         following,
         found.hyperparameters,
         found.tried,
         ended,
+        url if option or found.stored.file.study.storage is not None else None,
+        _more(found.status, f"studyhall resume {name} --trials +20{option}"),
         None if output is None else output.parent,
     )
     if output is not None:

@@ -95,7 +95,7 @@ def _chosen(
     """
     chosen = [trial for trial in found if words.state(trial) in states]
     if (sort or (Order.VALUE if top else Order.NUMBER)) is Order.VALUE:
-        ranked = records.best_first(chosen, study.direction)
+        ranked = records.best_first(chosen, study)
         places = {trial.number: place for place, trial in enumerate(ranked)}
         chosen.sort(key=lambda trial: places.get(trial.number, len(places)))
     return chosen[:top]

@@ -53,6 +53,12 @@ _KEEP = {
     more_epochs.NO: "keep it; further epochs would not improve it",
     more_epochs.UNKNOWN: "keep it",
 }
+# Advice on a training that was cut short, by what ended it; a pruned one is not to be longer.
+_LONGER = {
+    "epochs": "raise [training] epochs above {epochs}",
+    "patience": "raise [training] patience above {patience}",
+    "time": "raise [training] trial_minutes",
+}
 IMAGES_ONLY = ("flip", "rotation", "shift", "zoom")
 
 
@@ -78,6 +84,7 @@ class Remedies:
         more: str = more_epochs.UNKNOWN,
         epochs: int = 0,
         asked: Collection[str] = (),
+        ended: str = "epochs",
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -88,19 +95,21 @@ class Remedies:
             more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
             epochs: number of its epochs, for studies that don't limit it.
             asked: names that the trial has searched, those that the user's code asked for included.
+            ended: what ended it: epochs, patience, time, pruned or something else.
         """
         moves = [*self._moves(MOVES.get(verdict, ()), values, asked)]
         moves.sort(key=lambda move: not move[0])  # searched hyperparameters first: stable sort
         said = [sentence for _, sentence in moves[:MOST]] or GENERAL.get(verdict, [])
-        return [*self._first(verdict, best_epoch, more), *said, *self._last(verdict, more)]
+        return [*self._first(verdict, best_epoch, more, ended), *said, *self._last(verdict, more)]
 
-    def _first(self, verdict: str, best_epoch: int, more: str) -> list[str]:
+    def _first(self, verdict: str, best_epoch: int, more: str, ended: str) -> list[str]:
         epochs, patience = self.file.training.epochs, self.file.training.patience
         if verdict == rules.TOO_LONG and patience == "none":
             least = f"its validation loss was lowest at epoch {best_epoch}"
             return [f"stop early: set [training] patience = 10; {least}"]
         if verdict == rules.CUT_SHORT:
-            return [f"raise [training] epochs above {epochs}"]
+            longer = _LONGER.get(ended)
+            return [longer.format(epochs=epochs, patience=patience)] if longer else []
         if verdict == rules.GOOD:
             return [_KEEP[more].format(epochs=epochs)]
         return []

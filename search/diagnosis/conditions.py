@@ -119,14 +119,15 @@ def settled(evidence: Evidence) -> float:
     """Return the degree to which a fault is no matter of too few epochs.
 
     A training loss that after many epochs is far above the validation loss, as by strong dropout,
-    stays a fault while both creep down.
+    stays a fault while both creep down, by a small part of what they fell before.
     """
     return min(_comes_to_rest(evidence), 1.0 - hardly_begun(evidence))
 
 
 def _comes_to_rest(evidence: Evidence) -> float:
-    above_it = below(share(evidence.gap, lowest(evidence)), -0.5, -0.3)
-    held_back = min(above_it, above(evidence.epochs, 15, 30))
+    above_it = below(share(evidence.gap, lowest(evidence)), -0.45, -0.3)
+    creeps = below(evidence.fall_share, 0.06, 0.1)
+    held_back = min(above_it, creeps, above(evidence.epochs, 15, 30))
     return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.15, 0.25)))
 
 
@@ -158,15 +159,25 @@ def bias(evidence: Evidence, standard: Standard) -> float:
     if standard.human_error is not None and evidence.validation_error is not None:
         return above(_lower_error(evidence) - standard.human_error, 0.02, 0.06)
     if standard.achievable is not None:
-        behind = level - standard.achievable
-        times = above(share(level, standard.achievable), 1.4, 2.0)
-        degree = max(above(behind, 0.08, 0.2), min(above(behind, 0.02, 0.04), times))
+        degree = _behind(level, standard.achievable, evidence.epochs)
         if degree > 0:
             return degree
     if evidence.guess_loss is None:
         return 0.0
     others_fit = standard.fitted is not None and standard.fitted < evidence.level - 0.15
     return 0.0 if others_fit else 0.8 * above(level, 0.3, 0.6)
+
+
+def _behind(level: float, achievable: float, epochs: int) -> float:
+    """Return the degree to which a loss is far behind another, in difference or ratio.
+
+    After many epochs less is enough: what is to come is little then.
+    """
+    behind, times = level - achievable, share(level, achievable)
+    apart = above(behind, 0.02, 0.04)
+    far = max(above(behind, 0.08, 0.2), min(apart, above(times, 1.4, 2.0)))
+    farther = max(above(behind, 0.04, 0.1), min(apart, above(times, 1.15, 1.4)))
+    return max(far, min(farther, above(epochs, 15, 30)))
 
 
 def _lower_error(evidence: Evidence) -> float:

@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
@@ -21,8 +20,8 @@ from studyhall.search.process import quiet
 from studyhall.search.study import record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file import objectives, own_code
+from studyhall.spaces import asked
 from studyhall.spaces.entry import Entry
-from studyhall.spaces.legal import Scalar
 from studyhall.spaces.space import Space, read_space
 from studyhall.storage.database import Database
 from studyhall.storage.queries import frozen, records, status
@@ -54,7 +53,7 @@ class Findings:
     @property
     def complete(self) -> list[TrialRecord]:
         """The complete trials, best first."""
-        return records.best_first(self.trials, self.study.direction)
+        return records.best_first(self.trials, self.study)
 
     @cached_property
     def space(self) -> Space:
@@ -85,17 +84,10 @@ def _asked_for(written: Space, trials: Sequence[FrozenTrial]) -> list[Entry]:
     """Return entries for what the code asked for beyond ``[space]``; varying ranges are merged."""
     found: dict[str, Entry] = {}
     for trial in trials:
-        for name, asked in trial.distributions.items():
-            if not any(tendencies.is_of(entry, name) for entry in written.entries):
-                found[name] = _wider(_entry(name, asked), found.get(name))
+        for name, wanted in trial.distributions.items():
+            if not any(entry.has(name) for entry in written.entries):
+                found[name] = _wider(asked.entry(name, wanted), found.get(name))
     return list(found.values())
-
-
-def _entry(name: str, asked: Any) -> Entry:
-    if isinstance(asked, CategoricalDistribution):
-        return Entry(name, choices=cast(tuple[Scalar, ...], asked.choices))
-    step = asked.step if isinstance(asked.low, float) or asked.step != 1 else None
-    return Entry(name, low=asked.low, high=asked.high, step=step, log=asked.log)
 
 
 def _wider(one: Entry, other: Entry | None) -> Entry:

@@ -30,6 +30,7 @@ OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code comp
 TRAINING_LOSS = "training_loss"  # attribute: how it is measured, if not like the validation loss
 SO_FAR = ", so far"
 STILL_FALLING = "it ended while the validation loss was still falling"
+EARLY = "early stopping ended it, though the trend of the validation loss still falls"
 
 
 class Judge:
@@ -71,10 +72,8 @@ class Judge:
         if state == "FAIL" and not lost:
             return None
         values = {**self._constants, **(attributes.get("values") or params)}
-        trained = _Trained(values, attributes, frozenset(params))
-        found = self._findings(
-            curves.flat(history), trained, unfinished=state in ("PRUNED", "RUNNING")
-        )
+        trained = _Trained(values, attributes, frozenset(params), state)
+        found = self._findings(curves.flat(history), trained)
         if lost:
             ended = Judgement(rules.DIVERGED, 1.0, 1.0, rules.LOST)
             found = [(evidence, ended, standard) for evidence, _, standard in found[-1:]]
@@ -91,7 +90,7 @@ class Judge:
         return self._verdict(evidence, summed, standard, trained)
 
     def _findings(
-        self, history: list[dict[str, Any]], trained: _Trained, *, unfinished: bool
+        self, history: list[dict[str, Any]], trained: _Trained
     ) -> list[tuple[Evidence, Judgement, Standard]]:
         """Judge each fold's curves."""
         found, guess_loss = [], self._guess_loss(trained)
@@ -100,8 +99,7 @@ class Judge:
             if evidence is not None:
                 standard = self._standard(evidence, trained, int(fold[0].get("fold", 0)))
                 judgement = rules.judge(evidence, standard)
-                judgement = _as_far_as_it_came(judgement, evidence) if unfinished else judgement
-                found.append((evidence, judgement, standard))
+                found.append((evidence, _as_it_ended(judgement, evidence, trained), standard))
         return found
 
     def _verdict(
@@ -114,18 +112,26 @@ class Judge:
         best, epochs = (0, 0) if evidence is None else (evidence.best_epoch, evidence.epochs)
         more, _ = more_epochs.answered(evidence, trained.attributes.get("stopped"))
         advice = self._remedies.against(
-            judgement.verdict, trained.values, best, more, epochs, trained.asked
+            judgement.verdict, trained.values, best, more, epochs, trained.asked, trained.ended
         )
         return Verdict(
             judgement.verdict,
             judgement.confidence,
             f"{judgement.shows}{trained.unlike}",
             evidence,
-            None
-            if evidence is None
-            else quadrant.place(evidence, standard, self._remedies.human_error),
+            self._quadrant(evidence, judgement, standard),
             () if judgement.shows.endswith(SO_FAR) else tuple(advice),
         )
+
+    def _quadrant(
+        self, evidence: Evidence | None, judgement: Judgement, standard: Standard
+    ) -> quadrant.Quadrant | None:
+        """Return bias and variance; None where they would contradict the verdict of a good fit."""
+        if evidence is None:
+            return None
+        found = quadrant.place(evidence, standard, self._remedies.human_error)
+        fits = found is None or not found.is_biased or judgement.verdict != rules.GOOD
+        return found if fits else None
 
     def _guess_loss(self, trained: _Trained) -> float | None:
         """Return the loss of guessing for this trial; None if it is not known."""
@@ -154,6 +160,17 @@ class _Trained:
     values: Mapping[str, Any]
     attributes: Mapping[str, Any]
     asked: frozenset[str] = frozenset()
+    state: str = "COMPLETE"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it might have improved, had it gone on."""
+        return self.state in ("PRUNED", "RUNNING")
+
+    @property
+    def ended(self) -> str:
+        """What ended it: pruned, patience, time or another attribute; epochs if none is known."""
+        return "pruned" if self.state == "PRUNED" else self.attributes.get("stopped") or "epochs"
 
     @property
     def unlike(self) -> str:
@@ -191,11 +208,25 @@ def of_study(
 
 
 def of_trial(
-    db: Database, study: Study, trials: Sequence[TrialRecord], trial: TrialRecord
+    db: Database,
+    study: Study,
+    trials: Sequence[TrialRecord],
+    trial: TrialRecord,
+    *,
+    won: bool = False,
 ) -> Verdict | None:
-    """Judge one trial by the standard of all trials of its study."""
+    """Judge one trial by the standard of all trials of its study.
+
+    Args:
+        db: database of the study.
+        study: the study.
+        trials: all its trials.
+        trial: the trial.
+        won: a confirmation has chosen it, whichever is the best trial of the search.
+    """
     history = records.history(db, trial.trial_id)
-    return _of(judge(study, trials), trial, history, _best(study, trials))
+    best = trial if won else _best(study, trials)
+    return _of(judge(study, trials), trial, history, best)
 
 
 def _of(
@@ -213,7 +244,7 @@ def _of(
 
 
 def _best(study: Study, trials: Iterable[TrialRecord]) -> TrialRecord | None:
-    return next(iter(records.best_first(trials, study.direction)), None)
+    return next(iter(records.best_first(trials, study)), None)
 
 
 def _unlike(trial: TrialRecord, best: TrialRecord) -> str:
@@ -225,8 +256,17 @@ def _unlike(trial: TrialRecord, best: TrialRecord) -> str:
         if here.get(name) != value
     ]
     if not others:
-        return f"the best trial, {best.number}, has the same hyperparameters and another seed"
-    return f"the best trial, {best.number}, has {', '.join(others[:MOST])}"
+        return f"the best trial of the search, {best.number}, has the same, and another seed"
+    return f"the best trial of the search, {best.number}, has {', '.join(others[:MOST])}"
+
+
+def _as_it_ended(judgement: Judgement, evidence: Evidence, trained: _Trained) -> Judgement:
+    """Adjust the verdict on a trial that something else than its last epoch has ended."""
+    if trained.unfinished:
+        return _as_far_as_it_came(judgement, evidence)
+    if judgement.verdict == rules.CUT_SHORT and trained.ended == "patience":
+        return replace(judgement, shows=EARLY)
+    return judgement
 
 
 def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:

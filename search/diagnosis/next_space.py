@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studyhall.search.diagnosis.tendencies import OfHyperparameter
-from studyhall.spaces import hyperparameters
+from studyhall.spaces import hyperparameters, spelling
 from studyhall.spaces.entry import Entry
 from studyhall.spaces.legal import LARGEST, Scalar
 
@@ -67,14 +67,20 @@ def propose(
     return _without_impossible(proposals)
 
 
-def unchanged(proposals: Sequence[Proposal], ended: int) -> str:
-    """Return why the next space is the old one; "" if something changes."""
+def unchanged(proposals: Sequence[Proposal], ended: int, more: str) -> str:
+    """Return why the next space is the old one; "" if something changes.
+
+    Args:
+        proposals: what is proposed.
+        ended: number of trials that are complete or pruned.
+        more: how the study gets more trials.
+    """
     if any(each.why for each in proposals):
         return ""
     if ended < LEAST:
         return (
-            f"the space stays as it is: {ended} trials have a result, and {LEAST} are needed to"
-            " narrow a range; more trials will tell: studyhall resume STUDY --trials +20"
+            f"the space stays as it is: {spelling.counted(ended, 'trial')} with a result, and "
+            f"{LEAST} are needed to narrow a range; more trials will tell: {more}"
         )
     return "the space stays as it is: the best trials lie all over it, and at none of its ends"
 

@@ -51,6 +51,11 @@ class Quadrant:
     reference: str
     data: str
 
+    @property
+    def is_biased(self) -> bool:
+        """Whether it does poorly on the training set."""
+        return self.name in (QUADRANTS[True, False], QUADRANTS[True, True])
+
     def to_json(self) -> dict[str, Any]:
         """Return all attributes by name, bias and variance rounded to three digits."""
         rounded = {"bias": float(f"{self.bias:.3g}"), "variance": float(f"{self.variance:.3g}")}
@@ -111,6 +116,6 @@ def _among_its_own(found: Quadrant, rest: str) -> Quadrant:
     """Replace the advice for a trial that is close to the study's best trial, or is that trial."""
     apart = "the validation loss is no higher than the training loss"
     if found.variance > 0:
-        above = f"{found.variance:.2g} of the loss of guessing above the training loss"
-        apart = f"the validation loss is only {above}"
+        above = f"{100 * found.variance:.2g} % of the loss of guessing"
+        apart = f"the validation loss is above the training loss by only {above}"
     return replace(found, data=f"{apart}, and no trial is much better; {rest}")

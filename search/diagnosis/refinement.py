@@ -44,6 +44,8 @@ def study_file(
     found: Sequence[OfHyperparameter],
     tried: Mapping[str, Mapping[Any, int]],
     ended: int,
+    storage: str | None,
+    more: str,
     folder: Path | None = None,
 ) -> tuple[str, str]:
     """Write the text of the next study file, and check it.
@@ -52,6 +54,8 @@ def study_file(
         stored: the old study's record.
         name: name of the next study.
         found, tried, ended: arguments of `next_space.propose`.
+        storage: URL of the database for the new file; None if the default is meant.
+        more: how the study gets more trials.
         folder: the new file's folder, if it differs from the old file's.
 
     Returns:
@@ -72,11 +76,9 @@ def study_file(
             tables["model"]["weights"] = _moved(old.model.weights, stored.folder, folder)
         for table, key in OWN_CODE:
             tables[table][key] = _all_moved(tables[table][key], stored.folder, folder)
-    if old.study.storage is not None:
-        tables["study"]["storage"] = config.without_password(old.study.storage)
-    document, same = tomlkit.document(), next_space.unchanged(proposals, ended)
-    same = same.replace("STUDY", old.study.name)
-    head = f"The next study, proposed from {ended} trials of {old.study.name}."
+    tables["study"]["storage"] = None if storage is None else config.without_password(storage)
+    document, same = tomlkit.document(), next_space.unchanged(proposals, ended, more)
+    head = f"The next study, proposed from {spelling.counted(ended, 'trial')} of {old.study.name}."
     toml_writer.comment(document, f"{head} {same[:1].upper()}{same[1:]}".rstrip())
     toml_writer.add_tables(document, tables)
     toml_writer.add(document, "space", _space(proposals, found))

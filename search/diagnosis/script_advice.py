@@ -33,6 +33,11 @@ _KEEP = {
     more_epochs.NO: "keep it; further epochs would not improve it",
     more_epochs.UNKNOWN: "keep it",
 }
+_LONGER = {
+    "epochs": "train for more than {epochs} epochs",
+    "patience": "raise the patience of EarlyStopping",
+    "by its callbacks": "raise the patience of EarlyStopping",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class ScriptRemedies:
         more: str = more_epochs.UNKNOWN,
         epochs: int = 0,
         asked: Collection[str] = (),
+        ended: str = "epochs",
     ) -> list[str]:
         """Return the advice on one trial as sentences, the most important first.
 
@@ -65,19 +71,27 @@ class ScriptRemedies:
             more: answer of `search.diagnosis.more_epochs` to whether training longer is worth it.
             epochs: number of its epochs.
             asked: the names among them that were searched: all of a script's are.
+            ended: what ended it: epochs, patience, time, pruned or something else.
         """
         moves = [*_moves(advice.MOVES.get(verdict, ()), values)][: advice.MOST]
         said = moves or advice.GENERAL.get(verdict, [])
-        return [*self._first(verdict, best_epoch, more, epochs), *said, *_last(verdict, more)]
+        return [
+            *self._first(verdict, best_epoch, more, epochs, ended),
+            *said,
+            *_last(verdict, more),
+        ]
 
-    def _first(self, verdict: str, best_epoch: int, more: str, trained: int) -> list[str]:
+    def _first(
+        self, verdict: str, best_epoch: int, more: str, trained: int, ended: str
+    ) -> list[str]:
         known = self.file.training.epochs
         epochs = known if known < MOST_KNOWN else trained
         if verdict == rules.TOO_LONG:
             how = "keras.callbacks.EarlyStopping(restore_best_weights=True)"
             return [f"stop early, by {how}; its validation loss was lowest at epoch {best_epoch}"]
         if verdict == rules.CUT_SHORT:
-            return [f"train for more than {epochs} epochs"]
+            longer = _LONGER.get(ended)
+            return [longer.format(epochs=epochs)] if longer else []
         return [_KEEP[more].format(epochs=epochs)] if verdict == rules.GOOD else []
 
 

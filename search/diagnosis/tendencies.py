@@ -94,7 +94,7 @@ def of_study(
     found = []
     for entry in space.entries:
         if not entry.constant:
-            parts = [weights[name] for name in weights if is_of(entry, name)]
+            parts = [weights[name] for name in weights if entry.has(name)]
             counts = _counted(entry, best)
             tendencies = tuple(_tendencies(entry, trials, verdicts))
             importance = sum(parts) if parts else None
@@ -146,7 +146,7 @@ def marked_count(complete: int) -> int:
 
 def values_of(entry: Entry, trial: FrozenTrial) -> list[Any]:
     """Return the entry's values in a trial: several if it is per layer, none if it didn't apply."""
-    return [value for name, value in trial.params.items() if is_of(entry, name)]
+    return [value for name, value in trial.params.items() if entry.has(name)]
 
 
 def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
@@ -157,14 +157,6 @@ def good_range(entry: Entry, good: Mapping[Any, int]) -> str:
         often = sorted(good.items(), key=lambda item: -item[1])
         return ", ".join(f"{value} ({count})" for value, count in often)
     return f"{_short(min(good))} … {_short(max(good))}"
-
-
-def is_of(entry: Entry, name: str) -> bool:
-    """Check whether an Optuna parameter belongs to the entry, or to one of its layers."""
-    if not entry.per_layer:
-        return name == entry.name
-    stem, _, layer = name.rpartition("_")
-    return stem == entry.name and layer.isdigit()
 
 
 def _counted(entry: Entry, trials: Sequence[FrozenTrial]) -> dict[Any, int]:

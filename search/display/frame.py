@@ -79,9 +79,10 @@ class Frame:
             yield _line(self.note, width)
 
     def _head(self) -> Table:
-        left = words.duration(self.status.left_s)
+        left = self.status.left_s
         counts = f"{ended(self.status)}, {self.status.left} left of {self.status.limit}"
-        whole = visible(f"{self.title}  {counts}, about {left}")
+        about = "" if left is None else f", about {words.duration(left)}"
+        whole = visible(f"{self.title}  {counts}{about}")
         grid = Table.grid(padding=(0, 1))
         grid.add_row(SPINNER, Text(whole, "bold", no_wrap=True, overflow="ellipsis"))
         return grid

@@ -99,14 +99,14 @@ def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> 
         trials: the trials to show.
         verdicts: names of verdicts, by trial number.
     """
-    header = ("trial", "state", "value", "epoch", "verdict", "why it failed, hyperparameters")
+    header = ("trial", "state", "value", "epoch", "verdict", "hyperparameters, or why it failed")
     rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
     return tables.table(header, rows, right=("trial", "value"))
 
 
 def trials_on_terminal(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> Table:
     """Return the table of trials with a line per trial, which is cut at the terminal's width."""
-    header = ("trial", "state", "value", "epoch", "verdict", "why it failed, hyperparameters")
+    header = ("trial", "state", "value", "epoch", "verdict", "hyperparameters, or why it failed")
     rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
     return tables.cut(header, rows, right=("trial", "value"))
 

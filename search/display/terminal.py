@@ -16,6 +16,7 @@ from rich.text import Text
 from studyhall.spaces.spelling import visible
 
 COLUMNS_OF_A_LOG = 160
+TO_COPY = ("studyhall ", "/", "=")  # in lines with commands, paths, URLs and assignments
 
 
 class Literal(Console):
@@ -53,8 +54,9 @@ def remark(line: str) -> None:
 
 
 def tell(console: Console, line: str) -> None:
-    """Print a line on a console."""
-    console.print(Text(visible(line, keep="\t")), highlight=False, soft_wrap=True)
+    """Print a line on a console; a terminal breaks it between words, unless it is to be copied."""
+    whole = not console.is_terminal or any(each in line for each in TO_COPY)
+    console.print(Text(visible(line, keep="\t")), highlight=False, soft_wrap=whole)
 
 
 def complain(mistake: BaseException) -> None:

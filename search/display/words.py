@@ -65,5 +65,7 @@ def out_of(epoch: int, epochs: int) -> str:
 
 
 def value(found: Any) -> str:
-    """Return a hyperparameter's value; floats with 4 significant digits."""
+    """Return a hyperparameter's value; floats with 4 significant digits, booleans as in TOML."""
+    if isinstance(found, bool):
+        return str(found).lower()
     return f"{found:.4g}" if isinstance(found, float) else str(found)

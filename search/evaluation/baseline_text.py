@@ -7,6 +7,7 @@ from typing import Any
 
 from studyhall.search.display import words
 from studyhall.search.study_file.losses import REGRESSION
+from studyhall.spaces import spelling
 
 NETWORK = "the network"
 MEASURES = {"accuracy": "accuracy", "f1": "mean F1", "roc_auc": "ROC-AUC"}
@@ -55,7 +56,10 @@ def beside(
     return {
         "models": found,
         "left_out": left,
-        "not_beaten": [*telling],
+        "not_beaten": {
+            name: [*said] if len(said) < len(found[0][part]) else []
+            for name, said in telling.items()
+        },
         "summary": [*_sentences(left, part, [*ahead], telling)],
     }
 
@@ -80,15 +84,15 @@ def rows(told: Told, objective: str) -> tuple[list[str], list[list[str]]]:
     return ["", objective, *head], body
 
 
-def _compared(found: Sequence[Told]) -> tuple[str, dict[str, list[str]]]:
+def _compared(found: Sequence[Told]) -> tuple[str, dict[str, dict[str, str]]]:
     """Return where the network is compared, and by name in what a baseline is as good as it is."""
     network, others = found[0], found[1:]
     part = "test" if network["test"] and all(each["test"] for each in others) else "validation"
     compared = [each for each in others if network[part]]
-    return part, {each["name"]: [*_ahead(network[part], each[part])] for each in compared}
+    return part, {each["name"]: dict(_ahead(network[part], each[part])) for each in compared}
 
 
-def _telling(network: Scores, ahead: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _telling(network: Scores, ahead: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """Return the baselines that the network does not beat, with what they are as good in."""
     # Guessing has the accuracy of the most frequent class; that alone says nothing.
     return {
@@ -99,34 +103,33 @@ def _telling(network: Scores, ahead: Mapping[str, list[str]]) -> dict[str, list[
 
 
 def _sentences(
-    left: Mapping[str, str], part: str, compared: Sequence[str], telling: Mapping[str, list[str]]
+    left: Mapping[str, str],
+    part: str,
+    compared: Sequence[str],
+    telling: Mapping[str, dict[str, str]],
 ) -> Iterator[str]:
     """Yield which baselines the network does not beat, and which are not computed."""
     where = f"on the {part} set"
     for name, said in telling.items():
-        yield f"the network does not beat {name} {where}: {', '.join(said)}"
+        yield f"the network does not beat {name} {where}: {', '.join(said.values())}"
     if compared and not telling:
-        yield f"the network beats {_listed(compared)} {where}"
+        yield f"the network beats {spelling.listed(compared)} {where}"
     for why in dict.fromkeys(left.values()):
         names = [name for name, its in left.items() if its == why]
-        yield f"not computed: {_listed(names)} ({why})"
+        yield f"not computed: {spelling.listed(names)} ({why})"
 
 
-def _ahead(network: Scores, other: Scores) -> Iterator[str]:
-    """Yield the measures in which a baseline is at least as good as the network."""
+def _ahead(network: Scores, other: Scores) -> Iterator[tuple[str, str]]:
+    """Yield each measure in which a baseline is at least as good, and both values."""
     for name, value in other.items():
         mine = network.get(name)
         better = mine is not None and (value <= mine if name in ERRORS else value >= mine)
         if better:
-            yield f"{_shown(name)} {_number(mine)} against {_number(value)}"
+            yield _shown(name), f"{_shown(name)} {_number(mine)} against {_number(value)}"
 
 
 def _shown(name: str) -> str:
     return {**MEASURES, **ERRORS}[name]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def _number(value: float | None) -> str:

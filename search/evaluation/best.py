@@ -174,7 +174,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
         about.get("proof"),
         test,
         folder,
-        judging.of_trial(db, study, trials, trial),
+        judging.of_trial(db, study, trials, trial, won=not found.chosen),
         folds,
         found,
         pareto.front(study, trials),

@@ -61,7 +61,7 @@ def _of(told: Told, around: Around) -> Iterator[tuple[str, str]]:
     failed = proof is not None and not proof_result.holds(proof)
     if not failed and (around.model or around.missing):
         option = f" --trial {told['trial']}" if around.chosen_by_user else ""
-        to = "copy the model, with its card" if around.model else "prove and copy the model"
+        to = "copy the model, with best.json" if around.model else "prove and copy the model"
         yield f"studyhall best {name}{option} --export {quote(told['study'])}", to
     if not around.trainable or around.chosen_by_user:
         return
@@ -71,10 +71,10 @@ def _of(told: Told, around: Around) -> Iterator[tuple[str, str]]:
         yield f"studyhall confirm {name}", f"was it luck? retrain {best}"
     if around.shares:
         yield f"studyhall datacurve {name}", "would more data help?"
-    yield f"studyhall refine {name} -o next.toml", _refined(around)
+    yield f"studyhall refine {name} -o {quote(told['study'] + '-next.toml')}", _refined(around)
 
 
 def _refined(around: Around) -> str:
     if around.longer != more_epochs.YES:
-        return "write the next, narrower search"
-    return f"train longer: in it, epochs > {around.epochs}"
+        return "write the next search"
+    return f"write the next one, set epochs > {around.epochs}"

@@ -87,8 +87,9 @@ def _scores(told: Told, around: Around) -> Iterator[Measured]:
 
 def _not_beaten(baselines: Told) -> list[str]:
     """Return a sentence that names the baselines which the network does not beat, if any."""
-    names = baselines.get("not_beaten")
-    return [f"it does not beat {uses_of_test_set.listed(names)}"] if names else []
+    found = baselines.get("not_beaten") or {}
+    names = [f"{name} ({', '.join(some)})" if some else name for name, some in found.items()]
+    return [f"it does not beat {spelling.listed(names)}"] if names else []
 
 
 def _baselines(told: Told, key: str) -> Iterator[Measured]:
@@ -160,25 +161,27 @@ def _confirmed(found: Told) -> list[str]:
         return list(found["summary"])
     mean = {"value": first["mean"], "low": first["low"], "high": first["high"]}
     said = f"confirmed with {spelling.counted(len(first['values']), 'new seed')}: mean "
-    said += f"{cell('', mean)}, the best of {len(found['trials'])}"
+    ranked = sum(each["mean"] is not None for each in found["trials"])
+    said += f"{cell('', mean)}, {f'the best of {ranked}' if ranked > 1 else 'the only one'}"
     if not found["equals"]:
         return [said]
-    others = ", ".join(map(str, found["equals"]))
-    return [f"{said}; its lead over trial {others} may be chance"]
+    others = spelling.counted_as(len(found["equals"]), "trial")
+    return [f"{said}; its lead over {others} {spelling.listed(found['equals'])} may be chance"]
 
 
 def _choice(around: Around, scores: list[Measured]) -> str:
     """Return how much the choice among trials flatters the validation scores of the best one."""
-    first = next((each for each in scores if all(each.parts.get(part) for part in PARTS)), None)
+    own = (each for each in scores if each.of == NETWORK)
+    first = next((each for each in own if all(each.parts.get(part) for part in PARTS)), None)
     if around.chosen_by_user:
         said = "you chose this trial, not the search"
     elif around.tried == 1:
-        said = "it is the only trial, so that no choice flatters its validation scores"
+        said = "it is the only trial, but its epoch was chosen on the validation set"
     else:
         flatters = "flatters" if first is not None and _falls(first) else "may flatter"
         said = f"the best of {around.tried} trials on the validation set, which {flatters} it there"
     if first is None:
-        return said if around.tried == 1 else f"{said}: a test score would say by how much"
+        return f"{said}: a test score would say how far that flatters it"
     valid, test = (number(first.measure, (first.parts[part] or {})["value"]) for part in PARTS)
     return f"{said}: {first.measure} {valid} against {test} on the test set{_overlap(first)}"
 

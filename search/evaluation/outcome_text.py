@@ -60,7 +60,8 @@ def _commands(steps: list[dict[str, str]], storage: str) -> Iterator[str]:
     yield NEXT + elsewhere
     width = max(map(len, typed), default=0) if _fits(typed, steps) else 0
     for command, step in zip(typed, steps, strict=True):
-        yield f" {command:{width}}  # {step['to']}"
+        line = f" {command:{width}}  # {step['to']}"
+        yield line if len(line) <= COLUMNS else f" {command}"
 
 
 def _fits(typed: Sequence[str], steps: Sequence[Mapping[str, str]]) -> bool:

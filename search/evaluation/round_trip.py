@@ -19,6 +19,8 @@ import keras
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from optuna.samplers import BaseSampler
+from optuna.trial import Trial
 
 from studyhall.search.data.loading import Data
 from studyhall.search.evaluation import best, reloading, usage
@@ -53,12 +55,20 @@ class _Saved:
     number: int = 0
 
 
-def drawn(plan: Blueprint, params: Mapping[str, Scalar]) -> tuple[Built, dict[str, Any]]:
-    """Build a model with given parameters; others are drawn at random. Return it with all."""
-    study = quiet.optuna_study(sampler=optuna.samplers.RandomSampler(seed=0))
+def drawn(
+    plan: Blueprint, params: Mapping[str, Scalar], sampler: BaseSampler | None = None
+) -> tuple[Built, Trial]:
+    """Build a model with given parameters. Return it with the trial that has them all.
+
+    Args:
+        plan: blueprint of the study.
+        params: hyperparameters.
+        sampler: what chooses those that are missing; by default they are drawn at random.
+    """
+    study = quiet.optuna_study(sampler=sampler or optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(dict(params))
     trial = study.ask()
-    return modelling.build(plan, trial, plan.data.split.size), trial.params
+    return modelling.build(plan, trial, plan.data.split.size), trial
 
 
 def refuse(file: StudyFile, data: Data, folder: Path) -> None:
@@ -98,7 +108,7 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
         ArchitectureError, UserCodeError: it can't be built.
     """
     registered = dict(keras.saving.get_custom_objects())
-    built, chosen = drawn(plan, params)
+    built, trial = drawn(plan, params)
     if built.callbacks is not None:
         built.callbacks()  # so that what they are not is said before anything is trained
     fold = plan.data.folds[0]
@@ -112,7 +122,7 @@ def takes(plan: Blueprint, params: Mapping[str, Scalar]) -> str:
     doubles = backend.doubles(needed=exporting.needs_doubles(plan.data))
     with tempfile.TemporaryDirectory() as folder, _registered(registered), doubles:
         objects = ArtifactStore(Path(folder))
-        saved = _saved(plan, objects, built, chosen)
+        saved = _saved(plan, objects, built, trial.params)
         for way in reloading.ways(saved, plan):
             try:
                 loaded = way(objects)

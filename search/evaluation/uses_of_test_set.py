@@ -7,6 +7,7 @@ from typing import Any
 
 from studyhall.search.display import score_tables
 from studyhall.search.evaluation.winner import Winner
+from studyhall.spaces import spelling
 
 
 def scores_json(found: Winner) -> dict[str, Any] | None:
@@ -58,10 +59,6 @@ def used(test: dict[str, Any], uses: list[dict[str, Any]]) -> str:
     others = dict.fromkeys(
         f"trial {use['trial']}" for use in uses if use["model_sha256"] != test["model_sha256"]
     )
-    also = f", also for {listed([*others])} (another training)" if others else ""
-    return f"{of} was used {test['times']} times{also}: each use makes its scores less reliable"
-
-
-def listed(names: list[str]) -> str:
-    """Return names as in a sentence: ``a, b and c``."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+    also = f", also for another training of {spelling.listed([*others])}" if others else ""
+    often = f"was used {test['times']} times{also}"
+    return f"{of} {often}: each use makes its scores less reliable"

@@ -194,5 +194,5 @@ def dressed(
         plot_bgcolor="rgba(0,0,0,0)",
     )
     for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(automargin=True, minexponent=6)  # 0.0001 rather than 100µ
+        axes(automargin=True, minexponent=6, exponentformat="power")  # neither 100µ nor 10B
     return figure

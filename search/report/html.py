@@ -72,7 +72,7 @@ def _told(content: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
         "written_at": time.strftime("%Y-%m-%d %H:%M", time.localtime(content["written_at"])),
         "outcome": None if not best else _outcome(best, state["objective"]),
         "facts": _facts(content),
-        "summary": summary.of_search(content) if best else content["summary"],
+        "summary": summary.beyond_facts(content) if best else content["summary"],
         "front": summary.of_front(state["pareto"] or ()),
         "pareto": pareto.rows(state["pareto"]) if state["pareto"] else None,
         "verdict": _verdict(best.get("verdict")),
@@ -126,13 +126,14 @@ def _with_units(text: str) -> str:
 
 
 def _unbroken(head: list[str], body: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Return a table whose cells break before their intervals and nowhere else."""
+    """Return a table whose cells break before their intervals, and within these, nowhere else."""
     first, *rows = ([_kept(cell) for cell in row] for row in (head, *body))
     return first, rows
 
 
 def _kept(cell: str) -> str:
-    return " (".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in cell.split(" ("))
+    parts = (part.replace(" ", "\N{NO-BREAK SPACE}") for part in cell.split(" ("))
+    return " (".join(parts).replace("…\N{NO-BREAK SPACE}", "… ")
 
 
 def _facts(content: Mapping[str, Any]) -> list[tuple[str, str]]:

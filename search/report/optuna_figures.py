@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.trial import FrozenTrial
 
 from studyhall.search.diagnosis import tendencies
+from studyhall.search.display import words
 from studyhall.search.display.curves import TRAIN
 from studyhall.search.process import quiet
 from studyhall.search.report import figures, log_axis
@@ -51,6 +52,8 @@ def _shown_space(space: BaseDistribution) -> BaseDistribution:
 
 
 def _shown_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return words.value(value)
     return figures.literal(value) if isinstance(value, str) else value
 
 
@@ -97,9 +100,17 @@ def slice_of(study: optuna.Study, name: str) -> Figure | None:
         figure.update_traces(marker=marker)
         figure.update_layout(height=SLICE, width=None, margin={"l": 50, "r": 12, "t": 10, "b": 44})
         figure.update_yaxes(title=None)
+        _unquote(figure)
         if is_counted(study, name) and figure.layout.xaxis.type != "log":
             figures.on_whole_numbers(figure)
     return figure
+
+
+def _unquote(figure: Figure) -> None:
+    """Give points the names of their categories, which Optuna puts in quotes there."""
+    known = {repr(name): name for name in figure.layout.xaxis.categoryarray or ()}
+    for points in figure.data:
+        points.x = [known.get(each, each) for each in points.x]
 
 
 def is_counted(study: optuna.Study, name: str) -> bool:

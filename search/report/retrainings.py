@@ -104,7 +104,13 @@ def data_rows(found: Mapping[str, Any]) -> Rows:
         ]
         for point in found["points"]
     ]
-    return ["training data", "samples", found["objective"], "standard error", "in training"], body
+    return [
+        "training data",
+        "samples",
+        found["objective"],
+        "standard error",
+        "on training data",
+    ], body
 
 
 def uses(best: Mapping[str, Any]) -> Iterator[str]:

@@ -35,7 +35,12 @@ def beyond_outcome(content: Mapping[str, Any]) -> list[str]:
 
 def of_search(content: Mapping[str, Any]) -> list[str]:
     """Return what the search spent, which faults are common, and which hyperparameters matter."""
-    return [_spent(content), *_faults(content), *_matters(content)]
+    return [_ended(content), *beyond_facts(content)]
+
+
+def beyond_facts(content: Mapping[str, Any]) -> list[str]:
+    """Return the same without the numbers of trials, which a page shows as facts."""
+    return [*_lost(content), *_faults(content), *_matters(content)]
 
 
 def _more(content: Mapping[str, Any]) -> Iterator[str]:
@@ -61,7 +66,8 @@ def _trust(best: Mapping[str, Any]) -> Iterator[str]:
     if (proof := best["proof"]) and not proof_result.holds(proof):
         yield from map(sentence, best["outcome"]["trust"])
     elif proof:
-        same = f"{proof['reloaded']:.7g}, {proof['difference']:.1e} from what was recorded"
+        off = f"{proof['difference']:.1e} from" if proof["difference"] else "exactly"
+        same = f"{proof['reloaded']:.7g}, {off} what was recorded"
         which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
         yield f"Reloaded in a fresh process its model{which} scored {same}."
     if confirmed := best["confirmation"]:
@@ -94,15 +100,19 @@ def of_front(front: Sequence[Mapping[str, Any]]) -> str:
     return f"No trial is better in every objective than these, the Pareto front: {numbers}."
 
 
-def _spent(content: Mapping[str, Any]) -> str:
-    state, lost = content["status"], content["lost"]
+def _ended(content: Mapping[str, Any]) -> str:
+    state = content["status"]
     counts = ", ".join(f"{state[name]} {name}" for name in ("complete", "pruned", "failed"))
-    ended = f"{state['finished']} of {state['trials']} trials have finished: {counts}."
-    if not lost["all_s"]:
-        return ended
-    gone = (lost["failed_s"] + lost["repeated_s"]) / lost["all_s"]
-    spent = f"They took {words.duration(lost['all_s'])} of device time"
-    return f"{ended} {spent}; failures and repeated epochs took {percent(gone, 1)} of it."
+    return f"{state['finished']} of {state['trials']} trials have finished: {counts}."
+
+
+def _lost(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how much of the time went into failures and repeated epochs, if any did."""
+    lost = content["lost"]
+    gone = lost["failed_s"] + lost["repeated_s"]
+    if gone > 0:
+        of = f"the {words.duration(lost['all_s'])} of device time"
+        yield f"Failures and repeated epochs took {percent(gone / lost['all_s'], 1)} of {of}."
 
 
 def _faults(content: Mapping[str, Any]) -> Iterator[str]:
@@ -114,7 +124,11 @@ def _faults(content: Mapping[str, Any]) -> Iterator[str]:
         if count >= COMMON * judged
     }
     if common:
-        shares = ", ".join(f"{percent(count / judged)} {name}" for name, count in common.items())
+        rare = judged - sum(common.values())
+        shares = ", ".join(
+            f"{percent(count / judged)} {name}"
+            for name, count in {**common, **({"others": rare} if rare else {})}.items()
+        )
         yield f"Of {judged} trials with a verdict: {shares}."
 
 
@@ -127,7 +141,7 @@ def _matters(content: Mapping[str, Any]) -> Iterator[str]:
     if telling:
         yield f"What matters most: {', '.join(telling)}."
     for each in content["hyperparameters"]:
-        yield from (sentence(tendency) for tendency in each["tendencies"][:1])
+        yield from (f"{tendency}." for tendency in each["tendencies"][:1])  # begins with a key
 
 
 def percent(share: float, digits: int = 0) -> str:

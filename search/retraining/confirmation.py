@@ -117,22 +117,24 @@ class Confirmation:
             low, high = map(words.number, self.winner.interval)
             within += f", with 95 % between {low} and {high}"
         searched = words.number(self.winner.trial.value)
+        ranked = sum(each.mean is not None for each in self.ranked)
         yield (
             f"Confirmed with {spelling.counted(self.seeds, 'new seed')} each, trial "
-            f"{self.winner.trial.number} is the best of {len(self.ranked)}: {within}; in the "
-            f"search it reached {searched}."
+            f"{self.winner.trial.number} is the best of {ranked}: {within}; in the search it "
+            f"reached {searched}."
         )
         if self.equals:
-            others = ", ".join(map(str, self.equals))
-            yield f"Its lead over trial {others} may be due to chance."
+            of = spelling.counted_as(len(self.equals), "trial")
+            yield f"Its lead over {of} {spelling.listed(self.equals)} may be due to chance."
         if self.later:
             left = spelling.counted(self.later, "training")
             yield f"Another confirmation is running: {left} left."
 
     def _unfinished(self) -> Iterator[str]:
         if self.missing:
-            numbers = ", ".join(map(str, self.missing))
-            yield f"Not confirmed yet, but now among the best {self.top}: trial {numbers}."
+            of = spelling.counted_as(len(self.missing), "trial")
+            numbers = spelling.listed(self.missing)
+            yield f"Not confirmed yet, but now among the best {self.top}: {of} {numbers}."
         if self.left:
             yield f"The confirmation is running: {spelling.counted(self.left, 'training')} left."
 

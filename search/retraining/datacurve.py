@@ -222,7 +222,7 @@ def read(db: Database, study: Study) -> DataCurve | None:
 
 def rows(found: DataCurve) -> tuple[list[str], list[list[str]]]:
     """Return a table header, and a row per share."""
-    head = ["training data", "samples", found.objective, "in training", "each"]
+    head = ["training data", "samples", found.objective, "on training data", "each"]
     body = [
         [
             f"{point.percent} %",

@@ -15,8 +15,11 @@ from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageAway
 from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import retrainings
-from studyhall.storage.studies.retrainings import Retraining
+from studyhall.storage.studies.retrainings import CONFIRM, DATACURVE, Retraining
 from studyhall.storage.studies.rows import Study
+
+# What one of several trainings of a trial is called: their seeds differ by purpose.
+CALLED = {CONFIRM: "new seed", DATACURVE: "training"}
 
 
 def run(
@@ -59,7 +62,7 @@ class Progress:
         for one in found:
             if one.result is not None and one.id not in self._told:
                 self._told.add(one.id)
-                line = _line(one, self._objective)
+                line = _line(one, self._objective, CALLED[self._purpose])
                 self._view.say(f"{line}; {len(self._told)} of {len(found)}")
         return []
 
@@ -71,8 +74,8 @@ class Progress:
             return []
 
 
-def _line(one: Retraining, objective: str) -> str:
+def _line(one: Retraining, objective: str, called: str) -> str:
     assert one.result is not None
     came_to = one.result.get("reason") or f"{objective} {words.number(one.result['value'])}"
     less = "" if one.percent == 100 else f" on {one.percent} % of the training data"
-    return f"trial {one.trial}, seed {one.repeat + 1}{less}: {came_to}"
+    return f"trial {one.trial}, {called} {one.repeat + 1}{less}: {came_to}"

@@ -109,8 +109,9 @@ def _comparable(db: Database, file: StudyFile, found: Inspection) -> Study:
     name = file.search.warm_start or ""
     other = studies.find(db, name)
     if other is None:
-        known_names = ", ".join(studies.names(db)) or "nothing; this database has no studies"
-        raise ConfigError([f'{KEY}: received "{name}", expected one of {known_names}'])
+        known = ", ".join(studies.names(db))
+        expected = f"one of {known}" if known else "a study of this database, which has none"
+        raise ConfigError([f'{KEY}: received "{name}", expected {expected}'])
     differing = [*_differing(other, file, found)]
     if differing:
         what = " and ".join(differing)

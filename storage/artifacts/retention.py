@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from studyhall.storage.artifacts.artifact_store import ArtifactStore, StoredObject
 from studyhall.storage.database import Database, Transaction, companions
+from studyhall.storage.studies.directions import REST
 from studyhall.storage.studies.rows import Study
 
 IN_FLIGHT_S = 1800.0  # longer than a pointer waits for a database that is unreachable
@@ -27,6 +28,7 @@ class Kept:
     trial_id: int
     number: int
     value: float
+    rest: float  # the sum of its costs in further objectives
     stored: StoredObject
 
 
@@ -123,7 +125,10 @@ def tidy(
 
 
 def is_among_best(db: Database, study: Study, value: float, number: int, models: int) -> bool:
-    """Tell whether a trial that ends with this value (a cost) is among the `models` best."""
+    """Tell whether a trial that ends with this value (a cost) is among the `models` best.
+
+    With several objectives an equal one is, too: the others may rank it first.
+    """
     row = db.snapshot(
         lambda transaction: transaction.row(
             """
@@ -134,7 +139,9 @@ def is_among_best(db: Database, study: Study, value: float, number: int, models:
             better=models - 1,
         )
     )
-    return row is None or (value, number) < (row.value, row.number)
+    if row is None or (value, number) < (row.value, row.number):
+        return True
+    return len(study.directions) > 1 and value == row.value
 
 
 def _objects(kept: Iterable[Kept]) -> list[StoredObject]:
@@ -174,7 +181,7 @@ def _sorted(
         elif stored.kind in ("checkpoint", "model", "predictions"):
             (found.in_flight if begun and is_young(stored) else found.orphans).append(stored)
     for each in with_trials.values():
-        each.sort(key=lambda kept: (kept.value, kept.number))
+        each.sort(key=lambda kept: (kept.value, kept.rest, kept.number))
     return found
 
 
@@ -223,17 +230,18 @@ def _retrained(transaction: Transaction, study_id: int) -> tuple[set[str], set[s
 def _kept(transaction: Transaction, study_id: int, stored: StoredObject) -> Kept | None:
     """Return this object with the complete trial that points to it; None if there is no such."""
     row = transaction.row(
-        """
-        SELECT d.trial_id, d.number, d.value, a.value_json FROM studyhall_done d
-        JOIN trial_user_attributes a ON a.trial_id = d.trial_id AND a.key = :kind
-        WHERE d.study_id = :study_id AND d.number = :number AND d.state = 'COMPLETE'""",
+        f"""
+        SELECT studyhall_done.trial_id, number, value, {REST} AS rest, a.value_json
+        FROM studyhall_done
+        JOIN trial_user_attributes a ON a.trial_id = studyhall_done.trial_id AND a.key = :kind
+        WHERE study_id = :study_id AND number = :number AND state = 'COMPLETE'""",
         study_id=study_id,
         number=stored.trial,
         kind=stored.kind,
     )
     if row is None or json.loads(row.value_json) != stored.name:
         return None
-    return Kept(row.trial_id, row.number, row.value, stored)
+    return Kept(row.trial_id, row.number, row.value, float(row.rest), stored)
 
 
 def _forget(transaction: Transaction, beaten: Iterable[Kept]) -> None:

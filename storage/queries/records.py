@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,10 +99,10 @@ def best(
 
     def work(transaction: Transaction) -> tuple[list[TrialRecord], list[TrialRecord]]:
         rows = transaction.rows(
-            """
+            f"""
             SELECT number FROM studyhall_done WHERE study_id = :study_id AND state = 'COMPLETE'
                 AND value IS NOT NULL
-            ORDER BY value, number LIMIT :count""",
+            ORDER BY {directions.ranking(len(study.directions))} LIMIT :count""",
             study_id=study.study_id,
             count=count,
         )
@@ -114,15 +114,24 @@ def best(
     return db.snapshot(work)
 
 
-def best_first(trials: Iterable[TrialRecord], direction: str) -> list[TrialRecord]:
-    """Return the complete trials that have a value, the best first; among equals, the earliest.
+def best_first(trials: Iterable[TrialRecord], study: Study) -> list[TrialRecord]:
+    """Return the complete trials that have a value, ranked as by `directions.ranking`.
 
     Args:
         trials: trials of a study.
-        direction: "minimize" or "maximize".
+        study: the study.
     """
     found = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    return sorted(found, key=lambda t: (directions.turned(t.value, direction) or 0.0, t.number))
+    return sorted(found, key=lambda trial: (*_costs(trial, study.directions), trial.number))
+
+
+def _costs(trial: TrialRecord, ways: Sequence[str]) -> tuple[float, float]:
+    """Return the cost in the first objective, and the sum of those in the others."""
+    others = [*trial.attributes.get("objectives", {}).values()][1:]
+    costs = (
+        directions.turned(value, way) or 0.0 for value, way in zip(others, ways[1:], strict=False)
+    )
+    return directions.turned(trial.value, ways[0]) or 0.0, sum(costs)
 
 
 def count_with(db: Database, study: Study, attribute: str) -> int:

@@ -143,7 +143,7 @@ def read(transaction: Transaction, study_id: int) -> Status:
         seconds_limit=limits.seconds,
         gpu_seconds_used=limits.gpu_seconds_used,
         gpu_seconds_limit=limits.gpu_seconds,
-        incumbent=_incumbent(transaction, study_id),
+        incumbent=_incumbent(transaction, study_id, limits.directions),
         running=running,
         workers=at_work.workers(transaction, study_id),
         finished_per_hour=_rate(transaction, study_id),
@@ -174,6 +174,7 @@ def _limits(transaction: Transaction, study_id: int) -> connection.Row:
             (SELECT count(*) FROM studyhall_queue q WHERE q.study_id = b.study_id) AS queued,
             (SELECT d.direction FROM study_directions d
                 WHERE d.study_id = b.study_id AND d.objective = 0) AS direction,
+            (SELECT count(*) FROM study_directions d WHERE d.study_id = b.study_id) AS directions,
             (SELECT a.value_json FROM study_system_attributes a
                 WHERE a.study_id = b.study_id AND a.key = 'study:metric_names') AS objectives
         FROM studyhall_budget b WHERE study_id = :study_id""",
@@ -210,11 +211,11 @@ def _out_of_memory(transaction: Transaction, study_id: int) -> OutOfMemory:
     return OutOfMemory(int(row[0]), float(row[1]))
 
 
-def _incumbent(transaction: Transaction, study_id: int) -> TrialRecord | None:
+def _incumbent(transaction: Transaction, study_id: int, objectives: int) -> TrialRecord | None:
     row = transaction.row(
-        """
+        f"""
         SELECT number FROM studyhall_done WHERE study_id = :study_id AND state = 'COMPLETE'
-        ORDER BY value, number LIMIT 1""",
+        ORDER BY {directions.ranking(objectives)} LIMIT 1""",
         study_id=study_id,
     )
     is_hidden = companions.optunas(study_id) is None  # a hidden study has no use for a best trial

@@ -145,8 +145,8 @@ def test_without_a_human_error_losses_decide() -> None:
 def test_the_studys_own_best_is_no_proof_that_no_more_can_be_had() -> None:
     found = placed(0.01, 0.03, None, loss=0.08, val_loss=0.1)
     assert found.data == (
-        "the validation loss is only 0.02 of the loss of guessing above the training loss, and no "
-        "trial is much better; set [study] human_error to see if a better result is possible"
+        "the validation loss is above the training loss by only 2 % of the loss of guessing, and "
+        "no trial is much better; set [study] human_error to see if a better result is possible"
     )
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.1).name == "good"
     assert placed(0.01, 0.1, None, loss=0.02, val_loss=0.3).data.startswith("collect more data")

@@ -60,7 +60,8 @@ def test_report_refine_and_csv_show_it(run, tmp_path):
     assert entries.keys() == NAMES | {"batch_size"}
     assert (entries["depth"].low, entries["depth"].high) == (1, 2)
     assert entries["zoom"].choices == (None, "far")
-    text, _ = refinement.study_file(found.stored, "next", found.hyperparameters, found.tried, 3)
+    of = (found.hyperparameters, found.tried)
+    text, _ = refinement.study_file(found.stored, "next", *of, 3, None, "resume it")
     for name in NAMES:
         assert f"# {name}, which the code asks for: best trials: " in text
     show.trials_csv(trials, {}, tmp_path / "t.csv")

@@ -146,7 +146,7 @@ def test_a_loss_that_stands_still_needs_no_more_epochs(run):
     found = more_epochs.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat, {}, {}))
     assert found.answer == "no" and "no longer fell in the 11 epochs" in found.why
     early = more_epochs.ask(run[2][0], Judge(stored(run[1])).verdict("COMPLETE", flat[:8], {}, {}))
-    assert early.answer == "unknown" and early.why.endswith("too early to tell; 8 would do")
+    assert early.answer == "unknown" and early.why.endswith("too early to tell; 8 would be enough")
 
 
 def test_folds_are_judged_together(run):
@@ -177,5 +177,5 @@ def test_a_good_fit_that_has_not_won_is_told_what_the_winner_has_otherwise(run):
     twin = replace(wins, number=4)
     told = [judging._of(judge, each, history, wins).advice for each in (wins, other, twin)]
     assert told[0][0].startswith("keep it")
-    assert told[1] == ("the best trial, 7, has rate 0.01 (here 0.25)",)
-    assert told[2] == ("the best trial, 7, has the same hyperparameters and another seed",)
+    assert told[1] == ("the best trial of the search, 7, has rate 0.01 (here 0.25)",)
+    assert told[2] == ("the best trial of the search, 7, has the same, and another seed",)

@@ -58,9 +58,11 @@ def test_few_trials_narrow_nothing() -> None:
 
 def test_a_space_that_stays_as_it_is_says_why() -> None:
     same, other = next_space.Proposal("a", 1), next_space.Proposal("b", 2, "narrowed")
-    assert next_space.unchanged([same, other], 9) == ""
-    assert "9 trials have a result, and 20 are needed" in next_space.unchanged([same], 9)
-    assert "all over it" in next_space.unchanged([same], next_space.LEAST)
+    assert next_space.unchanged([same, other], 9, "resume it") == ""
+    why = next_space.unchanged([same], 9, "resume it")
+    assert "9 trials with a result, and 20 are needed" in why and why.endswith("resume it")
+    assert "1 trial with" in next_space.unchanged([same], 1, "resume it")
+    assert "all over it" in next_space.unchanged([same], next_space.LEAST, "resume it")
 
 
 def test_conditions_on_what_is_left_out_go_with_it() -> None:
@@ -148,8 +150,11 @@ def test_the_next_study_file_is_whole(found: list[OfHyperparameter], tmp_path: P
     stored = Stored(old, tmp_path, tmp_path, Inspection("", {}))
     (tmp_path / "next").mkdir()
     name = refinement.next_name(old.study.name, ["wine-2", "wine-3"])
-    text, _ = refinement.study_file(stored, name, found, {}, 80, tmp_path / "next")
+    text, _ = refinement.study_file(
+        stored, name, found, {}, 80, "sqlite:///a.db", "resume it", tmp_path / "next"
+    )
     new = config.parse(text)
+    assert new.study.storage == "sqlite:///a.db"
     assert (new.study.name, new.search.warm_start) == ("wine-4", "wine-2")
     assert new.data.source == "../data.npz" and new.data.split == old.data.split
     assert (new.study.trials, new.study.human_error) == (80, 0.01)

@@ -89,7 +89,7 @@ def last_lines(finished, storage):
 
 def test_a_launch_ends_with_them_in_20_lines_of_80_columns(finished):
     lines = last_lines(finished, "")
-    assert len(lines) <= 20
+    assert len(lines) <= 20, "\n".join(lines)
     assert lines[0].startswith("What did you get?  trial ")
     assert "Can you trust it?" in lines and "What next?" in lines
     assert any(re.match(r" loss +\d\S* \(\S+ … \S+\) +\d\S* \(", line) for line in lines)

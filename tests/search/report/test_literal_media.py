@@ -193,7 +193,7 @@ def test_study_files_hold_it(name: str) -> None:
     stored = Stored(file, Path(), Path(), Inspection("", {}))
     for text in (
         toml_writer.text(config.to_dict(file)),
-        refinement.study_file(stored, "next", [], {}, 1)[0],
+        refinement.study_file(stored, "next", [], {}, 1, None, "resume it")[0],
     ):
         read = config.parse(text)
         assert (read.space, read.data) == (file.space, file.data)

@@ -181,7 +181,7 @@ def test_it_goes_by_the_objective(studio, capsys):
     working.work(studio.db, study, DATACURVE, Stop())
     progress.look()
     lines = capsys.readouterr().out.splitlines()[-4:]
-    assert lines[0].startswith("trial 0, seed 1 on 25 % of the training data: accuracy 0.")
+    assert lines[0].startswith("trial 0, training 1 on 25 % of the training data: accuracy 0.")
     assert not any("loss" in line for line in lines)
     found, (run, *_) = (
         datacurve.read(studio.db, study),

@@ -1,6 +1,7 @@
 """Trials as records: what a table, a report or an export shows of them."""
 
 import math
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -244,3 +245,37 @@ def test_attributes_of_the_last_trials_only(
         rung_store.tell(claimed(rung_store), "COMPLETE", 0.5, attributes=attributes)
     found = records.latest_attributes(db, study, "diagnosis", trials=3)
     assert sorted(found, key=str) == [{"of": 2}, {"of": 4}]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_among_equals_the_further_objectives_decide_who_is_best(db: Database, seed: int) -> None:
+    """The database and its records rank alike; none beats the first in every objective."""
+    draw = random.Random(seed)
+    ways = tuple(draw.choice(("minimize", "maximize")) for _ in range(3))
+    config = {"file": {"study": {"objective": ["first", "second", "third"]}}}
+    study, _ = studies.create(db, "several", config=config, seed=0, trials=12, directions=ways)
+    store = opened(db, study, "worker-1")
+    for _ in range(12):
+        claim = store.claim()
+        assert isinstance(claim, Claim)
+        found = [draw.choice((0.25, 0.5)), draw.choice((-1.0, 2.0)), draw.random()]
+        cost = found[0] if ways[0] == "minimize" else -found[0]
+        names = dict(zip(("first", "second", "third"), found, strict=True))
+        store.report(claim, 1, cost, {})
+        store.tell(claim, "COMPLETE", cost, attributes={"objectives": names}, further=found[1:])
+    store.close()
+    ranked, _ = records.best(db, study, 12)
+    assert ranked == records.best_first(records.trials(db, study), study)
+    state = status.status(db, study)
+    assert state.incumbent is not None and state.incumbent.number == ranked[0].number
+    signs = [1 if way == "minimize" else -1 for way in ways]
+    first, *others = [
+        [
+            sign * value
+            for sign, value in zip(signs, each.attributes["objectives"].values(), strict=True)
+        ]
+        for each in ranked
+    ]
+    assert not any(
+        all(a <= b for a, b in zip(each, first, strict=True)) and each != first for each in others
+    )
