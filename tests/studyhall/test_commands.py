@@ -66,7 +66,7 @@ def test_every_command_has_a_function_of_its_name():
 
 
 def test_the_documentation_names_every_command():
-    in_python, alone = PAGE.split("\nFor the shell alone are:\n")
+    in_python, alone = PAGE.split("\nThese exist only in the shell:\n")
     told = {name for row in in_python.splitlines() if row.startswith("| `") for name in words(row)}
     assert {*SHOWN} - OF_THE_SHELL <= told
     rows = [row for row in alone.splitlines() if row.startswith("| `")]

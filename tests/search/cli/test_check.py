@@ -54,6 +54,23 @@ def test_fixed_trials_with_the_sizes_of_their_models(report):
     assert re.search(r"2 +width=64 +[\d,]+ parameters", shown)
 
 
+def test_what_a_builder_asks_for_is_in_the_space_and_in_the_sizes(report, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+import keras
+
+def build(trial, input_shape, outputs):
+    units = trial.suggest_int("units", 8, 64)
+    kind = trial.suggest_categorical("kind", ["relu", "tanh"])
+    hidden = keras.layers.Dense(units, kind)
+    return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Dense(outputs)])
+""")
+    shown = report(model={"family": "mine.py:build"}, space={"width": None, "batch_size": [8, 16]})
+    assert re.search(r"units +integer +8 … 64", shown) and re.search(r"kind +choice", shown)
+    assert re.search(r"batch_size +choice", shown)
+    small, large = (4 + 1) * 8 + (8 + 1) * 3, (4 + 1) * 64 + (64 + 1) * 3
+    assert re.search(rf"smallest +{small} param[^\n]*\n *largest +{large} param", shown)
+
+
 def test_data_space_sizes_and_cost(report):
     shown = report(
         space={

@@ -110,6 +110,23 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
     assert (pruned.name, pruned.shows) == ("cut short", judging.STILL_FALLING)
 
 
+@pytest.mark.parametrize(
+    ("state", "stopped", "advice"),
+    [
+        ("COMPLETE", "epochs", "raise [training] epochs above 12"),
+        ("COMPLETE", "patience", "raise [training] patience above "),
+        ("COMPLETE", "time", "raise [training] trial_minutes"),
+        ("PRUNED", None, ""),
+    ],
+)
+def test_who_was_cut_short_is_advised_by_what_ended_it(run, state, stopped, advice):
+    verdict = Judge(stored(run[1])).verdict(state, curve(8, 0.8), {"stopped": stopped}, {})
+    longer = [said for said in verdict.advice if "[training]" in said]
+    assert verdict.name == "cut short"
+    assert [said.startswith(advice) for said in longer] == [True] * bool(advice)
+    assert (verdict.shows == judging.EARLY) == (stopped == "patience")
+
+
 def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):
     judge = Judge(stored(run[1]), [Reached("none", [0.28])])
     epochs = np.arange(1, 41)

@@ -54,6 +54,28 @@ def test_how_much_the_choice_among_trials_flatters_is_said(valid, test, said, en
     assert first.startswith("the best of 30 trials") and said in first and first.endswith(ending)
 
 
+def test_scores_of_a_baseline_are_never_told_as_the_models():
+    """Also where the model has none on the test set, and its baselines do."""
+    scores = {"accuracy": 0.1, "f1": 0.1}
+    models = [{"name": "guessing", "validation": scores, "test": scores}]
+    found = outcome.of(
+        {
+            **TOLD,
+            "proof": {**PROOF, "scores": classes(0.98)},
+            "baselines": {"models": models, "not_beaten": {}},
+        },
+        AROUND,
+    )
+    assert "10.0 %" not in found["trust"][0] and "a test score would say" in found["trust"][0]
+
+
+def test_a_baseline_that_leads_in_some_scores_is_named_with_these():
+    beaten = {"gradient-boosted trees": [], "logistic regression": ["ROC-AUC"]}
+    found = told(classes(0.9), classes(0.9), baselines={"models": [], "not_beaten": beaten})
+    expected = "it does not beat gradient-boosted trees and logistic regression (ROC-AUC)"
+    assert found["baselines"] == [expected]
+
+
 def test_the_proofs_difference_is_a_share_of_the_value():
     trust = " ".join(told(classes(0.9), classes(0.9))["trust"])
     assert "scores the same within 8e-08 of it" in trust and "16" not in trust

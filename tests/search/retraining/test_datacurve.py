@@ -232,7 +232,7 @@ def test_a_loss_that_still_falls_asks_for_more_epochs():
             "after epoch 10 of 40 the validation loss rose, from 0.2 to 0.4",
         ),
         ("epochs", {"best_epoch": 12}, "no", "no longer fell in the 28 epochs after"),
-        ("patience", {"best_epoch": 30}, "unknown", "too early to tell; 30 would do"),
+        ("patience", {"best_epoch": 30}, "unknown", "too early to tell; 30 would be enough"),
         ("epochs", {"best_epoch": 10, "noise": 0.04}, "unknown", "varies by 20%"),
         (
             "epochs",
