@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from studyhall.storage.database import Database
+from studyhall.storage.studies import studies, trash
 from tests import pages
 from tests.acceptance.script_cases import COMMON, DENSE, KERAS_TUNER
 from tests.pages import code
@@ -23,18 +25,19 @@ from tests.pages import code
 pytestmark = pytest.mark.slow
 
 TRIALS = 6
+PASSWORD = "correct horse battery staple\n"
 # What a page's commands need beyond the finished study `first`, its file and what follows it.
 PAGES = {
     "README.md": ("tables", "pictures", "function"),
     "index.md": ("tables",),
-    "commands.md": ("tables", "samples", "script"),
+    "commands.md": ("nothing", "tables", "samples", "script"),
     "exports.md": (),
     "from_optuna.md": ("optuna_study",),
     "from_keras_tuner.md": ("tuner_project",),
     "move.md": (),
     "resume.md": (),
     "scripts.md": ("script",),
-    "dashboard.md": (),
+    "dashboard.md": ("trash_bin",),
     "notices.md": (),
     "http.md": (),
     "text.md": ("texts",),
@@ -51,12 +54,15 @@ ELSEWHERE = {
         "tests/test_tutorials.py",
     ),
 }
+SHORTER = "sed -i -e 's/^trials = .*/trials = 6/' -e 's/^epochs = .*/epochs = 5/'"
 # Shorter, and on this machine; a dashboard serves until Ctrl-C, and other tests ask it.
 INSTEAD = (
     (r"studyhall dashboard.*", ""),
     (r"(studyhall tune .*)", r"\1 --trials 2"),
+    (r"(studyhall new .*)", rf"\1\n{SHORTER} first.toml"),
     (r"--minutes \d+", "--minutes 0.5"),
     (r"--trials \+20", "--trials +2"),
+    (r" --format litert|studyhall best first --export winner.onnx", ""),  # need their extras
     (r"mlflow:http\S+", "mlflow:sqlite:///mlflow.db"),
 )
 
@@ -99,8 +105,6 @@ def test_its_commands_run(
     typed = commands(page).replace("postgresql://ann@db.example.org/studies", postgres_url)
     for pattern, instead in INSTEAD:
         typed = re.sub(pattern, instead, typed)
-    if name == "commands.md":
-        typed = typed.replace("studyhall new first.toml", "rm first.toml\nstudyhall new first.toml")
     for line in filter(None, typed.splitlines()):
         run(folder, line)
 
@@ -111,9 +115,15 @@ def run(folder: Path, line: str) -> None:
     outside = {key: value for key, value in os.environ.items() if key != "STUDYHALL_STORAGE"}
     answer = subprocess.run(
         ["bash", "-ec", line], cwd=folder, env={**outside, "PATH": path}, capture_output=True,
-        input="correct horse battery staple\n", text=True, check=False,
+        input=PASSWORD if "-stdin" in line else 2 * PASSWORD, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, f"{line}\n{answer.stdout}{answer.stderr}"
+
+
+def nothing(folder: Path) -> None:
+    """An empty folder, as the page begins with a new study file."""
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 def tables(folder: Path) -> None:
@@ -168,7 +178,7 @@ def texts(folder: Path) -> None:
     exec(code("python", page)[0], {})
     (file,) = code("toml", page)
     (folder / "reviews.toml").write_text(file.replace("trials = 8", "trials = 2"), encoding="utf-8")
-    (folder / "new.csv").write_text("review\nThe plot was great, not dull.\n", encoding="utf-8")
+    (folder / "new.csv").write_text('review\n"The plot was great, not dull."\n', encoding="utf-8")
 
 
 def script(folder: Path) -> None:
@@ -182,6 +192,17 @@ def script(folder: Path) -> None:
 def optuna_study(folder: Path) -> None:
     made = optuna.create_study(study_name="churn", storage=f"sqlite:///{folder}/optuna.db")
     made.optimize(lambda trial: trial.suggest_float("x", 0, 1), 3)
+
+
+def trash_bin(folder: Path) -> None:
+    """Two studies in the trash."""
+    opened = Database.open(f"sqlite:///{folder}/studyhall.db")
+    studies.create(opened, "old", config={"artifacts": str(folder / "old")}, seed=0, trials=1)
+    for name in ("first", "old"):
+        study = studies.find(opened, name)
+        assert study is not None
+        trash.put(opened, study.study_id, "ann")
+    opened.close()
 
 
 def tuner_project(folder: Path) -> None:
@@ -203,6 +224,7 @@ tuner.search(x, y, validation_data=(x, y), epochs=2, verbose=0)
 NEEDED: dict[str, Callable[[Path], Any]] = {
     each.__name__: each
     for each in (
+        nothing,
         tables,
         pictures,
         function,
@@ -211,6 +233,7 @@ NEEDED: dict[str, Callable[[Path], Any]] = {
         texts,
         script,
         optuna_study,
+        trash_bin,
         tuner_project,
     )
 }
