@@ -99,7 +99,10 @@ def compare(
     from studyhall.search.evaluation import comparison
 
     compared = sides(names, storage or default_url(), output)
-    say(table(*comparison.outcomes(compared)), "", table(*comparison.differing(compared)), "")
+    head, differing = comparison.differing(compared)
+    say(table(*comparison.outcomes(compared)), "")
+    if differing:
+        say(table(head, differing), "")
     say(*comparison.remarks(compared))
     if output is not None:
         write_compared(compared, output)

@@ -111,7 +111,8 @@ def hardly_begun(evidence: Evidence) -> float:
     ever faster: what such curves come to is not to be seen from their slope.
     """
     near = min(above(evidence.level, 0.85, 0.95), guessed(evidence))
-    moves = above(share(evidence.fall, evidence.level), 0.001, 0.003)
+    by_far = above(share(evidence.fall, evidence.level), 0.001, 0.003)
+    moves = 1.0 if evidence.rises == 0 else by_far
     return min(near, moves, falls(evidence), below(evidence.epochs, 12, 20))
 
 

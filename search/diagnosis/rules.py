@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         UNSTABLE, "nothing is learned, and the losses fluctuate around the loss of guessing",
         lambda e, s: min(
             above(e.level, 0.95, 0.99), above(e.noise, 0.0005, 0.0015),
-            below(share(e.fall, e.noise), 2, 4), guessed(e), no_better(e, s),
+            below(share(e.fall, e.noise), 2, 4), guessed(e), no_better(e, s), swings(e),
             1.0 - falling(e),
         ), BOOK,
     ),

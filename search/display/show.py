@@ -69,7 +69,7 @@ def _study_row(study: Study, status: Status) -> list[str]:
         study.name,
         *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL")),
         str(len(status.held)),
-        str(status.left),
+        f"{status.left}, {status.reached}" if status.reached else str(status.left),
         words.number(best.value if best else None),
         words.called(best.number, words.name(best)) if best else "–",
     ]

@@ -269,6 +269,6 @@ def model_source(about: Mapping[str, Any]) -> dict[str, Any] | None:
 def _which(about: Mapping[str, Any]) -> str | None:
     """Return in words the training that the model comes from; None if there is only one."""
     if about.get("model_confirmed"):
-        return "one of its confirmation"
+        return "retrained with a new seed"
     parts = [f"{key} {about.get(f'model_{key}', 0) + 1}" for key in PARTS if f"{key}s" in about]
     return f"that of {' '.join(parts)}" if parts else None

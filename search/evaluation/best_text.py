@@ -37,7 +37,7 @@ def _head(best: Best) -> str:
     called = f"trial {words.called(trial.number, words.name(trial))}, {value}"
     if model is None or model["of"] is None:
         return f"{called} {at}".rstrip()
-    return f"{called}; its model {words.number(model['value'])}"
+    return f"{called}; its model, {model['of']}, {words.number(model['value'])}"
 
 
 def _left_out(best: Best) -> str:

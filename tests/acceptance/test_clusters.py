@@ -39,10 +39,11 @@ def test_a_study_file_becomes_a_study_and_a_job(folder, printed):
     assert out.startswith("#!/bin/bash\n") and "#SBATCH --array=1-8\n" in out
     assert f"cd {folder.path} " in out and out.endswith("\n")
     notes = "data: "  # two flowers of the data are equal
-    assert [line for line in err.splitlines() if not line.startswith(notes)] == [
-        f"every node must see {folder.path} and {folder.path}/studyhall-artifacts/iris",
-        "to submit: sbatch FILE; once it ends: studyhall resume iris",
-    ]
+    nodes, submit = [line for line in err.splitlines() if not line.startswith(notes)]
+    artifacts = f"{folder.path}/studyhall-artifacts/iris"
+    assert nodes == f"every node must see {folder.path} and {artifacts}"
+    resume = "to submit: sbatch FILE; once it ends: studyhall resume iris --storage "
+    assert submit.startswith(resume) and "postgresql://" in submit
     again, _ = printed("slurm", "iris", "--workers", "8", "--time", "30")
     assert again == out
     out, err = printed("kubernetes", "iris", *CLAIM, f"studies={folder.path}")

@@ -220,6 +220,7 @@ def again(new_folder, new_database):
     return folder
 
 
+@pytest.mark.slow
 def test_a_second_run_gives_the_same_values(six, again):
     printed = again.answers[0].stdout
     assert "trial 0 complete" not in printed and "best of iris" in printed
@@ -241,6 +242,7 @@ def test_its_best_trials_are_confirmed(again):
     assert "confirmed with 2 new seeds: mean " in again.here("best", "iris")
 
 
+@pytest.mark.slow
 def test_a_password_is_neither_printed_nor_stored(again):
     """It holds for all commands: launches and questions."""
     for answer in [*again.answers, again.answer("launch", "study.toml")]:

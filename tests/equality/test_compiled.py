@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 optimizers, losses, metrics = keras.optimizers, keras.losses, keras.metrics
 SAMPLES, CLASSES = 32, 3

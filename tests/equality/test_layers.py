@@ -394,6 +394,7 @@ def of_one_kind() -> Iterator[Any]:
             yield pytest.param(found, id=f"{row} {kind}", marks=slow)
 
 
+@pytest.mark.slow
 @pytest.mark.sampled(1)
 @pytest.mark.parametrize("names", [*of_one_kind()])
 def test_layers_side_by_side_train_as_by_fit(comparison: Any, names: list[str]) -> None:

@@ -22,7 +22,7 @@ from studyhall.search.training.keras_fit import PlainEpochs
 from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 layers = keras.layers
 SAMPLES, FEATURES = 32, 6

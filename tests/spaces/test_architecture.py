@@ -7,6 +7,8 @@ from sklearn.datasets import load_digits
 
 from studyhall.spaces import architecture, hyperparameters
 
+pytestmark = pytest.mark.part(40)
+
 IMAGE = (8, 8, 1)
 ACTIVATIONS = hyperparameters.find("activation").words
 

@@ -16,6 +16,8 @@ from studyhall.spaces import applications, architecture, backbone
 from studyhall.spaces.applications import Application
 from studyhall.spaces.failures import ArchitectureError
 
+pytestmark = pytest.mark.part(34)
+
 SMALL = "keras:MobileNet(alpha=0.25)"
 APPLICATION = applications.read(SMALL)
 SIDE = 32

@@ -19,6 +19,8 @@ import studyhall
 from studyhall.search.cli.command_list import SHOWN
 from tests import pages
 
+pytestmark = pytest.mark.part(26)
+
 # Commands without a function in Python; docs/how-to/python.md says why.
 PAGE = pages.text("python.md")
 OF_THE_SHELL = {"new", "run", "dashboard", "worker", "slurm", "kubernetes", "users"}

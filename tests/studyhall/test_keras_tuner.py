@@ -23,7 +23,7 @@ from studyhall.storage.database import Database
 from studyhall.storage.queries import records
 from studyhall.storage.studies import studies
 
-pytestmark = pytest.mark.part(14)
+pytestmark = pytest.mark.part(9)
 
 X = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
 Y = (X.sum(1) > 0).astype("int32")

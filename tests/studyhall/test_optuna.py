@@ -29,7 +29,7 @@ X = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
 Y = (X.sum(1) > 0).astype("int32")
 
 
-pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.part(22)]
+pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.part(14)]
 
 
 def sphere(trial):

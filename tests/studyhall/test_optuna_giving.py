@@ -20,7 +20,7 @@ from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 
 URL = "sqlite:///studyhall.db"
-pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.part(12)]
+pytestmark = [pytest.mark.usefixtures("own_folder"), pytest.mark.part(8)]
 SPACE = {"x": FloatDistribution(-1, 1)}
 
 

@@ -14,7 +14,7 @@ from optuna_integration import KerasPruningCallback
 import studyhall
 from studyhall.search.cli import lifecycle
 
-pytestmark = pytest.mark.part(12)
+pytestmark = pytest.mark.part(8)
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 6)).astype("float32")

@@ -9,7 +9,7 @@ import pytest
 
 from studyhall.search.cli import app, command_list
 
-pytestmark = pytest.mark.part(9)
+pytestmark = pytest.mark.part(6)
 
 # What takes long to import and belongs to training, to reports, to the dashboard, or to a server.
 HEAVY = {

@@ -14,6 +14,8 @@ from studyhall.search.study.record import stored
 from studyhall.search.trial import compiled_loss
 from studyhall.storage.queries import records
 
+pytestmark = pytest.mark.part(14)
+
 NOTHING = "nothing is learned"
 EPOCHS = np.arange(1, 21)
 

@@ -17,7 +17,7 @@ from studyhall.search.report import markdown
 from studyhall.search.study import record
 from studyhall.storage.studies import studies
 
-pytestmark = pytest.mark.part(7)
+pytestmark = pytest.mark.part(5)
 
 CANCER = {
     "study": {"name": "cancer", "trials": 1},

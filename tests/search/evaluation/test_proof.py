@@ -26,7 +26,7 @@ from studyhall.storage.database.companions import CONFIRM
 from studyhall.storage.queries import records
 from studyhall.storage.studies import retrainings, scorings
 
-pytestmark = pytest.mark.part(12)
+pytestmark = pytest.mark.part(8)
 
 OWN = """
     import keras

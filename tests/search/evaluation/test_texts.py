@@ -22,7 +22,7 @@ from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
 from tests.stop_after import StopAfter
 
-pytestmark = pytest.mark.part(10)
+pytestmark = pytest.mark.part(6)
 
 GOOD, BAD = ("great", "lovely", "fine"), ("awful", "dull", "poor")
 COMMON = ("the", "film", "was", "a", "plot", "Größe", "isn't")

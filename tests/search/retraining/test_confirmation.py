@@ -30,7 +30,7 @@ from studyhall.storage.studies import retrainings, scorings, studies
 from studyhall.storage.studies.retrainings import Retraining
 from studyhall.storage.trials import control
 
-pytestmark = pytest.mark.part(15)
+pytestmark = pytest.mark.part(10)
 
 
 def trial(number, value):

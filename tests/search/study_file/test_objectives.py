@@ -25,7 +25,7 @@ from studyhall.storage.trials import control
 from tests.search.trial.test_objective import LONG, curve, trials
 from tests.stop_after import StopAfter
 
-pytestmark = pytest.mark.part(9)
+pytestmark = pytest.mark.part(6)
 
 
 def optunas(studio, study):

@@ -25,7 +25,7 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 EPOCHS, CUT = 6, 2
 SHAPES: dict[str, tuple[int, ...]] = {"mlp": (6,), "cnn": (8, 8, 1)}

@@ -19,7 +19,7 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 EPOCHS, BATCH = 3, 16  # 83 and 40 samples: the last batch of an epoch is ragged
 VECTORS, IMAGES = (6,), (8, 8, 1)

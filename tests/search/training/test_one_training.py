@@ -22,7 +22,7 @@ from studyhall.spaces.training_code import Callbacks
 from studyhall.spaces.training_forms import Label
 from tests.search.training.test_engine import DATA, built, by_fit, of
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 LABEL = Label('[training] callbacks: received "mine.py:make"', "callbacks")
 VALUES = {"learning_rate": 0.05, "l2": 0.0}

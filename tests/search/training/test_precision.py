@@ -19,7 +19,7 @@ from studyhall.search.training.training import Training
 from studyhall.search.trial.context import Outcome
 from studyhall.spaces import architecture, optimization, regularization
 
-pytestmark = pytest.mark.part(4)
+pytestmark = pytest.mark.part(3)
 
 EPOCHS, SIZE, STEPS = 3, 16, 4
 MIXED = ("mixed_float16", "mixed_bfloat16")

@@ -13,7 +13,7 @@ from studyhall.search.trial import exporting
 from studyhall.spaces import architecture, optimization, regularization
 from studyhall.storage.artifacts.atomic_files import ArtifactError
 
-pytestmark = pytest.mark.part(7)
+pytestmark = pytest.mark.part(5)
 
 X = np.random.default_rng(0).normal(5.0, 3.0, (40, 3)).astype(np.float32)
 

@@ -16,7 +16,7 @@ from studyhall.search.trial import blueprints, forms, modelling
 from studyhall.spaces import user_code
 from studyhall.spaces.failures import UserCodeError
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 BY_FIT_TOO = ("a column, a loss class", "sequences", "signs", "words, a loss of one-hot")
 TRAIN, VALIDATION = slice(0, 60), slice(60, 100)

@@ -23,7 +23,7 @@ from studyhall.storage.queries import records, status
 from studyhall.storage.trials.claimed_trial import Claim
 from tests.stop_after import StopAfter
 
-pytestmark = pytest.mark.part(26)
+pytestmark = pytest.mark.part(17)
 
 LONG = {"epochs": 6, "patience": "none"}
 DENSE = """

@@ -16,7 +16,7 @@ from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.queries import records
 from tests.stop_after import StopAfter
 
-pytestmark = pytest.mark.part(11)
+pytestmark = pytest.mark.part(7)
 
 MINE = """
     import keras

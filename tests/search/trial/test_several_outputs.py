@@ -12,7 +12,7 @@ from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.failures import UserCodeError
 from studyhall.storage.queries import records
 
-pytestmark = pytest.mark.part(8)
+pytestmark = pytest.mark.part(5)
 
 DATA = """
 import numpy as np

@@ -18,7 +18,7 @@ from studyhall.search.trial.context import Outcome
 from studyhall.storage.queries import records
 from tests.stop_after import StopAfter
 
-pytestmark = pytest.mark.part(4)
+pytestmark = pytest.mark.part(3)
 
 DATA = """
 import keras

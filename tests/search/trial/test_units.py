@@ -12,7 +12,7 @@ from studyhall.search.study_file import config
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.trial import blueprints, exporting, forms, modelling
 
-pytestmark = pytest.mark.part(4)
+pytestmark = pytest.mark.part(3)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 3)) * [1, 10, 0.1] + [0, 5, 7]

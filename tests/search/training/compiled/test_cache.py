@@ -17,7 +17,7 @@ from studyhall.search.training.settings import Settings
 from studyhall.search.training.training import Training
 from studyhall.spaces import architecture, optimization, regularization
 
-pytestmark = pytest.mark.part(6)
+pytestmark = pytest.mark.part(4)
 
 SHAPE, CLASSES = (6,), 3
 

@@ -33,6 +33,7 @@ def trained(engine: Engine, how: str, *extra: keras.layers.Layer, **others: Any)
     return list(engine.training(model, settings).epochs())
 
 
+@pytest.mark.slow
 def test_epochs_are_the_same(engine: Engine) -> None:
     for others in ({}, {"patience": 1, "min_delta": 1.0}):
         fused, usual = (trained(engine, how, **others) for how in ("on", "off"))
