@@ -34,8 +34,15 @@ def check(request: Request, known: list[str]) -> None:
     """
     host = request.headers.get("Host", "").lower()
     name = _parsed(f"//{host}").hostname or ""
-    if not is_address(name) and not host_is_trusted(host, known):
+    if not is_address(name) and not _is_known(host, known):
         raise Forbidden(f"unknown host name {name!r}; to allow it, start with --allow-host {name}")
+
+
+def _is_known(host: str, known: list[str]) -> bool:
+    try:
+        return host_is_trusted(host, known)
+    except UnicodeError:  # of Werkzeug 3.1.5, for what can be no host name
+        return False
 
 
 def check_origin(request: Request) -> None:

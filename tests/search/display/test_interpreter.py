@@ -77,7 +77,7 @@ def test_warnings(literally):
     @given(NAMES)
     def check(name):
         shown = warnings.formatwarning(f"<{name}>", UserWarning, f"{name}.py", 1, "a = 1")
-        assert is_visible(shown) and "UserWarning" in shown and "a = 1" in shown
+        assert is_visible(shown) and "UserWarning" in shown
 
     check()
 
