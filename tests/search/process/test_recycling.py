@@ -40,7 +40,8 @@ def test_never_if_asked_for(age):
 
 def test_at_its_memory(age):
     mib = recycling.resident_bytes() // recycling.MIB
-    assert age(recycle_mib=mib - 1 if mib > 257 else 256).reached == (mib > 257)
+    limit = max(256, mib - 64)  # far enough for what other threads give back meanwhile
+    assert age(recycle_mib=limit).reached == (mib > limit)
     assert not age(recycle_mib=mib + 10_000).reached
 
 
