@@ -287,7 +287,9 @@ def test_the_first_confirmed_winner_is_tested_too_and_that_is_said(studio, study
     train(studio, study, 2, 1)
     second = proof.finish(studio.db, study)
     assert second["model_sha256"] != first["model_sha256"] and second["test"]["times"] == 2
-    assert "was used 2 times, also for trial" in trusted(best.read(studio.db, study))
+    assert "was used 2 times, also for another training of trial" in trusted(
+        best.read(studio.db, study)
+    )
 
 
 def test_only_the_first_confirmed_winner_is_tested_without_being_asked():
