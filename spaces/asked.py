@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -18,6 +18,14 @@ def entry(name: str, asked: Any) -> Entry:
         return Entry(name, choices=cast(tuple[Scalar, ...], asked.choices))
     step = asked.step if isinstance(asked.low, float) or asked.step != 1 else None
     return Entry(name, low=asked.low, high=asked.high, step=step, log=asked.log)
+
+
+def beyond(entries: Iterable[Entry], wanted: Mapping[str, BaseDistribution]) -> Iterator[Entry]:
+    """Yield the entries of what code has asked for by names that none of these entries has."""
+    known = [*entries]
+    for name, distribution in wanted.items():
+        if not any(each.has(name) for each in known):
+            yield entry(name, distribution)
 
 
 class Chosen(BaseSampler):

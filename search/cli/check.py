@@ -218,8 +218,6 @@ def _rows(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
 def _space(plan: Blueprint, trials: Sequence[Trial]) -> Table:
     """Return a table of the space, with what the user's code asks for beyond ``[space]``."""
     every = {name: each for trial in trials for name, each in trial.distributions.items()}
-    known = plan.space.entries
-    own = {name: each for name, each in every.items() if not any(e.has(name) for e in known)}
-    rows = [asked.entry(name, each).row() for name, each in own.items()]
+    rows = [each.row() for each in asked.beyond(plan.space.entries, every)]
     head = ("name", "kind", "range", "condition")
     return tables.table(head, [*plan.space.rows(), *rows], title="space")

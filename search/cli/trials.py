@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from studyhall.search.cli.options import AsJson, Name, Storage, find, writing
 from studyhall.search.diagnosis import judging
-from studyhall.search.display import json_keys, show, words
+from studyhall.search.display import json_keys, show, tables, words
 from studyhall.search.display.terminal import out, say
 from studyhall.spaces import spelling
 from studyhall.storage.database import Database
@@ -72,13 +71,7 @@ def trials(
         shown = [json_keys.of_trial(trial, told.get(trial.number)) for trial in found]
         print(json.dumps(shown, indent=2))
     else:
-        say(_table(found, names))
-
-
-def _table(found: Sequence[TrialRecord], names: dict[int, str]) -> Table:
-    """Return the table: a line per trial on a terminal, complete elsewhere."""
-    drawn = show.trials_on_terminal if out.is_terminal else show.trials_table
-    return drawn(found, names)
+        say(show.trials_table(found, names, tables.cut if out.is_terminal else tables.table))
 
 
 def _chosen(

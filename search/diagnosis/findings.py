@@ -84,9 +84,8 @@ def _asked_for(written: Space, trials: Sequence[FrozenTrial]) -> list[Entry]:
     """Return entries for what the code asked for beyond ``[space]``; varying ranges are merged."""
     found: dict[str, Entry] = {}
     for trial in trials:
-        for name, wanted in trial.distributions.items():
-            if not any(entry.has(name) for entry in written.entries):
-                found[name] = _wider(asked.entry(name, wanted), found.get(name))
+        for entry in asked.beyond(written.entries, trial.distributions):
+            found[entry.name] = _wider(entry, found.get(entry.name))
     return list(found.values())
 
 

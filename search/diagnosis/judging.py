@@ -164,12 +164,12 @@ class _Trained:
 
     @property
     def unfinished(self) -> bool:
-        """Whether it might have improved, had it gone on."""
+        """True if it might have improved, had it gone on."""
         return self.state in ("PRUNED", "RUNNING")
 
     @property
     def ended(self) -> str:
-        """What ended it: pruned, patience, time or another attribute; epochs if none is known."""
+        """The cause of its end: pruned, patience, time or another one; epochs if none is known."""
         return "pruned" if self.state == "PRUNED" else self.attributes.get("stopped") or "epochs"
 
     @property

@@ -53,7 +53,7 @@ class Quadrant:
 
     @property
     def is_biased(self) -> bool:
-        """Whether it does poorly on the training set."""
+        """True if it does poorly on the training set."""
         return self.name in (QUADRANTS[True, False], QUADRANTS[True, True])
 
     def to_json(self) -> dict[str, Any]:

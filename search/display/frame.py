@@ -66,7 +66,7 @@ class Frame:
         width, height = options.max_width, max(console.height, FIXED_LINES + 2)
         running = self.status.running[: max(1, (height - FIXED_LINES) // 2 + 1)]
         yield self._head()
-        yield _line(incumbent(self.status), width)
+        yield tables.line(incumbent(self.status))
         yield Text()
         yield self._workers(running, width)
         if left_out := len(self.status.running) - len(running):
@@ -76,7 +76,7 @@ class Frame:
             yield Text()
             yield finished_table(shown)
         if self.note:
-            yield _line(self.note, width)
+            yield tables.line(self.note)
 
     def _head(self) -> Table:
         left = self.status.left_s
@@ -166,7 +166,3 @@ def finished_table(trials: Iterable[TrialRecord]) -> Table:
 def _heads(objective: str, width: int) -> list[str]:
     heads = ["trial", "epoch", "time", "left", objective]
     return heads if width < NARROW else ["worker", *heads, "curve"]
-
-
-def _line(text: str, width: int) -> Text:
-    return Text(visible(text), no_wrap=True, overflow="ellipsis")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -92,23 +92,21 @@ def _running_row(running: Running) -> list[str]:
     ]
 
 
-def trials_table(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> Table:
+def trials_table(
+    trials: Sequence[TrialRecord],
+    verdicts: Mapping[int, str],
+    drawn: Callable[..., Table] = tables.table,
+) -> Table:
     """Return a table with a row per trial: outcome, verdict, reason of failure, hyperparameters.
 
     Args:
         trials: the trials to show.
         verdicts: names of verdicts, by trial number.
+        drawn: draws the rows: whole, or by `tables.cut` as a line each.
     """
     header = ("trial", "state", "value", "epoch", "verdict", "hyperparameters, or why it failed")
     rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
-    return tables.table(header, rows, right=("trial", "value"))
-
-
-def trials_on_terminal(trials: Sequence[TrialRecord], verdicts: Mapping[int, str]) -> Table:
-    """Return the table of trials with a line per trial, which is cut at the terminal's width."""
-    header = ("trial", "state", "value", "epoch", "verdict", "hyperparameters, or why it failed")
-    rows = [_trial_row(trial, verdicts.get(trial.number)) for trial in trials]
-    return tables.cut(header, rows, right=("trial", "value"))
+    return drawn(header, rows, right=("trial", "value"))
 
 
 def _trial_row(trial: TrialRecord, verdict: str | None) -> list[str]:

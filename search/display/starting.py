@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,14 +11,10 @@ from studyhall.spaces.spelling import visible
 
 
 @contextmanager
-def moving(console: Console, first: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show a spinner with a text while the block runs; nothing if quiet, or in a log.
-
-    Yields:
-        A function that changes the text.
-    """
+def moving(console: Console, text: str, *, quiet: bool) -> Iterator[None]:
+    """Show a spinner with a text while the block runs; nothing if quiet, or in a log."""
     if quiet or not console.is_terminal or console.is_dumb_terminal:
-        yield lambda text: None
+        yield
         return
-    with console.status(visible(first)) as shown:
-        yield lambda text: shown.update(visible(text))
+    with console.status(visible(text)):
+        yield

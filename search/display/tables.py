@@ -47,11 +47,12 @@ def cut(
     for name in header:
         is_last = name == header[-1]
         side = "right" if name in right else "left"
-        drawn.add_column(_line(name), justify=side, no_wrap=not is_last)  # type: ignore[arg-type]
+        drawn.add_column(line(name), justify=side, no_wrap=not is_last)  # type: ignore[arg-type]
     for row in rows:
-        drawn.add_row(*map(_line, row))
+        drawn.add_row(*map(line, row))
     return drawn
 
 
-def _line(text: str) -> Text:
+def line(text: str) -> Text:
+    """Return a text that stays a line: what doesn't fit is cut at its end."""
     return Text(visible(text), no_wrap=True, overflow="ellipsis")

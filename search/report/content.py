@@ -112,7 +112,6 @@ def _reproduce(found: Findings, winner: best.Best | None, storage: str) -> dict[
     """
     stored, card = found.stored, {} if winner is None else exported_files.card(winner)
     number = None if winner is None else winner.trial.number
-    replay = f"studyhall replay {found.study.name} {number}{storage}"
     return {
         "study_file": toml_writer.text(stored.file.model_dump(mode="json")),
         "seed": found.study.seed,
@@ -124,11 +123,15 @@ def _reproduce(found: Findings, winner: best.Best | None, storage: str) -> dict[
         "code": stored.inspection.code,
         "folder": str(stored.folder),
         "created_at": found.study.created_at,
-        "replay": None if number is None else replay,
+        "replay": None if number is None else _replay(found.study.name, number, storage),
         "model_sha256": card.get("model_sha256"),
         "python": platform.python_version(),
         "versions": card.get("versions") or dict(_versions(stored.file.training.backend)),
     }
+
+
+def _replay(name: str, number: int, storage: str) -> str:
+    return f"studyhall replay {name} {number}{storage}"
 
 
 def _versions(backend: str) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,7 @@ def _outcome(best: Mapping[str, Any], objective: str) -> Iterator[str]:
     yield plain(f"Trial {trial}: {objective} {words.number(best['value'])} {reached}.")
     yield table(*outcome.rows(told))
     yield "\n\n".join(map(plain, told["baselines"]))
-    yield plain(", ".join(f"{n} {words.value(v)}" for n, v in told["hyperparameters"].items()))
+    yield plain(outcome_text.hyperparameters(told))
     if told["model"]:
         yield plain(f"Model: {told['model']}")
     yield f"## {trust}"

@@ -30,16 +30,11 @@ def beyond_outcome(content: Mapping[str, Any]) -> list[str]:
     """Return the sentences that a page needs which answers the three questions of the outcome."""
     best = content["best"]
     curves = _curves(best, data_tried=content["data_curve"] is not None) if best else ()
-    return [*curves, *_more(content), *of_search(content)]
-
-
-def of_search(content: Mapping[str, Any]) -> list[str]:
-    """Return what the search spent, which faults are common, and which hyperparameters matter."""
-    return [_ended(content), *beyond_facts(content)]
+    return [*curves, *_more(content), _ended(content), *beyond_facts(content)]
 
 
 def beyond_facts(content: Mapping[str, Any]) -> list[str]:
-    """Return the same without the numbers of trials, which a page shows as facts."""
+    """Return what failures cost, which faults are common, and which hyperparameters matter."""
     return [*_lost(content), *_faults(content), *_matters(content)]
 
 
