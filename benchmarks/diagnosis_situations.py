@@ -28,7 +28,7 @@ from studyhall.search.diagnosis.rules import (
     Judgement,
 )
 from studyhall.search.study_file import config
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial import blueprints, forms, modelling

@@ -44,7 +44,7 @@ class System:
 
     @property
     def whole(self) -> str:
-        """What is said of a run in which nothing is shortened."""
+        """The sentence on a run in which nothing is shortened."""
         return f"{AS_IT_STANDS}; {LOSSY}" if self.local else AS_IT_STANDS
 
 

@@ -147,7 +147,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _machine() -> Result:
     return {
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "load": os.getloadavg()[1],
     }

@@ -119,7 +119,7 @@ def _end_with(search: subprocess.Popen[str], trainings: Iterable[subprocess.Pope
 
 
 def _start(python: str, script: str, *words: str) -> subprocess.Popen[str]:
-    threads = {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
+    threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
     return subprocess.Popen(
         [python, str(Path(__file__).with_name(script)), *words],
         stdin=subprocess.PIPE,

@@ -107,17 +107,17 @@ class Task:
 
 
 _TASKS = (
-    Task("digits-mlp", "sklearn:digits", MLP_SPACE, 40, 90),
+    Task("digits-mlp", "sklearn:digits", MLP_SPACE, 40, 60),
     Task("cancer-mlp", "sklearn:breast_cancer", MLP_SPACE, 60, 75),
-    Task("diabetes-mlp", "sklearn:diabetes", MLP_SPACE, 60, 75),
+    Task("diabetes-mlp", "sklearn:diabetes", MLP_SPACE, 60, 60),
     Task("fashion-mlp", "keras:fashion_mnist", MLP_SPACE, 30, 90, samples=5000),
-    Task("fashion-cnn", "keras:fashion_mnist", CNN_SPACE, 20, 300, 5000, "cnn", patience=5),
+    Task("fashion-cnn", "keras:fashion_mnist", CNN_SPACE, 20, 90, 2000, "cnn", patience=5),
     Task(
         "imdb-mlp",
         "keras:imdb(num_words=5000)",
         WORDS_SPACE,
         epochs=20,
-        seconds=180,
+        seconds=90,
         samples=5000,
         patience=5,
     ),

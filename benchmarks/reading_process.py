@@ -24,7 +24,7 @@ def _studyhall(name: str, folder: Path) -> Read:
     import scipy.stats  # noqa: F401
 
     from studyhall.search.data.sources import reading
-    from studyhall.search.study_file.sections import DataSection
+    from studyhall.search.study_file.input_sections import DataSection
 
     target = None if name == "pictures" else TARGET
     section = DataSection(source=name, target=target)

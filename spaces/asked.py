@@ -1,4 +1,4 @@
-"""What the user's own code asks for beyond ``[space]``: as entries of a space, and at its ends."""
+"""The hyperparameters that the user's own code asks for beyond ``[space]``, and their ends."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ import pathlib
 import keras, numpy, optuna
 from studyhall.search.data import loading
 from studyhall.search.trial import exporting
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.spaces import user_code, user_model
 from studyhall.spaces.space import read_space
 

@@ -18,7 +18,7 @@ from studyhall.search.diagnosis.evidence import Evidence
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best
-from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.retraining.datacurve import DataCurve
 from studyhall.search.retraining.replay_result import Replay
@@ -62,7 +62,7 @@ def _routes() -> list[str]:
 
 
 def _metrics(db: Database) -> list[str]:
-    """What Prometheus finds."""
+    """The metrics that Prometheus finds."""
     found = re.findall(r"^# HELP (\w+) (.*)$", prometheus.text(db).decode(), re.MULTILINE)
     return [f"| `{name}` | {meaning} |" for name, meaning in found]
 

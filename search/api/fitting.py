@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.api import in_process
-from studyhall.search.cli import lifecycle
+from studyhall.search.cli import opening
 from studyhall.search.display.terminal import remark
 from studyhall.search.evaluation import no_result, reloading
 from studyhall.search.process import quiet
@@ -62,7 +62,7 @@ def fit(file: StudyFile, folder: Path, url: str) -> Fit:
     found = inspection.inspect(file, path)
     creation.check_artifacts(file, path.name)
     with closing(Database.open(url)) as db:
-        study = lifecycle.open_or_create(db, file, path, found, tell=remark)
+        study = opening.open_or_create(db, file, path, found, tell=remark)
         with alone.listening(stop):
             plan = in_process.train(db, study, stop)
         if stop.code == 128 + signal.SIGINT:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studyhall.search.api import outcomes, settings
-from studyhall.search.cli import launch, lifecycle
+from studyhall.search.cli import launch, lifecycle, opening
 from studyhall.search.cli.options import find
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
@@ -132,7 +132,7 @@ class Launch:
         early.let_load(waiting)
 
         def make(db: Database) -> Study:
-            study = lifecycle.open_or_create(db, self.file, path, found)
+            study = opening.open_or_create(db, self.file, path, found)
             self.opened()
             return study
 

@@ -102,10 +102,10 @@ class Plots(InDatabase):
     def plot_confirmation(self) -> Figure:
         """Plot each confirmed trial: mean, 95 % interval, values, and its value in the search."""
         from studyhall.search.report import retrainings
-        from studyhall.search.retraining import confirmation
+        from studyhall.search.retraining import confirm_result
 
         with self._opened() as (db, study):
-            found, objective = confirmation.read(db, study), status.status(db, study).objective
+            found, objective = confirm_result.read(db, study), status.status(db, study).objective
         told = None if found is None else found.to_json()
         figure = None if told is None else retrainings.intervals(told, objective)
         return self._shown(figure, "plot_confirmation", "confirm() first")

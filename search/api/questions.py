@@ -85,11 +85,11 @@ class Questions(InDatabase):
         Raises:
             ConfigError: there is no complete trial, or its model can't be measured again.
         """
-        from studyhall.search.cli import lifecycle
+        from studyhall.search.cli import finishing
         from studyhall.search.evaluation import best
 
         with handover.offered(self._handed, self.name), self._opened() as (db, study):
-            lifecycle.finish(db, study, self._url, again=again, number=trial)
+            finishing.finish(db, study, self._url, again=again, number=trial)
             return best.to_json(best.read(db, study, trial))
 
     def doctor(self) -> dict[str, Any]:

@@ -54,13 +54,13 @@ def best(
 
 
 def _of_file(url: str, study: Study, handed: Mapping[str, Any]) -> BestTrial:
-    from studyhall.search.cli import lifecycle  # imports the training modules: slow
+    from studyhall.search.cli import finishing  # imports the training modules: slow
 
     with closing(Database.open(url, create=False)) as db:
         found = winners.read(db, study)
         if not (found.finished or found.failed):
             with handover.offered(handed, study.name):
-                lifecycle.finish(db, study, url)
+                finishing.finish(db, study, url)
             found = winners.read(db, study)
     tested = found.test[TESTED] if found.test else None
     trial = found.trial

@@ -47,7 +47,7 @@ class Retrainings(InDatabase):
             KeyboardInterrupt: it was interrupted.
         """
         from studyhall.search.api import launching, outcomes
-        from studyhall.search.cli import lifecycle, retraining
+        from studyhall.search.cli import finishing, retraining
         from studyhall.search.retraining import confirm as confirming
 
         self._check_range("top", top, 1, MOST)
@@ -58,7 +58,7 @@ class Retrainings(InDatabase):
             code = retraining.confirm_study(db, study, self._url, given, view, top, seeds)
             outcomes.raise_for(code, view.complaints)
             if code == 0:
-                lifecycle.finish(db, study, self._url, again=again)
+                finishing.finish(db, study, self._url, again=again)
             return confirming.known(db, study).to_json()
 
     def replay(self, trial: int, *, tolerance: float | None = None) -> dict[str, Any]:

@@ -89,9 +89,9 @@ def read(
     with closing(Database.open(url, create=False)) as db:
         study = find(db, name)
         if export is not None or again:
-            from studyhall.search.cli import lifecycle  # imports the training modules: slow
+            from studyhall.search.cli import finishing  # imports the training modules: slow
 
-            lifecycle.finish(db, study, url, again=again, number=trial)
+            finishing.finish(db, study, url, again=again, number=trial)
         found = winner.read(db, study, trial)
     if export is None or found.failed:
         return found, []

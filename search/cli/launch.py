@@ -106,11 +106,11 @@ def run_file(
         early.let_load(waiting)
         with starting.moving(out, f"{samples(found)}; loading studyhall", quiet=quiet):
             # Imported only here, while the workers load their libraries.
-            from studyhall.search.cli import lifecycle
+            from studyhall.search.cli import lifecycle, opening
 
         with closing(Database.open(url)) as db:
             with starting.moving(out, "creating the study", quiet=quiet):
-                study = lifecycle.open_or_create(db, study_file, file, found)
+                study = opening.open_or_create(db, study_file, file, found)
             opened()
             return lifecycle.run(
                 db, study, url, devices, quiet=quiet, early=waiting, cluster=cluster
@@ -140,7 +140,7 @@ def resume(
 ) -> None:
     """Continue a study from the database alone, optionally with more trials."""
     with starting.moving(out, "loading studyhall", quiet=silent):
-        from studyhall.search.cli import lifecycle
+        from studyhall.search.cli import lifecycle, options
         from studyhall.search.display import show
         from studyhall.search.display.terminal import say
 
@@ -154,7 +154,7 @@ def resume(
         cluster = cluster_of(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
-            added = lifecycle.more(trials, status.status(db, study).limit)
+            added = options.more(trials, status.status(db, study).limit)
             if cluster is None:  # its machines have the data, and perhaps not this one
                 with starting.moving(out, "checking data and code", quiet=silent):
                     unchanged.check(study, url)

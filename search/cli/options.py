@@ -13,6 +13,7 @@ import typer
 
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
+from studyhall.search.study_file.limits import MOST
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import storage_option as storage_option  # for the commands
 from studyhall.storage.studies import adoption, studies
@@ -119,3 +120,20 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError([f"{path}: received {reason}, expected a writable file"]) from error
+
+
+def more(written: str, limit: int) -> int:
+    """Return how many trials ``+20`` (twenty more) or ``80`` (eighty in all) add to a limit.
+
+    Raises:
+        ConfigError: the text has neither form, or the total is below the limit.
+    """
+    digits = written.removeprefix("+")
+    # Cut off after one digit more than MOST has: int() refuses thousands of digits.
+    total = int(digits[: len(str(MOST)) + 1]) if digits.isdecimal() else 0
+    added = total if written.startswith("+") else total - limit
+    if total == 0 or added < 0 or limit + added > MOST:
+        expected = f"+20 for twenty more, or the new total, at least {limit}"
+        expected += f", at most {MOST}" if limit + added > MOST else ""
+        raise ConfigError([f"command line: --trials: received {written!r}, expected {expected}"])
+    return added

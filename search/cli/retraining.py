@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli import lifecycle, stopping
+from studyhall.search.cli import finishing, stopping
 from studyhall.search.cli.options import (
     Again,
     AsJson,
@@ -69,7 +69,7 @@ def confirm(
         given = places.given(workers, gpus, per_gpu)
         view = live.lines(err if as_json else out, quiet=silent)
         code = confirm_study(db, study, url, given, view, top, seeds)
-        proved = 0 if code else lifecycle.finish(db, study, url, again=again)
+        proved = 0 if code else finishing.finish(db, study, url, again=again)
         if as_json:
             print(json.dumps(confirming.known(db, study).to_json(), indent=2))
         else:
@@ -77,7 +77,7 @@ def confirm(
                 top=top, seeds=seeds, workers=workers, gpus=gpus, workers_per_gpu=per_gpu,
                 again=again,
             )  # fmt: skip
-            say("", *lifecycle.confirmed(db, study, url, code, typed))
+            say("", *finishing.confirmed(db, study, url, code, typed))
             if code == 0:
                 say("", *best_text.shown(best.read(db, study)))
     raise typer.Exit(code or proved)
@@ -115,7 +115,7 @@ def confirm_study(
     if confirming.trains(db, study, most, each):
         unchanged.check(study, url)
     stopping.lift(db, study)
-    return lifecycle.confirm(db, study, devices, view, url, most, each)
+    return finishing.confirm(db, study, devices, view, url, most, each)
 
 
 def replay(

@@ -165,7 +165,7 @@ def _of_file(
     inspection.glance(file, path)
     found = inspection.inspect_apart(file, path)
     creation.check_artifacts(file, path.name)
-    from studyhall.search.cli import lifecycle
+    from studyhall.search.cli import opening
 
     with closing(Database.open(url)) as db:
-        return lifecycle.open_or_create(db, file, path, found, tell=remark), url
+        return opening.open_or_create(db, file, path, found, tell=remark), url

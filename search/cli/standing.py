@@ -9,8 +9,8 @@ from typing import Any
 from studyhall.search.display import json_keys, time_split
 from studyhall.search.display.terminal import remark
 from studyhall.search.evaluation import pareto
-from studyhall.search.retraining import confirmation
-from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining import confirm_result
+from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.storage.database import Database
 from studyhall.storage.queries import status
 from studyhall.storage.queries.status import Status
@@ -51,7 +51,7 @@ def read(db: Database, study: Study, *, with_front: bool = True) -> Standing:
     """
     state, split = status.status(db, study), time_split.read(db, study)
     front = pareto.read(db, study) if with_front else None
-    return Standing(study, state, split, confirmation.read(db, study), front)
+    return Standing(study, state, split, confirm_result.read(db, study), front)
 
 
 def reap(db: Database, found: Sequence[Study]) -> None:

@@ -14,7 +14,7 @@ from studyhall.search.cli.standing import Standing
 from studyhall.search.display import show, tables, time_split
 from studyhall.search.display.terminal import say
 from studyhall.search.evaluation import pareto
-from studyhall.search.retraining import confirmation
+from studyhall.search.retraining import confirm_result
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.studies import adoption, studies
@@ -67,7 +67,7 @@ def _show_more(found: Standing, url: str) -> None:
     say("", f"time spent in trials: {time_split.sentence(found.split)}")
     say(show.takeovers(found.status), show.out_of_memory(found.status))
     if found.confirmed is not None:
-        say("", tables.table(*confirmation.rows(found.confirmed)), *found.confirmed.sentences())
+        say("", tables.table(*confirm_result.rows(found.confirmed)), *found.confirmed.sentences())
     if found.status.reached:
         say(show.goal(found.status))
     if found.status.stopping:

@@ -37,7 +37,7 @@ class Attachment(pydantic.BaseModel, strict=True):
 
 
 class Told(pydantic.BaseModel, strict=True):
-    """How a trial is to end."""
+    """The request that ends a trial."""
 
     state: str
     values: list[float] | None = None
@@ -57,7 +57,7 @@ class Attributes(pydantic.BaseModel, strict=True):
 
 
 class Preference(pydantic.BaseModel, strict=True):
-    """Which trials were shown, and which of them was chosen."""
+    """The trials that were shown, and the one that was chosen."""
 
     mode: str
     candidates: list[int]
@@ -65,7 +65,7 @@ class Preference(pydantic.BaseModel, strict=True):
 
 
 class Component(pydantic.BaseModel, strict=True):
-    """What is shown of a trial."""
+    """The output of a trial that is shown."""
 
     output_type: str
     artifact_key: str | None = None

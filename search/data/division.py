@@ -1,4 +1,4 @@
-"""Which samples of a source make which part and fold, and the parts made of them."""
+"""The division of a source's samples into parts and folds."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from studyhall.search.data.errors import refusal
 from studyhall.search.data.labels import Labels, Rows
 from studyhall.search.data.parts import Fold, Part, joined
 from studyhall.search.data.trees import Tree
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.spaces import spelling
 
 PARTS = ("training", "validation", "test")

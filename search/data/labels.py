@@ -1,4 +1,4 @@
-"""What a split must respect: classes, groups and order of the samples."""
+"""The labels that a split must respect: classes, groups and order of the samples."""
 
 from dataclasses import dataclass
 

@@ -10,7 +10,15 @@ import numpy as np
 from scipy import sparse
 
 from studyhall.search.data import arrays as samples
-from studyhall.search.data import division, fingerprint, stream_parts, targets, texts, units
+from studyhall.search.data import (
+    division,
+    fingerprint,
+    stream_parts,
+    target_kinds,
+    targets,
+    texts,
+    units,
+)
 from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.columns import features
 from studyhall.search.data.columns.features import Column
@@ -22,7 +30,8 @@ from studyhall.search.data.sources import reading
 from studyhall.search.data.stream_parts import StreamFold, StreamPart, Streams
 from studyhall.search.data.trees import Tree
 from studyhall.search.data.units import Units
-from studyhall.search.study_file.sections import DataSection, StudyFile
+from studyhall.search.study_file.input_sections import DataSection
+from studyhall.search.study_file.sections import StudyFile
 
 __all__ = ["Data", "DataError", "Fold", "Part", "Preparation", "load"]
 
@@ -146,7 +155,7 @@ def load(
     own = None if arrays.groups is None else arrays.groups[rows["training"]]
     labels = division.stratified(train.y, coding, own, None)
     whole = _whole(arrays, section)
-    notes = (*arrays.notes, *targets.notes(arrays.y, section.task), *whole)
+    notes = (*arrays.notes, *target_kinds.notes(arrays.y, section.task), *whole)
     if whole and not isinstance(arrays.x, Tree):
         section = section.model_copy(update={"normalize": "none"})
     split = division.first_fold(train, validation, labels, section, arrays)

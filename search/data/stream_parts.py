@@ -20,7 +20,7 @@ from studyhall.search.data.parts import Part
 from studyhall.search.data.preparation import Preparation
 from studyhall.search.data.streams import Batch, Stream
 from studyhall.search.data.trees import Tree
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 SAMPLE = 4  # batches that are read twice, to see whether a stream is the same each time
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.search.data import trees
+from studyhall.search.data import target_kinds, trees
 from studyhall.search.data.arrays import Targets, flat
 from studyhall.search.data.errors import refusal, shortened
 from studyhall.search.data.trees import Tree
@@ -16,9 +16,6 @@ Task = Literal["binary", "multiclass", "multilabel", "regression", "as given"]
 OWN_MODEL = '[model] family = "my_model.py:build"'
 LOST = 0.01  # largest acceptable rounding error of float32, as a share of the targets' deviation
 LARGEST = 1e15  # deviation of targets, whose squares float32 must hold; and its inverse
-FEW = 20  # up to this many different whole numbers are classes, whatever their values
-MOSTLY = 0.5  # share of numbers from which the rest are mistakes, as in tables
-PER_CLASS = 10  # more are classes only if they are 0, 1, 2 … with this many samples each
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +125,8 @@ def coding(
         _many_axes(y, task, key, own_model=own_model)
         task = "regression"
     if task == "auto" and key == "source":  # a table's column has been read by its kind
-        _refuse_numbers_as_text(y, key)
-    kind = _kind(y) if task == "auto" else task
+        target_kinds.refuse_numbers_as_text(y, key)
+    kind = target_kinds.inferred(y) if task == "auto" else task
     if kind == "regression":
         return _regression(y, key)
     if kind == "multilabel":
@@ -152,7 +149,7 @@ def _outputs(leaf: Targets) -> int:
     leaf = flat(leaf)
     if leaf.ndim > 1:
         return int(leaf.shape[-1])
-    if _kind(leaf) == "regression":
+    if target_kinds.inferred(leaf) == "regression":
         return 1
     classes = len(np.unique(leaf))
     return 1 if classes <= 2 else classes
@@ -168,67 +165,9 @@ def _many_axes(y: Targets, task: str, key: str, *, own_model: bool) -> None:
         raise refusal("task", f'"{task}" for {received}', '"auto" or "regression"')
 
 
-def _kind(y: Targets) -> str:
-    if y.ndim == 2:
-        if not _zeros_and_ones(y):
-            return "regression"
-        return "classification" if (y.sum(axis=1) == 1).all() else "multilabel"
-    if y.dtype.kind in "Ub" or _zeros_and_ones(y):
-        return "classification"
-    return "classification" if _few(y) else "regression"
-
-
-def _refuse_numbers_as_text(y: Targets, key: str) -> None:
-    """Refuse text that is measured numbers, or numbers but for some words: classes by mistake."""
-    if y.dtype.kind != "U":
-        return
-    numbers = np.array([_number(text) for text in y.flat])
-    known = np.isfinite(numbers)
-    if known.all() and _kind(numbers.reshape(y.shape)) == "regression":
-        received = f'numbers as text, such as "{y.flat[0]}"'
-        raise refusal(key, received, 'numbers, or task = "classification"')
-    if MOSTLY < known.mean() < 1:
-        raise refusal(key, f"{_text_in(y)} among numbers", 'numbers, or task = "classification"')
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
-def notes(y: Targets, task: str) -> list[str]:
-    """Return a sentence if floats are taken for classes because all are whole numbers."""
-    if isinstance(y, Tree):
-        return ["several targets: the model gets them as they are; there are no scores by class"]
-    y = flat(y)
-    if task != "auto" or y.ndim > 1 or y.dtype.kind != "f" or _zeros_and_ones(y) or not _few(y):
-        return []
-    values = shortened((f"{value:g}" for value in np.unique(y)), 5)
-    return [
-        f'the targets {values} are taken for classes; [data] task = "regression" if they are not'
-    ]
-
-
-def _few(y: Targets) -> bool:
-    """Return True for whole numbers of few different values, however they are stored."""
-    if y.dtype.kind == "f" and (y % 1).any():
-        return False
-    values = np.unique(y)
-    if y.dtype.kind == "f" and 2 * len(values) > len(y):  # most of them once: measured, not named
-        return False
-    in_order = values[0] in (0, 1) and values[-1] - values[0] == len(values) - 1
-    return len(values) <= FEW or (in_order and len(values) * PER_CLASS <= len(y))
-
-
-def _zeros_and_ones(y: Targets) -> bool:
-    return y.dtype.kind in "biuf" and bool(np.isin(y, (0, 1)).all())
-
-
 def _classification(y: Targets, names: tuple[str, ...], key: str) -> Coding:
     if y.ndim == 2:
-        if not _zeros_and_ones(y) or not (y.sum(axis=1) == 1).all():
+        if not target_kinds.is_zeros_and_ones(y) or not (y.sum(axis=1) == 1).all():
             received = f"targets of shape {y.shape} that are not one-hot"
             raise refusal(key, received, 'one class per sample; or task = "multilabel"')
         labels = np.arange(y.shape[1])
@@ -255,7 +194,7 @@ def _name(label: Any, names: tuple[str, ...]) -> str:
 
 
 def _multilabel(y: Targets, names: tuple[str, ...], key: str) -> Coding:
-    if y.ndim != 2 or not _zeros_and_ones(y):
+    if y.ndim != 2 or not target_kinds.is_zeros_and_ones(y):
         received = f"targets of type {y.dtype} and shape {y.shape}"
         raise refusal(key, received, "0 or 1 for every label: (samples, labels)")
     return Coding(
@@ -282,17 +221,9 @@ def _check_precision(y: Targets, key: str) -> None:
         raise refusal(key, received, "targets from which a constant is subtracted")
 
 
-def _text_in(y: Targets) -> str:
-    """Return the first target that is no number, with its sample; or that numbers are text."""
-    for number, text in enumerate(map(str, y.flat)):
-        if not np.isfinite(_number(text)):
-            return f'"{text}" in sample {number * len(y) // y.size + 1}'
-    return f'numbers as text, such as "{y.flat[0]}"'
-
-
 def _regression(y: Targets, key: str) -> Coding:
     if y.dtype.kind not in "biuf":
-        raise refusal(key, _text_in(y), 'numbers, or task = "classification"')
+        raise refusal(key, target_kinds.text_in(y), 'numbers, or task = "classification"')
     if (y == y[0]).all():
         raise refusal(key, f"{y.flat[0]:g} for each of {len(y)} samples", "different values")
     _check_precision(y, key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
@@ -15,6 +15,7 @@ from studyhall.search.diagnosis.conditions import Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure
 from studyhall.search.diagnosis.rules import Judgement
 from studyhall.search.diagnosis.script_advice import ScriptRemedies
+from studyhall.search.diagnosis.trained import SO_FAR, Trained, as_it_ended
 from studyhall.search.diagnosis.verdict import Verdict
 from studyhall.search.display import curves, words
 from studyhall.search.study import record
@@ -27,10 +28,6 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies.rows import Study
 
 OWN_LOSS = "own_loss"  # attribute: the loss with which the user's own code compiled the model
-TRAINING_LOSS = "training_loss"  # attribute: how it is measured, if not like the validation loss
-SO_FAR = ", so far"
-STILL_FALLING = "it ended while the validation loss was still falling"
-EARLY = "early stopping ended it, though the trend of the validation loss still falls"
 
 
 class Judge:
@@ -72,7 +69,7 @@ class Judge:
         if state == "FAIL" and not lost:
             return None
         values = {**self._constants, **(attributes.get("values") or params)}
-        trained = _Trained(values, attributes, frozenset(params), state)
+        trained = Trained(values, attributes, frozenset(params), state)
         found = self._findings(curves.flat(history), trained)
         if lost:
             ended = Judgement(rules.DIVERGED, 1.0, 1.0, rules.LOST)
@@ -90,7 +87,7 @@ class Judge:
         return self._verdict(evidence, summed, standard, trained)
 
     def _findings(
-        self, history: list[dict[str, Any]], trained: _Trained
+        self, history: list[dict[str, Any]], trained: Trained
     ) -> list[tuple[Evidence, Judgement, Standard]]:
         """Judge each fold's curves."""
         found, guess_loss = [], self._guess_loss(trained)
@@ -99,7 +96,7 @@ class Judge:
             if evidence is not None:
                 standard = self._standard(evidence, trained, int(fold[0].get("fold", 0)))
                 judgement = rules.judge(evidence, standard)
-                found.append((evidence, _as_it_ended(judgement, evidence, trained), standard))
+                found.append((evidence, as_it_ended(judgement, evidence, trained), standard))
         return found
 
     def _verdict(
@@ -107,7 +104,7 @@ class Judge:
         evidence: Evidence | None,
         judgement: Judgement,
         standard: Standard,
-        trained: _Trained,
+        trained: Trained,
     ) -> Verdict:
         best, epochs = (0, 0) if evidence is None else (evidence.best_epoch, evidence.epochs)
         more, _ = more_epochs.answered(evidence, trained.attributes.get("stopped"))
@@ -133,7 +130,7 @@ class Judge:
         fits = found is None or not found.is_biased or judgement.verdict != rules.GOOD
         return found if fits else None
 
-    def _guess_loss(self, trained: _Trained) -> float | None:
+    def _guess_loss(self, trained: Trained) -> float | None:
         """Return the loss of guessing for this trial; None if it is not known."""
         own = trained.attributes.get(OWN_LOSS)
         own_family = self._file.model.is_own
@@ -141,7 +138,7 @@ class Judge:
             return None  # still running: whether the user's code compiles the model is unknown
         return baseline.of_trial(self._about, self._file.training.loss, trained.values, own)
 
-    def _standard(self, evidence: Evidence, trained: _Trained, part: int) -> Standard:
+    def _standard(self, evidence: Evidence, trained: Trained, part: int) -> Standard:
         best, unit = self._reached.get(best_losses.weights(trained.values)), evidence.unit
         fitted = None if best is None else best.fitted
         return Standard(
@@ -151,33 +148,6 @@ class Judge:
             self._about.get("samples", {}).get("validation"),
             self._about.get("guess_error"),
         )
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """The hyperparameters and recorded attributes of a trial; the names asked of its sampler."""
-
-    values: Mapping[str, Any]
-    attributes: Mapping[str, Any]
-    asked: frozenset[str] = frozenset()
-    state: str = "COMPLETE"
-
-    @property
-    def unfinished(self) -> bool:
-        """True if it might have improved, had it gone on."""
-        return self.state in ("PRUNED", "RUNNING")
-
-    @property
-    def ended(self) -> str:
-        """The cause of its end: pruned, patience, time or another one; epochs if none is known."""
-        return "pruned" if self.state == "PRUNED" else self.attributes.get("stopped") or "epochs"
-
-    @property
-    def unlike(self) -> str:
-        """The reason why training and validation loss aren't comparable; "" if they are."""
-        found = self.attributes.get(TRAINING_LOSS)
-        said = "and the validation loss is not, so the gap between them is not judged"
-        return f"; the training loss is {found}, {said}" if found else ""
 
 
 def _constants(file: StudyFile) -> dict[str, Any]:
@@ -258,26 +228,3 @@ def _unlike(trial: TrialRecord, best: TrialRecord) -> str:
     if not others:
         return f"the best trial of the search, {best.number}, has the same, and another seed"
     return f"the best trial of the search, {best.number}, has {', '.join(others[:MOST])}"
-
-
-def _as_it_ended(judgement: Judgement, evidence: Evidence, trained: _Trained) -> Judgement:
-    """Adjust the verdict on a trial that something else than its last epoch has ended."""
-    if trained.unfinished:
-        return _as_far_as_it_came(judgement, evidence)
-    if judgement.verdict == rules.CUT_SHORT and trained.ended == "patience":
-        return replace(judgement, shows=EARLY)
-    return judgement
-
-
-def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:
-    """Adjust the verdict on an unfinished trial, which might still have improved."""
-    falls = evidence.fall > 2 * evidence.noise and evidence.rise == 0
-    if judgement.verdict == rules.UNDERFIT and falls:
-        return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence / 2, STILL_FALLING)
-    if judgement.verdict == rules.CUT_SHORT:
-        return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence, STILL_FALLING)
-    if judgement.verdict == rules.GOOD:
-        return Judgement(
-            judgement.verdict, judgement.degree, judgement.confidence, f"{judgement.shows}{SO_FAR}"
-        )
-    return judgement

@@ -30,7 +30,7 @@ SPINNER = Spinner("dots")  # one for all frames, so that it goes on turning
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study does with each trial.
+    """The plan by which a study runs each trial.
 
     Attributes:
         epochs: the largest number of epochs of a trial, all folds and repeats.
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a live view shows at one moment.
+    """The content of a live view at one moment.
 
     Attributes:
         title: the study's name.

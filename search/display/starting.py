@@ -1,4 +1,4 @@
-"""What a command does before it can show anything, as a moving line on a terminal."""
+"""The start of a command, until it can show results, as a moving line on a terminal."""
 
 from __future__ import annotations
 

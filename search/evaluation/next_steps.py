@@ -16,7 +16,7 @@ Told = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Around:
-    """What a study says of its best trial beside the trial's own record.
+    """The parts of a study's results that stand beside the best trial's own record.
 
     Attributes:
         objective: the name of the first objective.

@@ -1,4 +1,4 @@
-"""What a study came to, as data: what did I get, can I trust it, what next?
+"""The outcome of a study, as data: what did I get, can I trust it, what next?
 
 Terminal, Markdown, HTML and JSON all tell the outcome from here.
 """

@@ -21,8 +21,7 @@ from studyhall.search.evaluation import intervals, model_scores, worst
 from studyhall.search.evaluation.scores import Scores
 from studyhall.search.study_file import objectives
 from studyhall.search.study_file.losses import AS_GIVEN
-from studyhall.search.training import feeding, fit_input, model_losses
-from studyhall.search.training.batching import validation_batch
+from studyhall.search.training import feeding, fit_input, model_losses, validation_batch
 from studyhall.search.training.compiled import sharing
 from studyhall.search.training.feeding import Samples
 from studyhall.search.training.keras_fit import VALIDATION_BATCH
@@ -174,7 +173,7 @@ class Valuation:
 
     def _pairs(self, part: Part, predicted: Callable[[slice], Any]) -> Iterator[Batch]:
         """Yield targets, what is predicted of these samples, and weights, as in a validation."""
-        size = validation_batch(self.built.model) or exporting.BATCH
+        size = validation_batch.of(self.built.model) or exporting.BATCH
         whole = forms.targets(part, self.built.form, len(self.plan.data.classes))
         y = keras.tree.lists_to_tuples(whole) if keras.tree.is_nested(whole) else whole
         for start in range(0, len(part), size):
@@ -190,7 +189,7 @@ class Valuation:
         own.set_weights(_weights(model, own))
         pair = forms.pair(fold, part, self.built.form, len(self.plan.data.classes))
         samples = Samples(*pair) if isinstance(pair, tuple) else pair
-        size = validation_batch(own) or VALIDATION_BATCH
+        size = validation_batch.of(own) or VALIDATION_BATCH
         some = fit_input.of(samples, size, stream=True).same()
         with fit_input.ending():
             found = own.evaluate(some, verbose=0, return_dict=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from studyhall.search.evaluation import proof_result
-from studyhall.search.retraining import confirmation
-from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining import confirm_result
+from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
@@ -107,7 +107,7 @@ def _read(db: Database, study: Study) -> Winner | None:
     state = status.status(db, study)
     if state.incumbent is None:
         return None
-    asked = confirmation.read(db, study)
+    asked = confirm_result.read(db, study)
     found = None if asked is None else asked.standing
     trial = state.incumbent
     if found is not None and found.current and found.winner is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from studyhall.search.display.live import View
 from studyhall.search.process.device import Device
-from studyhall.search.retraining import confirmation, launch
-from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining import confirm_result, launch
+from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import CONFIRM_TOP, StudySection
@@ -39,7 +39,7 @@ def confirm(
         ConfigError: no trial is complete.
     """
     _choose(db, study, top)
-    confirmation.plan(db, study, top, seeds)
+    confirm_result.plan(db, study, top, seeds)
     for _ in range(2):  # again if the winner lost its models, because another trial once led
         if code := launch.run(db, study, CONFIRM, devices, view, url):
             return code
@@ -47,7 +47,7 @@ def confirm(
         if not found.current or not _reopened(db, study, found):
             break
     if found.current:
-        confirmation.settle(db, study, found)
+        confirm_result.settle(db, study, found)
         _drop_beaten(db, study, found)
     return 0
 
@@ -59,7 +59,7 @@ def asked(
 
     Arguments take precedence over the last request, that over the study file, that over defaults.
     """
-    last = confirmation.read(db, study)
+    last = confirm_result.read(db, study)
     if last is not None:
         return top or last.top, seeds or last.seeds
     return top or file.confirm_top or CONFIRM_TOP, seeds or file.confirm_seeds
@@ -72,7 +72,7 @@ def trains(db: Database, study: Study, top: int, seeds: int) -> bool:
         ConfigError: no trial is complete.
     """
     _choose(db, study, top)
-    found = confirmation.read(db, study)
+    found = confirm_result.read(db, study)
     return found is None or not found.current or top > found.top or seeds > found.seeds
 
 
@@ -93,7 +93,7 @@ def known(db: Database, study: Study) -> Confirmation:
     Raises:
         ConfigError: no trial is complete.
     """
-    found = confirmation.read(db, study)
+    found = confirm_result.read(db, study)
     if found is None or not (found.ranked or found.missing):
         raise _empty(study)
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from studyhall.search.process import keras_settings
 from studyhall.search.study import record
-from studyhall.search.study_file import mistakes
+from studyhall.search.study_file import contradictions
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database, urls
@@ -40,7 +40,7 @@ def of_file(file: StudyFile, path: Path, url: str | None = None) -> StudyFile:
     source = _here()[1] if file.training.backend == AUTO else ""
     resolved = settled(file)
     _choose(path.name, resolved.training.backend, source)
-    if found := [*mistakes.of_backend(resolved)]:
+    if found := [*contradictions.of_backend(resolved)]:
         raise ConfigError([f"{path.name}: {mistake}" for mistake in found])
     return resolved
 

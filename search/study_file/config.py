@@ -11,13 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studyhall.search.study_file import mistakes, toml_reader
+from studyhall.search.study_file import contradictions, pydantic_errors, space_mistakes, toml_reader
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.differences import Change, added_trials, differences
+from studyhall.search.study_file.input_sections import DataSection, ModelSection
 from studyhall.search.study_file.mistake import Mistake
 from studyhall.search.study_file.sections import (
-    DataSection,
-    ModelSection,
     SearchSection,
     StudyFile,
     StudySection,
@@ -160,10 +159,10 @@ def _checked(tables: dict[str, Any], name: str, overrides: Tables) -> StudyFile:
     checked: StudyFile | None = None
     try:
         checked = StudyFile.model_validate(merged)
-        found = mistakes.of_whole(checked)
+        found = contradictions.of_whole(checked)
     except ValidationError as error:
-        found = mistakes.of_models(error, merged)
-    found += mistakes.of_space(merged) + mistakes.of_trials(merged)
+        found = pydantic_errors.of_models(error, merged)
+    found += space_mistakes.of_space(merged) + space_mistakes.of_trials(merged)
     if found or checked is None:
         raise ConfigError([_line(mistake, name, overrides) for mistake in found])
     return checked

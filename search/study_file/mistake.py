@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from studyhall.spaces import spelling
+
+Tables = dict[str, Any]  # of a study file, unchecked
 
 LONGEST = 80  # characters of a received value in a message
 LONGEST_LINE = 200  # characters of the whole part after "received", or of a name

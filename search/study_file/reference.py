@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import functools
-import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from studyhall.search.study_file import sections
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
-from studyhall.search.study_file.sections import Section, StudyFile
+from studyhall.search.study_file.section import Section, meanings
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import spelling
 
 
@@ -59,31 +55,12 @@ def _key(table: str, name: str, section: type[Section], schema: dict[str, Any]) 
     return Key(
         table=table,
         name=name,
-        meaning=_meaning(section, name),
+        meaning=meanings(section).get(name, ""),
         expected=in_words(schema),
         choices=tuple(schema.get("enum", ())),
         default=spelling.as_toml(field.default) if has_default else "",
         required=field.is_required(),
     )
-
-
-def _meaning(section: type[Section], name: str) -> str:
-    return _meanings()[section.__name__].get(name, "")
-
-
-@functools.cache
-def _meanings() -> dict[str, dict[str, str]]:
-    """Return the string below each key of each table in the source, on one line."""
-    tables = ast.parse(inspect.getsource(sections)).body
-    return {table.name: dict(_below(table)) for table in tables if isinstance(table, ast.ClassDef)}
-
-
-def _below(table: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for key, below in pairwise(table.body):
-        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name):
-            match below:
-                case ast.Expr(ast.Constant(str(text))):
-                    yield key.target.id, " ".join(text.split())
 
 
 def in_words(schema: dict[str, Any]) -> str:

@@ -12,13 +12,13 @@ import numpy as np
 
 from studyhall.search.training import (
     backend,
-    batching,
     feeding,
     fit_input,
     memory,
     model_losses,
     one_training,
     progress,
+    validation_batch,
 )
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import sharing
@@ -50,7 +50,7 @@ class PlainEpochs:
         if isinstance(train, Samples):
             train = train.weighted(settings.class_weight)
         self._train = fit_input.of(train, settings.batch_size, stream=data.stream)
-        size = batching.validation_batch(model) or VALIDATION_BATCH
+        size = validation_batch.of(model) or VALIDATION_BATCH
         self._validation = fit_input.of(data.validation, size, stream=data.stream)
         self._state, self._rules = progress.start(), progress.rules(settings)
         self._best: list[np.ndarray] = []

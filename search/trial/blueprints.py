@@ -1,4 +1,4 @@
-"""What all models of a study have in common: its file, data, space, and code of the user's."""
+"""The common ground of a study's models: its file, data, space, and code of the user's."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from studyhall.spaces.hp import hyperparameter as kinds
+from studyhall.spaces.hp import kinds
 from studyhall.spaces.hp.conditions import Parent
-from studyhall.spaces.hp.hyperparameter import HyperParameter
+from studyhall.spaces.hp.kinds import HyperParameter
 
 
 class HyperParameters:

@@ -9,8 +9,8 @@ from typing import Any, TypeGuard
 
 import optuna
 
-from studyhall.spaces.hp.hyperparameter import Fixed, HyperParameter, Int, Range
 from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.spaces.hp.kinds import Fixed, HyperParameter, Int, Range
 
 
 class Suggested(HyperParameters):

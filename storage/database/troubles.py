@@ -1,4 +1,4 @@
-"""Why a database takes no transactions for now: its disk is full, it is locked, or it is away."""
+"""The troubles for which a database takes no transactions: a full disk, a lock, no connection."""
 
 import os
 import shutil

@@ -14,7 +14,7 @@ LEAST = 5e-324  # the least difference of two numbers
 
 @dataclass(frozen=True)
 class Goal:
-    """What ends a study before its budget does.
+    """The goal that ends a study before its budget does.
 
     Attributes:
         target: a cost that is good enough; None: none is.

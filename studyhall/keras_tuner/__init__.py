@@ -18,8 +18,8 @@ from studyhall.keras_tuner.tuners import (
     RandomSearch,
 )
 from studyhall.spaces.hp import hyperparameters
-from studyhall.spaces.hp.hyperparameter import HyperParameter
 from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.spaces.hp.kinds import HyperParameter
 
 __version__ = "1.4.8"  # of the KerasTuner whose interface this is
 

@@ -1,7 +1,8 @@
 """The names of `keras_tuner.engine`, for scripts that import from there."""
 
 from studyhall.keras_tuner import hypermodel, objective, oracle, trial, tuner
-from studyhall.spaces.hp import hyperparameter, hyperparameters
+from studyhall.spaces.hp import hyperparameters
+from studyhall.spaces.hp import kinds as hyperparameter
 
 base_tuner, multi_execution_tuner = tuner, tuner
 

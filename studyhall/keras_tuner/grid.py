@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from studyhall.spaces.hp import suggested
-from studyhall.spaces.hp.hyperparameter import Fixed, HyperParameter
 from studyhall.spaces.hp.hyperparameters import HyperParameters
+from studyhall.spaces.hp.kinds import Fixed, HyperParameter
 
 
 class Point(HyperParameters):

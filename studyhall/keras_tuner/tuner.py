@@ -10,35 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from studyhall.keras_tuner import building, validation
+from studyhall.keras_tuner import building
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
 from studyhall.keras_tuner.oracle import VALUES, Oracle, identifier
 from studyhall.keras_tuner.trial import Trial
+from studyhall.keras_tuner.tuner_answers import BUILD, TunerAnswers
 from studyhall.keras_tuner.tuner_callback import TunerCallback
-from studyhall.keras_tuner.tuner_events import TunerEvents
-from studyhall.search.display.terminal import say
 from studyhall.search.process.wire import LAUNCHED
 from studyhall.search.scripts import alone, answers, call, model_files, session, training_state
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.study_file import objectives
-from studyhall.search.study_file.config_error import ConfigError
-from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.suggested import Suggested
-from studyhall.storage.database import private_files
 from studyhall.storage.studies.rows import Queued
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
-    from studyhall.storage.queries.records import TrialRecord
 
 UNNAMED = "untitled_project"
-BUILD = "build"  # attribute of a trial: the shapes that its model was built for
 
 
-class Tuner(TunerEvents):
+class Tuner(TunerAnswers):
     """The search of a KerasTuner script, as a study with exact budget and persistent trials.
 
     Args:
@@ -95,8 +89,6 @@ class Tuner(TunerEvents):
         self._callback: TrialCallback | None = None
         if self.hypermodel is not None:
             building.explore(self.hypermodel, oracle)
-
-    # The search
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
         """Search; the arguments are those of `fit`. It returns once the budget is spent."""
@@ -233,17 +225,6 @@ class Tuner(TunerEvents):
         kinds.check(returned, self.oracle.objective, "HyperModel.fit()")
         return returned
 
-    def _try_build(self, hp: HyperParameters) -> Any:
-        keras.backend.clear_session()
-        return building.checked(self._build_hypermodel(hp), self.max_model_size)
-
-    def _build_hypermodel(self, hp: HyperParameters) -> Any:
-        assert self.hypermodel is not None
-        with building.under(self.distribution_strategy):
-            model = self.hypermodel.build(hp)
-            building.compile_anew(model, self.optimizer, self.loss, self.metrics)
-        return model
-
     def _deepcopy_callbacks(self, callbacks: Any) -> list[Any]:
         """Return copies of the script's callbacks, since each trial begins with fresh ones."""
         return [*copy.deepcopy(callbacks)]
@@ -255,92 +236,3 @@ class Tuner(TunerEvents):
             under_way.attributes[BUILD] = training_state.shapes(last.model)
             cost = under_way.context.plan.turned(value)
             model_files.keep(under_way, last.model, cost, last.kept_cost)
-
-    # The space
-
-    def search_space_summary(self, extended: bool = False) -> None:
-        """Print the hyperparameters that are searched."""
-        space = self.oracle.get_space().space
-        say("Search space summary", f"Default search space size: {len(space)}")
-        for each in space:
-            config = each.get_config()
-            name = config.pop("name")
-            say(f"{name} ({each.kind})", str(config))
-
-    # The answers
-
-    def get_best_hyperparameters(self, num_trials: int = 1) -> list[HyperParameters]:
-        """Return the hyperparameters of the best trials, the best first."""
-        return [each.hyperparameters for each in self.oracle.get_best_trials(num_trials)]
-
-    def get_best_models(self, num_models: int = 1) -> list[Any]:
-        """Return the trained models of the best trials, the best first."""
-        return [self.load_model(each) for each in self.oracle.get_best_trials(num_models)]
-
-    def load_model(self, trial: Trial) -> Any:
-        """Return the trained model of a trial: built anew, with the weights of its best epoch.
-
-        Raises:
-            ConfigError: its model was not kept.
-        """
-        searched = self.oracle.searched
-        assert searched is not None  # a trial comes from a finished search
-        record = next(r for r in answers.every(searched) if identifier(r.number) == trial.trial_id)
-        return self._loaded(record, answers.model_file(searched, record))
-
-    def _loaded(self, record: TrialRecord, path: Path) -> Any:
-        model = self._try_build(self.oracle.hyperparameters_of(record))
-        if not model.built:
-            model.build_from_config(record.attributes[BUILD])
-        model_files.load_weights(model, path)
-        return model
-
-    def _measure(
-        self, record: TrialRecord, path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> float:
-        """Measure the model of a trial again, on the validation set of the script's `fit`.
-
-        Raises:
-            ConfigError: the script's `fit` has none, or does not measure the objective on it.
-        """
-        if self.hypermodel is None:
-            raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
-        model = self._loaded(record, path)
-        return validation.measured(model, self.oracle.objective, args, kwargs, self.project_name)
-
-    def _convertible(
-        self, record: TrialRecord, path: Path, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, Any]:
-        """Return the model of a trial, and the inputs of the validation set.
-
-        Raises:
-            ConfigError: there is no builder, or no such inputs.
-        """
-        if self.hypermodel is None:
-            raise ConfigError([f"{self.project_name}: run_trial trains without a builder"])
-        inputs = validation.inputs(args, kwargs, self.project_name)
-        return self._loaded(record, path), inputs
-
-    def results_summary(self, num_trials: int = 10) -> None:
-        """Print the best trials."""
-        say("Results summary", f"Results in {self.project_dir}")
-        say(f"Showing {num_trials} best trials", f"{self.oracle.objective}")
-        for trial in self.oracle.get_best_trials(num_trials):
-            say("")
-            trial.summary()
-
-    @property
-    def remaining_trials(self) -> int | None:
-        """The number of trials that are still to come."""
-        return self.oracle.remaining_trials()
-
-    @property
-    def project_dir(self) -> str:
-        """The folder that KerasTuner would write to; nothing of the study is there."""
-        return str(Path(self.directory) / self.project_name)
-
-    def get_trial_dir(self, trial_id: str) -> str:
-        """Return a folder for files that a script writes about a trial, made if it is missing."""
-        folder = Path(self.project_dir) / f"trial_{trial_id}"
-        private_files.make_folder(folder)
-        return str(folder)

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.optuna import given
-from studyhall.optuna.answering import Answering
+from studyhall.optuna.answered_study import Answering
 from studyhall.search.scripts import script
 from studyhall.storage.database import Database
 from studyhall.storage.studies import searches, studies

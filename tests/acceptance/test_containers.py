@@ -104,7 +104,7 @@ class Compose:
             return 0, b""
 
     def json(self, *command: str) -> Any:
-        """What a question prints as JSON, asked by the dashboard's container, which only reads."""
+        """The answer to a question as JSON, from the dashboard's container, which only reads."""
         printed = self.inside("dashboard", "studyhall", *command, "--json", check=False)
         return json.loads(printed) if printed.strip() else None
 

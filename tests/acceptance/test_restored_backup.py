@@ -33,7 +33,7 @@ TERMS = Terms(silence_s=2.0, retries=9, heartbeat_s=0.1)
 
 @dataclass
 class Dump:
-    """What a PostgreSQL database holds: its tables' rows, as COPY gives them, and its counters."""
+    """The content of a PostgreSQL database: rows of tables, as COPY gives them, and counters."""
 
     rows: dict[str, bytes]
     counters: dict[str, int | None]

@@ -14,7 +14,7 @@ SETTINGS = "[training]\ncheckpoint_every_s = 0.0\n[workers]\nheartbeat = 1.0\nsi
 
 
 def by_itself(folder, name):
-    """What the script finds under its own tool."""
+    """The results of the script under its own tool."""
     environment = {**folder.environment, "TF_CPP_MIN_LOG_LEVEL": "3"}
     place = folder.path / "alone"
     place.mkdir()
@@ -27,7 +27,7 @@ def by_itself(folder, name):
 
 
 def by_us(folder, name):
-    """What it finds under `studyhall run`."""
+    """Its results under `studyhall run`."""
     said = folder.run("run", f"{name}.py", "--workers", "1", "--", "found.json")
     return json.loads((folder.path / "found.json").read_text()), said
 

@@ -41,7 +41,7 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 def installed():
-    """Whether SLURM is there, installed from Debian's packages if it is not and may be."""
+    """True if SLURM is there; it is installed from Debian's packages if it may be."""
     there = shutil.which("slurmctld") and shutil.which("munged")
     if there or os.getuid() != 0 or shutil.which("apt-get") is None:
         return bool(there)
@@ -84,7 +84,7 @@ def cluster(folder, slurm, postgres_url):
 
 
 def asked(cluster, *words):
-    """What one of SLURM's commands prints."""
+    """The output of one of SLURM's commands."""
     answer = subprocess.run(
         words, cwd=cluster.path, env=cluster.environment, capture_output=True, text=True
     )
@@ -93,7 +93,7 @@ def asked(cluster, *words):
 
 
 def state(cluster, task):
-    """How a task stands, as `scontrol show job` says: such as RUNNING, PENDING, CANCELLED."""
+    """The state of a task, as `scontrol show job` says: such as RUNNING, PENDING, CANCELLED."""
     shown = asked(cluster, "scontrol", "show", "job", task, "--oneliner")
     return dict(word.partition("=")[::2] for word in shown.split())
 

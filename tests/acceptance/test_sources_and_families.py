@@ -42,7 +42,7 @@ def build(trial, input_shape, outputs):
 
 @dataclass
 class Brought:
-    """What a user brings.
+    """The files that a user brings.
 
     Attributes:
         data: keys of `[data]`.

@@ -8,7 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from studyhall.search.data.sources import reading, source_check
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.search.study_file.toml_reader import parsed
 from tests import pages
 

@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 import pytest
 
-from studyhall.search.training import batching, model_losses
+from studyhall.search.training import model_losses, validation_batch
 from studyhall.search.training.checkpoint import CheckpointError
 from studyhall.search.training.compiled import cache, sharing, signature
 from studyhall.search.training.engine import Engine, seed_everything
@@ -195,7 +195,7 @@ def test_the_loss_of_a_model_by_public_names() -> None:
     assert float(found(Y[:, None], predicted)) == pytest.approx(float(known(Y[:, None], predicted)))
     assert model_losses.of(SimpleNamespace(loss=None)) is None
     assert model_losses.metrics_of(public) is None
-    assert batching.validation_batch(SimpleNamespace()) == batching.BATCH  # type: ignore[arg-type]
+    assert validation_batch.of(SimpleNamespace()) == validation_batch.BATCH  # type: ignore[arg-type]
 
 
 def test_what_hides_its_numbers_is_like_no_other() -> None:

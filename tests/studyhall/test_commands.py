@@ -1,4 +1,4 @@
-"""What the commands do, from Python: on a study, and on all of a database."""
+"""The commands as Python calls: on a study, and on all of a database."""
 
 import html
 import inspect
@@ -50,7 +50,7 @@ def iris(url):
 
 
 def command(*words):
-    """What a command prints."""
+    """The output of a command."""
     whole = [sys.executable, "-m", "studyhall", *words]
     return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
 
@@ -76,7 +76,7 @@ def test_the_documentation_names_every_command():
 
 
 def words(row):
-    """What stands in back-ticks in the first column of a row, but for the arguments."""
+    """The words in back-ticks in the first column of a row, but for the arguments."""
     return {each.split()[0] for each in re.findall(r"`([^`]+)`", row.split("|")[1])}
 
 

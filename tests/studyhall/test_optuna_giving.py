@@ -1,4 +1,4 @@
-"""What a script gives its study: queued and ended trials, attributes, limits, callbacks."""
+"""A script gives its study: queued and ended trials, attributes, limits, callbacks."""
 
 from __future__ import annotations
 

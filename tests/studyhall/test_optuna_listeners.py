@@ -1,4 +1,4 @@
-"""What an Optuna script's trials tell TensorBoard: their reports, and the epochs of each `fit`."""
+"""Optuna trials of a script in TensorBoard: reports, and the epochs of each `fit`."""
 
 from __future__ import annotations
 

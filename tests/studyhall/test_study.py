@@ -12,7 +12,7 @@ import pytest
 from optuna_integration import KerasPruningCallback
 
 import studyhall
-from studyhall.search.cli import lifecycle
+from studyhall.search.cli import finishing
 
 pytestmark = pytest.mark.part(8)
 
@@ -161,7 +161,7 @@ def test_what_only_the_code_can_say_is_refused_beside_it():
 @pytest.fixture
 def unproven(monkeypatch):
     """The proof of the best model, which takes a process of its own, is left out."""
-    monkeypatch.setattr(lifecycle, "finish", lambda *_, **__: 0)
+    monkeypatch.setattr(finishing, "finish", lambda *_, **__: 0)
 
 
 @pytest.mark.parametrize("build", [by_hp, pytest.param(by_shape, marks=pytest.mark.slow)])

@@ -104,7 +104,7 @@ study.report(format=3)
 
 
 def checked(folder, program):
-    """What a user's mypy says of a program."""
+    """The report of a user's mypy on a program."""
     (folder / "user.py").write_text(program)
     return subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "user.py", "--follow-imports=silent"],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studyhall.search.data.sources import source_check, table_patterns
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 LARGEST = 96  # pixels that are kept if all images have that size
 RESIZED = 64  # pixels of the longer side of larger images

@@ -30,7 +30,7 @@ from studyhall.search.data.sources.table_patterns import Files
 from studyhall.search.data.sources.tables import Roles
 from studyhall.search.data.sources.windows import Series
 from studyhall.search.data.stream_parts import Streams
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.spaces import spelling
 
 if TYPE_CHECKING:

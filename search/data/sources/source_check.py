@@ -9,7 +9,7 @@ from pathlib import Path
 from studyhall.search.data.errors import DataError, refusal
 from studyhall.search.data.sources import sql, table_patterns
 from studyhall.search.study_file import paths
-from studyhall.search.study_file.sections import DataSection, ModelSection
+from studyhall.search.study_file.input_sections import DataSection, ModelSection
 from studyhall.spaces import user_code
 
 COLLECTIONS = ("sklearn", "keras")  # `sklearn:digits`

@@ -10,7 +10,7 @@ from studyhall.search.data.row_places import Place
 from studyhall.search.data.sources import source_check, sql, table_files, table_patterns
 from studyhall.search.data.sources.sql import Query
 from studyhall.search.data.sources.table_patterns import Files
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from studyhall.search.training import batching, feeding, memory, model_losses
+from studyhall.search.training import feeding, memory, model_losses, validation_batch
 from studyhall.search.training.compiled import copy_check, sharing, signature
 from studyhall.search.training.compiled.epochs import Whole
 from studyhall.search.training.compiled.steps import Steps
@@ -164,7 +164,7 @@ def _compiled(
 
 def _chunk(model: Any) -> int:
     """Return the validation samples per prediction, so that activations take some tens of MB."""
-    if (batch := batching.validation_batch(model)) is not None:
+    if (batch := validation_batch.of(model)) is not None:
         return batch
     placed = [layer.output for layer in model.layers if hasattr(layer, "output")]
     shapes = [tensor.shape for tensor in keras.tree.flatten([*model.inputs, *placed])]

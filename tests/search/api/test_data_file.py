@@ -12,7 +12,7 @@ from studyhall.search.data import loading, trees
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import npz, reading
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.storage.artifacts.atomic_files import ArtifactError
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)

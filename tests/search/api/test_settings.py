@@ -1,4 +1,4 @@
-"""What a Python program says of a study, as the tables of its file."""
+"""The settings of a study in a Python program, as the tables of its file."""
 
 from pathlib import Path
 from typing import Any

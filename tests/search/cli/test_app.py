@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from studyhall.search.cli import deletion, lifecycle
+from studyhall.search.cli import deletion, options
 from studyhall.search.cli import status as questions
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.queries import records, status
@@ -169,13 +169,13 @@ def test_a_bug_shows_its_traceback(studio, typed, monkeypatch):
 
 @pytest.mark.parametrize(("written", "added"), [("+20", 20), ("80", 30), ("50", 0)])
 def test_more_trials_in_words(written, added):
-    assert lifecycle.more(written, 50) == added
+    assert options.more(written, 50) == added
 
 
 @pytest.mark.parametrize("written", ["", "+", "+0", "0", "-5", "many", "1.5", "49", "٣"])
 def test_more_trials_in_other_words(written):
     with pytest.raises(ConfigError, match=r"^command line: --trials: received"):
-        lifecycle.more(written, 50)
+        options.more(written, 50)
 
 
 def test_questions_leave_the_database_as_it_is(studio, typed):

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from studyhall.search.cli import lifecycle, stopping
+from studyhall.search.cli import opening, stopping
 from studyhall.search.cli.options import storage_option
 from studyhall.search.study import inspection
 from studyhall.search.study_file import config
@@ -22,7 +22,7 @@ def opened(studio):
     def open_file(**changes):
         path = studio.write(**changes)
         file = config.load(path)
-        return lifecycle.open_or_create(studio.db, file, path, inspection.inspect(file, path))
+        return opening.open_or_create(studio.db, file, path, inspection.inspect(file, path))
 
     return open_file
 

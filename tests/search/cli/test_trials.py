@@ -1,4 +1,4 @@
-"""Which trials `studyhall trials` shows, and in which order."""
+"""The trials that `studyhall trials` shows, and their order."""
 
 import random
 from typing import Any

@@ -81,7 +81,7 @@ class Service:
         return int(status.split()[0]), dict(sent), content
 
     def written(self) -> list[Any]:
-        """What a write would change."""
+        """The rows that a write would change."""
         tables = ("studies", "study_system_attributes", "study_user_attributes")
         rows = [
             self.db.snapshot(lambda tr, table=table: tr.rows(f"SELECT * FROM {table}"))

@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from studyhall.search.data import duplicates, loading
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 
 def told(folder, x, y, own, own_y):

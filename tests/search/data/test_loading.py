@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import sparse
 
 from studyhall.search.data import description, loading
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 OFFLINE = [os.environ.get("STUDYHALL_DATA"), Path(__file__).parents[3] / ".." / "shared" / "data"]
 

@@ -4,7 +4,7 @@ import pytest
 from studyhall.search.data import loading, ordering, splits
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.labels import Labels
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 THREE = {"training": 0.6, "validation": 0.2, "test": 0.2}
 RNG = np.random.default_rng(0)

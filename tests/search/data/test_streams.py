@@ -21,7 +21,7 @@ from studyhall.search.data import (
 from studyhall.search.data.errors import DataError
 from studyhall.search.study import fingerprints
 from studyhall.search.study.fingerprints import Inspection
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 PRELUDE = """
 import keras

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from studyhall.search.data.errors import DataError
-from studyhall.search.data.targets import coding, notes
+from studyhall.search.data.target_kinds import notes
+from studyhall.search.data.targets import coding
 
 RNG = np.random.default_rng(0)
 

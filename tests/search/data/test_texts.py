@@ -11,7 +11,7 @@ import pytest
 
 from studyhall.search.data import duplicates, loading
 from studyhall.search.data.errors import DataError
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 LABELS = np.array(["no", "yes"] * 30)
 TEXTS = [f"text {n % 7} of {'good' if n % 2 else 'bad'} words, {n}" for n in range(60)]

@@ -13,7 +13,7 @@ from studyhall.search.data.arrays import Arrays
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import reading
 from studyhall.search.data.trees import Tree
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 N = 30
 LEAVES = st.tuples(

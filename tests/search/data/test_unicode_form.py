@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from studyhall.search.data import arrays, loading, unicode_form
 from studyhall.search.data.errors import DataError
 from studyhall.search.evaluation import new_samples
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 WORDS = st.text("éèüÅ가aß1 ", min_size=1, max_size=6)
 

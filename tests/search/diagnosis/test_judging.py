@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from studyhall.search.diagnosis import judging, more_epochs
+from studyhall.search.diagnosis import judging, more_epochs, trained
 from studyhall.search.diagnosis.best_losses import Reached
 from studyhall.search.diagnosis.judging import Judge
 from studyhall.search.display import json_keys
@@ -107,7 +107,7 @@ def test_who_was_not_allowed_to_go_on_is_not_blamed(run):
     falling = curve(11, 0.02)
     assert judge.verdict("COMPLETE", falling, {}, {}).name == "cut short"
     pruned = judge.verdict("PRUNED", falling, {}, {})
-    assert (pruned.name, pruned.shows) == ("cut short", judging.STILL_FALLING)
+    assert (pruned.name, pruned.shows) == ("cut short", trained.STILL_FALLING)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_who_was_cut_short_is_advised_by_what_ended_it(run, state, stopped, advi
     longer = [said for said in verdict.advice if "[training]" in said]
     assert verdict.name == "cut short"
     assert [said.startswith(advice) for said in longer] == [True] * bool(advice)
-    assert (verdict.shows == judging.EARLY) == (stopped == "patience")
+    assert (verdict.shows == trained.EARLY) == (stopped == "patience")
 
 
 def test_the_advice_and_the_answer_whether_to_train_longer_agree(run):

@@ -1,4 +1,4 @@
-"""Where a refined study file lies elsewhere, what it names is still found."""
+"""A refined study file that lies elsewhere still finds what it names."""
 
 import sqlite3
 
@@ -7,7 +7,7 @@ import pytest
 from studyhall.search.data.sources import table_origins
 from studyhall.search.data.sources.table_patterns import Files
 from studyhall.search.diagnosis import refinement
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What Python itself prints of our processes: no control character of a name reaches a terminal."""
+"""Python's own messages on our processes: no control character of a name reaches a terminal."""
 
 import io
 import logging

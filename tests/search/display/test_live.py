@@ -57,7 +57,7 @@ def test_before_the_first_result(studio):
 
 
 def noted(run, *, terminal):
-    """What is printed while workers wait, then no longer, then again."""
+    """The lines printed while workers wait, then no longer, then again."""
     file = io.StringIO()
     console = Literal(file=file, force_terminal=terminal, width=120)
     with live.view(console, "iris", quiet=False) as view:

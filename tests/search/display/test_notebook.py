@@ -11,7 +11,7 @@ from studyhall.search.display.notebook import Cell, Text
 
 
 class Handle:
-    """What IPython gives to replace an output."""
+    """The handle that IPython gives to replace an output."""
 
     def __init__(self):
         self.shown = []

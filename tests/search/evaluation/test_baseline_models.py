@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from studyhall.search.data import loading
 from studyhall.search.evaluation import baseline_models
 from studyhall.search.evaluation.baseline_models import GUESS, LINEAR, TREES, Setting
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 RNG = np.random.default_rng(0)
 EACH = (GUESS, LINEAR, TREES)

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from studyhall.search.data import loading
 from studyhall.search.evaluation import baseline_models, best, new_samples, prediction, proof
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.spaces import architecture
 
 ROWS, CODES, GROUPS = 8000, 2000, 20

@@ -18,7 +18,7 @@ from studyhall.search.evaluation import (
 )
 from studyhall.search.evaluation.proof import ProofError
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining import confirmation
+from studyhall.search.retraining import confirm_result
 from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
@@ -109,7 +109,7 @@ def test_a_confirmed_winner_has_its_searchs_out_of_fold_predictions(studio):
     studio.finish(study)
     *others, last = sorted(records.trials(studio.db, study), key=lambda trial: -trial.value)
     assert "model" in last.attributes and "model" not in others[0].attributes
-    confirmation.plan(studio.db, study, 3, 1)
+    confirm_result.plan(studio.db, study, 3, 1)
     working.work(studio.db, study, CONFIRM, Stop())
     (last,) = [
         run for run in retrainings.read(studio.db, study, CONFIRM) if run.trial == others[0].number

@@ -10,7 +10,7 @@ import pytest
 
 from studyhall.search.data import loading
 from studyhall.search.evaluation import best, best_text, exported_files, proof
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.spaces import own_classes, user_code
 
 BARE = {"space": {"width": None, "learning_rate": 0.01}, "study": {"trials": 1}}

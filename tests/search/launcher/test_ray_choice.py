@@ -1,4 +1,4 @@
-"""What is said before a Ray cluster is used; tests/acceptance/test_ray.py uses one."""
+"""The checks before a Ray cluster is used; tests/acceptance/test_ray.py uses one."""
 
 import socket
 

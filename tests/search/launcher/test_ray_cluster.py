@@ -1,4 +1,4 @@
-"""What Ray copies to the nodes of a cluster; tests/acceptance/test_ray.py uses one."""
+"""The files that Ray copies to the nodes of a cluster; tests/acceptance/test_ray.py uses one."""
 
 from studyhall.search.launcher import ray_cluster
 from studyhall.search.study import record

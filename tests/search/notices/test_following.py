@@ -170,7 +170,7 @@ def test_what_is_refused_is_sent_again_later(db, study, hook, receiver):
 
 
 class Drip:
-    """What a receiver answers, piece by piece, for as long as anybody listens."""
+    """The answer of a receiver, piece by piece, for as long as anybody listens."""
 
     def __init__(self, *pieces):
         self.pieces, self.asked = pieces, 0

@@ -20,7 +20,7 @@ print(before >> 20, (before - free_memory.free_bytes()) >> 20)
 
 
 def left(tmp_path, groups, **files):
-    """What is free with these lines in /proc/self/cgroup, and these files, by their folder."""
+    """The free memory with these lines in /proc/self/cgroup, and these files, by their folder."""
     (tmp_path / "self").mkdir()
     (tmp_path / "self" / "cgroup").write_text(groups)
     for place, (limit, held) in files.items():

@@ -1,4 +1,4 @@
-"""What a program hands to the processes it starts."""
+"""The objects that a program hands to the processes it starts."""
 
 import os
 import subprocess

@@ -14,7 +14,7 @@ from studyhall.search.evaluation import proof
 from studyhall.search.process.stop import Stop
 from studyhall.search.report import content, elements, markdown, summary
 from studyhall.search.report import report as page
-from studyhall.search.retraining import confirmation, datacurve, hidden_trials
+from studyhall.search.retraining import confirm_result, datacurve, hidden_trials
 from studyhall.storage.database.companions import CONFIRM, DATACURVE
 from studyhall.storage.studies import studies
 from tests import pages
@@ -43,7 +43,7 @@ def run(shared_studio):
         OWN, study={"trials": 12}, space={"width": None, "learning_rate": rate}
     )
     shared_studio.finish(study)
-    confirmation.plan(shared_studio.db, study, 2, 2)
+    confirm_result.plan(shared_studio.db, study, 2, 2)
     datacurve.plan(shared_studio.db, study, 0, 1)
     for purpose in (CONFIRM, DATACURVE):
         hidden_trials.work(shared_studio.db, study, purpose, Stop())

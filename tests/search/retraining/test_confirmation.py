@@ -16,9 +16,9 @@ from studyhall.search.process import identity
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.report import retrainings as evaluation
-from studyhall.search.retraining import confirm, confirmation, launch
+from studyhall.search.retraining import confirm, confirm_result, launch
 from studyhall.search.retraining import hidden_trials as working
-from studyhall.search.retraining.confirmation import Confirmation
+from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
@@ -121,9 +121,9 @@ def study(studio):
 
 def train(studio, study, top=2, count=2):
     """Confirm in this process."""
-    confirmation.plan(studio.db, study, top, count)
+    confirm_result.plan(studio.db, study, top, count)
     working.work(studio.db, study, CONFIRM, Stop())
-    return confirmation.read(studio.db, study)
+    return confirm_result.read(studio.db, study)
 
 
 def test_the_best_are_trained_anew_with_other_seeds(studio, study):
@@ -150,7 +150,7 @@ def test_the_winners_own_model_is_proven_and_scored(studio, study):
     found = train(studio, study)
     confirm._drop_beaten(studio.db, study, found)
     card = proof.finish(studio.db, study)
-    run = confirmation.read(studio.db, study).winner.model
+    run = confirm_result.read(studio.db, study).winner.model
     assert card["trial"] == found.winner.trial.number and card["model_seed"] == run.seed
     (side,) = comparison.sides(studio.db, [study.name])
     assert side.trial.number == card["trial"]
@@ -164,7 +164,7 @@ def test_the_winners_own_model_is_proven_and_scored(studio, study):
 
 
 def test_stop_hands_back_what_is_in_hand(studio, study):
-    confirmation.plan(studio.db, study, 2, 2)
+    confirm_result.plan(studio.db, study, 2, 2)
     control.set_stop(studio.db, study, True)
     stop = Stop()
     working.work(studio.db, study, CONFIRM, stop)
@@ -187,8 +187,8 @@ def test_processes_of_their_own_confirm(studio, study):
 def test_a_complete_confirmation_stands_until_a_larger_one_is(studio, study):
     train(studio, study, 2, 2)
     done = proof.finish(studio.db, study)
-    confirmation.plan(studio.db, study, 3, 3)  # and interrupted
-    began = confirmation.read(studio.db, study)
+    confirm_result.plan(studio.db, study, 3, 3)  # and interrupted
+    began = confirm_result.read(studio.db, study)
     assert not began.current and began.left == 5
     assert "Until it is complete, the previous confirmation counts." in [*began.sentences()]
     found = best.read(studio.db, study)
@@ -196,7 +196,7 @@ def test_a_complete_confirmation_stands_until_a_larger_one_is(studio, study):
     told = best.to_json(found)["confirmation"]
     assert (told["top"], told["seeds"], told["winner"]) == (2, 2, done["trial"])
     assert told["current"] and told["summary"][-1].endswith("is running: 5 trainings left.")
-    confirmation.plan(studio.db, study, 3, 3)  # again, and interrupted again
+    confirm_result.plan(studio.db, study, 3, 3)  # again, and interrupted again
     assert best.read(studio.db, study).finished
     working.work(studio.db, study, CONFIRM, Stop())
     larger = winner.read(studio.db, study).confirmation
@@ -218,7 +218,7 @@ def test_an_empty_study_is_told_so_at_once(studio, capsys):
     url = studio.db.url.render_as_string(hide_password=False)
     with pytest.raises(ConfigError, match="received no complete trial yet"):
         commands.confirm(study.name, url)
-    assert capsys.readouterr().err == "" and confirmation.read(studio.db, study) is None
+    assert capsys.readouterr().err == "" and confirm_result.read(studio.db, study) is None
 
 
 @pytest.mark.parametrize(
@@ -249,10 +249,10 @@ def test_an_interrupted_one_goes_on_as_it_was_asked_for(studio, study, monkeypat
     assert said.splitlines()[-1] == f"to continue: {hint}"
     said = interrupted()
     assert said.splitlines()[-1] == f"to continue: studyhall confirm iris --storage {url}"
-    found = confirmation.read(studio.db, study)
+    found = confirm_result.read(studio.db, study)
     assert (found.top, found.seeds, found.left) == (2, 4, 8)
     interrupted(seeds=5)
-    assert confirmation.read(studio.db, study).left == 10
+    assert confirm_result.read(studio.db, study).left == 10
 
 
 def test_the_status_shows_it(studio, study, capsys):

@@ -11,7 +11,7 @@ import pytest
 from studyhall.search import worker
 from studyhall.search.process import identity, recycling
 from studyhall.search.process.stop import Stop
-from studyhall.search.retraining import confirmation
+from studyhall.search.retraining import confirm_result
 from studyhall.search.retraining import hidden_trials as working
 from studyhall.search.retraining.trainer import Retrainer
 from studyhall.search.study import record
@@ -40,7 +40,7 @@ def planned(studio, count=1, **about):
     """A study of one trial, which is to be trained anew so often."""
     study = studio.study(study={"trials": 1}, **about)
     studio.finish(study)
-    confirmation.plan(studio.db, study, 1, count)
+    confirm_result.plan(studio.db, study, 1, count)
     return study
 
 
@@ -120,7 +120,7 @@ def test_what_is_handed_back_goes_on_after_another_call(studio, trained):
     working.work(studio.db, study, CONFIRM, stop)
     left, other = rows(studio, study)
     assert left.worker is None and left.checkpoint and left.gpu_seconds > 0
-    confirmation.plan(studio.db, study, 1, 2)
+    confirm_result.plan(studio.db, study, 1, 2)
     assert rows(studio, study) == [left, other]
     counted.clear()
     working.work(studio.db, study, CONFIRM, Stop())
@@ -259,7 +259,7 @@ def test_one_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch, cap
         space={"width": None},
     )
     studio.finish(study)
-    confirmation.plan(studio.db, study, 1, 1)
+    confirm_result.plan(studio.db, study, 1, 1)
     (studio.folder / "hang").touch()
     monkeypatch.setattr(time_limit, "GRACE_S", 0.2)
     monkeypatch.setattr(
@@ -270,7 +270,7 @@ def test_one_that_hangs_is_failed_and_its_process_ended(studio, monkeypatch, cap
     reason = "hung: no first epoch beyond its limit of 0.001 minutes"
     assert row.result == {"reason": reason} and f"trial 0 {reason}" in caplog.text
     assert records.trials(studio.db, study)[0].state == "COMPLETE"
-    assert confirmation.read(studio.db, study).ranked[0].reasons == [reason]
+    assert confirm_result.read(studio.db, study).ranked[0].reasons == [reason]
 
 
 FAILING = """
@@ -293,7 +293,7 @@ def failing(studio):
     def make(how):
         study = studio.study(FAILING, study={"trials": 1}, space={"width": None})
         studio.finish(study)
-        confirmation.plan(studio.db, study, 1, 4)
+        confirm_result.plan(studio.db, study, 1, 4)
         (studio.folder / how).touch()
         return study
 

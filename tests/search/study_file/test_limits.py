@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from studyhall.search.cli.lifecycle import more
-from studyhall.search.cli.options import finite
+from studyhall.search.cli.options import finite, more
 from studyhall.search.launcher import places
 from studyhall.search.study_file import config, reference
 from studyhall.search.study_file.config_error import ConfigError

@@ -5,7 +5,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from studyhall.search.study_file import value_types
+from studyhall.search.study_file import own_code_types, value_types
 
 ACCEPTED = [
     ("DatabaseUrl", "sqlite:///study.db"),
@@ -40,9 +40,11 @@ REFUSED = [
     ("Metrics", ["acuracy"], 'did you mean "accuracy"?'),
 ]
 
+TYPES = {**vars(value_types), **vars(own_code_types)}
+
 
 def checked(kind: str, value: Any) -> Any:
-    return pydantic.TypeAdapter(getattr(value_types, kind)).validate_python(value)
+    return pydantic.TypeAdapter(TYPES[kind]).validate_python(value)
 
 
 @pytest.mark.parametrize(("kind", "value"), ACCEPTED)

@@ -1,4 +1,4 @@
-"""What is seen of an epoch by `fit`."""
+"""The observers of an epoch that `fit` trains."""
 
 import time
 

@@ -124,7 +124,7 @@ def test_a_trial_taken_over_equals_one_never_stopped(studio: Any, weights: str) 
 
 
 def problems(studio: Any, **changes: Any) -> list[str]:
-    """What a launch says of a study file."""
+    """The messages of a launch on a study file."""
     tables = {table: {**TABLES[table], **changes.get(table, {})} for table in TABLES}
     path = studio.write(**tables)
     with pytest.raises(ConfigError) as caught:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from studyhall.search.data import loading, rows_on_disk
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 from studyhall.search.training.engine import seed_everything
 from studyhall.search.training.settings import Settings
 from studyhall.search.trial import forms

@@ -66,7 +66,7 @@ def test_a_folder_is_no_file(name: str, tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_is_forgotten_is_told_by_the_file_systems_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float
 ) -> None:
-    """Which may be that of another machine, two hours before or behind this one."""
+    """The clock of a file system may be another machine's, two hours ahead or behind."""
     there = time.time()
     monkeypatch.setattr(time, "time", lambda: there + ahead_s)
     young, old = (tmp_path / f".unfinished-{digit * 32}-x.bin" for digit in "01")

@@ -1,4 +1,4 @@
-"""What is created can be read by its user alone, or by the group of a folder that one shares."""
+"""Files that only their user can read, or the group of a folder that is shared."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What a URL may show, and the places where SQLite can't work, by Linux's list of mounts."""
+"""The parts of a URL that may be shown; places where SQLite can't work, by Linux's mounts."""
 
 from pathlib import Path
 

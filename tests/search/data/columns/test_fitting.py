@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 
 
 def fitted(wanted="", target=None, **column):
-    """What is found of one column."""
+    """The kind that is found for one column."""
     frame = pd.DataFrame(column)
     (name,) = frame
     kinds = {name: wanted} if wanted else {}

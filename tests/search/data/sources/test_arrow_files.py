@@ -11,7 +11,7 @@ from pyarrow import feather
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import arrow_files, arrow_sizes, reading
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 FORMS = ["Parquet", "Feather"]
 N = 24

@@ -18,7 +18,7 @@ from PIL import Image
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import images, npz, picture, reading, table_files
 from studyhall.search.data.sources.picture import PictureError, Style
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 MOST = 64 * 2**20  # bytes that reading a small broken file may take
 FAST = settings(

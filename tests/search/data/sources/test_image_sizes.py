@@ -4,7 +4,7 @@ from PIL import Image
 
 from studyhall.search.data.sources import image_sizes, images
 from studyhall.search.data.sources.picture import Style
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 RNG = np.random.default_rng(0)
 

@@ -9,7 +9,7 @@ from studyhall.search.data import duplicates, loading, rows_on_disk
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import images
 from studyhall.search.data.sources.picture import Style
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 
 def picture(path, size=(8, 6), colour=(200, 100, 0), **options):

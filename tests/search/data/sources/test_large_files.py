@@ -16,7 +16,7 @@ from studyhall.search.data import rows_on_disk
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import arrow_sizes, images, npz, picture, reading, text_folders
 from studyhall.search.data.sources.picture import Style
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 LIMIT = 2**20  # bytes that data may take in these tests
 BOMB = 48 * 2**20  # bytes of each file's content
@@ -28,7 +28,7 @@ import openpyxl, pandas, pyarrow.feather, pyarrow.parquet
 from studyhall.search.data import rows_on_disk
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import reading
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 rows_on_disk.memory_limit = lambda: 2**20
 def mib():  # the peak of this program; that of getrusage may be its parent's

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import keras_sets, reading
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 
 def read(source, folder=Path(), **more):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import reading, source_check, sql, sql_types
 from studyhall.search.data.sources.sql import Query
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 UTC = datetime.UTC
 MAKE = """

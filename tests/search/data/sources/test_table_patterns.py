@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import reading, table_patterns, tables
 from studyhall.search.data.sources.tables import Roles
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 FRAME = pd.DataFrame(
     {

@@ -11,7 +11,7 @@ from studyhall.search.data.errors import DataError
 from studyhall.search.data.sources import tables
 from studyhall.search.data.sources.tables import Roles
 from studyhall.search.data.sources.windows import Series
-from studyhall.search.study_file.sections import DataSection
+from studyhall.search.study_file.input_sections import DataSection
 
 ROWS = 60
 DRAWN = random.Random(4)

@@ -22,7 +22,7 @@ _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 _OF_WHOLE_BATCHES = ("dice", "tversky", "circle")  # losses, by the names of their functions
 
 
-def validation_batch(model: keras.Model) -> int | None:
+def of(model: keras.Model) -> int | None:
     """Return the number of samples per validation batch if it matters, else None.
 
     Args:

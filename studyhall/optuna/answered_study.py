@@ -69,7 +69,7 @@ class Answering(optuna.Study):
         if self._place is None:
             raise ValueError("No trials are completed yet.")
         if self._reader is None:
-            from studyhall.optuna.answers import Answers
+            from studyhall.optuna.answer_storage import Answers
 
             storage = Answers(self._place.url)
             self._reader = optuna.Study(self._place.study.name, storage)
