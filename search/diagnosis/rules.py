@@ -10,22 +10,26 @@ seeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
 from studyhall.search.diagnosis.conditions import (
+    CLEAR,
     Standard,
     above,
     at_rest,
     below,
+    beyond_chance,
     bias,
+    enough_samples,
     falling,
     falls,
     guessed,
     hardly_begun,
     left_behind,
     lowest,
+    memorised,
     more_errors,
     no_better,
     poor,
@@ -88,6 +92,20 @@ RULES: tuple[Rule, ...] = (
         ), BOOK,
     ),
     Rule(
+        UNSTABLE, "the validation loss swings by a large part of its lowest value",
+        lambda e, s: min(
+            above(share(e.noise, lowest(e)), 0.25, 0.4), above(e.noise, 0.015, 0.03),
+            above(e.rises, 0.25, 0.4), unsettled(e),
+        ), BOOK,
+    ),
+    Rule(
+        UNSTABLE, "the training loss swings and makes no progress, far from a fit",
+        lambda e, s: min(
+            above(-e.train_fall, 0.005, 0.012), above(e.train_noise, 0.004, 0.008),
+            above(e.level, 0.2, 0.4), swings(e), guessed(e),
+        ), BOOK,
+    ),
+    Rule(
         UNSTABLE, "both losses grow",
         lambda e, s: min(
             above(e.rise, 0.03, 0.08), above(-e.train_fall, 0.02, 0.05),
@@ -121,11 +139,14 @@ RULES: tuple[Rule, ...] = (
         lambda e, s: min(
             above(e.rise, 0.01, 0.03), above(share(e.rise, lowest(e)), 0.04, 0.1),
             above(share(e.rise, e.noise), 2, 4), left_behind(e),
+            beyond_chance(e.rise, s, 0.4, 0.8),
         ), OVERFITTING,
     ),
     Rule(
         OVERFIT, "the training loss is far below the validation loss",
-        lambda e, s: min(above(e.gap, 0.06, 0.14), above(share(e.gap, lowest(e)), 0.15, 0.35)),
+        lambda e, s: min(
+            _gap(e), max(memorised(e), beyond_chance(e.gap, s, CLEAR - 0.5, CLEAR + 0.5)),
+        ),
         SCRATCH,
     ),
     Rule(
@@ -156,17 +177,15 @@ class Judgement:
 def judge(evidence: Evidence, standard: Standard) -> Judgement:
     """Judge one training.
 
-    The confidence is the verdict's degree, reduced if other verdicts have a degree too, and for
-    short curves.
+    The confidence is the verdict's degree, reduced if other verdicts have a degree too, for short
+    curves, and for a good fit that few validation samples show.
     """
     found = degrees(evidence, standard)
     name = next((each for each in VERDICTS[:-1] if found[each][0] >= HALF), GOOD)
     degree, shows = found[name]
     if name == DIVERGED:
         return Judgement(name, degree, 1.0, shows)
-    others = [d for other, (d, _) in found.items() if _family(other) != _family(name)]
-    doubt = 0.0 if name == GOOD else max(others)
-    sure = degree * (1 - doubt / 2) * evidence.epochs / (evidence.epochs + 2)
+    sure = degree * _certainty(name, found, standard) * evidence.epochs / (evidence.epochs + 2)
     return Judgement(name, degree, round(sure, 2), shows)
 
 
@@ -182,16 +201,34 @@ def degrees(evidence: Evidence, standard: Standard) -> dict[str, tuple[float, st
         if degree >= found.get(rule.verdict, (0.0, ""))[0]:
             found[rule.verdict] = (degree, rule.shows)
     faults = max(degree for degree, _ in found.values())
-    found[GOOD] = (1.0 - faults, _shows_no_fault(evidence))
+    found[GOOD] = (1.0 - faults, _shows_no_fault(evidence, standard))
     return {name: found.get(name, (0.0, "")) for name in VERDICTS}
 
 
-def _shows_no_fault(evidence: Evidence) -> str:
+def _certainty(name: str, found: Mapping[str, tuple[float, str]], standard: Standard) -> float:
+    """Return the part of a verdict's degree that nothing speaks against."""
+    if name == GOOD:
+        return enough_samples(standard)
+    others = [degree for other, (degree, _) in found.items() if _family(other) != _family(name)]
+    return 1 - max(others) / 2
+
+
+def _shows_no_fault(evidence: Evidence, standard: Standard) -> str:
     if isnan(evidence.gap):
         return "the validation loss has fallen"
     if share(evidence.gap, lowest(evidence)) < CLOSE:
         return "both losses have fallen and stay close"
+    if _gap(evidence) >= HALF:
+        few = f"on {standard.validation_samples} validation samples"
+        return f"both losses have fallen; the gap between them may be chance, {few}"
     return "both losses have fallen; the gap between them is small beside the loss of guessing"
+
+
+def _gap(evidence: Evidence) -> float:
+    """Return the degree to which the training loss is below the validation loss."""
+    return min(
+        above(evidence.gap, 0.06, 0.14), above(share(evidence.gap, lowest(evidence)), 0.15, 0.35)
+    )
 
 
 def _family(verdict: str) -> str:

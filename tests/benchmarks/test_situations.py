@@ -9,13 +9,13 @@ WRONG = 1  # of ten: which curve a seed gives differs between processors
 @pytest.fixture
 def judged(tmp_path):
     """Trains situations and judges them beside each other."""
-    from benchmarks import diagnosis_situations as situations
+    from benchmarks import diagnosis_agreement, diagnosis_trainings
+    from benchmarks.diagnosis_situations import SITUATIONS
 
-    def judge(chosen):
-        train = [situations.train(each, "digits", SEED, tmp_path, twice=False) for each in chosen]
-        return situations.judge(train)
+    def train(situation):
+        return diagnosis_trainings.train(situation, "digits", SEED, tmp_path, twice=False)
 
-    return lambda count: judge(situations.SITUATIONS[:count])
+    return lambda count: diagnosis_agreement.judge([train(each) for each in SITUATIONS[:count]])
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.diagnosis import rules
-from studyhall.search.diagnosis.conditions import Standard
+from studyhall.search.diagnosis.conditions import CLEAR, SPREAD, Standard
 from studyhall.search.diagnosis.evidence import Evidence, measure, noise
 
 EPOCHS = 40
@@ -25,6 +25,16 @@ DRAWN: dict[str, tuple[Any, Any, str]] = {
     "hardly any movement": (1.02 - 1e-5 * X, 1.0 - 1e-5 * X, rules.CUT_SHORT),
     "both jump about": (0.5 + 0.1 * (X % 2), 0.5 + 0.2 * (X % 3), rules.UNSTABLE),
     "thrown far away at first": (1 + 40.0 * (X == 1), 1 + 0 * X, rules.UNSTABLE),
+    "only validation jumps about": (
+        0.02 + FALLING,
+        0.05 + 0.1 * (X % 2) + FALLING,
+        rules.UNSTABLE,
+    ),
+    "training jumps about and goes up": (
+        0.7 + 0.03 * (X % 2) + 0.001 * X,
+        0.72 + 0.001 * X + 0.02 * (X % 2),
+        rules.UNSTABLE,
+    ),
     "both grow": (0.5 + 0.01 * X, 0.5 + 0.012 * X, rules.UNSTABLE),
 }
 
@@ -157,6 +167,27 @@ def test_few_samples_make_a_gap_between_errors_chance() -> None:
     errors = {"accuracy": 1.0, "val_accuracy": 0.93}
     assert verdict(*curves, Standard(validation_samples=1000), **errors) == rules.OVERFIT
     assert verdict(*curves, Standard(validation_samples=15), **errors) == rules.GOOD
+
+
+@pytest.mark.parametrize("gap", [0.15, 0.2, 0.25])
+def test_few_samples_make_a_gap_between_losses_chance(gap: float) -> None:
+    """Unless the training set is learned by heart, which no choice of samples brings about."""
+    curves = 0.12 + FALLING, 0.12 + gap + FALLING
+    given = {}
+    for samples in (8, 10, 16, 200, 1000, 10_000):
+        found = rules.judge(evidence(*curves), Standard(validation_samples=samples))
+        clear = gap * np.sqrt(samples) / SPREAD >= CLEAR
+        given[samples] = found
+        assert found.verdict == (rules.OVERFIT if clear else rules.GOOD)
+        assert clear or f"may be chance, on {samples} validation samples" in found.shows
+    assert given[8].confidence < given[10].confidence < 0.5 < given[10_000].confidence
+    assert verdict(0.01 + FALLING, 0.2 + FALLING, Standard(validation_samples=8)) == rules.OVERFIT
+
+
+def test_few_samples_make_a_distance_from_the_best_trial_chance() -> None:
+    curves = 0.19 + FALLING, 0.2 + FALLING
+    for samples, expected in ((8, rules.GOOD), (30, rules.GOOD), (500, rules.UNDERFIT)):
+        assert verdict(*curves, Standard(0.1, validation_samples=samples)) == expected
 
 
 def test_the_confidence_follows_the_curves() -> None:
