@@ -1,7 +1,7 @@
 """The quality of searches at equal wall time: studyhall against its peers, live.
 
     python benchmarks/quality.py [--task NAME]… [--peer NAME]… [--seeds N] [--workers 1|8]
-                                 [--seconds S] [--folder DIR] [--json FILE] [--show]
+                                 [--seconds S] [--folder DIR] [--json FILE] [--show] [--markdown]
 
 All search the same space for the same model on the same data, with the same batches, patience and
 measure: the data's loss on the validation set, without penalties. A seed decides the split as well.
@@ -46,7 +46,7 @@ def main() -> int:
         if key(wanted) not in map(key, quality_summary.read(path)):
             failed += not _ran(wanted, path)
     known = [one for one in quality_summary.read(path) if _is_asked_for(one, options)]
-    print(quality_summary.text(known))
+    print((quality_summary.markdown if options.markdown else quality_summary.text)(known))
     if options.json:
         options.json.write_text(json.dumps(quality_summary.numbers(known), indent=2))
     return int(failed > 0)
@@ -63,6 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("quality"), metavar="DIR")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     parser.add_argument("--show", action="store_true", help="run nothing")
+    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
     return parser.parse_args()
 
 

@@ -67,6 +67,38 @@ def text(results: Sequence[Result]) -> str:
     return "\n".join(_table(task, seconds[task], peers) for task, peers in numbers(results).items())
 
 
+def markdown(results: Sequence[Result]) -> str:
+    """Return the tables for a document, the numbers rounded to what a reader compares."""
+    seconds = {one["task"]: one["seconds"] for one in results}
+    tables = (_markdown(task, seconds[task], peers) for task, peers in numbers(results).items())
+    return "\n\n".join(tables)
+
+
+def _markdown(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
+    times = [f"{share * seconds:.0f} s" for share in SHARES]
+    head = [task, *times, "trials", "studyhall's time to its last value", "studyhall is better"]
+    rows = [[*head, "test loss"], ["---"] * (len(head) + 1)]
+    rows += [_markdown_row(name, peers[name]) for name in _order(peers)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _markdown_row(peer: str, found: Result) -> list[str]:
+    best = [f"{value:.4g}" if math.isfinite(value) else "–" for value in found["best"]]
+    ratio, ours = found["time to its value"], peer == NAME
+    shown = "" if ours or ratio is None else "{} ({} … {})".format(*map(_percentage, ratio))
+    better = "" if ours or ratio is None else f"{found['better with']} of {found['seeds']}"
+    return [peer, *best, f"{found['trials']:.0f}", shown, better, f"{found['test']['loss']:.4g}"]
+
+
+def _percentage(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if math.isfinite(share) else "never"
+
+
+def _order(peers: Iterable[str]) -> list[str]:
+    """Return the contestants' names, studyhall's first."""
+    return sorted(peers, key=lambda name: (name != NAME, name))
+
+
 def _of_peer(runs: Mapping[int, Result], ours: Mapping[int, Result]) -> Result:
     values = list(runs.values())
     both = [seed for seed in runs if seed in ours]
@@ -88,7 +120,7 @@ def _table(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
     head = f"{'':21}{times}{'trials':>8}{'pruned':>8}{'seeds':>7}"
     lines = [f"\n{task}, {seconds:g} s: median best validation loss after", head]
     lines[1] += "   studyhall's time to its value (90 %)   test set"
-    for peer in sorted(peers, key=lambda name: (name != NAME, name)):
+    for peer in _order(peers):
         lines.append(f"{peer:21}{_row(peer, peers[peer])}")
     return "\n".join(lines)
 

@@ -30,8 +30,8 @@ batch_size = [32, 64, 128]
 dropout = { low = 0.0, high = 0.6 }
 l2 = { low = 1e-7, high = 1e-2, log = true }
 depth = { low = 1, high = 2 }
-width = [8, 16, 32]
-head_width = [32, 64, 128]
+width = [4, 8, 16]
+head_width = [16, 32, 64]
 """
 WORDS_SPACE = """
 learning_rate = { low = 1e-4, high = 3e-2, log = true }
@@ -111,7 +111,7 @@ _TASKS = (
     Task("cancer-mlp", "sklearn:breast_cancer", MLP_SPACE, 60, 75),
     Task("diabetes-mlp", "sklearn:diabetes", MLP_SPACE, 60, 60),
     Task("fashion-mlp", "keras:fashion_mnist", MLP_SPACE, 30, 90, samples=5000),
-    Task("fashion-cnn", "keras:fashion_mnist", CNN_SPACE, 20, 90, 2000, "cnn", patience=5),
+    Task("fashion-cnn", "keras:fashion_mnist", CNN_SPACE, 20, 90, 1000, "cnn", patience=5),
     Task(
         "imdb-mlp",
         "keras:imdb(num_words=5000)",

@@ -130,6 +130,12 @@ def falls(evidence: Evidence) -> float:
     return 1.0 if evidence.rises == 0 else above(share(evidence.fall, evidence.noise), 2, 4)
 
 
+def slowed(evidence: Evidence) -> float:
+    """Return the degree to which the late fall is small: beside the whole one, or by itself."""
+    nothing = min(below(evidence.fall, 0.001, 0.003), 1.0 - falls(evidence))
+    return max(below(evidence.fall_share, 0.1, 0.2), nothing)
+
+
 def falling(evidence: Evidence) -> float:
     """Return the degree to which the validation loss would fall further, in as many epochs."""
     return min(_to_come(evidence, 0.04, 0.08), unsettled(evidence))
@@ -159,12 +165,12 @@ def settled(evidence: Evidence) -> float:
 def _comes_to_rest(evidence: Evidence) -> float:
     creeps = below(evidence.fall_share, 0.06, 0.1)
     held_back = min(_held_back(evidence), creeps, above(evidence.epochs, 15, 30))
-    return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.15, 0.25)))
+    return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.3, 0.45)))
 
 
 def _held_back(evidence: Evidence) -> float:
     """Return the degree to which the training loss is above the validation loss, as by dropout."""
-    return below(share(evidence.gap, lowest(evidence)), -0.4, -0.25)
+    return below(share(evidence.gap, lowest(evidence)), -0.3, -0.15)
 
 
 def _to_come(evidence: Evidence, low: float, high: float) -> float:

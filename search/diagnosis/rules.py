@@ -35,6 +35,7 @@ from studyhall.search.diagnosis.conditions import (
     poor,
     settled,
     share,
+    slowed,
     swings,
     unsettled,
 )
@@ -144,10 +145,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         OVERFIT, "the training loss is far below the validation loss",
-        lambda e, s: min(
-            _gap(e), max(memorised(e), beyond_chance(e.gap, s, CLEAR - 0.5, CLEAR + 0.5)),
-        ),
-        SCRATCH,
+        lambda e, s: min(_gap(e), beyond_chance(e.gap, s, CLEAR - 0.5, CLEAR + 0.5)), SCRATCH,
+    ),
+    Rule(
+        OVERFIT, "the training loss is nothing beside the validation loss",
+        lambda e, s: min(above(e.gap, 0.05, 0.09), memorised(e)), SCRATCH,
     ),
     Rule(
         OVERFIT, "far more wrong answers on the validation set than on the training set",
@@ -156,7 +158,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         UNDERFIT, "both losses stay far above what is achievable",
         lambda e, s: min(
-            bias(e, s), below(e.gap, 0.08, 0.2), below(e.fall_share, 0.1, 0.2), settled(e),
+            bias(e, s), below(e.gap, 0.08, 0.2), settled(e),
+            slowed(e),
         ),
         BLOG,
     ),

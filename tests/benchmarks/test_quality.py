@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
-from benchmarks import quality_run, quality_search, quality_summary, quality_tasks
+from benchmarks import quality, quality_run, quality_search, quality_summary, quality_tasks
+from tests import pages
+from tests.pages import ROOT
 
 
 def result(peer, seed, steps, test=0.1):
@@ -104,3 +106,9 @@ def connected(address):
         except (FileNotFoundError, ConnectionRefusedError):
             threading.Event().wait(0.02)
     raise AssertionError("nobody listens")
+
+
+def test_the_documented_tables_are_those_of_the_kept_results():
+    kept = quality_summary.read(ROOT / "benchmarks" / "measured" / "results.jsonl")
+    assert {one["peer"] for one in kept} == {*quality.CONTESTANTS}
+    assert quality_summary.markdown(kept) in pages.text("search.md")

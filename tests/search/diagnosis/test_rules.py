@@ -147,6 +147,18 @@ def test_who_has_come_to_nothing_and_stays_there_is_not_unstable() -> None:
         assert verdict(curves[0] + 3 * (X == EPOCHS), curves[1], **right) == rules.UNSTABLE
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_learned_is_never_a_good_fit(seed: int) -> None:
+    """However the losses move there: not at all, slowly, or by noise."""
+    random = np.random.default_rng(seed)
+    level, size = random.uniform(0.96, 1.2), 10.0 ** random.uniform(-6, -1.5)
+    slope = random.choice([0.0, 1e-6, 1e-4]) * random.uniform(-1, 1)
+    epochs = int(random.integers(4, 80))
+    train, validation = level + slope * np.arange(epochs) + random.normal(0, size, (2, epochs))
+    for standard in (Standard(), Standard(achievable=0.05), Standard(0.05, validation_samples=50)):
+        assert verdict(train, validation, standard) != rules.GOOD
+
+
 def test_what_others_achieve_makes_a_fit_poor() -> None:
     """Noisy labels keep every loss high: only another trial shows that more can be had."""
     curves = 0.45 + 0.5 * FALLING, 0.46 + 0.5 * FALLING
