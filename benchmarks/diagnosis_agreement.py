@@ -33,17 +33,20 @@ class Judged:
     achievable: float
 
     def is_right(self, judgement: Judgement) -> bool:
-        """Return whether a verdict fits the situation, or what longer training then gave.
+        """Return whether a verdict fits the situation, or what the training came to.
 
         A training that comes near the study's best by as many epochs again was cut short, whatever
-        held it back; so was one without a fault, or overfitting, whose loss falls much further.
+        held it back; so was one without a fault, or overfitting, whose loss falls much further. One
+        that was to be held back, and is near the study's best all the same, fits well.
         """
-        expected = self.trained.situation.expected
-        caught_up = _lowest(self.trained.longer) <= NEAR * self.achievable
-        late = UNDERFIT in expected and judgement is self.in_study and caught_up
-        gains = bool({GOOD, OVERFIT} & {*expected}) and gained(self.trained) > MUCH
-        short = judgement.verdict == CUT_SHORT and (late or gains)
-        return judgement.verdict in expected or short
+        expected, came_to = self.trained.situation.expected, set()
+        if UNDERFIT in expected and judgement is self.in_study:
+            near = NEAR * self.achievable
+            came_to |= {CUT_SHORT} if _lowest(self.trained.longer) <= near else set()
+            came_to |= {GOOD} if _lowest(self.trained.history) <= near else set()
+        elif {GOOD, OVERFIT} & {*expected} and gained(self.trained) > MUCH:
+            came_to = {CUT_SHORT}
+        return judgement.verdict in {*expected, *came_to}
 
 
 def gained(trained: Trained) -> float:

@@ -34,6 +34,7 @@ class Situation:
         values: hyperparameters that differ from `SOUND`.
         noise: share of the labels that are drawn anew, in training and validation set alike.
         samples: how many there are, if not all.
+        split: the shares of training, validation and test set.
         on: names of `SOURCES` in which the fault shows.
         family: the network; a recurrent one reads a picture's rows one after the other.
     """
@@ -45,6 +46,7 @@ class Situation:
     patience: int | None = None
     noise: float = 0.0
     samples: int | None = None
+    split: tuple[float, float, float] = (0.6, 0.2, 0.2)
     on: tuple[str, ...] = tuple(SOURCES)
     family: str = "mlp"
 
@@ -93,7 +95,10 @@ SITUATIONS = (
         "too wide: 3 × 512 units, 300 samples", OVERFITTING,
         {"width": 512, "depth": 3, "dropout": 0.0}, 200, noise=0.1, samples=300,
     ),
-    Situation("too long: 300 epochs", (TOO_LONG,), {"width": 128, "dropout": 0.0}, 300, noise=0.1),
+    Situation(
+        "too long: 300 epochs", (TOO_LONG,), {"width": 256, "depth": 3, "dropout": 0.0}, 300,
+        noise=0.1,
+    ),
     Situation(
         "no regularisation, early stopping", OVERFITTING, {"width": 256, "dropout": 0.0}, 60, 10,
         noise=0.1, on=("digits", "breast cancer"),
@@ -103,8 +108,8 @@ SITUATIONS = (
         on=("digits", "breast cancer"),
     ),
     Situation(
-        "tiny data: 80 samples", OVERFITTING, {"dropout": 0.0}, 100, samples=80,
-        on=("digits", "breast cancer"),
+        "tiny data: 48 training samples", OVERFITTING, {"dropout": 0.0}, 100, samples=240,
+        split=(0.2, 0.6, 0.2), on=("digits", "breast cancer"),
     ),
     Situation("learning rate × 100", (UNSTABLE, DIVERGED), {"learning_rate": 0.1}),
     Situation("learning rate ÷ 100", (CUT_SHORT,), {"learning_rate": 1e-5}),

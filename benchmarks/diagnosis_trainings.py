@@ -95,14 +95,21 @@ def _plan(situation: Situation, data: Data) -> blueprints.Blueprint:
 
 def _data(source: str, seed: int, situation: Situation, folder: Path) -> Data:
     rows = situation.family == "sequence"
-    return _read(source, seed, situation.noise, situation.samples, rows, folder)
+    known = situation.noise, situation.samples, situation.split
+    return _read(source, seed, *known, rows, folder)
 
 
 @functools.lru_cache(maxsize=1)
 def _read(
-    source: str, seed: int, noise: float, samples: int | None, rows: bool, folder: Path
+    source: str,
+    seed: int,
+    noise: float,
+    samples: int | None,
+    split: tuple[float, float, float],
+    rows: bool,
+    folder: Path,
 ) -> Data:
-    section = DataSection(source=SOURCES[source], samples=samples)
+    section = DataSection(source=SOURCES[source], samples=samples, split=split)
     if noise or rows:
         known = reading.read(section, folder)
         random = np.random.default_rng(seed)
@@ -110,5 +117,5 @@ def _read(
         y = np.where(drawn_anew, random.integers(0, known.y.max() + 1, len(known.y)), known.y)
         path = folder / f"{source}-{seed}-{noise}-{rows}.npz"
         np.savez(path, x=known.x[..., 0] if rows else known.x, y=y)
-        section = DataSection(source=path.name, samples=samples)
+        section = DataSection(source=path.name, samples=samples, split=split)
     return loading.load(section, seed=seed, folder=folder)

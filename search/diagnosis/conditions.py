@@ -95,10 +95,15 @@ def no_better(evidence: Evidence, standard: Standard) -> float:
 
 
 def left_behind(evidence: Evidence) -> float:
-    """Return the degree of the gap between the losses; if it is unknown, of the training's fall."""
+    """Return the degree to which the training loss has left the validation loss behind, or falls.
+
+    The gap at the best epoch shows it, or a fall to below the last validation loss.
+    """
+    on_its_way = above(evidence.train_fall, 0.02, 0.06)
     if isnan(evidence.gap):
-        return above(evidence.train_fall, 0.02, 0.06)
-    return above(evidence.gap, 0.02, 0.06)
+        return on_its_way
+    in_the_end = above(evidence.gap + evidence.rise, 0.06, 0.14)
+    return max(above(evidence.gap, 0.02, 0.06), min(in_the_end, on_its_way))
 
 
 def lowest(evidence: Evidence) -> float:
@@ -142,30 +147,29 @@ def falling(evidence: Evidence) -> float:
 
 
 def hardly_begun(evidence: Evidence) -> float:
-    """Return the degree to which few epochs have brought a falling loss hardly below guessing.
+    """Return the degree to which few epochs have brought the loss hardly below guessing.
 
     Networks often stay near the loss of guessing for some epochs before they fall, and then fall
     ever faster: what such curves come to is not to be seen from their slope.
     """
-    near = min(above(evidence.level, 0.85, 0.95), guessed(evidence))
-    by_far = above(share(evidence.fall, evidence.level), 0.001, 0.003)
-    moves = 1.0 if evidence.rises == 0 else by_far
-    return min(near, moves, falls(evidence), below(evidence.epochs, 12, 20))
+    near = min(above(evidence.level, 0.6, 0.85), guessed(evidence))
+    grows = below(share(evidence.fall, evidence.level), -0.01, -0.003)
+    return min(near, 1.0 - grows, below(evidence.epochs, 12, 20))
 
 
 def settled(evidence: Evidence) -> float:
     """Return the degree to which a fault is no matter of too few epochs.
 
-    A training loss that after many epochs is far above the validation loss, as by strong dropout,
-    stays a fault while both creep down, by a small part of what they fell before.
+    It stays a fault while the losses creep down after many epochs, by a small part of what they
+    fell before.
     """
     return min(_comes_to_rest(evidence), 1.0 - hardly_begun(evidence))
 
 
 def _comes_to_rest(evidence: Evidence) -> float:
     creeps = below(evidence.fall_share, 0.06, 0.1)
-    held_back = min(_held_back(evidence), creeps, above(evidence.epochs, 15, 30))
-    return max(1.0 - falling(evidence), min(held_back, 1.0 - _to_come(evidence, 0.3, 0.45)))
+    long = above(evidence.epochs, 15, 30)
+    return max(1.0 - falling(evidence), min(creeps, long, 1.0 - _to_come(evidence, 0.3, 0.45)))
 
 
 def _held_back(evidence: Evidence) -> float:

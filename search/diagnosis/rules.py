@@ -130,9 +130,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         CUT_SHORT, "the validation loss still falls at the last epoch",
-        lambda e, s: min(
-            falls(e),
-            max(falling(e), hardly_begun(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
+        lambda e, s: max(
+            hardly_begun(e),
+            min(falls(e), max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s)))),
         ), BOOK,
     ),
     Rule(

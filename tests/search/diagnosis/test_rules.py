@@ -20,6 +20,11 @@ DRAWN: dict[str, tuple[Any, Any, str]] = {
     "dropout makes training harder": (0.15 + FALLING, 0.06 + FALLING, rules.GOOD),
     "a constant gap": (0.02 + FALLING, 0.3 + 0.7 * FALLING, rules.OVERFIT),
     "validation turns worse": (FALLING, 0.25 + FALLING + 0.01 * X, rules.TOO_LONG),
+    "validation begins lower and turns worse": (
+        0.45 - 0.002 * X + FALLING,
+        0.3 + 0.008 * X + FALLING,
+        rules.TOO_LONG,
+    ),
     "both stay high": (0.7 + 0.3 * FALLING, 0.72 + 0.3 * FALLING, rules.UNDERFIT),
     "a straight line down": (1.02 - 0.003 * X, 1.0 - 0.003 * X, rules.CUT_SHORT),
     "hardly any movement": (1.02 - 1e-5 * X, 1.0 - 1e-5 * X, rules.CUT_SHORT),
@@ -157,6 +162,14 @@ def test_nothing_learned_is_never_a_good_fit(seed: int) -> None:
     train, validation = level + slope * np.arange(epochs) + random.normal(0, size, (2, epochs))
     for standard in (Standard(), Standard(achievable=0.05), Standard(0.05, validation_samples=50)):
         assert verdict(train, validation, standard) != rules.GOOD
+
+
+@pytest.mark.parametrize("epochs", [4, 5, 8, 12])
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_few_epochs_near_guessing_are_cut_short_whether_they_move_or_not(epochs, level):
+    for slope in (0.0, 1e-4, 5e-3):
+        curve = level - slope * np.arange(epochs)
+        assert verdict(curve + 0.01, curve, Standard(achievable=0.1)) == rules.CUT_SHORT
 
 
 def test_what_others_achieve_makes_a_fit_poor() -> None:
