@@ -6,6 +6,7 @@ OLDEST := .venv-lowest
 PEERS := .venv-peers
 SITE := .venv-docs
 LOCKED := .venv/.locked
+RUNS := .venv/.runs
 # Images of containers often forbid it, and each of the tests' hundreds of processes would compile
 # the sources anew. Empty means allowed.
 export PYTHONDONTWRITEBYTECODE :=
@@ -16,21 +17,29 @@ test test-slow test-lowest: export OPENBLAS_NUM_THREADS := 1
 
 setup: $(LOCKED)
 
-# uv is quicker where it is present; pip does the same from the same lock.
-$(LOCKED): requirements.lock pyproject.toml
+# uv is quicker where it is present; pip does the same from the same locks.
+define install
 	@test -n "$(PYTHON)" || { echo 'studyhall needs Python 3.11, 3.12 or 3.13 with its venv module; name one: make PYTHON=python3.12' >&2; exit 2; }
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
-	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(1) && \
 	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 	  $(PYTHON) -m venv .venv && \
-	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(1) && \
 	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
+endef
 
-demo: $(LOCKED)
+$(LOCKED): requirements.lock pyproject.toml
+	$(call install,-r requirements.lock)
+
+# Without what only tests, linters and clusters need, which is more than half of the packages.
+$(RUNS): docker/worker-cpu.lock docker/build.lock pyproject.toml
+	$(call install,-r docker/worker-cpu.lock -r docker/build.lock)
+
+demo: $(if $(wildcard $(LOCKED)),$(LOCKED),$(RUNS))
 	$(BIN)/studyhall launch recipes/digits.toml
 	@printf '\nNext:\n  . .venv/bin/activate\n  studyhall status digits\n  studyhall best digits\n  studyhall trials digits\n  studyhall dashboard\n'
 

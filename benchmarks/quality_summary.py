@@ -83,11 +83,17 @@ def _markdown(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
 
 
 def _markdown_row(peer: str, found: Result) -> list[str]:
-    best = [f"{value:.4g}" if math.isfinite(value) else "–" for value in found["best"]]
+    best = [_short(value) for value in found["best"]]
     ratio, ours = found["time to its value"], peer == NAME
     shown = "" if ours or ratio is None else "{} ({} … {})".format(*map(_percentage, ratio))
     better = "" if ours or ratio is None else f"{found['better with']} of {found['seeds']}"
-    return [peer, *best, f"{found['trials']:.0f}", shown, better, f"{found['test']['loss']:.4g}"]
+    return [peer, *best, f"{found['trials']:.0f}", shown, better, _short(found["test"]["loss"])]
+
+
+def _short(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _percentage(share: float) -> str:

@@ -28,6 +28,19 @@ def test_what_the_demo_says_to_type_next_is_understood() -> None:
         app.imported(command).make_context(command, argument.split())  # raises for a wrong one
 
 
+def test_the_demo_installs_what_it_runs_and_no_tests_or_linters(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    locks = ("requirements.lock", "docker/worker-cpu.lock", "docker/build.lock")
+    for name in ("Makefile", "pyproject.toml", *locks):
+        shutil.copy(ROOT / name, tmp_path / name)
+    recipe = make("--dry-run", "demo", folder=tmp_path).stdout
+    assert "-r docker/worker-cpu.lock" in recipe and "-r requirements.lock" not in recipe
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / ".locked").touch()
+    assert "install" not in make("--dry-run", "demo", folder=tmp_path).stdout
+    assert "-r requirements.lock" in make("--dry-run", "--always-make", "test").stdout
+
+
 def test_a_machine_without_a_fitting_python_is_told_so(tmp_path: Path) -> None:
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
