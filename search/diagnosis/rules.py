@@ -107,6 +107,11 @@ RULES: tuple[Rule, ...] = (
         ), BOOK,
     ),
     Rule(
+        UNSTABLE, "the training loss swings, and both are still far above the loss of guessing",
+        lambda e, s: min(above(e.level, 1.05, 1.15), above(e.train_noise, 0.04, 0.08), guessed(e)),
+        BOOK,
+    ),
+    Rule(
         UNSTABLE, "both losses grow",
         lambda e, s: min(
             above(e.rise, 0.03, 0.08), above(-e.train_fall, 0.02, 0.05),
@@ -140,7 +145,7 @@ RULES: tuple[Rule, ...] = (
         lambda e, s: min(
             above(e.rise, 0.01, 0.03), above(share(e.rise, lowest(e)), 0.04, 0.1),
             above(share(e.rise, e.noise), 2, 4), left_behind(e),
-            beyond_chance(e.rise, s, 0.4, 0.8),
+            beyond_chance(e.rise, s, 0.5, 0.9),
         ), OVERFITTING,
     ),
     Rule(

@@ -40,6 +40,16 @@ DRAWN: dict[str, tuple[Any, Any, str]] = {
         0.72 + 0.001 * X + 0.02 * (X % 2),
         rules.UNSTABLE,
     ),
+    "falls from far above guessing by leaps": (
+        1.2 + 0.3 * (X % 2) + FALLING,
+        1.25 + FALLING,
+        rules.UNSTABLE,
+    ),
+    "falls from far above guessing steadily": (
+        1.2 - 0.003 * X,
+        1.25 - 0.003 * X,
+        rules.CUT_SHORT,
+    ),
     "both grow": (0.5 + 0.01 * X, 0.5 + 0.012 * X, rules.UNSTABLE),
 }
 
