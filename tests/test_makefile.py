@@ -34,7 +34,10 @@ def test_the_demo_installs_what_it_runs_and_no_tests_or_linters(tmp_path: Path) 
     for name in ("Makefile", "pyproject.toml", *locks):
         shutil.copy(ROOT / name, tmp_path / name)
     recipe = make("--dry-run", "demo", folder=tmp_path).stdout
-    assert "-r docker/worker-cpu.lock" in recipe and "-r requirements.lock" not in recipe
+    assert "-r docker/worker-cpu.lock -r docker/build.lock" in recipe
+    assert "-r requirements.lock" not in recipe and "-e ." in recipe
+    build = (ROOT / "docker" / "build.lock").read_text(encoding="utf-8")
+    assert all(f"{name}==" in build for name in ("hatchling", "editables"))  # for `-e`
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".locked").touch()
     assert "install" not in make("--dry-run", "demo", folder=tmp_path).stdout
