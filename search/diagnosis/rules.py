@@ -4,8 +4,8 @@ A rule returns a degree from 0 (no) to 1 (certainly): the smallest degree of its
 which rises from 0 to 1 between two bounds. The verdict is the first one of `VERDICTS` whose degree
 is at least one half; verdicts that say more about the cause come first. Bounds are in units of the
 loss of guessing (`search.diagnosis.evidence`). They were chosen on 270 trainings on scikit-learn's
-digits, moons, breast_cancer, wine and diabetes; ``benchmarks/diagnosis.py`` tests them with other
-seeds.
+digits, moons, breast_cancer, wine and diabetes, and on 2,552 of the situations of
+``benchmarks/diagnosis.py``, which tests them with other seeds.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Rule:
 
 
 LOST = "a loss is not a finite number"
+STILL_FALLS = "the validation loss still falls at the last epoch"
 
 # fmt: off
 RULES: tuple[Rule, ...] = (
@@ -134,10 +135,13 @@ RULES: tuple[Rule, ...] = (
         ), BOOK,
     ),
     Rule(
-        CUT_SHORT, "the validation loss still falls at the last epoch",
-        lambda e, s: max(
-            hardly_begun(e),
-            min(falls(e), max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s)))),
+        CUT_SHORT, "after few epochs the loss is hardly below that of guessing",
+        lambda e, s: hardly_begun(e), BOOK,
+    ),
+    Rule(
+        CUT_SHORT, STILL_FALLS,
+        lambda e, s: min(
+            falls(e), max(falling(e), min(above(e.fall_share, 0.08, 0.16), poor(e, s))),
         ), BOOK,
     ),
     Rule(
@@ -163,10 +167,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         UNDERFIT, "both losses stay far above what is achievable",
         lambda e, s: min(
-            bias(e, s), below(e.gap, 0.08, 0.2), settled(e),
-            slowed(e),
-        ),
-        BLOG,
+            bias(e, s), below(e.gap, 0.08, 0.2), settled(e), slowed(e),
+        ), BLOG,
     ),
 )
 # fmt: on

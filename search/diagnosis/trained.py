@@ -47,7 +47,7 @@ def as_it_ended(judgement: Judgement, evidence: Evidence, trained: Trained) -> J
     """Adjust the verdict on a trial that something else than its last epoch has ended."""
     if trained.unfinished:
         return _as_far_as_it_came(judgement, evidence)
-    if judgement.verdict == rules.CUT_SHORT and trained.ended == "patience":
+    if judgement.shows == rules.STILL_FALLS and trained.ended == "patience":
         return replace(judgement, shows=EARLY)
     return judgement
 
@@ -57,10 +57,8 @@ def _as_far_as_it_came(judgement: Judgement, evidence: Evidence) -> Judgement:
     falls = evidence.fall > 2 * evidence.noise and evidence.rise == 0
     if judgement.verdict == rules.UNDERFIT and falls:
         return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence / 2, STILL_FALLING)
-    if judgement.verdict == rules.CUT_SHORT:
-        return Judgement(rules.CUT_SHORT, judgement.degree, judgement.confidence, STILL_FALLING)
+    if judgement.shows == rules.STILL_FALLS:
+        return replace(judgement, shows=STILL_FALLING)
     if judgement.verdict == rules.GOOD:
-        return Judgement(
-            judgement.verdict, judgement.degree, judgement.confidence, f"{judgement.shows}{SO_FAR}"
-        )
+        return replace(judgement, shows=f"{judgement.shows}{SO_FAR}")
     return judgement

@@ -180,6 +180,8 @@ def test_few_epochs_near_guessing_are_cut_short_whether_they_move_or_not(epochs,
     for slope in (0.0, 1e-4, 5e-3):
         curve = level - slope * np.arange(epochs)
         assert verdict(curve + 0.01, curve, Standard(achievable=0.1)) == rules.CUT_SHORT
+    still = evidence(np.full(epochs, level + 0.01), level + 1e-3 * (np.arange(epochs) % 2))
+    assert rules.judge(still, Standard(achievable=0.1)).shows != rules.STILL_FALLS
 
 
 def test_what_others_achieve_makes_a_fit_poor() -> None:
