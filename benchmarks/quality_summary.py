@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,16 @@ def _markdown(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
 
 def _markdown_row(peer: str, found: Result) -> list[str]:
     best = [_short(value) for value in found["best"]]
-    ratio, ours = found["time to its value"], peer == NAME
-    shown = "" if ours or ratio is None else "{} ({} … {})".format(*map(_percentage, ratio))
-    better = "" if ours or ratio is None else f"{found['better with']} of {found['seeds']}"
-    return [peer, *best, f"{found['trials']:.0f}", shown, better, _short(found["test"]["loss"])]
+    shown = _interval(peer, found, _percentage)
+    better = f"{found['better with']} of {found['compared']}" if shown else ""
+    test = _short(found["test"].get("loss", math.inf))
+    return [peer, *best, f"{found['trials']:.0f}", shown, better, test]
+
+
+def _interval(peer: str, found: Result, form: Callable[[float], str]) -> str:
+    """Return studyhall's time to a peer's value, with its interval; "" if nothing is compared."""
+    ratio = found["time to its value"]
+    return "" if ratio is None or peer == NAME else "{} ({} … {})".format(*map(form, ratio))
 
 
 def _short(value: float) -> str:
@@ -116,6 +122,7 @@ def _of_peer(runs: Mapping[int, Result], ours: Mapping[int, Result]) -> Result:
         "trials": _median([one["trials"] for one in values]),
         "pruned": _median([one["pruned"] for one in values]),
         "time to its value": median_with_interval(ratios) if ratios else None,
+        "compared": len(both),
         "better with": sum(best_at(ours[s], 1.0) < best_at(runs[s], 1.0) for s in both),
         "test": {name: _median([one[name] for one in tests]) for name in (tests or [{}])[0]},
     }
@@ -132,9 +139,8 @@ def _table(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
 
 
 def _row(peer: str, found: Result) -> str:
-    ratio = found["time to its value"]
-    shown = "" if ratio is None or peer == NAME else "{} ({} … {})".format(*map(_share, ratio))
-    won = "" if peer == NAME or ratio is None else f"better {found['better with']} ×"
+    shown = _interval(peer, found, _share)
+    won = f"better {found['better with']} ×" if shown else ""
     test = ", ".join(f"{name} {value:.4g}" for name, value in found["test"].items())
     best = "".join(f"{value:10.4g}" for value in found["best"])
     counts = f"{found['trials']:8.0f}{found['pruned']:8.0f}{found['seeds']:7}"

@@ -20,19 +20,8 @@ from studyhall.search.scripts import continuation
 from studyhall.search.study import record
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial.disk_quota import Keeper
-from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.studies.rows import Study
-
-
-def without_proof(study: Study, finished: int, url: str) -> list[str]:
-    """Return what an interrupted proof leaves done, and the command that does the rest."""
-    trials = spelling.counted(finished, "trial")
-    return [
-        f"interrupted: the search is done ({trials}) and its best model is saved, but not proven",
-        f"to prove and test it, with no further training: studyhall resume {study.name}"
-        f"{storage_option(url)}",
-    ]
 
 
 def confirm_if_asked(

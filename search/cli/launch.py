@@ -20,6 +20,7 @@ from studyhall.search.cli.options import (
     Storage,
     Workers,
     find_to_train,
+    more,
 )
 from studyhall.search.display import starting
 from studyhall.search.display.terminal import out
@@ -140,7 +141,7 @@ def resume(
 ) -> None:
     """Continue a study from the database alone, optionally with more trials."""
     with starting.moving(out, "loading studyhall", quiet=silent):
-        from studyhall.search.cli import lifecycle, options
+        from studyhall.search.cli import lifecycle
         from studyhall.search.display import show
         from studyhall.search.display.terminal import say
 
@@ -154,7 +155,7 @@ def resume(
         cluster = cluster_of(file, given, gpus_per_worker, url, name)
         devices = places.devices(file, ALONE if cluster else given, name)
         if trials is not None:
-            added = options.more(trials, status.status(db, study).limit)
+            added = more(trials, status.status(db, study).limit)
             if cluster is None:  # its machines have the data, and perhaps not this one
                 with starting.moving(out, "checking data and code", quiet=silent):
                     unchanged.check(study, url)

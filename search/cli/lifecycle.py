@@ -16,6 +16,7 @@ from studyhall.search.notices.following import following
 from studyhall.search.process.device import Device
 from studyhall.search.process.stop import STOPPED
 from studyhall.search.process.wire import WorkerProcess
+from studyhall.spaces import spelling
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
 from studyhall.storage.studies.rows import Study
@@ -77,10 +78,20 @@ def ended(
         try:
             code = finishing.finish_if_possible(db, study, url)
         except KeyboardInterrupt:
-            say(*finishing.without_proof(study, state.finished, url))
+            say(*_without_proof(study, state.finished, url))
             return INTERRUPTED
         say("", *best_text.shown(best.read(db, study)))
     return code
+
+
+def _without_proof(study: Study, finished: int, url: str) -> list[str]:
+    """Return what an interrupted proof leaves done, and the command that does the rest."""
+    trials = spelling.counted(finished, "trial")
+    return [
+        f"interrupted: the search is done ({trials}) and its best model is saved, but not proven",
+        f"to prove and test it, with no further training: studyhall resume {study.name}"
+        f"{storage_option(url)}",
+    ]
 
 
 def run_workers(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from studyhall.search.diagnosis.trained import TRAINING_LOSS
 from studyhall.search.display import curves
 from studyhall.search.study_file import objectives
 from studyhall.storage.queries.records import TrialRecord
@@ -94,7 +95,7 @@ def _losses(trial: TrialRecord, *, by_loss: bool) -> list[float]:
 
 
 def _fitted(trial: TrialRecord) -> float | None:
-    if trial.attributes.get("training_loss"):  # measured differently from the validation loss
+    if trial.attributes.get(TRAINING_LOSS):  # measured differently from the validation loss
         return None
     loss = curves.number(trial.attributes.get("metrics", {}), "loss")
     return None if loss != loss else loss

@@ -56,19 +56,21 @@ def beyond_chance(difference: float, standard: Standard, low: float, high: float
 
     Args:
         difference: of two losses.
-        standard: its number of validation samples; 1 is returned without one.
+        standard: its number of validation samples; without one, nothing is chance.
         low, high: bounds, in standard deviations of a mean loss on that many samples.
     """
-    if standard.validation_samples is None:
-        return 1.0
-    return above(difference * sqrt(standard.validation_samples) / SPREAD, low, high)
+    return above(share(difference, _chance(standard)), low, high)
 
 
 def enough_samples(standard: Standard) -> float:
     """Return the degree to which the validation samples would show a gap that matters."""
-    if standard.validation_samples is None:
-        return 1.0
-    return below(CLEAR * SPREAD / sqrt(standard.validation_samples), 0.1, 0.4)
+    return below(CLEAR * _chance(standard), 0.1, 0.4)
+
+
+def _chance(standard: Standard) -> float:
+    """Return the standard deviation of a mean loss on the validation samples; 0 if unknown."""
+    samples = standard.validation_samples
+    return 0.0 if samples is None else SPREAD / sqrt(samples)
 
 
 def unsettled(evidence: Evidence) -> float:

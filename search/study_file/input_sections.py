@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from studyhall.search.study_file.section import Section
+from studyhall.search.study_file.file_table import Section
 from studyhall.search.study_file.value_types import (
     Colour,
     ColumnKinds,

@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+from studyhall.search.study_file.file_table import Section, meanings
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
-from studyhall.search.study_file.section import Section, meanings
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.spaces import spelling
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from studyhall.search.study_file import objectives, own_code
+from studyhall.search.study_file.file_table import Section
 from studyhall.search.study_file.input_sections import DataSection, ModelSection
 from studyhall.search.study_file.limits import MOST, MOST_LOSS, MOST_TIME
 from studyhall.search.study_file.own_code_types import (
@@ -22,7 +23,6 @@ from studyhall.search.study_file.own_code_types import (
     Metrics,
     Objective,
 )
-from studyhall.search.study_file.section import Section
 from studyhall.search.study_file.value_types import (
     LOCAL,
     ArtifactPlace,
