@@ -152,11 +152,13 @@ def hardly_begun(evidence: Evidence) -> float:
     """Return the degree to which few epochs have brought the loss hardly below guessing.
 
     Networks often stay near the loss of guessing for some epochs before they fall, and then fall
-    ever faster: what such curves come to is not to be seen from their slope.
+    ever faster: what such curves come to is not to be seen from their slope. One that has found
+    nothing better in many epochs does not belong to them.
     """
     near = min(above(evidence.level, 0.6, 0.85), guessed(evidence))
     grows = below(share(evidence.fall, evidence.level), -0.01, -0.003)
-    return min(near, 1.0 - grows, below(evidence.epochs, 12, 20))
+    waits = below(evidence.epochs - evidence.best_epoch, 4, 8)
+    return min(near, 1.0 - grows, waits, below(evidence.epochs, 12, 20))
 
 
 def settled(evidence: Evidence) -> float:

@@ -105,7 +105,8 @@ def _of_early_best(evidence: Evidence, stopped: str | None) -> tuple[str, str]:
         varies = f"which varies by {noise:.0%} from epoch to epoch"
         return UNKNOWN, f"a later epoch may have a lower validation loss, {varies}"
     by = "early stopping ended it" if stopped == "patience" else "it ended"
-    return UNKNOWN, f"{by} {after} which is too early to tell; {needed} would be enough"
+    enough = needed if since < needed else max(SINCE, ceil(FLAT_SINCE * best))
+    return UNKNOWN, f"{by} {after} which is too early to tell; {enough} would be enough"
 
 
 def _at(evidence: Evidence) -> str:

@@ -1,6 +1,7 @@
 """Verdicts of a real study: from its history, for programs and for people."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from studyhall.search.diagnosis import judging, more_epochs, trained
 from studyhall.search.diagnosis.best_losses import Reached
+from studyhall.search.diagnosis.evidence import measure
 from studyhall.search.diagnosis.judging import Judge
 from studyhall.search.display import json_keys
 from studyhall.search.evaluation import best, best_text
@@ -156,6 +158,18 @@ def test_a_best_epoch_among_the_last_never_says_that_more_would_not_help(run, st
         history = [{"epoch": e, "loss": v, "val_loss": v} for e, v in enumerate(losses, 1)]
         found = more_epochs.ask(trial, judge.verdict("COMPLETE", history, {}, {}))
         assert found.answer != "no", found
+
+
+@pytest.mark.parametrize("best", range(1, 30))
+@pytest.mark.parametrize("share", [0.3, 1.1, 1.5, 1.9])
+def test_what_would_be_enough_is_more_than_there_was(best, share):
+    since = max(2, round(share * best))
+    x = np.arange(1, best + since + 1)
+    losses = 1 + 0.03 * np.abs(x - best) / x + 0.01 * (x % 2)
+    history = [{"epoch": e, "loss": v, "val_loss": v} for e, v in zip(x, losses, strict=True)]
+    said = more_epochs.answered(measure(history, 2.0), "patience")[1]
+    for waited, enough in re.findall(r"it (\d+) epochs after .*; (\d+) would be enough", said):
+        assert int(enough) > int(waited)
 
 
 def test_a_loss_that_stands_still_needs_no_more_epochs(run):

@@ -179,9 +179,20 @@ def test_nothing_learned_is_never_a_good_fit(seed: int) -> None:
 def test_few_epochs_near_guessing_are_cut_short_whether_they_move_or_not(epochs, level):
     for slope in (0.0, 1e-4, 5e-3):
         curve = level - slope * np.arange(epochs)
-        assert verdict(curve + 0.01, curve, Standard(achievable=0.1)) == rules.CUT_SHORT
+        waits = slope == 0 and epochs > 5  # without a better epoch than the first
+        expected = rules.UNDERFIT if waits else rules.CUT_SHORT
+        assert verdict(curve + 0.01, curve, Standard(achievable=0.1)) == expected
     still = evidence(np.full(epochs, level + 0.01), level + 1e-3 * (np.arange(epochs) % 2))
     assert rules.judge(still, Standard(achievable=0.1)).shows != rules.STILL_FALLS
+
+
+@pytest.mark.parametrize("epochs", [11, 12, 13, 15, 18])
+@pytest.mark.parametrize("rate", [0.0, 1e-4, 5e-3])
+def test_who_waits_long_near_guessing_has_not_hardly_begun(epochs, rate):
+    """As by strong dropout: better for an epoch or two, and early stopping waits in vain."""
+    x = np.arange(epochs)
+    curve = np.where(x < 2, 0.992 - 0.015 * x, np.minimum(0.979 + rate * x, 0.9999))
+    assert verdict(curve + 0.005, curve, Standard(achievable=0.05)) != rules.CUT_SHORT
 
 
 def test_what_others_achieve_makes_a_fit_poor() -> None:

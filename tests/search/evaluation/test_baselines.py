@@ -212,5 +212,23 @@ def test_what_is_not_beaten_is_said(trees, guessing, line):
     ]
 
 
+def test_a_network_that_is_by_chance_ahead_in_one_of_three_measures_does_not_beat_guessing():
+    models = [
+        {"name": "guessing", "value": 2.3, "validation": part, "test": part}
+        for part in [{"accuracy": 0.10028, "f1": 0.018228, "roc_auc": 0.5}]
+    ]
+    means = {"f1": 0.018274, "roc_auc": 0.49973}
+    scores = {"task": "multiclass", "accuracy": 0.10028, "macro": means}
+    said = baseline_text.beside({"models": models}, 2.375, scores, scores)["summary"]
+    assert [line.split(":")[0] for line in said] == [
+        "the network does not beat guessing on the test set"
+    ]
+    better = {**scores, "macro": {"f1": 0.5, "roc_auc": 0.8}}  # as accurate as the commonest class
+    assert (
+        "the network beats guessing on the test set"
+        in baseline_text.beside({"models": models}, 2.2, better, better)["summary"]
+    )
+
+
 def test_without_stored_baselines_nothing_is_said():
     assert baseline_text.beside(None, 0.2, SCORES, SCORES) is None
