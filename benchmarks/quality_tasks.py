@@ -110,6 +110,7 @@ _TASKS = (
     Task("digits-mlp", "sklearn:digits", MLP_SPACE, 40, 60),
     Task("cancer-mlp", "sklearn:breast_cancer", MLP_SPACE, 60, 75),
     Task("diabetes-mlp", "sklearn:diabetes", MLP_SPACE, 60, 60),
+    Task("diabetes-scaled", f"{Path(__file__).resolve()}:scaled_diabetes", MLP_SPACE, 60, 60),
     Task("fashion-mlp", "keras:fashion_mnist", MLP_SPACE, 30, 90, samples=5000),
     Task("fashion-cnn", "keras:fashion_mnist", CNN_SPACE, 20, 90, 1000, "cnn", patience=5),
     Task(
@@ -123,7 +124,18 @@ _TASKS = (
     ),
 )
 TASKS: dict[str, Task] = {task.name: task for task in _TASKS}
-LIVE = ("digits-mlp", "diabetes-mlp", "fashion-cnn", "imdb-mlp")  # unless others are asked for
+LIVE = ("digits-mlp", "diabetes-scaled", "fashion-cnn", "imdb-mlp")  # unless others are asked for
+
+
+def scaled_diabetes() -> tuple[Any, Any]:
+    """Return scikit-learn's diabetes with targets of mean 0 and deviation 1.
+
+    studyhall standardises targets by default; so all contestants train alike.
+    """
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True)
+    return x, (y - y.mean()) / y.std()
 
 
 def described(space: Space) -> list[dict[str, Any]]:
