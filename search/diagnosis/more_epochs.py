@@ -24,6 +24,7 @@ RISEN, CALM = 0.05, 0.1  # rise, and the most noise beside it, as shares of the 
 FLAT_SINCE, FLAT_CALM = 2.0, 0.05  # likewise where the loss has not risen
 MUCH = 0.5  # a larger gain is too far from the curve to be told in numbers
 GAIN = 0.02  # what as many epochs again would bring, as a share of the lowest loss
+LITTLE = 0.002  # less is hardly a fall
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def _of_late_best(evidence: Evidence) -> tuple[str, str]:
     if gain > GAIN:
         less = f"{gain:.0%}" if gain < MUCH else "half or more"
         return YES, f"{late}, and as many again may lower the validation loss by {less}"
+    if gain >= LITTLE:
+        return (
+            UNKNOWN,
+            f"{late}, but as many again may lower the validation loss by {gain:.1%} only",
+        )
     return UNKNOWN, f"{late}, but the validation loss hardly falls any more"
 
 

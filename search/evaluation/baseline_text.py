@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from studyhall.search.display import words
+from studyhall.search.evaluation import guessing
+from studyhall.search.evaluation.guessing import Side
 from studyhall.search.study_file.losses import REGRESSION
 from studyhall.spaces import spelling
 
-NETWORK = "the network"
+NETWORK, GUESSING = "the network", "guessing"
 MEASURES = {"accuracy": "accuracy", "f1": "mean F1", "roc_auc": "ROC-AUC"}
 ERRORS = {"mae": "MAE", "rmse": "RMSE"}  # lower is better
 
@@ -30,7 +32,12 @@ def measures(found: Told) -> Scores:
 
 
 def beside(
-    stored: Told | None, value: float | None, validation: Told | None, test: Told | None
+    stored: Told | None,
+    value: float | None,
+    validation: Told | None,
+    test: Told | None,
+    *,
+    higher: bool = False,
 ) -> dict[str, Any] | None:
     """Return the baselines beside the network, as JSON values; None if they are not computed.
 
@@ -39,6 +46,7 @@ def beside(
         value: of the network's trial.
         validation, test: scores of the network, as `scores.scores` returns them; None if it has
             none.
+        higher: whether higher values are better.
     """
     if stored is None:
         return None
@@ -52,12 +60,13 @@ def beside(
     found = [network, *({key: each[key] for key in network} for each in known)]
     left = {each["name"]: each["why"] for each in stored["models"] if "why" in each}
     part, ahead = _compared(found)
-    telling = _telling(found[0][part], ahead)
+    scores = (test if part == "test" else validation) or {}
+    telling = dict(_telling(found, part, ahead, scores, higher=higher))
     return {
         "models": found,
         "left_out": left,
         "not_beaten": {
-            name: [*said] if len(said) < len(found[0][part]) else []
+            name: [] if name == GUESSING or len(said) == len(found[0][part]) else [*said]
             for name, said in telling.items()
         },
         "summary": [*_sentences(left, part, [*ahead], telling)],
@@ -92,15 +101,23 @@ def _compared(found: Sequence[Told]) -> tuple[str, dict[str, dict[str, str]]]:
     return part, {each["name"]: dict(_ahead(network[part], each[part])) for each in compared}
 
 
-def _telling(network: Scores, ahead: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Return the baselines that the network does not beat, with what they are as good in."""
-    # Guessing has the accuracy of the most frequent class; that alone says nothing. A network that
-    # has learned nothing is by chance ahead in one of three measures.
-    return {
-        name: said
-        for name, said in ahead.items()
-        if said and (name != "guessing" or 2 * len(said) > len(network))
-    }
+def _telling(
+    found: Sequence[Told],
+    part: str,
+    ahead: Mapping[str, dict[str, str]],
+    scores: Told,
+    *,
+    higher: bool,
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the baselines that the network does not beat, with what shows that of each."""
+    network = Side(found[0]["value"], found[0][part] or {})
+    for each in (each for each in found[1:] if each["name"] in ahead):
+        said = ahead[each["name"]]
+        if each["name"] == GUESSING:
+            guess = Side(each["value"], each[part])
+            said = guessing.no_better(network, guess, scores, said, higher=higher)
+        if said:
+            yield each["name"], said
 
 
 def _sentences(

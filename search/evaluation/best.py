@@ -185,6 +185,7 @@ def read(db: Database, study: Study, number: int | None = None) -> Best:
             trial.value,
             folds or about.get("proof", {}).get("scores"),
             None if test is None else test["scores"],
+            higher=study.direction != objectives.MINIMIZE,
         ),
         about.get("export", {}).get("sha256"),
         sum(each.state in ("COMPLETE", "PRUNED") for each in trials),

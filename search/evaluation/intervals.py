@@ -33,7 +33,10 @@ def wilson(share: float, samples: int) -> Interval | None:
     of_all = 1 + Z**2 / samples
     centre = (share + Z**2 / (2 * samples)) / of_all
     half = Z / of_all * math.sqrt(share * (1 - share) / samples + (Z / (2 * samples)) ** 2)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Its ends are 0 and 1 exactly where none or all count; rounding may miss them.
+    low = 0.0 if share <= 0.0 else max(0.0, centre - half)
+    high = 1.0 if share >= 1.0 else min(1.0, centre + half)
+    return low, high
 
 
 def of_mean(values: NDArray[Any]) -> Interval | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SHARES = ("accuracy",)  # shares of the samples, whose interval is Wilson's
+LEAST = 1e-4  # percent: what is told from 0 and from 100
 
 
 def number(measure: str, value: float | None) -> str:
@@ -15,11 +16,16 @@ def number(measure: str, value: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return 100 times a share, with as many digits as tell it from 0 and from 100."""
-    digits = 1
-    while digits < 4 and 0 < share < 1 and float(f"{100 * share:.{digits}f}") in (0, 100):
-        digits += 1
-    return f"{100 * share:.{digits}f}"
+    """Return 100 times a share, with as many digits as tell it from 0 and from 100.
+
+    >>> [percent(share) for share in (1.0, 0.975, 0.99996, 1 - 1e-9)]
+    ['100.0', '97.5', '99.996', '99.9999']
+    """
+    shown, ends = 100 * share, (0, 100)
+    if 0 < share < 1:
+        shown = min(max(shown, LEAST), 100 - LEAST)
+    enough = (n for n in (1, 2, 3, 4) if shown in ends or float(f"{shown:.{n}f}") not in ends)
+    return f"{shown:.{next(enough)}f}"
 
 
 def _short(value: float, digits: int) -> str:

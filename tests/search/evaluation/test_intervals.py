@@ -16,6 +16,13 @@ def test_wilsons_interval_is_scipys():
     assert intervals.wilson(0.5, 0) is None
 
 
+def test_the_ends_for_none_and_for_all_are_exact():
+    """An end that rounding leaves below 1 would be shown as "100.0000 %"."""
+    for samples in range(1, 400):
+        assert intervals.wilson(0.0, samples)[0] == 0.0
+        assert intervals.wilson(1.0, samples)[1] == 1.0
+
+
 def test_the_interval_of_a_mean_holds_it_as_often_as_it_says():
     random = np.random.default_rng(1)
     found = [intervals.of_mean(random.exponential(size=80)) for _ in range(100)]

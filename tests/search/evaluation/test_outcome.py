@@ -82,8 +82,9 @@ def test_the_proofs_difference_is_a_share_of_the_value():
 
 
 def test_no_score_is_rounded_to_perfect():
-    assert [score_cells.percent(share) for share in (0.9999, 1.0, 0.0004, 0.5)] == [
-        "99.99", "100.0", "0.04", "50.0"]  # fmt: skip
+    shares = (0.9999, 1.0, 0.0004, 0.5, 1 - 1e-12, 1e-12, 0.0)
+    assert [score_cells.percent(share) for share in shares] == [
+        "99.99", "100.0", "0.04", "50.0", "99.9999", "0.0001", "0.0"]  # fmt: skip
 
 
 def test_a_study_of_a_script_is_offered_no_command_that_cant_run():

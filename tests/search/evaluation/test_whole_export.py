@@ -108,7 +108,7 @@ def test_a_model_altered_everywhere_is_not_exported(studio, done, monkeypatch, c
     monkeypatch.setattr("sys.argv", ["studyhall", "best", "iris", "--export", "out"])
     with pytest.raises(SystemExit) as ended:
         app.run()
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())  # wrapped to the terminal
     assert ended.value.code == 3 and "NOT PROVEN: trial " in printed
     assert "was altered or cut off; it is not exported, and was tested before" in printed
     assert not (studio.folder / "out").exists()

@@ -241,6 +241,7 @@ def test_a_loss_that_still_falls_asks_for_more_epochs():
             "of its 40 epochs 39 is the best, but the decrease in the last quarter is within",
         ),
         ("epochs", {"best_epoch": 40, "fall": 0.01}, "unknown", "hardly falls any more"),
+        ("epochs", {"best_epoch": 40, "to_come": 0.002, "fall": 0.01}, "unknown", "by 1.0% only"),
     ],
 )
 def test_what_has_ended_says_no_only_where_more_would_not_help(stopped, numbers, answer, why):
