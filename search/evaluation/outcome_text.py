@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from studyhall.search.display import tables, words
+from studyhall.search.display.terminal import out
 from studyhall.search.evaluation import outcome
 
 GOT, TRUST, NEXT = QUESTIONS = ("What did you get?", "Can you trust it?", "What next?")
@@ -42,8 +43,11 @@ def hyperparameters(told: Mapping[str, Any]) -> str:
 
 
 def _listed(sentence: str) -> RenderableType:
-    """Return a sentence that is wrapped below its own beginning, unless a command is in it."""
-    if "studyhall " in sentence:
+    """Return a sentence that a terminal wraps below its own beginning, unless a command is in it.
+
+    In a log or pipe it stays a line, which can be searched for.
+    """
+    if "studyhall " in sentence or not out.is_terminal:
         return f" -  {sentence}"
     return tables.table((), [["-", sentence]])
 
