@@ -89,7 +89,7 @@ def run() -> None:
     """Run the command line; print the user's mistakes to stderr and exit with code 2."""
     try:
         storage_file.read()
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, prog_name="studyhall"))
     except typer.Abort:  # the user answered a prompt with Ctrl-C or Ctrl-D
         remark("aborted: nothing was changed")
         sys.exit(1)
