@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from studyhall.search.display import score_tables, tables, words
-from studyhall.search.evaluation import baseline_text, outcome_text, pareto
+from studyhall.search.evaluation import baseline_text, outcome_text, pareto, proof_result
 from studyhall.search.evaluation.best import PLAIN, Best, model_source, to_json
 from studyhall.storage.queries.records import TrialRecord
 
@@ -67,10 +67,7 @@ def _rest(best: Best) -> list[RenderableType]:
     if best.verdict and best.verdict.advice:
         parts.append(f"advice   {'; '.join(best.verdict.advice)}")
     if best.proof and not best.failed:
-        parts.append(
-            f"proof  reloaded in a fresh process: {best.proof['reloaded']:.7g}, recorded "
-            f"{best.proof['recorded']:.7g}, difference {best.proof['difference']:.1e}"
-        )
+        parts.append(_proof(best.proof, best.objective))
     if best.test:
         parts += _test(best.test)
     if best.out_of_fold:
@@ -83,6 +80,15 @@ def _rest(best: Best) -> list[RenderableType]:
         parts.append("Pareto front: no trial is better than these in every objective")
         parts.append(tables.table(*pareto.rows(pareto.to_json(best.pareto))))
     return parts
+
+
+def _proof(proof: dict[str, Any], objective: str) -> str:
+    told = (
+        f"proof  reloaded in a fresh process: {proof['reloaded']:.7g}, recorded "
+        f"{proof['recorded']:.7g}, difference {proof['difference']:.1e}"
+    )
+    said = proof_result.compared(proof, objective)
+    return f"{told}; {said}" if said else told
 
 
 def baselines(told: dict[str, Any], objective: str) -> list[RenderableType]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from studyhall.search.data import loading
 from studyhall.search.data.parts import Fold
 from studyhall.search.data.trees import Tree
-from studyhall.search.evaluation import best, proof, proof_result, reloading
+from studyhall.search.evaluation import best, proof_result, reloading, scored_again
 from studyhall.search.evaluation.formats import FORMATS
 from studyhall.search.evaluation.reloading import NotProvenError
 from studyhall.search.evaluation.valuation import Valuation
@@ -61,14 +61,17 @@ def of_study(db: Database, study: Study, number: int | None = None) -> Conversio
 
     def check(outputs: NDArray[np.float32]) -> dict[str, Any]:
         given = _Given(model, outputs)
-        value = Valuation(plan, trial).value(given, fold=fold, part=fold.validation)
+        valued = Valuation(plan, trial, proven.get("objective"))
+        value = valued.value(given, fold=fold, part=fold.validation)
         off, allowed = abs(value - proven["recorded"]), proof_result.allowed(proven)
         if not off <= allowed:
             said = f"its value is {value:.7g}, and {proven['recorded']:.7g} was recorded"
             raise DiffersError(f"{said}, of which rounding explains {allowed:.1g}")
         return {"value": value}
 
-    return Conversion(model, fold.validation.x, proof.rounding(plan).loss, trial.number, check)
+    return Conversion(
+        model, fold.validation.x, scored_again.rounding(plan).loss, trial.number, check
+    )
 
 
 def winner(

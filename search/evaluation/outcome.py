@@ -141,7 +141,8 @@ def _trust(told: Told, around: Around, scores: list[Measured]) -> Iterator[str]:
         return
     yield _choice(around, scores)
     if proof:
-        yield _proof(proof)
+        said = proof_result.compared(proof, around.objective)
+        yield f"{_proof(proof)}; {said}" if said else _proof(proof)
     elif around.missing:
         yield f"not done yet: {', '.join(around.missing)}"
     if told["test"]:

@@ -8,10 +8,8 @@ It runs as ``python -m studyhall finish STUDY``, a process that has not trained 
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,17 +18,16 @@ import keras
 import numpy as np
 
 from studyhall.search.data import loading
-from studyhall.search.evaluation import baselines, card, proof_result, reloading, tolerance
+from studyhall.search.evaluation import baselines, card, proof_result, reloading, scored_again
 from studyhall.search.evaluation import winner as winners
 from studyhall.search.evaluation.reloading import NotProvenError, Reloaded
-from studyhall.search.evaluation.valuation import Valuation, ValuationError, told_loss
+from studyhall.search.evaluation.valuation import NotMeasuredError, Valuation
 from studyhall.search.evaluation.winner import Winner
 from studyhall.search.process import identity
 from studyhall.search.study import fingerprints, record
 from studyhall.search.study.record import Stored
-from studyhall.search.study_file import objectives
 from studyhall.search.training import backend
-from studyhall.search.trial import blueprints, exporting, failures
+from studyhall.search.trial import blueprints, exporting
 from studyhall.storage.artifacts import bucket
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records
@@ -38,7 +35,6 @@ from studyhall.storage.queries.records import TrialRecord
 from studyhall.storage.studies import scorings, studies
 from studyhall.storage.studies.rows import Study
 
-UNSCORABLE: failures.Errors = (ValueError, TypeError, *failures.REFUSED)
 MOST_TRIED = 10  # best trials to try until one model is proven
 
 
@@ -78,7 +74,7 @@ def finish(
             studies.set_fact(db, study, found.key("proof"), proof)
         predictions, logits = None, False
         if reloaded is not None:
-            valuation = Valuation(plan, found.trial)
+            valuation = Valuation(plan, found.trial, proof["objective"])
             logits = exporting.gives_logits(valuation.loss)
             if found.final or again:
                 _test(db, study, reloaded.model, valuation, found, proof, again=again)
@@ -163,6 +159,7 @@ def _tried(
     """Prove a model that is loaded in one particular way; return as `_proof` does."""
     about = {
         "trial": winner.number,
+        "objective": plan.objectives[0],
         "recorded": winner.attributes.get("model_value"),
         "model_sha256": winner.attributes.get("model_sha256"),
         "proven_at": time.time(),
@@ -170,64 +167,13 @@ def _tried(
     numbers: dict[str, Any] = dict.fromkeys(("reloaded", "difference", "tolerance", "scores"))
     try:
         reloaded = load()
-        numbers |= _numbers(reloaded.model, plan, winner)
-    except NotProvenError as error:
+        numbers |= scored_again.numbers(reloaded.model, plan, winner)
+    except (NotProvenError, NotMeasuredError) as error:
         return {**about, **numbers, "proven": False, "why": str(error)}, None
     if numbers["difference"] <= numbers["tolerance"]:
         return {**about, **numbers, "proven": True, "why": None}, reloaded
-    recorded = winner.attributes["model_value"]
-    said = proof_result.differs(recorded, numbers["reloaded"], numbers["tolerance"])
+    said = proof_result.differs(numbers["recorded"], numbers["reloaded"], numbers["tolerance"])
     return {**about, **numbers, "scores": None, "proven": False, "why": said}, None
-
-
-def _numbers(model: keras.Model, plan: blueprints.Blueprint, winner: TrialRecord) -> dict[str, Any]:
-    """Score the reloaded model on the validation set of the trained one.
-
-    Raises:
-        NotProvenError: the model can't be scored.
-    """
-    fold = plan.data.folds[winner.attributes["model_fold"]]
-    recorded, is_loss = winner.attributes["model_value"], plan.objectives[0] == objectives.LOSS
-    valuation = Valuation(plan, winner)
-    value = partial(valuation.value, fold=fold, part=fold.validation)
-    with _scoring():
-        reloaded, allowed = tolerance.measured(
-            rounding(plan), recorded, model, value, is_loss=is_loss
-        )
-        if not math.isfinite(reloaded):
-            raise NotProvenError(f"its model, reloaded, scores {reloaded}, which is not finite")
-        scores, outputs = valuation.scored(model, fold.validation)
-        if is_loss and "no_scores" not in scores:
-            losses = valuation.losses(fold.validation, outputs)
-            # Only a loss whose mean is the proven value is told with an interval.
-            if losses is not None and abs(losses.mean() - reloaded) <= allowed:
-                scores |= told_loss(losses, scores)
-    return {
-        "reloaded": reloaded,
-        "difference": abs(reloaded - recorded),
-        "tolerance": allowed,
-        "scores": scores,
-    }
-
-
-@contextmanager
-def _scoring() -> Iterator[None]:
-    """Turn errors of a model that rejects the samples or has other outputs into NotProvenError."""
-    try:
-        yield
-    except ValuationError as error:
-        raise NotProvenError(str(error)) from error
-    except UNSCORABLE as error:
-        reason = failures.one_line(error)
-        raise NotProvenError(f"its model, reloaded, can't be scored: {reason}") from error
-
-
-def rounding(plan: blueprints.Blueprint) -> tolerance.Rounding:
-    """Return the rounding errors of the study's precision on this machine."""
-    precision: str = plan.file.training.precision
-    if precision == "float32" and backend.rounds_to_tf32():
-        precision = tolerance.TF32
-    return tolerance.OF[precision]
 
 
 def _test(

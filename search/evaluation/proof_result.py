@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studyhall.search.display import words
+from studyhall.search.study_file import objectives
 
 NOT_PROVEN = 3  # exit code
 # Tolerance for proofs of earlier versions, which recorded no verdict: share of the recorded value.
@@ -41,6 +42,20 @@ def differs(recorded: float, reloaded: float, tolerance: float | None) -> str:
         f"its model, reloaded in a fresh process, scores {reloaded:.7g}, but {recorded:.7g} was "
         f"recorded when it was trained: {off} apart{rounding}"
     )
+
+
+def compared(proof: Mapping[str, Any], objective: str) -> str:
+    """Return what is compared where it is not the objective; empty if it is that.
+
+    Args:
+        proof: a proof.
+        objective: the objective's name as it is shown.
+    """
+    found = proof.get("objective")
+    if found is None or objectives.shown(found) == objective:
+        return ""
+    why = f"since only callbacks of the training measure {objective}"
+    return f"what is compared is the {found}, {why}"
 
 
 def sentences(

@@ -37,17 +37,23 @@ class ValuationError(RuntimeError):
     """An error: the value can't be computed again; the message is the reason."""
 
 
+class NotMeasuredError(ValuationError):
+    """An error: a model by itself has no such value, which code beside its training has given."""
+
+
 class Valuation:
     """The computation of the values of a trial's models.
 
     Args:
         plan: blueprint of the study.
         trial: trial whose model is rebuilt and compiled, as only its code knows its loss.
+        objective: what is computed; default: the study's first objective.
     """
 
-    def __init__(self, plan: Blueprint, trial: TrialRecord) -> None:
+    def __init__(self, plan: Blueprint, trial: TrialRecord, objective: str | None = None) -> None:
         fixed = optuna.trial.FixedTrial(trial.params, trial.number)
         self.plan = plan
+        self.objective = objective or plan.objectives[0]
         self.built: Built = modelling.build(plan, fixed, plan.data.split.size)
 
     @property
@@ -56,7 +62,7 @@ class Valuation:
         return self.built.data_loss or self.built.model.loss
 
     def value(self, model: keras.Model, fold: Fold, part: Part) -> float:
-        """Return the value of the study's first objective for a reloaded model.
+        """Return the value of the objective for a reloaded model.
 
         Args:
             model: takes raw samples.
@@ -64,9 +70,10 @@ class Valuation:
             part: samples and targets to evaluate it on.
 
         Raises:
+            NotMeasuredError: only callbacks of the training have measured it.
             ValuationError: the reloaded model is unlike that of the trial.
         """
-        name = objectives.recorded(self.plan.objectives[0]).removeprefix("val_")
+        name = objectives.recorded(self.objective).removeprefix("val_")
         if name == "loss":
             by_step = self._evaluated if self._by_step else self._loss_of
             return by_step(name, model, fold, part)
@@ -131,7 +138,7 @@ class Valuation:
     ) -> tuple[Scores, list[dict[str, Any]]]:
         """Return scores on the test set, and the samples with the worst predictions.
 
-        If the outputs can't be scored, return the value of the study's first objective instead.
+        If the outputs can't be scored, return the value of the objective instead.
 
         Args:
             model: takes raw samples.
@@ -142,7 +149,7 @@ class Valuation:
         found, outputs = self.scored(model, part)
         if "no_scores" in found:
             value = self.value(model, fold, part)
-            return {**found, "objective": self.plan.objectives[0], "value": value}, []
+            return {**found, "objective": self.objective, "value": value}, []
         if with_loss and (losses := self.losses(part, outputs)) is not None:
             found |= told_loss(losses, found)
         predicted = exporting.probabilities(data.task, self.loss, outputs)
@@ -195,7 +202,7 @@ class Valuation:
             found = own.evaluate(some, verbose=0, return_dict=True)
         if name not in found:
             known = ", ".join(found)
-            raise ValuationError(f"{name} is no longer measured, only {known}")
+            raise NotMeasuredError(f"{name} is no longer measured, only {known}")
         return float(found[name])
 
 

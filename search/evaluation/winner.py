@@ -10,6 +10,7 @@ from studyhall.search.retraining import confirm_result
 from studyhall.search.retraining.confirm_result import Confirmation
 from studyhall.search.retraining.confirmed_trial import Confirmed
 from studyhall.search.study import record
+from studyhall.search.study_file import objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.database import Database
 from studyhall.storage.queries import records, status
@@ -133,4 +134,5 @@ def _confirmed(winner: Confirmed) -> TrialRecord:
     names = ("model", "model_sha256", "model_fold", "model_value", "metrics", "parameters")
     about = {name: run.result[name] for name in names}
     about |= {"seed": run.seed, "model_repeat": run.repeat, "model_confirmed": True}
+    about["model_loss"] = run.result["metrics"].get(objectives.recorded(objectives.LOSS))
     return replace(winner.trial, attributes={**winner.trial.attributes, **about})

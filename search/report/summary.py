@@ -65,6 +65,8 @@ def _trust(best: Mapping[str, Any]) -> Iterator[str]:
         same = f"{proof['reloaded']:.7g}, {off} what was recorded"
         which = f", {best['model']['of']}," if (best["model"] or {}).get("of") else ""
         yield f"Reloaded in a fresh process its model{which} scored {same}."
+        if said := proof_result.compared(proof, best["outcome"]["objective"]):
+            yield sentence(said)
     if confirmed := best["confirmation"]:
         yield from confirmed["summary"]
     if best["test"]:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from studyhall.search.data.loading import Data
+from studyhall.search.study_file import objectives
 from studyhall.search.training import backend
 from studyhall.search.training.training import Training
 from studyhall.search.trial import exporting, failures, forms
@@ -130,6 +131,7 @@ class BestModel:
         value = self._context.plan.turned(run.best.value)
         sha256 = self._context.artifacts.sha256(name)
         about = {"model": name, "model_sha256": sha256, "model_value": value}
+        about["model_loss"] = run.best.metrics.get(objectives.recorded(objectives.LOSS))
         return {**about, "model_fold": part.fold, "model_repeat": part.repeat}
 
     def settle(self) -> None:

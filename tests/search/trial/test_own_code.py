@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from studyhall.search.cli import check
-from studyhall.search.evaluation import proof, round_trip
+from studyhall.search.evaluation import best, proof, round_trip
 from studyhall.search.retraining import replay
 from studyhall.search.study import inspection, record
 from studyhall.search.study_file import config
@@ -200,6 +200,23 @@ def test_a_metric_that_callbacks_add_may_be_an_objective(studio, own):
     (trial,) = records.trials(studio.db, study)
     assert trial.value == pytest.approx(trial.params["by"])
     assert set(trial.attributes["objectives"]) == {"fall", "mine.py:Sure"}
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_what_only_callbacks_measure_is_proven_by_the_loss_of_that_epoch(studio, own, folds):
+    way = {"objective": "fall", "direction": "maximize"}
+    training = {"callbacks": "mine.py:make", "epochs": 2}
+    study = own(study={"trials": 1, **way}, data={"folds": folds}, training=training)
+    studio.finish(study)
+    card = proof.finish(studio.db, study)
+    rows = records.history(studio.db, records.trials(studio.db, study)[0].trial_id)
+    last = rows[-1]["metrics"]
+    assert (card["proof"]["proven"], card["proof"]["objective"]) == (True, "validation loss")
+    assert card["proof"]["recorded"] == last["val_loss"] != card["value"]
+    assert card["test"]["scores"]["samples"]
+    found = best.read(studio.db, study)
+    said = "compared is the validation loss, since only callbacks of the training measure fall"
+    assert any(said in each for each in best.to_json(found)["outcome"]["trust"])
 
 
 def test_beside_a_builder_that_compiles_they_are_refused_but_callbacks(studio):
