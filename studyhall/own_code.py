@@ -82,7 +82,8 @@ class OwnCode(InDatabase):
         quiet.import_keras()
         from studyhall import own_search
 
-        named = own_search.objective(objective, described.direction(direction))
+        own_search.check_builder(self.name, build)
+        named = own_search.objective(self.name, objective, described.direction(direction))
         wanted = own_search.Wanted(named, described.budget(trials), tables)
         count = described.workers(workers)
         asked = build, wanted, repeats, (fit_args, fit), count

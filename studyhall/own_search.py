@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from studyhall.keras_tuner.objective import Objective
+from studyhall.keras_tuner import hypermodel as hypermodels
+from studyhall.keras_tuner.objective import Objective, infer_metric_direction
 from studyhall.keras_tuner.oracle import Oracle, identifier
 from studyhall.keras_tuner.tuner import Tuner
+from studyhall.search.api import fit_arguments, same_search
 from studyhall.search.scripts import alone
 from studyhall.search.scripts.session import Searched
+from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.storage.queries.records import TrialRecord
 
@@ -23,12 +26,12 @@ class Wanted(Oracle):
     """The search that a `Study` asks for.
 
     Args:
-        objective: the metric's name in Keras' logs, or an `Objective`.
+        objective: the metric, as Keras logs it.
         trials: number of trials.
         tables: further keys of a study file.
     """
 
-    def __init__(self, objective: str | Objective, trials: int, tables: Tables) -> None:
+    def __init__(self, objective: Objective, trials: int, tables: Tables) -> None:
         super().__init__(objective, trials, seed=tables.get("study", {}).get("seed"))
         chosen = tables.get("search", {})
         self.sampler, self.pruner = chosen.get("sampler", "auto"), chosen.get("pruner", "auto")
@@ -61,21 +64,62 @@ class OwnSearch(Tuner):
         workers: int | None = None,
     ) -> None:
         super().__init__(wanted, _of_hp(build), project_name=name, executions_per_trial=repeats)
-        self._url, self._workers = url, workers
+        self._url, self._workers, self._build = url, workers, build
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
-        """Search; the arguments are those of `fit`. It returns once the budget is spent."""
-        call = replace(self._call(fit_args, fit_kwargs), workers=self._workers)
-        self.oracle.searched = alone.search(call, self._url)
+        """Search; the arguments are those of `fit`. It returns once the budget is spent.
+
+        Raises:
+            ConfigError: `fit` has no such arguments, or the study has results of another search.
+        """
+        found = same_search.fingerprints(self._build, self._named(fit_args, fit_kwargs))
+        same_search.check(self._url, self.project_name, found)
+        call = self._call(fit_args, fit_kwargs)
+        known = {same_search.KEY: found}
+        self.oracle.searched = alone.search(
+            replace(call, workers=self._workers, attributes=known), self._url
+        )
+
+    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of `fit` by name, checked where it is Keras' own."""
+        name, space = self.project_name, self.oracle.get_space()
+        if not hypermodels.fits_as_keras(self.hypermodel) or not fit_arguments.is_of_keras(
+            self._build_hypermodel(space)
+        ):
+            return {**{str(place): each for place, each in enumerate(args)}, **kwargs}
+        given = fit_arguments.named(name, args, kwargs)
+        fit_arguments.check_measured(name, self.oracle.objective.name, given)
+        return given
 
     def rebuilt(self, record: TrialRecord) -> Any:
         """Return the trained model of a trial."""
         return self.load_model(self.oracle.trials[identifier(record.number)])
 
 
-def objective(name: str, direction: str | None) -> str | Objective:
-    """Return an objective as tuners take it; its direction is known of Keras' own metrics."""
-    return name if direction is None else Objective(name, DIRECTIONS[direction])
+def objective(study: str, name: str, direction: str | None) -> Objective:
+    """Return an objective as tuners take it; its direction is known of Keras' own metrics.
+
+    Raises:
+        ConfigError: it is not known.
+    """
+    way = infer_metric_direction(name) if direction is None else DIRECTIONS[direction]
+    if way is None:
+        received = f'received "{name}", whose direction is unknown'
+        expected = 'expected direction="minimize" or direction="maximize" beside it'
+        raise ConfigError([f"{study}: search(): objective: {received}, {expected}"])
+    return Objective(name, way)
+
+
+def check_builder(study: str, build: Any) -> None:
+    """Check that something builds models.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if callable(build) or callable(getattr(build, "build", None)):
+        return
+    expected = "expected a function (hp) or (trial) that returns a compiled model, or a HyperModel"
+    raise ConfigError([f"{study}: search(): build: received {build!r}, {expected}"])
 
 
 def search(

@@ -76,14 +76,11 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
         workers: Table | None = None,
         trials: Sequence[Table] = (),
     ) -> None:
+        given = {"study": study, "training": training, "search": search, "workers": workers}
+        settings.check_tables(name, given)
         named = [*objective] if isinstance(objective, list | tuple) else objective
         tables = settings.merged(
-            {
-                "study": study or {},
-                "training": training or {},
-                "search": search or {},
-                "workers": workers or {},
-            },
+            {table: keys or {} for table, keys in given.items()},
             {
                 "study": {"name": name, "storage": storage, "seed": seed, "objective": named},
                 "data": {"target": target},
@@ -123,15 +120,19 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             KeyboardInterrupt: it was interrupted; its trials are saved and go on with the next
                 call.
         """
-        from studyhall.search.api import launching
+        from studyhall.search.api import data_file, launching
 
         given = launching.given(workers, gpus)
         described = self._described
         if described.data is None:
+            described.check_alone()
             launching.go_on(self._url, self.name, trials, given, quiet=silent)
             return self
-        file, folder = described.file(trials), described.folder
-        launching.Launch(file, folder, self._url, given, self._handed, silent).run()
+        with data_file.only_if_used() as keep:
+            file, folder = described.file(trials), described.folder
+            launching.Launch(
+                file, folder, self._url, given, self._handed, silent, opened=keep
+            ).run()
         return self
 
     def check(self) -> None:
@@ -141,8 +142,11 @@ class Study(OwnCode, Questions, Actions, Retrainings, Plots):
             ConfigError: something is not as expected; a line for each problem.
             UserCodeError: a function of yours failed.
         """
-        from studyhall.search.api import checking
+        from studyhall.search.api import checking, data_file
 
         described = self._described
-        file = None if described.data is None else described.file()
-        checking.show(self._url, self.name, file, described.folder, self._handed)
+        if described.data is None:
+            described.check_alone()
+        with data_file.only_if_used():
+            file = None if described.data is None else described.file()
+            checking.show(self._url, self.name, file, described.folder, self._handed)

@@ -7,7 +7,8 @@ continued from the command line finds them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = "_data"  # in that of the artifacts; no study has such a name
+_writing: list[list[Path]] = []  # what is written, for each `only_if_used` under way
 LOCAL = "studyhall-artifacts"  # where the artifacts are in a bucket
 PARTS = {1: ("",), 2: ("_train", "_test"), 3: ("_train", "_val", "_test")}
 EXPECTED = (
@@ -51,6 +53,37 @@ def source(data: Any, artifacts: str, study: str) -> str:
         return str(_write_table(data, _folder(artifacts)))
     arrays = _arrays(data, study)
     return str(_write_arrays(arrays, _folder(artifacts)))
+
+
+@contextmanager
+def only_if_used() -> Iterator[Callable[[], None]]:
+    """Delete what a `with` block writes, unless it is kept; refusals name it `data`.
+
+    Yields:
+        Keeps it: a study has it now.
+    """
+    written: list[Path] = []
+    _writing.append(written)
+    try:
+        yield written.clear
+    except ConfigError as error:
+        names = sorted(map(str, written), key=len, reverse=True)
+        raise ConfigError([_named_data(line, names) for line in error.problems]) from error
+    finally:
+        _writing.remove(written)
+        for path in reversed(written):
+            _delete(path)
+
+
+def _named_data(line: str, names: Sequence[str]) -> str:
+    for name in names:
+        line = line.replace(name, "data")
+    return line
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):  # of others' files in the folder
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _folder(artifacts: str) -> Path:
@@ -90,6 +123,9 @@ def _written(folder: Path, name: str, write: Callable[[Path], Any]) -> Path:
     """Write a file, unless it is there; return its path."""
     path = folder / name
     if not path.is_file():
+        new = [each for each in (folder.parent, folder) if not each.exists()]
+        for written in _writing:
+            written += [*new, path]
         with atomic_files.reported(folder):
             private_files.make_folder(folder)
         with atomic_files.replacing(path) as unfinished:

@@ -10,6 +10,7 @@ from typing import Any
 from studyhall.search.api import settings
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile, StudySection
+from studyhall.spaces import spelling
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,28 @@ class Described:
         Raises:
             ConfigError: it has keys that say what only that code can say.
         """
-        given = {**self.tables, "space": self.space or {}, "trials": bool(self.fixed)}
+        given = {
+            **self.tables,
+            "space": {} if self.space is None else self.space,
+            "trials": bool(self.fixed),
+        }
         given["data"] = {**self.tables["data"], **({} if self.data is None else {"source": ...})}
         return settings.of_own_code(self.name, given, method)
+
+    def check_alone(self) -> None:
+        """Check that without data only the name is given, of a study in the database.
+
+        Raises:
+            ConfigError: more is given, which without data describes no study.
+        """
+        given = {table: keys for table, keys in self.tables.items() if keys}
+        given["study"] = {key: ... for key in self.tables["study"] if key not in settings.OF_CALL}
+        named = [table for table, keys in given.items() if keys]
+        named += ["space"] * bool(self.space) + ["trials"] * bool(self.fixed)
+        if named:
+            received = f"received none beside {spelling.listed(named)}"
+            expected = "expected data=, or the name alone to go on with the study as it is"
+            raise ConfigError([f"{self.name}: data: {received}, {expected}"])
 
     def budget(self, trials: int | None) -> int:
         """Return the number of trials: as given, or that of the tables, or the default."""

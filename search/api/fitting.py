@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from studyhall.search.process import quiet
 from studyhall.search.process.stop import Stop
 from studyhall.search.scripts import alone
 from studyhall.search.study import chosen_backend, creation, inspection, record
+from studyhall.search.study.fingerprints import Inspection
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.search.trial import exporting
@@ -59,7 +60,7 @@ def fit(file: StudyFile, folder: Path, url: str) -> Fit:
     path, stop = folder / file.study.name, Stop()
     file = chosen_backend.of_file(file, path)
     quiet.import_keras()
-    found = inspection.inspect(file, path)
+    found = _without_test_set(inspection.inspect(file, path))
     creation.check_artifacts(file, path.name)
     with closing(Database.open(url)) as db:
         study = opening.open_or_create(db, file, path, found, tell=remark)
@@ -72,6 +73,14 @@ def fit(file: StudyFile, folder: Path, url: str) -> Fit:
         trials = records.trials(db, study)
         (best,), _ = records.best(db, study, 1)
         return Fit(reloaded(study, plan, best), plan.data.classes, best, trials)
+
+
+def _without_test_set(found: Inspection) -> Inspection:
+    """Leave out what is said of the test set: the caller has another, and ours is never used."""
+    from studyhall.search.data import duplicates  # needs scikit-learn
+
+    notes = [each for each in found.about["notes"] if not duplicates.is_of_test(each)]
+    return replace(found, about={**found.about, "notes": notes})
 
 
 def predicted(model: Any, x: Any) -> Any:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.api import outcomes, settings
+from studyhall.search.api import launch_checks, notation, outcomes, settings
 from studyhall.search.cli import launch, lifecycle, opening
 from studyhall.search.cli.options import find
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out
 from studyhall.search.launcher import early, places
-from studyhall.search.process import handover, wire
+from studyhall.search.process import gpus as usable
+from studyhall.search.process import handover
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import WorkerProcess
 from studyhall.search.scripts import continuation, script
@@ -30,13 +30,14 @@ from studyhall.search.study import (
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
-from studyhall.search.study_file.value_types import LOCAL
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
+
+MOST_WORKERS = 1024
 
 
 @dataclass
@@ -74,12 +75,12 @@ class Launch:
             ConfigError: a mistake of the user's, or no trial has completed.
             RuntimeError: a worker has failed; the message is the end of its log.
         """
-        check_alone(self.url, self.file.study.name)
+        launch_checks.check_alone(self.url, self.file.study.name)
         family = self.file.model.family
         if family in self.handed:  # so that nothing is written for one that can't be called
             builder_forms.adapted(self.handed[family], family)
         if self.handed:
-            check_local(self.file)
+            launch_checks.check_local(self.file)
         named = self.path or Path(self.file.study.name)
         self.file = chosen_backend.of_file(self.file, named, self.url)
         with self._place() as path, handover.offered(self.handed, self.file.study.name):
@@ -139,33 +140,6 @@ class Launch:
         return make
 
 
-def check_local(file: StudyFile) -> None:
-    """Check that workers are to run here, where this program can hand a function to them.
-
-    Raises:
-        ConfigError: they are not.
-    """
-    if file.workers.on != LOCAL:
-        received = f'received "{file.workers.on}", where no function can be handed to workers'
-        expected = f'expected "{LOCAL}", or the function in a file'
-        raise ConfigError([f"{file.study.name}: [workers] on: {received}, {expected}"])
-
-
-def check_alone(url: str, name: str) -> None:
-    """Check that this process is no worker of another study, which runs the program for that one.
-
-    Raises:
-        ConfigError: it is, and this study is not finished.
-    """
-    if wire.LAUNCHED not in os.environ:
-        return
-    with closing(Database.open(url)) as db:
-        study = studies.find(db, name)
-        if study is None or not status.status(db, study).spent:
-            received = "received a call in a worker of another study"
-            raise ConfigError([f"{name}: run(): {received}, expected this study to be finished"])
-
-
 def go_on(url: str, name: str, trials: int | None, given: dict[str, Any], *, quiet: bool) -> None:
     """Continue a study from its database alone; see `Launch.run`.
 
@@ -200,9 +174,22 @@ def go_on(url: str, name: str, trials: int | None, given: dict[str, Any], *, qui
 
 
 def given(workers: int | None, gpus: str | Sequence[int] | None) -> places.Given:
-    """Return the arguments of a call as keys of ``[workers]``."""
+    """Return the arguments of a call as keys of ``[workers]``.
+
+    Raises:
+        ConfigError: there can't be so many workers, or there are no such GPUs.
+    """
+    count = notation.plain(workers)
+    if count is not None and not (type(count) is int and 1 <= count <= MOST_WORKERS):
+        expected = f"expected a whole number from 1 to {MOST_WORKERS}"
+        raise ConfigError([f"workers: received {workers!r}, {expected}"])
     chosen = gpus if gpus is None or isinstance(gpus, str) else [*gpus]
-    keys = {"count": workers, "gpus": chosen}
+    if isinstance(chosen, str) and chosen not in ("all", "none"):
+        expected = 'expected "all", "none" or a list of numbers'
+        raise ConfigError([f"gpus: received {chosen!r}, {expected}"])
+    if chosen is not None:
+        usable.choose(chosen, "gpus")
+    keys = {"count": count, "gpus": chosen}
     return {key: value for key, value in keys.items() if value is not None}
 
 

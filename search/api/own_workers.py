@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studyhall.search.api import launching, outcomes
+from studyhall.search.api import launch_checks, outcomes
 from studyhall.search.cli import lifecycle, run
 from studyhall.search.display import live
 from studyhall.search.display.terminal import out, say
@@ -41,7 +41,7 @@ class OwnWorkers(Alone):
             SystemExit: this process was told to end, or somebody stopped the study.
         """
         file = calls.study_file(call, alone.started(), {})
-        launching.check_local(file)
+        launch_checks.check_local(file)
         self._devices = places.devices(file, self._given, call.study)
         with handed_call.offered(call):
             return super().search(call, url)

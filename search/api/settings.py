@@ -14,6 +14,7 @@ from studyhall.search.study import inspection
 from studyhall.search.study_file import config, toml_writer
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile, StudySection
+from studyhall.spaces.failures import UserCodeError
 
 CODE = {"training": ("loss", "metrics", "callbacks"), "study": ("objective",)}
 OF_CALL = ("name", "storage", "trials")  # keys of [study] that a call sets
@@ -28,9 +29,29 @@ def merged(*parts: Tables) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for part in parts:
         for table, keys in part.items():
-            given = {key: value for key, value in keys.items() if value is not None}
+            given = {key: notation.plain(value) for key, value in keys.items() if value is not None}
             found.setdefault(table, {}).update(given)
     return found
+
+
+def check_tables(name: str, given: Mapping[str, Any]) -> None:
+    """Check that what is to be tables of a study file are dictionaries.
+
+    Args:
+        name: the study's name.
+        given: the arguments, by the names of the tables; None is no value.
+
+    Raises:
+        ConfigError: they are not; a line for each.
+    """
+    problems = [
+        f"{name}: {table}: received {notation.shortened(keys)}, expected a dictionary: the table "
+        f"[{table}] of a study file"
+        for table, keys in given.items()
+        if keys is not None and not isinstance(keys, Mapping)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def checked(name: str, tables: Mapping[str, Any]) -> StudyFile:
@@ -103,8 +124,8 @@ def study_file(
     """
     about = data if isinstance(data, Mapping) else {"source": data}
     known = merged(tables, {"study": {"trials": trials}})
-    listed = [{key: notation.plain(each) for key, each in trial.items()} for trial in fixed]
-    rest = {"space": notation.space(space or {}, name), "trials": listed}
+    written = notation.space({} if space is None else space, name)
+    rest = {"space": written, "trials": notation.tables(fixed, name)}
     checked(name, {**merged(known, {"data": {**about, "source": UNREAD}}), **rest})
     artifacts = known["study"].get("artifacts", StudySection.model_fields["artifacts"].default)
     source = data_file.source(about.get("source"), artifacts, name)
@@ -126,9 +147,8 @@ def of_own_code(name: str, given: Mapping[str, Any], method: str) -> dict[str, d
     refused = {table: keys for table, keys in given.items() if table not in tables}
     refused["training"] = {key: ... for key in tables["training"] if key not in OF_OWN_CODE}
     refused["study"] = {key: ... for key in ("objective", "direction") if key in tables["study"]}
-    expected = f"expected none: {method}() takes it from your code"
     problems = [
-        f"{name}: [{table}] {key}: received a value, {expected}"
+        f"{name}: [{table}] {key}: received a value, {_expected(key, method)}"
         for table, keys in refused.items()
         for key in (keys if isinstance(keys, Mapping) else ["[trials]"] * bool(keys))
     ]
@@ -136,6 +156,12 @@ def of_own_code(name: str, given: Mapping[str, Any], method: str) -> dict[str, d
         raise ConfigError(problems)
     kept = {key: value for key, value in tables["study"].items() if key not in OF_CALL}
     return {**tables, "study": kept}
+
+
+def _expected(key: str, method: str) -> str:
+    if key == "direction" or (key == "objective" and method == "search"):
+        return f"expected it in the call: {method}(…, {key}=…)"
+    return f"expected none: {method}() takes it from your code"
 
 
 @contextlib.contextmanager
@@ -162,3 +188,6 @@ def as_path(file: StudyFile, folder: Path) -> Iterator[Path]:
         except ConfigError as error:
             named = [line.replace(path.name, file.study.name) for line in error.problems]
             raise ConfigError(named) from error.__cause__
+        except UserCodeError as error:
+            said = str(error).replace(path.name, file.study.name)
+            raise type(error)(said) from error.__cause__

@@ -209,5 +209,8 @@ def prove(db: Database, found: Searched, call: Call) -> bool:
         say(f"NOT PROVEN: {proof_result.why_not(card['proof'])}; it is not exported")
         return False
     value = words.number(card["proof"]["reloaded"])
-    say(f"proven: the model of trial {card['trial']}, loaded again, scores {value}")
+    said = f"proven: the model of trial {card['trial']}, loaded again, scores {value}"
+    if card["value"] != card["proof"]["recorded"]:
+        said += f"; it is that of one training, and {words.number(card['value'])} the mean of all"
+    say(said)
     return True

@@ -15,6 +15,8 @@ from studyhall.search.data.trees import Tree
 if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
 
+TEST = "test"
+
 
 def notes(data: Data) -> Iterator[str]:
     """Yield a sentence on all that was left out or changed, and on samples in several parts."""
@@ -32,7 +34,7 @@ def sentences(data: Data) -> Iterator[str]:
     for name, part in (
         ("training", data.train),
         ("validation", data.validation),
-        ("test", data.test),
+        (TEST, data.test),
     ):
         found = [*zip(_digests(part.x), _targets(part.y), strict=True)]
         same = [target for digest, target in found if digest in known]
@@ -45,6 +47,11 @@ def sentences(data: Data) -> Iterator[str]:
                 f" samples{differ}"
             )
         known |= dict(found)
+
+
+def is_of_test(sentence: str) -> bool:
+    """Return whether a sentence of `sentences` is of the test set."""
+    return f" {TEST} samples also stand " in sentence
 
 
 def _digests(x: Samples) -> Iterator[bytes]:

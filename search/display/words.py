@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from studyhall.spaces import spelling
 from studyhall.storage.queries.at_work import Running
 from studyhall.storage.queries.records import TrialRecord
 
@@ -55,7 +56,8 @@ def awaited(waiting: Running) -> str:
 def reached(best_epoch: int | None, epochs: int, best_epochs: Sequence[int] | None) -> str:
     """Return the best epoch of a trial, or of each of its trainings if there are several."""
     if best_epochs:
-        return f"in {epochs} epochs, best at {', '.join(map(str, best_epochs))} of its trainings"
+        best = spelling.listed(best_epochs)
+        return f"in {epochs} epochs of {len(best_epochs)} trainings, the best of each being {best}"
     return f"at epoch {out_of(best_epoch, epochs)}" if best_epoch else ""
 
 

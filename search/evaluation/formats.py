@@ -39,6 +39,7 @@ FORMATS = {
     "litert": Format("litert", "model.tflite", ("ai_edge_litert",), "litert", single=True),
 }
 KERAS = "keras"
+OTHERS = (".h5", ".hdf5", ".pb", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt", ".tf")
 ENDINGS = {".keras": KERAS, ".onnx": "onnx", ".tflite": "litert"}
 
 
@@ -49,6 +50,9 @@ def chosen(export: Path | None, asked: Iterable[str]) -> list[str]:
         ConfigError: one is unknown or can't be had, or there is nowhere to write it to.
     """
     names = list(dict.fromkeys(asked))
+    if export is not None and export.suffix.lower() in OTHERS:
+        expected = f"a folder, or a file that ends in one of {', '.join(ENDINGS)}"
+        raise ConfigError([f"--export: received {export}, expected {expected}"])
     ending = None if export is None else ENDINGS.get(export.suffix.lower())
     if names and export is None:
         raise ConfigError(["--format: received no --export, expected where to write the model"])

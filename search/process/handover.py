@@ -44,7 +44,7 @@ def family(function: Any) -> str:
 def hold(things: Mapping[str, Any]) -> None:
     """Keep things for this process, by their names."""
     for name, thing in things.items():
-        _held[name] = thing, _fingerprint(thing)
+        _held[name] = thing, fingerprint_of(thing)
 
 
 def named(things: Iterable[Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +114,8 @@ def _found(named: str) -> tuple[Any, str]:
     return _held[named]
 
 
-def _fingerprint(function: Any) -> str:
+def fingerprint_of(function: Any) -> str:
+    """Return the SHA-256 (hex) of the source of a function, class or object; see `fingerprint`."""
     digest = hashlib.sha256()
     for each in _with_called(function):
         digest.update(_source(each))

@@ -37,9 +37,19 @@ def model_file(searched: Searched, trial: TrialRecord) -> Path:
     name = trial.attributes.get("model")
     path = None if name is None else bucket.fetched(objects, name)
     if path is None or not path.is_file():
-        why = trial.attributes.get("model_error", "only the models of the best trials are kept")
+        why = trial.attributes.get("model_error") or _why_none(searched)
         raise ConfigError([f"{searched.study.name}: trial {trial.number} has no model: {why}"])
     if atomic_files.sha256(path) != trial.attributes["model_sha256"]:
         altered = f"its model at {path} was altered or cut off"
         raise ConfigError([f"{searched.study.name}: trial {trial.number}: {altered}"])
     return path
+
+
+def _why_none(searched: Searched) -> str:
+    """Return why no model of a trial was kept."""
+    if any("model" in each.attributes for each in every(searched)):
+        return "only the models of the best trials are kept"
+    return (
+        "none was recorded, as studyhall sees only what Keras' own fit trains; save the models of "
+        "another training yourself"
+    )

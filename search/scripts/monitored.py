@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -11,7 +11,9 @@ import optuna
 from studyhall.search.scripts.reporting_trial import Leave
 from studyhall.search.scripts.script_trial import ScriptTrial
 from studyhall.search.scripts.trial_callback import TrialCallback
+from studyhall.search.study_file.objectives import VALIDATION
 from studyhall.search.trial.context import Outcome
+from studyhall.spaces import spelling
 
 
 class Monitored(TrialCallback):
@@ -30,9 +32,13 @@ class Monitored(TrialCallback):
         """Report an epoch; save the training if it is time.
 
         Raises:
+            ValueError: the epoch has measured others, but not the metric.
             optuna.TrialPruned: the trial fell behind.
             Leave: it is handed back or lost.
         """
+        measured = [*(logs or {})]
+        if self._monitor not in measured and not self._is_awaited(measured):
+            raise self._unknown(measured)
         try:
             super().on_epoch_end(epoch, logs)
         except Leave as leave:
@@ -48,5 +54,13 @@ class Monitored(TrialCallback):
         """
         super().on_train_end(logs)
         if self.history and all(math.isnan(each.value) for each in self.history):
-            known = ", ".join(self.history[-1].metrics)
-            raise ValueError(f'monitor: received "{self._monitor}", expected one of {known}')
+            raise self._unknown([*self.history[-1].metrics])
+
+    def _is_awaited(self, measured: Sequence[str]) -> bool:
+        """Return whether a later epoch may measure the metric: not every one is validated."""
+        validated = any(name.startswith(VALIDATION) for name in measured)
+        return self._monitor.startswith(VALIDATION) and not validated
+
+    def _unknown(self, measured: Sequence[str]) -> ValueError:
+        expected = spelling.one_of(self._monitor, measured)
+        return ValueError(f'monitor: received "{self._monitor}", expected {expected}')

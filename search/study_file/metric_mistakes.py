@@ -40,7 +40,9 @@ def _without_direction(name: str, known: list[str], key: str) -> Mistake:
     near = spelling.nearest(name, known)
     meant = f'"{near}"' if near else f"one of {', '.join(known)}"
     own = own_code.is_own(name)
-    named = "for a metric of your own" if own else f"{meant}; for a metric of your own model"
+    if own:
+        return Mistake("study", "objective", f'"{name}" without a direction', f"{key} beside it")
+    named = f"{meant}; for a metric of your own model"
     return Mistake("study", "objective", f'"{name}"', f"{named}, also {key}")
 
 

@@ -135,6 +135,36 @@ def test_data_that_differ_are_refused():
     assert not os.path.exists("studyhall.db")
 
 
+@pytest.mark.parametrize(
+    ("given", "call", "said"),
+    [
+        ({"space": SPACE, "model": "mlp"}, {}, "toy: data: received none beside model and space"),
+        ({"data": (X, Y), "space": "depth"}, {}, "toy: space: received 'depth', expected a dict"),
+        ({"data": (X, Y), "model": "nope.py:build"}, {}, r"toy: \[model\] family: received \"nope"),
+        ({"data": (X, Y)}, {"workers": 0}, "workers: received 0, expected a whole number from 1"),
+        ({"data": (X, Y)}, {"gpus": "x"}, "gpus: received 'x', expected \"all\""),
+        ({"data": (X, Y)}, {"gpus": [99]}, "gpus: received 99, expected"),
+        ({"data": (X, np.full(200, np.nan))}, {}, "received nan in data at y"),
+        ({"data": (X, Y), "trials": 3}, {}, "toy: trials: received 3, expected a list of dict"),
+    ],
+)
+def test_a_refused_run_names_the_argument_and_leaves_nothing(tmp_path, given, call, said):
+    with pytest.raises((studyhall.ConfigError, studyhall.UserCodeError), match=said):
+        studyhall.Study("toy", **given).run(1, **call)
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("table", ["study", "training", "search", "workers"])
+def test_a_table_is_a_dictionary(table):
+    with pytest.raises(studyhall.ConfigError, match=f"toy: {table}: received 5, expected a dict"):
+        studyhall.Study("toy", **{table: 5})
+
+
+def test_a_check_leaves_nothing(tmp_path, capsys):
+    studyhall.Study("toy", space=SPACE, data=(X, Y), epochs=np.int64(2)).check()
+    assert "fingerprint" in capsys.readouterr().out and [*tmp_path.iterdir()] == []
+
+
 def test_a_study_that_is_not_there_has_no_best():
     with pytest.raises(studyhall.StorageError):
         _ = studyhall.Study("nobody").best
@@ -293,6 +323,68 @@ def test_a_search_passes_the_arguments_of_fit(build):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("build", "fit", "said"),
+    [
+        (by_hp, {"epoch": 2, "validation_split": 0.2}, 'received epoch=.* did you mean "epochs"'),
+        (by_hp, {"x": X, "validation_split": 0.2}, "x: received it twice"),
+        (by_hp, {}, 'nothing to measure it on, expected validation_data= or .* objective="loss"'),
+        (by_hp, {"objective": "val_f1"}, 'val_f1", whose direction is unknown, expected direction'),
+        ("build", {"validation_split": 0.2}, "build: received 'build', expected a function"),
+    ],
+)
+def test_a_search_that_can_not_be_is_refused_before_anything_is_written(tmp_path, build, fit, said):
+    with pytest.raises(studyhall.ConfigError, match=said):
+        studyhall.Study("own").search(build, X, Y, trials=1, **fit)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_callbacks_may_measure_by_data_of_their_own():
+    class Measures(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_f1"] = float(epoch)
+
+    study, given = studyhall.Study("own"), {"callbacks": [Measures()], "direction": "maximize"}
+    study.search(by_hp, X, Y, trials=1, epochs=2, verbose=0, objective="val_f1", **given)
+    assert study.best.value == 1.0
+
+
+def test_only_one_search_is_ranked_under_a_name():
+    def searched(build=by_hp, x=X, **changed):
+        fit = {"validation_data": (X, Y), "epochs": 1, "verbose": 0, **changed}
+        return studyhall.Study("one").search(build, x, Y, trials=2, **fit)
+
+    searched()
+    searched(verbose=2, x=X.copy())
+    for changed, named in (
+        ({"build": lambda hp: network(hp.Int("units", 4, 16))}, "build"),
+        ({"x": X + 1, "batch_size": 16}, "x and batch_size"),
+        ({"validation_data": (X, 1 - Y)}, "validation_data"),
+        ({"class_weight": {0: 1.0, 1: 2.0}}, "class_weight"),
+    ):
+        with pytest.raises(studyhall.ConfigError, match=f"received another {named} than this"):
+            searched(**changed)
+    assert len(studyhall.Study("one").trials) == 2
+
+
+def test_a_search_without_a_result_may_be_mended():
+    def fails(hp):
+        model = by_hp(hp)
+        model.compile("adam", "no_such_loss")
+        return model
+
+    fit = {"validation_split": 0.2, "epochs": 1, "verbose": 0}
+    with pytest.raises(studyhall.ConfigError):
+        studyhall.Study("mended").search(fails, X, Y, trials=1, **fit)
+    assert studyhall.Study("mended").search(by_hp, X, Y, trials=2, **fit).best.value
+
+
+def test_a_value_without_a_model_is_said_so():
+    study = studyhall.Study("none").optimize(lambda trial: trial.suggest_float("x", 0, 1), 1)
+    with pytest.raises(studyhall.ConfigError, match="no model: none was recorded, as studyhall"):
+        _ = study.best.model
+
+
 def test_a_search_by_accuracy_is_for_the_highest():
     study = studyhall.Study("own")
     study.search(
@@ -372,6 +464,18 @@ def test_a_callback_needs_a_trial_of_ours_and_a_metric_that_is_measured():
         studyhall.Study("fit").optimize(
             lambda trial: trained(trial, studyhall.callback(trial, "val_auc"), epochs=1), 9
         )
+
+
+def test_a_mistyped_metric_is_noticed_after_the_first_epoch():
+    epochs = []
+
+    def objective(trial):
+        counts = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(1))
+        return trained(trial, counts, trial.callback(monitor="val_los"), epochs=5)
+
+    with pytest.raises(studyhall.ConfigError, match='did you mean "val_loss"'):
+        studyhall.Study("fit").optimize(objective, 1)
+    assert len(epochs) == 1
 
 
 # The package

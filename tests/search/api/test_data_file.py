@@ -33,6 +33,21 @@ def test_equal_arrays_are_written_once(place, tmp_path):
     assert [*(tmp_path / "artifacts/_data").glob(".*")] == []
 
 
+def test_what_is_not_kept_is_deleted_and_named_data(place, tmp_path):
+    with pytest.raises(ConfigError, match="received nan in data at"), data_file.only_if_used():
+        path = data_file.source((X, Y), place, "toy")
+        raise ConfigError([f"received nan in {path} at x[0, 0]"])
+    assert [*tmp_path.iterdir()] == []
+    with data_file.only_if_used() as keep:
+        kept = data_file.source((X, Y), place, "toy")
+        keep()
+    with pytest.raises(KeyboardInterrupt), data_file.only_if_used():
+        data_file.source((X, Y), place, "toy")
+        data_file.source((X + 1, Y), place, "toy")
+        raise KeyboardInterrupt
+    assert [*map(str, (tmp_path / "artifacts/_data").iterdir())] == [kept]
+
+
 def test_the_file_holds_the_arrays(place, tmp_path):
     found = npz.read(tmp_path / data_file.source((X, Y), place, "toy"))
     assert np.array_equal(found.x, X) and np.array_equal(found.y, Y)

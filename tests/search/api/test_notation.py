@@ -1,6 +1,7 @@
 """The search space as Python writes it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from studyhall.search.api import notation
@@ -45,3 +46,47 @@ def test_all_tuples_that_are_no_ranges_are_refused_at_once():
     first, *others = refused.value.problems
     assert first.startswith("digits: [space] depth: received (1,), expected (low, high)")
     assert len(others) == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [1, 3],
+        np.array([1, 3]),
+        np.array([1, 3], object),
+        pd.Series([1, 3]),
+        {"choices": (1, 3)},
+        {"choices": np.array([1, 3])},
+        [np.int8(1), np.array(3)],
+    ],
+)
+def test_arrays_series_and_tuples_of_a_table_are_lists(written):
+    found = notation.space({"depth": written}, "digits")["depth"]
+    assert (found if isinstance(found, list) else found["choices"]) == [1, 3]
+
+
+@pytest.mark.parametrize("written", ["depth", 5, [("depth", 1)], np.array([1, 2]), None, {"depth"}])
+def test_a_space_is_a_dictionary(written):
+    with pytest.raises(ConfigError) as refused:
+        notation.space(written, "digits")
+    (line,) = refused.value.problems
+    assert line.startswith("digits: space: received ") and "expected a dictionary" in line
+
+
+@pytest.mark.parametrize(
+    "written",
+    [None, {1, 2}, (each for each in (1, 2)), object(), len, b"x", 1j, [None], {"low": None},
+     {"when": {"depth": {1}}}, pd.NA, (pd.NA, 3), [[1], {2}]],
+)  # fmt: skip
+def test_what_no_study_file_holds_is_refused_in_one_line(written):
+    with pytest.raises(ConfigError) as refused:
+        notation.space({"depth": written, "width": 3}, "digits")
+    (line,) = refused.value.problems
+    assert line.startswith("digits: [space] depth: received ") and "\n" not in line
+
+
+@pytest.mark.parametrize("written", [5, [1], "depth", [{"depth"}], np.array([1])])
+def test_fixed_trials_are_dictionaries(written):
+    with pytest.raises(ConfigError, match=r"digits: trials: received .* a list of dictionaries"):
+        notation.tables(written, "digits")
+    assert notation.tables([{"depth": np.int64(2)}], "digits") == [{"depth": 2}]
