@@ -5,14 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -30,7 +28,6 @@ SPACE = {
 }
 SPLIT = (0.75, 0.2, 0.05)  # of which the test part is the caller's: training and validation share
 UNNAMED = "estimator"
-LARGEST_SEED = 2**31 - 1
 
 
 class _Tuned(BaseEstimator):  # type: ignore[misc]
@@ -45,7 +42,6 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]
         epochs: int = 50,
         patience: int = 10,
         seed: int = 0,
-        random_state: int | np.random.RandomState | None = None,
         model: str | Callable[..., Any] = "mlp",
         training: Mapping[str, Any] | None = None,
         search: Mapping[str, Any] | None = None,
@@ -58,7 +54,6 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.patience = patience
         self.seed = seed
-        self.random_state = random_state
         self.model = model
         self.training = training
         self.search = search
@@ -112,19 +107,12 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]
                     "name": self.name or UNNAMED,
                     "storage": url,
                     "artifacts": artifacts,
-                    "seed": self._seed(),
+                    "seed": self.seed,
                 },
                 "model": {"family": family},
                 "training": {"epochs": self.epochs, "patience": self.patience},
             },
         )
-
-    def _seed(self) -> int:
-        if self.random_state is None:
-            return self.seed
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(LARGEST_SEED))
 
     def _outputs(self, x: ArrayLike) -> NDArray[Any]:
         """Return the model's outputs, (N, outputs)."""
@@ -149,9 +137,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]
             is then that of one fold. 1: a single validation set.
         epochs: largest number of epochs of a trial.
         patience: epochs without improvement after which a trial stops.
-        seed: the study's seed.
-        random_state: the seed under scikit-learn's name, or a generator that draws it; it takes
-            the place of `seed`.
+        seed: the study's seed, in place of scikit-learn's `random_state`.
         model: "mlp", "cnn", "sequence", "my_model.py:build", or a function that builds a model.
         training, search: further keys of these tables of a study file.
         name: name of a study that is kept, and continued by the next fit to the same samples.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,17 +24,20 @@ KEY = "searched"  # attribute of the study: the fingerprints, by what they are o
 BUILDER = "build"
 # Arguments of `fit` that change no value, that the study compares itself, or that have no text.
 UNCOMPARED = ("verbose", "epochs", "callbacks")
+PLAIN = (bool, int, float, str, tuple)
 LARGEST = 2**30  # bytes of an array that are read; of a larger one, rows at equal distances
 
 
 def fingerprints(build: Any, given: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 (hex) of a builder's code and of each argument of `fit`, by its name."""
+    """Return the SHA-256 (hex) of a builder and of each argument of `fit`, by its name."""
     found = {
         name: hashlib.sha256(b"".join(_parts(value))).hexdigest()
         for name, value in given.items()
         if name not in UNCOMPARED and value is not None
     }
-    return {BUILDER: handover.fingerprint_of(build), **found}
+    state = hashlib.sha256(b"".join(_parts(_settings(build)))).hexdigest()
+    function = build.func if isinstance(build, partial) else build
+    return {BUILDER: handover.fingerprint_of(function) + state, **found}
 
 
 def check(url: str, name: str, found: Mapping[str, str]) -> None:
@@ -65,6 +70,20 @@ def _known(url: str, name: str) -> dict[str, str]:
             attributes = db.optuna_storage().get_study_user_attrs(study.study_id)
             return dict(attributes.get(KEY, {}))
     return {}
+
+
+def _settings(build: Any) -> list[Any]:
+    """Return the numbers and words that a builder has been made with: defaults, closure, state."""
+    if inspect.isfunction(build):
+        named = (build.__kwdefaults__ or {}), inspect.getclosurevars(build).nonlocals
+        held = [*(build.__defaults__ or ()), *(each for some in named for each in some.values())]
+    elif isinstance(build, partial):
+        held = [*build.args, *build.keywords.values(), *_settings(build.func)]
+    elif inspect.ismethod(build):
+        held = _settings(build.__self__)
+    else:
+        held = [] if inspect.isclass(build) else [*getattr(build, "__dict__", {}).values()]
+    return [each for each in held if isinstance(each, PLAIN)]
 
 
 def _parts(value: Any) -> Iterator[bytes]:
