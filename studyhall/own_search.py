@@ -9,7 +9,8 @@ from typing import Any
 
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner.objective import Objective, infer_metric_direction
-from studyhall.keras_tuner.oracle import Oracle, identifier
+from studyhall.keras_tuner.oracle import Oracle
+from studyhall.keras_tuner.oracle_answers import identifier
 from studyhall.keras_tuner.tuner import Tuner
 from studyhall.search.api import fit_arguments, same_search
 from studyhall.search.scripts import alone

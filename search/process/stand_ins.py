@@ -20,9 +20,11 @@ MOVED = {  # modules of KerasTuner by ours of the same content
     "tuners.sklearn_tuner": "sklearn_tuner",
     "engine.base_tuner": "tuner",
     "engine.multi_execution_tuner": "tuner",
+    "engine.tuner_utils": "tuner_callback",
+    "engine.hyperparameter": "hyperparameters",
 }
 SPACE = "studyhall.spaces.hp"
-OF_SPACE = ("hyperparameters", "hyperparameter", "conditions")
+OF_SPACE = ("conditions",)
 KEPT = ("__all__", "__version__", "__doc__", "__getattr__")
 
 

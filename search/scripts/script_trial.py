@@ -41,6 +41,7 @@ class ScriptTrial(ReportingTrial):
 
     Attributes:
         blob: the state of the training that an earlier worker has left, or None.
+        is_fatal: True if the script wants its search to end with this trial's failure.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class ScriptTrial(ReportingTrial):
     ) -> None:
         super().__init__(context, claim, wait_s)
         self.blob: bytes | None = None
+        self.is_fatal = False
         self._function, self._after = function, after
         self._model: str | None = None
         self._values: dict[str, Any] = {}

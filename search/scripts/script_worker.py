@@ -24,7 +24,7 @@ from studyhall.search.scripts.session import Searched
 from studyhall.search.study import fingerprints, record
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.trial.context import Context
+from studyhall.search.trial.context import Context, Outcome
 from studyhall.search.trial.objective import TrialRunner
 from studyhall.search.trial.plan import Plan
 from studyhall.search.worker import Search
@@ -34,11 +34,33 @@ from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import control
+from studyhall.storage.trials.claimed_trial import Claim
 from studyhall.storage.trials.trial_store import TrialStore
 
 
 class Done(BaseException):
     """The worker has nothing left to do: the script must not go on behind its search."""
+
+
+class ScriptSearch(Search):
+    """The way in which a worker handles the trials of a script's search.
+
+    Attributes:
+        latest: the trial that began last.
+    """
+
+    latest: ScriptTrial | None = None
+
+    def ended(self, context: Context, claim: Claim, outcome: Outcome, reason: str) -> None:
+        """Take note of a trial's outcome and print it.
+
+        Raises:
+            ConfigError: the first trials of this worker all failed, or this one's failure was to
+                end the search.
+        """
+        super().ended(context, claim, outcome, reason)
+        if outcome is Outcome.FAILED and self.latest is not None and self.latest.is_fatal:
+            raise ConfigError([f"trial {claim.number} ended the search: {reason}"])
 
 
 class Forever(recycling.Age):
@@ -152,16 +174,18 @@ def run_trials(
         age: of this process; at its limit a fresh one is asked for.
 
     Raises:
-        ConfigError: the first trials all failed.
+        ConfigError: the first trials all failed, or the script ends the search by a failure.
     """
     free_dead(db, study)
-    kind, stored = Search(), record.stored(study)
+    kind, stored = ScriptSearch(), record.stored(study)
     with closing(store_of(db, study, stored, call)) as store:
         context = context_of(db, study, store, stop)
-        runner = TrialRunner(
-            context, lambda claim, wait_s: ScriptTrial(context, claim, wait_s, call.run, call.after)
-        )
-        worker.run_trials(runner, age, kind)
+
+        def begin(claim: Claim, wait_s: float) -> ScriptTrial:
+            kind.latest = ScriptTrial(context, claim, wait_s, call.run, call.after)
+            return kind.latest
+
+        worker.run_trials(TrialRunner(context, begin), age, kind)
 
 
 def context_of(db: Database, study: Study, store: TrialStore, stop: Stop) -> Context:

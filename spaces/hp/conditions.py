@@ -47,6 +47,16 @@ class Parent:
         many = listed(values)
         return cls(name, tuple(many if isinstance(many[0], bool) else standard(many)))
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the condition as plain data."""
+        config = {"name": self.name, "values": [*self.values]}
+        return {"class_name": type(self).__name__, "config": config}
+
+    @classmethod
+    def from_config(cls, described: Mapping[str, Any]) -> Parent:
+        """Return the condition that `get_config` has described."""
+        return cls.of(**described["config"])
+
     def is_active(self, values: Mapping[str, Any]) -> bool:
         """Return True if the condition holds among these values of hyperparameters."""
         return self.name in values and values[self.name] in self.values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -159,6 +159,46 @@ class HyperParameters:
         """Return the space and the values as plain data."""
         space = [{"class_name": each.kind, "config": each.get_config()} for each in self._space]
         return {"space": space, "values": dict(self.values)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> HyperParameters:
+        """Return the space and the values that `get_config` has described."""
+        hp = HyperParameters()
+        for each in config["space"]:
+            hp.declare(kinds.from_config(each))
+        hp.values.update(config["values"])
+        return hp
+
+    def merge(
+        self, hps: HyperParameters | Iterable[HyperParameter], overwrite: bool = True
+    ) -> None:
+        """Take over hyperparameters; those that are active get their defaults.
+
+        Args:
+            hps: the hyperparameters, or a space of them.
+            overwrite: False if what is known already stays as it is.
+        """
+        for each in [*hps.space] if isinstance(hps, HyperParameters) else hps:
+            known = [one for one in self._declared[each.name] if self._same(one, each)]
+            if known and not overwrite:
+                continue
+            for one in known:
+                self._forget(one)
+            self.declare(each)
+            if self.is_active(each) and (overwrite or each.name not in self.values):
+                self.values[each.name] = each.default
+
+    def ensure_active_values(self) -> None:
+        """Give random values to active hyperparameters that have none; drop inactive ones."""
+        for each in self.space:
+            if not self.is_active(each):
+                self.values.pop(each.name, None)
+            elif each.name not in self.values:
+                self.values[each.name] = each.random_sample()
+
+    def _forget(self, hyperparameter: HyperParameter) -> None:
+        self._declared[hyperparameter.name].remove(hyperparameter)
+        self._space.remove(hyperparameter)
 
     def _value(
         self,

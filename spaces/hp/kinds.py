@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from studyhall.spaces.hp.conditions import Parent, standard
@@ -34,10 +35,22 @@ class HyperParameter:
     def get_config(self) -> dict[str, Any]:
         """Return what describes it, by the names of the arguments that declare it."""
         return {key: value for key, value in vars(self).items() if key != "conditions"} | {
-            "conditions": [
-                {"name": each.name, "values": [*each.values]} for each in self.conditions
-            ]
+            "conditions": [each.get_config() for each in self.conditions]
         }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> HyperParameter:
+        """Return the hyperparameter that `get_config` has described."""
+        conditions = tuple(map(Parent.from_config, config.get("conditions", ())))
+        return cls(**{**config, "conditions": conditions})
+
+    def prob_to_value(self, prob: float) -> Any:
+        """Return the value below which a share of random ones would lie."""
+        return self.values[int(prob * len(self.values))]
+
+    def random_sample(self, seed: int | None = None) -> Any:
+        """Return a random value."""
+        return self.prob_to_value(random.Random(seed).random())
 
     def under(self, conditions: Sequence[Parent]) -> HyperParameter:
         """Return the same hyperparameter under other conditions."""
@@ -77,6 +90,10 @@ class Boolean(HyperParameter):
         """True and False."""
         return (True, False)
 
+    def prob_to_value(self, prob: float) -> bool:
+        """Return False for the lower half of the shares."""
+        return prob >= 0.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(HyperParameter):
@@ -115,7 +132,14 @@ class Choice(HyperParameter):
     def get_config(self) -> dict[str, Any]:
         """Return what describes it, by the names of the arguments that declare it."""
         config = super().get_config()
-        return {**config, "values": [*config.pop("choices")]}
+        choices = config.pop("choices")
+        return {**config, "values": [*choices]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> HyperParameter:
+        """Return the hyperparameter that `get_config` has described."""
+        named = {"choices" if key == "values" else key: value for key, value in config.items()}
+        return super().from_config(named)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +156,6 @@ class Range(HyperParameter):
     max_value: Any
     step: Any = None
     sampling: str = "linear"
-    unset: bool = field(default=False, repr=False)  # True if the script gives no default
 
     def __post_init__(self) -> None:
         sampling = str(self.sampling or "linear").lower()
@@ -151,7 +174,6 @@ class Range(HyperParameter):
                 raise ValueError(f"{self.kind}(name={self.name!r}): {said}")
         if self.default is None:
             object.__setattr__(self, "default", self.min_value)
-            object.__setattr__(self, "unset", True)
 
     @property
     def values(self) -> Sequence[Any]:
@@ -160,10 +182,9 @@ class Range(HyperParameter):
             return list(dict.fromkeys(self._number(self._at(share)) for share in EVENLY))
         return [self._number(self._on(index)) for index in range(self._count())]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what describes it, by the names of the arguments that declare it."""
-        config = super().get_config()
-        return {key: value for key, value in config.items() if key != "unset"}
+    def prob_to_value(self, prob: float) -> Any:
+        """Return the value below which a share of random ones would lie."""
+        return super().prob_to_value(prob) if self.step else self._number(self._at(prob))
 
     def _number(self, value: float) -> Any:
         return float(value)
@@ -233,3 +254,11 @@ class Float(Range):
         object.__setattr__(self, "min_value", float(self.min_value))
         object.__setattr__(self, "max_value", float(self.max_value))
         super().__post_init__()
+
+
+KINDS = {each.kind: each for each in (Int, Float, Choice, Boolean, Fixed)}
+
+
+def from_config(described: Mapping[str, Any]) -> HyperParameter:
+    """Return the hyperparameter of a class name and what its `get_config` has described."""
+    return KINDS[described["class_name"]].from_config(described["config"])

@@ -189,12 +189,13 @@ class Halving:
 
     def _due(self, previous: int, step: int) -> Iterable[int]:
         rung = 0
-        while (at := self._step_of(rung)) <= step:
+        while (at := self.step_of(rung)) <= step:
             if at > previous:
                 yield rung
             rung += 1
 
-    def _step_of(self, rung: int) -> int:
+    def step_of(self, rung: int) -> int:
+        """Return the step at which a trial reaches a rung, the first of which is 0."""
         factor: int = self.reduction_factor ** (self.min_early_stopping_rate + rung)
         return self.min_resource * factor
 
@@ -253,6 +254,12 @@ class Hyperband:
             if place < 0:
                 return bracket
         raise AssertionError("the place is below the sum")
+
+    def steps(self, number: int) -> list[int]:
+        """Return the steps of the rungs in a trial's bracket, the last of which is a full trial."""
+        bracket = self.bracket(number)
+        count = len(self._brackets) - bracket.min_early_stopping_rate
+        return [bracket.step_of(rung) for rung in range(count)]
 
     def learn(self, finished: Sequence[Finished], rungs: Sequence[Rung]) -> None:
         """Pass each rung to the bracket of its trial."""

@@ -4,11 +4,18 @@ A search becomes a study: its budget is exact over all processes, its trials are
 a process that is killed costs no more than the epochs since the last checkpoint.
 """
 
-from studyhall.keras_tuner import applications, oracles, tuners
-from studyhall.keras_tuner.building import FailedTrialError
+from studyhall.keras_tuner import (
+    applications,
+    engine,
+    errors,
+    hyperparameters,
+    oracles,
+    tuners,
+)
+from studyhall.keras_tuner.errors import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
 from studyhall.keras_tuner.objective import Objective
-from studyhall.keras_tuner.oracle import Oracle
+from studyhall.keras_tuner.oracle import Oracle, synchronized
 from studyhall.keras_tuner.sklearn_tuner import SklearnTuner
 from studyhall.keras_tuner.tuner import Tuner
 from studyhall.keras_tuner.tuners import (
@@ -17,7 +24,6 @@ from studyhall.keras_tuner.tuners import (
     Hyperband,
     RandomSearch,
 )
-from studyhall.spaces.hp import hyperparameters
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.spaces.hp.kinds import HyperParameter
 
@@ -38,7 +44,10 @@ __all__ = [
     "Tuner",
     "__version__",
     "applications",
+    "engine",
+    "errors",
     "hyperparameters",
     "oracles",
+    "synchronized",
     "tuners",
 ]

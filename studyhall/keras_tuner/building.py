@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from studyhall.keras_tuner.errors import FailedTrialError
 from studyhall.keras_tuner.hypermodel import HyperModel
 from studyhall.search.scripts import fits
 from studyhall.spaces.hp.hyperparameters import HyperParameters
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from studyhall.keras_tuner.oracle import Oracle
 
 MOST_BUILDS = 1000  # to see what is declared under all conditions
-
-
-class FailedTrialError(RuntimeError):
-    """Raised by a script to fail one trial."""
 
 
 def explore(hypermodel: HyperModel, oracle: Oracle) -> None:

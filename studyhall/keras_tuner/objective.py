@@ -64,6 +64,9 @@ class MultiObjective(Objective):
         super().__init__("multi_objective", MIN)
         self.objectives = objectives
 
+    def __str__(self) -> str:
+        return f"Multi{super().__str__()}: [{', '.join(map(str, self.objectives))}]"
+
     def has_value(self, logs: Mapping[str, Any]) -> bool:
         """Return True if the logs hold every metric."""
         return all(each.has_value(logs) for each in self.objectives)

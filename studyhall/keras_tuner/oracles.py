@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studyhall.keras_tuner import grid
 from studyhall.keras_tuner.oracle import Declare, Oracle
 
+if TYPE_CHECKING:
+    from studyhall.storage.queries.records import TrialRecord
+
 MOST_POINTS = 100_000  # of a grid
+EPOCHS, INITIAL_EPOCH = "tuner/epochs", "tuner/initial_epoch"  # KerasTuner's names, of Hyperband
+BRACKET, ROUND = "tuner/bracket", "tuner/round"
 
 
 class RandomSearchOracle(Oracle):
@@ -96,6 +101,34 @@ class HyperbandOracle(Oracle):
             "training": {"epochs": self.max_epochs},
         }
 
+    def rounds(self) -> dict[str, Any]:
+        """Return what a trial is told by KerasTuner's names: it may train all epochs."""
+        return {EPOCHS: self.max_epochs, INITIAL_EPOCH: 0}
+
+    def rounds_of(self, record: TrialRecord) -> dict[str, Any]:
+        """Return the epochs that a trial was given, and its rungs, by KerasTuner's names.
+
+        A trial goes on where KerasTuner would begin another one, so its initial epoch is 0.
+        """
+        given = record.epochs if record.state == "PRUNED" else self.max_epochs
+        bracket, passed = self._rungs(record)
+        told = {BRACKET: bracket, ROUND: passed}
+        return {**self.rounds(), EPOCHS: min(given, self.max_epochs), **told}
+
+    def _rungs(self, record: TrialRecord) -> tuple[int, int]:
+        """Return how many rungs a trial may meet before its last, and how many it has passed."""
+        from studyhall.search.study import record as studies
+        from studyhall.search.trial import sampling
+        from studyhall.storage.sampling.pruning import Hyperband as Pruner
+
+        assert self.searched is not None  # a record comes from a study
+        study = self.searched.study
+        pruner = sampling.pruner(studies.stored(study).file, study.name)
+        if not isinstance(pruner, Pruner):  # the command line has named another
+            return 0, 0
+        steps = pruner.steps(record.number)
+        return len(steps) - 1, sum(step < record.epochs for step in steps[:-1])
+
 
 class GridSearchOracle(Oracle):
     """Every combination of the values; of a range without a step, ten values."""
@@ -110,7 +143,7 @@ class GridSearchOracle(Oracle):
             ValueError: there are too many.
         """
         most = self.max_trials or MOST_POINTS + 1
-        found = [*itertools.islice(grid.points(self.hyperparameters, declare), most)]
+        found = [*itertools.islice(grid.points(self.given, declare), most)]
         if len(found) > MOST_POINTS:
             raise ValueError(f"GridSearch: received more than {MOST_POINTS} points, expected fewer")
         return found

@@ -11,6 +11,19 @@ import numpy as np
 from studyhall.keras_tuner.objective import DefaultObjective, Objective
 
 
+class Earlier(dict[str, float]):
+    """The metrics of a training that an earlier worker has finished, at its best epoch.
+
+    Args:
+        metrics: the metrics.
+        step: that epoch, from 0.
+    """
+
+    def __init__(self, metrics: Mapping[str, float], step: int) -> None:
+        super().__init__(metrics)
+        self.step = step
+
+
 def metrics(results: Any, objective: Objective) -> dict[str, float]:
     """Return the metrics of a result; of several trainings their means.
 
@@ -25,6 +38,19 @@ def metrics(results: Any, objective: Objective) -> dict[str, float]:
     if isinstance(results, Mapping):
         return dict(results)
     return {objective.name: float(results)}
+
+
+def best_step(results: Any, objective: Objective) -> int:
+    """Return the best epoch of a result, from 0: of several trainings the mean, rounded down.
+
+    Args:
+        results, objective: as for `metrics`.
+    """
+    if isinstance(results, list):
+        return int(np.mean([best_step(each, objective) for each in results]))
+    if isinstance(results, keras.callbacks.History):
+        return _best(results.history, objective)[0]
+    return results.step if isinstance(results, Earlier) else 0
 
 
 def check(results: Any, objective: Objective, source: str) -> None:
@@ -67,12 +93,18 @@ def check(results: Any, objective: Objective, source: str) -> None:
 
 def _at_best(history: Mapping[str, list[float]], objective: Objective) -> dict[str, float]:
     """Return the metrics of the best epoch."""
-    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=False)]
-    best = epochs[0]
-    for epoch in epochs[1:]:
-        if objective.better_than(objective.get_value(epoch), objective.get_value(best)):
-            best = epoch
+    _, best = _best(history, objective)
     return {**best, objective.name: objective.get_value(best)}
+
+
+def _best(history: Mapping[str, list[float]], objective: Objective) -> tuple[int, dict[str, float]]:
+    """Return the best epoch, from 0, with its metrics."""
+    epochs = [dict(zip(history, row, strict=True)) for row in zip(*history.values(), strict=False)]
+    best = 0
+    for number, epoch in enumerate(epochs):
+        if objective.better_than(objective.get_value(epoch), objective.get_value(epochs[best])):
+            best = number
+    return best, epochs[best]
 
 
 def _means(many: list[dict[str, float]]) -> dict[str, float]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-
-from studyhall.keras_tuner import objective as objectives
+from studyhall.keras_tuner.metrics_tracking import MetricsTracker
 from studyhall.search.display.terminal import say
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 
@@ -28,41 +27,6 @@ STATES = {
     "PRUNED": TrialStatus.STOPPED,
     "FAIL": TrialStatus.FAILED,
 }
-
-
-class MetricsTracker:
-    """The metrics of a trial, each at its steps."""
-
-    def __init__(self) -> None:
-        self.metrics: dict[str, dict[int, float]] = {}
-
-    def exists(self, name: str) -> bool:
-        """Return True if there is a metric of that name."""
-        return name in self.metrics
-
-    def update(self, name: str, value: float, step: int = 0) -> None:
-        """Record a value."""
-        self.metrics.setdefault(name, {})[step] = float(value)
-
-    def get_best_value(self, name: str) -> float:
-        """Return the best value of a metric over its steps."""
-        values = list(self._of(name).values())
-        largest = objectives.infer_metric_direction(name) == objectives.MAX
-        return float(np.nanmax(values) if largest else np.nanmin(values))
-
-    def get_last_value(self, name: str) -> float:
-        """Return the value of a metric at its last step."""
-        known = self._of(name)
-        return known[max(known)]
-
-    def get_history(self, name: str) -> list[tuple[int, float]]:
-        """Return the steps of a metric with their values."""
-        return sorted(self._of(name).items())
-
-    def _of(self, name: str) -> Mapping[int, float]:
-        if name not in self.metrics:
-            raise ValueError(f"Unknown metric: {name}")
-        return self.metrics[name]
 
 
 class Trial:
@@ -110,3 +74,30 @@ class Trial:
             say("default configuration")
         for name, value in self.hyperparameters.values.items():
             say(f"{name}: {value}")
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the trial as plain data."""
+        return {
+            "trial_id": self.trial_id,
+            "hyperparameters": self.hyperparameters.get_config(),
+            "metrics": self.metrics.get_config(),
+            "score": self.score,
+            "best_step": self.best_step,
+            "status": self.status,
+            "message": self.message,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Become the trial that `get_state` has described; the study's own does not change."""
+        self.trial_id, self.status = state["trial_id"], state["status"]
+        self.hyperparameters = HyperParameters.from_config(state["hyperparameters"])
+        self.metrics = MetricsTracker.from_config(state["metrics"])
+        self.score, self.best_step = state["score"], state["best_step"]
+        self.message = state["message"]
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Trial:
+        """Return the trial that `get_state` has described."""
+        trial = cls(HyperParameters(), state["trial_id"])
+        trial.set_state(state)
+        return trial

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import copy
 import os
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from studyhall.keras_tuner import building
+from studyhall.keras_tuner import building, own_oracle
 from studyhall.keras_tuner import hypermodel as hypermodels
 from studyhall.keras_tuner import results as kinds
+from studyhall.keras_tuner.building import under as maybe_distribute
+from studyhall.keras_tuner.errors import FatalError
 from studyhall.keras_tuner.objective import MAX, DefaultObjective
-from studyhall.keras_tuner.oracle import VALUES, Oracle, identifier
+from studyhall.keras_tuner.oracle import Oracle
+from studyhall.keras_tuner.oracle_answers import STEP, identifier
 from studyhall.keras_tuner.trial import Trial
-from studyhall.keras_tuner.tuner_answers import BUILD, TunerAnswers
+from studyhall.keras_tuner.tuner_answers import BUILD, UNNAMED, TunerAnswers
 from studyhall.keras_tuner.tuner_callback import TunerCallback
 from studyhall.search.process.wire import LAUNCHED
-from studyhall.search.scripts import alone, answers, call, model_files, session, training_state
+from studyhall.search.scripts import alone, call, model_files, training_state
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.trial_callback import TrialCallback
 from studyhall.search.study_file import objectives
@@ -29,7 +32,7 @@ from studyhall.storage.studies.rows import Queued
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
 
-UNNAMED = "untitled_project"
+__all__ = ["BaseTuner", "MultiExecutionTuner", "Tuner", "maybe_distribute"]
 
 
 class Tuner(TunerAnswers):
@@ -75,7 +78,10 @@ class Tuner(TunerAnswers):
             )
         if kwargs:
             raise ValueError(f"Unrecognized arguments {[*kwargs]} for `BaseTuner.__init__()`.")
+        own_oracle.check(oracle)
         self.oracle = oracle
+        if not overwrite:
+            oracle.find = self._earlier
         self.hypermodel = hypermodels.of(hypermodel)
         self.max_model_size = max_model_size
         self.optimizer, self.loss, self.metrics = optimizer, loss, metrics
@@ -97,21 +103,6 @@ class Tuner(TunerAnswers):
         self._learn_space(fit_args, fit_kwargs)
         self.on_search_end()
 
-    def _learn_space(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Add to the space what only some trials have declared, such as layers in a loop."""
-        oracle = self.oracle
-        if self.hypermodel is None or oracle.searched is None:
-            return
-        complete = [t for t in answers.every(oracle.searched) if t.state == "COMPLETE"]
-        for record in complete:
-            known = {each.name for each in oracle.space.space}
-            if record.attributes.get(VALUES, {}).keys() <= known:
-                continue
-            hp = oracle.hyperparameters_of(record)
-            with suppress(Exception):  # a builder that draws may fail with what has trained once
-                building.declare(self.hypermodel, hp, args, kwargs)
-            oracle.update_space(hp)
-
     def _call(self, fit_args: tuple[Any, ...], fit_kwargs: dict[str, Any]) -> Call:
         objective, oracle = self.oracle.objective, self.oracle
         named = objectives.VALUE if type(objective) is DefaultObjective else objective.name
@@ -120,6 +111,7 @@ class Tuner(TunerAnswers):
         points = oracle.points(
             lambda hp: building.declare(self.hypermodel, hp, fit_args, fit_kwargs)
         )
+        refused = own_oracle.refusal(oracle)
         return Call(
             name=self._study_name(),
             run=lambda trial: self._run(trial, fit_args, fit_kwargs),
@@ -127,7 +119,8 @@ class Tuner(TunerAnswers):
             objective=call.objective_of(named) if of_keras else objectives.VALUE,
             direction=objectives.MAXIMIZE if objective.direction == MAX else objectives.MINIMIZE,
             seed=(oracle.seed or 0) % 2**32,
-            sampler=oracle.sampler,
+            sampler="auto" if refused else oracle.sampler,
+            refused={"sampler": refused} if refused else {},
             pruner=oracle.pruner,
             epochs=epochs or call.MOST_EPOCHS,
             repeats=self.executions_per_trial,
@@ -138,32 +131,28 @@ class Tuner(TunerAnswers):
             further=oracle.settings(),
         )
 
-    def _study_name(self) -> str:
-        """Return the project's name; the folder's where the script leaves it to KerasTuner."""
-        if self.project_name != UNNAMED:
-            return self.project_name
-        folder = Path(self.directory).name
-        return folder or session.script_name()
-
     def _run(self, under_way: ScriptTrial, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Run one trial and return its value."""
         keras.utils.set_random_seed(under_way.seed)
         oracle = self.oracle
         hp = Suggested(
             under_way.claim.trial,
-            oracle.hyperparameters,
+            oracle.given,
             tunes=oracle.tune_new_entries,
             note=under_way.note,
         )
+        hp.values |= oracle.rounds()
         trial = Trial(hp, identifier(under_way.number))
         self._under_way, self._callback = under_way, None
+        self.pre_create_trial()
         self.on_trial_begin(trial)
         # Each trial gets its own copy of the arguments: scripts change them, as `batch_size`.
-        returned = self.run_trial(trial, *args, **copy.copy(kwargs))
+        with _ending_the_search(under_way):
+            returned = self.run_trial(trial, *args, **copy.copy(kwargs))
         if under_way.is_fixed:
             building.check_point(under_way.claim)
         value = self._value(trial, returned)
-        under_way.attributes["metrics"] = trial.metrics_at_best
+        under_way.attributes |= {"metrics": trial.metrics_at_best, STEP: trial.best_step}
         self._keep_model(under_way, value)
         self.on_trial_end(trial)
         return value
@@ -174,6 +163,7 @@ class Tuner(TunerAnswers):
         if found is None or not objective.has_value(found):
             kinds.check(returned, objective, "run_trial()")
             found = kinds.metrics(returned, objective)
+            trial.best_step = kinds.best_step(returned, objective)
         trial.metrics_at_best = {name: float(value) for name, value in found.items()}
         return float(objective.get_value(found))
 
@@ -201,11 +191,10 @@ class Tuner(TunerAnswers):
                 under_way.part_ended(last.best)
         return found
 
-    def _of_earlier(self, under_way: ScriptTrial, part: int) -> dict[str, float]:
+    def _of_earlier(self, under_way: ScriptTrial, part: int) -> kinds.Earlier:
         """Return the metrics of a training that an earlier worker has finished."""
         epoch = under_way.progress.best_epochs[part]
-        found: dict[str, float] = under_way.claim.rows[part, epoch]["metrics"]
-        return found
+        return kinds.Earlier(under_way.claim.rows[part, epoch]["metrics"], epoch - 1)
 
     def _last_callback(self, under_way: ScriptTrial, others: list[Any]) -> TrialCallback:
         objective = self.oracle.objective
@@ -236,3 +225,16 @@ class Tuner(TunerAnswers):
             under_way.attributes[BUILD] = training_state.shapes(last.model)
             cost = under_way.context.plan.turned(value)
             model_files.keep(under_way, last.model, cost, last.kept_cost)
+
+
+@contextmanager
+def _ending_the_search(under_way: ScriptTrial) -> Iterator[None]:
+    """Let the search end with a trial whose `with` block raises a fatal error of the script's."""
+    try:
+        yield
+    except FatalError:
+        under_way.is_fatal = True
+        raise
+
+
+BaseTuner = MultiExecutionTuner = Tuner  # KerasTuner's names of what ours is, too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,13 @@ import keras
 
 from studyhall.keras_tuner import building, validation
 from studyhall.keras_tuner.hypermodel import HyperModel
-from studyhall.keras_tuner.oracle import Oracle, identifier
-from studyhall.keras_tuner.trial import Trial
+from studyhall.keras_tuner.oracle import Oracle
+from studyhall.keras_tuner.oracle_answers import VALUES, identifier
+from studyhall.keras_tuner.trial import Trial, TrialStatus
 from studyhall.keras_tuner.tuner_events import TunerEvents
 from studyhall.search.display.terminal import say
-from studyhall.search.scripts import answers, model_files
+from studyhall.search.scripts import answers, earlier, model_files, session
+from studyhall.search.scripts.session import Searched
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.spaces.hp.hyperparameters import HyperParameters
 from studyhall.storage.database import private_files
@@ -21,6 +24,7 @@ from studyhall.storage.database import private_files
 if TYPE_CHECKING:
     from studyhall.storage.queries.records import TrialRecord
 
+UNNAMED = "untitled_project"
 BUILD = "build"  # attribute of a trial: the shapes that its model was built for
 
 
@@ -51,6 +55,37 @@ class TunerAnswers(TunerEvents):
             building.compile_anew(model, self.optimizer, self.loss, self.metrics)
         return model
 
+    def reload(self) -> None:
+        """Answer from now on from the study of an earlier run of the script, if there is one."""
+        self.oracle.searched = self._earlier() or self.oracle.searched
+        self._learn_space((), {})
+
+    def _learn_space(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Add to the space what only some trials have declared, such as layers in a loop."""
+        oracle = self.oracle
+        if self.hypermodel is None or oracle.searched is None:
+            return
+        complete = [t for t in answers.every(oracle.searched) if t.state == "COMPLETE"]
+        for record in complete:
+            known = {each.name for each in oracle.hyperparameters.space}
+            if record.attributes.get(VALUES, {}).keys() <= known:
+                continue
+            hp = oracle.hyperparameters_of(record)
+            with suppress(Exception):  # a builder that draws may fail with what has trained once
+                building.declare(self.hypermodel, hp, args, kwargs)
+            oracle.update_space(hp)
+
+    def _study_name(self) -> str:
+        """Return the project's name; the folder's where the script leaves it to KerasTuner."""
+        if self.project_name != UNNAMED:
+            return self.project_name
+        folder = Path(self.directory).name
+        return folder or session.script_name()
+
+    def _earlier(self) -> Searched | None:
+        """Return the study that an earlier run of the script has searched, or None."""
+        return earlier.find(self._study_name())
+
     def search_space_summary(self, extended: bool = False) -> None:
         """Print the hyperparameters that are searched."""
         space = self.oracle.get_space().space
@@ -66,7 +101,8 @@ class TunerAnswers(TunerEvents):
 
     def get_best_models(self, num_models: int = 1) -> list[Any]:
         """Return the trained models of the best trials, the best first."""
-        return [self.load_model(each) for each in self.oracle.get_best_trials(num_models)]
+        best = self.oracle.get_best_trials(num_models)
+        return [self.load_model(each) for each in best if each.status == TrialStatus.COMPLETED]
 
     def load_model(self, trial: Trial) -> Any:
         """Return the trained model of a trial: built anew, with the weights of its best epoch.
@@ -74,8 +110,8 @@ class TunerAnswers(TunerEvents):
         Raises:
             ConfigError: its model was not kept.
         """
-        searched = self.oracle.searched
-        assert searched is not None  # a trial comes from a finished search
+        searched = self.oracle.known()
+        assert searched is not None  # a trial comes from a search
         record = next(r for r in answers.every(searched) if identifier(r.number) == trial.trial_id)
         return self._loaded(record, answers.model_file(searched, record))
 

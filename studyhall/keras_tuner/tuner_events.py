@@ -16,6 +16,9 @@ class TunerEvents:
     def on_search_end(self) -> None:
         """Called when the search has ended."""
 
+    def pre_create_trial(self) -> None:
+        """Called before a trial begins."""
+
     def on_trial_begin(self, trial: Trial) -> None:
         """Called when a trial begins."""
 
@@ -40,5 +43,9 @@ class TunerEvents:
     def save(self) -> None:
         """Do nothing: the study is in its database."""
 
-    def reload(self) -> None:
+    def get_state(self) -> dict[str, Any]:
+        """Return nothing: the study is in its database."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
         """Do nothing: the study is in its database."""

@@ -382,6 +382,10 @@ def test_results_are_read_as_by_keras_tuner(record, objective, times):
         [history] * times, keras_tuner.src.engine.objective.create_objective(objective)
     )
     assert results.metrics([history] * times, objectives.create(objective)) == pytest.approx(theirs)
+    step = keras_tuner.src.engine.tuner_utils.get_best_step(
+        [history] * times, keras_tuner.src.engine.objective.create_objective(objective)
+    )
+    assert results.best_step([history] * times, objectives.create(objective)) == step
 
 
 def test_an_unknown_direction_is_refused_with_what_to_write():

@@ -201,3 +201,53 @@ def test_every_value_is_noted_also_those_that_are_not_searched():
     hp.Int("a", 1, 3)
     hp.Fixed("b", "x")
     assert noted == {"a": 2, "b": "x"}
+
+
+@given(declarations, st.floats(0, 1, exclude_max=True))
+@settings(max_examples=150, deadline=None)
+def test_shares_of_random_values_are_those_of_keras_tuner(declaration, share):
+    theirs, ours = keras_tuner.HyperParameters(), HyperParameters()
+    declared(theirs, declaration)
+    declared(ours, declaration)
+    assert ours.space[0].prob_to_value(share) == pytest.approx(theirs.space[0].prob_to_value(share))
+    assert ours.space[0].random_sample(7) == pytest.approx(theirs.space[0].random_sample(7))
+
+
+@pytest.mark.parametrize("values", [{}, {"kind": "cnn"}, {"kind": "cnn", "units": 40}])
+def test_a_space_is_written_and_read_as_by_keras_tuner(values):
+    theirs, ours = keras_tuner.HyperParameters(), HyperParameters()
+    for each in (theirs, ours):
+        each.values = {**values}
+        built(each)
+    assert ours.get_config()["values"] == theirs.get_config()["values"]
+    for mine, other in zip(ours.get_config()["space"], theirs.get_config()["space"], strict=True):
+        assert mine["class_name"] == other["class_name"]
+        described = {**other["config"], "default": mine["config"]["default"]}  # None for some
+        assert mine["config"] == described
+    again = HyperParameters.from_config(theirs.get_config())
+    assert again.get_config() == HyperParameters.from_config(ours.get_config()).get_config()
+    assert again.values == theirs.values and built(again) == built(theirs)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_spaces_are_merged_as_by_keras_tuner(overwrite):
+    merged = []
+    for kind in (keras_tuner.HyperParameters, HyperParameters):
+        given, other = kind(), kind()
+        built(given)
+        given.Int("depth", 1, 5)
+        other.Int("depth", 2, 9)
+        other.values["depth"] = 7
+        other.merge(given, overwrite=overwrite)
+        merged.append(other.values)
+    assert merged[0] == merged[1] and merged[1]["depth"] == (1 if overwrite else 7)
+
+
+def test_active_values_are_ensured():
+    hp = HyperParameters()
+    built(hp)
+    hp.values = {"kind": "cnn", "rate": 0.2}
+    hp.ensure_active_values()
+    assert {"units", "head/wide", "head/inner/size"} <= hp.values.keys()
+    assert 32 <= hp.values["units"] <= 64
+    assert ("rate" in hp.values) == (hp.values["units"] == 32)
