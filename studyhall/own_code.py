@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from studyhall.search.api.described import Described
 from studyhall.search.api.in_database import InDatabase
+from studyhall.search.cli.options import storage_option
+from studyhall.search.display.terminal import say
 from studyhall.search.process import quiet
+from studyhall.search.study_file.config_error import ConfigError
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -84,12 +87,13 @@ class OwnCode(InDatabase):
 
         own_search.check_builder(self.name, build)
         named = own_search.objective(self.name, objective, described.direction(direction))
-        wanted = own_search.Wanted(named, described.budget(trials), tables)
+        wanted = own_search.Wanted(named, self._budget(trials, "trials", silent), tables)
         count = described.workers(workers)
         asked = build, wanted, repeats, (fit_args, fit), count
         with self._workers(count, gpus, silent):
             _, tuner = own_search.search(self.name, self._url, *asked)
         self._rebuilt = tuner.rebuilt
+        self._check_result()
         return self
 
     def optimize(
@@ -107,7 +111,8 @@ class OwnCode(InDatabase):
         """Optimise a function of your own, as Optuna's `Study.optimize` does.
 
         It runs in this process unless there are several workers, which get the function from it.
-        Several processes may call it at once; they share the trials. Called again, it goes on.
+        Several processes may call it at once; they share the trials. Called again, it goes on:
+        unlike Optuna's, its number of trials is that in all, and not of those to add.
 
         Examples:
             >>> def objective(trial):
@@ -120,6 +125,7 @@ class OwnCode(InDatabase):
             objective: trains a trial and returns its value. The trial has Optuna's `suggest_…`,
                 `report` and `should_prune`, and `callback()` for Keras' `fit`.
             n_trials: trials in all, over all processes and calls; default: 60, or as in `study`.
+                A second call with the same number adds none; with a larger one, it goes on to it.
             direction: "minimize" or "maximize".
             sampler: one of Optuna's; default: as in `search`.
             pruner: one of Optuna's; default: Optuna's own, the median.
@@ -132,21 +138,45 @@ class OwnCode(InDatabase):
             This study.
 
         Raises:
-            ConfigError: something is not as expected; a line for each problem.
+            ConfigError: something is not as expected, or no trial has a result; a line for each
+                problem.
             StorageError: the database can't be used.
             KeyboardInterrupt: it was interrupted; its trials go on with the next call.
             RuntimeError: a worker has failed; the message is the end of its log.
         """
         from studyhall import optuna
+        from studyhall.optuna import amounts
 
-        described = self._described
+        amounts.check_objective(objective)
+        described, asked = self._described, amounts.trials(n_trials)
+        self._check_range("n_trials", asked, 1)
         tables, way = described.of_own_code("optimize"), described.direction(direction) or direction
         quiet.import_keras()
         study = optuna.Study(self.name, self._url, sampler, pruner, way, tables)
         count = described.workers(workers)
         with self._workers(count, gpus, silent):
-            study.optimize(objective, described.budget(n_trials), n_jobs=count)
+            study.optimize(objective, self._budget(asked, "n_trials", silent), n_jobs=count)
+        self._check_result()
         return self
+
+    def _budget(self, trials: int | None, argument: str, silent: bool) -> int:
+        """Return the number of trials; say it, if it is the default."""
+        most = self._described.budget(trials)
+        if trials is None and not silent and "trials" not in self._described.tables["study"]:
+            say(f"{self.name}: runs to {most} trials in all; for another number: {argument}=")
+        return most
+
+    def _check_result(self) -> None:
+        """Check that a search has led to a result.
+
+        Raises:
+            ConfigError: its trials have all failed or were pruned; a line for each reason.
+        """
+        from studyhall.search.evaluation import no_result
+
+        with self._opened() as (db, study):
+            if no_result.has_none(db, study):
+                raise ConfigError([*no_result.lines(db, study, storage_option(self._url))])
 
     def _workers(
         self, count: int, gpus: str | Sequence[int] | None, silent: bool

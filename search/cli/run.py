@@ -19,7 +19,7 @@ from studyhall.search.launcher import places
 from studyhall.search.process import keras_settings, quiet, stand_ins
 from studyhall.search.process.device import Device
 from studyhall.search.scripts import call as calls
-from studyhall.search.scripts import opening, script, script_proof, session
+from studyhall.search.scripts import opening, replay, script, script_proof, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched
@@ -147,7 +147,12 @@ class Launch:
                 self._run(db, found.study, self._devices(file, call), found.url)
             if call.measure is not None:
                 _prove(db, found, call)
-        return found
+            shown = replay.ended(db, found.study, call)
+        return replace(found, shown=shown)
+
+    def database(self, url: str | None) -> str:
+        """Return the URL of the database of a script's study: the command line's comes first."""
+        return self._url or url or default_url()
 
     def open(self, call: Call, url: str | None) -> Searched:
         """Return the study of a script that asks for its trials, without running any.
@@ -158,12 +163,12 @@ class Launch:
         if "trials" in self._given.get("study", {}):  # which are trials in all
             call = replace(call, adds=False)
         file = calls.study_file(call, self._script, self._given)
-        url = self._url or url or default_url()
+        url = self.database(url)
         with closing(Database.open(url)) as db:
             study = opening.opened(db, file, call, self._script, say)
         self.studies.append(study.name)
         self._asked = self._asked or call.asks
-        return Searched(url, study)
+        return Searched(url, study, call.ordinal)
 
     def _devices(self, file: StudyFile, call: Call) -> list[Device]:
         given = self._workers

@@ -19,13 +19,13 @@ from studyhall.search.display.terminal import say
 from studyhall.search.process import keras_settings, recycling, waiting
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
-from studyhall.search.scripts import opening, session
+from studyhall.search.scripts import opening, replay, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
 from studyhall.storage.database import Database
-from studyhall.storage.database.urls import default_url
+from studyhall.storage.database.urls import StorageError, default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies.rows import Study
 
@@ -41,10 +41,15 @@ class Alone:
             ConfigError: the call or its study can't be used, or the first trials all failed.
         """
         found = self.open(call, url)
-        if not opening.is_over(found.study, call):
-            with closing(Database.open(found.url)) as db:
+        with closing(Database.open(found.url)) as db:
+            if not opening.is_over(found.study, call):
                 self._work(db, found.study, call)
-        return found
+            shown = replay.ended(db, found.study, call)
+        return replace(found, shown=shown)
+
+    def database(self, url: str | None) -> str:
+        """Return the URL of the database of a script's study."""
+        return url or default_url()
 
     def open(self, call: Call, url: str | None) -> Searched:
         """Return the study of a script that asks for its trials, without running any.
@@ -56,14 +61,15 @@ class Alone:
         file = calls.study_file(call, script, {"training": {"backend": _backend()}})
         url = url or file.study.storage or default_url()
         with closing(Database.open(url)) as db:
-            return Searched(url, opening.opened(db, file, call, script, say))
+            study = opening.opened(db, file, call, script, say)
+        return Searched(url, study, call.ordinal)
 
     def _work(self, db: Database, study: Study, call: Call) -> None:
         # Imported here, with Keras: a launch asks for the search, too, and only waits for it.
         from studyhall.search.scripts import script_worker
 
-        if call.workers is not None:
-            said = f"{call.workers} jobs: this process runs one trial at a time"
+        if call.workers not in (None, 1):
+            said = f"n_jobs={call.workers}: this process runs one trial at a time"
             say(f"{said}; for more: studyhall run, or start the script several times")
         stop = Stop()
         age = script_worker.Forever(record.stored(study).file.workers, 0.0, 0.0)
@@ -86,13 +92,28 @@ class Alone:
 def search(call: Call, url: str | None = None) -> Searched:
     """Bring a study to its end, in the part that this process plays; see `session.Part.search`."""
     counted = replace(call, ordinal=session.count(call.study))
-    return (session.part() or Alone()).search(counted, url)
+    try:
+        return (session.part() or Alone()).search(counted, url)
+    except BaseException:
+        session.uncount(call.study)
+        raise
 
 
 def opened(call: Call, url: str | None = None) -> Searched:
     """Return the study of a script that asks for its trials; see `session.Part.open`."""
     counted = replace(call, ordinal=session.count(call.study))
     return (session.part() or Alone()).open(counted, url)
+
+
+def before(name: str, url: str | None) -> Searched | None:
+    """Return a study as the script finds it before its first search; None if it sees nothing."""
+    place = (session.part() or Alone()).database(url)
+    try:
+        with closing(Database.open(place, create=False)) as db:
+            found = opening.before(db, name, started())
+    except StorageError:  # which the search tells, if it is more than a database to be created
+        return None
+    return None if found is None else Searched(place, found[0], 0, found[1])
 
 
 def how_to_go_on() -> str:

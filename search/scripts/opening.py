@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from studyhall.search.scripts import fingerprint
+from studyhall.search.scripts import fingerprint, replay
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
 from studyhall.search.study import creation, fingerprints, record
 from studyhall.search.study.fingerprints import Inspection
-from studyhall.search.study_file import config, objectives
+from studyhall.search.study_file import config, objectives, study_names
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database, urls
@@ -60,6 +60,7 @@ def opened(
         received = f'received "{study.name}", which is the study of a study file'
         raise ConfigError([f"{script.path}: {received}, expected another name"])
     if is_over(study, call):
+        replay.check(script, known, call)
         return study
     script = _after_earlier(db, study, script, known, call)
     file = _beside(file, script, call, study.config.get(ADOPTED, 0))
@@ -88,9 +89,11 @@ def _after_earlier(db: Database, study: Study, script: Script, known: Script, ca
     script = replace(script, added=len(call.ended))
     if call.ordinal == known.ordinal:
         count, seconds = known.trials_before, known.seconds_before
+        script = replace(script, ends=known.ends, added_behind=known.added_behind)
     elif call.adds:
         state = status.status(db, study)
         count, seconds = state.used, state.seconds_used
+        script = replace(script, ends=known.ends)
     else:
         return script
     return replace(script, trials_before=count, seconds_before=seconds)
@@ -131,6 +134,8 @@ def _continued(
     tell: Callable[[str], None],
 ) -> Study:
     state = status.status(db, study)
+    if state.running:  # trials that have begun go on, even if fewer are asked for now
+        file = _with_trials(file, max(0, state.used - file.study.trials))
     if state.spent and _is_within(file, state) and not call.asks:
         tell(_finished(study, state, script, found))
         return study
@@ -209,6 +214,26 @@ def _with_trials(file: StudyFile, count: int) -> StudyFile:
     return file.model_copy(update={"study": section})
 
 
+def before(db: Database, name: str, script: Script) -> tuple[Study, int | None] | None:
+    """Return the study that a script finds before its first search, and how much it sees of it.
+
+    Trials of its own are those of its searches, which it comes to again. It sees those that Optuna
+    has run, and all if another program has run them, or if it asks for its trials one by one.
+
+    Returns:
+        The study and the number of its first trials that are seen, or None for all; None if there
+        is nothing to see.
+    """
+    study = _adopted(db, name) or studies.find(db, study_names.legal(name))
+    if study is None:
+        return None
+    known = recorded(study)
+    if known is None or known.asks or known.file != script.file:
+        return study, None
+    count = study.config.get(ADOPTED, 0)
+    return (study, count) if count else None
+
+
 def found_in(file: StudyFile, script: Script) -> Inspection:
     """Return the fingerprints of a script and of the files that it imports from its folder."""
     if not script.file.is_file():  # cells of a notebook have no file
@@ -227,7 +252,8 @@ def _finished(study: Study, state: Status, script: Script, found: Inspection) ->
 
 def _for(script: Script, call: Call) -> Script:
     """Return a script as the study of one of its searches records it."""
-    return replace(script, ordinal=call.ordinal, measures=call.measure is not None)
+    measures = call.measure is not None
+    return replace(script, ordinal=call.ordinal, measures=measures, asks=call.asks)
 
 
 def _adopted(db: Database, name: str) -> Study | None:

@@ -32,6 +32,10 @@ class Script:
         trials_before: number of trials that the study had when this search began.
         seconds_before: likewise the time during which any worker was active, in seconds.
         added: number of ended trials that the script has added in this search.
+        added_behind: likewise those that it has added since this search has returned.
+        ends: for each search that has returned, the number of trials it asked for, and the number
+            that the study then had.
+        asks: the script asks for the trials of this search one by one.
     """
 
     path: str
@@ -42,6 +46,9 @@ class Script:
     trials_before: int = 0
     seconds_before: float = 0.0
     added: int = 0
+    added_behind: int = 0
+    ends: Sequence[Sequence[int]] = ()
+    asks: bool = False
 
     @classmethod
     def at(cls, path: Path, folder: Path, arguments: Sequence[str]) -> Script:
@@ -58,7 +65,8 @@ class Script:
 
     def to_record(self) -> dict[str, Any]:
         """Return what a study's record holds of it."""
-        return {record.SCRIPT: {**asdict(self), "arguments": [*self.arguments]}}
+        ends = [[*each] for each in self.ends]
+        return {record.SCRIPT: {**asdict(self), "arguments": [*self.arguments], "ends": ends}}
 
 
 def recorded(study: Study) -> Script | None:

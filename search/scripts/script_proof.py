@@ -59,6 +59,10 @@ class ProverPart:
             raise Reached(call)
         return self._searched
 
+    def database(self, url: str | None) -> str:
+        """Return the URL of the database of the study."""
+        return self._searched.url
+
     def open(self, call: Call, url: str | None) -> Searched:
         """Refuse: a script that asks for its trials trains them, and can't measure a model again.
 

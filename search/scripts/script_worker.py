@@ -16,7 +16,7 @@ from studyhall.search import worker
 from studyhall.search.process import recycling
 from studyhall.search.process.stop import Stop
 from studyhall.search.process.wire import STANDBY
-from studyhall.search.scripts import opening, script, session
+from studyhall.search.scripts import opening, replay, script, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script
 from studyhall.search.scripts.script_trial import ScriptTrial
@@ -98,7 +98,7 @@ class WorkerPart:
         known = script.recorded(self._study)
         mine = self._study.name in (call.name, call.study)
         if mine and known is not None and call.ordinal < known.ordinal:
-            return Searched(self._url, self._study)
+            return self._behind(self._study, call)
         if mine:
             self._work(call)
         earlier = studies.find(self._db, call.study)
@@ -106,7 +106,7 @@ class WorkerPart:
             raise ConfigError(
                 [f'{self._study.name}: the script searches "{call.study}" first, which is not over']
             )
-        return Searched(self._url, earlier)
+        return self._behind(earlier, call)
 
     def open(self, call: Call, url: str | None) -> Searched:
         """Refuse: only the process that the user has started runs trials that a script asks for.
@@ -116,6 +116,14 @@ class WorkerPart:
         """
         received = f'received study.ask for "{call.study}" before the search of the workers'
         raise ConfigError([f"{self._study.name}: {received}, expected study.optimize alone"])
+
+    def database(self, url: str | None) -> str:
+        """Return the URL of the database of the study."""
+        return self._url
+
+    def _behind(self, study: Study, call: Call) -> Searched:
+        """Return a study as the script has seen it behind an earlier search."""
+        return Searched(self._url, study, call.ordinal, replay.shown(study, call.ordinal))
 
     def _work(self, call: Call) -> NoReturn:
         ready_s = time.monotonic() - recycling.STARTED_AT - self._stop.waited_s

@@ -21,10 +21,14 @@ class Searched:
     Attributes:
         url: URL of its database.
         study: the study.
+        ordinal: which of the script's searches of the study this was, from 1; 0 before the first.
+        shown: trials of this number and above are those of later searches; None: there are none.
     """
 
     url: str
     study: Study
+    ordinal: int = 0
+    shown: int | None = None
 
 
 class Part(Protocol):
@@ -47,6 +51,13 @@ class Part(Protocol):
 
         Raises:
             ConfigError: this process can't answer.
+        """
+
+    def database(self, url: str | None) -> str:
+        """Return the URL of the database of a script's study.
+
+        Args:
+            url: the database that the script names, or None.
         """
 
 
@@ -86,6 +97,11 @@ def count(name: str) -> int:
     """Count another search of a study of this name in this process; return its number."""
     _counts[name] += 1
     return _counts[name]
+
+
+def uncount(name: str) -> None:
+    """Forget the last search of a study, which was interrupted: called again, it goes on."""
+    _counts[name] -= 1
 
 
 def main_file() -> Path | None:

@@ -55,8 +55,20 @@ def begin(
     return db.transaction(studies.changing(study, config, queue, further))
 
 
-def add(db: Database, study: Study, ended: Sequence["FrozenTrial"]) -> None:
+def add(
+    db: Database,
+    study: Study,
+    ended: Sequence["FrozenTrial"],
+    config: Mapping[str, Any] | None = None,
+) -> None:
     """Add trials that another program has run; the budget rises by as many.
+
+    Args:
+        db: the database.
+        study: the study as the caller has read it.
+        ended: the trials.
+        config: a new configuration, if they change it; nothing is added if another process has
+            changed it since.
 
     Raises:
         LookupError: the study is gone.
@@ -66,7 +78,7 @@ def add(db: Database, study: Study, ended: Sequence["FrozenTrial"]) -> None:
         budget.lock(transaction, study.study_id)
         _add(transaction, study, ended)
 
-    db.transaction(work)
+    db.transaction(work if config is None else studies.changing(study, config, (), work))
 
 
 def enqueue(db: Database, study: Study, queued: Queued) -> None:

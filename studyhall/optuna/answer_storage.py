@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.scripts import own_attributes
@@ -18,10 +20,12 @@ class Answers(Reader):
 
     Args:
         url: URL of the database.
+        shown: trials of this number and above are not there yet for the script; None: all are.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, shown: int | None = None) -> None:
         super().__init__(Database.open(url, create=False))
+        self._shown = math.inf if shown is None else shown
 
     def get_all_trials(
         self,
@@ -31,7 +35,11 @@ class Answers(Reader):
     ) -> list[FrozenTrial]:
         """Return all trials of a study, sorted by number."""
         found = super().get_all_trials(study_id, True, states)
-        return [_as_the_script_has_it(trial) for trial in found]
+        return [_as_the_script_has_it(trial) for trial in found if trial.number < self._shown]
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """Return the best complete trial of those that are there."""
+        return BaseStorage.get_best_trial(self, study_id)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial."""

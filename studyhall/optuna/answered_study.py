@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from studyhall.optuna.given import Given
+from studyhall.search.scripts import alone
 from studyhall.search.scripts.session import Searched
 
 
@@ -18,11 +19,13 @@ class Answering(optuna.Study):
     there afterwards.
 
     Args:
+        url: URL of its database, or None.
         directions: that of each objective: "minimize" or "maximize".
     """
 
-    def __init__(self, directions: list[str]) -> None:
-        self._ways = directions
+    def __init__(self, url: str | None, directions: list[str]) -> None:
+        self.study_name: str
+        self._url, self._ways = url, directions
         self._given = Given()
         self._searched: Searched | None = None
         self._at_work: Searched | None = None
@@ -47,10 +50,13 @@ class Answering(optuna.Study):
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials; before the study is optimised, those that the script has added."""
-        return [*self._given.ended] if self._place is None else self._optuna().trials
+        if self._seen is None:
+            return [*self._given.ended]
+        more = self._given.ended if self._place is None else []
+        return [*self._optuna().trials, *more]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_searched", "_at_work"):
+        if name.startswith("__") or name in ("_searched", "_at_work", "_url"):
             raise AttributeError(name)
         return getattr(self._optuna(), name)
 
@@ -66,17 +72,25 @@ class Answering(optuna.Study):
         Raises:
             ValueError: it has not been optimised yet.
         """
-        if self._place is None:
+        seen = self._seen
+        if seen is None:
             raise ValueError("No trials are completed yet.")
         if self._reader is None:
             from studyhall.optuna.answer_storage import Answers
 
-            storage = Answers(self._place.url)
-            self._reader = optuna.Study(self._place.study.name, storage)
+            storage = Answers(seen.url, seen.shown)
+            self._reader = optuna.Study(seen.study.name, storage)
             self._reader._storage = storage  # not behind Optuna's cache, which reads by itself
         return self._reader
 
     @property
     def _place(self) -> Searched | None:
         """The study's place: known once it has been optimised, and in a worker's trials."""
-        return self._searched or self._at_work
+        return self._at_work or self._searched
+
+    @property
+    def _seen(self) -> Searched | None:
+        """The study as the script sees it now; None while there is nothing to see."""
+        if self._place is not None or self._url is None:
+            return self._place
+        return alone.before(self.study_name, self._url)

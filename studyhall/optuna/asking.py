@@ -29,8 +29,7 @@ class Asking(Giving):
     """
 
     def __init__(self, url: str | None, directions: list[str]) -> None:
-        super().__init__(directions)
-        self._url = url
+        super().__init__(url, directions)
         self._asked: Asked | None = None
 
     def _call(self, **more: Any) -> Call:
@@ -40,12 +39,15 @@ class Asking(Giving):
     def _place_is(self, searched: Searched) -> None:
         """Take note of where the study is, now that a search has begun."""
         self._searched, self._searches, self._reader = searched, self._searches + 1, None
+        self._at_work, self._added = None, 0
         self._given.begun()
 
     def _begin(self, under_way: ScriptTrial) -> None:
         """Take note of the trial that runs; it knows the attributes that it was queued with."""
         context = under_way.context
         url = context.db.url.render_as_string(hide_password=False)
+        if self._at_work is None:
+            self._reader = None
         self._at_work, self._runs = Searched(url, context.study), True
         if under_way.is_fixed:
             stored = records.trial(context.db, context.study, under_way.number)

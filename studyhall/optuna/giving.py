@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.optuna import given
 from studyhall.optuna.answered_study import Answering
-from studyhall.search.scripts import script
+from studyhall.search.scripts import replay
 from studyhall.storage.database import Database
-from studyhall.storage.studies import searches, studies
+from studyhall.storage.studies import searches
 from studyhall.storage.studies.rows import Queued
 
 METRIC_NAMES = "study:metric_names"  # Optuna's system attribute of a study
@@ -22,12 +23,14 @@ class Giving(Answering):
     """A study that takes what a script gives it, before its searches and while they are under way.
 
     Args:
+        url: URL of its database, or None.
         directions: that of each objective: "minimize" or "maximize".
     """
 
-    def __init__(self, directions: list[str]) -> None:
-        super().__init__(directions)
+    def __init__(self, url: str | None, directions: list[str]) -> None:
+        super().__init__(url, directions)
         self._searches = 0
+        self._added = 0  # ended trials, since the last search
         self._runs = False  # True while a trial runs in this process
 
     def enqueue_trial(
@@ -67,9 +70,11 @@ class Giving(Answering):
             self._given.ended.append(found)
             return
         with closing(Database.open(place.url)) as db:
-            known = script.recorded(studies.find(db, place.study.name) or place.study)
-            if self._runs or known is None or known.ordinal <= self._searches:
+            if self._runs:
                 searches.add(db, place.study, [found])
+            else:
+                replay.add(db, place.study, found, place.ordinal, self._added)
+        self._added_one()
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         """Add trials that have ended elsewhere."""
@@ -98,6 +103,12 @@ class Giving(Answering):
                     study, METRIC_NAMES, [*metric_names]
                 )
             )
+
+    def _added_one(self) -> None:
+        """Show one trial more behind the last search."""
+        self._added, self._reader = self._added + 1, None
+        if self._searched is not None and self._searched.shown is not None:
+            self._searched = replace(self._searched, shown=self._searched.shown + 1)
 
     def _writing(self, write: Callable[[Any, int], None]) -> None:
         assert self._place is not None

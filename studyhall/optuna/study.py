@@ -11,6 +11,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from studyhall.optuna import amounts, theirs
 from studyhall.optuna.asking import Asking
 from studyhall.optuna.trial import Trial
 from studyhall.search.scripts import alone, own_pruner, own_sampler, session
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
 
 LOG = logging.getLogger("studyhall")
-MOST_TRIALS = 1_000_000  # where a script sets no number but a time
-SECONDS_PER_HOUR = 3600.0
 
 Callback = Callable[[Any, FrozenTrial], None]
 _created: list[Study] = []
@@ -70,23 +69,34 @@ class Study(Asking):
     ) -> None:
         """Run trials until there are `n_trials` more, in all processes of the script together.
 
+        In a script that is run again, it goes on: each of its searches ends with the trials that
+        it would have had in one run.
+
         Args:
             func: the objective: trains a trial and returns its value, or one for each objective.
-            n_trials: number of trials; None for as many as `timeout` or the sampler allow.
+            n_trials: number of trials, or 0 for nothing at all; None for as many as `timeout`,
+                callbacks or the sampler allow.
             timeout: limit of the time during which any worker is active, in seconds.
             n_jobs: number of worker processes of `studyhall run`, where it is not told another.
             catch: kept for scripts that give it: a trial that fails never ends the search alone.
             callbacks: called in the worker after each trial with the study and the trial.
             gc_after_trial: collect garbage after each trial.
             show_progress_bar: kept for scripts that give it: progress is always shown.
+
+        Raises:
+            ConfigError: an argument or the study can't be used, or the first trials all failed.
         """
+        amounts.check_objective(func)
+        wanted, hours = amounts.trials(n_trials), amounts.hours(timeout)
+        if any(each is not None and each <= 0 for each in (wanted, hours)):
+            return  # as in Optuna
         after = [*(callbacks or ())]
         call = self._call(
             run=lambda trial: self._run(func, trial, collects=gc_after_trial),
-            trials=self._amount(n_trials),
+            trials=self._amount(amounts.UNLIMITED if wanted is None else wanted),
             after=lambda trial, state, values: self._after(after, trial),
             workers=None if n_jobs in (-1, 1) else n_jobs,
-            hours=None if timeout is None else timeout / SECONDS_PER_HOUR,
+            hours=hours,
         )
         self._close_asked()
         self._place_is(alone.search(call, self._url))
@@ -122,10 +132,9 @@ class Study(Asking):
     def _own_pruner(self) -> Any:
         return own_pruner.made(self.pruner, self.study_name, self._ways[0])
 
-    def _amount(self, wanted: int | None) -> int:
+    def _amount(self, amount: int) -> int:
         """Return the number of trials of the next search: a grid ends with its last point."""
         most = own_sampler.most_trials(self.sampler)
-        amount = MOST_TRIALS if wanted is None else wanted
         if most is not None:
             amount = min(amount, max(1, most + len(self._given.queue) - self._trials))
         self._trials += amount
@@ -173,6 +182,10 @@ class Study(Asking):
         if not self._runs:
             raise RuntimeError("study.stop is for objectives and callbacks of study.optimize")
         self._stops = True
+
+
+def __getattr__(name: str) -> Any:
+    return theirs.found("optuna.study", name)
 
 
 def _free_name() -> str:

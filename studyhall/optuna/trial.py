@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from studyhall.optuna import theirs
 from studyhall.search.study_file.config_error import ConfigError
 
 if TYPE_CHECKING:
@@ -147,3 +148,7 @@ def callback(trial: Any, monitor: str = "val_loss") -> Any:
     from studyhall.search.scripts.monitored import Monitored
 
     return Monitored(trial.under_way, monitor)
+
+
+def __getattr__(name: str) -> Any:
+    return theirs.found("optuna.trial", name)

@@ -114,3 +114,38 @@ def test_the_budget_is_exact_with_four_workers_and_kills(folder, wait_for):
 def ended(folder):
     state = folder.status("killed")
     return 0 if state is None else state.finished
+
+
+TOPPED_UP = """
+import time, optuna
+
+def objective(trial):
+    time.sleep(0.2)
+    return trial.suggest_float("x", 0, 1)
+
+study = optuna.create_study(study_name="topped", storage="sqlite:///studyhall.db",
+                            load_if_exists=True)
+study.optimize(objective, n_trials=5)
+left = 12 - len(study.trials)
+if left > 0:
+    study.optimize(objective, n_trials=left)
+print("saw", 12 - left, "and", len(study.trials))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("at", "count"), [(2, 1), (7, 3)])
+def test_a_script_that_counts_its_trials_is_exact_after_a_kill_of_all(folder, wait_for, at, count):
+    from tests.acceptance.test_run import workers
+
+    folder.write("topped.py", TOPPED_UP)
+    command = ("run", "topped.py", "--workers", str(count))
+    process = folder.start(*command)
+    wait_for(lambda: (state := folder.status("topped")) and state.finished >= at, process)
+    for each in [*workers(process), process]:
+        each.kill()
+    process.communicate()
+    for _ in range(2):
+        assert "saw 5 and 12" in folder.run(*command)
+        state = folder.status("topped")
+        assert state.finished == state.limit == 12 and not state.running

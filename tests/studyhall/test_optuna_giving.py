@@ -216,7 +216,7 @@ def test_garbage_is_collected_after_each_trial(monkeypatch):
 def test_several_jobs_in_one_process_are_told_of(capsys):
     study = optuna.create_study(study_name="jobs")
     study.optimize(square, n_trials=2, n_jobs=4, show_progress_bar=True)
-    assert "4 jobs: this process runs one trial at a time" in capsys.readouterr().out
+    assert "n_jobs=4: this process runs one trial at a time" in capsys.readouterr().out
     assert len(study.trials) == 2
 
 
