@@ -190,6 +190,13 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
     assert formats.chosen(tmp_path, ["savedmodel", "keras"]) == ["savedmodel", "keras"]
 
 
+@pytest.mark.parametrize("name", ["w.h5", "w.weights.H5", "w.pb", "w.pkl"])
+def test_a_file_of_another_format_is_no_folder(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"--export: .* one of \.keras, \.onnx, \.tflite"):
+        formats.chosen(tmp_path / name, [])
+    assert formats.chosen(tmp_path / "digits-0.2", []) == ["keras"]
+
+
 def test_serving_reads_blocks(monkeypatch, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(600.0)[:, None])
     sizes = []
