@@ -203,7 +203,9 @@ def _print_line(context: Context, claim: Claim) -> None:
 
 def _first_line(study: Study, state: Status) -> str:
     """Return the first line printed: study, device and the number of trials left."""
-    left = f"{state.left} of {state.limit} trials left"
+    left = f"{show.of_limit(state.left, state)} trials left"
+    if state.is_unlimited:
+        left = "no limit of trials"
     waits = ", as a stand-by" if STANDBY in os.environ else ""
     return f"{wire.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from studyhall.search.display import frame, words
+from studyhall.search.display import frame, show, words
 from studyhall.spaces.spelling import visible
 from studyhall.storage.queries.status import Status
 
@@ -21,7 +21,8 @@ def of_study(name: str, state: Status) -> str:
         name: the study's name.
         state: its status.
     """
-    lines = [("trials", f"{state.finished} of {state.limit} finished"), ("", frame.ended(state))]
+    finished = f"{show.of_limit(state.finished, state)} finished"
+    lines = [("trials", finished), ("", frame.ended(state))]
     if state.running:
         lines.append(("running", str(len(state.running))))
     best = state.incumbent

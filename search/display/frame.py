@@ -79,8 +79,8 @@ class Frame:
             yield tables.line(self.note)
 
     def _head(self) -> Table:
-        left = self.status.left_s
-        counts = f"{ended(self.status)}, {self.status.left} left of {self.status.limit}"
+        left = None if self.status.is_unlimited else self.status.left_s
+        counts = f"{ended(self.status)}{left_of(self.status)}"
         about = "" if left is None else f", about {words.duration(left)}"
         whole = visible(f"{self.title}  {counts}{about}")
         grid = Table.grid(padding=(0, 1))
@@ -130,6 +130,11 @@ def ended(status: Status) -> str:
     """Return how many trials have ended in which way: ``3 complete, 1 pruned, 0 failed``."""
     named = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     return ", ".join(f"{status.counts[state]} {word}" for state, word in named.items())
+
+
+def left_of(status: Status) -> str:
+    """Return how many trials are left of how many, behind what has ended; "" without a number."""
+    return "" if status.is_unlimited else f", {status.left} left of {status.limit}"
 
 
 def incumbent(status: Status) -> str:

@@ -70,7 +70,8 @@ class Lines:
         """Print the trials that finished."""
         before = status.finished - len(finished)
         for count, trial in enumerate(finished, start=before + 1):
-            self.say(show.finished_line(trial, status, count))
+            later = finished[count - before :]
+            self.say(show.finished_line(trial, status, count, later))
 
     def say(self, line: str) -> None:
         """Print a remark."""
@@ -127,7 +128,8 @@ class Screen(Lines):
 def picture(title: str, status: Status, note: str = "") -> RenderableType:
     """Return the live table: counts, best trial so far, workers, a state of the launch, if any."""
     left = words.duration(status.left_s)
-    counts = f"{ended(status)}, {status.left} left of {status.limit}, about {left}"
+    about = "" if status.is_unlimited else f", about {left}"
+    counts = f"{ended(status)}{frame.left_of(status)}{about}"
     head = [Text(visible(f"{title}  {counts}"), "bold"), Text(visible(incumbent(status)))]
     return Group(*head, show.running_table(status), *([Text(visible(note))] if note else []))
 

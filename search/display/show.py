@@ -69,10 +69,21 @@ def _study_row(study: Study, status: Status) -> list[str]:
         study.name,
         *(str(status.counts[state]) for state in ("COMPLETE", "PRUNED", "FAIL")),
         str(len(status.held)),
-        f"{status.left}, {status.reached}" if status.reached else str(status.left),
+        f"{status.left}, {status.reached}" if status.reached else _left(status),
         words.number(best.value if best else None),
         words.called(best.number, words.name(best)) if best else "–",
     ]
+
+
+def _left(status: Status) -> str:
+    if status.is_unlimited:
+        return "0" if status.spent else "–"
+    return str(status.left)
+
+
+def of_limit(count: int, status: Status) -> str:
+    """Return a number of trials, "of" that which ends the study, if one does."""
+    return str(count) if status.is_unlimited else f"{count} of {status.limit}"
 
 
 def running_table(status: Status) -> Table:
@@ -159,21 +170,32 @@ def trials_csv(trials: Sequence[TrialRecord], verdicts: Mapping[int, str], path:
             writer.writerow([*known, *params, trial.attributes.get("reason")])
 
 
-def finished_line(trial: TrialRecord, status: Status, finished: int) -> str:
+def finished_line(
+    trial: TrialRecord, status: Status, finished: int, later: Sequence[TrialRecord] = ()
+) -> str:
     """Return a line for logs on a finished trial.
 
     Args:
+        trial: the trial.
+        status: the study's status.
         finished: the number of finished trials, this one included.
+        later: trials that ended after it and that the status counts already: if the best is one
+            of them, it is told in its own line.
     """
     outcome = trial.attributes.get("reason") or _value(trial)
     best = status.incumbent
-    so_far = f"; best {words.number(best.value)} by trial {best.number}" if best else ""
+    is_known = best is not None and best.number not in {each.number for each in later}
+    so_far = (
+        f"; best {words.number(best.value)} by trial {best.number}" if best and is_known else ""
+    )
     which = words.called(trial.number, words.name(trial))
-    ended = f"trial {which} {words.state(trial)}: {outcome}"
-    return f"{time.strftime('%H:%M:%S')} {ended}{so_far}; {finished} of {status.limit}"
+    ended = f"trial {which} {words.state(trial)}{outcome and f': {outcome}'}"
+    return f"{time.strftime('%H:%M:%S')} {ended}{so_far}; {of_limit(finished, status)}"
 
 
 def _value(trial: TrialRecord) -> str:
-    """Return a trial's value and the epoch at which it was reached."""
+    """Return a trial's value and the epoch at which it was reached; "" without a value."""
+    if trial.value is None:
+        return ""
     at = words.reached(trial.best_epoch, trial.epochs, trial.attributes.get("best_epochs"))
     return f"{words.number(trial.value)} {at}".rstrip()

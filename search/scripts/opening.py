@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from studyhall.search.display import show
 from studyhall.search.scripts import fingerprint, replay
 from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
@@ -244,7 +245,7 @@ def found_in(file: StudyFile, script: Script) -> Inspection:
 
 def _finished(study: Study, state: Status, script: Script, found: Inspection) -> str:
     """Return the line that says why nothing is trained."""
-    said = f'study "{study.name}" has {state.finished} of {state.limit} trials and is finished'
+    said = f'study "{study.name}" has {show.of_limit(state.finished, state)} trials and is finished'
     if study.config["inspection"]["code"] != found.code:
         said += f"; {script.path} has changed since: these are the results of the earlier code"
     return said

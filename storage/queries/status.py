@@ -13,6 +13,7 @@ from studyhall.storage.studies import directions
 from studyhall.storage.studies.rows import Study
 from studyhall.storage.trials import results
 
+UNLIMITED = 1_000_000  # trials of a study that only a time or a user's function ends
 _RATE_WINDOW_S = 3600.0
 _HELD = "EXISTS (SELECT 1 FROM studyhall_leases l WHERE l.study_id = b.study_id AND l.held = 1)"
 
@@ -84,6 +85,11 @@ class Status:
     def left(self) -> int:
         """The number of results that are still to come within the limit of trials."""
         return 0 if self.reached else max(0, self.limit - self.finished)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """True if no number of trials ends the study: what is left is no number either."""
+        return self.limit >= UNLIMITED
 
     @property
     def left_s(self) -> float | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from studyhall.search.study_file.config_error import ConfigError
 
-UNLIMITED = 1_000_000  # trials of a search that only a time or a callback ends
 SECONDS_PER_HOUR = 3600.0
 
 

@@ -17,6 +17,7 @@ from studyhall.optuna.trial import Trial
 from studyhall.search.scripts import alone, own_pruner, own_sampler, session
 from studyhall.search.scripts.call import Call
 from studyhall.search.study_file import objectives
+from studyhall.storage.queries.status import UNLIMITED
 
 if TYPE_CHECKING:
     from studyhall.search.scripts.script_trial import ScriptTrial
@@ -93,7 +94,7 @@ class Study(Asking):
         after = [*(callbacks or ())]
         call = self._call(
             run=lambda trial: self._run(func, trial, collects=gc_after_trial),
-            trials=self._amount(amounts.UNLIMITED if wanted is None else wanted),
+            trials=self._amount(UNLIMITED if wanted is None else wanted),
             after=lambda trial, state, values: self._after(after, trial),
             workers=None if n_jobs in (-1, 1) else n_jobs,
             hours=hours,

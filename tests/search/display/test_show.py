@@ -11,7 +11,7 @@ from studyhall.search.display import json_keys, show, time_split, words
 from studyhall.search.display.terminal import Literal
 from studyhall.search.process.stop import Stop
 from studyhall.storage.queries import records, status
-from studyhall.storage.queries.status import OutOfMemory
+from studyhall.storage.queries.status import UNLIMITED, OutOfMemory
 
 FAILING = """
     import keras
@@ -135,6 +135,21 @@ def test_the_line_of_a_finished_trial(run):
     diverged = dataclasses.replace(found[1], attributes=reason, best_epoch=1, epochs=2)
     line = show.finished_line(diverged, state, 2)
     assert f"trial 1 failed: {reason['reason']}; best " in line
+
+
+def test_a_line_knows_no_later_trial_and_no_limit_that_is_none(run):
+    _, state, found = told(run)
+    best = next(each for each in found if each.number == state.incumbent.number)
+    other = next(each for each in found if each.number != best.number)
+    assert "; best " not in show.finished_line(other, state, 1, [best])
+    assert "; best " in show.finished_line(best, state, 2, [other])
+    nothing = {"state": "PRUNED", "value": None, "attributes": {}}
+    pruned = dataclasses.replace(other, **nothing)
+    endless = dataclasses.replace(state, limit=UNLIMITED)
+    assert show.finished_line(pruned, endless, 7, [best]).endswith(
+        f"trial {other.number} pruned; 7"
+    )
+    assert str(UNLIMITED) not in text(show.studies_table([(run[1], endless)]))
 
 
 def test_what_is_left_and_for_how_long(run):
