@@ -48,8 +48,8 @@ def test_a_single_direction_is_that_of_the_first_objective():
 @pytest.mark.parametrize(
     ("study", "said"),
     [
-        ('objective = "m.py:a"', '"m.py:a", expected for a metric of your own, also direction'),
-        ('objective = ["accuracy", "m.py:a"]', "also a list of directions"),
+        ('objective = "m.py:a"', '"m.py:a" without a direction, expected direction beside it'),
+        ('objective = ["accuracy", "m.py:a"]', "expected a list of directions beside it"),
         ('direction = ["minimize", "maximize"]', "2 for one objective, expected one for each"),
         ('direction = "up"', 'received "up", expected "auto", "minimize", "maximize", or a list'),
         ("direction = []", "received [], expected"),
