@@ -68,7 +68,8 @@ def only_if_used() -> Iterator[Callable[[], None]]:
         yield written.clear
     except ConfigError as error:
         names = sorted(map(str, written), key=len, reverse=True)
-        raise ConfigError([_named_data(line, names) for line in error.problems]) from error
+        lines = [_named_data(line, names) for line in error.problems]
+        raise ConfigError(lines) from error.__cause__
     finally:
         _writing.remove(written)
         for path in reversed(written):
