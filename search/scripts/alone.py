@@ -21,12 +21,14 @@ from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.scripts import call as calls
 from studyhall.search.scripts import opening, replay, session
 from studyhall.search.scripts.call import Call
-from studyhall.search.scripts.script import Script
+from studyhall.search.scripts.script import Script, recorded
 from studyhall.search.scripts.session import Searched
 from studyhall.search.study import record
+from studyhall.search.study_file import study_names
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import StorageError, default_url
 from studyhall.storage.queries import status
+from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
 
 
@@ -106,14 +108,28 @@ def opened(call: Call, url: str | None = None) -> Searched:
 
 
 def before(name: str, url: str | None) -> Searched | None:
-    """Return a study as the script finds it before its first search; None if it sees nothing."""
+    """Return a study as the script finds it before its first search; None if it sees nothing.
+
+    Trials of its own are those of its searches, which it comes to again. It sees those that Optuna
+    has run, and all if another program has run them, or if it asks for its trials one by one.
+    """
     place = (session.part() or Alone()).database(url)
     try:
         with closing(Database.open(place, create=False)) as db:
-            found = opening.before(db, name, started())
+            return _seen(db, name, place)
     except StorageError:  # which the search tells, if it is more than a database to be created
         return None
-    return None if found is None else Searched(place, found[0], 0, found[1])
+
+
+def _seen(db: Database, name: str, place: str) -> Searched | None:
+    study = opening.adopted(db, name) or studies.find(db, study_names.legal(name))
+    if study is None:
+        return None
+    known = recorded(study)
+    if known is None or known.asks or known.file != started().file:
+        return Searched(place, study)
+    count = study.config.get(opening.ADOPTED, 0)
+    return Searched(place, study, shown=count) if count else None
 
 
 def how_to_go_on() -> str:

@@ -13,7 +13,7 @@ from studyhall.search.scripts.call import Call
 from studyhall.search.scripts.script import Script, recorded
 from studyhall.search.study import creation, fingerprints, record
 from studyhall.search.study.fingerprints import Inspection
-from studyhall.search.study_file import config, objectives, study_names
+from studyhall.search.study_file import config, objectives
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database, urls
@@ -46,7 +46,7 @@ def opened(
         StorageError: an Optuna study of that name has not been adopted.
     """
     found, script = found_in(file, script), _for(script, call)
-    study = _adopted(db, call.name) or studies.find(db, file.study.name)
+    study = adopted(db, call.name) or studies.find(db, file.study.name)
     if study is not None and adoption.FOREIGN in study.config:
         study = _taken_over(db, study, file, script, found)
     if study is not None and _makes_way(db, study, found, call):
@@ -215,26 +215,6 @@ def _with_trials(file: StudyFile, count: int) -> StudyFile:
     return file.model_copy(update={"study": section})
 
 
-def before(db: Database, name: str, script: Script) -> tuple[Study, int | None] | None:
-    """Return the study that a script finds before its first search, and how much it sees of it.
-
-    Trials of its own are those of its searches, which it comes to again. It sees those that Optuna
-    has run, and all if another program has run them, or if it asks for its trials one by one.
-
-    Returns:
-        The study and the number of its first trials that are seen, or None for all; None if there
-        is nothing to see.
-    """
-    study = _adopted(db, name) or studies.find(db, study_names.legal(name))
-    if study is None:
-        return None
-    known = recorded(study)
-    if known is None or known.asks or known.file != script.file:
-        return study, None
-    count = study.config.get(ADOPTED, 0)
-    return (study, count) if count else None
-
-
 def found_in(file: StudyFile, script: Script) -> Inspection:
     """Return the fingerprints of a script and of the files that it imports from its folder."""
     if not script.file.is_file():  # cells of a notebook have no file
@@ -257,7 +237,7 @@ def _for(script: Script, call: Call) -> Script:
     return replace(script, ordinal=call.ordinal, measures=measures, asks=call.asks)
 
 
-def _adopted(db: Database, name: str) -> Study | None:
+def adopted(db: Database, name: str) -> Study | None:
     """Return the study of Optuna's that has this name, which may hold any characters."""
     study = studies.find(db, name)
     if study is None or not {adoption.FOREIGN, ADOPTED} & study.config.keys():
