@@ -49,10 +49,10 @@ def median_with_interval(values: Sequence[float], seed: int = 0) -> tuple[float,
 
 
 def numbers(results: Iterable[Result]) -> Result:
-    """Return everything that `text` prints, by task and contestant."""
+    """Return everything that `text` prints, by comparison and contestant."""
     by_task: dict[str, dict[str, dict[int, Result]]] = {}
     for one in results:
-        by_task.setdefault(one["task"], {}).setdefault(one["peer"], {})[one["seed"]] = one
+        by_task.setdefault(_comparison(one), {}).setdefault(one["peer"], {})[one["seed"]] = one
     return {
         task: {peer: _of_peer(runs, peers.get(NAME, {})) for peer, runs in peers.items()}
         for task, peers in by_task.items()
@@ -63,15 +63,29 @@ def text(results: Sequence[Result]) -> str:
     """Return a table for each task."""
     if not results:
         return "no results"
-    seconds = {one["task"]: one["seconds"] for one in results}
+    seconds = {_comparison(one): one["seconds"] for one in results}
     return "\n".join(_table(task, seconds[task], peers) for task, peers in numbers(results).items())
 
 
 def markdown(results: Sequence[Result]) -> str:
     """Return the tables for a document, the numbers rounded to what a reader compares."""
-    seconds = {one["task"]: one["seconds"] for one in results}
-    tables = (_markdown(task, seconds[task], peers) for task, peers in numbers(results).items())
-    return "\n\n".join(tables)
+    seconds = {_comparison(one): one["seconds"] for one in results}
+    known = numbers(results)
+    tables = (_markdown(task, seconds[task], peers) for task, peers in known.items())
+    return "\n\n".join([*tables, in_all(known)])
+
+
+def in_all(known: Mapping[str, Mapping[str, Result]]) -> str:
+    """Return one sentence on all pairs of searches with the same task and seed."""
+    others = [found for peers in known.values() for name, found in peers.items() if name != NAME]
+    pairs, better, tests = (
+        sum(found[word] for found in others)
+        for word in ("compared", "better with", "better test with")
+    )
+    return (
+        f"In {better} of {pairs} pairs of searches studyhall's last validation loss is the lower "
+        f"one, in {tests} the test loss of its winner."
+    )
 
 
 def _markdown(task: str, seconds: float, peers: Mapping[str, Result]) -> str:
@@ -124,8 +138,19 @@ def _of_peer(runs: Mapping[int, Result], ours: Mapping[int, Result]) -> Result:
         "time to its value": median_with_interval(ratios) if ratios else None,
         "compared": len(both),
         "better with": sum(best_at(ours[s], 1.0) < best_at(runs[s], 1.0) for s in both),
+        "better test with": sum(_test_loss(ours[s]) < _test_loss(runs[s]) for s in both),
         "test": {name: _median([one[name] for one in tests]) for name in (tests or [{}])[0]},
     }
+
+
+def _comparison(result: Result) -> str:
+    """Return what searches are compared in: a task, by one worker or by several."""
+    task, workers = result["task"], result["workers"]
+    return task if workers == 1 else f"{task}, {workers} workers"
+
+
+def _test_loss(result: Result) -> float:
+    return float((result.get("test") or {}).get("loss", math.inf))
 
 
 def _table(task: str, seconds: float, peers: Mapping[str, Result]) -> str:

@@ -11,12 +11,12 @@ from tests import pages
 from tests.pages import ROOT
 
 
-def result(peer, seed, steps, test=0.1):
+def result(peer, seed, steps, test=0.1, workers=1):
     return {
         "task": "digits-mlp",
         "peer": peer,
         "seed": seed,
-        "workers": 1,
+        "workers": workers,
         "seconds": 60.0,
         "steps": steps,
         "trials": 10,
@@ -46,6 +46,25 @@ def test_medians_over_time_and_the_time_to_a_peers_value():
     median, low, high = found["slow"]["time to its value"]
     assert (median, low, high) == (0.5, 0.2, math.inf)  # 12 s, 30 s and never, of 60 s
     assert found["slow"]["better with"] == 1
+
+
+def test_searches_by_several_workers_are_compared_among_themselves():
+    several = [
+        result("studyhall", 0, [[20.0, 0.3]], 0.2, workers=8),
+        result("slow", 0, [[30.0, 0.1]], workers=8),
+    ]
+    found = quality_summary.numbers([*RESULTS, *several])
+    assert list(found) == ["digits-mlp", "digits-mlp, 8 workers"]
+    assert found["digits-mlp, 8 workers"]["slow"]["better with"] == 0
+    assert found["digits-mlp"] == quality_summary.numbers(RESULTS)["digits-mlp"]
+
+
+def test_all_pairs_are_counted_together():
+    found = [result("slow", 1, [[50.0, 0.2]], test=0.3), *RESULTS[:2], RESULTS[3]]
+    assert quality_summary.in_all(quality_summary.numbers(found)) == (
+        "In 1 of 2 pairs of searches studyhall's last validation loss is the lower one, "
+        "in 1 the test loss of its winner."
+    )
 
 
 def test_the_table_says_when_a_value_was_never_reached():
