@@ -53,7 +53,7 @@ def test_workers_get_a_function_with_what_it_refers_to(capfd):
 
 @pytest.mark.parametrize("workers", [0, -1, "two"])
 def test_a_wrong_number_of_workers_is_refused_before_anything_is_written(workers):
-    with pytest.raises(studyhall.ConfigError, match=r"\[workers\] count: received "):
+    with pytest.raises(studyhall.ConfigError, match=r"workers: received "):
         studyhall.Study("own").optimize(lambda trial: 0.0, 2, workers=workers)
     assert not os.path.exists("studyhall.db")
 
