@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 # User attributes that studyhall records for every trial.
 OURS = (
     "batch_size", "best_epochs", "folds", "least_losses", "metrics", "model", "model_confirmed",
-    "model_error", "model_fold", "model_repeat", "model_seed", "model_sha256", "model_value",
-    "name", "objectives", "own_loss", "parameters", "predictions", "reason", "repeats", "seconds",
-    "seed", "standard_error", "stopped", "training_loss", "values",
+    "model_error", "model_fold", "model_loss", "model_repeat", "model_seed", "model_sha256",
+    "model_value", "name", "objectives", "own_loss", "parameters", "predictions", "reason",
+    "repeats", "seconds", "seed", "standard_error", "stopped", "training_loss", "values",
 )  # fmt: skip
 
 

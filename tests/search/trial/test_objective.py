@@ -151,7 +151,9 @@ def test_the_value_of_folds_is_their_mean(studio):
     )
     assert (trial.best_epoch, trial.epochs) == (None, 18)
     (_, _, bests) = show.finished_line(trial, status.status(studio.db, study), 1).partition("in 18")
-    assert bests.startswith(f" epochs, best at {', '.join(str(e) for _, e, _ in at_best)} of its")
+    first, second, third = (epoch for _, epoch, _ in at_best)
+    expected = f" epochs of 3 trainings, the best of each being {first}, {second} and {third}"
+    assert bests.startswith(expected)
 
 
 @pytest.mark.parametrize("cut", [3, 9, 15], ids=["first fold", "second fold", "third fold"])
