@@ -1,4 +1,4 @@
-"""What a launch from Python refuses before it begins: other machines, workers of other studies."""
+"""The checks before a launch from Python: no other machine, and no worker of another study."""
 
 from __future__ import annotations
 

@@ -29,15 +29,13 @@ from studyhall.search.study import (
 )
 from studyhall.search.study_file import config
 from studyhall.search.study_file.config_error import ConfigError
-from studyhall.search.study_file.sections import StudyFile
+from studyhall.search.study_file.sections import MOST_WORKERS, StudyFile
 from studyhall.spaces import builder_forms
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.queries import status
 from studyhall.storage.studies import studies
 from studyhall.storage.studies.rows import Study
-
-MOST_WORKERS = 1024
 
 
 @dataclass

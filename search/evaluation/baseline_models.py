@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_limits
 from studyhall.search.data.loading import Data
 from studyhall.search.data.parts import Fold
 from studyhall.search.data.trees import Tree
+from studyhall.search.evaluation.guessing import GUESSING
 from studyhall.search.study_file.losses import AS_GIVEN, BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
-GUESS, LINEAR, TREES = "guessing", "linear", "trees"
+GUESS, LINEAR, TREES = GUESSING, "linear", "trees"
 MOST_VALUES = 10_000_000  # training samples × features × outputs × folds: trees take about 7 s
 MOST_STEPS = 500  # of a linear model's solver
 SAMPLE_AXES = 2  # of windows over a series; pictures have three

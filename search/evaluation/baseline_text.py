@@ -7,11 +7,11 @@ from typing import Any
 
 from studyhall.search.display import words
 from studyhall.search.evaluation import guessing
-from studyhall.search.evaluation.guessing import Side
+from studyhall.search.evaluation.guessing import GUESSING, Side
 from studyhall.search.study_file.losses import REGRESSION
 from studyhall.spaces import spelling
 
-NETWORK, GUESSING = "the network", "guessing"
+NETWORK = "the network"
 MEASURES = {"accuracy": "accuracy", "f1": "mean F1", "roc_auc": "ROC-AUC"}
 ERRORS = {"mae": "MAE", "rmse": "RMSE"}  # lower is better
 

@@ -1,4 +1,4 @@
-"""Whether a network is better than guessing: in its value, or in its scores by more than chance."""
+"""The comparison of a network with guessing: by its value, and by scores beyond chance."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from studyhall.search.display import words
 from studyhall.search.evaluation import intervals
 from studyhall.search.evaluation.score_cells import cell, number
 
+GUESSING = "guessing"  # the name of the baseline
 TELLING = {"accuracy": "accuracy", "rmse": "RMSE"}  # the score that is compared, by its key
 
 
@@ -46,7 +47,7 @@ def no_better(
     if mine is None or its is None or (mine > its if higher else mine < its):
         return {}
     name = next((name for name in TELLING if name in network.scores and name in guess.scores), "")
-    ends = _interval(name, scores)
+    ends = intervals.of_score(name, scores)
     if ends is None or _clearly_better(name, ends, guess.scores[name]):
         return {}
     found = {"value": network.scores[name], "low": ends[0], "high": ends[1]}
@@ -57,11 +58,3 @@ def no_better(
 def _clearly_better(name: str, ends: intervals.Interval, guess: float) -> bool:
     low, high = ends
     return low > guess if name == "accuracy" else high < guess
-
-
-def _interval(name: str, scores: Mapping[str, Any]) -> intervals.Interval | None:
-    """Return the 95 % interval of a score; None if it has none."""
-    if name == "accuracy" and "samples" in scores:
-        return intervals.wilson(scores[name], scores["samples"])
-    low, high = scores.get("intervals", {}).get(name) or (None, None)
-    return None if low is None or high is None else (low, high)

@@ -7,8 +7,10 @@ come out too narrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from studyhall.search.evaluation.score_cells import SHARES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +20,19 @@ DRAWS = 1000  # resamples of a bootstrap
 MOST_DRAWN = 20_000  # numbers to resample; beyond, the normal approximation is as good
 
 Interval = tuple[float, float]
+
+
+def of_score(name: str, scores: Mapping[str, Any]) -> Interval | None:
+    """Return the interval of one of the scores of a model; None if it has none.
+
+    Args:
+        name: of the score.
+        scores: as `scores.scores` returns them.
+    """
+    if name in SHARES and name in scores and "samples" in scores:
+        return wilson(scores[name], scores["samples"])
+    low, high = scores.get("intervals", {}).get(name) or (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def wilson(share: float, samples: int) -> Interval | None:

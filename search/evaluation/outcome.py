@@ -11,8 +11,9 @@ from typing import Any
 
 from studyhall.search.evaluation import intervals, next_steps, proof_result, uses_of_test_set
 from studyhall.search.evaluation.baseline_text import NETWORK
+from studyhall.search.evaluation.guessing import GUESSING
 from studyhall.search.evaluation.next_steps import Around
-from studyhall.search.evaluation.score_cells import SHARES, cell, number
+from studyhall.search.evaluation.score_cells import cell, number
 from studyhall.spaces import spelling
 
 Told = Mapping[str, Any]
@@ -26,7 +27,7 @@ MEASURES = {
     "mae": ("MAE", False),
     "loss": ("loss", False),
 }
-BASELINES = ("gradient-boosted trees", "guessing")  # told beside; the others stand below
+BASELINES = ("gradient-boosted trees", GUESSING)  # told beside; the others stand below
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,7 @@ def _told(found: Told, key: str) -> dict[str, float | None] | None:
     value = _value(found, key)
     if value is None:
         return None
-    ends = found.get("intervals", {}).get(key)
-    if key in SHARES:
-        ends = intervals.wilson(value, found["samples"])
-    low, high = ends or (None, None)
+    low, high = intervals.of_score(key, found) or (None, None)
     return {"value": value, "low": low, "high": high}
 
 

@@ -1,4 +1,4 @@
-"""What a script sees of its study between its searches: the same in every process and every run.
+"""The view of a study that a script has between its searches: the same in every process and run.
 
 A script that is run again, or by another worker, comes to each of its searches with the trials that
 it had there the first time. So what it computes from their number is the same, and the budget is

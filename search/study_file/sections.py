@@ -37,6 +37,7 @@ from studyhall.search.study_file.value_types import (
     Workplace,
 )
 
+MOST_WORKERS = 1024  # of one launch
 CONFIRM_TOP = 5  # number of trials to confirm if neither file nor command line sets it
 
 
@@ -164,7 +165,7 @@ class SearchSection(Section):
 class WorkersSection(Section):
     """The table ``[workers]``: worker processes, GPUs and leases."""
 
-    count: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    count: Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"] = "auto"
     """number of worker processes; auto: per_gpu on each GPU, or one without GPUs"""
     on: Workplace = LOCAL
     """where they run: on this machine, or as tasks of a Ray cluster, see docs/how-to/clusters.md"""

@@ -50,10 +50,10 @@ class Answering(optuna.Study):
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials; before the study is optimised, those that the script has added."""
-        if self._seen is None:
+        if (seen := self._seen) is None:
             return [*self._given.ended]
         more = self._given.ended if self._place is None else []
-        return [*self._optuna().trials, *more]
+        return [*self._read(seen).trials, *more]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_searched", "_at_work", "_url"):
@@ -75,6 +75,9 @@ class Answering(optuna.Study):
         seen = self._seen
         if seen is None:
             raise ValueError("No trials are completed yet.")
+        return self._read(seen)
+
+    def _read(self, seen: Searched) -> optuna.Study:
         if self._reader is None:
             from studyhall.optuna.answer_storage import Answers
 
