@@ -17,6 +17,7 @@ from studyhall.search.process import device, identity, recycling, wire
 from studyhall.search.process.stop import STOPPED, Stop
 from studyhall.search.process.wire import LAUNCHED, STANDBY
 from studyhall.search.study import extras, record, unchanged, warm_start
+from studyhall.search.study.early_inspection import Read
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.search.trial import blueprints, run, sampling
@@ -91,6 +92,8 @@ def work(
     stop: Stop,
     folder: Path | None = None,
     kind: Search | None = None,
+    *,
+    read: Read | None = None,
 ) -> None:
     """Work on a study until nothing is left to do or the user asks to stop.
 
@@ -101,6 +104,7 @@ def work(
         folder: folder on this machine that relative paths of data and user code start from;
             default: that of the launch.
         kind: the way in which trials are handled; default: as trials of a search.
+        read: data that this process has inspected before.
 
     Raises:
         StopNow: the user asked twice to stop.
@@ -110,7 +114,7 @@ def work(
     """
     state, stored = begin(db, study), record.stored(study)
     extras.check(stored.file, study.name)
-    plan = plan_of(stored, folder or stored.folder, study)
+    plan = plan_of(stored, folder or stored.folder, study, read)
     ready_s = time.monotonic() - recycling.STARTED_AT - stop.waited_s
     if STANDBY in os.environ:
         stop.await_turn()
@@ -210,18 +214,21 @@ def _first_line(study: Study, state: Status) -> str:
     return f"{wire.STARTED}: {study.name} on {device.name()}, {left}{waits}"
 
 
-def plan_of(stored: Stored, folder: Path, study: Study) -> blueprints.Blueprint:
+def plan_of(
+    stored: Stored, folder: Path, study: Study, read: Read | None = None
+) -> blueprints.Blueprint:
     """Load data and code, and build the blueprint of the study's models.
 
     Args:
         stored: the study as recorded at its launch.
         folder: folder that relative paths of data and code start from.
         study: the study.
+        read: data that this process has inspected before.
 
     Raises:
         ConfigError: data or code differ from those that the study began with.
     """
-    return blueprints.of_file(stored.file, unchanged.load(stored, folder, study), folder)
+    return blueprints.of_file(stored.file, unchanged.load(stored, folder, study, read), folder)
 
 
 def trial_store(

@@ -124,9 +124,7 @@ class Launch:
         self, path: Path, waiting: Sequence[WorkerProcess]
     ) -> Callable[[Database], Study]:
         """Inspect data and code; return what opens or creates the study."""
-        if inspection.needs_keras(self.file):
-            early.let_load(waiting)  # while another process inspects the data
-        found = self.found or inspection.inspect_apart(self.file, path)
+        found = self.found or early.inspected(self.file, path, waiting)
         creation.check_artifacts(self.file, path.name)
         early.let_load(waiting)
 

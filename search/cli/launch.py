@@ -98,11 +98,9 @@ def run_file(
     inspection.glance(study_file, file)
     name = study_file.study.name
     with early.workers(name, [] if cluster else devices, url) as waiting:
-        if inspection.needs_keras(study_file):
-            early.let_load(waiting)  # while another process inspects the data
         if found is None:
             with starting.moving(out, f"reading the data: {study_file.data.source}", quiet=quiet):
-                found = inspection.inspect_apart(study_file, file)
+                found = early.inspected(study_file, file, waiting)
         creation.check_artifacts(study_file, file.name)
         early.let_load(waiting)
         with starting.moving(out, f"{samples(found)}; loading studyhall", quiet=quiet):

@@ -16,7 +16,8 @@ from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
 from studyhall.search.scripts import script
-from studyhall.search.study import chosen_backend
+from studyhall.search.study import chosen_backend, inspection
+from studyhall.search.study.early_inspection import Read, Request
 from studyhall.storage.database import Database
 from studyhall.storage.database.urls import default_url
 from studyhall.storage.studies.rows import Study
@@ -37,11 +38,13 @@ def worker(
     if LAUNCHED not in os.environ:
         device.pin(gpu)
     with suppress(StopNow), waiting.leaving(stop):
-        await_data(stop)
+        request = await_data(stop)
         _leave_if_asked(stop)
         _choose_backend(name, storage)
+        read = _answered(request, stop, with_keras=False)
         quiet.import_keras()
         device.limit_memory()
+        read = read or _answered(request, stop, with_keras=True)
         with uncollected():
             from studyhall.search import worker as working
             from studyhall.search.evaluation import no_result
@@ -51,7 +54,7 @@ def worker(
             waiting.stoppable(db, stop)
             study = find_to_train(db, name)
             if script.recorded(study) is None:
-                working.work(db, study, stop, folder)
+                working.work(db, study, stop, folder, read=read)
             else:
                 _work_on_script(db, storage or default_url(), study, stop, folder)
             if LAUNCHED not in os.environ and not stop.asked and no_result.has_none(db, study):
@@ -81,12 +84,31 @@ def _choose_backend(name: str, storage: str | None) -> None:
             chosen_backend.of_study(find_to_train(db, name))
 
 
-def await_data(stop: Stop) -> None:
-    """Import what every worker needs beside Keras, until the data have been found fine."""
-    if EARLY in os.environ:
-        import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
+def await_data(stop: Stop) -> Request | None:
+    """Import what every worker needs beside Keras, until the data have been found fine.
 
-        stop.await_turn()
+    Or until the launcher wants this process to inspect them: return its request.
+    """
+    if EARLY not in os.environ:
+        return None
+    import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
+
+    return Request.of(stop.await_turn())
+
+
+def _answered(request: Request | None, stop: Stop, *, with_keras: bool) -> Read | None:
+    """Inspect data on request, once Keras is there if they need it; return what was read.
+
+    Raises:
+        typer.Exit: they can't be used, as the launcher has been told, or a stop was requested.
+    """
+    if request is None or inspection.needs_keras(request.file) != with_keras:
+        return None
+    read = request.answer()
+    _leave_if_asked(stop)
+    if read is None:
+        raise typer.Exit(2)
+    return read
 
 
 def await_study(stop: Stop) -> None:

@@ -1,19 +1,23 @@
-"""Early workers, which start while the launcher still inspects the data and creates the study.
+"""Early workers, which start before the study exists.
 
-Importing TensorFlow takes seconds, which overlap with the inspection this way.
+The first inspects the data. Importing TensorFlow takes seconds, which overlap with the inspection
+or with the creation of the study.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 from studyhall.search.launcher.places import environments
 from studyhall.search.process import wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import EARLY, WorkerProcess
+from studyhall.search.study import early_inspection, fingerprints, inspection
+from studyhall.search.study_file.sections import StudyFile
 from studyhall.storage.database import Database, urls
 from studyhall.storage.database.urls import StorageError
 from studyhall.storage.queries import status
@@ -42,6 +46,22 @@ def let_load(waiting: Iterable[WorkerProcess]) -> None:
     """Let the workers import TensorFlow, if they have not yet."""
     for process in waiting:
         process.let_load()
+
+
+def inspected(
+    file: StudyFile, path: Path, waiting: Sequence[WorkerProcess]
+) -> fingerprints.Inspection:
+    """Inspect data and code, by an early worker if that takes no models; see `inspect_apart`.
+
+    The user's models are tried in another process, which leaves nothing behind where trials train.
+    """
+    first, others = waiting[:1], waiting[1:]
+    if inspection.needs_keras(file):
+        let_load(others if first and not inspection.needs_models(file) else waiting)
+    found = None
+    if first and not inspection.needs_models(file):
+        found = early_inspection.found(first[0], file, path)
+    return found or inspection.inspect_apart(file, path)
 
 
 def _dismiss(process: WorkerProcess) -> None:

@@ -3,9 +3,9 @@
 Each side notices when the other has ended, even if it was killed. The launcher tells a stand-by to
 begin; a worker reports when it will need a successor, and the model that it is about to train.
 
-Early workers start while the launcher still inspects the study file's data. The launcher tells them
-first when the data are fine, so that they don't import TensorFlow for nothing, and then when their
-study exists.
+Early workers start before their study exists. The launcher lets the first inspect the study file's
+data, and tells the others when these are fine, so that they don't import TensorFlow for nothing;
+then it tells all when their study exists.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EARLY = "STUDYHALL_EARLY"  # set by a launcher: the worker's study does not exis
 IN_UTF8 = {"PYTHONIOENCODING": "utf-8"}  # for output that another process reads
 STARTED = "worker started"  # a worker's first line in its log
 STDIN = 0  # read by descriptor: the lock of sys.stdin's buffer would outlive the main thread
-GO, LOAD = "go", "load"
+GO, LOAD, INSPECT = "go", "load", "inspect"
 WAITING = "waiting for "  # so begin the lines of `storage.database.waits`
 LISTEN_S = 1.0  # between two looks at what a command says that it waits for
 
@@ -124,6 +124,14 @@ class WorkerProcess(subprocess.Popen[bytes]):
             self._loads = True
             self._tell(LOAD)
 
+    def let_inspect(self, request: str) -> None:
+        """Tell an early worker to inspect data, instead of to import TensorFlow."""
+        self._loads = True
+        with contextlib.suppress(OSError):  # the worker has ended, which the launcher will notice
+            self._wire.setblocking(True)  # a study file may be long; the worker reads at any time
+            self._wire.sendall(os.fsencode(f"{request}\n"))
+        self._wire.setblocking(False)
+
     def let_begin(self, log: Path | None = None) -> None:
         """Tell a waiting worker to begin, and an early one also the path of its log."""
         self.begun = True
@@ -160,12 +168,24 @@ def tell_launcher(**said: Any) -> None:
     """
     if LAUNCHED not in os.environ:
         return
-    line = json.dumps(said).encode() + b"\n"
     with (
         contextlib.suppress(OSError),  # the launcher has ended, or doesn't read
         socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
     ):
-        wire.send(line, socket.MSG_DONTWAIT)
+        wire.send(_line(said), socket.MSG_DONTWAIT)
+
+
+def answer_launcher(**said: Any) -> None:
+    """Send a message that the launcher waits for, of any length, as `tell_launcher` does."""
+    with (
+        contextlib.suppress(OSError),  # the launcher has ended
+        socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
+    ):
+        wire.sendall(_line(said))
+
+
+def _line(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said).encode() + b"\n"
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.data.errors import DataError
 from studyhall.search.process import wire
 from studyhall.search.study import fingerprints, inspection, record
+from studyhall.search.study.early_inspection import Read
 from studyhall.search.study.record import Stored
 from studyhall.search.study_file.config_error import ConfigError
 from studyhall.storage.studies.rows import Study
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from studyhall.search.data.loading import Data
 
 
-def load(stored: Stored, folder: Path, study: Study) -> Data:
-    """Load the data of a study.
+def load(stored: Stored, folder: Path, study: Study, read: Read | None = None) -> Data:
+    """Load the data of a study, unless they have been read already.
 
     Args:
         stored: the study as recorded at its launch.
         folder: folder that relative paths of data and code start from.
         study: the study.
+        read: data that this process has read before.
 
     Raises:
         ConfigError: data or code differ from those that the study began with.
@@ -30,7 +32,8 @@ def load(stored: Stored, folder: Path, study: Study) -> Data:
     """
     from studyhall.search.data import loading
 
-    loaded = loading.of_file(stored.file, folder, study.seed)
+    known = read.of(stored.file, folder, study.seed) if read is not None else None
+    loaded = known or loading.of_file(stored.file, folder, study.seed)
     code = fingerprints.of_code(stored.file, folder)
     found = fingerprints.Inspection(loaded.fingerprint, code)
     if problems := fingerprints.differing(stored.inspection, found):

@@ -73,3 +73,26 @@ def test_a_killed_trial_equals_one_that_was_left_alone(folder):
         )
     assert folder.json("best", "killed")["proof"]["proven"]
     folder.run("replay", "killed", "0")
+
+COUNTED = """
+import os, pathlib
+import numpy as np
+
+def load():
+    with pathlib.Path(__file__).with_name("counted.calls").open("a") as calls:
+        print(os.getpid(), file=calls)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(90, 3))
+    return x, (x.sum(axis=1) > 0) * 1
+"""
+
+
+@pytest.mark.slow
+def test_the_worker_that_has_inspected_the_data_trains_with_them(folder):
+    """A function is called twice, to see that it returns the same, and not again for the trials."""
+    folder.write("counted.py", COUNTED)
+    folder.study("counted.toml", study={"name": "counted"}, data={"source": "counted.py:load"})
+    folder.run("launch", "counted.toml", "--workers", "1")
+    calls = (folder.path / "counted.calls").read_text().split()
+    worker = folder.trials("counted")[0]
+    assert calls[0] == calls[1] and len({*calls}) == len(calls) - 1 == 2, (calls, worker)

@@ -124,3 +124,20 @@ def test_a_launcher_that_stands_still_holds_nobody_up(worker):
     process, _ = worker(TALKATIVE)
     assert process.wait(DEADLINE_S) == 0
     assert process.heard() == {"model": {"trial": 3, "parameters": 10**9}}
+
+
+ANSWERING = """
+from studyhall.search.process.stop import Stop
+from studyhall.search.process.wire import answer_launcher
+stop = Stop()
+stop.listen()
+answer_launcher(found=stop.await_turn().swapcase())
+"""
+
+
+def test_long_requests_and_answers_arrive_whole(worker):
+    """Longer than a socket holds: neither side drops what the other has not read yet."""
+    process, _ = worker(ANSWERING)
+    process.let_inspect("inspect " + "x" * 1_000_000)
+    assert heard(process, "found") == {"found": "INSPECT " + "X" * 1_000_000}
+    assert process.wait(DEADLINE_S) == 0
