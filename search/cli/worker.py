@@ -11,7 +11,15 @@ import typer
 
 from studyhall.search.cli.options import Gpu, Name, Storage, find_to_train, storage_option
 from studyhall.search.display.terminal import say
-from studyhall.search.process import device, quiet, recycling, stand_ins, streams, waiting
+from studyhall.search.process import (
+    device,
+    loading_slots,
+    quiet,
+    recycling,
+    stand_ins,
+    streams,
+    waiting,
+)
 from studyhall.search.process.garbage import uncollected
 from studyhall.search.process.stop import Stop, StopNow
 from studyhall.search.process.wire import EARLY, GO, LAUNCHED
@@ -42,12 +50,12 @@ def worker(
         _leave_if_asked(stop)
         _choose_backend(name, storage)
         read = _answered(request, stop, with_keras=False)
-        quiet.import_keras()
-        device.limit_memory()
-        read = read or _answered(request, stop, with_keras=True)
-        with uncollected():
+        with loading_slots.taken(stop), uncollected():
+            quiet.import_keras()
+            device.limit_memory()
             from studyhall.search import worker as working
             from studyhall.search.evaluation import no_result
+        read = read or _answered(request, stop, with_keras=True)
         await_study(stop)
         _leave_if_asked(stop)
         with closing(Database.open(storage or default_url(), create=False)) as db:
@@ -85,13 +93,14 @@ def _choose_backend(name: str, storage: str | None) -> None:
 
 
 def await_data(stop: Stop) -> Request | None:
-    """Import what every worker needs beside Keras, until the data have been found fine.
+    """Wait until the data have been found fine; meanwhile import what they need, if cores are free.
 
     Or until the launcher wants this process to inspect them: return its request.
     """
     if EARLY not in os.environ:
         return None
-    import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
+    if not loading_slots.are_scarce():
+        import studyhall.search.data.loading  # noqa: F401 - scikit-learn and SciPy take a second
 
     return Request.of(stop.await_turn())
 

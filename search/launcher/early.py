@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from studyhall.search.launcher.places import environments
-from studyhall.search.process import wire
+from studyhall.search.process import loading_slots, threads, wire
 from studyhall.search.process.device import Device
 from studyhall.search.process.wire import EARLY, WorkerProcess
 from studyhall.search.study import early_inspection, fingerprints, inspection
@@ -33,13 +33,18 @@ def workers(name: str, devices: list[Device], url: str) -> Iterator[list[WorkerP
     started: list[WorkerProcess] = []
     try:
         if devices and _are_wanted(name, url):
-            for environment in environments(devices, url).values():
-                command, told = wire.command("worker", name), {**environment, EARLY: "1"}
-                started.append(WorkerProcess(command, told, None))
+            started += _started(name, devices, url)
         yield started
     finally:
         for process in started:
             _dismiss(process)
+
+
+def _started(name: str, devices: list[Device], url: str) -> Iterator[WorkerProcess]:
+    command = wire.command("worker", name)
+    with loading_slots.offered(len(devices)) as (slots, files):
+        for environment in environments(devices, url).values():
+            yield WorkerProcess(command, {**environment, EARLY: "1", **slots}, None, files)
 
 
 def let_load(waiting: Iterable[WorkerProcess]) -> None:
@@ -55,13 +60,15 @@ def inspected(
 
     The user's models are tried in another process, which leaves nothing behind where trials train.
     """
-    first, others = waiting[:1], waiting[1:]
-    if inspection.needs_keras(file):
-        let_load(others if first and not inspection.needs_models(file) else waiting)
-    found = None
-    if first and not inspection.needs_models(file):
-        found = early_inspection.found(first[0], file, path)
-    return found or inspection.inspect_apart(file, path)
+    inspecting, others = [*waiting[:1]], waiting[1:]
+    if inspection.needs_models(file):
+        inspecting, others = [], waiting
+    if inspection.is_inspected_apart(file):  # Keras is imported in any case
+        let_load(others[: threads.cores() - 1])  # whoever inspects has a core for itself
+    for worker in inspecting:
+        if found := early_inspection.found(worker, file, path):
+            return found
+    return inspection.inspect_apart(file, path)
 
 
 def _dismiss(process: WorkerProcess) -> None:

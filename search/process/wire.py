@@ -94,13 +94,18 @@ class WorkerProcess(subprocess.Popen[bytes]):
         command: the worker's command line.
         environment: environment variables in addition to the launcher's own.
         log: the file to append its output to; None for an early worker, whose log is set later.
+        files: descriptors of open files that the worker gets too.
 
     Attributes:
         begun: True once a waiting worker was told to begin.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], log: Path | None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | None,
+        files: Sequence[int] = (),
     ) -> None:
         self._wire, theirs = socket.socketpair()
         self._wire.setblocking(False)
@@ -116,6 +121,7 @@ class WorkerProcess(subprocess.Popen[bytes]):
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=files,
             )
 
     def let_load(self) -> None:

@@ -74,6 +74,7 @@ def test_a_killed_trial_equals_one_that_was_left_alone(folder):
     assert folder.json("best", "killed")["proof"]["proven"]
     folder.run("replay", "killed", "0")
 
+
 COUNTED = """
 import os, pathlib
 import numpy as np
