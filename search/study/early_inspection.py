@@ -28,27 +28,28 @@ FOUND, MISTAKES = "found", "mistakes"  # what a worker answers
 GLANCE_S = 0.02  # between two looks for an answer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Read:
     """Data that this process has read.
 
     Attributes:
         file: the study file.
         folder: the folder that its paths start from.
-        data: the data.
+        data: the data; None once they are taken, so that others need not lie beside them.
     """
 
     file: StudyFile
     folder: Path
-    data: Data
+    data: Data | None
 
-    def of(self, file: StudyFile, folder: Path, seed: int) -> Data | None:
-        """Return the data if they are those of a study; None if they have to be read again.
+    def taken(self, file: StudyFile, folder: Path, seed: int) -> Data | None:
+        """Hand the data over if they are those of a study; None if they have to be read again.
 
         Streams always are: reading them may have moved a generator of random numbers on.
         """
+        data, self.data = self.data, None
         same = _origin(self.file, self.file.study.seed, self.folder) == _origin(file, seed, folder)
-        return self.data if same and not self.data.streams else None
+        return data if same and data is not None and not data.streams else None
 
 
 @dataclass(frozen=True)

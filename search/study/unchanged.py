@@ -32,8 +32,8 @@ def load(stored: Stored, folder: Path, study: Study, read: Read | None = None) -
     """
     from studyhall.search.data import loading
 
-    known = read.of(stored.file, folder, study.seed) if read is not None else None
-    loaded = known or loading.of_file(stored.file, folder, study.seed)
+    loaded = read.taken(stored.file, folder, study.seed) if read is not None else None
+    loaded = loaded or loading.of_file(stored.file, folder, study.seed)
     code = fingerprints.of_code(stored.file, folder)
     found = fingerprints.Inspection(loaded.fingerprint, code)
     if problems := fingerprints.differing(stored.inspection, found):

@@ -146,13 +146,19 @@ def test_data_are_read_once(studio):
 )
 def test_other_data_are_read_again(written, other):
     file, path = written()
-    read = Read(file, path.parent, inspection.load(file, path))
-    assert read.of(file, path.parent, 5) is read.data
-    assert read.of(file, path.parent, 6) is None and read.of(file, path.parent.parent, 5) is None
-    assert read.of(written(**other)[0], path.parent, 5) is None
+    data = inspection.load(file, path)
+    read = Read(file, path.parent, data)
+    assert read.taken(file, path.parent, 5) is data and read.data is None
+    for asked in (
+        (written(**other)[0], path.parent, 5),
+        (file, path.parent, 6),
+        (file, path.parent.parent, 5),
+    ):
+        read = Read(file, path.parent, data)
+        assert read.taken(*asked) is None and read.data is None
 
 
 def test_streams_are_read_again(written):
     """Their random numbers have moved on while they were inspected."""
     file, path = written(data={"source": "mine.py:streams"}, model={"family": "mine.py:build"})
-    assert Read(file, path.parent, inspection.load(file, path)).of(file, path.parent, 5) is None
+    assert Read(file, path.parent, inspection.load(file, path)).taken(file, path.parent, 5) is None
