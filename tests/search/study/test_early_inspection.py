@@ -100,6 +100,7 @@ def test_what_fails_in_the_users_code_is_seen_by_the_launcher(written, waiting):
     assert "no cable" in str(told.value) and waiting[0].wait(60) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_over_it_is_no_answer(written, waiting):
     file, path = written(data={"source": "mine.py:crashed"})
     assert early_inspection.found(waiting[0], file, path) is None
