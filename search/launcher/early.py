@@ -60,15 +60,12 @@ def inspected(
 
     The user's models are tried in another process, which leaves nothing behind where trials train.
     """
-    inspecting, others = [*waiting[:1]], waiting[1:]
-    if inspection.needs_models(file):
-        inspecting, others = [], waiting
+    inspecting = () if inspection.needs_models(file) else waiting[:1]
     if inspection.is_inspected_apart(file):  # Keras is imported in any case
+        others = waiting[len(inspecting) :]
         let_load(others[: threads.cores() - 1])  # whoever inspects has a core for itself
-    for worker in inspecting:
-        if found := early_inspection.found(worker, file, path):
-            return found
-    return inspection.inspect_apart(file, path)
+    found = early_inspection.found(inspecting[0], file, path) if inspecting else None
+    return found or inspection.inspect_apart(file, path)
 
 
 def _dismiss(process: WorkerProcess) -> None:

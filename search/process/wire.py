@@ -172,26 +172,25 @@ def tell_launcher(**said: Any) -> None:
     Args:
         said: JSON-able values by kind, such as ``successor_in_s`` or ``model``.
     """
-    if LAUNCHED not in os.environ:
-        return
-    with (
-        contextlib.suppress(OSError),  # the launcher has ended, or doesn't read
-        socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
-    ):
-        wire.send(_line(said), socket.MSG_DONTWAIT)
+    if LAUNCHED in os.environ:
+        _send(said, waits=False)
 
 
 def answer_launcher(**said: Any) -> None:
     """Send a message that the launcher waits for, of any length, as `tell_launcher` does."""
+    _send(said, waits=True)
+
+
+def _send(said: Mapping[str, Any], *, waits: bool) -> None:
+    line = json.dumps(said).encode() + b"\n"
     with (
-        contextlib.suppress(OSError),  # the launcher has ended
+        contextlib.suppress(OSError),  # the launcher has ended, or doesn't read
         socket.fromfd(STDIN, socket.AF_UNIX, socket.SOCK_STREAM) as wire,
     ):
-        wire.sendall(_line(said))
-
-
-def _line(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(said).encode() + b"\n"
+        if waits:
+            wire.sendall(line)
+        else:
+            wire.send(line, socket.MSG_DONTWAIT)
 
 
 def _read(line: bytes) -> dict[str, Any]:

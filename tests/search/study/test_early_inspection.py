@@ -60,7 +60,7 @@ def written(tmp_path, study_file):
 
 @pytest.fixture
 def waiting(tmp_path):
-    """An early worker; and what it has become in the end."""
+    """The early workers of a launch with one worker."""
     with early.workers("iris", [CPU], f"sqlite:///{tmp_path}/studyhall.db") as started:
         yield started
 
